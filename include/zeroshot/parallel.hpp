@@ -1,0 +1,192 @@
+#pragma once
+/// \file Who does the work: the executor a caller may replace, the serial one, a thread pool, and how long calls are stopped.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#include <zeroshot/error.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// A callable by reference, to be used during one call only: two pointers, no allocation.
+class index_task {
+   public:
+    template <class Callable>
+        requires(!std::is_same_v<std::remove_cvref_t<Callable>, index_task>)
+    index_task(const Callable& callable)
+        : callable_(&callable), call_([](const void* self, std::size_t index) {
+              (*static_cast<const Callable*>(self))(index);
+          }) {}
+
+    void operator()(std::size_t index) const { call_(callable_, index); }
+
+   private:
+    const void* callable_;
+    void (*call_)(const void*, std::size_t);
+};
+
+/// Runs independent pieces of work. Derive from it to bring your own thread pool; results never depend on the executor.
+class executor {
+   public:
+    virtual ~executor() = default;
+
+    /// How many pieces may run at the same time, at least 1.
+    virtual std::size_t concurrency() const noexcept = 0;
+
+    /// Calls task(0) ... task(count - 1), each once, in any order, and returns when all are done. The first exception of a
+    /// piece is thrown again here; pieces not yet begun are then left out.
+    virtual void parallel_for(std::size_t count, index_task task) = 0;
+};
+
+/// The calling thread does it all, in order.
+class serial_executor final : public executor {
+   public:
+    std::size_t concurrency() const noexcept override { return 1; }
+    void parallel_for(std::size_t count, index_task task) override {
+        for (std::size_t index = 0; index < count; ++index) task(index);
+    }
+};
+
+/// How many threads this process may use: its CPU affinity where that can be asked, the machine's cores otherwise.
+inline std::size_t available_threads() noexcept {
+#if defined(__linux__)
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        const int count = CPU_COUNT(&allowed);
+        if (count > 0) return static_cast<std::size_t>(count);
+    }
+#endif
+    const unsigned cores = std::thread::hardware_concurrency();
+    return cores == 0 ? 1 : cores;
+}
+
+/// A fixed number of threads, the caller being one of them. A call that finds the pool busy (from another thread, or from
+/// within a piece of work) runs in its own thread instead of waiting, so nesting cannot deadlock.
+class thread_pool final : public executor {
+   public:
+    explicit thread_pool(std::size_t threads = available_threads()) {
+        for (std::size_t worker = 1; worker < threads; ++worker) {
+            workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+        }
+    }
+    thread_pool(const thread_pool&) = delete;
+    thread_pool& operator=(const thread_pool&) = delete;
+    ~thread_pool() override {
+        for (std::jthread& worker : workers_) worker.request_stop();
+        wake_.notify_all();
+    }
+
+    std::size_t concurrency() const noexcept override { return workers_.size() + 1; }
+
+    void parallel_for(std::size_t count, index_task task) override {
+        if (workers_.empty() || count < 2 || busy_.test_and_set()) {
+            serial_executor().parallel_for(count, task);
+            return;
+        }
+        const auto current = std::make_shared<job>(task, count);
+        {
+            std::lock_guard lock(mutex_);
+            job_ = current;
+            ++generation_;
+        }
+        wake_.notify_all();
+        current->run();
+        {
+            std::unique_lock lock(mutex_);
+            job_.reset();
+            idle_.wait(lock, [&] { return current->running == 0; });
+        }
+        busy_.clear();
+        if (current->failure) std::rethrow_exception(current->failure);
+    }
+
+   private:
+    struct job {
+        job(index_task work, std::size_t pieces) : task(work), count(pieces) {}
+
+        void run() noexcept {
+            for (std::size_t index = next++; index < count && !failed; index = next++) {
+                try {
+                    task(index);
+                } catch (...) {
+                    if (!failed.exchange(true)) failure = std::current_exception();
+                }
+            }
+        }
+
+        index_task task;
+        std::size_t count;
+        std::size_t running = 0;  // workers inside run(), guarded by the pool's mutex
+        std::atomic<std::size_t> next{0};
+        std::atomic<bool> failed{false};
+        std::exception_ptr failure;
+    };
+
+    void work(const std::stop_token& stop) {
+        std::size_t seen = 0;
+        std::unique_lock lock(mutex_);
+        while (wake_.wait(lock, stop, [&] { return job_ != nullptr && generation_ != seen; })) {
+            seen = generation_;
+            const std::shared_ptr<job> current = job_;
+            ++current->running;
+            lock.unlock();
+            current->run();
+            lock.lock();
+            if (--current->running == 0) idle_.notify_all();
+        }
+    }
+
+    std::atomic_flag busy_;  // set while some caller's job runs; a mutex would be undefined when that caller nests
+    std::mutex mutex_;
+    std::condition_variable_any wake_;
+    std::condition_variable idle_;
+    std::shared_ptr<job> job_;
+    std::size_t generation_ = 0;
+    std::vector<std::jthread> workers_;  // last: joined before what they use goes
+};
+
+/// How far a long call has come.
+struct progress {
+    std::size_t done = 0;
+    std::size_t total = 0;
+};
+
+/// How a long call runs: on which threads, until when, and who is told.
+struct run_options {
+    executor* threads = nullptr;                ///< null: the calling thread alone
+    std::stop_token stop{};                     ///< asked before each piece of work
+    std::function<void(progress)> report = {};  ///< called after each piece, by one thread at a time
+};
+
+/// Runs task(0) ... task(count - 1) as the options ask.
+/// \throws cancelled_error once options.stop was requested; whatever a piece or the report throws
+inline void run_pieces(std::size_t count, index_task task, const run_options& options) {
+    std::mutex telling;
+    std::size_t done = 0;
+    const auto piece = [&](std::size_t index) {
+        if (options.stop.stop_requested()) throw cancelled_error(error_code::cancelled, {"", "stopped on request", "", ""});
+        task(index);
+        if (options.report) {
+            std::lock_guard lock(telling);
+            options.report({++done, count});
+        }
+    };
+    serial_executor alone;
+    executor& threads = options.threads != nullptr ? *options.threads : alone;
+    threads.parallel_for(count, piece);
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,142 @@
+#pragma once
+/// \file The numbers everything else works on: row-major tensors that own their memory, and the one door to Eigen.
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <new>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <zeroshot/error.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// Memory at one fixed alignment whatever the compiler flags. Why not Eigen's own allocation? Its alignment follows -m
+/// flags, so memory allocated in an AVX-512 translation unit and freed in a plain one corrupts the heap.
+template <class Scalar>
+class aligned_allocator {
+   public:
+    using value_type = Scalar;
+    static constexpr std::align_val_t alignment{64};  // a cache line, and the widest vector
+
+    aligned_allocator() = default;
+    template <class Other>
+    aligned_allocator(const aligned_allocator<Other>&) noexcept {}
+
+    Scalar* allocate(std::size_t count) {
+        if (count > std::numeric_limits<std::size_t>::max() / sizeof(Scalar)) throw std::bad_array_new_length();
+        return static_cast<Scalar*>(::operator new(count * sizeof(Scalar), alignment));
+    }
+    void deallocate(Scalar* memory, std::size_t) noexcept { ::operator delete(memory, alignment); }
+
+    template <class Other>
+    bool operator==(const aligned_allocator<Other>&) const noexcept {
+        return true;
+    }
+};
+
+template <class Scalar>
+using aligned_vector = std::vector<Scalar, aligned_allocator<Scalar>>;
+
+/// The number of elements of a shape.
+/// \throws argument_error (LIMIT) where the product does not fit 64 bits
+inline std::size_t element_count(std::span<const std::size_t> shape) {
+    std::size_t count = 1;
+    for (const std::size_t extent : shape) {
+        if (extent != 0 && count > std::numeric_limits<std::size_t>::max() / extent) {
+            throw argument_error(error_code::limit, {"tensor", "shape " + shape_text(shape) + " has too many elements", "", ""});
+        }
+        count *= extent;
+    }
+    return count;
+}
+
+/// A dense row-major tensor that owns its memory. The first axis is the one a batch grows along: row(i) is a contiguous view.
+template <class Scalar, std::size_t Rank>
+    requires(Rank >= 1)
+class tensor {
+   public:
+    using value_type = Scalar;
+    using shape_type = std::array<std::size_t, Rank>;
+    using row_major = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+    tensor() = default;
+
+    /// Zeros of the given shape: `tensor<float, 3> pixels(3, 224, 224)`.
+    template <std::integral... Extents>
+        requires(sizeof...(Extents) == Rank)
+    explicit tensor(Extents... extents) : tensor(shape_type{static_cast<std::size_t>(extents)...}) {}
+
+    /// Zeros of the given shape.
+    explicit tensor(const shape_type& shape) : shape_(shape), values_(element_count(shape)) {}
+
+    const shape_type& shape() const noexcept { return shape_; }
+    std::size_t extent(std::size_t axis) const noexcept { return shape_[axis]; }
+    std::size_t rows() const noexcept { return shape_[0]; }
+    std::size_t columns() const noexcept
+        requires(Rank == 2)
+    {
+        return shape_[1];
+    }
+    std::size_t size() const noexcept { return values_.size(); }
+    bool empty() const noexcept { return values_.empty(); }
+
+    Scalar* data() noexcept { return values_.data(); }
+    const Scalar* data() const noexcept { return values_.data(); }
+    std::span<Scalar> values() noexcept { return values_; }
+    std::span<const Scalar> values() const noexcept { return values_; }
+
+    /// The elements at one position of the first axis, contiguous.
+    std::span<Scalar> row(std::size_t index) noexcept { return values().subspan(index * row_size(), row_size()); }
+    std::span<const Scalar> row(std::size_t index) const noexcept {
+        return values().subspan(index * row_size(), row_size());
+    }
+    std::size_t row_size() const noexcept { return shape_[0] == 0 ? 0 : values_.size() / shape_[0]; }
+
+    template <std::integral... Indices>
+        requires(sizeof...(Indices) == Rank)
+    Scalar& operator()(Indices... indices) noexcept {
+        return values_[offset({static_cast<std::size_t>(indices)...})];
+    }
+    template <std::integral... Indices>
+        requires(sizeof...(Indices) == Rank)
+    const Scalar& operator()(Indices... indices) const noexcept {
+        return values_[offset({static_cast<std::size_t>(indices)...})];
+    }
+
+    /// The tensor as Eigen sees it: [first axis, all others].
+    auto map() noexcept { return Eigen::Map<row_major>(data(), eigen_rows(), eigen_columns()); }
+    auto map() const noexcept { return Eigen::Map<const row_major>(data(), eigen_rows(), eigen_columns()); }
+
+    tensor& operator+=(const tensor& other) noexcept {
+        const std::size_t count = std::min(size(), other.size());
+        for (std::size_t i = 0; i < count; ++i) values_[i] += other.values_[i];
+        return *this;
+    }
+
+    bool operator==(const tensor&) const = default;
+
+   private:
+    std::size_t offset(const shape_type& indices) const noexcept {
+        std::size_t position = 0;
+        for (std::size_t axis = 0; axis < Rank; ++axis) position = position * shape_[axis] + indices[axis];
+        return position;
+    }
+    Eigen::Index eigen_rows() const noexcept { return static_cast<Eigen::Index>(shape_[0]); }
+    Eigen::Index eigen_columns() const noexcept { return static_cast<Eigen::Index>(row_size()); }
+
+    shape_type shape_{};
+    aligned_vector<Scalar> values_;
+};
+
+/// Rows of numbers: tokens, pixels or embeddings are rows.
+template <class Scalar>
+using matrix = tensor<Scalar, 2>;
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

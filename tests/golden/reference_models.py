@@ -1,0 +1,353 @@
+"""Random CLIP models in the reference code: built, saved as published, and traced.
+
+Shared by record_models.py (which records goldens) and check_models.py (which compares a program
+with the reference live). The reference is open_clip's CLIP and CustomTextCLIP and Hugging Face's
+CLIPModel; the truth is their own modules run in float64 on the weights as they were stored.
+Every name of a stage is the module path of OpenAI's model.py, whatever the layout.
+"""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import open_clip
+import torch
+import transformers
+from open_clip.model import CLIP, CustomTextCLIP, convert_weights_to_lp, set_model_preprocess_cfg
+from open_clip.push_to_hf_hub import save_config_for_hf
+from safetensors.torch import load_file, save_file
+
+STORAGE = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)  # clip.py, _transform
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One random model and how it is published.
+
+    layout: "openai" (a bare file in OpenAI's layout, no JSON), "open_clip" (weights and
+        open_clip_config.json; "custom_text": true in the configuration gives CustomTextCLIP),
+        or "hugging_face" (weights, config.json and preprocessor_config.json).
+    config: model_cfg of open_clip, or the keyword arguments of CLIPConfig.
+    storage: "F32", "F16", "BF16", or "OPENAI" (float16 but for embeddings, norms, temperature).
+    """
+
+    name: str
+    layout: str
+    config: dict
+    seed: int
+    storage: str = "F32"
+    mean: tuple = OPENAI_MEAN
+    std: tuple = OPENAI_STD
+    extras: dict = field(default_factory=dict)  # tensors that readers must ignore, by name
+
+    @property
+    def is_hugging_face(self):
+        return self.layout == "hugging_face"
+
+    @property
+    def vision(self):
+        return self.config["vision_config" if self.is_hugging_face else "vision_cfg"]
+
+    @property
+    def text(self):
+        return self.config["text_config" if self.is_hugging_face else "text_cfg"]
+
+    @property
+    def is_resnet(self):
+        return isinstance(self.vision.get("layers"), (list, tuple))
+
+    @property
+    def image_size(self):
+        return self.vision["image_size"]
+
+    @property
+    def context(self):
+        return self.text["max_position_embeddings" if self.is_hugging_face else "context_length"]
+
+    @property
+    def vocabulary(self):
+        return self.text["vocab_size"]
+
+    @property
+    def weights_file(self):
+        return "open_clip_model.safetensors" if self.layout == "open_clip" else "model.safetensors"
+
+
+def versions():
+    """The packages that decide, in one line."""
+    packages = (torch, open_clip, transformers)
+    return " ".join(f"{package.__name__} {package.__version__}" for package in packages)
+
+
+# ---- building -----------------------------------------------------------------------------------
+
+
+def construct(case):
+    """The reference module of a case with its default parameters, in eval mode."""
+    if case.is_hugging_face:
+        config = transformers.CLIPConfig(**json.loads(json.dumps(case.config)))
+        return transformers.CLIPModel._from_config(config, attn_implementation="sdpa").eval()
+    config = json.loads(json.dumps(case.config))
+    module = CustomTextCLIP if config.pop("custom_text", False) else CLIP
+    model = module(**config).eval()
+    set_model_preprocess_cfg(model, {"mean": case.mean, "std": case.std})
+    return model
+
+
+def randomise(model, seed):
+    """Gives every parameter and running statistic a random, unusual value; activations stay O(1)."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(tensor, deviation, mean=0.0):
+        return mean + deviation * torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+
+    def uniform(tensor, low, high):
+        return low + (high - low) * torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
+
+    norms = [name for name, module in model.named_modules()
+             if isinstance(module, (torch.nn.LayerNorm, torch.nn.BatchNorm2d))]
+    for name, tensor in model.state_dict().items():
+        owner, _, leaf = name.rpartition(".")
+        if leaf == "num_batches_tracked":
+            value = torch.full_like(tensor, 1000)
+        elif leaf == "running_var":
+            value = uniform(tensor, 0.5, 1.5)
+        elif leaf == "logit_scale":
+            value = uniform(tensor, math.log(20), math.log(100))
+        elif leaf == "logit_bias":
+            value = uniform(tensor, -12, -2)
+        elif owner in norms and leaf == "weight":
+            value = uniform(tensor, 0.5, 1.5)
+        elif tensor.dim() <= 1:
+            value = normal(tensor, 0.2)
+        elif "embedding" in name and "patch_embedding" not in name:
+            value = normal(tensor, 0.5)
+        else:
+            value = normal(tensor, weight_deviation(name, tensor))
+        tensor.copy_(value)
+
+
+def weight_deviation(name, tensor):
+    """1/sqrt(fan in), doubled in variance before a ReLU and wider where attention scores arise."""
+    right_multiplied = name.endswith("visual.proj") or name.endswith("text_projection")
+    fan_in = tensor.shape[0] if right_multiplied else tensor[0].numel()
+    gain = 1.0
+    if tensor.dim() == 4 and "conv1" not in name.split(".")[1:2]:
+        gain = math.sqrt(2)
+    if any(part in name for part in ("in_proj_weight", "q_proj", "k_proj")):
+        gain = 1.5
+    return gain / math.sqrt(fan_in)
+
+
+def build(case):
+    """The random float32 model of a case."""
+    model = construct(case)
+    with torch.no_grad():
+        randomise(model, case.seed)
+    return model
+
+
+# ---- publishing ---------------------------------------------------------------------------------
+
+
+def store(model, storage):
+    """The state dict as it goes into the file: name -> tensor in its stored type."""
+    if storage == "OPENAI":
+        convert_weights_to_lp(model, torch.float16)  # what OpenAI's own .pt files hold
+        state = model.state_dict()
+    else:
+        dtype = STORAGE[storage]
+        state = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+                 for name, tensor in model.state_dict().items()}
+    return {name: tensor.clone().contiguous() for name, tensor in state.items()}
+
+
+def publish(case, folder):
+    """Writes a case as its library would; returns the path of the weights."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = build(case)
+    state = store(model, case.storage)
+    state.update({name: torch.as_tensor(value) for name, value in case.extras.items()})
+    weights = folder / case.weights_file
+    save_file(state, weights, metadata={"format": "pt"})
+    if case.layout == "open_clip":
+        save_config_for_hf(model, folder / "open_clip_config.json", case.config)
+    if case.is_hugging_face:
+        publish_hugging_face_json(case, model, folder)
+    return weights
+
+
+def publish_hugging_face_json(case, model, folder):
+    """config.json and preprocessor_config.json in the schema of save_pretrained."""
+    model.config.architectures = ["CLIPModel"]
+    model.config.dtype = STORAGE[case.storage]
+    model.config.save_pretrained(folder)
+    size = case.image_size
+    transformers.CLIPImageProcessor(
+        size={"shortest_edge": size}, crop_size={"height": size, "width": size},
+        image_mean=list(case.mean), image_std=list(case.std)).save_pretrained(folder)
+
+
+def load(case, folder, dtype=torch.float64):
+    """The reference module in `dtype`, filled with the weights as stored in a published folder."""
+    state = load_file(Path(folder) / case.weights_file)
+    for name in case.extras:
+        state.pop(name)
+    model = construct(case).to(dtype)
+    model.load_state_dict(state, strict=True)  # copies, hence casts each stored value exactly
+    return model
+
+
+# ---- inputs -------------------------------------------------------------------------------------
+
+
+def random_pixels(case, count=2):
+    """float64 [count, 3, size, size], every value a float32."""
+    generator = torch.Generator().manual_seed(case.seed + 1)
+    shape = (count, 3, case.image_size, case.image_size)
+    return torch.randn(shape, generator=generator).double()
+
+
+def random_prompts(case, lengths=(0, 1, 4, None)):
+    """Lists of ids with start and end; None is the longest text that fits the context."""
+    generator = torch.Generator().manual_seed(case.seed + 2)
+    start, end = case.vocabulary - 2, case.vocabulary - 1
+    prompts = []
+    for length in lengths:
+        length = case.context - 2 if length is None else length
+        words = torch.randint(0, start, (length,), generator=generator).tolist()
+        prompts.append([start, *words, end])
+    return prompts
+
+
+def padded(case, prompts):
+    """int64 [n, context]: zeros behind the end as OpenAI pads, the end token as Hugging Face does."""
+    filler = case.vocabulary - 1 if case.is_hugging_face else 0
+    rows = [ids + [filler] * (case.context - len(ids)) for ids in prompts]
+    return torch.tensor(rows, dtype=torch.int64)
+
+
+# ---- running ------------------------------------------------------------------------------------
+
+
+def encode_image(model, pixels):
+    """[n, embedding], not normalised."""
+    if isinstance(model, transformers.CLIPModel):
+        return model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
+    return model.encode_image(pixels)
+
+
+def encode_text(model, ids):
+    """[n, embedding], not normalised."""
+    if isinstance(model, transformers.CLIPModel):
+        return model.text_projection(model.text_model(input_ids=ids).pooler_output)
+    return model.encode_text(ids)
+
+
+def logits_per_image(model, pixels, ids):
+    """[pictures, prompts], by the reference's own last step."""
+    if isinstance(model, transformers.CLIPModel):
+        return model(pixel_values=pixels, input_ids=ids).logits_per_image
+    return model.get_logits(pixels, ids)[0]
+
+
+def image_stages(case, model):
+    """Module path of the reference -> OpenAI's name, for everything recorded of the image tower."""
+    if case.is_hugging_face:
+        return {
+            "vision_model.embeddings.patch_embedding": "visual.conv1",
+            "vision_model.pre_layrnorm": "visual.ln_pre",
+            **{f"vision_model.encoder.layers.{i}": f"visual.transformer.resblocks.{i}"
+               for i in range(case.vision["num_hidden_layers"])},
+            "vision_model.post_layernorm": "visual.ln_post",
+        }
+    if case.is_resnet:
+        blocks = [f"visual.layer{stage}" + suffix
+                  for stage, count in enumerate(case.vision["layers"], 1)
+                  for suffix in [f".{i}" for i in range(count)] + [""]]
+        return {"visual.avgpool": "visual.stem", "visual.attnpool": "visual.attnpool",
+                **{name: name for name in blocks}}
+    names = ["visual.conv1", "visual.ln_pre", "visual.ln_post"]
+    names += [f"visual.transformer.resblocks.{i}" for i in range(case.vision["layers"])]
+    return {name: name for name in names}
+
+
+def text_stages(case):
+    """Module path of the reference -> OpenAI's name, for everything recorded of the text tower."""
+    if case.is_hugging_face:
+        return {
+            "text_model.embeddings": "text.embedding",
+            **{f"text_model.encoder.layers.{i}": f"transformer.resblocks.{i}"
+               for i in range(case.text["num_hidden_layers"])},
+            "text_model.final_layer_norm": "ln_final",
+        }
+    prefix = "text." if case.config.get("custom_text") else ""
+    names = [f"transformer.resblocks.{i}" for i in range(case.text["layers"])] + ["ln_final"]
+    return {prefix + "transformer": "text.embedding", **{prefix + name: name for name in names}}
+
+
+class Recorder:
+    """Copies the outputs of named modules while it is open."""
+
+    def __init__(self, model, stages):
+        self.found = {}
+        modules = dict(model.named_modules())
+        self.hooks = [self.watch(modules[path], name) for path, name in stages.items()]
+
+    def watch(self, module, name):
+        if name == "text.embedding" and isinstance(module, open_clip.transformer.Transformer):
+            # open_clip adds position and token outside any module: take what the blocks are given
+            return module.register_forward_pre_hook(
+                lambda _, inputs: self.found.__setitem__(name, inputs[0].clone()))
+        return module.register_forward_hook(
+            lambda _, inputs, output: self.found.__setitem__(name, first(output).clone()))
+
+    def __enter__(self):
+        return self.found
+
+    def __exit__(self, *_):
+        for hook in self.hooks:
+            hook.remove()
+
+
+def first(output):
+    """A module's output, the first of them if it gives several."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def trace_image(case, model, pixels):
+    """Stages of the first picture: [tokens, width] in a ViT, [channels, h, w] in a ResNet."""
+    with Recorder(model, image_stages(case, model)) as found:
+        encode_image(model, pixels)
+    stages = {name: value[0] for name, value in found.items()}
+    if not case.is_resnet:
+        stages["visual.conv1"] = stages["visual.conv1"].flatten(1).T  # [grid * grid, width]
+        if stages["visual.ln_post"].dim() == 2:
+            stages["visual.ln_post"] = stages["visual.ln_post"][0]  # the class token alone
+    return stages
+
+
+def trace_text(case, model, ids):
+    """Stages of one prompt, each [length, width]: what lies behind the end token is dropped."""
+    with Recorder(model, text_stages(case)) as found:
+        encode_text(model, padded(case, [ids]))
+    return {name: value[0, :len(ids)] for name, value in found.items()}
+
+
+@torch.no_grad()
+def run(case, model, pixels, prompts):
+    """Everything recorded of one model: stages, embeddings and logits, by name."""
+    pixels = pixels.to(model.logit_scale.dtype)
+    ids = padded(case, prompts)
+    results = trace_image(case, model, pixels)
+    for index, prompt in enumerate(prompts):
+        for name, value in trace_text(case, model, prompt).items():
+            results[f"text.{index}.{name.removeprefix('text.')}"] = value
+    results["embedding.image"] = encode_image(model, pixels)
+    results["embedding.text"] = encode_text(model, ids)
+    results["logits_per_image"] = logits_per_image(model, pixels, ids)
+    return {name: value.contiguous().clone() for name, value in results.items()}

@@ -6,6 +6,7 @@ CLIPModel; the truth is their own modules run in float64 on the weights as they 
 Every name of a stage is the module path of OpenAI's model.py, whatever the layout.
 """
 
+import copy
 import json
 import math
 from dataclasses import dataclass, field
@@ -14,9 +15,13 @@ from pathlib import Path
 import open_clip
 import torch
 import transformers
-from open_clip.model import CLIP, CustomTextCLIP, convert_weights_to_lp, set_model_preprocess_cfg
+from open_clip.model import (CLIP, CustomTextCLIP, build_model_from_openai_state_dict, convert_weights_to_lp,
+                             set_model_preprocess_cfg)
 from open_clip.push_to_hf_hub import save_config_for_hf
 from safetensors.torch import load_file, save_file
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
 
 STORAGE = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)  # clip.py, _transform
@@ -42,6 +47,7 @@ class Case:
     mean: tuple = OPENAI_MEAN
     std: tuple = OPENAI_STD
     extras: dict = field(default_factory=dict)  # tensors that readers must ignore, by name
+    json: dict = field(default_factory=dict)  # file name -> entries written over what the library wrote
 
     @property
     def is_hugging_face(self):
@@ -87,14 +93,19 @@ def versions():
 
 def construct(case):
     """The reference module of a case with its default parameters, in eval mode."""
+    config = copy.deepcopy(case.config)
     if case.is_hugging_face:
-        config = transformers.CLIPConfig(**json.loads(json.dumps(case.config)))
+        config = transformers.CLIPConfig(**config)
         return transformers.CLIPModel._from_config(config, attn_implementation="sdpa").eval()
-    config = json.loads(json.dumps(case.config))
-    module = CustomTextCLIP if config.pop("custom_text", False) else CLIP
-    model = module(**config).eval()
+    model = construct_open_clip(config)
     set_model_preprocess_cfg(model, {"mean": case.mean, "std": case.std})
     return model
+
+
+def construct_open_clip(config):
+    """CLIP or CustomTextCLIP from model_cfg, with the meaning open_clip.create_model gives to it."""
+    module = CustomTextCLIP if config.pop("custom_text", False) else CLIP
+    return module(**config).eval()
 
 
 def randomise(model, seed):
@@ -178,11 +189,15 @@ def publish(case, folder):
         save_config_for_hf(model, folder / "open_clip_config.json", case.config)
     if case.is_hugging_face:
         publish_hugging_face_json(case, model, folder)
+    for name, entries in case.json.items():
+        overwrite_json(folder / name, entries)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors leaves its files to their owner alone
     return weights
 
 
 def publish_hugging_face_json(case, model, folder):
-    """config.json and preprocessor_config.json in the schema of save_pretrained."""
+    """config.json and preprocessor_config.json as save_pretrained writes them."""
     model.config.architectures = ["CLIPModel"]
     model.config.dtype = STORAGE[case.storage]
     model.config.save_pretrained(folder)
@@ -192,23 +207,46 @@ def publish_hugging_face_json(case, model, folder):
         image_mean=list(case.mean), image_std=list(case.std)).save_pretrained(folder)
 
 
+def overwrite_json(path, entries):
+    """Sets entries of a JSON object, one level deep into the objects it holds; None removes one."""
+    document = json.loads(path.read_text()) if path.exists() else {}
+    for key, value in entries.items():
+        if isinstance(value, dict) and isinstance(document.get(key), dict):
+            document[key].update(value)
+        elif value is None:
+            document.pop(key, None)
+        else:
+            document[key] = value
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
 def load(case, folder, dtype=torch.float64):
-    """The reference module in `dtype`, filled with the weights as stored in a published folder."""
-    state = load_file(Path(folder) / case.weights_file)
-    for name in case.extras:
-        state.pop(name)
-    model = construct(case).to(dtype)
-    model.load_state_dict(state, strict=True)  # copies, hence casts each stored value exactly
+    """The reference module in `dtype`, as its library understands the published folder.
+
+    What a configuration means is decided by the library that reads it, not by the case: sizes,
+    heads and activations come from the folder. Stored values are cast to `dtype`, exactly in float64.
+    """
+    folder = Path(folder)
+    if case.is_hugging_face:
+        return transformers.CLIPModel.from_pretrained(
+            folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True).eval()
+    state = load_file(folder / case.weights_file)
+    if case.layout == "openai":
+        model = build_model_from_openai_state_dict(dict(state), cast_dtype=torch.float32)
+    else:
+        model = construct_open_clip(json.loads((folder / "open_clip_config.json").read_text())["model_cfg"])
+    model = model.to(dtype)
+    model.load_state_dict({name: value for name, value in state.items() if name not in case.extras}, strict=True)
     return model
 
 
 # ---- inputs -------------------------------------------------------------------------------------
 
 
-def random_pixels(case, count=2):
-    """float64 [count, 3, size, size], every value a float32."""
+def random_pixels(case, pictures=2):
+    """float64 [pictures, 3, size, size], every value a float32."""
     generator = torch.Generator().manual_seed(case.seed + 1)
-    shape = (count, 3, case.image_size, case.image_size)
+    shape = (pictures, 3, case.image_size, case.image_size)
     return torch.randn(shape, generator=generator).double()
 
 
@@ -220,6 +258,7 @@ def random_prompts(case, lengths=(0, 1, 4, None)):
     for length in lengths:
         length = case.context - 2 if length is None else length
         words = torch.randint(0, start, (length,), generator=generator).tolist()
+        words[1:2] = [2] * len(words[1:2])  # a word like others, also where a configuration says eos_token_id 2
         prompts.append([start, *words, end])
     return prompts
 

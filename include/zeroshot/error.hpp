@@ -95,22 +95,26 @@ class cancelled_error : public error {
 };
 
 /// Untrusted text made safe to print: control characters and bytes beyond ASCII escaped, cut at 200 bytes, in quotes.
-inline std::string quoted(std::string_view text) {
-    constexpr std::size_t longest = 200;
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string safe = "'";
-    for (const char character : text.substr(0, longest)) {
-        const auto byte = static_cast<unsigned char>(character);
-        if (byte >= 0x20 && byte < 0x7f) {
-            safe += character;
-        } else {
-            safe += "\\x";
-            safe += digits[byte >> 4];
-            safe += digits[byte & 15];
+/// Why not a function? Argument-dependent lookup would find std::quoted for a std::string wherever <iomanip> is included.
+struct quoting {
+    std::string operator()(std::string_view text) const {
+        constexpr std::size_t longest = 200;
+        constexpr std::string_view digits = "0123456789abcdef";
+        std::string safe = "'";
+        for (const char character : text.substr(0, longest)) {
+            const auto byte = static_cast<unsigned char>(character);
+            if (byte >= 0x20 && byte < 0x7f) {
+                safe += character;
+            } else {
+                safe += "\\x";
+                safe += digits[byte >> 4];
+                safe += digits[byte & 15];
+            }
         }
+        return safe + (text.size() > longest ? "'..." : "'");
     }
-    return safe + (text.size() > longest ? "'..." : "'");
-}
+};
+inline constexpr quoting quoted;
 
 /// A shape as the sentences write it: "[768, 3, 32, 32]".
 inline std::string shape_text(std::span<const std::size_t> shape) {

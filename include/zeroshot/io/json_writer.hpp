@@ -1,0 +1,140 @@
+#pragma once
+/// \file JSON to be written: one line of text, valid whatever is put in.
+
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <zeroshot/error.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+namespace detail {
+
+/// The length of the UTF-8 sequence the text begins with, 0 where there is none (overlong and surrogate forms included).
+inline std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+    const unsigned first = byte(0);
+    if (first < 0x80) return text.empty() ? 0 : 1;
+    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4) return 0;
+    const unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;  // no overlong forms
+    const unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;  // no surrogates, nothing past U+10FFFF
+    if (byte(1) < low || byte(1) > high) return 0;
+    for (std::size_t i = 2; i < length; ++i) {
+        if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
+    }
+    return length;
+}
+
+}  // namespace detail
+
+/// Builds a JSON text from left to right:
+///
+///     json_writer writer;
+///     writer.begin_object().key("labels").begin_array().value("a dog").end_array().end_object();
+///     writer.text();  // {"labels":["a dog"]}
+class json_writer {
+   public:
+    json_writer& begin_object() { return open('{'); }
+    json_writer& end_object() { return close('}'); }
+    json_writer& begin_array() { return open('['); }
+    json_writer& end_array() { return close(']'); }
+
+    json_writer& key(std::string_view name) {
+        separate();
+        string(name);
+        text_ += ':';
+        first_ = true;
+        return *this;
+    }
+
+    /// A string; what is not UTF-8 in it becomes U+FFFD.
+    json_writer& value(std::string_view text) {
+        separate();
+        string(text);
+        return *this;
+    }
+    json_writer& value(const char* text) { return value(std::string_view(text)); }
+    template <std::same_as<bool> Boolean>
+    json_writer& value(Boolean truth) {
+        return raw(truth ? "true" : "false");
+    }
+    template <std::integral Integer>
+        requires(!std::same_as<Integer, bool> && !std::same_as<Integer, char>)
+    json_writer& value(Integer number) {
+        return raw(std::to_string(number));
+    }
+    /// The shortest digits that give the same number back; what is no number becomes null.
+    template <std::floating_point Real>
+    json_writer& value(Real number) {
+        if (!std::isfinite(number)) return null();
+        char digits[64];
+        const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+        return raw({digits, static_cast<std::size_t>(end - digits)});
+    }
+    json_writer& null() { return raw("null"); }
+
+    /// Text that is JSON already.
+    json_writer& raw(std::string_view json) {
+        separate();
+        text_ += json;
+        return *this;
+    }
+
+    const std::string& text() const& noexcept { return text_; }
+    std::string text() && noexcept { return std::move(text_); }
+
+   private:
+    json_writer& open(char bracket) {
+        separate();
+        text_ += bracket;
+        first_ = true;
+        return *this;
+    }
+    json_writer& close(char bracket) {
+        text_ += bracket;
+        first_ = false;
+        return *this;
+    }
+    void separate() {
+        if (!first_) text_ += ',';
+        first_ = false;
+    }
+    void string(std::string_view text) {
+        constexpr std::string_view digits = "0123456789abcdef";
+        text_ += '"';
+        while (!text.empty()) {
+            const std::size_t length = detail::utf8_length(text);
+            const char first = text.front();
+            if (length == 0) {
+                text_ += "\xef\xbf\xbd";
+            } else if (first == '"' || first == '\\') {
+                text_ += '\\';
+                text_ += first;
+            } else if (first == '\n') {
+                text_ += "\\n";
+            } else if (first == '\t') {
+                text_ += "\\t";
+            } else if (static_cast<unsigned char>(first) < 0x20) {
+                text_ += "\\u00";
+                text_ += digits[static_cast<unsigned char>(first) >> 4];
+                text_ += digits[static_cast<unsigned char>(first) & 15];
+            } else {
+                text_ += text.substr(0, length);
+            }
+            text.remove_prefix(length == 0 ? 1 : length);
+        }
+        text_ += '"';
+    }
+
+    std::string text_;
+    bool first_ = true;  // nothing stands before the next value that a comma would have to part it from
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

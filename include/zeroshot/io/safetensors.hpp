@@ -1,0 +1,443 @@
+#pragma once
+/// \file The safetensors container, read strictly and written in one fixed way.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/file.hpp>
+#include <zeroshot/io/json.hpp>
+#include <zeroshot/io/json_writer.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+static_assert(std::endian::native == std::endian::little, "safetensors are little-endian, and read here as they lie");
+
+/// The element types a safetensors file may name.
+enum class dtype {
+    boolean, f4, f6_e2m3, f6_e3m2, u8, i8, f8_e5m2, f8_e4m3, f8_e8m0, i16,  // clang-format off
+    u16, f16, bf16, i32, u32, f32, c64, f64, i64, u64                       // clang-format on
+};
+
+namespace detail {
+
+struct dtype_traits {
+    std::string_view name;
+    std::size_t bits;
+};
+
+inline constexpr std::array<dtype_traits, 20> dtypes{{
+    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8},
+    {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16}, {"BF16", 16}, {"I32", 32},
+    {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},    {"I64", 64}, {"U64", 64},
+}};
+
+}  // namespace detail
+
+/// The type as the file spells it: "BF16".
+inline std::string_view name_of(dtype type) { return detail::dtypes[static_cast<std::size_t>(type)].name; }
+
+/// The size of one element in bits.
+inline std::size_t bits_of(dtype type) { return detail::dtypes[static_cast<std::size_t>(type)].bits; }
+
+/// A tensor where it lies in its file: little-endian, row-major, at any alignment.
+struct stored_tensor {
+    dtype type = dtype::f32;
+    std::vector<std::size_t> shape;
+    std::span<const std::byte> bytes;
+};
+
+struct named_tensor {
+    std::string name;
+    stored_tensor tensor;
+};
+
+/// Free text beside the tensors, by name.
+using safetensors_metadata = std::map<std::string, std::string, std::less<>>;
+
+/// How much a file may ask for.
+struct safetensors_limits {
+    std::size_t header_bytes = 100'000'000;  ///< safetensors' own limit
+    std::size_t name_bytes = 65'536;
+    std::size_t rank = 8;
+    std::size_t metadata_entries = 65'536;
+    bool allow_trailing = false;  ///< accept bytes behind the last tensor: some old checkpoints carry four
+};
+
+/// What a safetensors file holds. The tensors point into the bytes it was parsed from.
+struct safetensors {
+    std::deque<named_tensor> tensors;    ///< as the header lists them; a deque grows without holding everything twice
+    std::vector<std::uint32_t> by_name;  ///< indices into tensors, sorted by name
+    safetensors_metadata metadata;
+
+    /// The tensor of that name, or null.
+    const stored_tensor* find(std::string_view name) const {
+        const auto less = [this](std::uint32_t index, std::string_view wanted) { return tensors[index].name < wanted; };
+        const auto at = std::lower_bound(by_name.begin(), by_name.end(), name, less);
+        return at != by_name.end() && tensors[*at].name == name ? &tensors[*at].tensor : nullptr;
+    }
+};
+
+namespace detail {
+
+inline constexpr std::size_t length_bytes = 8;  // the header's length stands before it
+inline constexpr std::string_view metadata_key = "__metadata__";
+
+inline std::uint64_t little_endian_64(std::span<const std::byte> bytes) {
+    std::uint64_t value = 0;
+    for (std::size_t i = length_bytes; i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
+    return value;
+}
+
+/// The bytes of such a tensor; nothing where they do not fit 64 bits or are no whole number. The extents other than 0 must
+/// multiply within 64 bits, so that whether a shape is accepted does not depend on the order of its axes.
+inline std::optional<std::size_t> stored_size(dtype type, std::span<const std::size_t> shape) {
+    std::size_t bits = bits_of(type);
+    bool empty = false;
+    for (const std::size_t extent : shape) {
+        empty = empty || extent == 0;
+        if (extent == 0) continue;
+        if (bits > std::numeric_limits<std::size_t>::max() / extent) return std::nullopt;
+        bits *= extent;
+    }
+    if (empty) return 0;
+    if (bits % 8 != 0) return std::nullopt;
+    return bits / 8;
+}
+
+/// Where in the data a tensor says it lies, and where in the header it says so.
+struct tensor_range {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::size_t position = 0;  // just behind the tensor's name
+    std::uint32_t index = 0;
+};
+
+/// Builds the list of tensors from the header's events: no tree of JSON values in between. Fields of an entry other than
+/// dtype, shape and data_offsets are ignored, as safetensors itself does; `"__metadata__": null` means none, likewise.
+class safetensors_header final : public json_events {
+   public:
+    safetensors_header(const json_text& text, const safetensors_limits& limits, safetensors& found)
+        : text_(text), limits_(limits), found_(found) {}
+
+    std::deque<tensor_range> ranges;
+
+    void null() override {
+        if (expected_ != expects::metadata) value("null");
+    }
+    void boolean(bool) override { value("a truth value"); }
+    void signed_number(std::int64_t) override { value("a negative number"); }
+    void real_number(double) override { value("a number with a fraction, an exponent or too many digits"); }
+    void unsigned_number(std::uint64_t number) override {
+        if (expected_ == expects::extent) {
+            add_extent(number);
+        } else if (expected_ == expects::offset) {
+            if (offsets_ < 2) (offsets_ == 0 ? ranges.back().begin : ranges.back().end) = number;
+            ++offsets_;
+        } else {
+            value("a number");
+        }
+    }
+    void string(std::string&& text) override {
+        if (expected_ == expects::text) {
+            metadata_at_->second = std::move(text);
+        } else if (expected_ == expects::type) {
+            read_type(text);
+        } else {
+            value("a string");
+        }
+    }
+
+    void begin_object() override {
+        if (expected_ == expects::header) {
+            level_ = level::header;
+        } else if (expected_ == expects::metadata) {
+            level_ = level::metadata;
+        } else if (expected_ == expects::entry) {
+            level_ = level::entry;
+            has_type_ = has_shape_ = has_offsets_ = false;
+        } else if (expected_ == expects::anything) {
+            ++ignored_;
+        } else {
+            value("an object");
+        }
+    }
+    void begin_array() override {
+        if (expected_ == expects::shape) {
+            expected_ = expects::extent;
+        } else if (expected_ == expects::offsets) {
+            expected_ = expects::offset;
+            offsets_ = 0;
+        } else if (expected_ == expects::anything) {
+            ++ignored_;
+        } else {
+            value("an array");
+        }
+    }
+    void end_object() override {
+        if (ignored_ > 0) {
+            --ignored_;
+        } else if (level_ == level::entry) {
+            finish_entry();
+            level_ = level::header;
+        } else {
+            level_ = level::header;
+        }
+    }
+    void end_array() override {
+        if (ignored_ > 0) {
+            --ignored_;
+        } else if (expected_ == expects::offset && offsets_ != 2) {
+            refuse(error_code::format, "data_offsets of " + tensor() + " has " + std::to_string(offsets_) + " numbers", "2");
+        } else {
+            expected_ = expects::nothing;
+        }
+    }
+    void key(std::string&& name) override {
+        if (ignored_ > 0) return;
+        if (level_ == level::header) return begin_entry(std::move(name));
+        if (level_ == level::metadata) return begin_metadata(std::move(name));
+        if (name == "dtype") return begin_field(has_type_, expects::type, name);
+        if (name == "shape") return begin_field(has_shape_, expects::shape, name);
+        if (name == "data_offsets") return begin_field(has_offsets_, expects::offsets, name);
+        expected_ = expects::anything;
+    }
+
+    [[noreturn]] void refuse_duplicate(std::string_view name, std::size_t first, std::size_t second) const {
+        const auto byte_of = [this](std::size_t end) { return std::to_string(text_.offset + text_.key_begin(end)); };
+        throw checkpoint_error(error_code::format, {text_.place, "duplicate key " + quoted(name) + " at bytes " +
+                                                                     byte_of(first) + " and " + byte_of(second), "", ""});
+    }
+
+   private:
+    enum class level { header, metadata, entry };
+    enum class expects { header, metadata, text, entry, type, shape, extent, offsets, offset, anything, nothing };
+
+    static const char* name_of_expected(expects wanted) {
+        switch (wanted) {
+            case expects::header: return "an object: the header must be a JSON object";
+            case expects::metadata: return "an object of strings";
+            case expects::text:
+            case expects::type: return "a string";
+            case expects::entry: return "an object";
+            case expects::shape:
+            case expects::offsets: return "an array of unsigned integers";
+            case expects::extent:
+            case expects::offset: return "an unsigned integer";
+            default: return "nothing";
+        }
+    }
+
+    std::string tensor() const { return "tensor " + quoted(found_.tensors.back().name); }
+
+    /// A value of a kind that may not stand here, unless anything may.
+    void value(const char* kind) const {
+        if (expected_ == expects::anything) return;
+        std::string what;
+        if (expected_ == expects::metadata || expected_ == expects::text) what = "__metadata__";
+        else if (expected_ != expects::header) what = tensor();
+        if (expected_ == expects::type) what = "dtype of " + what;
+        if (expected_ == expects::shape || expected_ == expects::extent) what = "shape of " + what;
+        if (expected_ == expects::offsets || expected_ == expects::offset) what = "data_offsets of " + what;
+        refuse(error_code::format, what + (what.empty() ? "" : " holds ") + kind, name_of_expected(expected_));
+    }
+
+    void begin_entry(std::string&& name) {
+        if (name.size() > limits_.name_bytes) {
+            refuse(error_code::limit, "a tensor's name has " + std::to_string(name.size()) + " bytes",
+                   "at most " + std::to_string(limits_.name_bytes));
+        }
+        if (name == metadata_key) {
+            if (metadata_position_ != 0) refuse_duplicate(name, metadata_position_, position);
+            metadata_position_ = position;
+            expected_ = expects::metadata;
+            return;
+        }
+        const auto index = static_cast<std::uint32_t>(found_.tensors.size());
+        found_.tensors.push_back({std::move(name), {}});
+        ranges.push_back({0, 0, position, index});
+        expected_ = expects::entry;
+    }
+
+    void begin_metadata(std::string&& name) {
+        const auto [at, is_new] = metadata_positions_.try_emplace(name, position);
+        if (!is_new) refuse_duplicate(name, at->second, position);
+        if (metadata_positions_.size() > limits_.metadata_entries) {
+            refuse(error_code::limit, "__metadata__ has too many entries",
+                   "at most " + std::to_string(limits_.metadata_entries));
+        }
+        metadata_at_ = found_.metadata.try_emplace(std::move(name)).first;
+        expected_ = expects::text;
+    }
+
+    void begin_field(bool& seen, expects wanted, std::string_view name) {
+        if (seen) refuse(error_code::format, "duplicate key " + quoted(name) + " in " + tensor(), "");
+        seen = true;
+        expected_ = wanted;
+    }
+
+    void read_type(std::string_view spelled) {
+        for (std::size_t i = 0; i < dtypes.size(); ++i) {
+            if (dtypes[i].name == spelled) {
+                found_.tensors.back().tensor.type = static_cast<dtype>(i);
+                return;
+            }
+        }
+        std::string known;
+        for (const dtype_traits& type : dtypes) known += (known.empty() ? "one of " : " ") + std::string(type.name);
+        refuse(error_code::unsupported, tensor() + " has dtype " + quoted(spelled), known);
+    }
+
+    void add_extent(std::uint64_t extent) {
+        std::vector<std::size_t>& shape = found_.tensors.back().tensor.shape;
+        if (shape.size() == limits_.rank) {
+            refuse(error_code::limit, tensor() + " has too many axes", "at most " + std::to_string(limits_.rank));
+        }
+        if (extent > std::numeric_limits<std::size_t>::max()) refuse(error_code::limit, tensor() + " is too large", "");
+        shape.push_back(static_cast<std::size_t>(extent));
+    }
+
+    void finish_entry() const {
+        const char* missing = !has_type_ ? "dtype" : !has_shape_ ? "shape" : !has_offsets_ ? "data_offsets" : nullptr;
+        if (missing != nullptr) refuse(error_code::format, tensor() + " has no " + missing, "");
+        const tensor_range& range = ranges.back();
+        const stored_tensor& stored = found_.tensors.back().tensor;
+        const std::string offsets = "[" + std::to_string(range.begin) + ", " + std::to_string(range.end) + "]";
+        if (range.begin > range.end) {
+            refuse(error_code::format, "data_offsets " + offsets + " of " + tensor() + " run backwards", "");
+        }
+        const std::optional<std::size_t> size = stored_size(stored.type, stored.shape);
+        if (!size) {
+            refuse(error_code::format, tensor() + " of " + std::string(name_of(stored.type)) + " " +
+                                           shape_text(stored.shape) + " has no size in bytes", "a product that fits 64 bits");
+        }
+        if (*size != range.end - range.begin) {
+            refuse(error_code::shape, tensor() + " of " + std::string(name_of(stored.type)) + " " + shape_text(stored.shape) +
+                                          " lies in " + std::to_string(range.end - range.begin) + " bytes",
+                   std::to_string(*size));
+        }
+    }
+
+    [[noreturn]] void refuse(error_code code, std::string what, std::string expected) const {
+        throw checkpoint_error(code, {text_.where(position), std::move(what), std::move(expected), ""});
+    }
+
+    const json_text& text_;
+    const safetensors_limits& limits_;
+    safetensors& found_;
+    level level_ = level::header;
+    expects expected_ = expects::header;
+    std::size_t ignored_ = 0;  // how deep inside a value that is ignored
+    std::size_t offsets_ = 0;  // numbers seen in data_offsets
+    bool has_type_ = false, has_shape_ = false, has_offsets_ = false;
+    std::size_t metadata_position_ = 0;
+    std::map<std::string, std::size_t, std::less<>> metadata_positions_;
+    safetensors_metadata::iterator metadata_at_;
+};
+
+/// Sorts the tensors by name, and refuses two of one name.
+inline void index_names(safetensors& found, const safetensors_header& header) {
+    found.by_name.resize(found.tensors.size());
+    std::iota(found.by_name.begin(), found.by_name.end(), std::uint32_t{0});
+    const auto name = [&](std::uint32_t index) -> const std::string& { return found.tensors[index].name; };
+    std::sort(found.by_name.begin(), found.by_name.end(), [&](std::uint32_t a, std::uint32_t b) {
+        const int order = name(a).compare(name(b));
+        return order != 0 ? order < 0 : a < b;
+    });
+    for (std::size_t i = 1; i < found.by_name.size(); ++i) {
+        const std::uint32_t first = found.by_name[i - 1], second = found.by_name[i];
+        if (name(first) == name(second)) {
+            header.refuse_duplicate(name(first), header.ranges[first].position, header.ranges[second].position);
+        }
+    }
+}
+
+/// Gives each tensor its bytes, after it is sure that they tile the data: no overlap, no hole, nothing left over.
+inline void place_tensors(safetensors& found, std::deque<tensor_range>& ranges, std::span<const std::byte> data,
+                          const std::string& place, bool allow_trailing) {
+    std::sort(ranges.begin(), ranges.end(), [](const tensor_range& a, const tensor_range& b) {
+        return a.begin != b.begin ? a.begin < b.begin : a.end != b.end ? a.end < b.end : a.index < b.index;
+    });
+    std::uint64_t reached = 0;
+    for (const tensor_range& range : ranges) {
+        if (range.begin != reached) {
+            throw checkpoint_error(error_code::format,
+                                   {place, "tensor " + quoted(found.tensors[range.index].name) + " begins at byte " +
+                                               std::to_string(range.begin) + " of the data, which " +
+                                               (range.begin < reached ? "overlaps another tensor" : "leaves a hole"),
+                                    std::to_string(reached), ""});
+        }
+        reached = range.end;
+    }
+    const auto count = [](std::uint64_t bytes) { return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); };
+    if (reached > data.size()) {
+        throw checkpoint_error(error_code::format, {place, "the file is " + count(reached - data.size()) + " short", "",
+                                                    "incomplete download?"});
+    }
+    if (reached < data.size() && !allow_trailing) {
+        throw checkpoint_error(error_code::format,
+                               {place, "the file is " + count(data.size() - reached) + " too long", "",
+                                "if it is to be trusted all the same, read it with allow_trailing"});
+    }
+    for (const tensor_range& range : ranges) {
+        found.tensors[range.index].tensor.bytes =
+            data.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.end - range.begin));
+    }
+}
+
+}  // namespace detail
+
+/// Reads the header and gives each tensor its place in `bytes`, which must outlive the result; nothing is copied.
+/// `place` names the file in the sentences.
+/// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT; nothing is allocated on a header's word, time is
+/// O(n log n) and memory at most four times the header
+inline safetensors parse_safetensors(std::span<const std::byte> bytes, const std::string& place,
+                                     const safetensors_limits& limits = {}) {
+    if (bytes.empty()) {
+        throw checkpoint_error(error_code::format, {place, "empty file", "", "was the download interrupted?"});
+    }
+    if (bytes.size() < detail::length_bytes) {
+        throw checkpoint_error(error_code::format, {place, std::to_string(bytes.size()) + " bytes, at least 8 needed", "",
+                                                    "was the download interrupted?"});
+    }
+    const std::uint64_t length = detail::little_endian_64(bytes);
+    if (length > bytes.size() - detail::length_bytes) {
+        throw checkpoint_error(error_code::format, {place, "header claims " + std::to_string(length) + " bytes, file has " +
+                                                               std::to_string(bytes.size()), "", "incomplete download?"});
+    }
+    if (length > limits.header_bytes) {
+        throw checkpoint_error(error_code::limit,
+                               {place, "the header has " + std::to_string(length) + " bytes",
+                                "at most " + std::to_string(limits.header_bytes), "raise limits.header_bytes if it is meant"});
+    }
+    if (length == 0) {
+        throw checkpoint_error(error_code::format, {place, "header is empty", "", "header must be a JSON object"});
+    }
+    const std::span<const std::byte> header_bytes = bytes.subspan(detail::length_bytes, static_cast<std::size_t>(length));
+    constexpr std::size_t deepest = 4;  // header, entry, list, and one more for fields that are ignored
+    const detail::json_text text{{reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size()},
+                                 place, detail::length_bytes, false, deepest};
+    safetensors found;
+    detail::safetensors_header header(text, limits, found);
+    detail::walk_json(text, header);
+    detail::index_names(found, header);
+    detail::place_tensors(found, header.ranges, bytes.subspan(detail::length_bytes + header_bytes.size()), place,
+                          limits.allow_trailing);
+    return found;
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,314 @@
+#pragma once
+/// \file Weights walked like a path: `weights / "visual" / "conv1"`, read as checked tensors of the scalar one computes in.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/checkpoint.hpp>
+#include <zeroshot/io/half.hpp>
+#include <zeroshot/io/layout.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// Whether reading weights looks for NaN and infinity.
+enum class finite { checked, unchecked };
+
+namespace detail {
+
+/// How many steps of insertion, deletion and replacement lie between two texts.
+inline std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+        }
+    }
+    return row.back();
+}
+
+/// NaN and infinity have all bits of the exponent set: a test of bits, since a host's -ffast-math breaks std::isfinite.
+inline bool is_finite(float value) noexcept { return (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) != 0x7f800000u; }
+inline bool is_finite(double value) noexcept {
+    return (std::bit_cast<std::uint64_t>(value) & 0x7ff0000000000000u) != 0x7ff0000000000000u;
+}
+
+template <class Stored>
+Stored load(const std::byte* bytes, std::size_t index) noexcept {
+    Stored value;
+    std::memcpy(&value, bytes + index * sizeof(Stored), sizeof value);  // at any alignment
+    return value;
+}
+
+/// Elements of a stored tensor as scalars. Only for the types that is_number names.
+template <class Scalar>
+void convert(dtype type, const std::byte* bytes, std::span<Scalar> into) noexcept {
+    const std::size_t count = into.size();
+    Scalar* const to = into.data();
+    if (type == dtype::f16) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(float_from_half(load<std::uint16_t>(bytes, i)));
+    } else if (type == dtype::bf16) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(float_from_bfloat(load<std::uint16_t>(bytes, i)));
+    } else if (type == dtype::f32) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<float>(bytes, i));
+    } else {
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<double>(bytes, i));
+    }
+}
+
+inline bool is_number(dtype type) {
+    return type == dtype::f16 || type == dtype::bf16 || type == dtype::f32 || type == dtype::f64;
+}
+
+}  // namespace detail
+
+/// A path into a checkpoint's tensors, under OpenAI's names whatever the layout of the file:
+///
+///     const weights all(checkpoint::open("ViT-B-32.safetensors"));
+///     const weights block = all / "visual" / "transformer" / "resblocks" / 0;
+///     const matrix<float> fc = block.read<float, 2>("mlp.c_fc.weight", {3072, 768});
+///
+/// A cheap handle: paths share the checkpoint and keep it alive.
+class weights {
+   public:
+    /// \throws checkpoint_error where the checkpoint's layout is not known
+    explicit weights(checkpoint file, finite check = finite::checked)
+        : shared_(std::make_shared<const contents>(std::move(file), check)) {}
+
+    weights operator/(std::string_view child) const { return weights(shared_, joined(child)); }
+    weights operator/(std::size_t child) const { return *this / std::string_view(std::to_string(child)); }
+
+    /// Where this is: "visual.transformer.resblocks.0"; empty at the root.
+    const std::string& path() const noexcept { return path_; }
+
+    /// The file, as the sentences name it.
+    const std::string& place() const noexcept { return shared_->file.place(); }
+    const checkpoint& file() const noexcept { return shared_->file; }
+    checkpoint_layout layout() const noexcept { return shared_->all.layout; }
+
+    /// Whether a tensor stands at path.name; with "", at the path itself.
+    bool has(std::string_view name) const { return shared_->all.tensors.contains(joined(name)); }
+
+    /// How many of path.0, path.1, ... there are, without a gap.
+    std::size_t children() const {
+        std::size_t count = 0;
+        while (stands((*this / count).path_)) ++count;
+        return count;
+    }
+
+    /// The shape of a tensor, in OpenAI's order of axes.
+    /// \throws checkpoint_error SHAPE where it is missing, with the nearest names
+    std::vector<std::size_t> shape(std::string_view name) const { return find(joined(name)).shape; }
+
+    /// The type a tensor is stored in.
+    /// \throws checkpoint_error SHAPE where it is missing, with the nearest names
+    dtype type(std::string_view name) const { return find(joined(name)).parts.front().stored.type; }
+
+    /// A tensor of the expected shape, converted from F16, BF16, F32 or F64. Subnormal numbers and tensors of zeros are
+    /// weights like any other.
+    /// \throws checkpoint_error SHAPE where it is missing or has another shape, UNSUPPORTED where it holds other numbers;
+    /// numeric_error where one of them is not finite, unless that is not to be checked
+    template <class Scalar, std::size_t Rank>
+    tensor<Scalar, Rank> read(std::string_view name, const std::array<std::size_t, Rank>& expected) const {
+        const std::string full = joined(name);
+        const canonical_tensor& found = expect(full, expected);
+        tensor<Scalar, Rank> values(expected);
+        fill(full, found, values.values());
+        return values;
+    }
+
+    /// A tensor of one axis.
+    /// \throws as read
+    template <class Scalar>
+    aligned_vector<Scalar> read_vector(std::string_view name, std::size_t expected) const {
+        const std::string full = joined(name);
+        const canonical_tensor& found = expect(full, std::array{expected});
+        aligned_vector<Scalar> values(expected);
+        fill(full, found, std::span<Scalar>(values));
+        return values;
+    }
+
+    /// One number, stored as [] or as [1].
+    /// \throws as read
+    template <class Scalar>
+    Scalar read_scalar(std::string_view name) const {
+        const std::string full = joined(name);
+        const canonical_tensor& found = find(full);
+        if (!found.shape.empty() && found.shape != std::vector<std::size_t>{1}) throw wrong_shape(full, found, "[] or [1]");
+        Scalar value{};
+        fill(full, found, std::span<Scalar>(&value, 1));
+        return value;
+    }
+
+    /// The tensors under this path, by their full names.
+    std::vector<std::string> names() const {
+        std::vector<std::string> found;
+        for (const auto& [name, each] : shared_->all.tensors) {
+            if (below(name)) found.push_back(name);
+        }
+        return found;
+    }
+
+    /// The tensors nobody read so far through any path into this checkpoint, and those the layout does not know: what a
+    /// model that is complete did not need. They are listed, and not an error.
+    std::vector<std::string> unread() const {
+        std::vector<std::string> left = shared_->all.unknown;
+        std::size_t index = 0;
+        for (const auto& [name, each] : shared_->all.tensors) {
+            if (!shared_->touched[index++].load(std::memory_order_relaxed)) left.push_back(each.parts.front().name);
+        }
+        return left;
+    }
+
+   private:
+    struct contents {
+        contents(checkpoint from, finite finite_check)
+            : file(std::move(from)), all(canonical(file)), check(finite_check), touched(all.tensors.size()) {}
+
+        checkpoint file;
+        canonical_tensors all;
+        finite check;
+        mutable std::vector<std::atomic<bool>> touched;  // in the order of all.tensors; set once, by whichever thread reads
+    };
+
+    weights(std::shared_ptr<const contents> shared, std::string path) : shared_(std::move(shared)), path_(std::move(path)) {}
+
+    std::string joined(std::string_view name) const {
+        return path_ + (path_.empty() || name.empty() ? "" : ".") + std::string(name);
+    }
+
+    bool below(std::string_view name) const {
+        return path_.empty() || name == path_ || (name.starts_with(path_) && name[path_.size()] == '.');
+    }
+
+    bool stands(const std::string& path) const {
+        const auto at = shared_->all.tensors.lower_bound(path);
+        if (at != shared_->all.tensors.end() && at->first == path) return true;
+        const auto inside = shared_->all.tensors.lower_bound(path + ".");
+        return inside != shared_->all.tensors.end() && inside->first.starts_with(path + ".");
+    }
+
+    const canonical_tensor& find(const std::string& name) const {
+        const auto at = shared_->all.tensors.find(name);
+        if (at == shared_->all.tensors.end()) throw missing(name);
+        return at->second;
+    }
+
+    checkpoint_error missing(const std::string& name) const {
+        constexpr std::size_t longest = 200, most = 5'000;  // hostile files must not make the sentence slow
+        std::vector<std::pair<std::size_t, std::string_view>> nearest;
+        for (const auto& [other, each] : shared_->all.tensors) {
+            if (nearest.size() == most) break;
+            if (other.size() <= longest) nearest.emplace_back(detail::edit_distance(name, other), other);
+        }
+        const std::size_t shown = std::min<std::size_t>(nearest.size(), 3);
+        std::partial_sort(nearest.begin(), nearest.begin() + static_cast<std::ptrdiff_t>(shown), nearest.end());
+        std::string hint;
+        for (std::size_t i = 0; i < shown; ++i) hint += (i == 0 ? "the nearest are " : ", ") + quoted(nearest[i].second);
+        return checkpoint_error(error_code::shape, {place(), "tensor " + name + " is missing", "", hint});
+    }
+
+    template <std::size_t Rank>
+    const canonical_tensor& expect(const std::string& name, const std::array<std::size_t, Rank>& expected) const {
+        const canonical_tensor& found = find(name);
+        if (!std::equal(found.shape.begin(), found.shape.end(), expected.begin(), expected.end())) {
+            throw wrong_shape(name, found, shape_text(expected));
+        }
+        return found;
+    }
+
+    checkpoint_error wrong_shape(const std::string& name, const canonical_tensor& found, const std::string& expected) const {
+        return checkpoint_error(error_code::shape,
+                                {place(), label(name, found) + " is " + shape_text(found.shape), expected, ""});
+    }
+
+    /// "tensor visual.proj", with the file's own name where that is another one.
+    static std::string label(const std::string& name, const canonical_tensor& found) {
+        const std::string& own = found.parts.front().name;
+        return "tensor " + name + (own == name ? "" : " (in the file: " + quoted(own) + ")");
+    }
+
+    /// Converts the parts one after the other, checks them, and turns the whole where the file has it the other way round.
+    template <std::floating_point Scalar>
+    void fill(const std::string& name, const canonical_tensor& found, std::span<Scalar> into) const {
+        std::size_t done = 0;
+        for (const tensor_part& part : found.parts) {
+            if (!detail::is_number(part.stored.type)) {
+                throw checkpoint_error(error_code::unsupported,
+                                       {place(), label(name, found) + " has dtype " + std::string(name_of(part.stored.type)),
+                                        "one of F16 BF16 F32 F64", ""});
+            }
+            const std::size_t count = part.stored.bytes.size() / (bits_of(part.stored.type) / 8);
+            convert_checked(name, found, part, into.subspan(done, count));
+            done += count;
+        }
+        if (found.transposed) transpose(found.shape[1], found.shape[0], into);
+        const auto index = std::distance(shared_->all.tensors.begin(), shared_->all.tensors.find(name));
+        shared_->touched[static_cast<std::size_t>(index)].store(true, std::memory_order_relaxed);
+    }
+
+    template <class Scalar>
+    void convert_checked(const std::string& name, const canonical_tensor& found, const tensor_part& part,
+                         std::span<Scalar> into) const {
+        constexpr std::size_t block = 4096;  // small enough to be still in the cache when it is checked
+        const std::size_t width = bits_of(part.stored.type) / 8;
+        for (std::size_t begin = 0; begin < into.size(); begin += block) {
+            const std::span<Scalar> piece = into.subspan(begin, std::min(block, into.size() - begin));
+            detail::convert(part.stored.type, part.stored.bytes.data() + begin * width, piece);
+            if (shared_->check == finite::unchecked) continue;
+            bool all_finite = true;
+            for (const Scalar value : piece) all_finite &= detail::is_finite(value);
+            if (!all_finite) throw not_finite(name, found, part, begin, piece);
+        }
+    }
+
+    template <class Scalar>
+    numeric_error not_finite(const std::string& name, const canonical_tensor& found, const tensor_part& part,
+                             std::size_t begin, std::span<Scalar> piece) const {
+        std::size_t index = 0;
+        while (detail::is_finite(piece[index])) ++index;
+        std::vector<std::size_t> position(part.stored.shape.size());
+        std::size_t rest = begin + index;
+        for (std::size_t axis = position.size(); axis-- > 0;) {
+            position[axis] = rest % part.stored.shape[axis];
+            rest /= part.stored.shape[axis];
+        }
+        return numeric_error(error_code::numeric, {place(), label(name, found) + " is not finite at " + shape_text(position),
+                                                   "", "is the file damaged?"});
+    }
+
+    /// [rows, columns] becomes [columns, rows].
+    template <class Scalar>
+    static void transpose(std::size_t rows, std::size_t columns, std::span<Scalar> values) {
+        const std::vector<Scalar> before(values.begin(), values.end());
+        for (std::size_t row = 0; row < rows; ++row) {
+            for (std::size_t column = 0; column < columns; ++column) {
+                values[column * rows + row] = before[row * columns + column];
+            }
+        }
+    }
+
+    std::shared_ptr<const contents> shared_;
+    std::string path_;
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,156 @@
+#pragma once
+/// \file A picture: 8-bit pixels, owned or viewed; no decoder is needed to make one.
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// The kinds of pixels that Pillow treats differently; each channel is one byte.
+enum class pixel_mode {
+    bilevel,     ///< Pillow's "1": 0 or 255, never interpolated
+    grey,        ///< "L"
+    grey_alpha,  ///< "LA"
+    rgb,         ///< "RGB"
+    rgba,        ///< "RGBA"
+    palette,     ///< "P" with its colours looked up: red, green, blue; OpenAI's order never interpolates it
+};
+
+/// Bytes per pixel.
+/// \throws argument_error (ARG) where the value is none of the modes
+inline std::size_t channels_of(pixel_mode mode) {
+    switch (mode) {
+        case pixel_mode::bilevel:
+        case pixel_mode::grey: return 1;
+        case pixel_mode::grey_alpha: return 2;
+        case pixel_mode::rgb:
+        case pixel_mode::palette: return 3;
+        case pixel_mode::rgba: return 4;
+    }
+    throw argument_error(error_code::argument, {"pixel mode", "there is no mode " + std::to_string(static_cast<int>(mode)), "", ""});
+}
+
+/// The usual mode of 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels.
+/// \throws argument_error (ARG) for any other number
+inline pixel_mode mode_of_channels(std::size_t channels) {
+    switch (channels) {
+        case 1: return pixel_mode::grey;
+        case 2: return pixel_mode::grey_alpha;
+        case 3: return pixel_mode::rgb;
+        case 4: return pixel_mode::rgba;
+        default:
+            throw argument_error(error_code::argument,
+                                 {"pixels", std::to_string(channels) + " channels", "1, 2, 3 or 4", ""});
+    }
+}
+
+/// A picture [height, width, channels] of bytes, top row first. The pixels never change, so copies share them and a
+/// moved-from picture is still the picture.
+class image {
+   public:
+    image(const image&) = default;  // and therefore no move: moving copies
+    image& operator=(const image&) = default;
+    ~image() = default;
+
+    /// A picture that owns its pixels; rows follow each other without gaps.
+    /// \throws argument_error (ARG) unless there are width * height * channels bytes, and at least one
+    image(std::vector<std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode)
+        : image(std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels)), width, height, mode) {}
+
+    /// The caller's own pixels, not copied: they must outlive the picture and its copies.
+    /// \param stride bytes from one row to the next; 0 means that rows follow each other without gaps
+    /// \throws argument_error (ARG) where the span is too short for the sizes given
+    static image view(std::span<const std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode,
+                      std::size_t stride = 0) {
+        return image(nullptr, pixels, width, height, mode, stride);
+    }
+
+    /// The caller's own pixels, copied.
+    /// \throws as view()
+    static image copy(std::span<const std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode,
+                      std::size_t stride = 0) {
+        const image seen = view(pixels, width, height, mode, stride);
+        std::vector<std::uint8_t> packed;
+        packed.reserve(height * seen.row(0).size());
+        for (std::size_t y = 0; y < height; ++y) packed.insert(packed.end(), seen.row(y).begin(), seen.row(y).end());
+        return image(std::move(packed), width, height, mode);
+    }
+
+    std::size_t width() const noexcept { return width_; }
+    std::size_t height() const noexcept { return height_; }
+    pixel_mode mode() const noexcept { return mode_; }
+    std::size_t channels() const noexcept { return channels_; }
+
+    /// The bytes of one row: [width, channels]. `y` must be below height().
+    std::span<const std::uint8_t> row(std::size_t y) const noexcept {
+        return {first_ + y * stride_, width_ * channels_};
+    }
+
+    /// The same bytes under another mode with as many channels: a palette's colours as RGB, black and white as grey.
+    /// \throws argument_error (ARG) where the modes differ in channels
+    image reinterpreted(pixel_mode mode) const {
+        if (channels_of(mode) != channels_) {
+            throw argument_error(error_code::argument, {"pixels", std::to_string(channels_) + " channels",
+                                                        std::to_string(channels_of(mode)) + " for that mode", ""});
+        }
+        image same = *this;
+        same.mode_ = mode;
+        return same;
+    }
+
+   private:
+    using shared_pixels = std::shared_ptr<const std::vector<std::uint8_t>>;
+
+    image(shared_pixels owned, std::size_t width, std::size_t height, pixel_mode mode)
+        : image(owned, *owned, width, height, mode, 0) {
+        if (owned->size() != height_ * stride_) {
+            throw argument_error(error_code::argument, {"pixels", std::to_string(owned->size()) + " bytes",
+                                                        std::to_string(height_ * stride_), ""});
+        }
+    }
+
+    image(shared_pixels owner, std::span<const std::uint8_t> pixels, std::size_t width, std::size_t height,
+          pixel_mode mode, std::size_t stride)
+        : owner_(std::move(owner)), first_(pixels.data()), width_(width), height_(height), mode_(mode),
+          channels_(channels_of(mode)) {
+        constexpr std::size_t largest = std::numeric_limits<std::size_t>::max();
+        const auto refuse = [](std::string what, std::string expected, std::string hint) {
+            throw argument_error(error_code::argument,
+                                 {"pixels", std::move(what), std::move(expected), std::move(hint)});
+        };
+        const auto size = [&] { return std::to_string(width) + " x " + std::to_string(height); };
+        if (width == 0 || height == 0) refuse("the picture is " + size(), "at least 1 x 1", "");
+        if (width > largest / channels_) refuse("a picture of " + size() + " does not fit the memory", "", "");
+        const std::size_t row_size = width * channels_;
+        stride_ = stride == 0 ? row_size : stride;
+        if (stride_ < row_size) {
+            refuse("the stride is " + std::to_string(stride), "at least " + std::to_string(row_size) + " bytes", "");
+        }
+        if (stride_ > largest / height) {
+            refuse(size() + " with a stride of " + std::to_string(stride_) + " does not fit the memory", "",
+                   "is the stride negative? give the rows from the top");
+        }
+        const std::size_t needed = (height - 1) * stride_ + row_size;
+        if (pixels.data() == nullptr || pixels.size() < needed) {
+            refuse(std::to_string(pixels.size()) + " bytes", "at least " + std::to_string(needed) + " for " + size(), "");
+        }
+    }
+
+    shared_pixels owner_;
+    const std::uint8_t* first_;
+    std::size_t width_;
+    std::size_t height_;
+    pixel_mode mode_;
+    std::size_t channels_;
+    std::size_t stride_ = 0;
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

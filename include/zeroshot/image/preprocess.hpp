@@ -1,0 +1,151 @@
+#pragma once
+/// \file What happens to a picture before the image encoder sees it: resize, crop, RGB, scale, normalise.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/image.hpp>
+#include <zeroshot/image/resize.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+inline constexpr std::array<float, 3> clip_mean{0.48145466f, 0.4578275f, 0.40821073f};  // openai/CLIP clip.py, _transform
+inline constexpr std::array<float, 3> clip_std{0.26862954f, 0.26130258f, 0.27577711f};  // the same line
+
+/// Whose order of operations.
+enum class crop_order {
+    openai,        ///< resize, crop, then RGB: a transparent background becomes what the file hides under it
+    hugging_face,  ///< RGB first, and the crop's corner is rounded down: CLIPImageProcessor of transformers
+};
+
+/// How pixels are interpolated.
+enum class interpolation { bicubic };
+
+/// What a checkpoint says about its pictures.
+struct preprocessing {
+    std::size_t size = 224;  ///< pixels: the shorter side is resized to it, then a square of it is cut from the middle
+    std::array<float, 3> mean = clip_mean;
+    std::array<float, 3> std = clip_std;
+    crop_order order = crop_order::openai;
+    interpolation filter = interpolation::bicubic;
+
+    bool operator==(const preprocessing&) const = default;
+};
+
+/// The largest preprocessing::size.
+inline constexpr std::size_t largest_crop = 16384;
+
+/// Checks what came from a file or a caller.
+/// \throws argument_error ARG where the size is 0, a mean is not finite, or a deviation is not finite or 0; LIMIT beyond largest_crop
+inline void check(const preprocessing& how) {
+    if (how.size == 0) throw argument_error(error_code::argument, {"preprocessing", "the size is 0 pixels", "at least 1", ""});
+    if (how.size > largest_crop) {
+        throw argument_error(error_code::limit, {"preprocessing", "the size is " + std::to_string(how.size) + " pixels",
+                                                 "at most " + std::to_string(largest_crop), ""});
+    }
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+        if (!std::isfinite(how.mean[channel]) || !std::isfinite(how.std[channel]) || how.std[channel] == 0) {
+            throw argument_error(error_code::argument, {"preprocessing", "mean or std of channel " + std::to_string(channel) + " cannot be used",
+                                                        "finite numbers, std not 0", ""});
+        }
+    }
+}
+
+/// The picture as Pillow's convert("RGB") gives it: grey repeated, alpha dropped, palette colours as they are.
+inline image to_rgb(const image& picture) {
+    if (picture.mode() == pixel_mode::rgb) return picture;
+    if (picture.mode() == pixel_mode::palette) return picture.reinterpreted(pixel_mode::rgb);
+    const std::size_t channels = picture.channels();
+    const bool grey = channels < 3;
+    std::vector<std::uint8_t> pixels;
+    pixels.reserve(picture.width() * picture.height() * 3);
+    for (std::size_t y = 0; y < picture.height(); ++y) {
+        const auto row = picture.row(y);
+        for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
+            for (std::size_t colour = 0; colour < 3; ++colour) pixels.push_back(row[pixel + (grey ? 0 : colour)]);
+        }
+    }
+    return image(std::move(pixels), picture.width(), picture.height(), pixel_mode::rgb);
+}
+
+namespace detail {
+
+/// Half the difference, as Python's round() does it: a half goes to the even neighbour.
+inline std::size_t half_to_even(std::size_t difference) {
+    const std::size_t half = difference / 2;
+    return difference % 2 == 1 && half % 2 == 1 ? half + 1 : half;
+}
+
+/// The longer side after resizing: int(size * long / short) of torchvision and transformers, a division in double.
+inline std::size_t longer_side(std::size_t size, std::size_t longer, std::size_t shorter) {
+    const double exact = static_cast<double>(size) * static_cast<double>(longer) / static_cast<double>(shorter);
+    // beyond the limit any number will do: resize_and_crop refuses it
+    return exact > static_cast<double>(longest_resized_side) ? longest_resized_side + 1 : static_cast<std::size_t>(exact);
+}
+
+}  // namespace detail
+
+/// The square that is cut out, in bytes: RGB, [size, size, 3]. Mirrors _transform in openai/CLIP clip/clip.py up to
+/// ToTensor, or CLIPImageProcessor of transformers.
+/// \throws argument_error as check(), and LIMIT for a picture too thin to be resized
+inline image crop_of(const image& picture, const preprocessing& how = {}) {
+    check(how);
+    const bool openai = how.order == crop_order::openai;
+    const image source = openai ? picture : to_rgb(picture);
+    const bool wide = source.width() > source.height();
+    const std::size_t longer = detail::longer_side(how.size, std::max(source.width(), source.height()),
+                                                   std::min(source.width(), source.height()));
+    const std::size_t spare = longer - how.size;
+    const std::size_t offset = openai ? detail::half_to_even(spare) : spare / 2;
+    const window middle{wide ? offset : 0, wide ? 0 : offset, how.size, how.size};
+    return to_rgb(resize_and_crop(source, wide ? longer : how.size, wide ? how.size : longer, middle));
+}
+
+/// What the image encoder gets, written to `pixels`: red, green and blue planes of size * size values, each
+/// (byte / 255 - mean) / std.
+/// \throws argument_error as crop_of(), and SHAPE where `pixels` has not 3 * size * size elements
+template <class Scalar>
+void preprocess_into(const image& picture, const preprocessing& how, std::span<Scalar> pixels) {
+    const image square = crop_of(picture, how);
+    const std::size_t plane = how.size * how.size;
+    if (pixels.size() != 3 * plane) {
+        throw argument_error(error_code::shape, {"preprocess", std::to_string(pixels.size()) + " elements to write to",
+                                                 std::to_string(3 * plane), ""});
+    }
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+        std::array<Scalar, 256> value_of;
+        for (std::size_t byte = 0; byte < 256; ++byte) {
+            const float scaled = static_cast<float>(byte) / 255.0f;  // in float, as ToTensor and Normalize do
+            value_of[byte] = static_cast<Scalar>((scaled - how.mean[channel]) / how.std[channel]);
+        }
+        Scalar* output = pixels.data() + channel * plane;
+        for (std::size_t y = 0; y < how.size; ++y) {
+            const auto row = square.row(y);
+            for (std::size_t x = 0; x < how.size; ++x) *output++ = value_of[row[3 * x + channel]];
+        }
+    }
+}
+
+/// What the image encoder gets: [3, size, size].
+///
+///     const tensor<float, 3> pixels = preprocess(read_image("cat.png"));
+///
+/// \throws argument_error as crop_of()
+template <class Scalar = float>
+tensor<Scalar, 3> preprocess(const image& picture, const preprocessing& how = {}) {
+    check(how);
+    tensor<Scalar, 3> pixels(std::size_t{3}, how.size, how.size);
+    preprocess_into(picture, how, pixels.values());
+    return pixels;
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

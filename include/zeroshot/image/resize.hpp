@@ -1,0 +1,311 @@
+#pragma once
+/// \file Pillow's antialiased bicubic resizing (as of Pillow 13), to the byte, and only for the part of the result that is wanted.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/image.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// The longest side a resized picture may have, cropped away or not: 1 : 100,000 still works at 224 and at 1024 pixels.
+inline constexpr std::size_t longest_resized_side = std::size_t{1} << 27;
+
+/// A rectangle of pixels.
+struct window {
+    std::size_t left = 0;
+    std::size_t top = 0;
+    std::size_t width = 0;
+    std::size_t height = 0;
+};
+
+/// The part of a picture inside the window.
+/// \throws argument_error (ARG) where the window is empty or reaches outside
+inline image crop(const image& picture, const window& part) {
+    const bool inside = part.width <= picture.width() && part.left <= picture.width() - part.width &&
+                        part.height <= picture.height() && part.top <= picture.height() - part.height;
+    if (part.width == 0 || part.height == 0 || !inside) {
+        throw argument_error(error_code::argument, {"window", "it is empty or reaches outside the picture", "", ""});
+    }
+    std::vector<std::uint8_t> pixels;
+    pixels.reserve(part.width * part.height * picture.channels());
+    for (std::size_t y = part.top; y < part.top + part.height; ++y) {
+        const auto row = picture.row(y).subspan(part.left * picture.channels(), part.width * picture.channels());
+        pixels.insert(pixels.end(), row.begin(), row.end());
+    }
+    return image(std::move(pixels), part.width, part.height, picture.mode());
+}
+
+namespace detail {
+
+// Pillow's src/libImaging/Resample.c: weights are 22-bit fixed point, sums of bytes start at one half.
+inline constexpr int weight_bits = 32 - 8 - 2;
+inline constexpr std::int32_t one_half = 1 << (weight_bits - 1);
+
+/// Keys' cubic with a = -0.5, as bicubic_filter of Resample.c.
+inline double bicubic(double x) {
+    constexpr double a = -0.5;
+    x = std::fabs(x);
+    if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+    if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+    return 0.0;
+}
+
+/// One axis of a resize: `from` pixels become `to`, of which `count` beginning at `first` are wanted.
+struct axis {
+    std::size_t from;
+    std::size_t to;
+    std::size_t first;
+    std::size_t count;
+};
+
+/// A run of pixels along one axis.
+struct range {
+    std::size_t first;
+    std::size_t count;
+};
+
+/// Which input pixels each wanted output pixel is made of, and their weights.
+struct weighted_sums {
+    std::vector<range> sources;         // [count]
+    std::vector<std::int32_t> weights;  // [count, taps], fixed point
+    std::size_t taps;
+
+    std::span<const std::int32_t> weights_of(std::size_t output) const {
+        return std::span(weights).subspan(output * taps, sources[output].count);
+    }
+
+    /// All input pixels that some output pixel is made of.
+    range needed() const {
+        return {sources.front().first, sources.back().first + sources.back().count - sources.front().first};
+    }
+
+    /// The same sums over an input that holds only the needed pixels.
+    weighted_sums over_needed() && {
+        const std::size_t start = needed().first;
+        for (range& source : sources) source.first -= start;
+        return std::move(*this);
+    }
+};
+
+/// Mirrors precompute_coeffs and normalize_coeffs_8bpc of Resample.c.
+inline weighted_sums bicubic_sums(const axis& line) {
+    const auto from = static_cast<double>(static_cast<float>(line.from));  // Pillow hands the box over as floats
+    const double scale = from / static_cast<double>(line.to);
+    const double filter_scale = std::max(scale, 1.0);
+    const double support = 2.0 * filter_scale;
+    weighted_sums sums;
+    sums.taps = static_cast<std::size_t>(std::ceil(support)) * 2 + 1;
+    sums.sources.reserve(line.count);
+    sums.weights.resize(line.count * sums.taps);
+    std::vector<double> exact(sums.taps);
+    for (std::size_t output = 0; output < line.count; ++output) {
+        const double center = (static_cast<double>(line.first + output) + 0.5) * scale;
+        const auto begin = static_cast<std::size_t>(std::max(0.0, center - support + 0.5));
+        const std::size_t end = std::min(line.from, static_cast<std::size_t>(center + support + 0.5));
+        const std::size_t count = end - begin;
+        double total = 0;
+        for (std::size_t tap = 0; tap < count; ++tap) {
+            exact[tap] = bicubic((static_cast<double>(tap + begin) - center + 0.5) * (1.0 / filter_scale));
+            total += exact[tap];
+        }
+        for (std::size_t tap = 0; tap < count; ++tap) {
+            const double weight = total == 0 ? exact[tap] : exact[tap] / total;
+            sums.weights[output * sums.taps + tap] =
+                static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << weight_bits));
+        }
+        sums.sources.push_back({begin, count});
+    }
+    return sums;
+}
+
+inline std::uint8_t byte_of(std::int32_t sum) {
+    return static_cast<std::uint8_t>(std::clamp(sum >> weight_bits, 0, 255));
+}
+
+template <std::size_t Channels>
+void sum_along_row(std::span<const std::uint8_t> row, const weighted_sums& sums, std::uint8_t* output) {
+    for (std::size_t x = 0; x < sums.sources.size(); ++x) {
+        std::array<std::int32_t, Channels> total;
+        total.fill(one_half);
+        const std::uint8_t* pixel = row.data() + sums.sources[x].first * Channels;
+        for (const std::int32_t weight : sums.weights_of(x)) {
+            for (std::size_t channel = 0; channel < Channels; ++channel) total[channel] += pixel[channel] * weight;
+            pixel += Channels;
+        }
+        for (std::size_t channel = 0; channel < Channels; ++channel) *output++ = byte_of(total[channel]);
+    }
+}
+
+inline void sum_along_row(std::span<const std::uint8_t> row, std::size_t channels, const weighted_sums& sums,
+                          std::uint8_t* output) {
+    switch (channels) {
+        case 1: return sum_along_row<1>(row, sums, output);
+        case 2: return sum_along_row<2>(row, sums, output);
+        case 3: return sum_along_row<3>(row, sums, output);
+        default: return sum_along_row<4>(row, sums, output);
+    }
+}
+
+/// The pass along x, for some of the rows: [rows.count, outputs, channels].
+inline image sum_across(const image& picture, const weighted_sums& sums, const range& rows) {
+    const std::size_t channels = picture.channels();
+    const std::size_t row_size = sums.sources.size() * channels;
+    std::vector<std::uint8_t> output(rows.count * row_size);
+    for (std::size_t y = 0; y < rows.count; ++y) {
+        sum_along_row(picture.row(rows.first + y), channels, sums, output.data() + y * row_size);
+    }
+    return image(std::move(output), sums.sources.size(), rows.count, picture.mode());
+}
+
+/// The pass along y, for some of the columns: [outputs, columns.count, channels].
+inline image sum_down(const image& picture, const weighted_sums& sums, const range& columns) {
+    const std::size_t left = columns.first * picture.channels();
+    const std::size_t row_size = columns.count * picture.channels();
+    std::vector<std::uint8_t> output(sums.sources.size() * row_size);
+    std::vector<std::int32_t> total(row_size);
+    for (std::size_t y = 0; y < sums.sources.size(); ++y) {
+        std::ranges::fill(total, one_half);
+        std::size_t source = sums.sources[y].first;
+        for (const std::int32_t weight : sums.weights_of(y)) {
+            const std::uint8_t* row = picture.row(source++).data() + left;
+            for (std::size_t i = 0; i < row_size; ++i) total[i] += row[i] * weight;
+        }
+        std::ranges::transform(total, output.data() + y * row_size, byte_of);
+    }
+    return image(std::move(output), columns.count, sums.sources.size(), picture.mode());
+}
+
+inline bool has_alpha(pixel_mode mode) { return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba; }
+
+/// Colours times alpha, as Pillow's MULDIV255 rounds it (Convert.c, RGBA to RGBa).
+inline image premultiplied(const image& picture) {
+    const std::size_t channels = picture.channels();
+    std::vector<std::uint8_t> output;
+    output.reserve(picture.width() * picture.height() * channels);
+    for (std::size_t y = 0; y < picture.height(); ++y) {
+        const auto row = picture.row(y);
+        for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
+            const std::uint8_t alpha = row[pixel + channels - 1];
+            for (std::size_t channel = 0; channel + 1 < channels; ++channel) {
+                const unsigned product = unsigned{row[pixel + channel]} * alpha + 128;
+                output.push_back(static_cast<std::uint8_t>(((product >> 8) + product) >> 8));
+            }
+            output.push_back(alpha);
+        }
+    }
+    return image(std::move(output), picture.width(), picture.height(), picture.mode());
+}
+
+/// Colours divided by alpha, as Pillow rounds it (Convert.c, RGBa to RGBA).
+inline image unpremultiplied(const image& picture) {
+    const std::size_t channels = picture.channels();
+    std::vector<std::uint8_t> output;
+    output.reserve(picture.width() * picture.height() * channels);
+    for (std::size_t y = 0; y < picture.height(); ++y) {
+        const auto row = picture.row(y);
+        for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
+            const std::uint8_t alpha = row[pixel + channels - 1];
+            const unsigned divisor = alpha == 0 ? 255 : alpha;  // nothing to divide by: the colour stays
+            for (std::size_t channel = 0; channel + 1 < channels; ++channel) {
+                output.push_back(static_cast<std::uint8_t>(std::min(255u, 255u * row[pixel + channel] / divisor)));
+            }
+            output.push_back(alpha);
+        }
+    }
+    return image(std::move(output), picture.width(), picture.height(), picture.mode());
+}
+
+/// Which pass comes first shows in the bytes, since they are rounded between the passes. Pillow 13 begins with the
+/// pass along y where the height shrinks by more than twice what the width shrinks by (ImagingResampleInner); Pillow
+/// before 13 begins with the pass along x, but for pictures more than 100 times as high as wide.
+inline bool begins_downwards(const axis& columns, const axis& rows) {
+    const auto shrinks_by = [](const axis& line) {
+        return static_cast<std::int64_t>(line.from) - static_cast<std::int64_t>(line.to);
+    };
+    return shrinks_by(rows) > 0 && shrinks_by(rows) > 2 * shrinks_by(columns);
+}
+
+/// Both passes, each over no more than the wanted pixels need.
+inline image resize_bicubic(const image& picture, const axis& columns, const axis& rows) {
+    weighted_sums across = bicubic_sums(columns);
+    weighted_sums down = bicubic_sums(rows);
+    if (begins_downwards(columns, rows)) {
+        const image flat = sum_down(picture, down, across.needed());
+        return sum_across(flat, std::move(across).over_needed(), {0, flat.height()});
+    }
+    const image narrow = sum_across(picture, across, down.needed());
+    return sum_down(narrow, std::move(down).over_needed(), {0, narrow.width()});
+}
+
+/// The nearest input pixel of each wanted output pixel. Mirrors ImagingScaleAffine of Pillow's Geometry.c, which adds
+/// the step up from the first pixel: so the same roundings, and no multiplication.
+inline std::vector<std::size_t> nearest_sources(const axis& line) {
+    const double step = static_cast<double>(static_cast<float>(line.from)) / static_cast<double>(line.to);
+    double position = 0.5 * step;
+    for (std::size_t skipped = 0; skipped < line.first; ++skipped) position += step;
+    std::vector<std::size_t> sources(line.count);
+    for (std::size_t& source : sources) {
+        source = std::min(static_cast<std::size_t>(position), line.from - 1);
+        position += step;
+    }
+    return sources;
+}
+
+inline image resize_nearest(const image& picture, const axis& columns, const axis& rows) {
+    const std::size_t channels = picture.channels();
+    const std::vector<std::size_t> from_columns = nearest_sources(columns);
+    std::vector<std::uint8_t> output;
+    output.reserve(rows.count * columns.count * channels);
+    for (const std::size_t y : nearest_sources(rows)) {
+        for (const std::size_t x : from_columns) {
+            const auto pixel = picture.row(y).subspan(x * channels, channels);
+            output.insert(output.end(), pixel.begin(), pixel.end());
+        }
+    }
+    return image(std::move(output), columns.count, rows.count, picture.mode());
+}
+
+}  // namespace detail
+
+/// The part inside the window of the picture resized to width x height: the bytes of
+/// `Image.resize((width, height), BICUBIC).crop(...)` of Pillow, without computing what is cropped away.
+/// As in Pillow, black-and-white and palette pictures take the nearest pixel, and colours are weighted by their alpha.
+/// \throws argument_error ARG where a side is 0 or the window reaches outside, LIMIT where a side exceeds longest_resized_side
+inline image resize_and_crop(const image& picture, std::size_t width, std::size_t height, const window& part) {
+    if (width == 0 || height == 0) {
+        throw argument_error(error_code::argument, {"resize", "the new size has a side of 0 pixels", "at least 1", ""});
+    }
+    if (std::max(width, height) > longest_resized_side) {
+        throw argument_error(error_code::limit,
+                             {"resize", "the longer side would become " + std::to_string(std::max(width, height)) + " pixels",
+                              "at most " + std::to_string(longest_resized_side), "is the picture a thin line?"});
+    }
+    if (width == picture.width() && height == picture.height()) return crop(picture, part);
+    if (part.width == 0 || part.height == 0 || part.width > width || part.left > width - part.width ||
+        part.height > height || part.top > height - part.height) {
+        throw argument_error(error_code::argument, {"window", "it is empty or reaches outside the resized picture", "", ""});
+    }
+    const detail::axis columns{picture.width(), width, part.left, part.width};
+    const detail::axis rows{picture.height(), height, part.top, part.height};
+    const bool nearest = picture.mode() == pixel_mode::bilevel || picture.mode() == pixel_mode::palette;
+    if (nearest) return detail::resize_nearest(picture, columns, rows);
+    if (!detail::has_alpha(picture.mode())) return detail::resize_bicubic(picture, columns, rows);
+    return detail::unpremultiplied(detail::resize_bicubic(detail::premultiplied(picture), columns, rows));
+}
+
+/// The picture resized to width x height: the bytes of Pillow's `Image.resize((width, height), BICUBIC)`.
+/// \throws argument_error as resize_and_crop
+inline image resize(const image& picture, std::size_t width, std::size_t height) {
+    return resize_and_crop(picture, width, height, {0, 0, width, height});
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

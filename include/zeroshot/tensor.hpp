@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <new>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -138,5 +141,17 @@ class tensor {
 /// Rows of numbers: tokens, pixels or embeddings are rows.
 template <class Scalar>
 using matrix = tensor<Scalar, 2>;
+
+/// Is none of them infinite or not a number? Asked of the bits: under -ffast-math a compiler takes std::isfinite for true.
+template <std::floating_point Scalar>
+bool all_finite(std::span<const Scalar> numbers) noexcept {
+    using bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
+    constexpr bits exponent = sizeof(Scalar) == 4 ? bits{0x7f800000} : static_cast<bits>(0x7ff0000000000000);
+    return std::ranges::none_of(numbers, [](Scalar number) { return (std::bit_cast<bits>(number) & exponent) == exponent; });
+}
+template <std::floating_point Scalar>
+bool all_finite(std::span<Scalar> numbers) noexcept {
+    return all_finite(std::span<const Scalar>(numbers));
+}
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,142 @@
+#pragma once
+/// \file The sizes of a CLIP: what a checkpoint's tensors and the files beside it say, checked before a tensor is built.
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/nn/activation.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// The sizes of a stack of residual attention blocks.
+struct transformer_config {
+    std::size_t width = 0;
+    std::size_t layers = 0;
+    std::size_t heads = 0;
+    std::size_t mlp_width = 0;  ///< of the hidden layer between c_fc and c_proj, mostly 4 * width
+    activation function = activation::quick_gelu;
+    double epsilon = 1e-5;  ///< of its layer norms
+
+    bool operator==(const transformer_config&) const = default;
+};
+
+/// The image tower of ViT-B/32 and its kin.
+struct vision_transformer_config {
+    std::size_t image_size = 0;
+    std::size_t patch_size = 0;
+    transformer_config blocks;
+
+    std::size_t patches() const noexcept { return (image_size / patch_size) * (image_size / patch_size); }
+    bool operator==(const vision_transformer_config&) const = default;
+};
+
+/// The image tower of RN50 and its kin.
+struct modified_resnet_config {
+    std::size_t image_size = 0;
+    std::size_t width = 0;  ///< channels of the first stage, before the fourfold expansion
+    std::array<std::size_t, 4> layers{};
+    std::size_t heads = 0;  ///< of the attention pooling
+
+    static constexpr std::size_t reduction = 32;  ///< pixels of the picture for a cell of the last feature map
+    static constexpr std::size_t expansion = 4;   ///< Bottleneck.expansion
+
+    std::size_t features() const noexcept { return width * 8 * expansion; }  ///< channels of the last feature map
+    std::size_t positions() const noexcept { return (image_size / reduction) * (image_size / reduction); }
+    bool operator==(const modified_resnet_config&) const = default;
+};
+
+/// The text tower.
+struct text_config {
+    std::size_t context = 77;
+    std::size_t vocabulary = 49408;
+    transformer_config blocks;
+
+    bool operator==(const text_config&) const = default;
+};
+
+/// A whole CLIP.
+struct clip_config {
+    std::size_t embedding = 0;  ///< size of the space both towers project into
+    std::variant<vision_transformer_config, modified_resnet_config> image;
+    text_config text;
+
+    std::size_t image_size() const {
+        return std::visit([](const auto& tower) { return tower.image_size; }, image);
+    }
+    bool operator==(const clip_config&) const = default;
+};
+
+namespace detail {
+
+/// No tower in the field comes near these; a file that asks for more is broken or hostile.
+inline constexpr std::size_t largest_size = 1 << 16;
+inline constexpr std::size_t largest_image_size = 4096;
+inline constexpr std::size_t largest_vocabulary = 1 << 24;
+
+class config_check {
+   public:
+    explicit config_check(std::string place) : place_(std::move(place)) {}
+
+    void within(const std::string& name, std::size_t value, std::size_t limit) const {
+        if (value == 0 || value > limit) {
+            throw checkpoint_error(value == 0 ? error_code::argument : error_code::limit,
+                                   {place_, name + " is " + std::to_string(value), "1 to " + std::to_string(limit), ""});
+        }
+    }
+    void divides(const std::string& name, std::size_t value, const std::string& part, std::size_t divisor) const {
+        if (value % divisor != 0) {
+            throw checkpoint_error(error_code::shape,
+                                   {place_, name + " " + std::to_string(value) + " is not a multiple of " + part + " " + std::to_string(divisor), "", ""});
+        }
+    }
+    void blocks(const std::string& tower, const transformer_config& config) const {
+        within(tower + " width", config.width, largest_size);
+        within(tower + " layers", config.layers, largest_size);
+        within(tower + " heads", config.heads, largest_size);
+        within(tower + " mlp_width", config.mlp_width, largest_size);
+        divides(tower + " width", config.width, "heads", config.heads);
+        if (!(config.epsilon >= 0 && config.epsilon < 1)) {
+            throw checkpoint_error(error_code::argument, {place_, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1", ""});
+        }
+    }
+    void tower(const vision_transformer_config& config) const {
+        within("image_size", config.image_size, largest_image_size);
+        within("patch_size", config.patch_size, config.image_size);
+        blocks("vision", config.blocks);
+    }
+    void tower(const modified_resnet_config& config) const {
+        within("image_size", config.image_size, largest_image_size);
+        divides("image_size", config.image_size, "the reduction", modified_resnet_config::reduction);
+        within("vision width", config.width, largest_size / 32);
+        divides("vision width", config.width, "the halves of the stem,", 2);
+        for (const std::size_t layers : config.layers) within("layers of a vision stage", layers, largest_size);
+        within("vision heads", config.heads, largest_size);
+        divides("vision features", config.features(), "heads", config.heads);
+    }
+
+   private:
+    std::string place_;
+};
+
+}  // namespace detail
+
+/// Checks that the sizes make a model: nothing zero, nothing absurd, heads divide widths.
+/// \param place what the configuration was read from, for the message
+/// \throws checkpoint_error (ARG, SHAPE, LIMIT)
+inline void check(const clip_config& config, const std::string& place) {
+    const detail::config_check that(place);
+    that.within("embedding", config.embedding, detail::largest_size);
+    std::visit([&](const auto& tower) { that.tower(tower); }, config.image);
+    that.blocks("text", config.text.blocks);
+    that.within("context", config.text.context, detail::largest_size);
+    if (config.text.context < 3) {
+        throw checkpoint_error(error_code::shape, {place, "context is " + std::to_string(config.text.context), "at least 3: start, a token, end", ""});
+    }
+    that.within("vocabulary", config.text.vocabulary, detail::largest_vocabulary);
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

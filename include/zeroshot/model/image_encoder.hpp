@@ -1,0 +1,44 @@
+#pragma once
+/// \file Pixels to embeddings, by whichever image tower the checkpoint holds.
+
+#include <cstddef>
+#include <span>
+#include <variant>
+
+#include <zeroshot/io/weights.hpp>
+#include <zeroshot/model/config.hpp>
+#include <zeroshot/model/modified_resnet.hpp>
+#include <zeroshot/model/stage_observer.hpp>
+#include <zeroshot/model/vision_transformer.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// Both image towers of the paper behind one call.
+template <class Scalar>
+class image_encoder {
+   public:
+    using tower = std::variant<vision_transformer<Scalar>, modified_resnet<Scalar>>;
+
+    /// \param w the tower's tensors ("visual")
+    image_encoder(const weights& w, const clip_config& config) : visual_(build(w, config)) {}
+
+    /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
+    /// \return [pictures, embedding], not normalised
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
+                              const stage_observer<Scalar>& observe = {}) const {
+        return std::visit([&](const auto& visual) { return visual(pixels, pictures, observe); }, visual_);
+    }
+
+   private:
+    static tower build(const weights& w, const clip_config& config) {
+        if (const auto* vit = std::get_if<vision_transformer_config>(&config.image)) {
+            return vision_transformer<Scalar>(w, *vit, config.embedding);
+        }
+        return modified_resnet<Scalar>(w, std::get<modified_resnet_config>(config.image), config.embedding);
+    }
+
+    tower visual_;
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

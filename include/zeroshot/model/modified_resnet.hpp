@@ -1,0 +1,132 @@
+#pragma once
+/// \file The image tower of RN50 and its kin: the paper's ResNet-D with anti-aliased strides and attention pooling.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/io/weights.hpp>
+#include <zeroshot/model/config.hpp>
+#include <zeroshot/model/stage_observer.hpp>
+#include <zeroshot/nn/attention_pool.hpp>
+#include <zeroshot/nn/convolution.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// Mirrors Bottleneck in openai/CLIP clip/model.py: all convolutions have stride 1, an average pooling does the striding.
+template <class Scalar>
+class bottleneck {
+   public:
+    static constexpr std::size_t expansion = modified_resnet_config::expansion;
+
+    bottleneck(const weights& w, std::size_t inputs, std::size_t planes, std::size_t stride)
+        : conv1_(folded_convolution<Scalar>(w, "conv1", "bn1", inputs, planes, 1)),
+          conv2_(folded_convolution<Scalar>(w, "conv2", "bn2", planes, planes, 3)),
+          conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", planes, planes * expansion, 1)),
+          stride_(stride) {
+        if (stride > 1 || inputs != planes * expansion) {
+            downsample_ = folded_convolution<Scalar>(w / "downsample", "0", "1", inputs, planes * expansion, 1);
+        }
+    }
+
+    feature_map<Scalar> operator()(const feature_map<Scalar>& x) const {
+        feature_map<Scalar> out = conv1_(x);
+        rectify(out);
+        out = conv2_(out);
+        rectify(out);
+        out = conv3_(pooled(std::move(out)));
+        out.pixels += downsample_ ? (*downsample_)(pooled(x)).pixels : x.pixels;
+        rectify(out);
+        return out;
+    }
+
+   private:
+    feature_map<Scalar> pooled(feature_map<Scalar> x) const { return stride_ > 1 ? average_pool(x, stride_) : x; }
+
+    convolution<Scalar> conv1_, conv2_, conv3_;
+    std::optional<convolution<Scalar>> downsample_;
+    std::size_t stride_;
+};
+
+/// Mirrors ModifiedResNet in openai/CLIP clip/model.py; batch normalisation is folded into the convolutions.
+template <class Scalar>
+class modified_resnet {
+   public:
+    /// \param w the tower's tensors ("visual")
+    /// \param embedding the size of the space the towers share
+    modified_resnet(const weights& w, const modified_resnet_config& config, std::size_t embedding)
+        : config_(config),
+          conv1_(folded_convolution<Scalar>(w, "conv1", "bn1", 3, config.width / 2, 3, 2)),
+          conv2_(folded_convolution<Scalar>(w, "conv2", "bn2", config.width / 2, config.width / 2, 3)),
+          conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", config.width / 2, config.width, 3)),
+          attnpool_(w / "attnpool", config.positions(), config.features(), config.heads, embedding) {
+        std::size_t inputs = config.width;
+        for (std::size_t stage = 0; stage < 4; ++stage) {
+            const weights layer = w / ("layer" + std::to_string(stage + 1));
+            const std::size_t planes = config.width << stage;
+            for (std::size_t block = 0; block < config.layers[stage]; ++block) {
+                layers_[stage].emplace_back(layer / block, inputs, planes, stage > 0 && block == 0 ? 2 : 1);
+                inputs = planes * bottleneck<Scalar>::expansion;
+            }
+        }
+    }
+
+    /// Mirrors ModifiedResNet.forward.
+    /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
+    /// \return [pictures, embedding], not normalised
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe) const {
+        matrix<Scalar> embeddings(pictures, attnpool_.outputs());
+        const std::size_t picture_size = pixels.size() / pictures;
+        for (std::size_t picture = 0; picture < pictures; ++picture) {
+            const matrix<Scalar> embedding = encode(pixels.subspan(picture * picture_size, picture_size), observe);
+            std::ranges::copy(embedding.row(0), embeddings.row(picture).begin());
+        }
+        return embeddings;
+    }
+
+   private:
+    matrix<Scalar> encode(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe) const {
+        feature_map<Scalar> x = stem(channels_last(pixels));
+        if (observe) observe("visual.stem", x.pixels);
+        for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
+            for (std::size_t block = 0; block < layers_[stage].size(); ++block) {
+                x = layers_[stage][block](x);
+                if (observe) observe("visual.layer" + std::to_string(stage + 1) + "." + std::to_string(block), x.pixels);
+            }
+        }
+        const matrix<Scalar> embedding = attnpool_(x.pixels);
+        if (observe) observe("visual.attnpool", embedding);
+        return embedding;  // [1, embedding]
+    }
+
+    feature_map<Scalar> stem(feature_map<Scalar> x) const {
+        for (const convolution<Scalar>* conv : {&conv1_, &conv2_, &conv3_}) {
+            x = (*conv)(x);
+            rectify(x);
+        }
+        return average_pool(x, 2);
+    }
+
+    /// [3, image_size, image_size] -> pixels as rows
+    feature_map<Scalar> channels_last(std::span<const Scalar> pixels) const {
+        const std::size_t size = config_.image_size, area = size * size;
+        feature_map<Scalar> map{size, size, matrix<Scalar>(area, 3)};
+        for (std::size_t channel = 0; channel < 3; ++channel) {
+            for (std::size_t pixel = 0; pixel < area; ++pixel) map.pixels(pixel, channel) = pixels[channel * area + pixel];
+        }
+        return map;
+    }
+
+    modified_resnet_config config_;
+    convolution<Scalar> conv1_, conv2_, conv3_;
+    std::array<std::vector<bottleneck<Scalar>>, 4> layers_;
+    attention_pool<Scalar> attnpool_;
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

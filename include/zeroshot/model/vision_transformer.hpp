@@ -1,0 +1,114 @@
+#pragma once
+/// \file The image tower of ViT-B/32 and its kin: patches are tokens, the class token gathers the answer.
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/io/weights.hpp>
+#include <zeroshot/model/config.hpp>
+#include <zeroshot/model/stage_observer.hpp>
+#include <zeroshot/model/transformer.hpp>
+#include <zeroshot/nn/layer_norm.hpp>
+#include <zeroshot/nn/linear.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// Mirrors VisionTransformer in openai/CLIP clip/model.py.
+template <class Scalar>
+class vision_transformer {
+   public:
+    /// \param w the tower's tensors ("visual")
+    /// \param embedding the size of the space the towers share
+    vision_transformer(const weights& w, const vision_transformer_config& config, std::size_t embedding)
+        : config_(config),
+          conv1_(patch_rows(w, config)),
+          class_embedding_(w.template read_vector<Scalar>("class_embedding", config.blocks.width)),
+          positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {config.patches() + 1, config.blocks.width})),
+          ln_pre_(w / "ln_pre", config.blocks.width, config.blocks.epsilon),
+          transformer_(w / "transformer", config.blocks, mask::none),
+          ln_post_(w / "ln_post", config.blocks.width, config.blocks.epsilon),
+          proj_(linear<Scalar>::projection(w.template read<Scalar, 2>("proj", {config.blocks.width, embedding}))) {}
+
+    /// Mirrors VisionTransformer.forward.
+    /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
+    /// \return [pictures, embedding], not normalised
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe) const {
+        const std::vector<std::size_t> lengths(pictures, config_.patches() + 1);
+        matrix<Scalar> x = ln_pre_(tokens(pixels, pictures, observe));  // [pictures * (1 + patches), width]
+        if (observe) observe("visual.ln_pre", x);
+        x = transformer_(std::move(x), lengths, "visual.transformer", observe);
+        x = ln_post_(class_tokens(x, pictures));  // the class token stands for the picture
+        if (observe) observe("visual.ln_post", x);
+        return proj_(x);
+    }
+
+   private:
+    /// conv1.weight [width, 3, patch, patch] as a linear map of patches: kernel and stride are the same.
+    static linear<Scalar> patch_rows(const weights& w, const vision_transformer_config& config) {
+        const std::size_t patch = config.patch_size, width = config.blocks.width;
+        const auto kernel = (w / "conv1").template read<Scalar, 4>("weight", {width, 3, patch, patch});
+        matrix<Scalar> rows(width, 3 * patch * patch);
+        std::ranges::copy(kernel.values(), rows.data());
+        return linear<Scalar>(rows);
+    }
+
+    /// The class token and the embedded patches of each picture, with their positions.
+    matrix<Scalar> tokens(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe) const {
+        const std::size_t patches = config_.patches();
+        const matrix<Scalar> embedded = conv1_(cut(pixels, pictures));  // [pictures * patches, width]
+        if (observe) observe("visual.conv1", embedded);
+        matrix<Scalar> x(pictures * (patches + 1), embedded.columns());
+        for (std::size_t picture = 0; picture < pictures; ++picture) {
+            for (std::size_t token = 0; token <= patches; ++token) {
+                const std::span<const Scalar> value =
+                    token == 0 ? std::span<const Scalar>(class_embedding_) : embedded.row(picture * patches + token - 1);
+                const std::span<const Scalar> position = positional_embedding_.row(token);
+                const std::span<Scalar> row = x.row(picture * (patches + 1) + token);
+                for (std::size_t i = 0; i < row.size(); ++i) row[i] = value[i] + position[i];
+            }
+        }
+        return x;
+    }
+
+    /// Patches as rows, row by row over the picture: [pictures * patches, 3 * patch * patch]
+    matrix<Scalar> cut(std::span<const Scalar> pixels, std::size_t pictures) const {
+        const std::size_t size = config_.image_size, patch = config_.patch_size, grid = size / patch;
+        matrix<Scalar> rows(pictures * grid * grid, 3 * patch * patch);
+        Scalar* to = rows.data();
+        for (std::size_t picture = 0; picture < pictures; ++picture) {
+            for (std::size_t cell = 0; cell < grid * grid; ++cell) {
+                const std::size_t top = cell / grid * patch, left = cell % grid * patch;
+                for (std::size_t channel = 0; channel < 3; ++channel) {
+                    for (std::size_t y = top; y < top + patch; ++y) {
+                        const std::size_t from = ((picture * 3 + channel) * size + y) * size + left;
+                        to = std::ranges::copy(pixels.subspan(from, patch), to).out;
+                    }
+                }
+            }
+        }
+        return rows;
+    }
+
+    matrix<Scalar> class_tokens(const matrix<Scalar>& x, std::size_t pictures) const {
+        matrix<Scalar> first(pictures, x.columns());
+        for (std::size_t picture = 0; picture < pictures; ++picture) {
+            std::ranges::copy(x.row(picture * (config_.patches() + 1)), first.row(picture).begin());
+        }
+        return first;
+    }
+
+    vision_transformer_config config_;
+    linear<Scalar> conv1_;
+    aligned_vector<Scalar> class_embedding_;  // [width]
+    matrix<Scalar> positional_embedding_;     // [1 + patches, width]
+    layer_norm<Scalar> ln_pre_;
+    transformer<Scalar> transformer_;
+    layer_norm<Scalar> ln_post_;
+    linear<Scalar> proj_;
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,139 @@
+#pragma once
+/// \file Convolution and average pooling over feature maps whose pixels are rows.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include <zeroshot/io/weights.hpp>
+#include <zeroshot/nn/linear.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// One picture's features: a pixel is a row, a channel a column, so a 1x1 convolution is a linear map.
+template <class Scalar>
+struct feature_map {
+    std::size_t height = 0;
+    std::size_t width = 0;
+    matrix<Scalar> pixels;  // [height * width, channels]
+};
+
+/// A square convolution without dilation or groups. What is inside (patches in a row, times the weights) may be replaced alone.
+template <class Scalar>
+class convolution {
+   public:
+    /// \param kernel [outputs, inputs, size, size] as torch.nn.Conv2d stores it
+    /// \param bias [outputs], or empty
+    convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding)
+        : size_(kernel.extent(2)), stride_(stride), padding_(padding), map_(channels_last(kernel), std::move(bias)) {}
+
+    feature_map<Scalar> operator()(const feature_map<Scalar>& input) const {
+        feature_map<Scalar> output;
+        output.height = (input.height + 2 * padding_ - size_) / stride_ + 1;
+        output.width = (input.width + 2 * padding_ - size_) / stride_ + 1;
+        output.pixels = matrix<Scalar>(output.height * output.width, map_.outputs());
+        if (size_ == 1 && stride_ == 1) {
+            map_.apply(input.pixels.data(), map_.inputs(), input.pixels.rows(), output.pixels.data());
+            return output;
+        }
+        // Strips of patches that stay in the cache between being gathered and being multiplied.
+        const std::size_t strip = std::max<std::size_t>(1, strip_elements / map_.inputs());
+        matrix<Scalar> patches(std::min(strip, output.pixels.rows()), map_.inputs());
+        for (std::size_t first = 0; first < output.pixels.rows(); first += strip) {
+            const std::size_t count = std::min(strip, output.pixels.rows() - first);
+            for (std::size_t i = 0; i < count; ++i) gather(input, output.width, first + i, patches.row(i).data());
+            map_.apply(patches.data(), map_.inputs(), count, output.pixels.row(first).data());
+        }
+        return output;
+    }
+
+   private:
+    static constexpr std::size_t strip_elements = 32 * 1024;  // 128 KiB of float
+
+    /// [outputs, inputs, size, size] -> [outputs, size * size * inputs]
+    static matrix<Scalar> channels_last(const tensor<Scalar, 4>& kernel) {
+        const std::size_t inputs = kernel.extent(1), size = kernel.extent(2);
+        matrix<Scalar> rows(kernel.rows(), size * size * inputs);
+        for (std::size_t o = 0; o < kernel.rows(); ++o) {
+            for (std::size_t y = 0; y < size; ++y) {
+                for (std::size_t x = 0; x < size; ++x) {
+                    for (std::size_t i = 0; i < inputs; ++i) rows(o, (y * size + x) * inputs + i) = kernel(o, i, y, x);
+                }
+            }
+        }
+        return rows;
+    }
+
+    /// The patch under one output pixel, zeros where it hangs over the border: [size * size * channels]
+    void gather(const feature_map<Scalar>& input, std::size_t output_width, std::size_t pixel, Scalar* patch) const noexcept {
+        const std::size_t channels = input.pixels.columns();
+        const std::size_t top = pixel / output_width * stride_, left = pixel % output_width * stride_;
+        for (std::size_t y = top; y < top + size_; ++y) {
+            for (std::size_t x = left; x < left + size_; ++x, patch += channels) {
+                // y - padding and x - padding are the input's coordinates; wrapped-around ones are outside too
+                const bool inside = y - padding_ < input.height && x - padding_ < input.width;
+                if (inside) {
+                    std::ranges::copy(input.pixels.row((y - padding_) * input.width + x - padding_), patch);
+                } else {
+                    std::fill_n(patch, channels, Scalar{0});
+                }
+            }
+        }
+    }
+
+    std::size_t size_;
+    std::size_t stride_;
+    std::size_t padding_;
+    linear<Scalar> map_;  // [outputs, size * size * inputs]
+};
+
+/// A bias-free convolution followed by batch normalisation with running statistics, folded into one convolution:
+/// y = (conv(x) - mean) * weight / sqrt(variance + 1e-5) + bias.
+/// \param conv, bn the names of both under w: "conv1" and "bn1"
+template <class Scalar>
+convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, std::string_view bn, std::size_t inputs,
+                                       std::size_t outputs, std::size_t size, std::size_t stride = 1) {
+    constexpr double epsilon = 1e-5;  // torch.nn.BatchNorm2d
+    tensor<Scalar, 4> kernel = (w / conv).template read<Scalar, 4>("weight", {outputs, inputs, size, size});
+    const aligned_vector<Scalar> gain = (w / bn).template read_vector<Scalar>("weight", outputs);
+    aligned_vector<Scalar> bias = (w / bn).template read_vector<Scalar>("bias", outputs);
+    const aligned_vector<Scalar> mean = (w / bn).template read_vector<Scalar>("running_mean", outputs);
+    const aligned_vector<Scalar> variance = (w / bn).template read_vector<Scalar>("running_var", outputs);
+    for (std::size_t o = 0; o < outputs; ++o) {
+        const double scale = static_cast<double>(gain[o]) / std::sqrt(static_cast<double>(variance[o]) + epsilon);
+        for (Scalar& value : kernel.row(o)) value = static_cast<Scalar>(static_cast<double>(value) * scale);
+        bias[o] = static_cast<Scalar>(static_cast<double>(bias[o]) - static_cast<double>(mean[o]) * scale);
+    }
+    return convolution<Scalar>(kernel, std::move(bias), stride, size / 2);
+}
+
+/// torch.nn.AvgPool2d(size): means of size x size cells; what is left over at the right and the bottom is dropped.
+template <class Scalar>
+feature_map<Scalar> average_pool(const feature_map<Scalar>& input, std::size_t size) {
+    feature_map<Scalar> output{input.height / size, input.width / size, {}};
+    output.pixels = matrix<Scalar>(output.height * output.width, input.pixels.columns());
+    const auto cells = static_cast<Scalar>(size * size);
+    for (std::size_t pixel = 0; pixel < output.pixels.rows(); ++pixel) {
+        const std::span<Scalar> mean = output.pixels.row(pixel);
+        const std::size_t top = pixel / output.width * size, left = pixel % output.width * size;
+        for (std::size_t y = top; y < top + size; ++y) {
+            for (std::size_t x = left; x < left + size; ++x) {
+                const std::span<const Scalar> cell = input.pixels.row(y * input.width + x);
+                for (std::size_t c = 0; c < mean.size(); ++c) mean[c] += cell[c];
+            }
+        }
+        for (Scalar& value : mean) value /= cells;
+    }
+    return output;
+}
+
+/// max(x, 0) in place.
+template <class Scalar>
+void rectify(feature_map<Scalar>& map) noexcept {
+    for (Scalar& value : map.pixels.values()) value = std::max(value, Scalar{0});
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,81 @@
+#include <zeroshot/model/text_encoder.hpp>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/catch.hpp"
+#include "tests/reference_model.hpp"
+
+using namespace zeroshot;
+using namespace zeroshot_tests;
+
+namespace {
+
+clip_config openai_vit(std::size_t vocabulary) {
+    clip_config config;
+    config.embedding = 32;
+    config.text = {16, vocabulary, {64, 1, 1, 256, activation::quick_gelu, 1e-5}};
+    return config;
+}
+
+template <class Scalar>
+text_encoder<Scalar> tiny_encoder() {
+    const weights w(checkpoint::open(model_folder("openai_vit") + "/model.safetensors"));
+    return text_encoder<Scalar>(w, openai_vit(w.shape("token_embedding.weight").front()));
+}
+
+template <class Scalar>
+void check_stages(double bound) {
+    const reference_model reference("openai_vit");
+    const auto encoder = tiny_encoder<Scalar>();
+    const auto prompts = reference.prompts();
+    REQUIRE(prompts.size() == 4);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+        std::set<std::string> seen;
+        const auto observe = [&](std::string_view stage, const matrix<Scalar>& activations) {
+            const std::string name(stage);
+            seen.insert(name);
+            const std::string recorded = "text." + std::to_string(i) + "." + (name == "text.embedding" ? "embedding" : name);
+            check_close<Scalar>(recorded, activations.values(), reference.numbers(recorded), bound);
+        };
+        const std::span<const std::int32_t> one(prompts[i]);
+        encoder(std::span(&one, 1), observe);
+        CHECK(seen == std::set<std::string>{"text.embedding", "transformer.resblocks.0", "ln_final"});
+    }
+    const std::vector<std::span<const std::int32_t>> views(prompts.begin(), prompts.end());
+    check_close<Scalar>("embedding.text", encoder(views).values(), reference.numbers("embedding.text"), bound);
+}
+
+}  // namespace
+
+TEST_CASE("a text encoder in double equals the reference at every stage") { check_stages<double>(stage_bound<double>()); }
+TEST_CASE("a text encoder in float equals the reference at every stage") { check_stages<float>(stage_bound<float>()); }
+
+TEST_CASE("a prompt gives the same bits whatever its neighbours, and whatever follows its end token") {
+    const auto encoder = tiny_encoder<float>();
+    const auto prompts = reference_model("openai_vit").prompts();
+    const std::vector<std::span<const std::int32_t>> views(prompts.begin(), prompts.end());
+    const matrix<float> together = encoder(views);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+        std::vector<std::int32_t> padded = prompts[i];
+        padded.resize(16, 0);
+        const std::span<const std::int32_t> one(padded);
+        const matrix<float> alone = encoder(std::span(&one, 1));
+        CHECK(std::ranges::equal(alone.row(0), together.row(i)));
+    }
+}
+
+TEST_CASE("ids the model does not have, and more of them than it holds, are refused") {
+    const auto encoder = tiny_encoder<float>();
+    const auto encode = [&](std::vector<std::int32_t> ids) {
+        const std::span<const std::int32_t> one(ids);
+        encoder(std::span(&one, 1));
+    };
+    CHECK_THROWS_WITH(encode({}), Catch::Contains("a prompt without ids"));
+    CHECK_THROWS_WITH(encode({1, -1, 2}), Catch::Contains("id -1 at position 1"));
+    CHECK_THROWS_WITH(encode({1, 1'000'000}), Catch::Contains("id 1000000 at position 1"));
+    std::vector<std::int32_t> long_prompt(17, 1);
+    long_prompt.back() = 2;
+    CHECK_THROWS_WITH(encode(long_prompt), Catch::Contains("17 ids, expected at most 16"));
+}

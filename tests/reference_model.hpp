@@ -1,0 +1,109 @@
+#pragma once
+/// \file What the reference computed with a tiny model: tests/golden/models, recorded in double by record_models.py.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <zeroshot/io/checkpoint.hpp>
+#include <zeroshot/tensor.hpp>
+
+#include "tests/catch.hpp"
+
+namespace zeroshot_tests {
+
+inline std::string model_folder(const std::string& name) {
+    return std::string(ZEROSHOT_SOURCE_DIR) + "/tests/golden/models/" + name;
+}
+
+/// The records of one model.
+class reference_model {
+   public:
+    explicit reference_model(const std::string& name)
+        : file_(zeroshot::checkpoint::open(model_folder(name) + "/expected.safetensors")) {}
+
+    bool has(const std::string& name) const { return file_.find(name) != nullptr; }
+    std::vector<std::size_t> shape(const std::string& name) const { return tensor(name).shape; }
+    std::vector<double> numbers(const std::string& name) const { return copied<double>(name); }
+
+    std::vector<std::vector<std::int32_t>> prompts() const {
+        std::vector<std::vector<std::int32_t>> all;
+        while (has("ids." + std::to_string(all.size()))) {
+            const auto ids = copied<std::int64_t>("ids." + std::to_string(all.size()));
+            all.emplace_back(ids.begin(), ids.end());
+        }
+        return all;
+    }
+
+    /// [pictures, 3, size, size]
+    template <class Scalar>
+    zeroshot::tensor<Scalar, 4> pixels() const {
+        const auto extents = shape("pixels");
+        zeroshot::tensor<Scalar, 4> batch(extents[0], extents[1], extents[2], extents[3]);
+        std::ranges::transform(numbers("pixels"), batch.data(), [](double x) { return static_cast<Scalar>(x); });
+        return batch;
+    }
+
+   private:
+    const zeroshot::stored_tensor& tensor(const std::string& name) const {
+        const zeroshot::stored_tensor* found = file_.find(name);
+        if (found == nullptr) throw std::runtime_error("the record lacks " + name);
+        return *found;
+    }
+
+    template <class Number>
+    std::vector<Number> copied(const std::string& name) const {
+        const auto bytes = tensor(name).bytes;
+        std::vector<Number> values(bytes.size() / sizeof(Number));
+        std::memcpy(values.data(), bytes.data(), bytes.size());
+        return values;
+    }
+
+    zeroshot::checkpoint file_;
+};
+
+/// |got - expected| <= bound * (largest |expected|): the error of a stage relative to its scale. Fails with the worst element.
+template <class Scalar>
+void check_close(const std::string& what, std::span<const Scalar> got, const std::vector<double>& expected, double bound) {
+    INFO(what);
+    REQUIRE(got.size() == expected.size());
+    double scale = 0, worst = -1;
+    std::size_t at = 0;
+    for (const double value : expected) scale = std::max(scale, std::abs(value));
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        const double error = std::abs(static_cast<double>(got[i]) - expected[i]);
+        if (!(error <= worst)) {
+            worst = error;
+            at = i;
+        }
+    }
+    INFO("worst at " << at << ": " << static_cast<double>(got[at]) << " for " << expected[at] << ", relative " << worst / scale << ", bound " << bound);
+    CHECK(worst <= bound * scale);
+}
+
+/// How far rounding may carry a stage of these tiny models: every number passes through a chain of sums of at most 600 terms
+/// (the 3x3 convolutions of the widest case), twice for each of at most 10 blocks, each rounding by half an epsilon with
+/// independent signs: sqrt(600) * 2 * 10 / 2 epsilons is 245; the gain of a block rarely exceeds 2, which the factor 4 covers.
+template <class Scalar>
+double stage_bound() {
+    return 1000 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+}
+
+/// Turns [channels, height, width] into pixels as rows, as our feature maps are.
+inline std::vector<double> channels_last(const std::vector<double>& map, std::size_t channels) {
+    const std::size_t area = map.size() / channels;
+    std::vector<double> rows(map.size());
+    for (std::size_t c = 0; c < channels; ++c) {
+        for (std::size_t i = 0; i < area; ++i) rows[i * channels + c] = map[c * area + i];
+    }
+    return rows;
+}
+
+}  // namespace zeroshot_tests

@@ -1,8 +1,11 @@
 #pragma once
 /// \file A checkpoint: the bytes of a model file, recognised, checked, and owned.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -17,6 +20,75 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
+namespace detail {
+
+/// How a file of another format begins, what it is, and what to do about it.
+struct foreign_format {
+    std::size_t offset;
+    std::string_view magic;
+    const char* what;
+    const char* hint;
+};
+
+inline constexpr const char* convert_first = "convert it to safetensors first";
+inline constexpr const char* download_again = "download the file itself, not the page about it";
+
+inline constexpr std::array foreign_formats{
+    foreign_format{0, "version https://git-lfs", "a Git LFS pointer, not the file it stands for", "run git lfs pull"},
+    foreign_format{0, "<!DOCTYPE", "an HTML page", download_again},
+    foreign_format{0, "<!doctype", "an HTML page", download_again},
+    foreign_format{0, "<html", "an HTML page", download_again},
+    foreign_format{0, "<HTML", "an HTML page", download_again},
+    foreign_format{0, "<?xml", "an XML page", download_again},
+    foreign_format{0, "{\"error\"", "an error message in JSON", "download the file again; is it behind a login?"},
+    foreign_format{0, "{", "JSON text", "give the .safetensors file with the weights"},
+    foreign_format{0, "PK\x03\x04", "a PyTorch zip", convert_first},
+    foreign_format{0, "\x80\x02", "a Python pickle", convert_first},
+    foreign_format{0, "\x80\x03", "a Python pickle", convert_first},
+    foreign_format{0, "\x80\x04", "a Python pickle", convert_first},
+    foreign_format{0, "\x80\x05", "a Python pickle", convert_first},
+    foreign_format{0, "GGUF", "a GGUF file", convert_first},
+    foreign_format{0, "FUGG", "a big-endian GGUF file", convert_first},
+    foreign_format{0, "lmgg", "a GGML file", convert_first},
+    foreign_format{0, "\x93NUMPY", "a NumPy array", convert_first},
+    foreign_format{0, "\x89HDF", "an HDF5 file, as Keras writes", convert_first},
+    foreign_format{0, "\x1f\x8b", "gzip data", "unpack it first"},
+    foreign_format{0, "\x28\xb5\x2f\xfd", "zstd data", "unpack it first"},
+    foreign_format{0, "7z\xbc\xaf", "a 7z archive", "unpack it first"},
+    foreign_format{0, "\x89PNG", "a PNG picture", "give a checkpoint here"},
+    foreign_format{0, "\xff\xd8\xff", "a JPEG picture", "give a checkpoint here"},
+    foreign_format{4, "TFL3", "a TensorFlow Lite model", convert_first},
+    foreign_format{257, "ustar", "a tar archive", "unpack it first"},
+};
+
+/// What the bytes are, where they are no safetensors but something well known. A safetensors file may begin with any bytes
+/// (they are the length of its header), so one that goes on as such is never mistaken.
+inline const foreign_format* recognise(std::span<const std::byte> bytes) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const bool plausible = text.size() > length_bytes && (text[length_bytes] == '{' || text[length_bytes] == ' ') &&
+                           little_endian_64(bytes) <= text.size() - length_bytes;
+    if (plausible) return nullptr;
+    static constexpr foreign_format numpy_archive{0, "PK", "a NumPy archive (npz)", convert_first};
+    static constexpr foreign_format onnx{0, "\x08", "an ONNX model", "give the checkpoint it was exported from"};
+    constexpr std::size_t zip_name = 30, onnx_producer = 2;  // where the first entry's name, and ONNX's second field, begin
+    const std::string_view name = text.substr(std::min(text.size(), zip_name), 64);
+    if (text.starts_with("PK\x03\x04") && name.find(".npy") != std::string_view::npos) return &numpy_archive;
+    for (const foreign_format& format : foreign_formats) {
+        if (text.size() > format.offset && text.substr(format.offset).starts_with(format.magic)) return &format;
+    }
+    const bool has_producer = text.size() > onnx_producer && text[0] == '\x08' && text[onnx_producer] == '\x12';
+    return has_producer ? &onnx : nullptr;
+}
+
+inline void refuse_foreign(std::span<const std::byte> bytes, const std::string& place) {
+    const foreign_format* format = recognise(bytes);
+    if (format == nullptr) return;
+    throw checkpoint_error(error_code::format,
+                           {place, std::string("this is ") + format->what, "a safetensors file", format->hint});
+}
+
+}  // namespace detail
+
 /// How much a checkpoint may ask for.
 struct checkpoint_limits {
     std::size_t file_bytes = largest_file;
@@ -27,13 +99,15 @@ struct checkpoint_limits {
 class checkpoint {
    public:
     /// Reads a file.
-    /// \throws file_error where it cannot be read; checkpoint_error where it is no sound safetensors file
+    /// \throws file_error where it cannot be read; checkpoint_error where it is no sound safetensors file, saying what it is
+    /// where that can be seen
     static checkpoint open(const std::filesystem::path& path, const checkpoint_limits& limits = {}) {
         return from_bytes(read_file(path, limits.file_bytes), path_text(path), limits);
     }
 
     /// Takes bytes that are in memory already; `place` names them in the sentences.
     static checkpoint from_bytes(std::vector<std::byte> bytes, std::string place, const checkpoint_limits& limits = {}) {
+        detail::refuse_foreign(bytes, place);
         auto contents = std::make_shared<stored>(stored{std::move(bytes), std::move(place), {}});
         contents->tensors = parse_safetensors(contents->bytes, contents->place, limits.header);
         return checkpoint(std::move(contents));

@@ -2,20 +2,19 @@
 /// \file Files read whole and written whole: the only place of io that calls the platform.
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#if defined(__unix__) || defined(__APPLE__)
+#if (defined(__unix__) || defined(__APPLE__)) && !defined(ZEROSHOT_PLAIN_FILES)
 #define ZEROSHOT_POSIX_FILES 1
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -59,6 +58,27 @@ inline void refuse_size(const std::filesystem::path& path, std::uintmax_t size, 
     }
 }
 
+inline file_error no_regular_file(const std::filesystem::path& path, const char* kind) {
+    return file_error(error_code::io, {path_text(path), std::string("this is ") + kind, "a regular file", ""});
+}
+
+inline file_error changed_while_reading(const std::filesystem::path& path) {
+    return file_error(error_code::io, {path_text(path), "the file changed while reading", "", "try again"});
+}
+
+inline std::filesystem::path folder_of(const std::filesystem::path& path) {
+    return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+inline void refuse_full_disk(const std::filesystem::path& target, std::uintmax_t bytes) {
+    std::error_code unknown;
+    const std::filesystem::space_info disk = std::filesystem::space(folder_of(target), unknown);
+    if (!unknown && disk.available < bytes) {
+        throw file_error(error_code::io, {path_text(target), "needs " + std::to_string(bytes) + " bytes, disk has " +
+                                                                 std::to_string(disk.available), "", ""});
+    }
+}
+
 }  // namespace detail
 
 #if ZEROSHOT_POSIX_FILES
@@ -81,6 +101,8 @@ struct file_calls {
     int (*close)(int) = [](int file) { return ::close(file); };
     int (*rename)(const char*, const char*) = [](const char* from, const char* to) { return ::rename(from, to); };
 };
+
+inline constexpr file_calls platform{};
 
 /// An open file, closed when it goes.
 class descriptor {
@@ -134,7 +156,7 @@ inline void refuse_what_is_no_file(const std::filesystem::path& path, mode_t mod
                        : S_ISFIFO(mode) ? "a pipe"
                        : S_ISSOCK(mode) ? "a socket"
                                         : "a device";
-    throw file_error(error_code::io, {path_text(path), std::string("this is ") + kind, "a regular file", ""});
+    throw no_regular_file(path, kind);
 }
 
 inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit, const file_calls& calls) {
@@ -154,10 +176,27 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::
     const std::size_t more = read_fully(file.get(), beyond, path, calls);
     struct stat after {};
     if (calls.status(file.get(), &after) != 0) throw_file_error(path, "cannot ask for the size", errno);
-    if (read != bytes.size() || more != 0 || !same_contents(before, after)) {
-        throw file_error(error_code::io, {path_text(path), "the file changed while reading", "", "try again"});
-    }
+    if (read != bytes.size() || more != 0 || !same_contents(before, after)) throw changed_while_reading(path);
     return bytes;
+}
+
+/// The beginning of the names of a target's temporary neighbours.
+inline std::string temporary_prefix(const std::filesystem::path& target) { return "." + target.filename().string() + ".tmp-"; }
+
+/// Removes the temporary neighbours that a killed program left: those nobody holds a lock on.
+inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
+    const std::string prefix = temporary_prefix(target);
+    std::error_code failed;
+    std::filesystem::directory_iterator at(folder_of(target), failed), end;
+    for (; !failed && at != end; at.increment(failed)) {
+        const std::string name = at->path().filename().string();
+        const bool ours = name.starts_with(prefix) && name.find_first_not_of("0123456789-", prefix.size()) == std::string::npos;
+        if (!ours) continue;
+        const int file = ::open(at->path().c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+        if (file < 0) continue;
+        if (::flock(file, LOCK_EX | LOCK_NB) == 0) ::unlink(at->path().c_str());
+        ::close(file);
+    }
 }
 
 }  // namespace detail
@@ -167,10 +206,175 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::
 /// \throws file_error IO where it cannot be read, is a folder, pipe, socket or device, or changes while it is read;
 /// LIMIT where it has more than `limit` bytes
 inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit = largest_file) {
-    static constexpr detail::file_calls calls;
-    return detail::read_file(path, limit, calls);
+    return detail::read_file(path, limit, detail::platform);
 }
 
+/// A file written in pieces, that appears whole or not at all: the pieces go to a temporary neighbour `.name.tmp-*`, which
+/// commit() renames to the target. Without commit(), or when a write throws, the target keeps its bytes and the neighbour
+/// goes; one that a killed program left is swept by the next. An existing target is replaced, as is a symbolic link.
+class atomic_file {
+   public:
+    /// Begins to write; `bytes` is how many will come, where that is known.
+    /// \throws file_error IO where the target is no regular file, its folder cannot be written, or the disk is too full
+    explicit atomic_file(std::filesystem::path target, std::uintmax_t bytes = 0)
+        : atomic_file(std::move(target), bytes, detail::platform) {}
+
+    /// For tests: with other calls to the platform, which must outlive this.
+    atomic_file(std::filesystem::path target, std::uintmax_t bytes, const detail::file_calls& calls)
+        : target_(std::move(target)), calls_(calls) {
+        detail::refuse_nul(target_);
+        struct stat existing {};
+        if (::stat(target_.c_str(), &existing) == 0) detail::refuse_what_is_no_file(target_, existing.st_mode);
+        detail::sweep_temporaries(target_);
+        detail::refuse_full_disk(target_, bytes);
+        open_temporary();
+    }
+
+    atomic_file(const atomic_file&) = delete;
+    atomic_file& operator=(const atomic_file&) = delete;
+    ~atomic_file() {
+        if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    }
+
+    /// Adds bytes at the end.
+    /// \throws file_error IO
+    void write(std::span<const std::byte> bytes) {
+        std::size_t done = 0;
+        while (done < bytes.size()) {
+            const std::size_t piece = std::min(bytes.size() - done, detail::largest_transfer);
+            const ssize_t count = calls_.write(file_.get(), bytes.data() + done, piece);
+            if (count < 0 && errno == EINTR) continue;
+            if (count <= 0) {
+                detail::throw_file_error(target_, "cannot write at byte " + std::to_string(written_ + done),
+                                         count == 0 ? ENOSPC : errno);
+            }
+            done += static_cast<std::size_t>(count);
+        }
+        written_ += done;
+    }
+    void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
+    /// Brings all bytes to the disk and gives the file its name.
+    /// \throws file_error IO; the target then keeps its bytes
+    void commit() {
+        if (calls_.sync(file_.get()) != 0) detail::throw_file_error(target_, "cannot bring to disk", errno);
+        if (file_.close() != 0) detail::throw_file_error(target_, "cannot close", errno);
+        if (calls_.rename(temporary_.c_str(), target_.c_str()) != 0) {
+            detail::throw_file_error(target_, "cannot rename the temporary file", errno);
+        }
+        temporary_.clear();
+        lock_.close();
+        const detail::descriptor folder(
+            ::open(detail::folder_of(target_).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY), detail::platform);
+        if (folder.get() >= 0) ::fsync(folder.get());  // best effort: some file systems refuse, and the file is in place
+    }
+
+   private:
+    void open_temporary() {
+        constexpr int attempts = 1000;
+        const std::string prefix = detail::temporary_prefix(target_) + std::to_string(::getpid()) + "-";
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            const std::filesystem::path name = detail::folder_of(target_) / (prefix + std::to_string(attempt));
+            constexpr mode_t everyone = 0666;  // less the umask, as for any file
+            file_ = detail::descriptor(calls_.open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, everyone), calls_);
+            if (file_.get() < 0 && errno == EEXIST) continue;  // another thread of ours writes to the same target
+            if (file_.get() < 0) detail::throw_file_error(target_, "cannot create a temporary neighbour", errno);
+            temporary_ = name;
+            ::flock(file_.get(), LOCK_EX | LOCK_NB);  // keeps the sweep of others away
+            lock_ = detail::descriptor(::dup(file_.get()), detail::platform);
+            struct stat now {};
+            if (::fstat(file_.get(), &now) == 0 && now.st_nlink > 0) return;
+            temporary_.clear();  // swept in between
+        }
+        detail::throw_file_error(target_, "cannot create a temporary neighbour", EEXIST);
+    }
+
+    std::filesystem::path target_;
+    const detail::file_calls& calls_;
+    std::filesystem::path temporary_;  // empty once there is none
+    detail::descriptor file_;
+    detail::descriptor lock_;  // the same open file, so that the lock outlives closing file_
+    std::uintmax_t written_ = 0;
+};
+
+#else
+
+namespace detail {
+
+using plain_file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+}  // namespace detail
+
+/// The bytes of a regular file.
+/// \throws file_error IO where it cannot be read or changes while it is read, LIMIT where it has more than `limit` bytes
+inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit = largest_file) {
+    detail::refuse_nul(path);
+    std::error_code failed;
+    const std::filesystem::file_status status = std::filesystem::status(path, failed);
+    if (failed) detail::throw_file_error(path, "cannot open", failed.value());
+    if (!std::filesystem::is_regular_file(status)) throw detail::no_regular_file(path, "no regular file");
+    const std::uintmax_t size = std::filesystem::file_size(path, failed);
+    if (failed) detail::throw_file_error(path, "cannot ask for the size", failed.value());
+    detail::refuse_size(path, size, limit);
+    const detail::plain_file file(std::fopen(path.string().c_str(), "rb"), std::fclose);
+    if (!file) detail::throw_file_error(path, "cannot open", errno);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(size));
+    const std::size_t read = std::fread(bytes.data(), 1, bytes.size(), file.get());
+    if (read != bytes.size() || std::fgetc(file.get()) != EOF) throw detail::changed_while_reading(path);
+    return bytes;
+}
+
+/// A file written in pieces to a temporary neighbour, which commit() renames to the target.
+class atomic_file {
+   public:
+    explicit atomic_file(std::filesystem::path target, std::uintmax_t bytes = 0) : target_(std::move(target)) {
+        detail::refuse_nul(target_);
+        if (std::filesystem::is_directory(target_)) throw detail::no_regular_file(target_, "a folder");
+        detail::refuse_full_disk(target_, bytes);
+        temporary_ = detail::folder_of(target_) / ("." + target_.filename().string() + ".tmp-0");
+        file_.reset(std::fopen(temporary_.string().c_str(), "wb"));
+        if (!file_) detail::throw_file_error(target_, "cannot create a temporary neighbour", errno);
+    }
+    atomic_file(const atomic_file&) = delete;
+    atomic_file& operator=(const atomic_file&) = delete;
+    ~atomic_file() {
+        file_.reset();
+        std::error_code ignored;
+        if (!temporary_.empty()) std::filesystem::remove(temporary_, ignored);
+    }
+
+    void write(std::span<const std::byte> bytes) {
+        if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) {
+            detail::throw_file_error(target_, "cannot write", errno);
+        }
+    }
+    void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
+    void commit() {
+        if (std::fclose(file_.release()) != 0) detail::throw_file_error(target_, "cannot close", errno);
+        std::error_code failed;
+        std::filesystem::rename(temporary_, target_, failed);
+        if (failed) detail::throw_file_error(target_, "cannot rename the temporary file", failed.value());
+        temporary_.clear();
+    }
+
+   private:
+    std::filesystem::path target_;
+    std::filesystem::path temporary_;
+    detail::plain_file file_{nullptr, std::fclose};
+};
+
 #endif
+
+/// Writes a file, whole or not at all.
+/// \throws file_error IO; an existing target then keeps its bytes
+inline void write_file(const std::filesystem::path& target, std::span<const std::byte> bytes) {
+    atomic_file file(target, bytes.size());
+    file.write(bytes);
+    file.commit();
+}
+inline void write_file(const std::filesystem::path& target, std::string_view text) {
+    write_file(target, std::as_bytes(std::span(text)));
+}
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -430,7 +430,7 @@ inline safetensors parse_safetensors(std::span<const std::byte> bytes, const std
     const std::span<const std::byte> header_bytes = bytes.subspan(detail::length_bytes, static_cast<std::size_t>(length));
     constexpr std::size_t deepest = 4;  // header, entry, list, and one more for fields that are ignored
     const detail::json_text text{{reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size()},
-                                 place, detail::length_bytes, false, deepest};
+                                 place, detail::length_bytes, false, deepest, error_code::format};
     safetensors found;
     detail::safetensors_header header(text, limits, found);
     detail::walk_json(text, header);
@@ -438,6 +438,90 @@ inline safetensors parse_safetensors(std::span<const std::byte> bytes, const std
     detail::place_tensors(found, header.ranges, bytes.subspan(detail::length_bytes + header_bytes.size()), place,
                           limits.allow_trailing);
     return found;
+}
+
+namespace detail {
+
+/// The tensors in the order they are written, and the header that says so.
+struct safetensors_plan {
+    std::string header;  // with its length before it, padded with spaces so that the data begin at a multiple of 8
+    std::vector<const stored_tensor*> order;
+    std::size_t size = 0;  // of the whole file
+};
+
+inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, const safetensors_metadata& metadata) {
+    const auto refuse = [](std::string_view name, const char* what) {
+        throw argument_error(error_code::argument, {"tensor " + quoted(name), what, "", ""});
+    };
+    std::vector<const named_tensor*> sorted;
+    for (const named_tensor& each : tensors) sorted.push_back(&each);
+    std::sort(sorted.begin(), sorted.end(), [](const named_tensor* a, const named_tensor* b) {
+        const std::size_t bits_a = bits_of(a->tensor.type), bits_b = bits_of(b->tensor.type);
+        return bits_a != bits_b ? bits_a > bits_b : a->name < b->name;  // the widest first keeps all of them aligned
+    });
+    json_writer writer;
+    writer.begin_object();
+    if (!metadata.empty()) {
+        writer.key(metadata_key).begin_object();
+        for (const auto& [key, text] : metadata) writer.key(key).value(text);
+        writer.end_object();
+    }
+    safetensors_plan plan;
+    std::vector<std::string_view> names;
+    std::size_t offset = 0;
+    for (const named_tensor* each : sorted) {
+        const auto& [name, stored] = *each;
+        if (name == metadata_key) refuse(name, "this name is reserved");
+        if (!is_utf8(name)) refuse(name, "the name is not UTF-8");
+        if (stored_size(stored.type, stored.shape) != stored.bytes.size()) refuse(name, "bytes and shape do not agree");
+        writer.key(name).begin_object().key("dtype").value(name_of(stored.type)).key("shape").begin_array();
+        for (const std::size_t extent : stored.shape) writer.value(extent);
+        writer.end_array().key("data_offsets").begin_array().value(offset);
+        offset += stored.bytes.size();
+        writer.value(offset).end_array().end_object();
+        names.push_back(name);
+        plan.order.push_back(&stored);
+    }
+    std::sort(names.begin(), names.end());
+    const auto twice = std::adjacent_find(names.begin(), names.end());
+    if (twice != names.end()) refuse(*twice, "there are two of this name");
+    writer.end_object();
+
+    std::string text = std::move(writer).text();
+    text.resize((text.size() + length_bytes - 1) / length_bytes * length_bytes, ' ');
+    for (std::size_t i = 0; i < length_bytes; ++i) {
+        plan.header += static_cast<char>(static_cast<unsigned char>(std::uint64_t{text.size()} >> (8 * i)));
+    }
+    plan.header += text;
+    plan.size = plan.header.size() + offset;
+    return plan;
+}
+
+}  // namespace detail
+
+/// The tensors and texts as the bytes of a safetensors file: the widest types first, then by name, so that the same tensors
+/// give the same bytes whatever order they come in.
+/// \throws argument_error where two tensors have one name, or bytes and shape of one do not agree
+inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> tensors,
+                                                const safetensors_metadata& metadata = {}) {
+    const detail::safetensors_plan plan = detail::plan_safetensors(tensors, metadata);
+    std::vector<std::byte> bytes;
+    bytes.reserve(plan.size);
+    const auto header = std::as_bytes(std::span(plan.header));
+    bytes.insert(bytes.end(), header.begin(), header.end());
+    for (const stored_tensor* stored : plan.order) bytes.insert(bytes.end(), stored->bytes.begin(), stored->bytes.end());
+    return bytes;
+}
+
+/// Writes the same bytes as safetensors_bytes to a file, whole or not at all.
+/// \throws argument_error likewise; file_error IO, an existing file then keeps its bytes
+inline void write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
+                              const safetensors_metadata& metadata = {}) {
+    const detail::safetensors_plan plan = detail::plan_safetensors(tensors, metadata);
+    atomic_file file(path, plan.size);
+    file.write(plan.header);
+    for (const stored_tensor* stored : plan.order) file.write(stored->bytes);
+    file.commit();
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -81,6 +81,19 @@ inline bool is_number(dtype type) {
 
 }  // namespace detail
 
+/// The numbers of a tensor as they lie in its file, whatever the layout. Not checked to be finite.
+/// \throws checkpoint_error UNSUPPORTED where it is not F16, BF16, F32 or F64
+template <std::floating_point Scalar>
+aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
+    if (!detail::is_number(stored.type)) {
+        throw checkpoint_error(error_code::unsupported,
+                               {"tensor", "dtype " + std::string(name_of(stored.type)), "one of F16 BF16 F32 F64", ""});
+    }
+    aligned_vector<Scalar> values(stored.bytes.size() / (bits_of(stored.type) / 8));
+    detail::convert(stored.type, stored.bytes.data(), std::span<Scalar>(values));
+    return values;
+}
+
 /// A path into a checkpoint's tensors, under OpenAI's names whatever the layout of the file:
 ///
 ///     const weights all(checkpoint::open("ViT-B-32.safetensors"));

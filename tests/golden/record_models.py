@@ -7,6 +7,7 @@ publishes them, and expected.safetensors: inputs, and outputs of the reference i
 The packages are pinned in tools/requirements.txt.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -139,6 +140,18 @@ def float32_errors(exact, rounded):
             for name, value in exact.items()}
 
 
+def sort_metadata(path):
+    """Writes the metadata in order: safetensors shuffles it, and a record made twice shall be the same file."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the data stay aligned
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length:])
+    path.chmod(0o644)
+
+
 def record(case):
     """Publishes one case and writes its expectations; returns what a person wants to know of it."""
     folder = HERE / case.name
@@ -155,7 +168,7 @@ def record(case):
     metadata = {"reference": versions(), "seed": str(case.seed), **float32_errors(exact, rounded)}
     expected = folder / "expected.safetensors"
     save_file(tensors, expected, metadata=metadata)
-    expected.chmod(0o644)
+    sort_metadata(expected)
     return weights.stat().st_size, expected.stat().st_size, metadata
 
 

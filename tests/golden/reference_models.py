@@ -305,9 +305,8 @@ def image_stages(case, model):
             "vision_model.post_layernorm": "visual.ln_post",
         }
     if case.is_resnet:
-        blocks = [f"visual.layer{stage}" + suffix
-                  for stage, count in enumerate(case.vision["layers"], 1)
-                  for suffix in [f".{i}" for i in range(count)] + [""]]
+        blocks = [f"visual.layer{stage}.{i}"
+                  for stage, count in enumerate(case.vision["layers"], 1) for i in range(count)]
         return {"visual.avgpool": "visual.stem", "visual.attnpool": "visual.attnpool",
                 **{name: name for name in blocks}}
     names = ["visual.conv1", "visual.ln_pre", "visual.ln_post"]

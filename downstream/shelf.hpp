@@ -1,0 +1,31 @@
+#pragma once
+// What this project does: pictures go onto the shelf whose name fits them best.
+
+#include <zeroshot/zeroshot.hpp>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+class shelves {
+   public:
+    shelves(zeroshot::clip clip, std::vector<std::string> names) : which_(std::move(clip), std::move(names)) {}
+
+    /// Puts a picture away and says where.
+    const std::string& put(const zeroshot::image& picture) {
+        const zeroshot::classification shelf = which_(picture);
+        const auto place = contents_.try_emplace(shelf.best().label).first;
+        place->second.push_back(picture);
+        return place->first;
+    }
+
+    std::size_t count(const std::string& name) const {
+        const auto shelf = contents_.find(name);
+        return shelf == contents_.end() ? 0 : shelf->second.size();
+    }
+
+   private:
+    zeroshot::classifier which_;
+    std::map<std::string, std::vector<zeroshot::image>> contents_;
+};

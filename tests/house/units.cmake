@@ -1,0 +1,46 @@
+# Two translation units in one program: they link, also when they are compiled for different machines, and each may free what the
+# other allocated.
+add_library(house_units INTERFACE)
+target_link_libraries(house_units INTERFACE zeroshot_strict)
+target_include_directories(house_units INTERFACE ${PROJECT_SOURCE_DIR})
+# As a user compiles: with -O1 some functions are inlined and some are not, which is where two sets of flags meet.
+target_compile_options(house_units INTERFACE $<$<CONFIG:Release>:-O1>)
+
+# units(<name> <flags of main's unit> <flags of the other>): the program, its test being left to the caller.
+function(units name main_flags other_flags)
+    add_library(${name}_other OBJECT two_units_other.cpp)
+    target_link_libraries(${name}_other PRIVATE house_units)
+    target_compile_options(${name}_other PRIVATE ${other_flags})
+    add_executable(${name} two_units.cpp $<TARGET_OBJECTS:${name}_other>)
+    target_link_libraries(${name} PRIVATE house_units)
+    target_compile_options(${name} PRIVATE ${main_flags})
+endfunction()
+
+units(house_two_units "" "")
+add_test(NAME "house: two units link and share their models" COMMAND house_two_units)
+
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-mavx512f ZEROSHOT_HAS_AVX512_FLAG)
+if(ZEROSHOT_HAS_AVX512_FLAG)
+    set(wide -mavx512f -mavx2 -mfma)
+    units(house_wide_main "${wide}" "")
+    units(house_wide_other "" "${wide}")
+    foreach(side main other)
+        set(test "house: two units with different instruction sets, the wide one is ${side}")
+        add_test(NAME ${test} COMMAND house_wide_${side} avx512f)
+        set_tests_properties(${test} PROPERTIES SKIP_RETURN_CODE 77)  # a machine without AVX-512
+    endforeach()
+endif()
+
+# A host that uses stb_image itself: before us, after us, with the implementation in the same unit or in another.
+if(TARGET zeroshot::stb)
+    add_executable(house_stb stb_host.cpp stb_before.cpp stb_after.cpp)
+    target_link_libraries(house_stb PRIVATE house_units)
+    add_test(NAME "house: a host's own stb_image is untouched" COMMAND house_stb)
+    foreach(order before after)  # we come before, or after
+        add_executable(house_stb_${order} stb_alone.cpp)
+        target_link_libraries(house_stb_${order} PRIVATE house_units)
+        target_compile_definitions(house_stb_${order} PRIVATE ZEROSHOT_HOST_STB_${order})
+        add_test(NAME "house: a host's stb_image implemented in our unit, we come ${order}" COMMAND house_stb_${order})
+    endforeach()
+endif()

@@ -59,7 +59,7 @@ Stored load(const std::byte* bytes, std::size_t index) noexcept {
     return value;
 }
 
-/// Elements of a stored tensor as scalars. Only for the types that is_number names.
+/// Elements of a stored tensor as scalars. Only for the types that is_floating names.
 template <class Scalar>
 void convert(dtype type, const std::byte* bytes, std::span<Scalar> into) noexcept {
     const std::size_t count = into.size();
@@ -75,7 +75,7 @@ void convert(dtype type, const std::byte* bytes, std::span<Scalar> into) noexcep
     }
 }
 
-inline bool is_number(dtype type) {
+inline bool is_floating(dtype type) {
     return type == dtype::f16 || type == dtype::bf16 || type == dtype::f32 || type == dtype::f64;
 }
 
@@ -85,7 +85,7 @@ inline bool is_number(dtype type) {
 /// \throws checkpoint_error UNSUPPORTED where it is not F16, BF16, F32 or F64
 template <std::floating_point Scalar>
 aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
-    if (!detail::is_number(stored.type)) {
+    if (!detail::is_floating(stored.type)) {
         throw checkpoint_error(error_code::unsupported,
                                {"tensor", "dtype " + std::string(name_of(stored.type)), "one of F16 BF16 F32 F64", ""});
     }
@@ -265,7 +265,7 @@ class weights {
     void fill(const std::string& name, const canonical_tensor& found, std::span<Scalar> into) const {
         std::size_t done = 0;
         for (const tensor_part& part : found.parts) {
-            if (!detail::is_number(part.stored.type)) {
+            if (!detail::is_floating(part.stored.type)) {
                 throw checkpoint_error(error_code::unsupported,
                                        {place(), label(name, found) + " has dtype " + std::string(name_of(part.stored.type)),
                                         "one of F16 BF16 F32 F64", ""});

@@ -56,8 +56,9 @@ class text_encoder {
    private:
     /// text_projection [width, embedding], with a bias where open_clip made it a linear layer.
     static linear<Scalar> projection(const weights& w, const clip_config& config) {
-        return linear<Scalar>::projection(
-            w.template read<Scalar, 2>("text_projection", {config.text.blocks.width, config.embedding}));
+        const auto weight = w.template read<Scalar, 2>("text_projection", {config.text.blocks.width, config.embedding});
+        if (!w.has("text_projection.bias")) return linear<Scalar>::projection(weight);
+        return linear<Scalar>::projection(weight, w.template read_vector<Scalar>("text_projection.bias", config.embedding));
     }
 
     /// text.argmax(-1): the first of the highest ids is the end token.

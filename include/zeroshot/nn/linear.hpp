@@ -29,9 +29,10 @@ class linear {
     linear(const weights& w, std::string_view weight, std::string_view bias, std::size_t inputs, std::size_t outputs)
         : linear(w.template read<Scalar, 2>(weight, {outputs, inputs}), w.template read_vector<Scalar>(bias, outputs)) {}
 
-    /// A projection x P without bias; CLIP stores P as [inputs, outputs].
-    static linear projection(const matrix<Scalar>& weight) {
-        return linear(weight.data(), 1, weight.columns(), weight.columns(), weight.rows(), {});
+    /// A projection x P; CLIP stores P as [inputs, outputs].
+    /// \param bias [outputs], mostly empty
+    static linear projection(const matrix<Scalar>& weight, aligned_vector<Scalar> bias = {}) {
+        return linear(weight.data(), 1, weight.columns(), weight.columns(), weight.rows(), std::move(bias));
     }
 
     /// \param x [rows, inputs]

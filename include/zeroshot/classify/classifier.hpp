@@ -1,0 +1,177 @@
+#pragma once
+/// \file Zero-shot classification: a list of labels becomes a classifier of pictures.
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/classify/prompts.hpp>
+#include <zeroshot/classify/similarity.hpp>
+#include <zeroshot/clip.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/nn/softmax.hpp>
+#include <zeroshot/parallel.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// A label and how probable it is.
+template <class Scalar>
+struct scored_label {
+    std::string label;
+    Scalar probability;
+};
+
+/// What a classifier says of one picture: iterating gives (label, probability), most probable first, ties in the order of the
+/// labels; the accessors keep the labels' own order.
+template <class Scalar>
+class basic_classification {
+   public:
+    basic_classification(std::shared_ptr<const std::vector<std::string>> labels, std::span<const Scalar> logits,
+                         std::span<const Scalar> embedding)
+        : labels_(std::move(labels)),
+          logits_(logits.begin(), logits.end()),
+          probabilities_(logits_),
+          embedding_(embedding.begin(), embedding.end()) {
+        softmax(std::span<Scalar>(probabilities_));
+        ranking_.resize(logits_.size());
+        std::iota(ranking_.begin(), ranking_.end(), std::size_t{0});
+        std::ranges::stable_sort(ranking_, std::greater<>{}, [&](std::size_t label) { return logits_[label]; });
+        sorted_.reserve(ranking_.size());
+        for (const std::size_t label : ranking_) sorted_.push_back({(*labels_)[label], probabilities_[label]});
+    }
+
+    auto begin() const noexcept { return sorted_.begin(); }
+    auto end() const noexcept { return sorted_.end(); }
+    std::size_t size() const noexcept { return sorted_.size(); }
+
+    /// The most probable label.
+    const scored_label<Scalar>& best() const noexcept { return sorted_.front(); }
+
+    /// The k most probable labels; all of them where there are fewer.
+    std::span<const scored_label<Scalar>> top(std::size_t k) const noexcept {
+        return std::span(sorted_).first(std::min(k, sorted_.size()));
+    }
+
+    /// Positions of the labels, most probable first.
+    const std::vector<std::size_t>& ranking() const noexcept { return ranking_; }
+
+    /// They sum to 1; in the labels' order, as are the logits: scale * cosine + bias.
+    const std::vector<Scalar>& probabilities() const noexcept { return probabilities_; }
+    const std::vector<Scalar>& logits() const noexcept { return logits_; }
+
+    /// The picture's embedding, of length 1.
+    const std::vector<Scalar>& embedding() const noexcept { return embedding_; }
+
+   private:
+    std::shared_ptr<const std::vector<std::string>> labels_;
+    std::vector<Scalar> logits_;
+    std::vector<Scalar> probabilities_;
+    std::vector<Scalar> embedding_;
+    std::vector<std::size_t> ranking_;
+    std::vector<scored_label<Scalar>> sorted_;
+};
+
+/// How labels become embeddings.
+struct classifier_options {
+    std::vector<prompt_template> templates{};  ///< none: the labels stand as they are; several: an ensemble
+    overflow fit = overflow::refuse;           ///< for prompts longer than the context
+    run_options run{};                         ///< while the labels are embedded
+};
+
+/// Embeds the labels once, then classifies pictures. Holds a handle to its model; const after construction, re-entrant.
+template <class Scalar>
+class basic_classifier {
+   public:
+    static constexpr std::size_t most_prompts = 10'000'000;  ///< labels x templates
+
+    /// \throws text_error for no labels, a label that holds a special token (it would cut the prompt silently) or does not fit
+    ///         the context; argument_error (LIMIT) for more than `most_prompts` prompts
+    basic_classifier(basic_clip<Scalar> model, std::vector<std::string> labels, const classifier_options& options = {})
+        : clip_(std::move(model)),
+          labels_(std::make_shared<const std::vector<std::string>>(std::move(labels))),
+          text_embeddings_(embed(options)) {}
+
+    const std::vector<std::string>& labels() const noexcept { return *labels_; }
+    const basic_clip<Scalar>& model() const noexcept { return clip_; }
+
+    /// [labels, embedding], each of length 1.
+    const matrix<Scalar>& text_embeddings() const noexcept { return text_embeddings_; }
+
+    basic_classification<Scalar> operator()(const image& picture) const {
+        return std::move((*this)(std::span(&picture, 1)).front());
+    }
+
+    /// \return one classification for each picture, in order
+    std::vector<basic_classification<Scalar>> operator()(std::span<const image> pictures, const run_options& options = {}) const {
+        return of_embeddings(clip_.encode_image(pictures, options));
+    }
+
+    /// Classifies embeddings that were computed before.
+    /// \param embeddings [pictures, embedding], of any length but 0
+    std::vector<basic_classification<Scalar>> of_embeddings(const matrix<Scalar>& embeddings) const {
+        const matrix<Scalar> images = normalized(embeddings, "image embedding");
+        const matrix<Scalar> logits = similarity(images, text_embeddings_, clip_.logit_scale(), clip_.logit_bias());
+        std::vector<basic_classification<Scalar>> results;
+        results.reserve(images.rows());
+        for (std::size_t i = 0; i < images.rows(); ++i) results.emplace_back(labels_, logits.row(i), images.row(i));
+        return results;
+    }
+
+   private:
+    /// OpenAI's order (notebooks/Prompt_Engineering_for_ImageNet.ipynb): normalise each prompt, average a label's prompts,
+    /// normalise again.
+    matrix<Scalar> embed(const classifier_options& options) const {
+        if (labels_->empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
+        std::vector<prompt_template> templates = options.templates;
+        if (templates.empty()) templates.push_back(verbatim());
+        if (templates.size() > most_prompts / labels_->size()) {
+            throw argument_error(error_code::limit, {"labels", std::to_string(labels_->size()) + " labels in " + std::to_string(templates.size()) + " templates",
+                                                     "at most " + std::to_string(most_prompts) + " prompts", ""});
+        }
+        std::vector<std::vector<token>> prompts;
+        for (const std::string& label : *labels_) {
+            for (const prompt_template& sentence : templates) prompts.push_back(tokenize(label, sentence(label), options.fit));
+        }
+        const matrix<Scalar> each = normalized(clip_.encode_tokens(prompts, options.run), "text embedding");
+        return normalized(averaged(each, templates.size()), "label embedding");
+    }
+
+    /// The ids of a label's prompt. One that holds a start or end token in its middle is refused: the model would read it up to
+    /// there only.
+    std::vector<token> tokenize(const std::string& label, const std::string& prompt, overflow fit) const {
+        std::vector<token> ids = clip_.tokenize(prompt, fit);
+        const std::span<const token> middle = std::span(ids).subspan(1, ids.size() - 2);
+        const auto is_special = [&](token id) { return id == clip_.words().start() || id == clip_.words().end(); };
+        if (std::ranges::any_of(middle, is_special)) {
+            throw text_error(error_code::argument, {"label " + quoted(label), "it contains a start or end token", "plain text",
+                                                    "the model would ignore what follows that token"});
+        }
+        return ids;
+    }
+
+    /// Means of `count` rows each.
+    static matrix<Scalar> averaged(const matrix<Scalar>& rows, std::size_t count) {
+        matrix<Scalar> means(rows.rows() / count, rows.columns());
+        for (std::size_t row = 0; row < rows.rows(); ++row) {
+            const std::span<Scalar> mean = means.row(row / count);
+            for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += rows.row(row)[i] / static_cast<Scalar>(count);
+        }
+        return means;
+    }
+
+    basic_clip<Scalar> clip_;
+    std::shared_ptr<const std::vector<std::string>> labels_;
+    matrix<Scalar> text_embeddings_;  // [labels, embedding]
+};
+
+using classification = basic_classification<float>;
+using classifier = basic_classifier<float>;
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

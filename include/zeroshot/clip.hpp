@@ -1,0 +1,159 @@
+#pragma once
+/// \file A loaded CLIP: towers, tokenizer and preprocessing together, under OpenAI's verbs.
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/image.hpp>
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/model/clip.hpp>
+#include <zeroshot/parallel.hpp>
+#include <zeroshot/tensor.hpp>
+#include <zeroshot/text/tokenizer.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// Where a model came from, and how what its tensors leave open was decided.
+struct provenance {
+    std::string place;                  ///< the file, or what the caller called the bytes
+    std::string layout;                 ///< "openai", "custom_text", "hugging_face"
+    std::vector<std::string> dtypes;    ///< element types of the stored weights, sorted: "F16", "F32"
+    std::vector<std::string> sources;   ///< what was consulted, in order of precedence
+    std::vector<std::string> unread;    ///< names of tensors in the file that the model did not need
+    std::vector<std::string> warnings;  ///< sentences a user should see
+};
+
+/// A cheap shared handle to an immutable model.
+///
+/// The promise: const after construction; call it from as many threads as you like; the same picture or prompt gives the same
+/// bits whatever the batch and the number of threads.
+template <class Scalar>
+class basic_clip {
+   public:
+    basic_clip(clip_model<Scalar> model, tokenizer words, preprocessing pixels, provenance origin)
+        : parts_(std::make_shared<const parts>(parts{std::move(model), std::move(words), std::move(pixels), std::move(origin)})) {}
+
+    const clip_config& config() const noexcept { return parts_->model.config(); }
+    const clip_model<Scalar>& model() const noexcept { return parts_->model; }
+    const tokenizer& words() const noexcept { return parts_->words; }
+    const preprocessing& pixels() const noexcept { return parts_->pixels; }
+    const provenance& origin() const noexcept { return parts_->origin; }
+
+    std::size_t embedding_size() const noexcept { return config().embedding; }
+    std::size_t context() const noexcept { return config().text.context; }
+    Scalar logit_scale() const noexcept { return parts_->model.logit_scale(); }
+    Scalar logit_bias() const noexcept { return parts_->model.logit_bias(); }
+
+    /// Exactly what the image encoder gets: [3, size, size].
+    tensor<Scalar, 3> preprocess(const image& picture) const {
+        return zeroshot::ZEROSHOT_ABI::preprocess<Scalar>(picture, pixels());
+    }
+
+    /// Start token, text, end token.
+    /// \throws text_error where the text needs more ids than the context holds and `overflow` says refuse
+    std::vector<token> tokenize(std::string_view text, overflow fit = overflow::refuse) const {
+        return words().tokenize(text, context(), fit);
+    }
+
+    /// Pictures to embeddings.
+    /// \return [pictures, embedding], not normalised
+    /// \throws numeric_error where an embedding is not finite; cancelled_error
+    matrix<Scalar> encode_image(std::span<const image> pictures, const run_options& options = {}) const {
+        return in_pieces(pictures.size(), options, [&](std::size_t first, std::size_t count) {
+            const std::size_t size = picture_size();
+            aligned_vector<Scalar> batch(count * size);
+            for (std::size_t i = 0; i < count; ++i) {
+                const tensor<Scalar, 3> picture = preprocess(pictures[first + i]);
+                std::ranges::copy(picture.values(), batch.begin() + static_cast<std::ptrdiff_t>(i * size));
+            }
+            return model().visual()(batch, count);
+        });
+    }
+    matrix<Scalar> encode_image(const image& picture) const { return encode_image(std::span(&picture, 1)); }
+
+    /// Pixels as preprocess() gives them, or a caller's own, to embeddings.
+    /// \param batch [pictures, 3, size, size]
+    /// \return [pictures, embedding], not normalised
+    /// \throws argument_error for another shape; numeric_error for pixels that are not finite; cancelled_error
+    matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
+        check_pixels(batch);
+        return in_pieces(batch.rows(), options, [&](std::size_t first, std::size_t count) {
+            return model().visual()(batch.values().subspan(first * picture_size(), count * picture_size()), count);
+        });
+    }
+
+    /// Texts to embeddings.
+    /// \return [texts, embedding], not normalised
+    matrix<Scalar> encode_text(std::span<const std::string> texts, const run_options& options = {},
+                               overflow fit = overflow::refuse) const {
+        std::vector<std::vector<token>> ids;
+        ids.reserve(texts.size());
+        for (const std::string& text : texts) ids.push_back(tokenize(text, fit));
+        return encode_tokens(ids, options);
+    }
+    matrix<Scalar> encode_text(const std::string& text) const { return encode_text(std::span(&text, 1)); }
+
+    /// Ids to embeddings; each prompt from its start token to its end token.
+    /// \return [prompts, embedding], not normalised
+    matrix<Scalar> encode_tokens(std::span<const std::vector<token>> prompts, const run_options& options = {}) const {
+        const std::vector<std::span<const token>> views(prompts.begin(), prompts.end());
+        return in_pieces(prompts.size(), options, [&](std::size_t first, std::size_t count) {
+            return model().text()(std::span(views).subspan(first, count));
+        });
+    }
+
+   private:
+    struct parts {
+        clip_model<Scalar> model;
+        tokenizer words;
+        preprocessing pixels;
+        provenance origin;
+    };
+
+    static constexpr std::size_t largest_piece = 8;  // pictures or prompts that go through a tower together
+
+    std::size_t picture_size() const noexcept { return 3 * config().image_size() * config().image_size(); }
+
+    /// Cuts the work into pieces for the threads at hand; encode(first, count) gives the rows [count, embedding].
+    template <class Encode>
+    matrix<Scalar> in_pieces(std::size_t total, const run_options& options, const Encode& encode) const {
+        matrix<Scalar> embeddings(total, embedding_size());
+        const std::size_t threads = options.threads != nullptr ? options.threads->concurrency() : 1;
+        const std::size_t piece = std::clamp<std::size_t>((total + threads - 1) / threads, 1, largest_piece);
+        const std::size_t pieces = (total + piece - 1) / piece;
+        run_pieces(pieces, [&](std::size_t index) {
+            const std::size_t first = index * piece, count = std::min(piece, total - first);
+            const matrix<Scalar> rows = encode(first, count);
+            if (!all_finite(rows.values())) {
+                throw numeric_error(error_code::numeric, {"embedding", "the model's output is not finite", "", "are the weights intact?"});
+            }
+            std::ranges::copy(rows.values(), embeddings.row(first).begin());
+        }, options);
+        return embeddings;
+    }
+
+    void check_pixels(const tensor<Scalar, 4>& batch) const {
+        const std::size_t size = config().image_size();
+        const typename tensor<Scalar, 4>::shape_type expected{batch.rows(), 3, size, size};
+        if (batch.shape() != expected) {
+            throw argument_error(error_code::shape, {"pixels", "shape " + shape_text(batch.shape()), shape_text(expected), ""});
+        }
+        if (!all_finite(batch.values())) {
+            throw numeric_error(error_code::numeric, {"pixels", "a value is not finite", "", ""});
+        }
+    }
+
+    std::shared_ptr<const parts> parts_;
+};
+
+/// What users run; basic_clip<double> is the oracle of the tests.
+using clip = basic_clip<float>;
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,188 @@
+#pragma once
+/// \file The front door: a checkpoint, from a file, a folder or memory, becomes a CLIP.
+
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/clip.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/io/checkpoint.hpp>
+#include <zeroshot/io/json.hpp>
+#include <zeroshot/io/weights.hpp>
+#include <zeroshot/load/architecture.hpp>
+#include <zeroshot/load/converted.hpp>
+#include <zeroshot/load/hugging_face.hpp>
+#include <zeroshot/load/open_clip.hpp>
+#include <zeroshot/load/settings.hpp>
+#include <zeroshot/text/tokenizer.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// What a caller may say about a checkpoint; what is left empty is found out.
+struct load_options {
+    std::optional<activation> function{};  ///< of both towers
+    std::optional<std::size_t> vision_heads{};
+    std::optional<std::size_t> text_heads{};
+    std::optional<std::array<float, 3>> mean{};
+    std::optional<std::array<float, 3>> std{};
+    std::optional<crop_order> order{};
+    std::optional<std::filesystem::path> config{};  ///< a JSON file: config.json, open_clip_config.json or our own form
+    finite check = finite::checked;                 ///< look for NaN and infinity among the weights
+    checkpoint_limits limits{};
+};
+
+namespace detail {
+
+inline settings settings_of(const load_options& options) {
+    settings said;
+    said.source = "options";
+    said.vision.function = said.text.function = options.function;
+    said.vision.heads = options.vision_heads;
+    said.text.heads = options.text_heads;
+    said.mean = options.mean;
+    said.std = options.std;
+    said.order = options.order;
+    return said;
+}
+
+/// A configuration in any of the three forms.
+inline settings configuration_settings(const json& config) {
+    if (config.find("image_encoder")) return converted_settings(config, config.find("preprocessing"), config.find("tokenizer"));
+    if (config.find("model_cfg") || config.find("vision_cfg")) return open_clip_settings(config);
+    return hugging_face_settings(config);
+}
+
+/// Reads a file that may stand beside the checkpoint.
+inline void read_beside(const std::filesystem::path& folder, const char* name, settings (*read)(const json&),
+                        std::vector<settings>& sources) {
+    if (std::filesystem::exists(folder / name)) sources.push_back(read(read_json(folder / name)));
+}
+
+/// Everything that is said outside the tensors, the first one counts most.
+/// \param folder where the checkpoint lies; empty for bytes in memory
+inline std::vector<settings> settings_for(const weights& w, const std::filesystem::path& folder, const load_options& options) {
+    std::vector<settings> sources{settings_of(options)};
+    if (options.config) sources.push_back(configuration_settings(read_json(*options.config)));
+    if (auto own = converted_settings(w.file())) {
+        sources.push_back(std::move(*own));
+    } else if (!folder.empty() && w.layout() == checkpoint_layout::hugging_face) {
+        read_beside(folder, "config.json", hugging_face_settings, sources);
+        read_beside(folder, "preprocessor_config.json", hugging_face_preprocessing, sources);
+    } else if (!folder.empty()) {
+        read_beside(folder, "open_clip_config.json", open_clip_settings, sources);
+    }
+    return sources;
+}
+
+template <class Value>
+Value first_said(std::span<const settings> sources, std::optional<Value> settings::*member, const Value& otherwise) {
+    for (const settings& source : sources) {
+        if (source.*member) return *(source.*member);
+    }
+    return otherwise;
+}
+
+inline preprocessing preprocessing_of(std::span<const settings> sources, std::size_t image_size) {
+    preprocessing how;
+    how.size = image_size;
+    how.mean = first_said(sources, &settings::mean, how.mean);
+    how.std = first_said(sources, &settings::std, how.std);
+    how.order = first_said(sources, &settings::order, how.order);
+    check(how);
+    return how;
+}
+
+/// CLIP's own table, unless the checkpoint carries another.
+inline tokenizer tokenizer_of(std::span<const settings> sources) {
+    for (const settings& source : sources) {
+        if (source.merges) return tokenizer(vocabulary::from_merges(*source.merges));
+    }
+    return tokenizer();
+}
+
+inline provenance provenance_of(const weights& w, std::span<const settings> sources) {
+    provenance origin;
+    origin.place = w.place();
+    origin.layout = name_of(w.layout());
+    std::set<std::string> types;
+    for (const named_tensor& each : w.file().tensors()) types.emplace(name_of(each.tensor.type));
+    origin.dtypes.assign(types.begin(), types.end());
+    for (const settings& source : sources) origin.sources.push_back(source.source);
+    return origin;
+}
+
+inline std::string joined(std::span<const std::string> parts) {
+    std::string text;
+    for (std::size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+    return text;
+}
+
+/// What a user should know before believing the numbers.
+inline void warn(const architecture& found, const tokenizer& words, provenance& origin) {
+    if (!found.assumed.empty()) {
+        origin.warnings.push_back(origin.place + ": nothing beside it says what it is; taken for one of OpenAI's own, with " +
+                                  joined(found.assumed) + " and OpenAI's mean and std; files of open_clip look the same and mostly want gelu");
+    }
+    const std::size_t rows = found.config.text.vocabulary, ids = words.words().size();
+    if (ids > rows) {
+        origin.warnings.push_back(origin.place + ": its vocabulary has " + std::to_string(rows) + " rows, the tokenizer " +
+                                  std::to_string(ids) + " ids, and it carries no table of its own: texts cannot be embedded, ids can");
+    }
+}
+
+template <class Scalar>
+basic_clip<Scalar> build(checkpoint file, const std::filesystem::path& folder, const load_options& options) {
+    const weights w(std::move(file), options.check);
+    const std::vector<settings> sources = settings_for(w, folder, options);
+    const architecture found = architecture_of(w, sources);
+    tokenizer words = tokenizer_of(sources);
+    provenance origin = provenance_of(w, sources);
+    warn(found, words, origin);
+    clip_model<Scalar> model(w, found.config);
+    origin.unread = w.unread();
+    return basic_clip<Scalar>(std::move(model), std::move(words), preprocessing_of(sources, found.config.image_size()), std::move(origin));
+}
+
+/// The checkpoint in a folder, by the names that Hugging Face and open_clip give it.
+inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
+    for (const char* name : {"model.safetensors", "open_clip_model.safetensors"}) {
+        if (std::filesystem::exists(folder / name)) return folder / name;
+    }
+    throw file_error(error_code::io, {path_text(folder), "the folder holds no checkpoint", "model.safetensors or open_clip_model.safetensors", ""});
+}
+
+}  // namespace detail
+
+/// Loads a CLIP from a safetensors file, or from a folder as Hugging Face and open_clip publish it. What the tensors leave open
+/// is taken, in this order, from the options, the file's own metadata, and the files beside it; a bare file in OpenAI's layout
+/// is taken for one of OpenAI's own, with a warning in origin().warnings.
+///
+///     const auto clip = zeroshot::load("ViT-B-32.safetensors");
+///     const auto oracle = zeroshot::load<double>("ViT-B-32.safetensors");
+///
+/// \throws file_error, checkpoint_error, numeric_error
+template <class Scalar = float>
+basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& options = {}) {
+    std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
+    const std::filesystem::path file = std::filesystem::is_directory(path, unreadable) ? detail::checkpoint_in(path) : path;
+    const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+    return detail::build<Scalar>(checkpoint::open(file, options.limits), folder, options);
+}
+
+/// Loads a CLIP from the bytes of a safetensors file.
+/// \throws checkpoint_error, numeric_error
+template <class Scalar = float>
+basic_clip<Scalar> load(std::span<const std::byte> bytes, const load_options& options = {}) {
+    return detail::build<Scalar>(checkpoint::from_bytes(bytes, "memory", options.limits), {}, options);
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

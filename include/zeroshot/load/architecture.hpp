@@ -1,0 +1,198 @@
+#pragma once
+/// \file What a checkpoint is: the sizes its tensors show, and what they leave open as the settings say.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/weights.hpp>
+#include <zeroshot/load/settings.hpp>
+#include <zeroshot/model/config.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// A configuration, and what had to be assumed for it.
+struct architecture {
+    clip_config config;
+    std::vector<std::string> assumed;  ///< "QuickGELU", "heads of 64"; empty where everything was said
+};
+
+namespace detail {
+
+/// Reads sizes off tensors and settles the rest, in the manner of build_model in openai/CLIP clip/model.py.
+class architect {
+   public:
+    architect(const weights& w, std::span<const settings> sources) : w_(w), sources_(sources) {}
+
+    architecture draw() {
+        clip_config& config = result_.config;
+        config.embedding = extent("text_projection", 1);
+        config.text.context = extent("positional_embedding", 0);
+        config.text.vocabulary = extent("token_embedding.weight", 0);
+        config.text.blocks = blocks("text", "", "ln_final.weight", &settings::text);
+        if (w_.has("visual.proj")) {
+            config.image = vision_transformer();
+        } else {
+            config.image = modified_resnet();
+        }
+        agree("embedding", config.embedding, &settings::embedding);
+        agree("context", config.text.context, &settings::context);
+        agree("vocabulary", config.text.vocabulary, &settings::vocabulary);
+        agree("image_size", config.image_size(), &settings::image_size);
+        agree("size of the preprocessing", config.image_size(), &settings::preprocess_size);
+        check(config, w_.place());
+        return std::move(result_);
+    }
+
+   private:
+    static constexpr std::size_t head_width = 64;  // of all of OpenAI's towers
+    static constexpr std::array<std::size_t, 3> other_heads{1280, 1408, 1664};  // widths of ViT-H, g and bigG of open_clip
+
+    std::size_t extent(std::string_view name, std::size_t axis) const {
+        const std::vector<std::size_t> shape = w_.shape(name);
+        if (axis >= shape.size()) {
+            throw checkpoint_error(error_code::shape, {w_.place(), "tensor " + std::string(name) + " is " + shape_text(shape),
+                                                       "at least " + std::to_string(axis + 1) + " axes", ""});
+        }
+        return shape[axis];
+    }
+
+    /// The whole square root of the cells of a feature map: its side.
+    std::size_t side(std::string_view positional_embedding) const {
+        const std::size_t rows = extent(positional_embedding, 0);
+        const auto root = static_cast<std::size_t>(std::lround(std::sqrt(std::max(static_cast<double>(rows) - 1, 0.0))));
+        if (rows < 2 || root * root + 1 != rows) {
+            throw checkpoint_error(error_code::shape, {w_.place(), "tensor " + std::string(positional_embedding) + " has " + std::to_string(rows) + " rows",
+                                                       "one more than a square", ""});
+        }
+        return root;
+    }
+
+    transformer_config blocks(const std::string& tower, const std::string& path, const std::string& norm,
+                              tower_settings settings::*said) {
+        const std::string prefix = path.empty() ? "" : path + ".";
+        transformer_config config;
+        config.width = extent(prefix + norm, 0);
+        config.layers = (w_ / (prefix + "transformer.resblocks")).children();
+        if (config.layers == 0) w_.shape(prefix + "transformer.resblocks.0.ln_1.weight");  // says what is missing
+        config.mlp_width = extent(prefix + "transformer.resblocks.0.mlp.c_fc.weight", 0);
+        config.heads = heads(tower, config.width, said);
+        config.function = function(tower, said);
+        config.epsilon = first<double>(said, &tower_settings::epsilon).value_or(config.epsilon);
+        agree(tower + " width", config.width, said, &tower_settings::width);
+        agree(tower + " mlp_width", config.mlp_width, said, &tower_settings::mlp_width);
+        return config;
+    }
+
+    vision_transformer_config vision_transformer() {
+        vision_transformer_config config;
+        config.patch_size = extent("visual.conv1.weight", 3);
+        config.image_size = config.patch_size * side("visual.positional_embedding");
+        if (const auto stated = first_of(&settings::image_size)) {  // pixels beyond the last whole patch leave no trace
+            if (config.patch_size != 0 && *stated / config.patch_size == config.image_size / config.patch_size) config.image_size = *stated;
+        }
+        config.blocks = blocks("vision", "visual", "ln_post.weight", &settings::vision);
+        agree("patch_size", config.patch_size, &settings::patch_size);
+        return config;
+    }
+
+    modified_resnet_config modified_resnet() {
+        modified_resnet_config config;
+        config.width = extent("visual.layer1.0.conv1.weight", 0);
+        for (std::size_t stage = 0; stage < config.layers.size(); ++stage) {
+            config.layers[stage] = (w_ / "visual" / ("layer" + std::to_string(stage + 1))).children();
+        }
+        config.image_size = modified_resnet_config::reduction * side("visual.attnpool.positional_embedding");
+        if (const auto said = first<std::size_t>(&settings::vision, &tower_settings::head_width)) {
+            config.heads = *said == 0 ? 0 : config.features() / *said;
+        }
+        if (const auto said = first<std::size_t>(&settings::vision, &tower_settings::heads)) config.heads = *said;
+        if (config.heads == 0) config.heads = config.width * 32 / head_width;  // ModifiedResNet knows no other
+        agree("vision width", config.width, &settings::vision, &tower_settings::width);
+        return config;
+    }
+
+    std::size_t heads(const std::string& tower, std::size_t width, tower_settings settings::*said) {
+        for (const settings& source : sources_) {
+            const tower_settings& found = source.*said;
+            if (found.heads) return *found.heads;
+            if (found.head_width) return *found.head_width == 0 ? 0 : width / *found.head_width;
+        }
+        const bool known_otherwise = tower == "vision" && std::ranges::find(other_heads, width) != other_heads.end();
+        if (w_.layout() != checkpoint_layout::openai || width % head_width != 0 || known_otherwise) {
+            refuse_to_guess("the number of heads of its " + tower + " tower, " + std::to_string(width) + " wide,", tower + "_heads", "--" + tower + "-heads");
+        }
+        assume("heads of 64");
+        return width / head_width;
+    }
+
+    activation function(const std::string& tower, tower_settings settings::*said) {
+        if (const auto found = first<activation>(said, &tower_settings::function)) return *found;
+        if (w_.layout() != checkpoint_layout::openai) refuse_to_guess("the activation of its " + tower + " tower", "function", "--activation");
+        assume("QuickGELU");
+        return activation::quick_gelu;
+    }
+
+    [[noreturn]] void refuse_to_guess(const std::string& what, const std::string& option, const std::string& flag) const {
+        throw checkpoint_error(error_code::argument, {w_.place(), what + " is neither in its tensors nor in a file beside it", "",
+                                                      "give it: load_options::" + option + ", or " + flag + " of the program"});
+    }
+
+    void assume(const std::string& what) {
+        if (std::ranges::find(result_.assumed, what) == result_.assumed.end()) result_.assumed.push_back(what);
+    }
+
+    template <class Value>
+    std::optional<Value> first_of(std::optional<Value> settings::*member) const {
+        for (const settings& source : sources_) {
+            if (source.*member) return source.*member;
+        }
+        return std::nullopt;
+    }
+
+    template <class Value>
+    std::optional<Value> first(tower_settings settings::*tower, std::optional<Value> tower_settings::*member) const {
+        for (const settings& source : sources_) {
+            if (source.*tower.*member) return source.*tower.*member;
+        }
+        return std::nullopt;
+    }
+
+    /// What is said of a size must be what the tensors show.
+    void agree(const std::string& name, std::size_t shown, const settings& source, const std::optional<std::size_t>& said) const {
+        if (said && *said != shown) {
+            throw checkpoint_error(error_code::shape, {w_.place(), name + " is " + std::to_string(*said) + " in the " + source.source,
+                                                       std::to_string(shown) + " as the tensors show", "do both belong together?"});
+        }
+    }
+    void agree(const std::string& name, std::size_t shown, std::optional<std::size_t> settings::*member) const {
+        for (const settings& source : sources_) agree(name, shown, source, source.*member);
+    }
+    void agree(const std::string& name, std::size_t shown, tower_settings settings::*tower,
+               std::optional<std::size_t> tower_settings::*member) const {
+        for (const settings& source : sources_) agree(name, shown, source, source.*tower.*member);
+    }
+
+    const weights& w_;
+    std::span<const settings> sources_;
+    architecture result_;
+};
+
+}  // namespace detail
+
+/// Finds out what the checkpoint is.
+/// \param sources what is said outside its tensors, the first one counts most
+/// \throws checkpoint_error where a tensor is missing, sizes contradict each other, or something can be neither seen nor assumed
+inline architecture architecture_of(const weights& w, std::span<const settings> sources) {
+    return detail::architect(w, sources).draw();
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

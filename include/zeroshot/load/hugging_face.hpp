@@ -1,0 +1,107 @@
+#pragma once
+/// \file What transformers writes beside a CLIPModel: config.json and preprocessor_config.json.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/io/json.hpp>
+#include <zeroshot/load/settings.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+namespace detail {
+
+/// What configuration_clip.py takes for a key that config.json leaves out.
+inline constexpr double hugging_face_epsilon = 1e-5;
+inline constexpr std::size_t hugging_face_vision_heads = 12;
+inline constexpr std::size_t hugging_face_text_heads = 8;
+
+inline tower_settings hugging_face_tower(const json& config, std::size_t default_heads) {
+    tower_settings tower;
+    tower.width = optional_size(config, "hidden_size");
+    tower.heads = optional_size(config, "num_attention_heads").value_or(default_heads);
+    tower.mlp_width = optional_size(config, "intermediate_size");
+    tower.function = optional_activation(config, "hidden_act").value_or(activation::quick_gelu);
+    tower.epsilon = optional_number(config, "layer_norm_eps").value_or(hugging_face_epsilon);
+    return tower;
+}
+
+/// vision_config, or vision_config_dict, which replaces it where an older file has both (CLIPConfig.__init__).
+inline json hugging_face_part(const json& config, std::string_view name) {
+    for (const std::string& key : {std::string(name) + "_dict", std::string(name)}) {
+        const std::optional<json> part = config.find(key);
+        if (part && !part->is_null()) return *part;
+    }
+    return json::parse("{}", config.where());  // all defaults
+}
+
+}  // namespace detail
+
+/// Reads config.json of a CLIPModel.
+/// \throws checkpoint_error for another kind of model, or a value of the wrong type
+inline settings hugging_face_settings(const json& config) {
+    const std::optional<json> type = config.find("model_type");
+    if (type && type->as_string() != "clip") {
+        detail::refuse_setting(*type, "a model of type " + quoted(type->as_string()), "clip");
+    }
+    settings found;
+    found.source = "config.json";
+    found.embedding = detail::optional_size(config, "projection_dim");
+    const json vision = detail::hugging_face_part(config, "vision_config");
+    found.vision = detail::hugging_face_tower(vision, detail::hugging_face_vision_heads);
+    found.image_size = detail::optional_size(vision, "image_size");
+    found.patch_size = detail::optional_size(vision, "patch_size");
+    const json text = detail::hugging_face_part(config, "text_config");
+    found.text = detail::hugging_face_tower(text, detail::hugging_face_text_heads);
+    found.context = detail::optional_size(text, "max_position_embeddings");
+    found.vocabulary = detail::optional_size(text, "vocab_size");
+    return found;
+}
+
+namespace detail {
+
+/// "size": 224, {"shortest_edge": 224} or {"height": 224, "width": 224}.
+inline std::optional<std::size_t> edge_of(const json& config, std::string_view key) {
+    const std::optional<json> size = config.find(key);
+    if (!size || size->is_null()) return std::nullopt;
+    if (!size->is_object()) return size->as_size();
+    if (const std::optional<json> shortest = size->find("shortest_edge")) return shortest->as_size();
+    const std::size_t height = size->at("height").as_size(), width = size->at("width").as_size();
+    if (height != width) refuse_setting(*size, "a size of " + std::to_string(height) + " x " + std::to_string(width), "a square");
+    return height;
+}
+
+inline void expect_step(const json& config, std::string_view key) {
+    const std::optional<json> step = config.find(key);
+    if (step && !step->is_null() && !step->as_bool()) refuse_setting(*step, std::string(key) + " is off", "true");
+}
+
+}  // namespace detail
+
+/// Reads preprocessor_config.json of a CLIPImageProcessor. Its order of operations is Hugging Face's own.
+/// \throws checkpoint_error UNSUPPORTED for steps this library does not do
+inline settings hugging_face_preprocessing(const json& config) {
+    settings found;
+    found.source = "preprocessor_config.json";
+    found.order = crop_order::hugging_face;
+    found.mean = detail::optional_colour(config, "image_mean");
+    found.std = detail::optional_colour(config, "image_std");
+    for (const std::string_view step : {"do_resize", "do_center_crop", "do_normalize", "do_rescale"}) detail::expect_step(config, step);
+    constexpr double bicubic = 3;  // PIL.Image.BICUBIC
+    const std::optional<json> resample = config.find("resample");
+    if (resample && !resample->is_null() && resample->as_number() != bicubic) {
+        detail::refuse_setting(*resample, "resample is not bicubic", "3 (bicubic)");
+    }
+    found.preprocess_size = detail::edge_of(config, "crop_size");
+    const std::optional<std::size_t> size = detail::edge_of(config, "size");
+    if (!found.preprocess_size) found.preprocess_size = size;
+    if (size && found.preprocess_size && *size != *found.preprocess_size) {
+        detail::refuse_setting(config.at("size"), "pictures are resized to " + std::to_string(*size), "the crop's " + std::to_string(*found.preprocess_size));
+    }
+    return found;
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

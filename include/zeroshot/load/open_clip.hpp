@@ -1,0 +1,93 @@
+#pragma once
+/// \file What open_clip writes beside its weights: open_clip_config.json.
+
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <zeroshot/io/json.hpp>
+#include <zeroshot/load/settings.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+namespace detail {
+
+inline constexpr std::size_t open_clip_head_width = 64;  // CLIPVisionCfg.head_width
+inline constexpr std::size_t open_clip_text_heads = 8;   // CLIPTextCfg.heads
+
+/// nn.GELU, with {"approximate": "tanh"} in act_kwargs its approximation; QuickGELU where the model says so.
+inline activation open_clip_activation(const json& tower, bool quick_gelu) {
+    if (quick_gelu) return activation::quick_gelu;
+    const std::optional<json> arguments = tower.find("act_kwargs");
+    if (!arguments || arguments->is_null()) return activation::gelu;
+    const std::optional<json> approximate = arguments->find("approximate");
+    if (!approximate || approximate->as_string() == "none") return activation::gelu;
+    if (approximate->as_string() == "tanh") return activation::gelu_tanh;
+    refuse_setting(*approximate, "a GELU approximated by " + quoted(approximate->as_string()), "tanh or none");
+}
+
+/// Refuses members that make another model, unless they are null, false or what CLIP has.
+inline void refuse_members(const json& tower, std::initializer_list<std::string_view> names) {
+    for (const std::string_view name : names) {
+        const std::optional<json> member = tower.find(name);
+        if (!member || member->is_null() || (member->kind() == json_kind::boolean && !member->as_bool())) continue;
+        refuse_setting(*member, std::string(name) + " is set", "a VisionTransformer or ModifiedResNet and a text transformer as in OpenAI's CLIP");
+    }
+}
+
+/// Refuses a member unless it has the value CLIP has.
+inline void expect_member(const json& object, std::string_view name, std::string_view usual) {
+    const std::optional<json> member = object.find(name);
+    if (!member || member->is_null()) return;
+    if (member->as_string() != usual) {
+        refuse_setting(*member, std::string(name) + " is " + quoted(member->as_string()), quoted(usual));
+    }
+}
+
+inline void read_open_clip_vision(const json& vision, bool quick_gelu, settings& found) {
+    refuse_members(vision, {"timm_model_name", "ls_init_value", "attentional_pool", "no_ln_pre", "final_ln_after_pool"});
+    expect_member(vision, "pool_type", "tok");
+    found.image_size = optional_size(vision, "image_size");
+    found.patch_size = optional_size(vision, "patch_size");
+    found.vision.width = optional_size(vision, "width");
+    found.vision.head_width = optional_size(vision, "head_width").value_or(open_clip_head_width);
+    found.vision.function = open_clip_activation(vision, quick_gelu);
+    found.vision.epsilon = 1e-5;
+}
+
+inline void read_open_clip_text(const json& text, bool quick_gelu, settings& found) {
+    refuse_members(text, {"hf_model_name", "ls_init_value", "no_causal_mask", "embed_cls", "hf_tokenizer_name"});
+    expect_member(text, "pool_type", "argmax");
+    found.context = optional_size(text, "context_length");
+    found.vocabulary = optional_size(text, "vocab_size");
+    found.text.width = optional_size(text, "width");
+    found.text.heads = optional_size(text, "heads").value_or(open_clip_text_heads);
+    found.text.function = open_clip_activation(text, quick_gelu);
+    found.text.epsilon = 1e-5;
+}
+
+}  // namespace detail
+
+/// Reads open_clip_config.json: {"model_cfg": {...}, "preprocess_cfg": {...}}, or a model_cfg alone as open_clip's own
+/// model_configs have it.
+/// \throws checkpoint_error for what makes another model than CLIP, or a value of the wrong type
+inline settings open_clip_settings(const json& config) {
+    settings found;
+    found.source = "open_clip_config.json";
+    const json model = config.find("model_cfg").value_or(config);
+    const bool quick_gelu = detail::optional_bool(model, "quick_gelu").value_or(false);
+    found.embedding = detail::optional_size(model, "embed_dim");
+    detail::read_open_clip_vision(model.at("vision_cfg"), quick_gelu, found);
+    detail::read_open_clip_text(model.at("text_cfg"), quick_gelu, found);
+    if (const std::optional<json> pictures = config.find("preprocess_cfg"); pictures && !pictures->is_null()) {
+        found.mean = detail::optional_colour(*pictures, "mean");
+        found.std = detail::optional_colour(*pictures, "std");
+        detail::expect_member(*pictures, "interpolation", "bicubic");
+        detail::expect_member(*pictures, "resize_mode", "shortest");
+    }
+    return found;
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,103 @@
+#pragma once
+/// \file What is said about a checkpoint outside its tensors: by the caller, by its metadata, by the files beside it.
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/io/json.hpp>
+#include <zeroshot/nn/activation.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// What one source says of a tower; empty where it is silent. Sizes that tensors show as well must agree with them.
+struct tower_settings {
+    std::optional<std::size_t> width{};
+    std::optional<std::size_t> heads{};
+    std::optional<std::size_t> head_width{};  ///< instead of heads: open_clip's vision towers
+    std::optional<std::size_t> mlp_width{};
+    std::optional<activation> function{};
+    std::optional<double> epsilon{};
+};
+
+/// What one source says of a checkpoint; empty where it is silent.
+struct settings {
+    std::string source;  ///< "config.json", "metadata", "options"
+
+    tower_settings vision{};
+    tower_settings text{};
+    std::optional<std::size_t> image_size{};
+    std::optional<std::size_t> patch_size{};
+    std::optional<std::size_t> embedding{};
+    std::optional<std::size_t> context{};
+    std::optional<std::size_t> vocabulary{};
+
+    std::optional<std::size_t> preprocess_size{};
+    std::optional<std::array<float, 3>> mean{};
+    std::optional<std::array<float, 3>> std{};
+    std::optional<crop_order> order{};
+
+    std::optional<std::vector<std::string>> merges{};  ///< lines "i n" of the tokenizer's table
+};
+
+namespace detail {
+
+/// The member's value by `read`, or nothing where the member is missing or null.
+template <class Value, class Read>
+std::optional<Value> optional_member(const json& object, std::string_view key, const Read& read) {
+    const std::optional<json> member = object.find(key);
+    if (!member || member->is_null()) return std::nullopt;
+    return read(*member);
+}
+
+inline std::optional<std::size_t> optional_size(const json& object, std::string_view key) {
+    return optional_member<std::size_t>(object, key, [](const json& value) { return value.as_size(); });
+}
+
+inline std::optional<double> optional_number(const json& object, std::string_view key) {
+    return optional_member<double>(object, key, [](const json& value) { return value.as_number(); });
+}
+
+inline std::optional<bool> optional_bool(const json& object, std::string_view key) {
+    return optional_member<bool>(object, key, [](const json& value) { return value.as_bool(); });
+}
+
+/// Names as transformers and open_clip write them.
+inline activation activation_of(const json& value) {
+    const std::string& name = value.as_string();
+    if (name == "quick_gelu") return activation::quick_gelu;
+    if (name == "gelu") return activation::gelu;
+    if (name == "gelu_tanh" || name == "gelu_new" || name == "gelu_pytorch_tanh") return activation::gelu_tanh;
+    throw checkpoint_error(error_code::unsupported,
+                           {value.where(), "activation " + quoted(name), "quick_gelu, gelu or gelu_tanh (gelu_new, gelu_pytorch_tanh)", ""});
+}
+
+inline std::optional<activation> optional_activation(const json& object, std::string_view key) {
+    return optional_member<activation>(object, key, activation_of);
+}
+
+/// A mean or standard deviation: three finite numbers, for red, green and blue.
+inline std::optional<std::array<float, 3>> optional_colour(const json& object, std::string_view key) {
+    return optional_member<std::array<float, 3>>(object, key, [](const json& value) {
+        if (value.size() != 3) {
+            throw checkpoint_error(error_code::argument, {value.where(), std::to_string(value.size()) + " numbers", "3", ""});
+        }
+        std::array<float, 3> colour{};
+        for (std::size_t i = 0; i < 3; ++i) colour[i] = static_cast<float>(value.at(i).as_number());
+        return colour;
+    });
+}
+
+/// Refuses what this library does not do, naming the field.
+[[noreturn]] inline void refuse_setting(const json& value, std::string what, std::string expected) {
+    throw checkpoint_error(error_code::unsupported, {value.where(), std::move(what), std::move(expected), ""});
+}
+
+}  // namespace detail
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

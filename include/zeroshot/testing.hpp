@@ -1,0 +1,184 @@
+#pragma once
+/// \file Tiny random CLIPs for other people's unit tests: the real code paths, no weights to fetch. The umbrella leaves it out.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/io/safetensors.hpp>
+#include <zeroshot/load/converted.hpp>
+#include <zeroshot/model/config.hpp>
+#include <zeroshot/text/vocabulary.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI::testing {
+
+/// A vision transformer of two layers and a text transformer of one, some 100 kB of weights.
+inline clip_config tiny_vision_transformer() {
+    clip_config config;
+    config.embedding = 16;
+    config.image = vision_transformer_config{32, 8, {32, 2, 2, 64, activation::quick_gelu, 1e-5}};
+    config.text = {32, 514 + 256, {32, 1, 2, 64, activation::quick_gelu, 1e-5}};
+    return config;
+}
+
+/// A ModifiedResNet of one block a stage and the same text transformer.
+inline clip_config tiny_modified_resnet() {
+    clip_config config = tiny_vision_transformer();
+    config.image = modified_resnet_config{32, 4, {1, 1, 1, 1}, 2};
+    return config;
+}
+
+/// Random tensors in the converted form. The same seed gives the same bytes on every machine: the numbers come from a small
+/// generator of our own, since the distributions of <random> differ between standard libraries.
+class random_checkpoint {
+   public:
+    explicit random_checkpoint(const clip_config& config = tiny_vision_transformer(), std::uint64_t seed = 1) : state_(seed) {
+        check(config, "random_checkpoint");
+        std::visit([&](const auto& tower) { add_tower(tower, config.embedding); }, config.image);
+        add_text(config);
+        preprocessing how;
+        how.size = config.image_size();
+        metadata_ = converted_metadata(config, how, merges(config.text.vocabulary));
+    }
+
+    /// The bytes of a safetensors file: `zeroshot::load(random_checkpoint().bytes())`.
+    std::vector<std::byte> bytes() const { return safetensors_bytes(named(), metadata_); }
+
+    /// Writes that file.
+    /// \throws file_error
+    void write(const std::filesystem::path& path) const { write_safetensors(path, named(), metadata_); }
+
+   private:
+    struct random_tensor {
+        std::string name;
+        std::vector<std::size_t> shape;
+        std::vector<float> values;
+    };
+
+    void add_tower(const vision_transformer_config& tower, std::size_t embedding) {
+        const std::size_t width = tower.blocks.width;
+        add("visual.conv1.weight", {width, 3, tower.patch_size, tower.patch_size});
+        add("visual.class_embedding", {width});
+        add("visual.positional_embedding", {tower.patches() + 1, width});
+        add_norm("visual.ln_pre", width);
+        add_blocks("visual.transformer", tower.blocks);
+        add_norm("visual.ln_post", width);
+        add("visual.proj", {width, embedding});
+    }
+
+    void add_tower(const modified_resnet_config& tower, std::size_t embedding) {
+        const std::size_t half = tower.width / 2;
+        add_convolution("visual.", "conv1", "bn1", half, 3, 3);
+        add_convolution("visual.", "conv2", "bn2", half, half, 3);
+        add_convolution("visual.", "conv3", "bn3", tower.width, half, 3);
+        std::size_t inputs = tower.width;
+        for (std::size_t stage = 0; stage < tower.layers.size(); ++stage) {
+            const std::size_t planes = tower.width << stage, outputs = planes * modified_resnet_config::expansion;
+            for (std::size_t block = 0; block < tower.layers[stage]; ++block) {
+                const std::string path = "visual.layer" + std::to_string(stage + 1) + "." + std::to_string(block) + ".";
+                add_convolution(path, "conv1", "bn1", planes, inputs, 1);
+                add_convolution(path, "conv2", "bn2", planes, planes, 3);
+                add_convolution(path, "conv3", "bn3", outputs, planes, 1);
+                if (block == 0) add_convolution(path, "downsample.0", "downsample.1", outputs, inputs, 1);
+                inputs = outputs;
+            }
+        }
+        add("visual.attnpool.positional_embedding", {tower.positions() + 1, inputs});
+        for (const char* name : {"q_proj", "k_proj", "v_proj"}) add_linear(std::string("visual.attnpool.") + name, inputs, inputs);
+        add_linear("visual.attnpool.c_proj", embedding, inputs);
+    }
+
+    void add_text(const clip_config& config) {
+        const text_config& text = config.text;
+        add("token_embedding.weight", {text.vocabulary, text.blocks.width});
+        add("positional_embedding", {text.context, text.blocks.width});
+        add_blocks("transformer", text.blocks);
+        add_norm("ln_final", text.blocks.width);
+        add("text_projection", {text.blocks.width, config.embedding});
+        constexpr float factor = 100;  // of all of OpenAI's releases
+        tensors_.push_back({"logit_scale", {}, {std::log(factor)}});
+    }
+
+    void add_blocks(const std::string& path, const transformer_config& blocks) {
+        for (std::size_t layer = 0; layer < blocks.layers; ++layer) {
+            const std::string block = path + ".resblocks." + std::to_string(layer) + ".";
+            add_norm(block + "ln_1", blocks.width);
+            add(block + "attn.in_proj_weight", {3 * blocks.width, blocks.width});
+            add(block + "attn.in_proj_bias", {3 * blocks.width});
+            add_linear(block + "attn.out_proj", blocks.width, blocks.width);
+            add_norm(block + "ln_2", blocks.width);
+            add_linear(block + "mlp.c_fc", blocks.mlp_width, blocks.width);
+            add_linear(block + "mlp.c_proj", blocks.width, blocks.mlp_width);
+        }
+    }
+
+    void add_linear(const std::string& path, std::size_t outputs, std::size_t inputs) {
+        add(path + ".weight", {outputs, inputs});
+        add(path + ".bias", {outputs});
+    }
+
+    void add_norm(const std::string& path, std::size_t width) {
+        add(path + ".weight", {width}, 1);
+        add(path + ".bias", {width});
+    }
+
+    void add_convolution(const std::string& path, const std::string& conv, const std::string& bn, std::size_t outputs,
+                         std::size_t inputs, std::size_t size) {
+        add(path + conv + ".weight", {outputs, inputs, size, size});
+        add_norm(path + bn, outputs);
+        add(path + bn + ".running_mean", {outputs});
+        add(path + bn + ".running_var", {outputs}, 1);
+    }
+
+    /// Numbers around the centre, spread so that sums over all but the first axis stay about 1.
+    void add(const std::string& name, std::vector<std::size_t> shape, float centre = 0) {
+        const std::size_t count = element_count(shape);
+        const std::size_t summed = shape.size() > 1 ? count / shape.front() : 16;
+        const float spread = 1 / std::sqrt(static_cast<float>(summed));
+        std::vector<float> values(count);
+        for (float& value : values) value = centre + spread * next();
+        tensors_.push_back({name, std::move(shape), std::move(values)});
+    }
+
+    /// Uniform between -1.7 and 1.7, of variance 1: splitmix64 (Steele, Lea, Flood 2014), the top 24 bits of it.
+    float next() {
+        std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        z ^= z >> 31;
+        const float unit = static_cast<float>(z >> 40) / 16777216.0f;  // [0, 1)
+        return (2 * unit - 1) * std::sqrt(3.0f);
+    }
+
+    /// The beginning of CLIP's own table, so that every id of the tokenizer is a row of the embedding.
+    static std::vector<std::string> merges(std::size_t vocabulary_size) {
+        const vocabulary clip = vocabulary::clip();
+        const std::size_t without_merges = clip.size() - clip.merge_lines().size();
+        std::vector<std::string> lines = clip.merge_lines();
+        lines.resize(std::min(lines.size(), vocabulary_size - std::min(vocabulary_size, without_merges)));
+        return lines;
+    }
+
+    std::vector<named_tensor> named() const {
+        std::vector<named_tensor> views;
+        for (const random_tensor& each : tensors_) {
+            views.push_back({each.name, {dtype::f32, each.shape, std::as_bytes(std::span(each.values))}});
+        }
+        return views;
+    }
+
+    std::uint64_t state_;
+    std::deque<random_tensor> tensors_;
+    safetensors_metadata metadata_;
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI::testing

@@ -147,13 +147,15 @@ def vision_heads_of(case):
 
 
 def wanted_fields(case, model):
-    """Fields of inspect --json and their values; a set holds alternatives."""
-    layout = {"hugging_face": "hugging face", "openai": "openai"}.get(case.layout, "openai")
+    """Fields of inspect --json and their values; a tuple of names holds alternatives."""
+    layout = ("hugging face",) if case.is_hugging_face else ("openai",)
+    if case.config.get("custom_text"):
+        layout = ("custom text", "open_clip CustomTextCLIP")
     activations = {activation_of(case, case.vision), activation_of(case, case.text)} - {None}
     bias = getattr(model, "logit_bias", None)
     return {
-        "layout": "open_clip customtextclip" if case.config.get("custom_text") else layout,
-        "image_encoder": "modifiedresnet" if case.is_resnet else "visiontransformer",
+        "layout": layout,
+        "image_encoder": ("modified resnet", "resnet") if case.is_resnet else ("vision transformer", "vit"),
         "image_size": case.image_size,
         "embedding": case.config["projection_dim" if case.is_hugging_face else "embed_dim"],
         "activation": activations,
@@ -163,7 +165,7 @@ def wanted_fields(case, model):
         "vocabulary": case.vocabulary,
         "mean": list(case.mean),
         "std": list(case.std),
-        "order": "hf" if case.is_hugging_face else "openai",
+        "order": ("hf", "hugging face") if case.is_hugging_face else ("openai",),
         "logit_scale": float(model.logit_scale.detach().exp()),
         "logit_bias": 0.0 if bias is None else float(bias.detach()),
     }
@@ -184,8 +186,8 @@ def agrees(field, found, wanted):
         return "gelu" not in said
     if field == "logit_bias" and found is None:
         return wanted == 0.0
-    if isinstance(wanted, str):
-        return plain(found) == plain(wanted)
+    if isinstance(wanted, tuple):
+        return plain(found) in map(plain, wanted)
     try:
         return np.allclose(found, wanted, rtol=1e-5, atol=0)
     except (TypeError, ValueError):

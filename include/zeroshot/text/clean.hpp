@@ -1,0 +1,138 @@
+#pragma once
+/// \file What happens to text before it is split: repairs, HTML references, whitespace, lower case.
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/text/html.hpp>
+#include <zeroshot/text/lowercase.hpp>
+#include <zeroshot/text/normalize.hpp>
+#include <zeroshot/text/unicode.hpp>
+#include <zeroshot/text/utf8.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+namespace detail {
+
+#include <zeroshot/text/tables/repairs.inc>
+
+/// Puts straight what single characters get wrong: control characters meant as Windows-1252, Latin ligatures, full and half
+/// width, curly quotes, line breaks. Mirrors fix_c1_controls to fix_line_breaks in ftfy's fixes.py; CR LF becomes two line
+/// breaks instead of one, which the whitespace rule then makes the same.
+inline std::u32string repair_characters(std::u32string_view text) {
+    constexpr std::size_t count = std::size(repairs) / 4;
+    std::u32string result;
+    result.reserve(text.size());
+    for (const char32_t character : text) {
+        const std::size_t row = character >= U' ' && character < 0x80 ? count : first_row(repairs, count, 4, character);
+        if (row == count || repairs[4 * row] != character) {
+            result += character;
+            continue;
+        }
+        for (std::size_t part = 1; part < 4 && repairs[4 * row + part] != 0; ++part) result += repairs[4 * row + part];
+    }
+    return result;
+}
+
+/// The length of the terminal escape (`ESC [ 1 ; 31 m`) at the beginning of some text, 0 where there is none.
+inline std::size_t terminal_escape(std::u32string_view text) {
+    if (text.size() < 3 || text[0] != 0x1B || text[1] != U'[') return 0;
+    const auto parameter = [](char32_t character) { return character == U';' || within(decimal_boundaries, character); };
+    const std::size_t end = 2 + span_of(text.substr(2), parameter);
+    return end < text.size() && is_ascii_letter(text[end]) ? end + 1 : 0;
+}
+
+/// Mirrors remove_terminal_escapes and remove_control_chars in ftfy's fixes.py.
+inline std::u32string remove_controls(std::u32string_view text) {
+    std::u32string result;
+    result.reserve(text.size());
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t escape = terminal_escape(text.substr(at));
+        if (escape == 0 && !within(control_boundaries, text[at])) result += text[at];
+        at += std::max<std::size_t>(escape, 1);
+    }
+    return result;
+}
+
+/// Whether there is nothing to repair, as in almost every prompt.
+inline bool is_plain(std::u32string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char32_t character) {
+        return (character >= U' ' && character < 0x7F && character != U'&') || character == U'\n' || character == U'\t';
+    });
+}
+
+/// Mirrors fix_and_explain in ftfy's __init__.py with fix_encoding=False: all repairs, again and again, until nothing changes.
+/// \throws text_error (LIMIT) where references within references go on for longer than anyone writes them: each level takes a
+/// round over the whole text, so that hostile text would take quadratic time
+inline std::u32string repair_segment(std::u32string text, bool unescape) {
+    constexpr int most_rounds = 16;
+    for (int round = 0; round < most_rounds; ++round) {
+        if (is_plain(text)) return text;
+        std::u32string repaired = unescape ? unescape_complete_html(text) : text;
+        repaired = normalize_nfc(remove_controls(repair_characters(repaired)));
+        if (repaired == text) return repaired;
+        text = std::move(repaired);
+    }
+    throw text_error(error_code::limit, {"text", "HTML references stand within each other more than " + std::to_string(most_rounds) + " deep", "",
+                                         "undo the escaping before"});
+}
+
+/// Mirrors fix_text in ftfy's __init__.py with fix_encoding=False: line by line, and no HTML from the first line with a `<` on.
+inline std::u32string repair(std::u32string_view text) {
+    constexpr std::size_t longest_segment = 1'000'000;  // code points; max_decode_length in ftfy
+    std::u32string result;
+    result.reserve(text.size());
+    bool unescape = true;
+    while (!text.empty()) {
+        const std::size_t line = text.find(U'\n');
+        const std::size_t size = std::min(line == text.npos ? text.size() : line + 1, longest_segment);
+        const std::u32string_view segment = text.substr(0, size);
+        unescape = unescape && segment.find(U'<') == segment.npos;
+        result += repair_segment(std::u32string(segment), unescape);
+        text.remove_prefix(size);
+    }
+    return result;
+}
+
+/// Runs of whitespace as one space, none at the ends. Mirrors whitespace_clean in openai/CLIP clip/simple_tokenizer.py, and
+/// the strip() before it. open_clip's " ".join(text.split()) does the same: what Python counts as space beyond \s is gone by now.
+inline std::u32string collapse_spaces(std::u32string_view text) {
+    std::u32string result;
+    result.reserve(text.size());
+    bool pending = false;
+    for (const char32_t character : text) {
+        if (is_space(character)) {
+            pending = !result.empty();
+            continue;
+        }
+        if (pending) result += U' ';
+        pending = false;
+        result += character;
+    }
+    return result;
+}
+
+/// Text as the tokenizer splits it.
+inline std::u32string cleaned(std::string_view text, invalid_utf8 policy) {
+    constexpr std::size_t longest = std::size_t{1} << 28;  // bytes; a label is shorter, and positions fit 32 bits
+    if (text.size() > longest) {
+        throw text_error(error_code::limit, {"text", "it is " + std::to_string(text.size()) + " bytes long",
+                                             "at most " + std::to_string(longest), ""});
+    }
+    return lowercase(collapse_spaces(unescape_html(unescape_html(repair(code_points(text, policy))))));
+}
+
+}  // namespace detail
+
+/// Text as CLIP sees it: repaired, HTML references resolved, whitespace collapsed, in lower case.
+/// Mirrors basic_clean, whitespace_clean and lower in openai/CLIP clip/simple_tokenizer.py with ftfy's fix_text, but for its
+/// fix_encoding: text that was decoded wrongly ("schÃ¶n") stays as it is.
+/// \throws text_error (ARG) on bytes that are not UTF-8, (LIMIT) on text beyond 256 MiB or HTML escaped more than 16 times over
+inline std::string clean(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) {
+    return to_utf8(detail::cleaned(text, policy));
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,0 +1,241 @@
+#pragma once
+/// \file The 49,408 symbols of CLIP's text: bytes, what byte pairs merge into, and the two that begin and end a text.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/text/utf8.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// The number of a symbol: a row of the token embedding.
+using token = std::int32_t;
+
+namespace detail {
+
+#include <zeroshot/text/tables/merges.inc>
+
+inline constexpr token byte_count = 256;                 // each byte, within a word
+inline constexpr token single_count = 2 * byte_count;    // and again as the end of a word
+inline constexpr std::string_view word_end = "</w>";
+
+/// Whether a byte is written as the character of the same number in the table of merges.
+/// Mirrors bytes_to_unicode in openai/CLIP clip/simple_tokenizer.py.
+inline bool stands_for_itself(unsigned byte) {
+    return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+}
+
+/// The bytes in the order of their ids, and back.
+struct byte_alphabet {
+    std::array<unsigned char, 256> bytes{};    // [id]
+    std::array<unsigned char, 256> ids{};      // [byte]
+    std::array<char32_t, 256> characters{};    // [id], as the table of merges writes the byte
+
+    byte_alphabet() {
+        std::size_t id = 0;
+        char32_t beyond = 256;
+        for (const bool itself : {true, false}) {
+            for (unsigned byte = 0; byte < 256; ++byte) {
+                if (stands_for_itself(byte) != itself) continue;
+                bytes[id] = static_cast<unsigned char>(byte);
+                ids[byte] = static_cast<unsigned char>(id);
+                characters[id++] = itself ? char32_t{byte} : beyond++;
+            }
+        }
+    }
+};
+
+}  // namespace detail
+
+/// What a symbol stands for.
+struct symbol {
+    std::string bytes;       ///< of UTF-8 text, possibly part of a character; the name of a special symbol
+    bool ends_word = false;  ///< the symbol stands at the end of a word only
+};
+
+/// Byte alphabet, merges in order of their rank, specials. Immutable; copies share the tables.
+/// Ids: 0 to 255 bytes, 256 to 511 bytes that end a word, then one for each merge, then start and end.
+class vocabulary {
+   public:
+    /// The merges of OpenAI's bpe_simple_vocab_16e6.txt that CLIP uses, 48,894 of them.
+    static vocabulary clip() {
+        auto merges = std::make_shared<tables>();
+        merges->reserve(std::size(detail::clip_merges));
+        for (const std::uint32_t pair : detail::clip_merges) {
+            merges->append(static_cast<token>(pair >> 16), static_cast<token>(pair & 0xFFFF));
+        }
+        return vocabulary(std::move(merges));
+    }
+
+    /// Merges as lines "i n", "t h", "th e</w>", in order of rank. A first line "#version..." and an empty last one are left
+    /// out; a carriage return at the end of a line is.
+    /// \throws checkpoint_error (FORMAT) naming the line; (LIMIT) on more than a million of them
+    static vocabulary from_merges(std::span<const std::string> lines) {
+        std::size_t first_number = 1;
+        if (!lines.empty() && lines.front().starts_with("#version")) {
+            lines = lines.subspan(1);
+            ++first_number;
+        }
+        if (!lines.empty() && (lines.back().empty() || lines.back() == "\r")) lines = lines.first(lines.size() - 1);
+        constexpr std::size_t most = 1'000'000;
+        if (lines.size() > most) {
+            throw checkpoint_error(error_code::limit, {"merges", "there are " + std::to_string(lines.size()),
+                                                       "at most " + std::to_string(most), ""});
+        }
+        std::unordered_map<std::string, token> ids = spelt_singles();
+        auto merges = std::make_shared<tables>();
+        merges->reserve(lines.size());
+        for (std::size_t index = 0; index < lines.size(); ++index) append_line(*merges, ids, lines[index], first_number + index);
+        return vocabulary(std::move(merges));
+    }
+
+    /// How many symbols there are, the specials among them: rows of the token embedding.
+    std::size_t size() const noexcept { return static_cast<std::size_t>(end()) + 1; }
+    token start() const noexcept { return detail::single_count + static_cast<token>(tables_->pairs.size()); }
+    token end() const noexcept { return start() + 1; }
+
+    /// The symbol of one byte.
+    token of_byte(unsigned char byte, bool ends_word) const noexcept {
+        return tables_->alphabet.ids[byte] + (ends_word ? detail::byte_count : 0);
+    }
+
+    /// The symbol that two merge into, or -1. The lower, the earlier it is merged.
+    token merged(token left, token right) const noexcept { return tables_->find(left, right); }
+
+    /// The two that merged into a symbol; the symbol is neither a byte nor special.
+    std::pair<token, token> parts(token whole) const noexcept {
+        return tables_->pairs[static_cast<std::size_t>(whole - detail::single_count)];
+    }
+
+    /// \throws text_error (ARG) where there is no such symbol
+    symbol spelling(token id) const {
+        if (id == start()) return {"<|startoftext|>", true};
+        if (id == end()) return {"<|endoftext|>", true};
+        if (id < 0 || id > end()) {
+            throw text_error(error_code::argument, {"token " + std::to_string(id), "there is no such symbol",
+                                                    "0 to " + std::to_string(end()), ""});
+        }
+        symbol spelt;
+        for (const token single : singles(id)) {
+            spelt.bytes += static_cast<char>(tables_->alphabet.bytes[static_cast<std::size_t>(single % detail::byte_count)]);
+            spelt.ends_word = single >= detail::byte_count;
+        }
+        return spelt;
+    }
+
+    /// The merges as from_merges() reads them, and as checkpoints carry them.
+    std::vector<std::string> merge_lines() const {
+        std::vector<std::string> spelt;  // [id]
+        spelt.reserve(size());
+        for (token id = 0; id < detail::single_count; ++id) spelt.push_back(spelt_single(tables_->alphabet, id));
+        std::vector<std::string> lines;
+        lines.reserve(tables_->pairs.size());
+        for (const auto& [left, right] : tables_->pairs) {
+            const std::string& first = spelt[static_cast<std::size_t>(left)];
+            const std::string& second = spelt[static_cast<std::size_t>(right)];
+            lines.push_back(first + ' ' + second);
+            spelt.push_back(first + second);
+        }
+        return lines;
+    }
+
+   private:
+    /// Pairs by rank, and a hash table from pair to rank: open addressing, at most half full.
+    struct tables {
+        detail::byte_alphabet alphabet;
+        std::vector<std::pair<token, token>> pairs;  // [rank]
+        std::vector<std::uint32_t> slots;            // rank + 1, or 0
+
+        void reserve(std::size_t count) {
+            std::size_t size = 16;
+            while (size < 2 * count) size *= 2;
+            slots.assign(size, 0);
+            pairs.reserve(count);
+        }
+
+        std::size_t slot_of(token left, token right) const noexcept {
+            constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio: spreads keys that lie close together
+            const std::uint64_t key = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+            const std::size_t mask = slots.size() - 1;
+            std::size_t slot = static_cast<std::size_t>(key * golden >> 32) & mask;
+            while (slots[slot] != 0 && pairs[slots[slot] - 1] != std::pair(left, right)) slot = (slot + 1) & mask;
+            return slot;
+        }
+
+        void append(token left, token right) {
+            const std::size_t slot = slot_of(left, right);
+            pairs.emplace_back(left, right);
+            slots[slot] = static_cast<std::uint32_t>(pairs.size());
+        }
+
+        token find(token left, token right) const noexcept {
+            const std::uint32_t found = slots[slot_of(left, right)];
+            return found == 0 ? -1 : detail::single_count + static_cast<token>(found - 1);
+        }
+    };
+
+    explicit vocabulary(std::shared_ptr<const tables> merges) : tables_(std::move(merges)) {}
+
+    static std::string spelt_single(const detail::byte_alphabet& alphabet, token id) {
+        std::string text;
+        append_utf8(text, alphabet.characters[static_cast<std::size_t>(id % detail::byte_count)]);
+        return id < detail::byte_count ? text : text.append(detail::word_end);
+    }
+
+    static std::unordered_map<std::string, token> spelt_singles() {
+        const detail::byte_alphabet alphabet;
+        std::unordered_map<std::string, token> ids;
+        for (token id = 0; id < detail::single_count; ++id) ids.emplace(spelt_single(alphabet, id), id);
+        return ids;
+    }
+
+    /// Reads one line; its number is for people and begins at 1.
+    static void append_line(tables& merges, std::unordered_map<std::string, token>& ids, std::string_view line, std::size_t number) {
+        const auto refuse = [&](const std::string& what, const std::string& expected) {
+            throw checkpoint_error(error_code::format, {"merges, line " + std::to_string(number), what, expected, ""});
+        };
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        const std::size_t space = line.find(' ');
+        if (space == line.npos || space == 0 || space + 1 == line.size() || line.find(' ', space + 1) != line.npos) {
+            refuse(quoted(line), "two symbols with a space between them");
+        }
+        const std::string left(line.substr(0, space)), right(line.substr(space + 1));
+        for (const std::string& part : {left, right}) {
+            if (!ids.contains(part)) refuse("symbol " + quoted(part) + " is neither a byte nor merged on a line before", "");
+        }
+        const auto id = detail::single_count + static_cast<token>(merges.pairs.size());
+        if (!ids.emplace(left + right, id).second) refuse(quoted(left + right) + " is there already", "each symbol once");
+        merges.append(ids.at(left), ids.at(right));
+    }
+
+    /// The bytes a symbol was merged from, in order, as ids below single_count.
+    std::vector<token> singles(token id) const {
+        std::vector<token> found, pending{id};
+        while (!pending.empty()) {
+            const token next = pending.back();
+            pending.pop_back();
+            if (next < detail::single_count) {
+                found.push_back(next);
+            } else {
+                pending.push_back(parts(next).second);
+                pending.push_back(parts(next).first);
+            }
+        }
+        return found;
+    }
+
+    std::shared_ptr<const tables> tables_;
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

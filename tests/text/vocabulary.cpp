@@ -1,0 +1,96 @@
+#include <zeroshot/text/vocabulary.hpp>
+
+#include <string>
+#include <vector>
+
+#include "tests/catch.hpp"
+#include "tests/text/sha256.hpp"
+
+using namespace zeroshot;
+
+TEST_CASE("CLIP's vocabulary has its sizes, bytes and specials") {
+    const vocabulary words = vocabulary::clip();
+    CHECK(words.size() == 49408);
+    CHECK(words.start() == 49406);
+    CHECK(words.end() == 49407);
+    CHECK(words.of_byte('!', false) == 0);
+    CHECK(words.of_byte('a', true) == 320);
+    CHECK(words.of_byte(0, false) == 188);
+    CHECK(words.merged(words.of_byte('i', false), words.of_byte('n', false)) == 512);
+    CHECK(words.merged(words.of_byte('!', true), words.of_byte('n', false)) == -1);
+    CHECK(words.spelling(22697).bytes == "diagram");
+    CHECK(words.spelling(22697).ends_word);
+    CHECK(words.spelling(512).bytes == "in");
+    CHECK_FALSE(words.spelling(512).ends_word);
+    CHECK(words.spelling(188).bytes == std::string(1, '\0'));
+    CHECK(words.spelling(49407).bytes == "<|endoftext|>");
+}
+
+TEST_CASE("the merges rebuilt from the built-in table are those of the package open_clip_torch") {
+    const std::vector<std::string> lines = vocabulary::clip().merge_lines();
+    REQUIRE(lines.size() == 48894);
+    CHECK(lines.front() == "i n");
+    CHECK(lines.back() == "jeky ll</w>");
+    std::string text;
+    for (const std::string& line : lines) text += line + '\n';
+    // Printed by tools/tables/make_merges.py, which hashes lines 1 to 48,894 of the package's file.
+    CHECK(sha256(text) == "d308b7377a8ceaa9707a21614fe8c831b9196e197b7aeb69833359362907af02");
+}
+
+TEST_CASE("a vocabulary made from lines is the one that wrote them") {
+    const vocabulary words = vocabulary::from_merges(vocabulary::clip().merge_lines());
+    CHECK(words.size() == 49408);
+    CHECK(words.merge_lines() == vocabulary::clip().merge_lines());
+    CHECK(words.merged(words.of_byte('i', false), words.of_byte('n', false)) == 512);
+}
+
+TEST_CASE("a table of merges may have a version line, CRLF and an empty last line") {
+    const std::vector<std::string> lines{"#version: 0.2\r", "t h\r", "th e</w>\r", "\r"};  // D9
+    const vocabulary words = vocabulary::from_merges(lines);
+    CHECK(words.size() == 516);
+    CHECK(words.spelling(513).bytes == "the");
+    CHECK(words.spelling(513).ends_word);
+    CHECK(vocabulary::from_merges({}).size() == 514);
+}
+
+TEST_CASE("a broken table of merges is refused with the line") {
+    const auto refused = [](const std::vector<std::string>& lines, const std::string& sentence) {
+        try {
+            vocabulary::from_merges(lines);
+            FAIL("accepted");
+        } catch (const checkpoint_error& caught) {
+            CHECK(caught.code() == error_code::format);
+            CHECK(std::string(caught.what()) == sentence);
+        }
+    };
+    SECTION("D9 fields") {
+        refused({"t h", "abc"}, "merges, line 2: 'abc', expected two symbols with a space between them");
+        refused({"t h e"}, "merges, line 1: 't h e', expected two symbols with a space between them");
+        refused({"t h", "", "i n"}, "merges, line 2: '', expected two symbols with a space between them");
+        refused({"#version: 0.2", " h"}, "merges, line 2: ' h', expected two symbols with a space between them");
+    }
+    SECTION("D9 unknown symbol") {
+        refused({"th e"}, "merges, line 1: symbol 'th' is neither a byte nor merged on a line before");
+        refused({"t \xff"}, "merges, line 1: symbol '\\xff' is neither a byte nor merged on a line before");
+    }
+    SECTION("D9 twice") {
+        refused({"t h", "t h"}, "merges, line 2: 'th' is there already, expected each symbol once");
+        refused({"a b", "b c", "ab c", "a bc"}, "merges, line 4: 'abc' is there already, expected each symbol once");
+    }
+    SECTION("D9 too many") {
+        try {
+            vocabulary::from_merges(std::vector<std::string>(1'000'001, "t h"));
+            FAIL("accepted");
+        } catch (const checkpoint_error& caught) {
+            CHECK(caught.code() == error_code::limit);
+            CHECK(std::string(caught.what()) == "merges: there are 1000001, expected at most 1000000");
+        }
+    }
+}
+
+TEST_CASE("an id outside the vocabulary has no spelling") {
+    for (const token id : {-1, 49408, 1 << 30}) {
+        CHECK_THROWS_WITH(vocabulary::clip().spelling(id),
+                          "token " + std::to_string(id) + ": there is no such symbol, expected 0 to 49407");
+    }
+}

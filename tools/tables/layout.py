@@ -1,0 +1,34 @@
+"""How the generators of include/zeroshot/text/tables write their arrays."""
+
+from pathlib import Path
+
+TABLES = Path(__file__).resolve().parents[2] / "include" / "zeroshot" / "text" / "tables"
+
+
+def array(kind, name, values, about):
+    """One C++ array of integers, wrapped at 120 columns, under a line that says what it holds."""
+    lines, line = [], "   "
+    for value in values:
+        number = f" {value},"
+        if len(line) + len(number) > 120:
+            lines.append(line)
+            line = "   "
+        line += number
+    lines.append(line)
+    return f"// {about}\ninline constexpr {kind} {name}[] = {{\n" + "\n".join(lines) + "\n};\n"
+
+
+def boundaries(belongs):
+    """Where membership changes: a code point is in the class if an odd number of boundaries is not above it."""
+    found, inside = [], False
+    for code in range(0x110001):
+        now = code < 0x110000 and not 0xD800 <= code < 0xE000 and belongs(chr(code))
+        if now != inside:
+            found.append(code)
+            inside = now
+    return found
+
+
+def write(name, source, arrays):
+    (TABLES / name).write_text(f"// Made by tools/tables/{source}; do not edit.\n" + "\n".join(arrays))
+    print(name, (TABLES / name).stat().st_size, "bytes")

@@ -1,0 +1,33 @@
+"""Writes merges.inc: CLIP's 48,894 byte-pair merges as pairs of ids, from the table in the package open_clip_torch (MIT).
+
+Made with open_clip_torch 3.3.0; the table inside is OpenAI's bpe_simple_vocab_16e6.txt, checked here by its sha256.
+"""
+
+import gzip
+import hashlib
+from importlib.metadata import files
+
+from layout import array, write
+
+packed = next(f for f in files("open_clip_torch") if f.name == "bpe_simple_vocab_16e6.txt.gz").locate().read_bytes()
+assert hashlib.sha256(packed).hexdigest() == "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a"
+lines = gzip.decompress(packed).decode("utf-8").split("\n")[1 : 49152 - 256 - 2 + 1]
+assert len(lines) == 48894
+
+identity = [*range(33, 127), *range(161, 173), *range(174, 256)]  # bytes that stand for themselves
+alphabet = [chr(b) for b in identity] + [chr(256 + n) for n in range(256 - len(identity))]
+symbols = alphabet + [letter + "</w>" for letter in alphabet]
+ids = {symbol: number for number, symbol in enumerate(symbols)}
+pairs = []
+for line in lines:
+    left, right = line.split(" ")
+    pairs.append(ids[left] << 16 | ids[right])
+    assert left + right not in ids
+    ids[left + right] = len(ids)
+
+write(
+    "merges.inc",
+    "make_merges.py",
+    [array("std::uint32_t", "clip_merges", pairs, "[rank] = left id << 16 | right id; the merged symbol's id is 512 + rank.")],
+)
+print("sha256 of the lines, each ended by a newline:", hashlib.sha256("".join(l + "\n" for l in lines).encode()).hexdigest())

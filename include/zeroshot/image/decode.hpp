@@ -111,7 +111,7 @@ class decoder_memory {
 }  // namespace zeroshot::inline ZEROSHOT_ABI::detail
 
 // A copy of stb_image of our own: static functions in our namespace, so that the flags a host sets in its copy do not
-// reach ours; its macros are put aside and given back, so that the host may include stb_image before or after.
+// reach ours; the host's macros are put aside and given back, so that it may include stb_image before or after.
 // Why not its PNG reader? It tells neither palettes nor 1-bit pictures apart, checks no CRC, and keeps three copies.
 #include <zeroshot/image/stb/macros_save.inc>
 #if defined(__GNUC__)
@@ -148,6 +148,24 @@ namespace zeroshot::inline ZEROSHOT_ABI::detail::stb {
 #else
 #include <stb/stb_image.h>
 #endif
+
+/// Grey or RGB pixels in memory of decoder_memory, or null.
+inline std::uint8_t* load(std::span<const std::byte> bytes, int& width, int& height, std::size_t channels) {
+    int found = 0;
+    return stbi_load_from_memory(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size()), &width,
+                                 &height, &found, static_cast<int>(channels));
+}
+
+/// What load() did not like.
+inline std::string reason() { return stbi_failure_reason() == nullptr ? "" : stbi_failure_reason(); }
+
+/// Fills `output` from a zlib stream; false where the stream is damaged or has another size.
+inline bool inflate(std::span<const std::byte> compressed, std::span<std::uint8_t> output) {
+    const int size = stbi_zlib_decode_buffer(reinterpret_cast<char*>(output.data()), static_cast<int>(output.size()),
+                                             reinterpret_cast<const char*>(compressed.data()), static_cast<int>(compressed.size()));
+    return size >= 0 && static_cast<std::size_t>(size) == output.size();
+}
+
 }  // namespace zeroshot::inline ZEROSHOT_ABI::detail::stb
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
@@ -216,17 +234,14 @@ inline image decode_jpeg(std::span<const std::byte> bytes, const decode_options&
     decoder_memory memory(options.memory_budget);
     int width = 0;
     int height = 0;
-    int found = 0;
-    stb::stbi_uc* const pixels =
-        stb::stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()), static_cast<int>(file.end), &width,
-                                   &height, &found, static_cast<int>(file.components));
+    std::uint8_t* const pixels = stb::load(bytes.first(file.end), width, height, file.components);
     if (pixels == nullptr) {
         if (memory.failed()) throw std::bad_alloc();
         if (memory.exhausted()) {
             throw_at_byte(error_code::limit, 0, "decoding takes more memory than " + std::to_string(options.memory_budget) + " bytes",
                           "", "raise decode_options::memory_budget if it is meant");
         }
-        throw_at_byte(error_code::format, 0, std::string("the JPEG decoder refuses it: ") + stb::stbi_failure_reason());
+        throw_at_byte(error_code::format, 0, "the JPEG decoder refuses it: " + stb::reason());
     }
     struct released {
         void* memory;
@@ -260,10 +275,7 @@ inline image decode_png(std::span<const std::byte> bytes, const decode_options& 
     std::vector<std::byte> joined;
     const auto compressed = compressed_data(file, joined);
     decoder_memory memory(0);  // inflating into a buffer of known size takes none
-    const int inflated = stb::stbi_zlib_decode_buffer(reinterpret_cast<char*>(stream.data()), static_cast<int>(size),
-                                                      reinterpret_cast<const char*>(compressed.data()),
-                                                      static_cast<int>(compressed.size()));
-    if (inflated < 0 || static_cast<std::size_t>(inflated) != size) {
+    if (!stb::inflate(compressed, stream)) {
         throw_at_byte(error_code::format, file.data_begins, "the compressed image data is damaged or of a wrong size");
     }
     return png_pixels(file, std::move(stream));

@@ -148,7 +148,8 @@ class basic_classifier {
     std::vector<token> tokenize(const std::string& label, const std::string& prompt, overflow fit) const {
         std::vector<token> ids = clip_.tokenize(prompt, fit);
         const std::span<const token> middle = std::span(ids).subspan(1, ids.size() - 2);
-        const auto is_special = [&](token id) { return id == clip_.words().start() || id == clip_.words().end(); };
+        const vocabulary& symbols = clip_.words().words();
+        const auto is_special = [&](token id) { return id == symbols.start() || id == symbols.end(); };
         if (std::ranges::any_of(middle, is_special)) {
             throw text_error(error_code::argument, {"label " + quoted(label), "it contains a start or end token", "plain text",
                                                     "the model would ignore what follows that token"});

@@ -46,26 +46,46 @@ inline void expect_member(const json& object, std::string_view name, std::string
     }
 }
 
+/// Variants of the residual attention block that open_clip knows and CLIP does not have.
+inline void refuse_block_variants(const json& tower) {
+    refuse_members(tower, {"qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"});
+    expect_member(tower, "block_type", "default");
+}
+
+/// The epsilon of the layer norms: norm_kwargs.eps, or PyTorch's own.
+inline double open_clip_epsilon(const json& tower) {
+    constexpr double usual = 1e-5;
+    const std::optional<json> arguments = tower.find("norm_kwargs");
+    if (!arguments || arguments->is_null()) return usual;
+    for (const auto& [name, value] : arguments->members()) {
+        if (name != "eps") refuse_setting(value, "a layer norm with " + quoted(name), "eps alone");
+    }
+    return optional_number(*arguments, "eps").value_or(usual);
+}
+
 inline void read_open_clip_vision(const json& vision, bool quick_gelu, settings& found) {
-    refuse_members(vision, {"timm_model_name", "ls_init_value", "attentional_pool", "no_ln_pre", "final_ln_after_pool"});
+    refuse_members(vision, {"timm_model_name", "ls_init_value", "attentional_pool", "attn_pooler_queries", "no_ln_pre", "final_ln_after_pool"});
+    refuse_block_variants(vision);
     expect_member(vision, "pool_type", "tok");
     found.image_size = optional_size(vision, "image_size");
     found.patch_size = optional_size(vision, "patch_size");
     found.vision.width = optional_size(vision, "width");
     found.vision.head_width = optional_size(vision, "head_width").value_or(open_clip_head_width);
     found.vision.function = open_clip_activation(vision, quick_gelu);
-    found.vision.epsilon = 1e-5;
+    found.vision.epsilon = open_clip_epsilon(vision);
 }
 
 inline void read_open_clip_text(const json& text, bool quick_gelu, settings& found) {
     refuse_members(text, {"hf_model_name", "ls_init_value", "no_causal_mask", "embed_cls", "hf_tokenizer_name"});
+    refuse_block_variants(text);
     expect_member(text, "pool_type", "argmax");
+    expect_member(text, "proj_type", "linear");
     found.context = optional_size(text, "context_length");
     found.vocabulary = optional_size(text, "vocab_size");
     found.text.width = optional_size(text, "width");
     found.text.heads = optional_size(text, "heads").value_or(open_clip_text_heads);
     found.text.function = open_clip_activation(text, quick_gelu);
-    found.text.epsilon = 1e-5;
+    found.text.epsilon = open_clip_epsilon(text);
 }
 
 }  // namespace detail

@@ -63,11 +63,11 @@ class vision_transformer {
         if (observe) observe("visual.conv1", embedded);
         matrix<Scalar> x(pictures * (patches + 1), embedded.columns());
         for (std::size_t picture = 0; picture < pictures; ++picture) {
-            for (std::size_t token = 0; token <= patches; ++token) {
+            for (std::size_t place = 0; place <= patches; ++place) {
                 const std::span<const Scalar> value =
-                    token == 0 ? std::span<const Scalar>(class_embedding_) : embedded.row(picture * patches + token - 1);
-                const std::span<const Scalar> position = positional_embedding_.row(token);
-                const std::span<Scalar> row = x.row(picture * (patches + 1) + token);
+                    place == 0 ? std::span<const Scalar>(class_embedding_) : embedded.row(picture * patches + place - 1);
+                const std::span<const Scalar> position = positional_embedding_.row(place);
+                const std::span<Scalar> row = x.row(picture * (patches + 1) + place);
                 for (std::size_t i = 0; i < row.size(); ++i) row[i] = value[i] + position[i];
             }
         }

@@ -17,6 +17,7 @@ consumer("a project that wants no decoder" ${consumer} consumer -DHOW=subdirecto
 # What we build on is fetched where it is not found; here the "download" is what is installed, so that no network is needed.
 get_target_property(eigen_folder Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
 get_target_property(json_folder nlohmann_json::nlohmann_json INTERFACE_INCLUDE_DIRECTORIES)
+list(GET json_folder 0 json_folder)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/downloads/json/include)
 file(CREATE_LINK ${json_folder}/nlohmann ${CMAKE_CURRENT_BINARY_DIR}/downloads/json/include/nlohmann SYMBOLIC)
 consumer("a project that fetches us, and with us what we build on" ${consumer} consumer -DHOW=fetch

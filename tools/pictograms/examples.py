@@ -1,4 +1,4 @@
-"""Draws the twelve example pictures: from each held-out style one picture of each of six groups, by a fixed seed.
+"""Draws the twelve example pictures: from each held-out style one picture of each of six groups, by a fixed seed: examples.py WORK FOLDER.
 
 Flags, symbols and people are left out: their names ("man: beard", "keycap: 7") are no labels that one would think of.
 """
@@ -6,6 +6,7 @@ Flags, symbols and people are left out: their names ("man: beard", "keycap: 7") 
 import random
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from dataset import Dataset, is_unseen
@@ -35,3 +36,7 @@ def copy(dataset: Dataset, folder: Path) -> None:
     for name, label, file in draw(dataset):
         shutil.copyfile(file, folder / name)
         print(f"{name}: {label}")
+
+
+if __name__ == "__main__":
+    copy(Dataset(Path(sys.argv[1])), Path(sys.argv[2]))

@@ -33,7 +33,9 @@ class Attention(nn.Module):
         batch, tokens, width = x.shape
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
         q, k, v = qkv.view(batch, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        heads = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        scores = q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5
+        future = torch.ones(tokens, tokens, dtype=torch.bool).triu(1)
+        heads = scores.masked_fill(future, float("-inf")).softmax(-1).to(v.dtype) @ v
         return self.out_proj(heads.transpose(1, 2).reshape(batch, tokens, width))
 
 
@@ -97,6 +99,14 @@ class TextTower(nn.Module):
                 nn.init.zeros_(linear.bias)
 
     def forward(self, texts: list[str]):
+        """Short and long texts run apart, which saves half of the padding."""
+        lengths = torch.tensor([len(tokenizer.encode(text)) for text in texts])
+        order = lengths.argsort(stable=True)
+        cuts = [order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :]]
+        parts = [self._run([texts[index] for index in cut]) for cut in cuts if len(cut)]
+        return torch.cat(parts)[order.argsort()]
+
+    def _run(self, texts: list[str]):
         ids, ends = (torch.from_numpy(array) for array in tokenizer.batch(texts))
         x = self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]]
         x = self.ln_final(self.transformer(x)[torch.arange(len(ends)), ends])

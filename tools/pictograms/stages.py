@@ -1,0 +1,55 @@
+"""Trains the bundled model from what rasterise.mjs drew. Finished stages are kept; an interrupted one goes on."""
+
+import argparse
+import functools
+import os
+from pathlib import Path
+
+import torch
+
+import calibrate
+import export
+import image_stage
+import joint_stage
+import model
+import teacher
+import text_stage
+from dataset import Dataset
+from team import Team, assemble
+
+STEPS = {"text": 4_500, "image": 9_000, "joint": 2_200}
+
+
+def train(work: Path, output: Path, stages: list[str], team: Team) -> None:
+    torch.manual_seed(0)
+    dataset = Dataset(work)
+    knowledge = teacher.Teacher(dataset)
+    clip = model.Clip()
+    if "text" in stages:
+        text_stage.run(clip, dataset, knowledge, STEPS["text"], work, team)
+    if "image" in stages:
+        image_stage.run(clip, dataset, knowledge, STEPS["image"], work, team)
+        if team.leads:
+            export.write(clip.eval(), output)
+    if "joint" in stages:
+        joint_stage.run(clip, dataset, knowledge, STEPS["joint"], work, team)
+        if team.leads:
+            print("calibration on the validation split:", calibrate.run(clip.eval(), dataset))
+            export.write(clip, output)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path, help="folder of intermediate files")
+    parser.add_argument("output", type=Path, help="checkpoint to write, anew after every stage")
+    parser.add_argument("--stages", nargs="+", choices=STEPS, default=list(STEPS), help="the first two may run side by side")
+    parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1), help="one for each processor core")
+    arguments = parser.parse_args()
+    if not (arguments.work / "data" / "teacher.npz").exists():
+        teacher.ask(Dataset(arguments.work))
+    run = functools.partial(train, arguments.work, arguments.output, arguments.stages)
+    assemble(arguments.processes, arguments.work, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,6 +21,7 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
+#include <zeroshot/io/json_writer.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -78,44 +79,119 @@ struct json_text {
     }
 };
 
-/// The bytes as nlohmann reads them, with a note of how far it came.
+/// Refuses a text for the byte at that place.
+[[noreturn]] inline void refuse_byte(const json_text& text, std::size_t byte) {
+    if (byte >= text.text.size()) {
+        throw checkpoint_error(error_code::format, {text.where(byte), "the JSON text ends too early", "", "is the file complete?"});
+    }
+    const char found = text.text[byte];
+    finding fault{text.where(byte), "the text is not JSON: unexpected " + quoted({&found, 1}), "", ""};
+    if (found == '/' || found == '#') fault.hint = "JSON has no comments";
+    if (found == '\'') fault.hint = "JSON writes strings in double quotes";
+    const std::size_t last = text.text.substr(0, byte).find_last_not_of(" \t\r\n");
+    if ((found == '}' || found == ']') && last != std::string_view::npos && text.text[last] == ',') {
+        fault.hint = "a comma may not stand before the closing bracket";
+    }
+    throw checkpoint_error(error_code::format, std::move(fault));
+}
+
+/// The bytes on their way to nlohmann. What is wrong within a string or number is refused here: nlohmann would put the
+/// whole of it, however long, several times into a message.
+class json_bytes {
+   public:
+    explicit json_bytes(const json_text& text) : text_(text) {}
+
+    char current() const { return text_.text[at_]; }
+    std::size_t taken() const { return at_; }
+
+    bool at_end() const {
+        if (at_ < text_.text.size()) return false;
+        if (in_string_) refuse_byte(text_, at_);
+        return true;
+    }
+
+    void take() {
+        const char byte = current();
+        if (in_string_) take_in_string(byte);
+        else take_outside(byte);
+        ++at_;
+    }
+
+   private:
+    [[noreturn]] void refuse(std::string what) const {
+        throw checkpoint_error(error_code::format, {text_.where(at_), std::move(what), "", ""});
+    }
+
+    void take_in_string(char byte) {
+        constexpr std::string_view escapes = "\"\\/bfnrtu";
+        if (escaped_) {
+            if (escapes.find(byte) == std::string_view::npos) refuse_byte(text_, at_);
+            escaped_ = false;
+        } else if (byte == '\\') {
+            escaped_ = true;
+        } else if (byte == '"') {
+            in_string_ = false;
+        } else if (static_cast<unsigned char>(byte) < 0x20) {
+            refuse("control character " + quoted({&byte, 1}) + " inside a string");
+        } else if (static_cast<unsigned char>(byte) >= 0x80 && at_ >= character_end_) {
+            const std::size_t length = utf8_length(text_.text.substr(at_, 4));
+            if (length == 0) refuse("the text is not UTF-8");
+            character_end_ = at_ + length;
+        }
+    }
+
+    void take_outside(char byte) {
+        constexpr std::size_t longest_number = 1000;
+        constexpr std::string_view between = "{}[]:, \t\r\n";
+        if (byte == '"') in_string_ = true;
+        if (byte == '"' || between.find(byte) != std::string_view::npos) {
+            run_ = 0;
+        } else if (++run_ > longest_number) {
+            refuse("a number has more than " + std::to_string(longest_number) + " digits");
+        }
+    }
+
+    const json_text& text_;
+    std::size_t at_ = 0;
+    bool in_string_ = false;
+    bool escaped_ = false;
+    std::size_t character_end_ = 0;  // of the last character beyond ASCII
+    std::size_t run_ = 0;            // bytes of the number or literal so far
+};
+
+/// json_bytes as the iterator nlohmann wants.
 class json_input {
    public:
     using iterator_category = std::input_iterator_tag;
     using value_type = char;
     using difference_type = std::ptrdiff_t;
     using pointer = const char*;
-    using reference = const char&;
+    using reference = char;
 
-    json_input(const char* at, const char** reached) : at_(at), reached_(reached) {}
-    reference operator*() const { return *at_; }
+    json_input() = default;  // the end
+    explicit json_input(json_bytes& bytes) : bytes_(&bytes) {}
+    char operator*() const { return bytes_->current(); }
     json_input& operator++() {
-        *reached_ = ++at_;
+        bytes_->take();
         return *this;
     }
     json_input operator++(int) {
-        const json_input before = *this;
-        ++*this;
-        return before;
+        bytes_->take();
+        return *this;
     }
-    bool operator==(const json_input& other) const { return at_ == other.at_; }
-    bool operator!=(const json_input& other) const { return at_ != other.at_; }
+    bool operator==(const json_input&) const { return bytes_ == nullptr || bytes_->at_end(); }
+    bool operator!=(const json_input& end) const { return !(*this == end); }
 
    private:
-    const char* at_;
-    const char** reached_;
+    json_bytes* bytes_ = nullptr;
 };
 
 /// Hands nlohmann's events on, with positions and a bound on the depth.
 class json_walker {
    public:
-    json_walker(const json_text& text, json_events& events) : text_(text), events_(events), reached_(text.text.data()) {}
+    json_walker(const json_text& text, json_events& events) : text_(text), events_(events), bytes_(text) {}
 
-    void walk() {
-        const char* const begin = text_.text.data();
-        const char* const end = begin + text_.text.size();
-        nlohmann::json::sax_parse(json_input(begin, &reached_), json_input(end, &reached_), this);
-    }
+    void walk() { nlohmann::json::sax_parse(json_input(bytes_), json_input(), this); }
 
     using number_integer_t = std::int64_t;
     using number_unsigned_t = std::uint64_t;
@@ -135,55 +211,33 @@ class json_walker {
     bool end_object() { return --depth_, event().end_object(), true; }
     bool start_array(std::size_t) { return enter(), event().begin_array(), true; }
     bool end_array() { return --depth_, event().end_array(), true; }
-    bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& fault) { refuse(fault.what()); }
+    bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& fault) {
+        if (fault.id == number_overflow) {
+            throw checkpoint_error(error_code::format, {text_.where(bytes_.taken()), "a number is too large", "", ""});
+        }
+        refuse_byte(text_, position == 0 ? 0 : position - 1);
+    }
 
    private:
+    static constexpr int number_overflow = 406;  // nlohmann's id for out_of_range of a number
+
     json_events& event() {
-        events_.position = read();
+        events_.position = bytes_.taken();
         return events_;
     }
-    std::size_t read() const { return static_cast<std::size_t>(reached_ - text_.text.data()); }
 
     void enter() {
         if (++depth_ > text_.max_depth) {
-            throw checkpoint_error(text_.too_deep, {text_.where(read() - 1), "nested too deeply",
-                                                        "a depth of at most " + std::to_string(text_.max_depth), ""});
+            throw checkpoint_error(text_.too_deep, {text_.where(bytes_.taken() - 1), "nested too deeply",
+                                                    "a depth of at most " + std::to_string(text_.max_depth), ""});
         }
     }
-
-    [[noreturn]] void refuse(std::string_view reason) const;
 
     const json_text& text_;
     json_events& events_;
-    const char* reached_;
+    json_bytes bytes_;
     std::size_t depth_ = 0;
 };
-
-[[noreturn]] inline void json_walker::refuse(std::string_view reason) const {
-    const std::string_view text = text_.text;
-    const std::size_t byte = read() == 0 ? 0 : read() - 1;
-    const char found = byte < text.size() ? text[byte] : '\0';
-    const auto has = [&](std::string_view part) { return reason.find(part) != std::string_view::npos; };
-    finding fault{text_.where(byte), "", "", ""};
-    if (has("UTF-8")) {
-        fault.what = "the text is not UTF-8";
-    } else if (has("number overflow")) {
-        fault.what = "a number is too large";
-    } else if (static_cast<unsigned char>(found) < 0x20 && has("control character")) {
-        fault.what = "control character " + quoted({&found, 1}) + " inside a string";
-    } else if (has("unexpected end of input") || has("missing closing quote")) {
-        fault = {text_.where(text.size()), "the JSON text ends too early", "", "is the file complete?"};
-    } else {
-        const std::size_t last = text.substr(0, byte).find_last_not_of(" \t\r\n");
-        fault.what = "the text is not JSON: unexpected " + quoted({&found, 1});
-        if (found == '/' || found == '#') fault.hint = "JSON has no comments";
-        if (found == '\'') fault.hint = "JSON writes strings in double quotes";
-        if ((found == '}' || found == ']') && last != std::string_view::npos && text[last] == ',') {
-            fault.hint = "a comma may not stand before the closing bracket";
-        }
-    }
-    throw checkpoint_error(error_code::format, std::move(fault));
-}
 
 /// Walks one JSON text from its first byte to its last. No recursion, whatever the text.
 /// \throws checkpoint_error FORMAT where it is not JSON (a byte order mark and NUL bytes included) or too deep

@@ -404,7 +404,7 @@ inline void place_tensors(safetensors& found, std::deque<tensor_range>& ranges, 
 /// Reads the header and gives each tensor its place in `bytes`, which must outlive the result; nothing is copied.
 /// `place` names the file in the sentences.
 /// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT; nothing is allocated on a header's word, time is
-/// O(n log n) and memory at most four times the header
+/// O(n log n) and memory at most four times the header (five where one string is nearly all of it)
 inline safetensors parse_safetensors(std::span<const std::byte> bytes, const std::string& place,
                                      const safetensors_limits& limits = {}) {
     if (bytes.empty()) {

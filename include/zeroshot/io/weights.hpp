@@ -27,7 +27,7 @@
 namespace zeroshot::inline ZEROSHOT_ABI {
 
 /// Whether reading weights looks for NaN and infinity.
-enum class finite { checked, unchecked };
+enum class finite_check { checked, unchecked };
 
 namespace detail {
 
@@ -104,7 +104,7 @@ aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
 class weights {
    public:
     /// \throws checkpoint_error where the checkpoint's layout is not known
-    explicit weights(checkpoint file, finite check = finite::checked)
+    explicit weights(checkpoint file, finite_check check = finite_check::checked)
         : shared_(std::make_shared<const contents>(std::move(file), check)) {}
 
     weights operator/(std::string_view child) const { return weights(shared_, joined(child)); }
@@ -194,12 +194,12 @@ class weights {
 
    private:
     struct contents {
-        contents(checkpoint from, finite finite_check)
-            : file(std::move(from)), all(canonical(file)), check(finite_check), touched(all.tensors.size()) {}
+        contents(checkpoint from, finite_check finite)
+            : file(std::move(from)), all(canonical(file)), check(finite), touched(all.tensors.size()) {}
 
         checkpoint file;
         canonical_tensors all;
-        finite check;
+        finite_check check;
         mutable std::vector<std::atomic<bool>> touched;  // in the order of all.tensors; set once, by whichever thread reads
     };
 
@@ -287,7 +287,7 @@ class weights {
         for (std::size_t begin = 0; begin < into.size(); begin += block) {
             const std::span<Scalar> piece = into.subspan(begin, std::min(block, into.size() - begin));
             detail::convert(part.stored.type, part.stored.bytes.data() + begin * width, piece);
-            if (shared_->check == finite::unchecked) continue;
+            if (shared_->check == finite_check::unchecked) continue;
             bool all_finite = true;
             for (const Scalar value : piece) all_finite &= detail::is_finite(value);
             if (!all_finite) throw not_finite(name, found, part, begin, piece);

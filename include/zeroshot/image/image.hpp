@@ -63,7 +63,12 @@ class image {
     /// A picture that owns its pixels; rows follow each other without gaps.
     /// \throws argument_error (ARG) unless there are width * height * channels bytes, and at least one
     image(std::vector<std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode)
-        : image(std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels)), width, height, mode) {}
+        : image(std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels)), {}, width, height, mode, 0) {
+        if (owner_->size() != height_ * stride_) {
+            throw argument_error(error_code::argument, {"pixels", std::to_string(owner_->size()) + " bytes",
+                                                        std::to_string(height_ * stride_), ""});
+        }
+    }
 
     /// The caller's own pixels, not copied: they must outlive the picture and its copies.
     /// \param stride bytes from one row to the next; 0 means that rows follow each other without gaps
@@ -109,18 +114,11 @@ class image {
    private:
     using shared_pixels = std::shared_ptr<const std::vector<std::uint8_t>>;
 
-    image(shared_pixels owned, std::size_t width, std::size_t height, pixel_mode mode)
-        : image(owned, *owned, width, height, mode, 0) {
-        if (owned->size() != height_ * stride_) {
-            throw argument_error(error_code::argument, {"pixels", std::to_string(owned->size()) + " bytes",
-                                                        std::to_string(height_ * stride_), ""});
-        }
-    }
-
     image(shared_pixels owner, std::span<const std::uint8_t> pixels, std::size_t width, std::size_t height,
           pixel_mode mode, std::size_t stride)
-        : owner_(std::move(owner)), first_(pixels.data()), width_(width), height_(height), mode_(mode),
-          channels_(channels_of(mode)) {
+        : owner_(std::move(owner)), width_(width), height_(height), mode_(mode), channels_(channels_of(mode)) {
+        if (owner_ != nullptr) pixels = *owner_;
+        first_ = pixels.data();
         constexpr std::size_t largest = std::numeric_limits<std::size_t>::max();
         const auto refuse = [](std::string what, std::string expected, std::string hint) {
             throw argument_error(error_code::argument,
@@ -145,7 +143,7 @@ class image {
     }
 
     shared_pixels owner_;
-    const std::uint8_t* first_;
+    const std::uint8_t* first_ = nullptr;
     std::size_t width_;
     std::size_t height_;
     pixel_mode mode_;

@@ -1,0 +1,333 @@
+#include <zeroshot/image/decode.hpp>
+
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <zeroshot/image/preprocess.hpp>
+
+#include "tests/image/png_writer.hpp"
+#include "tests/image/sha256.hpp"
+#include "tests/image/support.hpp"
+
+// A host's own copy of stb_image, after ours: it is untouched by ours, and ours by it.
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include <stb_image.h>
+#pragma GCC diagnostic pop
+
+using namespace zeroshot;
+using namespace png_writer;
+
+namespace {
+
+std::string refusal(const bytes& file, const decode_options& options = {}) {
+    return refusal_of([&] { decode(file, options); });
+}
+
+bytes text(std::string_view letters) {
+    bytes out;
+    append(out, letters);
+    return out;
+}
+
+image crop_as(const image& picture, std::size_t size, crop_order order) {
+    preprocessing how;
+    how.size = size;
+    how.order = order;
+    return crop_of(picture, how);
+}
+
+/// A picture as netpbm writes it, with one byte a sample.
+image netpbm(const std::filesystem::path& path) {
+    const bytes file = file_bytes(path);
+    std::istringstream head(std::string(reinterpret_cast<const char*>(file.data()), 20));
+    std::string kind;
+    std::size_t width = 0, height = 0, largest = 0;
+    head >> kind >> width >> height >> largest;
+    const std::size_t channels = kind == "P6" ? 3 : 1;
+    std::vector<std::uint8_t> pixels;
+    for (const std::byte byte : std::span(file).last(width * height * channels)) pixels.push_back(std::to_integer<std::uint8_t>(byte));
+    return image(std::move(pixels), width, height, mode_of_channels(channels));
+}
+
+/// Of the columns from `first` on, but for the last `without`.
+int largest_difference(const image& left, const image& right, std::size_t first, std::size_t without) {
+    REQUIRE(left.width() == right.width());
+    REQUIRE(left.height() == right.height());
+    REQUIRE(left.mode() == right.mode());
+    int largest = 0;
+    for (std::size_t y = 0; y < left.height(); ++y) {
+        const std::size_t end = (left.width() - without) * left.channels();
+        for (std::size_t i = first * left.channels(); i < end; ++i) largest = std::max(largest, std::abs(left.row(y)[i] - right.row(y)[i]));
+    }
+    return largest;
+}
+
+/// The folder of recorded reference data, or null with a line that names the test.
+const char* reference_data(const char* test) {
+    const char* folder = std::getenv("ZEROSHOT_REFERENCE_DATA");
+    if (folder == nullptr) WARN("skipped: " << test << " (ZEROSHOT_REFERENCE_DATA is not set)");
+    return folder;
+}
+
+}  // namespace
+
+TEST_CASE("H7 H13 the crops of 360 generated PNGs equal Pillow's to the byte, in both orders") {
+    std::ifstream lines(golden("pixels.txt"));
+    REQUIRE(lines.good());
+    int count = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with('#')) continue;
+        picture source;
+        std::size_t size = 0;
+        std::string openai, hugging_face;
+        std::istringstream(line) >> source.colour >> source.depth >> source.width >> source.height >> source.interlaced >>
+            source.transparency >> source.entries >> source.style >> source.seed >> size >> openai >> hugging_face;
+        INFO(line);
+        const image decoded = decode(source.encoded());
+        CHECK(sha256(crop_as(decoded, size, crop_order::openai)).substr(0, 16) == openai);
+        CHECK(sha256(crop_as(decoded, size, crop_order::hugging_face)).substr(0, 16) == hugging_face);
+        ++count;
+    }
+    CHECK(count == 360);
+}
+
+TEST_CASE("H7 a PNG comes out in the mode in which Pillow opens it") {
+    const auto mode_of = [](unsigned colour, unsigned depth) {
+        picture source;
+        source.colour = colour;
+        source.depth = depth;
+        source.entries = colour == 3 ? 2 : 0;
+        return decode(source.encoded()).mode();
+    };
+    CHECK(mode_of(0, 1) == pixel_mode::bilevel);
+    CHECK(mode_of(0, 2) == pixel_mode::grey);
+    CHECK(mode_of(0, 8) == pixel_mode::grey);
+    CHECK(mode_of(0, 16) == pixel_mode::grey);  // but for this: our own decision, see png_mode
+    CHECK(mode_of(2, 16) == pixel_mode::rgb);
+    CHECK(mode_of(3, 1) == pixel_mode::palette);
+    CHECK(mode_of(4, 8) == pixel_mode::grey_alpha);
+    CHECK(mode_of(4, 16) == pixel_mode::rgba);
+    CHECK(mode_of(6, 8) == pixel_mode::rgba);
+}
+
+TEST_CASE("H11 small JPEGs of every kind come out as Pillow reads them") {
+    // Two decoders round the inverse transform and the colours differently: up to 2 levels each way in the transform and
+    // 1 in the colour conversion, amplified at most 1.77 times by the blue difference's factor.
+    constexpr int bound = 6;
+    // In the last two columns stb_image mixes the last two colour samples 3 : 1 where libjpeg mixes them 1 : 3: half their
+    // distance, which is at most 20 in these waves.
+    constexpr int bound_at_the_edge = bound + 10;
+    for (const char* name : {"baseline", "halved", "halved_across", "progressive", "progressive_full", "restarts",
+                             "progressive_restarts", "rgb", "turned", "grey", "grey_progressive"}) {
+        INFO(name);
+        const bool grey = std::string_view(name).starts_with("grey");
+        const image expected = netpbm(golden(std::string("jpeg/") + name + (grey ? ".pgm" : ".ppm")));
+        const image found = read_image(golden(std::string("jpeg/") + name + ".jpg"));
+        CHECK(largest_difference(found, expected, 0, 2) <= bound);
+        CHECK(largest_difference(found, expected, 43, 0) <= bound_at_the_edge);
+    }
+}
+
+TEST_CASE("CLIP.png: both crops equal the reference's") {
+    const char* folder = reference_data("CLIP.png: both crops equal the reference's");
+    if (folder == nullptr) return;
+    const image picture = read_image(std::filesystem::path(folder) / "CLIP.png");
+    CHECK(sha256(crop_as(picture, 224, crop_order::openai)) == "c96d5fbf8273c7bea132e34850cece46b2b4a3f976fe50c1e9855f55495eddce");
+    CHECK(sha256(crop_as(picture, 224, crop_order::hugging_face)) == "229e87d0ba80c5886a165e0e7f01ec586691024613ed058ed08e3b4125230f45");
+}
+
+TEST_CASE("franz-kafka.jpg: within 2 grey levels of the recorded pixels") {
+    const char* folder = reference_data("franz-kafka.jpg: within 2 grey levels of the recorded pixels");
+    if (folder == nullptr) return;
+    const auto pixels = preprocess(read_image(std::filesystem::path(folder) / "franz-kafka.jpg"));
+    const bytes record = file_bytes(std::filesystem::path(folder) / "expected_preprocessed_image.npy");
+    REQUIRE(record.size() > pixels.size() * sizeof(float));
+    std::vector<float> expected(pixels.size());
+    std::memcpy(expected.data(), record.data() + record.size() - pixels.size() * sizeof(float), pixels.size() * sizeof(float));
+    double levels = 0;
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+        const float std = clip_std[i / (224 * 224)];
+        levels = std::max(levels, static_cast<double>(std::fabs(pixels.values()[i] - expected[i]) * std * 255.0f));
+    }
+    CHECK(levels < 2.001);
+}
+
+TEST_CASE("H1 no bytes, one byte, too many bytes") {
+    CHECK_THAT(refusal({}), contains("ARG") && contains("0 bytes") && contains("is the file empty?"));
+    CHECK_THAT(refusal(bytes(1)), contains("ARG") && contains("1 bytes"));
+    CHECK_THAT(refusal_of([] { decode(std::span<const std::byte>(static_cast<const std::byte*>(nullptr), 0)); }), contains("ARG"));
+    const std::byte one{};
+    const std::span<const std::byte> claims_too_much(&one, std::size_t{INT_MAX} + 1);  // never read
+    CHECK_THAT(refusal_of([&] { decode(claims_too_much); }), contains("ARG") && contains("2147483648 bytes"));
+}
+
+TEST_CASE("H2 other formats are refused by name") {
+    using namespace std::string_view_literals;
+    const std::vector<std::pair<std::string_view, std::string>> formats{
+        {"RIFF\x10\0\0\0WEBPVP8 "sv, "WebP is not built in; supported: JPEG, PNG"},
+        {"GIF89a\x01\0"sv, "GIF"}, {"%PDF-1.7"sv, "PDF"}, {"<svg xmlns="sv, "SVG"}, {"II*\0\x08\0"sv, "TIFF"},
+        {"MM\0*\0\0"sv, "TIFF"}, {"8BPS\0\x01"sv, "PSD"}, {"#?RADIANCE\n"sv, "HDR"}, {"\x53\x80\xf6\x34\0"sv, "PIC"},
+        {"P6\n1 1\n255\n"sv, "PNM"}, {"\0\0\0\x18" "ftypheic"sv, "HEIC"}, {"\0\0\0\x18" "ftypavif"sv, "AVIF"},
+        {"BM\x36\0"sv, "BMP"}, {"\0\0\x02\0\0\0\0\0\0\0\0\0\x01\0\x01\0\x18\0"sv, "not a picture we know"},  // TGA has no magic
+        {"just some words"sv, "not a picture we know; supported: JPEG, PNG"}};
+    for (const auto& [head, name] : formats) {
+        INFO(name);
+        CHECK_THAT(refusal(text(head)), contains("UNSUPPORTED picture, byte 0: ") && contains(name));
+    }
+    CHECK_THAT(refusal(text("\x89PNG\n\x1a\n and more"sv)), contains("FORMAT") && contains("was it transferred as text?"));
+}
+
+TEST_CASE("H3 H4 bombs are refused by their header") {
+    CHECK_THAT(refusal(file({header(8192, 8192, 8, 2), chunk("IDAT", bytes(196000))})), contains("LIMIT"));
+    CHECK_THAT(refusal(file({header(16384, 16384, 1, 0), chunk("IDAT", bytes(33000))})), contains("LIMIT"));
+    decode_options small;
+    small.memory_budget = 10000;
+    picture source;
+    source.width = source.height = 100;
+    CHECK_THAT(refusal(source.encoded(), small), contains("LIMIT") && contains("decode_options::memory_budget"));
+    CHECK_THAT(refusal(file_bytes(golden("jpeg/baseline.jpg")), small), contains("LIMIT") && contains("memory"));
+    CHECK_THAT(refusal(file_bytes(golden("jpeg/progressive.jpg")), small), contains("LIMIT") && contains("memory"));
+}
+
+TEST_CASE("H5 image data that does not inflate to the picture is refused") {
+    const bytes rgb = header(3, 1, 8, 2);
+    CHECK(refusal(file({rgb, chunk("IDAT", stored(bytes(10)))})) == "accepted");
+    for (const std::size_t size : {9u, 11u}) {
+        CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(size)))})), contains("FORMAT picture, byte 33: the compressed image data is damaged"));
+    }
+    CHECK_THAT(refusal(file({rgb, chunk("IDAT", bytes(20))})), contains("FORMAT"));
+    CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(10, std::byte{9})))})), contains("filter 9"));
+}
+
+TEST_CASE("a PNG cut at any byte is refused") {
+    picture source;
+    source.width = 5;
+    source.height = 4;
+    const bytes whole = source.encoded();
+    for (std::size_t size = 2; size < whole.size(); ++size) {
+        const std::string found = refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+        REQUIRE_THAT(found, contains("FORMAT picture, byte " + std::to_string(size) + ": image data ends early"));
+    }
+}
+
+TEST_CASE("H12 the orientation of EXIF is applied only on request, in JPEG and PNG") {
+    using namespace std::string_view_literals;
+    decode_options upright;
+    upright.apply_exif_orientation = true;
+    const image lying = read_image(golden("jpeg/turned.jpg"));
+    const image standing = read_image(golden("jpeg/turned.jpg"), upright);
+    CHECK(lying.width() == 45);
+    CHECK(standing.width() == 37);
+    CHECK(standing.row(0)[0] == lying.row(36)[0]);
+    const bytes png = file({header(2, 1, 8, 0), chunk("eXIf", text("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"sv)),
+                            chunk("IDAT", stored(bytes(3)))});
+    CHECK(decode(png).width() == 2);
+    CHECK(decode(png, upright).width() == 1);
+}
+
+TEST_CASE("an error names the file") {
+    const auto path = golden("jpeg/cmyk.jpg");
+    CHECK_THAT(refusal_of([&] { read_image(path); }), contains("UNSUPPORTED") && contains("cmyk.jpg, byte ") && contains("CMYK"));
+    CHECK_THAT(refusal_of([] { read_image("no such picture.png"); }), contains("IO no such picture.png"));
+}
+
+TEST_CASE("H17 a host's flags in its own stb_image do not reach ours") {
+    const bytes file = file_bytes(golden("jpeg/baseline.jpg"));
+    const std::string before = sha256(decode(file));
+    stbi_set_flip_vertically_on_load(1);
+    stbi_set_flip_vertically_on_load_thread(1);
+    CHECK(sha256(decode(file)) == before);
+    std::thread([] { stbi_set_flip_vertically_on_load_thread(1); }).join();
+    CHECK(sha256(decode(file)) == before);
+    int width = 0, height = 0, channels = 0;
+    unsigned char* const pixels = stbi_load_from_memory(reinterpret_cast<const unsigned char*>(file.data()), static_cast<int>(file.size()),
+                                                        &width, &height, &channels, 3);
+    REQUIRE(pixels != nullptr);  // the host's copy still works, and is flipped
+    CHECK(pixels[0] == decode(file).row(36)[0]);
+    stbi_image_free(pixels);
+    stbi_set_flip_vertically_on_load_thread(0);
+    stbi_set_flip_vertically_on_load(0);
+}
+
+TEST_CASE("seeded harm to good files gives pictures or our errors, and nothing else") {
+    std::vector<bytes> seeds;
+    for (const char* name : {"halved", "progressive", "restarts", "progressive_restarts", "grey"}) {
+        seeds.push_back(file_bytes(golden(std::string("jpeg/") + name + ".jpg")));
+    }
+    for (const unsigned colour : {0u, 2u, 3u, 6u}) {
+        picture source;
+        source.colour = colour;
+        source.width = 9;
+        source.height = 7;
+        source.entries = colour == 3 ? 5 : 0;
+        source.interlaced = colour == 2;
+        seeds.push_back(source.encoded());
+    }
+    decode_options options;
+    options.memory_budget = 20000000;
+    int refused = 0;
+    int count = 0;
+    for (std::uint64_t run = 0; run < 4500; ++run) {
+        bytes file = seeds[run % seeds.size()];
+        const std::size_t changes = 1 + hash_byte(run, 0) % 4;
+        for (std::size_t change = 0; change < changes; ++change) {
+            const std::size_t place = (hash_byte(run, 3 * change + 1) << 8 | hash_byte(run, 3 * change + 2)) % file.size();
+            file[place] = static_cast<std::byte>(hash_byte(run, 3 * change + 3));
+        }
+        if (run % 3 == 0 && file[1] == std::byte{'P'}) {  // let some harm pass the CRCs
+            for (std::size_t at = 8; at + 12 <= file.size();) {
+                const std::size_t length = detail::big_endian(std::span(file).subspan(at, 4));
+                if (length > file.size() - at - 12) break;
+                bytes crc;
+                append_number(crc, detail::png_crc(std::span(file).subspan(at + 4, length + 4)));
+                std::copy(crc.begin(), crc.end(), file.begin() + static_cast<std::ptrdiff_t>(at + 8 + length));
+                at += 12 + length;
+            }
+        }
+        refused += refusal(file, options) != "accepted";
+        ++count;
+    }
+    CHECK(count == 4500);
+    CHECK(refused > 1000);
+}
+
+TEST_CASE("H18 good pictures among hostile ones give the same bytes on four threads as alone") {
+    std::vector<bytes> good{file_bytes(golden("jpeg/halved.jpg")), file_bytes(golden("jpeg/progressive.jpg"))};
+    picture source;
+    source.colour = 6;
+    source.width = 40;
+    source.height = 30;
+    good.push_back(source.encoded());
+    std::vector<std::string> alone;
+    for (const bytes& file : good) alone.push_back(sha256(decode(file)));
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> threads;
+    for (std::uint64_t thread = 0; thread < 4; ++thread) {
+        threads.emplace_back([&, thread] {
+            for (std::uint64_t run = 0; run < 100; ++run) {
+                bytes hostile = good[run % 3];
+                for (std::uint64_t i = 0; i < 3; ++i) {
+                    hostile[100 + hash_byte(thread * 1000 + run, i)] = static_cast<std::byte>(hash_byte(run, i + 9));
+                }
+                try {
+                    decode(hostile);
+                } catch (const error&) {
+                }
+                if (sha256(decode(good[run % 3])) != alone[run % 3]) ++wrong;
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(wrong == 0);
+}

@@ -1,0 +1,120 @@
+#include <zeroshot/image/preprocess.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "tests/image/png_writer.hpp"
+#include "tests/image/support.hpp"
+
+using namespace zeroshot;
+
+namespace {
+
+image slope(std::size_t width, std::size_t height, pixel_mode mode) {
+    const std::size_t channels = channels_of(mode);
+    std::vector<std::uint8_t> pixels;
+    for (std::size_t i = 0; i < width * height * channels; ++i) {
+        pixels.push_back(static_cast<std::uint8_t>(i / channels % width + i % channels));
+    }
+    return image(std::move(pixels), width, height, mode);
+}
+
+}  // namespace
+
+TEST_CASE("pixels become planes of (byte / 255 - mean) / std") {
+    const image picture({0, 128, 255}, 1, 1, pixel_mode::rgb);
+    preprocessing how;
+    how.size = 2;
+    const tensor<float, 3> pixels = preprocess(picture, how);
+    CHECK(pixels.shape() == std::array<std::size_t, 3>{3, 2, 2});
+    const std::array<float, 3> bytes{0, 128, 255};
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+        const float wanted = (bytes[channel] / 255.0f - clip_mean[channel]) / clip_std[channel];
+        for (std::size_t i = 0; i < 4; ++i) CHECK(pixels.row(channel)[i] == wanted);
+    }
+    CHECK(preprocess<double>(picture, how)(2, 1, 1) == static_cast<double>(pixels(2, 1, 1)));
+}
+
+TEST_CASE("OpenAI rounds the crop's corner half to even, Hugging Face down") {
+    // reference.md's sizes: 427 x 640 begins at 56 and 55 of 335, 451 x 655 at 50 and 50 of 325
+    CHECK(detail::longer_side(224, 640, 427) == 335);
+    CHECK(detail::half_to_even(335 - 224) == 56);
+    CHECK(detail::half_to_even(325 - 224) == 50);
+    CHECK(detail::half_to_even(0) == 0);
+    CHECK(detail::half_to_even(1) == 0);
+    CHECK(detail::half_to_even(3) == 2);
+    preprocessing how;
+    how.size = 4;
+    const image picture = slope(7, 4, pixel_mode::grey);  // not resized: 3 to spare
+    CHECK(crop_of(picture, how).row(0)[0] == 2);
+    how.order = crop_order::hugging_face;
+    CHECK(crop_of(picture, how).row(0)[0] == 1);
+}
+
+TEST_CASE("every mode becomes RGB as Pillow's convert does it") {
+    const auto first = [](const image& picture) {
+        const image rgb = to_rgb(picture);
+        return std::vector<int>(rgb.row(0).begin(), rgb.row(0).end());
+    };
+    CHECK(first(image({255}, 1, 1, pixel_mode::bilevel)) == std::vector<int>{255, 255, 255});
+    CHECK(first(image({7}, 1, 1, pixel_mode::grey)) == std::vector<int>{7, 7, 7});
+    CHECK(first(image({7, 0}, 1, 1, pixel_mode::grey_alpha)) == std::vector<int>{7, 7, 7});
+    CHECK(first(image({7, 8, 9}, 1, 1, pixel_mode::palette)) == std::vector<int>{7, 8, 9});
+    CHECK(first(image({7, 8, 9, 0}, 1, 1, pixel_mode::rgba)) == std::vector<int>{7, 8, 9});
+}
+
+TEST_CASE("alpha weighs in OpenAI's order and is dropped first in Hugging Face's") {
+    const image picture({200, 0, 200, 0, 100, 255, 100, 255}, 2, 2, pixel_mode::grey_alpha);
+    preprocessing how;
+    how.size = 1;
+    CHECK(crop_of(picture, how).row(0)[0] == 99);  // as Pillow 13: 100 times and divided by alpha, rounded twice
+    how.order = crop_order::hugging_face;
+    CHECK(crop_of(picture, how).row(0)[0] == 150);
+}
+
+TEST_CASE("H13 sides of one pixel, the exact size and one pixel more or less give a full crop") {
+    for (const auto& [width, height] : {std::pair<std::size_t, std::size_t>{1, 1}, {1, 10000}, {10000, 1}, {224, 224}, {223, 225}}) {
+        for (const crop_order order : {crop_order::openai, crop_order::hugging_face}) {
+            preprocessing how;
+            how.order = order;
+            const image square = crop_of(slope(width, height, pixel_mode::rgb), how);
+            CHECK(square.width() == 224);
+            CHECK(square.height() == 224);
+        }
+    }
+}
+
+TEST_CASE("H14 a line of 1 x 3000 and of 1 x 100,000 work, one beyond the limit is refused") {
+    CHECK(preprocess(slope(1, 3000, pixel_mode::rgba)).size() == 3 * 224 * 224);
+    CHECK(preprocess(slope(100000, 1, pixel_mode::rgb)).size() == 3 * 224 * 224);
+    try {
+        preprocess(slope(1, 1000000, pixel_mode::grey));
+        FAIL("accepted");
+    } catch (const argument_error& fault) {
+        CHECK(fault.code() == error_code::limit);
+        CHECK_THAT(fault.what(), contains("is the picture a thin line?"));
+    }
+}
+
+TEST_CASE("preprocessing that cannot be is refused") {
+    const image picture({1, 2, 3}, 1, 1, pixel_mode::rgb);
+    const auto refusal = [&](auto change) {
+        preprocessing how;
+        change(how);
+        try {
+            preprocess(picture, how);
+        } catch (const argument_error& fault) {
+            return std::string(name_of(fault.code())) + " " + fault.what();
+        }
+        return std::string("accepted");
+    };
+    CHECK_THAT(refusal([](auto& how) { how.size = 0; }), contains("ARG preprocessing: the size is 0 pixels"));
+    CHECK_THAT(refusal([](auto& how) { how.size = 1000000; }), contains("LIMIT"));
+    CHECK_THAT(refusal([](auto& how) { how.std[1] = 0; }), contains("std of channel 1"));
+    CHECK_THAT(refusal([](auto& how) { how.mean[2] = std::numeric_limits<float>::quiet_NaN(); }), contains("channel 2"));
+    std::vector<float> small(5);
+    CHECK_THROWS_WITH(preprocess_into<float>(picture, {}, small), contains("5 elements to write to, expected 150528"));
+}

@@ -14,9 +14,11 @@ configure_package_config_file(cmake/zeroshotConfig.cmake.in ${CMAKE_CURRENT_BINA
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/zeroshotConfigVersion.cmake
     COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME zeroshot_library)  # the program comes as another
 install(TARGETS zeroshot EXPORT zeroshotTargets)
 install(EXPORT zeroshotTargets NAMESPACE zeroshot:: DESTINATION ${package_folder})
 install(DIRECTORY include/zeroshot DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/zeroshotConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/zeroshotConfigVersion.cmake cmake/stb.cmake
     DESTINATION ${package_folder})
 install(FILES LICENSE THIRD_PARTY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+unset(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME)

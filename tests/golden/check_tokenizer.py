@@ -1,8 +1,9 @@
-"""Compares a tokenizer's ids with open_clip's SimpleTokenizer over generated strings: check_tokenizer.py PROGRAM [count] [seed]
+"""Compares ids with open_clip's SimpleTokenizer over generated strings: check_tokenizer.py PROGRAM [count] [seed]
 
-PROGRAM (with its arguments in one word, as "build/zeroshot tokenize") reads one JSON string a line and prints one JSON array of
-ids a line. The reference is open_clip_torch 3.3.0, ftfy 6.3.1 and regex 2026.11.15 on Python 3.11, and ftfy's fix_text runs
-with fix_encoding=False: the library leaves wrongly decoded text as it is. No string holds a special token's text.
+PROGRAM (with its arguments in one word, as "build/zeroshot tokenize") reads one JSON string a line and prints one JSON
+array of ids a line. The reference is open_clip_torch 3.3.0, ftfy 6.3.1 and regex 2026.11.15 on Python 3.11, and ftfy's
+fix_text runs with fix_encoding=False: the library leaves wrongly decoded text as it is. No string holds the text of a
+special token.
 """
 
 import json
@@ -28,7 +29,7 @@ WORDS = """a photo of the dog cat Hello WORLD don't I'm they'll we've you're he'
 \x1b[31mred\x1b[0m \x1b[1;\u0663m \x1b[ \x1b] \x00 \x07 \x0b \x0c \x1c \x1f \x7f \x80 \x85 \x93 \x9f \ufeff \u200b \u200d \u2028
 \u2029 \u202e \u206a \ufff9 \ufffc \ufffd \u00a0 \u3000 \u1680 \r\n \r \n\n \t \\ud83d \\u0041 \\x41 \\n ~ ` ^_^ ¯\\_(ツ)_/¯ C++ #tag @me
 http://a.b/c?d=e&f=g x@y.zz 10° 5'11" !!! ?! ... -- _ \u0345 \u0345a Α\u0345Σ Σ Σ. aΣ aΣ\u0301 aΣb ΣΣ A\u00adΣ \u00df""".split(" ")
-WORDS = [word for chunk in WORDS for word in (chunk.split("\n") if "\n" in chunk.strip("\n") and len(chunk) > 3 else [chunk])]
+WORDS = [word for chunk in WORDS for word in ([chunk] if chunk.isspace() else chunk.split("\n"))]
 ENTITIES = sorted(html5)
 SCRIPTS = [  # first and last code point of blocks that prompts may hold
     (0x20, 0x7E), (0x00, 0x1F), (0x7F, 0xFF), (0x100, 0x24F), (0x250, 0x2FF), (0x300, 0x36F), (0x370, 0x3FF), (0x400, 0x52F),
@@ -41,7 +42,7 @@ SCRIPTS = [  # first and last code point of blocks that prompts may hold
 
 
 def generated(count, seed, longest=12):
-    """Strings of words, entities and characters of all scripts, in all mixtures; without surrogates and special tokens."""
+    """Strings of words, entities and characters of all scripts, in all mixtures; no surrogates, no special tokens."""
     luck = random.Random(seed)
 
     def character():
@@ -53,7 +54,7 @@ def generated(count, seed, longest=12):
         return "".join(chr(luck.randint(first, last)) for _ in range(luck.randint(1, 12)))
 
     def marked():
-        marks = [m for m in (chr(luck.randint(0x300, 0x36F)) for _ in range(luck.randint(1, 5)))]
+        marks = [chr(luck.randint(0x300, 0x36F)) for _ in range(luck.randint(1, 5))]
         return luck.choice("aeiouAEIOUnscyKΑΗΩаиเक") + "".join(marks)
 
     def reference():
@@ -61,7 +62,8 @@ def generated(count, seed, longest=12):
         if kind == 0:
             return f"&#{luck.choice([luck.randint(0, 300), luck.randint(0, 0x11FFFF)])}{luck.choice([';', ''])}"
         if kind == 1:
-            return f"&#{luck.choice('xX')}{luck.choice([luck.randint(0, 300), luck.randint(0, 0x11FFFF)]):x}{luck.choice([';', ''])}"
+            number = luck.choice([luck.randint(0, 300), luck.randint(0, 0x11FFFF)])
+            return f"&#{luck.choice('xX')}{number:x}{luck.choice([';', ''])}"
         name = luck.choice(ENTITIES)
         name = luck.choice([name, name, name.rstrip(";"), name.upper(), name[:-1] + luck.choice("xX 9;")])
         return luck.choice(["&", "&", "&amp;", "&amp;amp;", "&AMP;"]) + name
@@ -74,7 +76,8 @@ def generated(count, seed, longest=12):
         return luck.choice([text.upper(), text.title(), text.swapcase()])
 
     def contraction():
-        return luck.choice(["I", "dog", "THEY", "9", "!"]) + luck.choice("'’ʼ＇'") + luck.choice(["s", "S", "ſ", "T", "re", "LL", "Ve", "d", "m", "x"])
+        ending = luck.choice(["s", "S", "ſ", "T", "re", "LL", "Ve", "d", "m", "x"])
+        return luck.choice(["I", "dog", "THEY", "9", "!"]) + luck.choice("'’ʼ＇'") + ending
 
     makers = [word, word, word, cased, run, character, marked, reference, contraction]
     while count > 0:

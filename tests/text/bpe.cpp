@@ -1,11 +1,11 @@
-#include <zeroshot/text/bpe.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <zeroshot/text/bpe.hpp>
 
 #include "tests/catch.hpp"
 
@@ -31,7 +31,8 @@ std::vector<token> merged_slowly(const vocabulary& words, std::vector<token> sym
         if (best < 0) return symbols;
         std::vector<token> shorter;
         for (std::size_t place = 0; place < symbols.size(); ++place) {
-            const bool merges = place + 1 < symbols.size() && words.parts(best) == std::pair(symbols[place], symbols[place + 1]);
+            const bool merges =
+                place + 1 < symbols.size() && words.parts(best) == std::pair(symbols[place], symbols[place + 1]);
             shorter.push_back(merges ? best : symbols[place]);
             if (merges) ++place;
         }
@@ -74,7 +75,9 @@ TEST_CASE("the queue merges what looking at the whole word again and again merge
     pair_merger merge(words);  // one for all words: nothing is left over from the one before
     std::mt19937 luck(7);
     for (int round = 0; round < 2000; ++round) {
-        const std::string_view letters = round % 3 == 0 ? "ab" : round % 3 == 1 ? "etaoinshrdlu" : "abcdefghijklmnopqrstuvwxyz\xc3\xa9\xf0\x9f\x98\x80";
+        const std::string_view letters = round % 3 == 0   ? "ab"
+                                         : round % 3 == 1 ? "etaoinshrdlu"
+                                                          : "abcdefghijklmnopqrstuvwxyz\xc3\xa9\xf0\x9f\x98\x80";
         std::string word;
         for (std::size_t size = 1 + luck() % 60; size > 0; --size) word += letters[luck() % letters.size()];
         std::vector<token> symbols = spelt(words, word);

@@ -1,7 +1,7 @@
-#include <zeroshot/text/normalize.hpp>
-
 #include <cstddef>
 #include <string>
+
+#include <zeroshot/text/normalize.hpp>
 
 #include "tests/catch.hpp"
 
@@ -9,12 +9,13 @@ using namespace zeroshot;
 
 TEST_CASE("a letter and its accents become one character") {
     CHECK(normalize_nfc(U"cafe\x301") == U"café");
-    CHECK(normalize_nfc(U"\x212B \x2126 \x212A \x37E") == U"\xC5 \x3A9 K ;");       // singletons
-    CHECK(normalize_nfc(U"a\x323\x302") == U"\x1EAD");                            // twice
-    CHECK(normalize_nfc(U"a\x302\x323") == U"\x1EAD");                            // marks in the wrong order
-    CHECK(normalize_nfc(U"a\x301\x301") == U"\xE1\x301");                         // the second one is blocked
-    CHECK(normalize_nfc(U"\x301\x61") == U"\x301\x61");                           // nothing to sit on
-    CHECK(normalize_nfc(U"\x915\x93C \x2ADC \x344") == U"\x915\x93C \x2ADD\x338 \x308\x301");  // excluded from composition
+    CHECK(normalize_nfc(U"\x212B \x2126 \x212A \x37E") == U"\xC5 \x3A9 K ;");  // singletons
+    CHECK(normalize_nfc(U"a\x323\x302") == U"\x1EAD");                         // twice
+    CHECK(normalize_nfc(U"a\x302\x323") == U"\x1EAD");                         // marks in the wrong order
+    CHECK(normalize_nfc(U"a\x301\x301") == U"\xE1\x301");                      // the second one is blocked
+    CHECK(normalize_nfc(U"\x301\x61") == U"\x301\x61");                        // nothing to sit on
+    CHECK(normalize_nfc(U"\x915\x93C \x2ADC \x344") ==
+          U"\x915\x93C \x2ADD\x338 \x308\x301");  // excluded from composition
     CHECK(normalize_nfc(U"\x1100\x1161\x11A8 \xAC00\x11A8 \x1100\x11A8") == U"\xAC01 \xAC01 \x1100\x11A8");  // Hangul
 }
 

@@ -1,8 +1,8 @@
-#include <zeroshot/text/split.hpp>
-
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <zeroshot/text/split.hpp>
 
 #include "tests/catch.hpp"
 
@@ -29,8 +29,9 @@ TEST_CASE("words, single digits and runs of anything else are pieces") {
 }
 
 TEST_CASE("contractions are pieces where they begin") {
-    CHECK(pieces_of(U"don't they'll i've you're he'd i'm it's") ==
-          pieces{U"don", U"'t", U"they", U"'ll", U"i", U"'ve", U"you", U"'re", U"he", U"'d", U"i", U"'m", U"it", U"'s"});
+    CHECK(pieces_of(U"don't they'll i've you're he'd i'm it's") == pieces{U"don", U"'t", U"they", U"'ll", U"i", U"'ve",
+                                                                          U"you", U"'re", U"he", U"'d", U"i", U"'m",
+                                                                          U"it", U"'s"});
     CHECK(pieces_of(U"o'neill 'tis") == pieces{U"o", U"'", U"neill", U"'t", U"is"});
     CHECK(pieces_of(U"!'s ''s") == pieces{U"!'", U"s", U"''", U"s"});  // the run of punctuation has begun before
     CHECK(pieces_of(U"a'\x17F'S'LL") == pieces{U"a", U"'\x17F", U"'S", U"'LL"});  // the long s counts as an s
@@ -44,5 +45,6 @@ TEST_CASE("special tokens are pieces where they begin") {
 }
 
 TEST_CASE("a combining iota subscript is in no class when case is ignored, and is skipped") {
-    CHECK(pieces_of(U"a\x345" U"b!\x345!") == pieces{U"a", U"b", U"!", U"!"});
+    CHECK(pieces_of(U"a\x345"
+                    U"b!\x345!") == pieces{U"a", U"b", U"!", U"!"});
 }

@@ -1,5 +1,3 @@
-#include <zeroshot/text/tokenizer.hpp>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
@@ -11,6 +9,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <zeroshot/text/tokenizer.hpp>
 
 #include "tests/catch.hpp"
 
@@ -124,14 +124,17 @@ TEST_CASE("strings of all scripts, emoji, entities and control characters have o
 TEST_CASE("text that is not UTF-8 is refused, or replaced on request") {
     const tokenizer clip;  // I1
     CHECK_THROWS_AS(clip.encode("a\xff"), text_error);
-    CHECK_THROWS_WITH(clip.tokenize("a\xC0\x80", 77), Catch::Matchers::StartsWith("text, byte 1: '\\xc0' is not UTF-8"));
+    CHECK_THROWS_WITH(clip.tokenize("a\xC0\x80", 77),
+                      Catch::Matchers::StartsWith("text, byte 1: '\\xc0' is not UTF-8"));
     CHECK(clip.encode("a\xff", invalid_utf8::replace) == clip.encode("a\xef\xbf\xbd"));
     CHECK(clip.tokenize("a\xff", 77, overflow::refuse, invalid_utf8::replace) == clip.encode("a\xef\xbf\xbd"));
 }
 
 TEST_CASE("nothing is start and end") {
     const tokenizer clip;  // I3
-    for (const char* text : {"", "   ", "\t\r\n", "\x01\x02\x7f", "&nbsp;"}) CHECK(clip.encode(text) == ids{49406, 49407});
+    for (const char* text : {"", "   ", "\t\r\n", "\x01\x02\x7f", "&nbsp;"}) {
+        CHECK(clip.encode(text) == ids{49406, 49407});
+    }
 }
 
 TEST_CASE("a megabyte without a space takes a moment and no stack") {
@@ -144,14 +147,29 @@ TEST_CASE("a megabyte without a space takes a moment and no stack") {
         CHECK(found == expected);
         CHECK(seconds.count() < 60);  // 0.1 s on a quiet machine; a square of the length would take hours
     };
-    // I4: the counts follow from the longest merges of equal letters: 8 a, 1 digit, 1 emoji, "usus" to "us us", no merge.
-    SECTION("I4 letters") { quick(repeated("a", 1'000'000), 125'003); }
-    SECTION("I4 digits") { quick(repeated("7", 1'000'000), 1'000'002); }
-    SECTION("I4 emoji") { quick(repeated("\xf0\x9f\x98\x80", 250'000), 250'001); }
-    SECTION("I4 us") { quick(repeated("us", 50'000), 50'001); }
-    SECTION("I4 blank lines") { quick(repeated("\n", 100'000), 2); }
-    SECTION("I4 ampersands") { quick(repeated("&amp;", 200'000), 200'001); }
-    SECTION("I4 marks") { quick(repeated("\xcc\x81\xcc\xa3", 250'000), 1'000'002); }
+    // I4: the counts follow from the longest merges of equal letters: 8 a, 1 digit, 1 emoji, "usus" to "us us", no
+    // merge.
+    SECTION("I4 letters") {
+        quick(repeated("a", 1'000'000), 125'003);
+    }
+    SECTION("I4 digits") {
+        quick(repeated("7", 1'000'000), 1'000'002);
+    }
+    SECTION("I4 emoji") {
+        quick(repeated("\xf0\x9f\x98\x80", 250'000), 250'001);
+    }
+    SECTION("I4 us") {
+        quick(repeated("us", 50'000), 50'001);
+    }
+    SECTION("I4 blank lines") {
+        quick(repeated("\n", 100'000), 2);
+    }
+    SECTION("I4 ampersands") {
+        quick(repeated("&amp;", 200'000), 200'001);
+    }
+    SECTION("I4 marks") {
+        quick(repeated("\xcc\x81\xcc\xa3", 250'000), 1'000'002);
+    }
 }
 
 TEST_CASE("text longer than the context is refused with its length, or cut with the end kept") {
@@ -164,7 +182,8 @@ TEST_CASE("text longer than the context is refused with its length, or cut with 
         } catch (const text_error& caught) {
             CHECK(caught.code() == error_code::limit);
             CHECK(std::string(caught.what()) ==
-                  "text 'one two three four': it is 6 tokens long, 2 too many, expected at most 4; shorten it, or ask for truncation");
+                  "text 'one two three four': it is 6 tokens long, 2 too many, expected at most 4; shorten it, or ask "
+                  "for truncation");
         }
         CHECK_THROWS_WITH(clip.tokenize(eighty, 77), Catch::Matchers::Contains("82 tokens long, 5 too many"));
     }
@@ -181,15 +200,17 @@ TEST_CASE("text longer than the context is refused with its length, or cut with 
         CHECK(clip.tokenize("a dog", 4) == ids{49406, 320, 1929, 49407});
     }
     SECTION("I5 no room at all") {
-        for (const std::size_t context : {0, 1}) CHECK_THROWS_AS(clip.tokenize("a", context, overflow::truncate), text_error);
+        for (const std::size_t context : {0u, 1u}) {
+            CHECK_THROWS_AS(clip.tokenize("a", context, overflow::truncate), text_error);
+        }
     }
 }
 
 TEST_CASE("special tokens in text are what the reference makes of them, and can be asked for") {
     const tokenizer clip;  // I6
     CHECK(clip.encode("a dog <|endoftext|> a cat") == ids{49406, 320, 1929, 49407, 320, 2368, 49407});
-    for (const char* text : {"<|endoftext|>", "a <|StartOfText|> b", "&lt;|endoftext|&gt;", "x &amp;lt;|endoftext|&amp;gt; y",
-                             "＜｜ｅｎｄｏｆｔｅｘｔ｜＞", "<|end\x01oftext|>"}) {
+    for (const char* text : {"<|endoftext|>", "a <|StartOfText|> b", "&lt;|endoftext|&gt;",
+                             "x &amp;lt;|endoftext|&amp;gt; y", "＜｜ｅｎｄｏｆｔｅｘｔ｜＞", "<|end\x01oftext|>"}) {
         CHECK(clip.has_special(text));
         const ids tokens = clip.encode(text);
         CHECK(std::count_if(tokens.begin(), tokens.end(), [](token id) { return id >= 49406; }) == 3);
@@ -205,7 +226,8 @@ TEST_CASE("ids read back as text") {
     const tokenizer clip;
     CHECK(clip.decode(clip.encode("Hello, naïve World 😀!")) == "<|startoftext|> hello , naïve world 😀! <|endoftext|> ");
     CHECK(clip.pieces(clip.encode("a photo of a snowplough")) ==
-          std::vector<std::string>{"<|startoftext|>", "a</w>", "photo</w>", "of</w>", "a</w>", "snow", "pl", "ough</w>", "<|endoftext|>"});
+          std::vector<std::string>{"<|startoftext|>", "a</w>", "photo</w>", "of</w>", "a</w>", "snow", "pl", "ough</w>",
+                                   "<|endoftext|>"});
     CHECK(clip.pieces(ids{125}) == std::vector<std::string>{"\xef\xbf\xbd"});  // one byte of a character
     CHECK_THROWS_AS(clip.decode(ids{49408}), text_error);
 }

@@ -1,9 +1,9 @@
-#include <zeroshot/text/utf8.hpp>
-
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <zeroshot/text/utf8.hpp>
 
 #include "tests/catch.hpp"
 
@@ -15,7 +15,9 @@ TEST_CASE("every code point survives the way in and out") {
         if (code_point >= 0xD800 && code_point < 0xE000) continue;
         std::string text;
         append_utf8(text, code_point);
-        if (code_points(text) != std::u32string(1, code_point)) FAIL("code point " << static_cast<unsigned long>(code_point));
+        if (code_points(text) != std::u32string(1, code_point)) {
+            FAIL("code point " << static_cast<unsigned long>(code_point));
+        }
     }
     SUCCEED();
 }
@@ -23,15 +25,15 @@ TEST_CASE("every code point survives the way in and out") {
 TEST_CASE("bytes that are not UTF-8 are refused with their place, or replaced as Python does") {
     // What bytes.decode("utf-8", errors="replace") of Python 3.11 makes of the bytes between a and b.
     const std::vector<std::pair<std::string, std::u32string>> cases{
-        {"\x80"s, U"\xFFFD"},                          // lone continuation
-        {"\xC0\x80"s, U"\xFFFD\xFFFD"},                // overlong
-        {"\xE0\x9F\xBF"s, U"\xFFFD\xFFFD\xFFFD"},      // overlong
+        {"\x80"s, U"\xFFFD"},                      // lone continuation
+        {"\xC0\x80"s, U"\xFFFD\xFFFD"},            // overlong
+        {"\xE0\x9F\xBF"s, U"\xFFFD\xFFFD\xFFFD"},  // overlong
         {"\xF0\x8F\xBF\xBF"s, U"\xFFFD\xFFFD\xFFFD\xFFFD"},
-        {"\xED\xA0\x80"s, U"\xFFFD\xFFFD\xFFFD"},      // a surrogate
+        {"\xED\xA0\x80"s, U"\xFFFD\xFFFD\xFFFD"},            // a surrogate
         {"\xF4\x90\x80\x80"s, U"\xFFFD\xFFFD\xFFFD\xFFFD"},  // beyond U+10FFFF
         {"\xF5\x80"s, U"\xFFFD\xFFFD"},
         {"\xFF"s, U"\xFFFD"},
-        {"\xE2\x82"s, U"\xFFFD"},                      // cut in the middle
+        {"\xE2\x82"s, U"\xFFFD"},  // cut in the middle
         {"\xF0\x9F\x98"s, U"\xFFFD"},
         {"\xC3"s, U"\xFFFD"},
         {"\xE2\x28\xA1"s, U"\xFFFD(\xFFFD"},
@@ -46,8 +48,9 @@ TEST_CASE("bytes that are not UTF-8 are refused with their place, or replaced as
                 CHECK_THAT(caught.what(), Catch::Matchers::StartsWith("text, byte 1: '\\x"));
             }
         }
-        CHECK_THROWS_WITH(code_points("ab\xFF"), "text, byte 2: '\\xff' is not UTF-8, expected UTF-8; "
-                                                 "convert the text, or ask for invalid_utf8::replace");
+        CHECK_THROWS_WITH(code_points("ab\xFF"),
+                          "text, byte 2: '\\xff' is not UTF-8, expected UTF-8; "
+                          "convert the text, or ask for invalid_utf8::replace");
     }
     SECTION("I1 replaced") {
         for (const auto& [bytes, replaced] : cases) {

@@ -1,7 +1,7 @@
-#include <zeroshot/text/vocabulary.hpp>
-
 #include <string>
 #include <vector>
+
+#include <zeroshot/text/vocabulary.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/text/sha256.hpp"

@@ -42,18 +42,28 @@ write(
     "entities.inc",
     "make_entities.py",
     [
-        array("unsigned char", "entity_letters", "".join(names).encode("ascii"), "the names in order, one after the other"),
+        array("unsigned char", "entity_letters", "".join(names).encode("ascii"), "the names in order, without a gap"),
         array("std::uint16_t", "entity_ends", ends, "where each name ends in entity_letters"),
         array(
             "std::uint32_t",
             "entity_values",
             [n for value in values for n in value],
-            "first character, second character or 0; bit 31 of the first: also without a semicolon, bit 30: also in capitals",
+            "first character, second or 0; bit 31 of the first: also without a semicolon, bit 30: also in capitals",
         ),
-        array("std::uint32_t", "entity_capitals", [n for row in capitals for n in row], "name, and what its capitals mean, where it differs"),
+        array(
+            "std::uint32_t",
+            "entity_capitals",
+            [n for row in capitals for n in row],
+            "name, and up to three characters that its capitals mean, where they differ",
+        ),
         array("char32_t", "windows_1252", windows, "what the control characters U+0080 to U+009F were meant to be"),
     ],
 )
+
+
+def control(character):
+    return ord(character) in chardata.CONTROL_CHARS
+
 
 repairs = []
 for code in range(0x110000):
@@ -72,6 +82,6 @@ write(
     [
         array("char32_t", "repairs", [n for row in repairs for n in row], "character, and up to three that replace it"),
         array("char32_t", "decimal_boundaries", boundaries(str.isdecimal), r"\d of Python's re"),
-        array("char32_t", "control_boundaries", boundaries(lambda c: ord(c) in chardata.CONTROL_CHARS), "characters that are removed"),
+        array("char32_t", "control_boundaries", boundaries(control), "characters that are removed"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Writes merges.inc: CLIP's 48,894 byte-pair merges as pairs of ids, from the table in the package open_clip_torch (MIT).
+"""Writes merges.inc: CLIP's 48,894 byte-pair merges as pairs of ids, from the table in open_clip_torch (MIT).
 
 Made with open_clip_torch 3.3.0; the table inside is OpenAI's bpe_simple_vocab_16e6.txt, checked here by its sha256.
 """
@@ -28,6 +28,7 @@ for line in lines:
 write(
     "merges.inc",
     "make_merges.py",
-    [array("std::uint32_t", "clip_merges", pairs, "[rank] = left id << 16 | right id; the merged symbol's id is 512 + rank.")],
+    [array("std::uint32_t", "clip_merges", pairs, "[rank] = left id << 16 | right id; they make the symbol 512 + rank")],
 )
-print("sha256 of the lines, each ended by a newline:", hashlib.sha256("".join(l + "\n" for l in lines).encode()).hexdigest())
+text = "".join(line + "\n" for line in lines)
+print("sha256 of the lines, each ended by a newline:", hashlib.sha256(text.encode()).hexdigest())

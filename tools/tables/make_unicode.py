@@ -1,7 +1,7 @@
 """Writes unicode.inc, lowercase.inc and normalization.inc: what the reference's libraries know about characters.
 
-Letters, numbers and spaces come from the module that splits the text (regex), lower-casing and normalisation from Python itself.
-Made with regex 2026.11.15 and Python 3.11 (Unicode 14.0); other versions know other characters, so the pins are checked.
+Letters, numbers and spaces come from the module that splits the text (regex), lower case and normalisation from Python.
+Made with regex 2026.11.15 and Python 3.11 (Unicode 14.0); other versions know other characters, so pins are checked.
 """
 
 import unicodedata
@@ -51,6 +51,7 @@ for code in range(0x110000):
             runs[-1] = (first, code, code - last, shift)
             continue
     runs.append((code, code, 1, shift))
+lower_runs = [number % 2**32 for run in runs for number in run]
 
 
 def final_after(text):
@@ -69,9 +70,9 @@ write(
     "lowercase.inc",
     "make_unicode.py",
     [
-        array("char32_t", "lower_runs", [n % 2**32 for run in runs for n in run], "first, last, step, distance to the lower case"),
-        array("char32_t", "cased_boundaries", boundaries(cased), "characters next to which a capital sigma may be final"),
-        array("char32_t", "ignorable_boundaries", boundaries(ignorable), "characters through which a capital sigma looks"),
+        array("char32_t", "lower_runs", lower_runs, "first, last, step, distance to the lower case"),
+        array("char32_t", "cased_boundaries", boundaries(cased), "next to these a capital sigma may be final"),
+        array("char32_t", "ignorable_boundaries", boundaries(ignorable), "through these a capital sigma looks"),
     ],
 )
 
@@ -102,8 +103,8 @@ write(
     "normalization.inc",
     "make_unicode.py",
     [
-        array("char32_t", "decompositions", [n for step in steps for n in step], "character, its first part, its second part or 0"),
-        array("std::uint16_t", "compositions", [n for *_, n in composed], "rows of decompositions that compose, by first and second part"),
+        array("char32_t", "decompositions", [n for step in steps for n in step], "character, first part, second or 0"),
+        array("std::uint16_t", "compositions", [n for *_, n in composed], "rows that compose, by first and second part"),
         array("char32_t", "combining_runs", [n for run in classes for n in run], "first, last, combining class"),
     ],
 )

@@ -14,8 +14,9 @@
 namespace zeroshot::inline ZEROSHOT_ABI {
 namespace detail {
 
-/// A queue whose least number comes out first, for numbers of which none goes in below the last that came out: a radix heap.
-/// A number lies in the bucket of the highest bit in which it differs from that last one, and only ever moves to lower ones.
+/// A queue whose least number comes out first, for numbers of which none goes in below the last that came out: a radix
+/// heap. A number lies in the bucket of the highest bit in which it differs from that last one, and only ever moves to
+/// lower ones.
 class rising_queue {
    public:
     void push(std::uint64_t number) { put(number); }
@@ -67,11 +68,11 @@ class pair_merger {
    public:
     explicit pair_merger(const vocabulary& words) : words_(words) {}
 
-    /// Merges in place until no pair of neighbours merges, the earliest learned pair first, from left to right.
-    /// Mirrors SimpleTokenizer.bpe in openai/CLIP clip/simple_tokenizer.py, which looks at the whole word after each merge; a
-    /// queue of the pairs there are makes the same merges, so that a word of a million letters takes no longer than many short
-    /// ones. (A pair that a merge makes was learned after that merge, so what goes into the queue only rises.)
-    /// Why not the longest match in the vocabulary? It gives other symbols: merges have an order.
+    /// Merges in place until no pair of neighbours merges, the earliest learned pair first, from left to right. Mirrors
+    /// SimpleTokenizer.bpe in openai/CLIP clip/simple_tokenizer.py, which looks at the whole word after each merge; a
+    /// queue of the pairs there are makes the same merges, so that a word of a million letters takes no longer than
+    /// many short ones. (A pair that a merge makes was learned after that merge, so what goes into the queue only
+    /// rises.) Why not the longest match in the vocabulary? It gives other symbols: merges have an order.
     void operator()(std::vector<token>& symbols) {
         constexpr token gone = -1;
         link(symbols);
@@ -80,7 +81,8 @@ class pair_merger {
             const auto whole = static_cast<token>(first >> 32);
             const auto left = static_cast<std::uint32_t>(first);
             const std::uint32_t right = next_[left];
-            if (right == none || words_.parts(whole) != std::pair(symbols[left], symbols[right])) continue;  // merged otherwise
+            const bool there = right != none && words_.parts(whole) == std::pair(symbols[left], symbols[right]);
+            if (!there) continue;  // one of them has merged otherwise
             symbols[left] = whole;
             symbols[right] = gone;
             next_[left] = next_[right];

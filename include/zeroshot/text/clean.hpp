@@ -19,9 +19,9 @@ namespace detail {
 
 #include <zeroshot/text/tables/repairs.inc>
 
-/// Puts straight what single characters get wrong: control characters meant as Windows-1252, Latin ligatures, full and half
-/// width, curly quotes, line breaks. Mirrors fix_c1_controls to fix_line_breaks in ftfy's fixes.py; CR LF becomes two line
-/// breaks instead of one, which the whitespace rule then makes the same.
+/// Puts straight what single characters get wrong: control characters meant as Windows-1252, Latin ligatures, full and
+/// half width, curly quotes, line breaks. Mirrors fix_c1_controls to fix_line_breaks in ftfy's fixes.py; CR LF becomes
+/// two line breaks instead of one, which the whitespace rule then makes the same.
 inline std::u32string repair_characters(std::u32string_view text) {
     constexpr std::size_t count = std::size(repairs) / 4;
     std::u32string result;
@@ -40,7 +40,9 @@ inline std::u32string repair_characters(std::u32string_view text) {
 /// The length of the terminal escape (`ESC [ 1 ; 31 m`) at the beginning of some text, 0 where there is none.
 inline std::size_t terminal_escape(std::u32string_view text) {
     if (text.size() < 3 || text[0] != 0x1B || text[1] != U'[') return 0;
-    const auto parameter = [](char32_t character) { return character == U';' || within(decimal_boundaries, character); };
+    const auto parameter = [](char32_t character) {
+        return character == U';' || within(decimal_boundaries, character);
+    };
     const std::size_t end = 2 + span_of(text.substr(2), parameter);
     return end < text.size() && is_ascii_letter(text[end]) ? end + 1 : 0;
 }
@@ -64,9 +66,10 @@ inline bool is_plain(std::u32string_view text) {
     });
 }
 
-/// Mirrors fix_and_explain in ftfy's __init__.py with fix_encoding=False: all repairs, again and again, until nothing changes.
-/// \throws text_error (LIMIT) where references within references go on for longer than anyone writes them: each level takes a
-/// round over the whole text, so that hostile text would take quadratic time
+/// Mirrors fix_and_explain in ftfy's __init__.py with fix_encoding=False: all repairs, again and again, until nothing
+/// changes.
+/// \throws text_error (LIMIT) where references within references go on for longer than anyone writes them: each level
+/// takes a round over the whole text, so that hostile text would take quadratic time
 inline std::u32string repair_segment(std::u32string text, bool unescape) {
     constexpr int most_rounds = 16;
     for (int round = 0; round < most_rounds; ++round) {
@@ -76,11 +79,14 @@ inline std::u32string repair_segment(std::u32string text, bool unescape) {
         if (repaired == text) return repaired;
         text = std::move(repaired);
     }
-    throw text_error(error_code::limit, {"text", "HTML references stand within each other more than " + std::to_string(most_rounds) + " deep", "",
-                                         "undo the escaping before"});
+    throw text_error(
+        error_code::limit,
+        {"text", "HTML references stand within each other more than " + std::to_string(most_rounds) + " deep", "",
+         "undo the escaping before"});
 }
 
-/// Mirrors fix_text in ftfy's __init__.py with fix_encoding=False: line by line, and no HTML from the first line with a `<` on.
+/// Mirrors fix_text in ftfy's __init__.py with fix_encoding=False: line by line, and no HTML from the first line with a
+/// `<` on.
 inline std::u32string repair(std::u32string_view text) {
     constexpr std::size_t longest_segment = 1'000'000;  // code points; max_decode_length in ftfy
     std::u32string result;
@@ -97,8 +103,9 @@ inline std::u32string repair(std::u32string_view text) {
     return result;
 }
 
-/// Runs of whitespace as one space, none at the ends. Mirrors whitespace_clean in openai/CLIP clip/simple_tokenizer.py, and
-/// the strip() before it. open_clip's " ".join(text.split()) does the same: what Python counts as space beyond \s is gone by now.
+/// Runs of whitespace as one space, none at the ends. Mirrors whitespace_clean in openai/CLIP clip/simple_tokenizer.py,
+/// and the strip() before it. open_clip's " ".join(text.split()) does the same: what Python counts as space beyond \s
+/// is gone by now.
 inline std::u32string collapse_spaces(std::u32string_view text) {
     std::u32string result;
     result.reserve(text.size());
@@ -128,9 +135,10 @@ inline std::u32string cleaned(std::string_view text, invalid_utf8 policy) {
 }  // namespace detail
 
 /// Text as CLIP sees it: repaired, HTML references resolved, whitespace collapsed, in lower case.
-/// Mirrors basic_clean, whitespace_clean and lower in openai/CLIP clip/simple_tokenizer.py with ftfy's fix_text, but for its
-/// fix_encoding: text that was decoded wrongly ("schÃ¶n") stays as it is.
-/// \throws text_error (ARG) on bytes that are not UTF-8, (LIMIT) on text beyond 256 MiB or HTML escaped more than 16 times over
+/// Mirrors basic_clean, whitespace_clean and lower in openai/CLIP clip/simple_tokenizer.py with ftfy's fix_text, but
+/// for its fix_encoding: text that was decoded wrongly ("schÃ¶n") stays as it is.
+/// \throws text_error (ARG) on bytes that are not UTF-8, (LIMIT) on text beyond 256 MiB or HTML escaped more than 16
+/// times over
 inline std::string clean(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) {
     return to_utf8(detail::cleaned(text, policy));
 }

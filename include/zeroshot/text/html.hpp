@@ -1,5 +1,6 @@
 #pragma once
-/// \file HTML's character references: `&amp;`, `&#39;`, `&#x27;`, as Python's html module and the package ftfy read them.
+/// \file HTML's character references: `&amp;`, `&#39;`, `&#x27;`, as Python's html module and the package ftfy read
+/// them.
 
 #include <algorithm>
 #include <cstddef>
@@ -19,8 +20,12 @@ inline constexpr std::uint32_t entity_bare = 1u << 31, entity_shouted = 1u << 30
 inline constexpr std::size_t entity_count = std::size(entity_ends);
 inline constexpr std::size_t longest_bare_entity = 6;  // "&otilde" and its like
 
-inline bool is_ascii_digit(char32_t character) { return character >= U'0' && character <= U'9'; }
-inline bool is_ascii_letter(char32_t character) { return (character | 0x20) >= U'a' && (character | 0x20) <= U'z'; }
+inline bool is_ascii_digit(char32_t character) {
+    return character >= U'0' && character <= U'9';
+}
+inline bool is_ascii_letter(char32_t character) {
+    return (character | 0x20) >= U'a' && (character | 0x20) <= U'z';
+}
 inline bool is_hex_digit(char32_t character) {
     return is_ascii_digit(character) || ((character | 0x20) >= U'a' && (character | 0x20) <= U'f');
 }
@@ -97,7 +102,8 @@ inline html_reference numeric_reference(std::u32string_view text) {
     if (digits == 0) return {};
     const std::size_t end = begin + digits;
     const bool closed = end < text.size() && text[end] == U';';
-    return {end + (closed ? 1 : 0), numbered_character(reference_number(text.substr(begin, digits), hexadecimal ? 16 : 10))};
+    return {end + (closed ? 1 : 0),
+            numbered_character(reference_number(text.substr(begin, digits), hexadecimal ? 16 : 10))};
 }
 
 /// `&amp;`, `&amp`, and the longest known beginning of `&ampersand`; the text begins with "&".
@@ -110,7 +116,9 @@ inline html_reference named_reference(std::u32string_view text) {
     const std::u32string_view name = text.substr(1, size);
     const bool closed = 1 + size < text.size() && text[1 + size] == U';';
     const std::u32string_view whole = text.substr(0, 1 + size + (closed ? 1 : 0));
-    const auto bare = [](std::size_t index) { return index < entity_count && (entity_values[2 * index] & entity_bare) != 0; };
+    const auto bare = [](std::size_t index) {
+        return index < entity_count && (entity_values[2 * index] & entity_bare) != 0;
+    };
     const std::size_t exact = find_entity(name);
     if (closed ? exact < entity_count : bare(exact)) return {whole.size(), entity_value(exact)};
     for (std::size_t length = std::min(closed ? size : size - 1, longest_bare_entity); length > 1; --length) {
@@ -137,7 +145,8 @@ std::u32string replace_references(std::u32string_view text, ReferenceAt referenc
     return result;
 }
 
-/// A reference that ends in a semicolon and is known, in capitals too (`&EACUTE;`). Mirrors _unescape_fixup in ftfy's fixes.py.
+/// A reference that ends in a semicolon and is known, in capitals too (`&EACUTE;`). Mirrors _unescape_fixup in ftfy's
+/// fixes.py.
 inline html_reference complete_reference(std::u32string_view text) {
     constexpr std::size_t longest = 24;  // of the pattern HTML_ENTITY_RE
     const auto in_name = [](char32_t character) { return is_ascii_digit(character) || is_ascii_letter(character); };
@@ -162,7 +171,9 @@ inline html_reference complete_reference(std::u32string_view text) {
     for (std::size_t row = 0; row < std::size(entity_capitals); row += 4) {
         if (entity_capitals[row] != index) continue;
         std::u32string value;
-        for (std::size_t part = 1; part < 4 && entity_capitals[row + part] != 0; ++part) value += entity_capitals[row + part];
+        for (std::size_t part = 1; part < 4 && entity_capitals[row + part] != 0; ++part) {
+            value += entity_capitals[row + part];
+        }
         return {length, value};
     }
     return {length, entity_value(index)};
@@ -170,8 +181,8 @@ inline html_reference complete_reference(std::u32string_view text) {
 
 }  // namespace detail
 
-/// Mirrors html.unescape of Python 3.11. (Python refuses decimal references of more than 4,300 digits; here they are U+FFFD
-/// as every number beyond U+10FFFF.)
+/// Mirrors html.unescape of Python 3.11. (Python refuses decimal references of more than 4,300 digits; here they are
+/// U+FFFD as every number beyond U+10FFFF.)
 inline std::u32string unescape_html(std::u32string_view text) {
     return detail::replace_references(text, [](std::u32string_view rest) {
         return rest.size() > 1 && rest[1] == U'#' ? detail::numeric_reference(rest) : detail::named_reference(rest);

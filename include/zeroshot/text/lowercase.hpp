@@ -23,8 +23,8 @@ inline char32_t lower(char32_t character) {
     return inside ? character + run[3] : character;  // the distance may be negative: modulo 2^32
 }
 
-/// A capital sigma is final where a cased character stands before it and none after it, ignorable ones in between not counted.
-/// Mirrors handle_capital_sigma in CPython's Objects/unicodeobject.c.
+/// A capital sigma is final where a cased character stands before it and none after it, ignorable ones in between not
+/// counted. Mirrors handle_capital_sigma in CPython's Objects/unicodeobject.c.
 inline bool is_final_sigma(std::u32string_view text, std::size_t at) {
     const auto ignorable = [](char32_t character) { return within(ignorable_boundaries, character); };
     const auto cased = [](char32_t character) { return within(cased_boundaries, character); };

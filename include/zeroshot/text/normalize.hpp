@@ -43,7 +43,8 @@ inline void append_decomposed(std::u32string& text, char32_t character) {
         return;
     }
     std::u32string seconds;  // only first parts decompose further, so the second parts follow in reverse
-    for (std::size_t row; (row = first_row(decompositions, count, 3, character)) < count && decompositions[3 * row] == character;) {
+    for (std::size_t row;
+         (row = first_row(decompositions, count, 3, character)) < count && decompositions[3 * row] == character;) {
         if (decompositions[3 * row + 2] != 0) seconds += decompositions[3 * row + 2];
         character = decompositions[3 * row + 1];
     }
@@ -80,7 +81,9 @@ inline void order_marks(std::u32string& text) {
     for (std::size_t at = 0; at < text.size();) {
         marks.clear();
         std::size_t end = at;
-        for (char32_t rank; end < text.size() && (rank = combining_class(text[end])) != 0; ++end) marks.push_back({text[end], rank});
+        for (char32_t rank; end < text.size() && (rank = combining_class(text[end])) != 0; ++end) {
+            marks.push_back({text[end], rank});
+        }
         if (marks.size() > 1) {
             std::stable_sort(marks.begin(), marks.end(), [](const mark& a, const mark& b) { return a.rank < b.rank; });
             for (std::size_t index = 0; index < marks.size(); ++index) text[at + index] = marks[index].character;

@@ -24,10 +24,14 @@ inline bool begins_with(std::u32string_view text, std::u32string_view word) {
            std::equal(word.begin(), word.end(), text.begin(), [&](char32_t a, char32_t b) { return a == folded(b); });
 }
 
-/// U+0345 is in no class when case is ignored: its capital is a letter, so it is not "no letter", and is no letter itself.
-inline bool is_skipped(char32_t character) { return character == 0x0345 || is_space(character); }
+/// U+0345 is in no class when case is ignored: its capital is a letter, so it is not "no letter", and is no letter
+/// itself.
+inline bool is_skipped(char32_t character) {
+    return character == 0x0345 || is_space(character);
+}
 
-/// The length of the piece at the beginning of text, in the order of the pattern's alternatives; 0 where a character is skipped.
+/// The length of the piece at the beginning of text, in the order of the pattern's alternatives; 0 where a character is
+/// skipped.
 inline std::size_t piece_length(std::u32string_view text) {
     for (const std::u32string_view whole : {start_of_text, end_of_text}) {
         if (text[0] == U'<' && begins_with(text, whole)) return whole.size();

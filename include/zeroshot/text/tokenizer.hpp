@@ -24,8 +24,8 @@ enum class overflow {
     truncate,  ///< keep the first, and the end token: OpenAI's tokenize(truncate=True)
 };
 
-/// CLIP's tokenizer: cleans, splits, merges byte pairs. Const after construction, safe to call from many threads; copies share
-/// the tables.
+/// CLIP's tokenizer: cleans, splits, merges byte pairs. Const after construction, safe to call from many threads;
+/// copies share the tables.
 class tokenizer {
    public:
     /// With CLIP's own vocabulary.
@@ -48,8 +48,8 @@ class tokenizer {
         return ids;
     }
 
-    /// As encode(), and no more ids than the context holds (77 in OpenAI's models). Mirrors tokenize in openai/CLIP clip/clip.py
-    /// but for the padding, which nothing ever sees.
+    /// As encode(), and no more ids than the context holds (77 in OpenAI's models). Mirrors tokenize in openai/CLIP
+    /// clip/clip.py but for the padding, which nothing ever sees.
     /// \throws text_error (LIMIT) where there are more and truncation is not asked for; (ARG) on a context below 2
     std::vector<token> tokenize(std::string_view text, std::size_t context, overflow rule = overflow::refuse,
                                 invalid_utf8 policy = invalid_utf8::refuse) const {
@@ -60,20 +60,23 @@ class tokenizer {
         std::vector<token> ids = encode(text, policy);
         if (ids.size() <= context) return ids;
         if (rule == overflow::refuse) {
-            throw text_error(error_code::limit, {"text " + quoted(text), "it is " + std::to_string(ids.size()) + " tokens long, " +
-                                                     std::to_string(ids.size() - context) + " too many",
-                                                 "at most " + std::to_string(context), "shorten it, or ask for truncation"});
+            throw text_error(error_code::limit,
+                             {"text " + quoted(text),
+                              "it is " + std::to_string(ids.size()) + " tokens long, " +
+                                  std::to_string(ids.size() - context) + " too many",
+                              "at most " + std::to_string(context), "shorten it, or ask for truncation"});
         }
         ids.resize(context);
         ids.back() = words_.end();
         return ids;
     }
 
-    /// Whether a special token's text stands in the text, after cleaning: `&lt;|endoftext|&gt;` counts. The text encoder
-    /// looks for the first end token, so whatever follows such a label's own would be ignored.
+    /// Whether a special token's text stands in the text, after cleaning: `&lt;|endoftext|&gt;` counts. The text
+    /// encoder looks for the first end token, so whatever follows such a label's own would be ignored.
     bool has_special(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) const {
         bool found = false;
-        for_each_piece(detail::cleaned(text, policy), [&](std::u32string_view piece) { found = found || is_special(piece); });
+        for_each_piece(detail::cleaned(text, policy),
+                       [&](std::u32string_view piece) { found = found || is_special(piece); });
         return found;
     }
 

@@ -47,6 +47,8 @@ inline bool is_number(char32_t character) {
 }
 
 /// \s. Python's own isspace() also has U+001C to U+001F, which never reach this question: cleaning removes them.
-inline bool is_space(char32_t character) { return detail::within(detail::space_boundaries, character); }
+inline bool is_space(char32_t character) {
+    return detail::within(detail::space_boundaries, character);
+}
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

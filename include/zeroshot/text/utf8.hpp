@@ -19,7 +19,8 @@ namespace detail {
 
 inline constexpr char32_t replacement_character = 0xFFFD;
 
-/// What stands at the beginning of some bytes: a code point of `size` bytes, or `size` bytes that belong together but are none.
+/// What stands at the beginning of some bytes: a code point of `size` bytes, or `size` bytes that belong together but
+/// are none.
 struct utf8_unit {
     char32_t code_point;
     std::size_t size;
@@ -56,8 +57,9 @@ inline std::u32string code_points(std::string_view text, invalid_utf8 policy = i
     for (std::size_t at = 0; at < text.size();) {
         const detail::utf8_unit unit = detail::read_utf8(text.substr(at));
         if (!unit.valid && policy == invalid_utf8::refuse) {
-            throw text_error(error_code::argument, {"text, byte " + std::to_string(at), quoted(text.substr(at, unit.size)) + " is not UTF-8",
-                                                    "UTF-8", "convert the text, or ask for invalid_utf8::replace"});
+            throw text_error(error_code::argument,
+                             {"text, byte " + std::to_string(at), quoted(text.substr(at, unit.size)) + " is not UTF-8",
+                              "UTF-8", "convert the text, or ask for invalid_utf8::replace"});
         }
         characters += unit.code_point;
         at += unit.size;

@@ -6,11 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -26,8 +27,8 @@ namespace detail {
 
 #include <zeroshot/text/tables/merges.inc>
 
-inline constexpr token byte_count = 256;                 // each byte, within a word
-inline constexpr token single_count = 2 * byte_count;    // and again as the end of a word
+inline constexpr token byte_count = 256;               // each byte, within a word
+inline constexpr token single_count = 2 * byte_count;  // and again as the end of a word
 inline constexpr std::string_view word_end = "</w>";
 
 /// Whether a byte is written as the character of the same number in the table of merges.
@@ -38,9 +39,9 @@ inline bool stands_for_itself(unsigned byte) {
 
 /// The bytes in the order of their ids, and back.
 struct byte_alphabet {
-    std::array<unsigned char, 256> bytes{};    // [id]
-    std::array<unsigned char, 256> ids{};      // [byte]
-    std::array<char32_t, 256> characters{};    // [id], as the table of merges writes the byte
+    std::array<unsigned char, 256> bytes{};  // [id]
+    std::array<unsigned char, 256> ids{};    // [byte]
+    std::array<char32_t, 256> characters{};  // [id], as the table of merges writes the byte
 
     byte_alphabet() {
         std::size_t id = 0;
@@ -70,16 +71,14 @@ class vocabulary {
    public:
     /// The merges of OpenAI's bpe_simple_vocab_16e6.txt that CLIP uses, 48,894 of them.
     static vocabulary clip() {
-        auto merges = std::make_shared<tables>();
-        merges->reserve(std::size(detail::clip_merges));
-        for (const std::uint32_t pair : detail::clip_merges) {
-            merges->append(static_cast<token>(pair >> 16), static_cast<token>(pair & 0xFFFF));
-        }
-        return vocabulary(std::move(merges));
+        std::vector<std::pair<token, token>> pairs;
+        pairs.reserve(std::size(detail::clip_merges));
+        for (const std::uint32_t pair : detail::clip_merges) pairs.emplace_back(pair >> 16, pair & 0xFFFF);
+        return vocabulary(std::move(pairs));
     }
 
-    /// Merges as lines "i n", "t h", "th e</w>", in order of rank. A first line "#version..." and an empty last one are left
-    /// out; a carriage return at the end of a line is.
+    /// Merges as lines "i n", "t h", "th e</w>", in order of rank. A first line "#version..." and an empty last one are
+    /// left out; a carriage return at the end of a line is.
     /// \throws checkpoint_error (FORMAT) naming the line; (LIMIT) on more than a million of them
     static vocabulary from_merges(std::span<const std::string> lines) {
         std::size_t first_number = 1;
@@ -93,11 +92,11 @@ class vocabulary {
             throw checkpoint_error(error_code::limit, {"merges", "there are " + std::to_string(lines.size()),
                                                        "at most " + std::to_string(most), ""});
         }
-        std::unordered_map<std::string, token> ids = spelt_singles();
-        auto merges = std::make_shared<tables>();
-        merges->reserve(lines.size());
-        for (std::size_t index = 0; index < lines.size(); ++index) append_line(*merges, ids, lines[index], first_number + index);
-        return vocabulary(std::move(merges));
+        std::map<std::string, token> ids = spelt_singles();
+        std::vector<std::pair<token, token>> pairs;
+        pairs.reserve(lines.size());
+        for (const std::string& line : lines) pairs.push_back(read_line(ids, line, first_number + pairs.size()));
+        return vocabulary(std::move(pairs));
     }
 
     /// How many symbols there are, the specials among them: rows of the token embedding.
@@ -128,7 +127,8 @@ class vocabulary {
         }
         symbol spelt;
         for (const token single : singles(id)) {
-            spelt.bytes += static_cast<char>(tables_->alphabet.bytes[static_cast<std::size_t>(single % detail::byte_count)]);
+            spelt.bytes +=
+                static_cast<char>(tables_->alphabet.bytes[static_cast<std::size_t>(single % detail::byte_count)]);
             spelt.ends_word = single >= detail::byte_count;
         }
         return spelt;
@@ -151,41 +151,52 @@ class vocabulary {
     }
 
    private:
-    /// Pairs by rank, and a hash table from pair to rank: open addressing, at most half full.
+    /// What a symbol merges with on its right, and into what.
+    struct continuation {
+        token right, whole;
+    };
+
+    /// Pairs by rank, and by their left part. Why not a hash table? Checkpoints bring tables of their own, and one made
+    /// to collide would take quadratic time.
     struct tables {
         detail::byte_alphabet alphabet;
         std::vector<std::pair<token, token>> pairs;  // [rank]
-        std::vector<std::uint32_t> slots;            // rank + 1, or 0
+        std::vector<std::uint32_t> begins;           // [left part, and one more]: where its continuations begin
+        std::vector<continuation> continuations;     // in order of left part, then of right part
 
-        void reserve(std::size_t count) {
-            std::size_t size = 16;
-            while (size < 2 * count) size *= 2;
-            slots.assign(size, 0);
-            pairs.reserve(count);
-        }
-
-        std::size_t slot_of(token left, token right) const noexcept {
-            constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio: spreads keys that lie close together
-            const std::uint64_t key = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
-            const std::size_t mask = slots.size() - 1;
-            std::size_t slot = static_cast<std::size_t>(key * golden >> 32) & mask;
-            while (slots[slot] != 0 && pairs[slots[slot] - 1] != std::pair(left, right)) slot = (slot + 1) & mask;
-            return slot;
-        }
-
-        void append(token left, token right) {
-            const std::size_t slot = slot_of(left, right);
-            pairs.emplace_back(left, right);
-            slots[slot] = static_cast<std::uint32_t>(pairs.size());
+        /// Sorts the pairs by their left part; each part is a byte or a pair before.
+        void index() {
+            begins.assign(detail::single_count + pairs.size() + 1, 0);
+            for (const auto& [left, right] : pairs) ++begins[static_cast<std::size_t>(left) + 1];
+            std::partial_sum(begins.begin(), begins.end(), begins.begin());
+            continuations.resize(pairs.size());
+            std::vector<std::uint32_t> free(begins.begin(), begins.end() - 1);
+            token whole = detail::single_count;
+            for (const auto& [left, right] : pairs) {
+                continuations[free[static_cast<std::size_t>(left)]++] = {right, whole++};
+            }
+            for (std::size_t left = 0; left + 1 < begins.size(); ++left) {
+                std::sort(continuations.begin() + begins[left], continuations.begin() + begins[left + 1],
+                          [](const continuation& a, const continuation& b) { return a.right < b.right; });
+            }
         }
 
         token find(token left, token right) const noexcept {
-            const std::uint32_t found = slots[slot_of(left, right)];
-            return found == 0 ? -1 : detail::single_count + static_cast<token>(found - 1);
+            const auto place = static_cast<std::size_t>(left);
+            if (place + 1 >= begins.size()) return -1;  // a special symbol
+            const auto end = continuations.begin() + begins[place + 1];
+            const auto found = std::lower_bound(continuations.begin() + begins[place], end, right,
+                                                [](const continuation& a, token sought) { return a.right < sought; });
+            return found == end || found->right != right ? -1 : found->whole;
         }
     };
 
-    explicit vocabulary(std::shared_ptr<const tables> merges) : tables_(std::move(merges)) {}
+    explicit vocabulary(std::vector<std::pair<token, token>> pairs) {
+        auto merges = std::make_shared<tables>();
+        merges->pairs = std::move(pairs);
+        merges->index();
+        tables_ = std::move(merges);
+    }
 
     static std::string spelt_single(const detail::byte_alphabet& alphabet, token id) {
         std::string text;
@@ -193,15 +204,16 @@ class vocabulary {
         return id < detail::byte_count ? text : text.append(detail::word_end);
     }
 
-    static std::unordered_map<std::string, token> spelt_singles() {
+    static std::map<std::string, token> spelt_singles() {
         const detail::byte_alphabet alphabet;
-        std::unordered_map<std::string, token> ids;
+        std::map<std::string, token> ids;
         for (token id = 0; id < detail::single_count; ++id) ids.emplace(spelt_single(alphabet, id), id);
         return ids;
     }
 
-    /// Reads one line; its number is for people and begins at 1.
-    static void append_line(tables& merges, std::unordered_map<std::string, token>& ids, std::string_view line, std::size_t number) {
+    /// The pair of one line, whose number is for people and begins at 1; adds the symbol it makes to the known ones.
+    static std::pair<token, token> read_line(std::map<std::string, token>& ids, std::string_view line,
+                                             std::size_t number) {
         const auto refuse = [&](const std::string& what, const std::string& expected) {
             throw checkpoint_error(error_code::format, {"merges, line " + std::to_string(number), what, expected, ""});
         };
@@ -210,13 +222,19 @@ class vocabulary {
         if (space == line.npos || space == 0 || space + 1 == line.size() || line.find(' ', space + 1) != line.npos) {
             refuse(quoted(line), "two symbols with a space between them");
         }
-        const std::string left(line.substr(0, space)), right(line.substr(space + 1));
-        for (const std::string& part : {left, right}) {
-            if (!ids.contains(part)) refuse("symbol " + quoted(part) + " is neither a byte nor merged on a line before", "");
+        const auto id_of = [&](std::string_view part) {
+            const auto known = ids.find(std::string(part));
+            if (known == ids.end()) {
+                refuse("symbol " + quoted(part) + " is neither a byte nor merged on a line before", "");
+            }
+            return known->second;
+        };
+        const std::pair pair(id_of(line.substr(0, space)), id_of(line.substr(space + 1)));
+        const std::string whole = std::string(line.substr(0, space)).append(line.substr(space + 1));
+        if (!ids.emplace(whole, static_cast<token>(ids.size())).second) {
+            refuse(quoted(whole) + " is there already", "each symbol once");
         }
-        const auto id = detail::single_count + static_cast<token>(merges.pairs.size());
-        if (!ids.emplace(left + right, id).second) refuse(quoted(left + right) + " is there already", "each symbol once");
-        merges.append(ids.at(left), ids.at(right));
+        return pair;
     }
 
     /// The bytes a symbol was merged from, in order, as ids below single_count.

@@ -36,7 +36,7 @@ struct load_options {
     std::optional<std::array<float, 3>> std{};
     std::optional<crop_order> order{};
     std::optional<std::filesystem::path> config{};  ///< a JSON file: config.json, open_clip_config.json or our own form
-    finite check = finite::checked;                 ///< look for NaN and infinity among the weights
+    finite_check check = finite_check::checked;     ///< look for NaN and infinity among the weights
     checkpoint_limits limits{};
 };
 

@@ -162,8 +162,8 @@ inline std::optional<settings> converted_settings(const checkpoint& file) {
 
 /// The metadata of the converted form.
 /// \param merges lines of the tokenizer's table
-inline std::map<std::string, std::string> converted_metadata(const clip_config& config, const preprocessing& how,
-                                                             const std::vector<std::string>& merges) {
+inline safetensors_metadata converted_metadata(const clip_config& config, const preprocessing& how,
+                                               const std::vector<std::string>& merges) {
     return {{std::string(model_key), detail::model_text(config)},
             {std::string(preprocessing_key), detail::preprocessing_text(how)},
             {std::string(tokenizer_key), detail::tokenizer_text(merges)}};

@@ -1,0 +1,100 @@
+#include <zeroshot/classify/classifier.hpp>
+
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <zeroshot/load.hpp>
+#include <zeroshot/testing.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/random_pictures.hpp"
+
+using namespace zeroshot;
+using zeroshot_tests::random_picture;
+
+namespace {
+
+clip tiny_clip() {
+    static const clip model = load(testing::random_checkpoint().bytes());
+    return model;
+}
+
+const std::vector<std::string> labels{"a dog", "a cat", "an airplane", "two red balloons"};
+
+}  // namespace
+
+TEST_CASE("a classifier gives probabilities, most probable first, and keeps the labels' order in its accessors") {
+    const classifier which(tiny_clip(), labels);
+    const classification result = which(random_picture(40, 30, 1));
+    REQUIRE(result.size() == labels.size());
+    CHECK(std::accumulate(result.probabilities().begin(), result.probabilities().end(), 0.0) == Approx(1).margin(1e-6));
+    float before = 2;
+    for (const auto& [label, probability] : result) {
+        CHECK(probability <= before);
+        before = probability;
+        const auto at = static_cast<std::size_t>(std::ranges::find(labels, label) - labels.begin());
+        CHECK(result.probabilities()[at] == probability);
+    }
+    CHECK(result.best().label == labels[result.ranking().front()]);
+    CHECK(result.top(2).size() == 2);
+    CHECK(result.top(99).size() == labels.size());
+    CHECK(result.top(0).empty());
+    double length = 0;
+    for (const float value : result.embedding()) length += static_cast<double>(value) * static_cast<double>(value);
+    CHECK(length == Approx(1).epsilon(1e-6));
+}
+
+TEST_CASE("the logits are those of the pieces put together by hand") {
+    const clip model = tiny_clip();
+    const image picture = random_picture(32, 32, 2);
+    const auto images = normalized(model.encode_image(picture));
+    const auto texts = normalized(model.encode_text(labels));
+    const auto logits = similarity(images, texts, model.logit_scale(), model.logit_bias());
+    const classification result = classifier(model, labels)(picture);
+    for (std::size_t i = 0; i < labels.size(); ++i) CHECK(result.logits()[i] == Approx(logits(0, i)).epsilon(1e-5));
+}
+
+TEST_CASE("an ensemble normalises each prompt, averages, and normalises again") {
+    const clip model = tiny_clip();
+    const std::vector<prompt_template> templates{prompt_template("a photo of {}."), prompt_template("{} in the snow")};
+    const classifier which(model, {"a dog"}, {.templates = templates});
+    const auto each = normalized(model.encode_text(std::vector<std::string>{"a photo of a dog.", "a dog in the snow"}));
+    matrix<float> mean(1, each.columns());
+    for (std::size_t i = 0; i < each.columns(); ++i) mean(0, i) = (each(0, i) + each(1, i)) / 2;
+    mean = normalized(mean);
+    for (std::size_t i = 0; i < mean.columns(); ++i) CHECK(which.text_embeddings()(0, i) == Approx(mean(0, i)).margin(1e-6));
+}
+
+TEST_CASE("J8: ties stand in the order of the labels") {
+    const classifier which(tiny_clip(), {"a dog", "a cat", "a dog"});
+    const classification result = which(random_picture(32, 32, 3));
+    CHECK(result.logits()[0] == result.logits()[2]);
+    const auto& ranking = result.ranking();
+    CHECK(std::ranges::find(ranking, 0u) < std::ranges::find(ranking, 2u));
+}
+
+TEST_CASE("a classifier keeps its model alive and may be copied") {
+    const auto make = [] { return classifier(load(testing::random_checkpoint().bytes()), labels); };
+    const classifier first = make();
+    const classifier second = first;
+    const image picture = random_picture(32, 32, 4);
+    CHECK(first(picture).logits() == second(picture).logits());
+}
+
+TEST_CASE("J1, I6: no labels, and labels that would cut their prompt, are refused") {
+    CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>{}), Catch::Contains("labels: there are none"));
+    for (const char* label : {"a dog <|endoftext|> a cat", "<|startoftext|>", "&lt;|endoftext|&gt; dog"}) {
+        CHECK_THROWS_WITH(classifier(tiny_clip(), {"a cat", label}), Catch::Contains("it contains a start or end token"));
+    }
+    std::string endless;
+    for (int i = 0; i < 100; ++i) endless += "dog ";
+    CHECK_THROWS_AS(classifier(tiny_clip(), {endless}), text_error);
+    CHECK(classifier(tiny_clip(), {endless}, {.fit = overflow::truncate}).labels().size() == 1);
+}
+
+TEST_CASE("I10: more prompts than anybody needs are refused before any work") {
+    const classifier_options many{.templates = std::vector<prompt_template>(10'000, verbatim())};
+    CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>(2'000, "dog"), many), Catch::Contains("at most 10000000 prompts"));
+}

@@ -1,0 +1,128 @@
+#include <zeroshot/clip.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <zeroshot/load.hpp>
+#include <zeroshot/testing.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/random_pictures.hpp"
+
+using namespace zeroshot;
+using zeroshot_tests::random_picture;
+
+namespace {
+
+std::vector<clip> both_towers() {
+    return {load(testing::random_checkpoint().bytes()), load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes())};
+}
+
+std::vector<image> pictures(std::size_t count) {
+    std::vector<image> all;
+    for (unsigned i = 0; i < count; ++i) all.push_back(random_picture(30 + i, 50 - i, i));
+    return all;
+}
+
+std::vector<std::string> prompts(std::size_t count) {
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::string text = "a dog";
+        for (std::size_t word = 0; word < i * 2; ++word) text += " and a cat";
+        all.push_back(text);
+    }
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads") {
+    const std::vector<image> eight = pictures(8);
+    for (const clip& model : both_towers()) {
+        const matrix<float> expected = model.encode_image(eight);
+        for (const std::size_t threads : {1, 2, 4}) {
+            thread_pool pool(threads);
+            for (const std::size_t batch : {1, 3, 8}) {
+                for (std::size_t first = 0; first < eight.size(); first += batch) {
+                    const std::size_t count = std::min(batch, eight.size() - first);
+                    const matrix<float> got = model.encode_image(std::span(eight).subspan(first, count), {.threads = &pool});
+                    CHECK(std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads") {
+    const std::vector<std::string> eight = prompts(8);
+    const clip model = both_towers().front();
+    const matrix<float> expected = model.encode_text(eight);
+    for (const std::size_t threads : {1, 2, 4}) {
+        thread_pool pool(threads);
+        for (const std::size_t batch : {1, 3, 8}) {
+            for (std::size_t first = 0; first < eight.size(); first += batch) {
+                const std::size_t count = std::min(batch, eight.size() - first);
+                const matrix<float> got = model.encode_text(std::span(eight).subspan(first, count), {.threads = &pool});
+                CHECK(std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
+            }
+        }
+    }
+}
+
+TEST_CASE("K14: 16 threads use one model at once and get what one gets") {
+    const clip model = both_towers().front();
+    const std::vector<image> some = pictures(4);
+    const std::vector<std::string> texts = prompts(4);
+    const matrix<float> images = model.encode_image(some), sentences = model.encode_text(texts);
+    std::vector<int> equal(16);
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t t = 0; t < equal.size(); ++t) {
+            threads.emplace_back([&, t] {
+                const clip own = model;
+                equal[t] = own.encode_image(some) == images && own.encode_text(texts) == sentences;
+            });
+        }
+    }
+    CHECK(std::ranges::count(equal, 1) == 16);
+}
+
+TEST_CASE("encoding pictures equals encoding their preprocessed pixels") {
+    const clip model = both_towers().front();
+    const image picture = random_picture(64, 48, 7);
+    const tensor<float, 3> pixels = model.preprocess(picture);
+    tensor<float, 4> batch(1, 3, pixels.extent(1), pixels.extent(2));
+    std::ranges::copy(pixels.values(), batch.data());
+    CHECK(model.encode_pixels(batch) == model.encode_image(picture));
+}
+
+TEST_CASE("J1: no pictures and no texts give no embeddings") {
+    const clip model = both_towers().front();
+    CHECK(model.encode_image(std::span<const image>{}).rows() == 0);
+    CHECK(model.encode_text(std::span<const std::string>{}).rows() == 0);
+}
+
+TEST_CASE("H16, J3: pixels of another shape, or not finite, are refused") {
+    const clip model = both_towers().front();
+    CHECK_THROWS_WITH(model.encode_pixels(tensor<float, 4>(1, 3, 8, 8)), Catch::Contains("shape [1, 3, 8, 8], expected [1, 3, 32, 32]"));
+    tensor<float, 4> pixels(1, 3, 32, 32);
+    pixels(0, 1, 2, 3) = std::numeric_limits<float>::quiet_NaN();
+    CHECK_THROWS_AS(model.encode_pixels(pixels), numeric_error);
+}
+
+TEST_CASE("K19: a long call stops when asked, and tells how far it came") {
+    const clip model = both_towers().front();
+    std::stop_source source;
+    run_options options;
+    options.stop = source.get_token();
+    std::size_t told = 0;
+    options.report = [&](progress now) {
+        told = now.done;
+        source.request_stop();
+    };
+    CHECK_THROWS_AS(model.encode_image(pictures(30), options), cancelled_error);
+    CHECK(told == 1);
+}

@@ -8,9 +8,11 @@ import sys
 import tempfile
 
 import numpy
-from PIL import Image
+from PIL import Image, ImageFile
 
 from record_pixels import crop
+
+ImageFile.MAXBLOCK = 1 << 24  # Pillow's JPEG encoder wants room for a whole noisy picture
 
 MEAN = numpy.array([0.48145466, 0.4578275, 0.40821073], numpy.float32)
 STD = numpy.array([0.26862954, 0.26130258, 0.27577711], numpy.float32)

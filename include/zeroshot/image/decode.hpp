@@ -143,11 +143,27 @@ class decoder_memory {
 #define STBI_REALLOC(memory, size) decoder_memory::reallocate(memory, size)
 #define STBI_FREE(memory) decoder_memory::release(memory)
 namespace zeroshot::inline ZEROSHOT_ABI::detail::stb {
+
+/// Doubles a row of colour samples: h2v1_fancy_upsample of libjpeg's jdsample.c. It takes the place of stb_image's own
+/// (to 2.30), which mixes up the last two samples; where stb_image defines its own, the macro gives that another name.
+inline unsigned char* stbi__resample_row_h_2(unsigned char* output, unsigned char* row, unsigned char*, int count, int) {
+    for (int i = 0; i < count; ++i) {
+        const int left = row[i == 0 ? 0 : i - 1];
+        const int right = row[i + 1 == count ? i : i + 1];
+        output[2 * i] = static_cast<unsigned char>((3 * row[i] + left + 1) / 4);
+        output[2 * i + 1] = static_cast<unsigned char>((3 * row[i] + right + 2) / 4);
+    }
+    return output;
+}
+#define stbi__resample_row_h_2(...) stbi__resample_row_h_2_of_stb(__VA_ARGS__)
+
 #if __has_include(<stb_image.h>)
 #include <stb_image.h>
 #else
 #include <stb/stb_image.h>
 #endif
+
+#undef stbi__resample_row_h_2
 
 /// Grey or RGB pixels in memory of decoder_memory, or null.
 inline std::uint8_t* load(std::span<const std::byte> bytes, int& width, int& height, std::size_t channels) {

@@ -276,7 +276,7 @@ TEST_CASE("seeded harm to good files gives pictures or our errors, and nothing e
         bytes file = seeds[run % seeds.size()];
         const std::size_t changes = 1 + hash_byte(run, 0) % 4;
         for (std::size_t change = 0; change < changes; ++change) {
-            const std::size_t place = (hash_byte(run, 3 * change + 1) << 8 | hash_byte(run, 3 * change + 2)) % file.size();
+            const std::size_t place = (std::size_t{hash_byte(run, 3 * change + 1)} << 8 | hash_byte(run, 3 * change + 2)) % file.size();
             file[place] = static_cast<std::byte>(hash_byte(run, 3 * change + 3));
         }
         if (run % 3 == 0 && file[1] == std::byte{'P'}) {  // let some harm pass the CRCs

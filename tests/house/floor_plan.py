@@ -131,7 +131,7 @@ class Plan:
             if opened and "zeroshot" not in line and not re.match(r"namespace (detail|\w+) *(=|\{)", line):
                 self.breach(header, f"opens '{line.strip()}'", number)
             defined = re.match(r"\s*#\s*define\s+(\w+)", line)
-            if defined and not defined.group(1).startswith(("ZEROSHOT_", "STBI_", "STB_")):
+            if defined and not defined.group(1).startswith(("ZEROSHOT_", "STB", "stbi_")):
                 self.breach(header, f"defines the macro {defined.group(1)}, ours begin with ZEROSHOT_", number)
 
     def check_includes(self, header: str, text: str, tables: dict[str, list[str]]) -> None:

@@ -1,5 +1,3 @@
-#include <zeroshot/image/decode.hpp>
-
 #include <atomic>
 #include <cmath>
 #include <cstdint>
@@ -11,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include <zeroshot/image/decode.hpp>
 #include <zeroshot/image/preprocess.hpp>
 
 #include "tests/image/png_writer.hpp"
@@ -56,7 +55,8 @@ image netpbm(const std::filesystem::path& path) {
     head >> kind >> width >> height >> largest;
     const std::size_t channels = kind == "P6" ? 3 : 1;
     std::vector<std::uint8_t> pixels;
-    for (const std::byte byte : std::span(file).last(width * height * channels)) pixels.push_back(std::to_integer<std::uint8_t>(byte));
+    for (const std::byte byte : std::span(file).last(width * height * channels))
+        pixels.push_back(std::to_integer<std::uint8_t>(byte));
     return image(std::move(pixels), width, height, mode_of_channels(channels));
 }
 
@@ -66,7 +66,8 @@ int largest_difference(const image& left, const image& right) {
     REQUIRE(left.mode() == right.mode());
     int largest = 0;
     for (std::size_t y = 0; y < left.height(); ++y) {
-        for (std::size_t i = 0; i < left.row(y).size(); ++i) largest = std::max(largest, std::abs(left.row(y)[i] - right.row(y)[i]));
+        for (std::size_t i = 0; i < left.row(y).size(); ++i)
+            largest = std::max(largest, std::abs(left.row(y)[i] - right.row(y)[i]));
     }
     return largest;
 }
@@ -89,8 +90,9 @@ TEST_CASE("H7 H13 the crops of 360 generated PNGs equal Pillow's to the byte, in
         picture source;
         std::size_t size = 0;
         std::string openai, hugging_face;
-        std::istringstream(line) >> source.colour >> source.depth >> source.width >> source.height >> source.interlaced >>
-            source.transparency >> source.entries >> source.style >> source.seed >> size >> openai >> hugging_face;
+        std::istringstream(line) >> source.colour >> source.depth >> source.width >> source.height >>
+            source.interlaced >> source.transparency >> source.entries >> source.style >> source.seed >> size >>
+            openai >> hugging_face;
         INFO(line);
         const image decoded = decode(source.encoded());
         CHECK(sha256(crop_as(decoded, size, crop_order::openai)).substr(0, 16) == openai);
@@ -120,8 +122,8 @@ TEST_CASE("H7 a PNG comes out in the mode in which Pillow opens it") {
 }
 
 TEST_CASE("H11 small JPEGs of every kind come out as Pillow reads them") {
-    // Two decoders round the inverse transform and the colours differently: up to 2 levels each way in the transform and
-    // 1 in the colour conversion, amplified at most 1.77 times by the blue difference's factor.
+    // Two decoders round the inverse transform and the colours differently: up to 2 levels each way in the transform
+    // and 1 in the colour conversion, amplified at most 1.77 times by the blue difference's factor.
     constexpr int bound = 6;
     for (const char* name : {"baseline", "halved", "halved_across", "progressive", "progressive_full", "restarts",
                              "progressive_restarts", "rgb", "turned", "grey", "grey_progressive"}) {
@@ -137,8 +139,10 @@ TEST_CASE("CLIP.png: both crops equal the reference's") {
     const char* folder = reference_data("CLIP.png: both crops equal the reference's");
     if (folder == nullptr) return;
     const image picture = read_image(std::filesystem::path(folder) / "CLIP.png");
-    CHECK(sha256(crop_as(picture, 224, crop_order::openai)) == "c96d5fbf8273c7bea132e34850cece46b2b4a3f976fe50c1e9855f55495eddce");
-    CHECK(sha256(crop_as(picture, 224, crop_order::hugging_face)) == "229e87d0ba80c5886a165e0e7f01ec586691024613ed058ed08e3b4125230f45");
+    CHECK(sha256(crop_as(picture, 224, crop_order::openai)) ==
+          "c96d5fbf8273c7bea132e34850cece46b2b4a3f976fe50c1e9855f55495eddce");
+    CHECK(sha256(crop_as(picture, 224, crop_order::hugging_face)) ==
+          "229e87d0ba80c5886a165e0e7f01ec586691024613ed058ed08e3b4125230f45");
 }
 
 TEST_CASE("franz-kafka.jpg: within 2 grey levels of the recorded pixels") {
@@ -148,7 +152,8 @@ TEST_CASE("franz-kafka.jpg: within 2 grey levels of the recorded pixels") {
     const bytes record = file_bytes(std::filesystem::path(folder) / "expected_preprocessed_image.npy");
     REQUIRE(record.size() > pixels.size() * sizeof(float));
     std::vector<float> expected(pixels.size());
-    std::memcpy(expected.data(), record.data() + record.size() - pixels.size() * sizeof(float), pixels.size() * sizeof(float));
+    std::memcpy(expected.data(), record.data() + record.size() - pixels.size() * sizeof(float),
+                pixels.size() * sizeof(float));
     double levels = 0;
     for (std::size_t i = 0; i < pixels.size(); ++i) {
         const float std = clip_std[i / (224 * 224)];
@@ -160,7 +165,8 @@ TEST_CASE("franz-kafka.jpg: within 2 grey levels of the recorded pixels") {
 TEST_CASE("H1 no bytes, one byte, too many bytes") {
     CHECK_THAT(refusal({}), contains("ARG") && contains("0 bytes") && contains("is the file empty?"));
     CHECK_THAT(refusal(bytes(1)), contains("ARG") && contains("1 bytes"));
-    CHECK_THAT(refusal_of([] { decode(std::span<const std::byte>(static_cast<const std::byte*>(nullptr), 0)); }), contains("ARG"));
+    CHECK_THAT(refusal_of([] { decode(std::span<const std::byte>(static_cast<const std::byte*>(nullptr), 0)); }),
+               contains("ARG"));
     const std::byte one{};
     const std::span<const std::byte> claims_too_much(&one, std::size_t{INT_MAX} + 1);  // never read
     CHECK_THAT(refusal_of([&] { decode(claims_too_much); }), contains("ARG") && contains("2147483648 bytes"));
@@ -170,16 +176,30 @@ TEST_CASE("H2 other formats are refused by name") {
     using namespace std::string_view_literals;
     const std::vector<std::pair<std::string_view, std::string>> formats{
         {"RIFF\x10\0\0\0WEBPVP8 "sv, "WebP is not built in; supported: JPEG, PNG"},
-        {"GIF89a\x01\0"sv, "GIF"}, {"%PDF-1.7"sv, "PDF"}, {"<svg xmlns="sv, "SVG"}, {"II*\0\x08\0"sv, "TIFF"},
-        {"MM\0*\0\0"sv, "TIFF"}, {"8BPS\0\x01"sv, "PSD"}, {"#?RADIANCE\n"sv, "HDR"}, {"\x53\x80\xf6\x34\0"sv, "PIC"},
-        {"P6\n1 1\n255\n"sv, "PNM"}, {"\0\0\0\x18" "ftypheic"sv, "HEIC"}, {"\0\0\0\x18" "ftypavif"sv, "AVIF"},
-        {"BM\x36\0"sv, "BMP"}, {"\0\0\x02\0\0\0\0\0\0\0\0\0\x01\0\x01\0\x18\0"sv, "not a picture we know"},  // TGA has no magic
+        {"GIF89a\x01\0"sv, "GIF"},
+        {"%PDF-1.7"sv, "PDF"},
+        {"<svg xmlns="sv, "SVG"},
+        {"II*\0\x08\0"sv, "TIFF"},
+        {"MM\0*\0\0"sv, "TIFF"},
+        {"8BPS\0\x01"sv, "PSD"},
+        {"#?RADIANCE\n"sv, "HDR"},
+        {"\x53\x80\xf6\x34\0"sv, "PIC"},
+        {"P6\n1 1\n255\n"sv, "PNM"},
+        {"\0\0\0\x18"
+         "ftypheic"sv,
+         "HEIC"},
+        {"\0\0\0\x18"
+         "ftypavif"sv,
+         "AVIF"},
+        {"BM\x36\0"sv, "BMP"},
+        {"\0\0\x02\0\0\0\0\0\0\0\0\0\x01\0\x01\0\x18\0"sv, "not a picture we know"},  // TGA has no magic
         {"just some words"sv, "not a picture we know; supported: JPEG, PNG"}};
     for (const auto& [head, name] : formats) {
         INFO(name);
         CHECK_THAT(refusal(text(head)), contains("UNSUPPORTED picture, byte 0: ") && contains(name));
     }
-    CHECK_THAT(refusal(text("\x89PNG\n\x1a\n and more"sv)), contains("FORMAT") && contains("was it transferred as text?"));
+    CHECK_THAT(refusal(text("\x89PNG\n\x1a\n and more"sv)),
+               contains("FORMAT") && contains("was it transferred as text?"));
 }
 
 TEST_CASE("H3 H4 bombs are refused by their header") {
@@ -198,7 +218,8 @@ TEST_CASE("H5 image data that does not inflate to the picture is refused") {
     const bytes rgb = header(3, 1, 8, 2);
     CHECK(refusal(file({rgb, chunk("IDAT", stored(bytes(10)))})) == "accepted");
     for (const std::size_t size : {9u, 11u}) {
-        CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(size)))})), contains("FORMAT picture, byte 33: the compressed image data is damaged"));
+        CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(size)))})),
+                   contains("FORMAT picture, byte 33: the compressed image data is damaged"));
     }
     CHECK_THAT(refusal(file({rgb, chunk("IDAT", bytes(20))})), contains("FORMAT"));
     CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(10, std::byte{9})))})), contains("filter 9"));
@@ -224,7 +245,8 @@ TEST_CASE("H12 the orientation of EXIF is applied only on request, in JPEG and P
     CHECK(lying.width() == 45);
     CHECK(standing.width() == 37);
     CHECK(standing.row(0)[0] == lying.row(36)[0]);
-    const bytes png = file({header(2, 1, 8, 0), chunk("eXIf", text("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"sv)),
+    const bytes png = file({header(2, 1, 8, 0),
+                            chunk("eXIf", text("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"sv)),
                             chunk("IDAT", stored(bytes(3)))});
     CHECK(decode(png).width() == 2);
     CHECK(decode(png, upright).width() == 1);
@@ -232,7 +254,8 @@ TEST_CASE("H12 the orientation of EXIF is applied only on request, in JPEG and P
 
 TEST_CASE("an error names the file") {
     const auto path = golden("jpeg/cmyk.jpg");
-    CHECK_THAT(refusal_of([&] { read_image(path); }), contains("UNSUPPORTED") && contains("cmyk.jpg, byte ") && contains("CMYK"));
+    CHECK_THAT(refusal_of([&] { read_image(path); }),
+               contains("UNSUPPORTED") && contains("cmyk.jpg, byte ") && contains("CMYK"));
     CHECK_THAT(refusal_of([] { read_image("no such picture.png"); }), contains("IO no such picture.png"));
 }
 
@@ -245,8 +268,8 @@ TEST_CASE("H17 a host's flags in its own stb_image do not reach ours") {
     std::thread([] { stbi_set_flip_vertically_on_load_thread(1); }).join();
     CHECK(sha256(decode(file)) == before);
     int width = 0, height = 0, channels = 0;
-    unsigned char* const pixels = stbi_load_from_memory(reinterpret_cast<const unsigned char*>(file.data()), static_cast<int>(file.size()),
-                                                        &width, &height, &channels, 3);
+    unsigned char* const pixels = stbi_load_from_memory(reinterpret_cast<const unsigned char*>(file.data()),
+                                                        static_cast<int>(file.size()), &width, &height, &channels, 3);
     REQUIRE(pixels != nullptr);  // the host's copy still works, and is flipped
     CHECK(pixels[0] == decode(file).row(36)[0]);
     stbi_image_free(pixels);
@@ -276,7 +299,8 @@ TEST_CASE("seeded harm to good files gives pictures or our errors, and nothing e
         bytes file = seeds[run % seeds.size()];
         const std::size_t changes = 1 + hash_byte(run, 0) % 4;
         for (std::size_t change = 0; change < changes; ++change) {
-            const std::size_t place = (std::size_t{hash_byte(run, 3 * change + 1)} << 8 | hash_byte(run, 3 * change + 2)) % file.size();
+            const std::size_t place =
+                (std::size_t{hash_byte(run, 3 * change + 1)} << 8 | hash_byte(run, 3 * change + 2)) % file.size();
             file[place] = static_cast<std::byte>(hash_byte(run, 3 * change + 3));
         }
         if (run % 3 == 0 && file[1] == std::byte{'P'}) {  // let some harm pass the CRCs

@@ -1,7 +1,7 @@
-#include <zeroshot/image/encoded.hpp>
-
 #include <array>
 #include <limits>
+
+#include <zeroshot/image/encoded.hpp>
 
 #include "tests/image/support.hpp"
 

@@ -1,8 +1,8 @@
-#include <zeroshot/image/exif.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <zeroshot/image/exif.hpp>
 
 #include "tests/image/png_writer.hpp"
 #include "tests/image/support.hpp"
@@ -30,7 +30,8 @@ png_writer::bytes tiff(std::string_view text) {
 
 TEST_CASE("H12 each orientation turns as ImageOps.exif_transpose does") {
     const image picture({'a', 'b', 'c', 'd', 'e', 'f'}, 3, 2, pixel_mode::grey);
-    const std::vector<std::string> turned{"abc/def", "cba/fed", "fed/cba", "def/abc", "ad/be/cf", "da/eb/fc", "fc/eb/da", "cf/be/ad"};
+    const std::vector<std::string> turned{"abc/def",  "cba/fed",  "fed/cba",  "def/abc",
+                                          "ad/be/cf", "da/eb/fc", "fc/eb/da", "cf/be/ad"};
     for (unsigned orientation = 1; orientation <= 8; ++orientation) {
         CHECK(rows_of(upright(picture, orientation)) == turned[orientation - 1]);
     }

@@ -1,10 +1,10 @@
-#include <zeroshot/image/image.hpp>
-
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <zeroshot/image/image.hpp>
 
 #include "tests/image/support.hpp"
 

@@ -1,10 +1,10 @@
-#include <zeroshot/image/jpeg.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <zeroshot/image/jpeg.hpp>
 
 #include "tests/image/support.hpp"
 
@@ -20,7 +20,9 @@ std::string refusal(const bytes& file) {
     return refusal_of([&] { detail::scan_jpeg(file, limits); });
 }
 
-bytes sample(const std::string& name) { return file_bytes(golden("jpeg/" + name + ".jpg")); }
+bytes sample(const std::string& name) {
+    return file_bytes(golden("jpeg/" + name + ".jpg"));
+}
 
 /// Where the n-th segment with this marker begins.
 std::size_t find(const bytes& file, unsigned marker, int skip = 0) {
@@ -81,11 +83,13 @@ TEST_CASE("what follows the end of a JPEG is not looked at") {
 }
 
 TEST_CASE("H8 a JPEG cut at any byte is refused, progressive ones and those with restarts too") {
-    for (const char* name : {"baseline", "halved", "progressive", "progressive_restarts", "restarts", "grey", "turned"}) {
+    for (const char* name :
+         {"baseline", "halved", "progressive", "progressive_restarts", "restarts", "grey", "turned"}) {
         const bytes whole = sample(name);
         for (std::size_t size = 2; size < whole.size(); ++size) {
             const std::string found = refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-            REQUIRE_THAT(found, contains("FORMAT byte " + std::to_string(size) + ": image data ends early at byte " + std::to_string(size)));
+            REQUIRE_THAT(found, contains("FORMAT byte " + std::to_string(size) + ": image data ends early at byte " +
+                                         std::to_string(size)));
         }
     }
 }
@@ -106,12 +110,14 @@ TEST_CASE("H8 a JPEG cut in its data and closed again is refused: what is missin
 }
 
 TEST_CASE("H9 huge sizes and pictures without a scan are refused") {
-    const bytes tiny = joined({of({0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0xff, 0xff, 0xff, 0xff, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0}),
-                               of({0xff, 0xda, 0, 2, 0xff, 0xd9})});
+    const bytes tiny =
+        joined({of({0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0xff, 0xff, 0xff, 0xff, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0}),
+                of({0xff, 0xda, 0, 2, 0xff, 0xd9})});
     CHECK(tiny.size() == 27);
     CHECK_THAT(refusal(tiny), contains("LIMIT byte 2: the picture has 65535 x 65535 pixels"));
     const bytes empty = joined({of({0xff, 0xd8, 0xff, 0xc2, 0, 11, 8, 16, 0, 16, 0, 1, 1, 0x11, 0, 0xff, 0xd9})});
-    CHECK_THAT(refusal(empty), contains("FORMAT") && contains("ends early") && contains("parts of the picture are missing"));
+    CHECK_THAT(refusal(empty),
+               contains("FORMAT") && contains("ends early") && contains("parts of the picture are missing"));
     CHECK_THAT(refusal(of({0xff, 0xd8, 0xff, 0xd9})), contains("FORMAT"));
 }
 
@@ -122,7 +128,8 @@ TEST_CASE("H10 a thousand scans are refused before the first is decoded") {
     CHECK(file.size() < 11000);
     const auto start = std::chrono::steady_clock::now();
     CHECK_THAT(refusal(file), contains("LIMIT") && contains("more than 100 scans"));
-    CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(100));  // 1 ms, with room for a busy machine
+    CHECK(std::chrono::steady_clock::now() - start <
+          std::chrono::milliseconds(100));  // 1 ms, with room for a busy machine
 }
 
 TEST_CASE("H11 kinds of JPEG that would come out wrong are refused by name") {
@@ -138,14 +145,18 @@ TEST_CASE("H11 kinds of JPEG that would come out wrong are refused by name") {
     CHECK_THAT(refusal(with(good, frame + 9, 2)), contains("2 components, expected 1 or 3"));
     CHECK_THAT(refusal(with(good, frame + 13, 1)), contains("two components share the id 1"));
     CHECK_THAT(refusal(with(good, frame + 11, 0x01)), contains("a sampling factor is not 1 to 4"));
-    CHECK_THAT(refusal(with(with(good, frame + 11, 0x31), frame + 14, 0x21)), contains("UNSUPPORTED") && contains("do not divide"));
-    CHECK_THAT(refusal(with(with(with(good, frame + 11, 0x44), frame + 14, 0x44), frame + 17, 0x44)), contains("48 blocks a unit, expected at most 10"));
+    CHECK_THAT(refusal(with(with(good, frame + 11, 0x31), frame + 14, 0x21)),
+               contains("UNSUPPORTED") && contains("do not divide"));
+    CHECK_THAT(refusal(with(with(with(good, frame + 11, 0x44), frame + 14, 0x44), frame + 17, 0x44)),
+               contains("48 blocks a unit, expected at most 10"));
 }
 
 TEST_CASE("H11 tables that are missing, over-full or cut are refused") {
     const bytes good = sample("baseline");
-    CHECK_THAT(refusal(without(good, find(good, detail::jpeg_marker::dqt))), contains("FORMAT") && contains("quantization table is missing"));
-    CHECK_THAT(refusal(without(good, find(good, detail::jpeg_marker::dht))), contains("FORMAT") && contains("Huffman table that was not defined"));
+    CHECK_THAT(refusal(without(good, find(good, detail::jpeg_marker::dqt))),
+               contains("FORMAT") && contains("quantization table is missing"));
+    CHECK_THAT(refusal(without(good, find(good, detail::jpeg_marker::dht))),
+               contains("FORMAT") && contains("Huffman table that was not defined"));
     const std::size_t table = find(good, detail::jpeg_marker::dht);
     CHECK_THAT(refusal(with(good, table + 5, 3)), contains("FORMAT") && contains("too"));
     CHECK_THAT(refusal(with(good, table + 20, 255)), contains("FORMAT"));
@@ -175,10 +186,15 @@ TEST_CASE("scans that do not fit the frame, or each other, are refused") {
     const std::size_t second = find(good, detail::jpeg_marker::sos, 1);
     bytes cut(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(second));
     while (cut[cut.size() - 2] == std::byte{0xff} && cut.back() == std::byte{detail::jpeg_marker::dht}) cut.pop_back();
-    CHECK_THAT(refusal(joined({cut, of({0xff, 0xd9})})), contains("FORMAT") && contains("parts of the picture are missing"));
+    CHECK_THAT(refusal(joined({cut, of({0xff, 0xd9})})),
+               contains("FORMAT") && contains("parts of the picture are missing"));
 }
 
 TEST_CASE("memory is bounded before it is taken") {
-    const bytes file = of({0xff, 0xd8, 0xff, 0xc2, 0, 11, 8, 0x1f, 0, 0x1f, 0, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, 0, 0xff, 0xd9});
-    CHECK_THAT(refusal_of([&] { detail::scan_jpeg(file, {64000000, 100, 1000000}); }), contains("LIMIT") && contains("bytes of memory"));
+    const bytes file = of({0xff, 0xd8, 0xff, 0xc2, 0, 11, 8, 0x1f, 0, 0x1f, 0, 1,    1,   0x11,
+                           0,    0xff, 0xda, 0,    8, 1,  1, 0,    0, 0,    0, 0xff, 0xd9});
+    CHECK_THAT(refusal_of([&] {
+                   detail::scan_jpeg(file, {64000000, 100, 1000000});
+               }),
+               contains("LIMIT") && contains("bytes of memory"));
 }

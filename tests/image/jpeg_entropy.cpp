@@ -1,8 +1,8 @@
-#include <zeroshot/image/jpeg_entropy.hpp>
-
 #include <array>
 #include <cstdint>
 #include <vector>
+
+#include <zeroshot/image/jpeg_entropy.hpp>
 
 #include "tests/image/support.hpp"
 
@@ -118,6 +118,7 @@ TEST_CASE("progressive bands remember which coefficients are known, for the refi
     detail::block_walker refine(more, {1, 5, 1, 0}, true);
     refine(tables, nonzero);
     refine(tables, nonzero);
-    refine(tables, nonzero = 0);  // no known coefficient: its end of band alone, the last bit would not suffice for more
+    refine(tables,
+           nonzero = 0);  // no known coefficient: its end of band alone, the last bit would not suffice for more
     CHECK_THROWS_WITH(refine(tables, nonzero), contains("ends early"));
 }

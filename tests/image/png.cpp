@@ -1,9 +1,9 @@
-#include <zeroshot/image/png.hpp>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <zeroshot/image/png.hpp>
 
 #include "tests/image/png_writer.hpp"
 #include "tests/image/support.hpp"
@@ -25,9 +25,13 @@ std::string refusal(const bytes& file, std::size_t max_pixels = enough_pixels) {
     return "accepted";
 }
 
-bytes some(std::size_t count) { return bytes(count, std::byte{1}); }
+bytes some(std::size_t count) {
+    return bytes(count, std::byte{1});
+}
 
-bytes data() { return chunk("IDAT", stored(some(13))); }  // of a 3 x 1 picture in 8-bit RGB, more than needed
+bytes data() {
+    return chunk("IDAT", stored(some(13)));
+}  // of a 3 x 1 picture in 8-bit RGB, more than needed
 
 }  // namespace
 
@@ -56,8 +60,21 @@ TEST_CASE("interlaced pictures have seven passes, fewer where they are small") {
 }
 
 TEST_CASE("the pixels of every depth and colour type come out as they went in, filters and interlacing included") {
-    for (const auto& [colour, depth] : {std::pair{0u, 1u}, {0u, 2u}, {0u, 4u}, {0u, 8u}, {0u, 16u}, {2u, 8u}, {2u, 16u}, {3u, 1u},
-                                        {3u, 2u}, {3u, 4u}, {3u, 8u}, {4u, 8u}, {4u, 16u}, {6u, 8u}, {6u, 16u}}) {
+    for (const auto& [colour, depth] : {std::pair{0u, 1u},
+                                        {0u, 2u},
+                                        {0u, 4u},
+                                        {0u, 8u},
+                                        {0u, 16u},
+                                        {2u, 8u},
+                                        {2u, 16u},
+                                        {3u, 1u},
+                                        {3u, 2u},
+                                        {3u, 4u},
+                                        {3u, 8u},
+                                        {4u, 8u},
+                                        {4u, 16u},
+                                        {6u, 8u},
+                                        {6u, 16u}}) {
         for (const bool interlaced : {false, true}) {
             picture wanted;
             wanted.colour = colour;
@@ -149,7 +166,8 @@ TEST_CASE("H5 damaged chunks are refused at their byte") {
         CHECK_THAT(refusal(file({indexed, chunk("PLTE", some(4)), data()})), contains("the palette has 4 bytes"));
         CHECK_THAT(refusal(file({indexed, chunk("PLTE", some(771)), data()})), contains("the palette has 771 bytes"));
         CHECK_THAT(refusal(file({header(3, 1, 8, 0), chunk("PLTE", some(3)), data()})), contains("where none belongs"));
-        CHECK_THAT(refusal(file({indexed, chunk("PLTE", some(3)), chunk("PLTE", some(3)), data()})), contains("where none belongs"));
+        CHECK_THAT(refusal(file({indexed, chunk("PLTE", some(3)), chunk("PLTE", some(3)), data()})),
+                   contains("where none belongs"));
     }
     SECTION("a pixel beyond the palette") {
         const bytes encoded = file({header(3, 1, 8, 3), chunk("PLTE", some(6)), data()});
@@ -157,15 +175,18 @@ TEST_CASE("H5 damaged chunks are refused at their byte") {
         CHECK_THROWS_WITH(detail::png_pixels(scanned, {0, 0, 1, 2}), contains("takes colour 2 of a palette of 2"));
     }
     SECTION("tRNS too long, or where none belongs") {
-        CHECK_THAT(refusal(file({rgb, chunk("tRNS", some(7)), data()})), contains("FORMAT") && contains("tRNS has 7 bytes"));
-        CHECK_THAT(refusal(file({header(3, 1, 8, 3), chunk("PLTE", some(6)), chunk("tRNS", some(3)), data()})), contains("tRNS has 3 bytes"));
+        CHECK_THAT(refusal(file({rgb, chunk("tRNS", some(7)), data()})),
+                   contains("FORMAT") && contains("tRNS has 7 bytes"));
+        CHECK_THAT(refusal(file({header(3, 1, 8, 3), chunk("PLTE", some(6)), chunk("tRNS", some(3)), data()})),
+                   contains("tRNS has 3 bytes"));
         CHECK_THAT(refusal(file({header(3, 1, 8, 6), chunk("tRNS", some(2)), data()})), contains("tRNS"));
         CHECK_THAT(refusal(file({rgb, data(), chunk("tRNS", some(6))})), contains("after the image data"));
     }
     SECTION("bad filter byte") {
         const bytes encoded = file({rgb, data()});
         const auto scanned = detail::scan_png(encoded, enough_pixels);
-        CHECK_THROWS_WITH(detail::png_pixels(scanned, std::vector<std::uint8_t>(10, 5)), contains("row 0 has filter 5, expected 0 to 4"));
+        CHECK_THROWS_WITH(detail::png_pixels(scanned, std::vector<std::uint8_t>(10, 5)),
+                          contains("row 0 has filter 5, expected 0 to 4"));
     }
     SECTION("interlace 2, and other fields that PNG does not know") {
         CHECK_THAT(refusal(file({header(3, 1, 8, 2, 2), data()})), contains("FORMAT") && contains("interlace method"));
@@ -198,5 +219,6 @@ TEST_CASE("H6 what follows the end of a picture is not looked at") {
 }
 
 TEST_CASE("H7 Apple's variant is refused by name") {
-    CHECK_THAT(refusal(file({chunk("CgBI", some(4)), header(3, 1, 8, 6), data()})), contains("UNSUPPORTED") && contains("CgBI"));
+    CHECK_THAT(refusal(file({chunk("CgBI", some(4)), header(3, 1, 8, 6), data()})),
+               contains("UNSUPPORTED") && contains("CgBI"));
 }

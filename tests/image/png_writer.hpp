@@ -1,5 +1,6 @@
 #pragma once
-/// \file A small PNG writer for tests: any colour type and depth, all filters, interlacing, and every field open to harm.
+/// \file A small PNG writer for tests: any colour type and depth, all filters, interlacing, and every field open to
+/// harm.
 
 #include <algorithm>
 #include <cstddef>
@@ -19,7 +20,9 @@ using bytes = std::vector<std::byte>;
 inline void append(bytes& out, std::string_view text) {
     for (const char letter : text) out.push_back(static_cast<std::byte>(letter));
 }
-inline void append(bytes& out, std::span<const std::byte> more) { out.insert(out.end(), more.begin(), more.end()); }
+inline void append(bytes& out, std::span<const std::byte> more) {
+    out.insert(out.end(), more.begin(), more.end());
+}
 inline void append_number(bytes& out, std::uint32_t value) {
     for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::byte>(value >> shift & 255));
 }
@@ -49,7 +52,8 @@ inline bytes signature() {
     return out;
 }
 
-inline bytes header(std::uint32_t width, std::uint32_t height, unsigned depth, unsigned colour, unsigned interlace = 0) {
+inline bytes header(std::uint32_t width, std::uint32_t height, unsigned depth, unsigned colour,
+                    unsigned interlace = 0) {
     bytes data;
     append_number(data, width);
     append_number(data, height);
@@ -137,10 +141,12 @@ struct picture {
 
     bytes encoded() const {
         bytes out = signature();
-        append(out, header(static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), depth, colour, interlaced));
+        append(out, header(static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), depth, colour,
+                           interlaced));
         if (colour == 3) {
             bytes palette;
-            for (std::size_t i = 0; i < entries * 3; ++i) palette.push_back(static_cast<std::byte>(hash_byte(seed + 2000000, i)));
+            for (std::size_t i = 0; i < entries * 3; ++i)
+                palette.push_back(static_cast<std::byte>(hash_byte(seed + 2000000, i)));
             append(out, chunk("PLTE", palette));
         }
         if (transparency) {

@@ -1,10 +1,10 @@
-#include <zeroshot/image/preprocess.hpp>
-
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
+
+#include <zeroshot/image/preprocess.hpp>
 
 #include "tests/image/png_writer.hpp"
 #include "tests/image/support.hpp"
@@ -76,7 +76,8 @@ TEST_CASE("alpha weighs in OpenAI's order and is dropped first in Hugging Face's
 }
 
 TEST_CASE("H13 sides of one pixel, the exact size and one pixel more or less give a full crop") {
-    for (const auto& [width, height] : {std::pair<std::size_t, std::size_t>{1, 1}, {1, 10000}, {10000, 1}, {224, 224}, {223, 225}}) {
+    for (const auto& [width, height] :
+         {std::pair<std::size_t, std::size_t>{1, 1}, {1, 10000}, {10000, 1}, {224, 224}, {223, 225}}) {
         for (const crop_order order : {crop_order::openai, crop_order::hugging_face}) {
             preprocessing how;
             how.order = order;
@@ -114,7 +115,8 @@ TEST_CASE("preprocessing that cannot be is refused") {
     CHECK_THAT(refusal([](auto& how) { how.size = 0; }), contains("ARG preprocessing: the size is 0 pixels"));
     CHECK_THAT(refusal([](auto& how) { how.size = 1000000; }), contains("LIMIT"));
     CHECK_THAT(refusal([](auto& how) { how.std[1] = 0; }), contains("std of channel 1"));
-    CHECK_THAT(refusal([](auto& how) { how.mean[2] = std::numeric_limits<float>::quiet_NaN(); }), contains("channel 2"));
+    CHECK_THAT(refusal([](auto& how) { how.mean[2] = std::numeric_limits<float>::quiet_NaN(); }),
+               contains("channel 2"));
     std::vector<float> small(5);
     CHECK_THROWS_WITH(preprocess_into<float>(picture, {}, small), contains("5 elements to write to, expected 150528"));
 }

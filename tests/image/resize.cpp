@@ -1,8 +1,8 @@
-#include <zeroshot/image/resize.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <zeroshot/image/resize.hpp>
 
 #include "tests/image/png_writer.hpp"
 #include "tests/image/support.hpp"
@@ -60,9 +60,11 @@ TEST_CASE("a part is computed alone to the same bytes as cut from the whole") {
     for (const pixel_mode mode : {pixel_mode::bilevel, pixel_mode::grey, pixel_mode::grey_alpha, pixel_mode::rgb,
                                   pixel_mode::rgba, pixel_mode::palette}) {
         const image picture = noise(23, 57, mode);
-        for (const auto& [width, height] : {std::pair<std::size_t, std::size_t>{40, 99}, {11, 27}, {23, 20}, {60, 13}, {23, 57}}) {
+        for (const auto& [width, height] :
+             {std::pair<std::size_t, std::size_t>{40, 99}, {11, 27}, {23, 20}, {60, 13}, {23, 57}}) {
             const window part{width / 4, height / 3, width / 2, height / 2};
-            CHECK(same_pixels(resize_and_crop(picture, width, height, part), crop(resize(picture, width, height), part)));
+            CHECK(
+                same_pixels(resize_and_crop(picture, width, height, part), crop(resize(picture, width, height), part)));
         }
     }
 }
@@ -82,7 +84,8 @@ TEST_CASE("a view with a stride resizes like its copy") {
 }
 
 TEST_CASE("H13 one-pixel sides and unchanged sides resize") {
-    for (const auto& [width, height] : {std::pair<std::size_t, std::size_t>{1, 1}, {1, 100}, {100, 1}, {16, 16}, {15, 17}}) {
+    for (const auto& [width, height] :
+         {std::pair<std::size_t, std::size_t>{1, 1}, {1, 100}, {100, 1}, {16, 16}, {15, 17}}) {
         const image resized = resize(noise(width, height, pixel_mode::rgb), 16, 16);
         CHECK(resized.width() == 16);
         CHECK(resized.height() == 16);

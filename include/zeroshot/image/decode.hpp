@@ -97,7 +97,9 @@ class decoder_memory {
     struct alignas(std::max_align_t) header {
         std::size_t size;
     };
-    static header* header_of(void* memory) noexcept { return memory == nullptr ? nullptr : static_cast<header*>(memory) - 1; }
+    static header* header_of(void* memory) noexcept {
+        return memory == nullptr ? nullptr : static_cast<header*>(memory) - 1;
+    }
 
     static inline constinit thread_local decoder_memory* current_ = nullptr;
 
@@ -146,7 +148,8 @@ namespace zeroshot::inline ZEROSHOT_ABI::detail::stb {
 
 /// Doubles a row of colour samples: h2v1_fancy_upsample of libjpeg's jdsample.c. It takes the place of stb_image's own
 /// (to 2.30), which mixes up the last two samples; where stb_image defines its own, the macro gives that another name.
-inline unsigned char* stbi__resample_row_h_2(unsigned char* output, unsigned char* row, unsigned char*, int count, int) {
+inline unsigned char* stbi__resample_row_h_2(unsigned char* output, unsigned char* row, unsigned char*, int count,
+                                             int) {
     for (int i = 0; i < count; ++i) {
         const int left = row[i == 0 ? 0 : i - 1];
         const int right = row[i + 1 == count ? i : i + 1];
@@ -168,17 +171,20 @@ inline unsigned char* stbi__resample_row_h_2(unsigned char* output, unsigned cha
 /// Grey or RGB pixels in memory of decoder_memory, or null.
 inline std::uint8_t* load(std::span<const std::byte> bytes, int& width, int& height, std::size_t channels) {
     int found = 0;
-    return stbi_load_from_memory(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size()), &width,
-                                 &height, &found, static_cast<int>(channels));
+    return stbi_load_from_memory(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size()),
+                                 &width, &height, &found, static_cast<int>(channels));
 }
 
 /// What load() did not like.
-inline std::string reason() { return stbi_failure_reason() == nullptr ? "" : stbi_failure_reason(); }
+inline std::string reason() {
+    return stbi_failure_reason() == nullptr ? "" : stbi_failure_reason();
+}
 
 /// Fills `output` from a zlib stream; false where the stream is damaged or has another size.
 inline bool inflate(std::span<const std::byte> compressed, std::span<std::uint8_t> output) {
-    const int size = stbi_zlib_decode_buffer(reinterpret_cast<char*>(output.data()), static_cast<int>(output.size()),
-                                             reinterpret_cast<const char*>(compressed.data()), static_cast<int>(compressed.size()));
+    const int size =
+        stbi_zlib_decode_buffer(reinterpret_cast<char*>(output.data()), static_cast<int>(output.size()),
+                                reinterpret_cast<const char*>(compressed.data()), static_cast<int>(compressed.size()));
     return size >= 0 && static_cast<std::size_t>(size) == output.size();
 }
 
@@ -194,10 +200,10 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 
 /// What a picture from a stranger may cost, and how it is read.
 struct decode_options {
-    std::size_t max_pixels = 64'000'000;                    ///< refused by the header, before anything is allocated
-    std::size_t memory_budget = std::size_t{1} << 30;       ///< bytes that decoding may take at once
-    std::size_t max_scans = 100;                            ///< of a progressive JPEG; encoders make about ten
-    bool apply_exif_orientation = false;                    ///< the reference does not; phones' pictures may lie on their side
+    std::size_t max_pixels = 64'000'000;               ///< refused by the header, before anything is allocated
+    std::size_t memory_budget = std::size_t{1} << 30;  ///< bytes that decoding may take at once
+    std::size_t max_scans = 100;                       ///< of a progressive JPEG; encoders make about ten
+    bool apply_exif_orientation = false;  ///< the reference does not; phones' pictures may lie on their side
 };
 
 namespace detail {
@@ -239,7 +245,8 @@ inline bool begins_with(std::span<const std::byte> bytes, std::string_view head,
                                                   {0, "\xff\x0a", "JPEG XL"}}};
     for (const magic& kind : known) {
         if (!begins_with(bytes, kind.head, kind.at)) continue;
-        throw_at_byte(error_code::unsupported, 0, std::string(kind.name) + " is not built in", "", "supported: JPEG, PNG");
+        throw_at_byte(error_code::unsupported, 0, std::string(kind.name) + " is not built in", "",
+                      "supported: JPEG, PNG");
     }
     throw_at_byte(error_code::unsupported, 0, "this is not a picture we know", "", "supported: JPEG, PNG");
 }
@@ -254,8 +261,9 @@ inline image decode_jpeg(std::span<const std::byte> bytes, const decode_options&
     if (pixels == nullptr) {
         if (memory.failed()) throw std::bad_alloc();
         if (memory.exhausted()) {
-            throw_at_byte(error_code::limit, 0, "decoding takes more memory than " + std::to_string(options.memory_budget) + " bytes",
-                          "", "raise decode_options::memory_budget if it is meant");
+            throw_at_byte(error_code::limit, 0,
+                          "decoding takes more memory than " + std::to_string(options.memory_budget) + " bytes", "",
+                          "raise decode_options::memory_budget if it is meant");
         }
         throw_at_byte(error_code::format, 0, "the JPEG decoder refuses it: " + stb::reason());
     }
@@ -299,15 +307,16 @@ inline image decode_png(std::span<const std::byte> bytes, const decode_options& 
 
 inline image decode(std::span<const std::byte> bytes, const decode_options& options) {
     if (bytes.data() == nullptr || bytes.size() < 2 || bytes.size() > INT_MAX) {
-        throw_at_byte(error_code::argument, 0, std::to_string(bytes.size()) + " bytes", "a JPEG or PNG of 2 to 2147483647",
-                      bytes.empty() ? "is the file empty?" : "");
+        throw_at_byte(error_code::argument, 0, std::to_string(bytes.size()) + " bytes",
+                      "a JPEG or PNG of 2 to 2147483647", bytes.empty() ? "is the file empty?" : "");
     }
     unsigned orientation = 1;
     const std::string_view signature(reinterpret_cast<const char*>(png_signature.data()), png_signature.size());
     const auto decoded = [&] {
         if (begins_with(bytes, "\xff\xd8")) return decode_jpeg(bytes, options, orientation);
         if (begins_with(bytes, signature)) return decode_png(bytes, options, orientation);
-        if (begins_with(bytes, signature.substr(0, std::min(bytes.size(), signature.size())))) throw_ends_early(bytes.size());
+        if (begins_with(bytes, signature.substr(0, std::min(bytes.size(), signature.size()))))
+            throw_ends_early(bytes.size());
         if (begins_with(bytes, signature.substr(0, 4))) {
             throw_at_byte(error_code::format, 4, "the line ends in the PNG signature were changed", "",
                           "was it transferred as text?");
@@ -334,8 +343,8 @@ inline image decode(std::span<const std::byte> bytes, const decode_options& opti
 /// A picture from the bytes of a JPEG or PNG file, in the mode in which Pillow opens it. EXIF orientation is ignored
 /// unless asked for, ICC profiles always, as in the reference transform. What follows the end of the picture is not
 /// looked at. A PNG of 16 bits a sample keeps the upper 8.
-/// \throws image_error ARG for no bytes, UNSUPPORTED for other formats and kinds, FORMAT where the data is cut or damaged,
-/// LIMIT beyond the options; where a byte is to blame, the error names it
+/// \throws image_error ARG for no bytes, UNSUPPORTED for other formats and kinds, FORMAT where the data is cut or
+/// damaged, LIMIT beyond the options; where a byte is to blame, the error names it
 inline image decode(std::span<const std::byte> bytes, const decode_options& options = {}) {
     return detail::decode(bytes, options, "picture");
 }

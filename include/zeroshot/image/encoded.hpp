@@ -12,9 +12,10 @@
 namespace zeroshot::inline ZEROSHOT_ABI::detail {
 
 /// Something is wrong with an encoded picture at a byte.
-[[noreturn]] inline void throw_at_byte(error_code code, std::size_t position, std::string what, std::string expected = "",
-                                       std::string hint = "") {
-    throw image_error(code, {"byte " + std::to_string(position), std::move(what), std::move(expected), std::move(hint)});
+[[noreturn]] inline void throw_at_byte(error_code code, std::size_t position, std::string what,
+                                       std::string expected = "", std::string hint = "") {
+    throw image_error(code,
+                      {"byte " + std::to_string(position), std::move(what), std::move(expected), std::move(hint)});
 }
 
 [[noreturn]] inline void throw_ends_early(std::size_t position) {
@@ -27,7 +28,8 @@ inline void refuse_pixels(std::size_t position, std::size_t width, std::size_t h
     if (width > max_pixels / height) {
         throw_at_byte(error_code::limit, position,
                       "the picture has " + std::to_string(width) + " x " + std::to_string(height) + " pixels",
-                      "at most " + std::to_string(max_pixels) + " in all", "raise decode_options::max_pixels if it is meant");
+                      "at most " + std::to_string(max_pixels) + " in all",
+                      "raise decode_options::max_pixels if it is meant");
     }
 }
 

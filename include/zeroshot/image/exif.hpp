@@ -22,8 +22,12 @@ inline unsigned exif_orientation(std::span<const std::byte> tiff) {
     const auto byte = [&](std::size_t at) { return at < tiff.size() ? std::to_integer<unsigned>(tiff[at]) : 0; };
     const bool little = byte(0) == 'I' && byte(1) == 'I';
     if (!little && !(byte(0) == 'M' && byte(1) == 'M')) return 1;
-    const auto two = [&](std::size_t at) { return little ? byte(at) | byte(at + 1) << 8 : byte(at) << 8 | byte(at + 1); };
-    const auto four = [&](std::size_t at) { return little ? two(at) | two(at + 2) << 16 : two(at) << 16 | two(at + 2); };
+    const auto two = [&](std::size_t at) {
+        return little ? byte(at) | byte(at + 1) << 8 : byte(at) << 8 | byte(at + 1);
+    };
+    const auto four = [&](std::size_t at) {
+        return little ? two(at) | two(at + 2) << 16 : two(at) << 16 | two(at + 2);
+    };
     if (two(2) != 42) return 1;
     const std::size_t directory = four(4);
     const std::size_t entries = two(directory);  // at most 65535, of 12 bytes each

@@ -29,23 +29,32 @@ enum class pixel_mode {
 inline std::size_t channels_of(pixel_mode mode) {
     switch (mode) {
         case pixel_mode::bilevel:
-        case pixel_mode::grey: return 1;
-        case pixel_mode::grey_alpha: return 2;
+        case pixel_mode::grey:
+            return 1;
+        case pixel_mode::grey_alpha:
+            return 2;
         case pixel_mode::rgb:
-        case pixel_mode::palette: return 3;
-        case pixel_mode::rgba: return 4;
+        case pixel_mode::palette:
+            return 3;
+        case pixel_mode::rgba:
+            return 4;
     }
-    throw argument_error(error_code::argument, {"pixel mode", "there is no mode " + std::to_string(static_cast<int>(mode)), "", ""});
+    throw argument_error(error_code::argument,
+                         {"pixel mode", "there is no mode " + std::to_string(static_cast<int>(mode)), "", ""});
 }
 
 /// The usual mode of 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels.
 /// \throws argument_error (ARG) for any other number
 inline pixel_mode mode_of_channels(std::size_t channels) {
     switch (channels) {
-        case 1: return pixel_mode::grey;
-        case 2: return pixel_mode::grey_alpha;
-        case 3: return pixel_mode::rgb;
-        case 4: return pixel_mode::rgba;
+        case 1:
+            return pixel_mode::grey;
+        case 2:
+            return pixel_mode::grey_alpha;
+        case 3:
+            return pixel_mode::rgb;
+        case 4:
+            return pixel_mode::rgba;
         default:
             throw argument_error(error_code::argument,
                                  {"pixels", std::to_string(channels) + " channels", "1, 2, 3 or 4", ""});
@@ -138,7 +147,8 @@ class image {
         }
         const std::size_t needed = (height - 1) * stride_ + row_size;
         if (pixels.data() == nullptr || pixels.size() < needed) {
-            refuse(std::to_string(pixels.size()) + " bytes", "at least " + std::to_string(needed) + " for " + size(), "");
+            refuse(std::to_string(pixels.size()) + " bytes", "at least " + std::to_string(needed) + " for " + size(),
+                   "");
         }
     }
 

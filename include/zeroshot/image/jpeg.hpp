@@ -34,8 +34,8 @@ struct jpeg_limits {
 };
 
 namespace jpeg_marker {
-inline constexpr unsigned dht = 0xc4, rst0 = 0xd0, rst7 = 0xd7, soi = 0xd8, eoi = 0xd9, sos = 0xda, dqt = 0xdb, dnl = 0xdc,
-                          dri = 0xdd, app0 = 0xe0, app1 = 0xe1, app15 = 0xef, com = 0xfe;
+inline constexpr unsigned dht = 0xc4, rst0 = 0xd0, rst7 = 0xd7, soi = 0xd8, eoi = 0xd9, sos = 0xda, dqt = 0xdb,
+                          dnl = 0xdc, dri = 0xdd, app0 = 0xe0, app1 = 0xe1, app15 = 0xef, com = 0xfe;
 }
 
 /// Reads markers and segments (ITU T.81, annex B).
@@ -56,7 +56,8 @@ class jpeg_segments {
         found.position = position;
         if (position >= bytes_.size()) throw_ends_early(bytes_.size());
         if (bytes_[position] != std::byte{0xff}) {
-            throw_at_byte(error_code::format, position, "there is no marker where one belongs", "", "was the file damaged?");
+            throw_at_byte(error_code::format, position, "there is no marker where one belongs", "",
+                          "was the file damaged?");
         }
         while (position < bytes_.size() && bytes_[position] == std::byte{0xff}) ++position;  // markers may be padded so
         if (position >= bytes_.size()) throw_ends_early(bytes_.size());
@@ -64,11 +65,14 @@ class jpeg_segments {
         found.end = position;
         if (found.marker == jpeg_marker::eoi) return found;
         if (found.marker < 0xc0 || (found.marker >= jpeg_marker::rst0 && found.marker <= jpeg_marker::soi)) {
-            throw_at_byte(error_code::format, found.position, "marker " + std::to_string(found.marker) + " does not belong here");
+            throw_at_byte(error_code::format, found.position,
+                          "marker " + std::to_string(found.marker) + " does not belong here");
         }
         if (bytes_.size() - position < 2) throw_ends_early(bytes_.size());
         const std::size_t length = big_endian(bytes_.subspan(position, 2));
-        if (length < 2) throw_at_byte(error_code::format, position, "a segment claims " + std::to_string(length) + " bytes", "at least 2");
+        if (length < 2)
+            throw_at_byte(error_code::format, position, "a segment claims " + std::to_string(length) + " bytes",
+                          "at least 2");
         if (bytes_.size() - position < length) throw_ends_early(bytes_.size());
         found.data = bytes_.subspan(position + 2, length - 2);
         found.end = position + length;
@@ -103,13 +107,28 @@ class jpeg_walk {
             const segment part = segments_.at(position);
             position = part.end;
             switch (part.marker) {
-                case jpeg_marker::eoi: check_complete(part.position); file_.end = part.end; return file_;
-                case jpeg_marker::sos: position = scan(part); break;
-                case jpeg_marker::dqt: read_quantization(part); break;
-                case jpeg_marker::dht: read_huffman(part); break;
-                case jpeg_marker::dri: read_restart(part); break;
-                case jpeg_marker::dnl: check_lines(part); break;
-                case jpeg_marker::app1: read_exif(part); break;
+                case jpeg_marker::eoi:
+                    check_complete(part.position);
+                    file_.end = part.end;
+                    return file_;
+                case jpeg_marker::sos:
+                    position = scan(part);
+                    break;
+                case jpeg_marker::dqt:
+                    read_quantization(part);
+                    break;
+                case jpeg_marker::dht:
+                    read_huffman(part);
+                    break;
+                case jpeg_marker::dri:
+                    read_restart(part);
+                    break;
+                case jpeg_marker::dnl:
+                    check_lines(part);
+                    break;
+                case jpeg_marker::app1:
+                    read_exif(part);
+                    break;
                 default:
                     if (is_frame(part.marker)) read_frame(part);
                     break;  // APPn, COM and what is reserved
@@ -180,12 +199,19 @@ class jpeg_walk {
         switch (frame.marker) {
             case 0xc0:
             case 0xc1:
-            case 0xc2: break;
-            case 0xc3: unsupported("a lossless JPEG"); break;
+            case 0xc2:
+                break;
+            case 0xc3:
+                unsupported("a lossless JPEG");
+                break;
             case 0xc5:
             case 0xc6:
-            case 0xc7: unsupported("a hierarchical JPEG"); break;
-            default: unsupported("a JPEG with arithmetic coding"); break;
+            case 0xc7:
+                unsupported("a hierarchical JPEG");
+                break;
+            default:
+                unsupported("a JPEG with arithmetic coding");
+                break;
         }
         if (byte(frame, 0) != 8) unsupported("a JPEG of " + std::to_string(byte(frame, 0)) + " bits a sample");
         file_.height = byte(frame, 1) << 8 | byte(frame, 2);
@@ -194,7 +220,8 @@ class jpeg_walk {
         if (file_.height == 0) unsupported("a JPEG that gives its height at the end (DNL)");
         if (file_.width == 0) bad(frame, "the picture is 0 pixels wide");
         if (file_.components == 4) unsupported("a JPEG in CMYK");
-        if (file_.components != 1 && file_.components != 3) bad(frame, std::to_string(file_.components) + " components", "1 or 3");
+        if (file_.components != 1 && file_.components != 3)
+            bad(frame, std::to_string(file_.components) + " components", "1 or 3");
         if (frame.data.size() != 6 + 3 * file_.components) bad(frame, "the frame header has a wrong length");
         progressive_ = frame.marker == 0xc2;
         frame_seen_ = true;
@@ -214,7 +241,8 @@ class jpeg_walk {
         part.down = byte(frame, at + 1) & 15;
         part.quantization = byte(frame, at + 2);
         part.lowest_bit.fill(unsent);
-        if (part.across < 1 || part.across > 4 || part.down < 1 || part.down > 4) bad(frame, "a sampling factor is not 1 to 4");
+        if (part.across < 1 || part.across > 4 || part.down < 1 || part.down > 4)
+            bad(frame, "a sampling factor is not 1 to 4");
         if (part.quantization > 3) bad(frame, "there is no quantization table " + std::to_string(part.quantization));
         for (const component& other : components_) {
             if (other.id == part.id) bad(frame, "two components share the id " + std::to_string(part.id));
@@ -295,13 +323,16 @@ class jpeg_walk {
         std::vector<scan_tables> tables;
         for (std::size_t index = 0; index < count; ++index) {
             parts.push_back(&find_component(place, byte(place, 1 + 2 * index)));
-            if (std::count(parts.begin(), parts.end(), parts.back()) > 1) bad(place, "a component stands twice in a scan");
+            if (std::count(parts.begin(), parts.end(), parts.back()) > 1)
+                bad(place, "a component stands twice in a scan");
             tables.push_back(find_tables(place, byte(place, 2 + 2 * index), band));
             note_sent(place, *parts.back(), band);
         }
         entropy_bits data(segments_.bytes(), place.end);
-        if (count == 1) walk_one(data, band, *parts[0], tables[0]);
-        else walk_interleaved(place, data, band, parts, tables);
+        if (count == 1)
+            walk_one(data, band, *parts[0], tables[0]);
+        else
+            walk_interleaved(place, data, band, parts, tables);
         return data.next_marker();
     }
 
@@ -349,7 +380,8 @@ class jpeg_walk {
 
     /// Calls `block` for every unit of the scan, and steps over the restart markers between them.
     template <class Unit>
-    void walk_units(entropy_bits& data, block_walker& walker, std::span<scan_tables> tables, std::size_t units, Unit unit) {
+    void walk_units(entropy_bits& data, block_walker& walker, std::span<scan_tables> tables, std::size_t units,
+                    Unit unit) {
         std::size_t until_restart = restart_interval_;
         unsigned restarts = 0;
         for (std::size_t index = 0; index < units; ++index) {
@@ -378,7 +410,8 @@ class jpeg_walk {
                           std::span<component* const> parts, std::span<scan_tables> tables) {
         std::size_t blocks = 0;
         for (const component* part : parts) blocks += part->across * part->down;
-        if (blocks > 10) bad(place, "the sampling factors make " + std::to_string(blocks) + " blocks a unit", "at most 10");
+        if (blocks > 10)
+            bad(place, "the sampling factors make " + std::to_string(blocks) + " blocks a unit", "at most 10");
         block_walker walker(data, band, progressive_);
         nonzero_mask forgotten = 0;  // interleaved scans send no coefficients that are asked for later
         walk_units(data, walker, tables, mcus_across() * mcus_down(), [&](std::size_t) {

@@ -29,7 +29,8 @@ class huffman_table {
             first_code_[length] = code;
             first_index_[length] = index;
             for (unsigned left = std::to_integer<unsigned>(counts[length - 1]); left > 0; --left, ++code, ++index) {
-                if (code >= 1u << length) throw_at_byte(error_code::format, position, "a Huffman table has too many codes");
+                if (code >= 1u << length)
+                    throw_at_byte(error_code::format, position, "a Huffman table has too many codes");
                 symbols_[index] = std::to_integer<std::uint8_t>(symbols[index]);
                 if (length <= quick_bits) {
                     const std::uint32_t shift = quick_bits - length;
@@ -121,7 +122,8 @@ class entropy_bits {
         const auto found = std::to_integer<unsigned>(bytes_[kind]);
         if (found < 0xd0 || found > 0xd7) throw_ends_early(marker);
         if (found != 0xd0 + expected) {
-            throw_at_byte(error_code::format, marker, "there is restart marker " + std::to_string(found - 0xd0), std::to_string(expected));
+            throw_at_byte(error_code::format, marker, "there is restart marker " + std::to_string(found - 0xd0),
+                          std::to_string(expected));
         }
         position_ = kind + 1;
     }
@@ -183,8 +185,10 @@ class block_walker {
             dc_first(tables);
             ac_sequential(*tables.ac);
         } else if (band_.first == 0) {
-            if (band_.high == 0) dc_first(tables);
-            else bits_.take(1);
+            if (band_.high == 0)
+                dc_first(tables);
+            else
+                bits_.take(1);
         } else if (band_.high == 0) {
             ac_first(*tables.ac, nonzero);
         } else {
@@ -257,8 +261,10 @@ class block_walker {
             }
             bits_.take(size);  // the sign
             for (; k <= band_.last; ++k) {
-                if ((nonzero >> k & 1) != 0) bits_.take(1);  // the next bit of a known coefficient
-                else if (zeros-- == 0) break;
+                if ((nonzero >> k & 1) != 0)
+                    bits_.take(1);  // the next bit of a known coefficient
+                else if (zeros-- == 0)
+                    break;
             }
             if (size == 0) continue;
             if (k > band_.last) too_many();

@@ -46,17 +46,21 @@ struct png_file {
     unsigned depth = 0;  ///< bits per sample
     png_colour colour = png_colour::grey;
     bool interlaced = false;
-    std::span<const std::byte> palette;                   ///< [entries, 3]
-    std::span<const std::byte> exif;                      ///< TIFF, as in chunk eXIf
+    std::span<const std::byte> palette;                  ///< [entries, 3]
+    std::span<const std::byte> exif;                     ///< TIFF, as in chunk eXIf
     std::vector<std::span<const std::byte>> compressed;  ///< the IDAT chunks
-    std::size_t data_begins = 0;                          ///< byte of the first IDAT
+    std::size_t data_begins = 0;                         ///< byte of the first IDAT
 
     std::size_t samples() const noexcept {
         switch (colour) {
-            case png_colour::rgb: return 3;
-            case png_colour::grey_alpha: return 2;
-            case png_colour::rgba: return 4;
-            default: return 1;
+            case png_colour::rgb:
+                return 3;
+            case png_colour::grey_alpha:
+                return 2;
+            case png_colour::rgba:
+                return 4;
+            default:
+                return 1;
         }
     }
     std::size_t bits_per_pixel() const noexcept { return samples() * depth; }
@@ -91,13 +95,15 @@ inline std::size_t png_stream_size(const png_file& file) {
 
 inline void read_png_header(png_file& file, std::span<const std::byte> data, std::size_t position,
                             std::size_t max_pixels) {
-    if (data.size() != 13) throw_at_byte(error_code::format, position, "IHDR has " + std::to_string(data.size()) + " bytes", "13");
+    if (data.size() != 13)
+        throw_at_byte(error_code::format, position, "IHDR has " + std::to_string(data.size()) + " bytes", "13");
     const std::size_t width = big_endian(data.first(4));
     const std::size_t height = big_endian(data.subspan(4, 4));
     const auto field = [&](std::size_t index) { return std::to_integer<unsigned>(data[index]); };
     constexpr std::size_t largest = 0x7fffffff;  // PNG specification, 7.1
     if (width == 0 || height == 0 || width > largest || height > largest) {
-        throw_at_byte(error_code::format, position, "the picture is " + std::to_string(width) + " x " + std::to_string(height),
+        throw_at_byte(error_code::format, position,
+                      "the picture is " + std::to_string(width) + " x " + std::to_string(height),
                       "sides from 1 to 2147483647");
     }
     const unsigned depth = field(8);
@@ -112,7 +118,8 @@ inline void read_png_header(png_file& file, std::span<const std::byte> data, std
                       "a combination that PNG allows");
     }
     if (field(10) != 0 || field(11) != 0 || field(12) > 1) {
-        throw_at_byte(error_code::format, position, "unknown compression, filter or interlace method", "0, 0, and 0 or 1");
+        throw_at_byte(error_code::format, position, "unknown compression, filter or interlace method",
+                      "0, 0, and 0 or 1");
     }
     refuse_pixels(position, width, height, max_pixels);
     file.width = width;
@@ -143,23 +150,27 @@ inline png_file scan_png(std::span<const std::byte> bytes, std::size_t max_pixel
         if (count == most_chunks) throw_at_byte(error_code::format, position, "there are more than 100000 chunks");
         if (bytes.size() - position < 8) throw_ends_early(bytes.size());
         const std::size_t length = big_endian(bytes.subspan(position, 4));
-        if (length > 0x7fffffff) throw_at_byte(error_code::format, position, "a chunk claims " + std::to_string(length) + " bytes");
+        if (length > 0x7fffffff)
+            throw_at_byte(error_code::format, position, "a chunk claims " + std::to_string(length) + " bytes");
         const auto letters = bytes.subspan(position + 4, 4);
         const std::string_view type(reinterpret_cast<const char*>(letters.data()), 4);
         if (type == "CgBI") {
-            throw_at_byte(error_code::unsupported, position, "this is Apple's own variant of PNG (CgBI)", "a standard PNG",
-                          "convert it with a tool that knows it");
+            throw_at_byte(error_code::unsupported, position, "this is Apple's own variant of PNG (CgBI)",
+                          "a standard PNG", "convert it with a tool that knows it");
         }
-        if (count == 0 && type != "IHDR") throw_at_byte(error_code::format, position, "the first chunk is " + quoted(type), "IHDR");
+        if (count == 0 && type != "IHDR")
+            throw_at_byte(error_code::format, position, "the first chunk is " + quoted(type), "IHDR");
         if (bytes.size() - position - 8 < 4 || bytes.size() - position - 12 < length) {
-            if (type == "IHDR" && bytes.size() - position - 8 >= 13 && length == 13) {  // a bomb's header, cut: say the worse
+            if (type == "IHDR" && bytes.size() - position - 8 >= 13 &&
+                length == 13) {  // a bomb's header, cut: say the worse
                 read_png_header(file, bytes.subspan(position + 8, 13), position, max_pixels);
             }
             throw_ends_early(bytes.size());
         }
         const auto data = bytes.subspan(position + 8, length);
         if (png_crc(bytes.subspan(position + 4, 4 + length)) != big_endian(bytes.subspan(position + 8 + length, 4))) {
-            throw_at_byte(error_code::format, position, "the CRC of chunk " + quoted(type) + " is wrong", "", "was the file damaged?");
+            throw_at_byte(error_code::format, position, "the CRC of chunk " + quoted(type) + " is wrong", "",
+                          "was the file damaged?");
         }
         const bool data_began = !file.compressed.empty();
         if (type == "IHDR") {
@@ -217,8 +228,11 @@ inline std::uint8_t paeth(int left, int above, int corner) {
 }
 
 /// Undoes the filter of one row in place. `above` is the row before it, or zeros.
-inline void unfilter(unsigned filter, std::span<std::uint8_t> row, std::span<const std::uint8_t> above, std::size_t pixel) {
-    const auto add = [](std::uint8_t& byte, unsigned prediction) { byte = static_cast<std::uint8_t>(byte + prediction); };
+inline void unfilter(unsigned filter, std::span<std::uint8_t> row, std::span<const std::uint8_t> above,
+                     std::size_t pixel) {
+    const auto add = [](std::uint8_t& byte, unsigned prediction) {
+        byte = static_cast<std::uint8_t>(byte + prediction);
+    };
     const std::size_t head = std::min(pixel, row.size());  // bytes without a left neighbour
     switch (filter) {
         case 1:
@@ -233,9 +247,11 @@ inline void unfilter(unsigned filter, std::span<std::uint8_t> row, std::span<con
             break;
         case 4:
             for (std::size_t i = 0; i < head; ++i) add(row[i], above[i]);
-            for (std::size_t i = pixel; i < row.size(); ++i) add(row[i], paeth(row[i - pixel], above[i], above[i - pixel]));
+            for (std::size_t i = pixel; i < row.size(); ++i)
+                add(row[i], paeth(row[i - pixel], above[i], above[i - pixel]));
             break;
-        default: break;
+        default:
+            break;
     }
 }
 
@@ -243,11 +259,16 @@ inline void unfilter(unsigned filter, std::span<std::uint8_t> row, std::span<con
 /// as "I;16" and its convert("RGB") cuts everything above 255 to white, so we take the upper 8 bits there as well.
 inline pixel_mode png_mode(const png_file& file) {
     switch (file.colour) {
-        case png_colour::grey: return file.depth == 1 ? pixel_mode::bilevel : pixel_mode::grey;
-        case png_colour::rgb: return pixel_mode::rgb;
-        case png_colour::palette: return pixel_mode::palette;
-        case png_colour::grey_alpha: return file.depth == 16 ? pixel_mode::rgba : pixel_mode::grey_alpha;
-        default: return pixel_mode::rgba;
+        case png_colour::grey:
+            return file.depth == 1 ? pixel_mode::bilevel : pixel_mode::grey;
+        case png_colour::rgb:
+            return pixel_mode::rgb;
+        case png_colour::palette:
+            return pixel_mode::palette;
+        case png_colour::grey_alpha:
+            return file.depth == 16 ? pixel_mode::rgba : pixel_mode::grey_alpha;
+        default:
+            return pixel_mode::rgba;
     }
 }
 
@@ -291,8 +312,8 @@ class png_unpacker {
     void look_up(std::size_t index, std::size_t y, std::uint8_t* pixel) const {
         if (index >= file_.palette.size() / 3) {
             throw_at_byte(error_code::format, file_.data_begins,
-                          "a pixel of row " + std::to_string(y) + " takes colour " + std::to_string(index) + " of a palette of " +
-                              std::to_string(file_.palette.size() / 3));
+                          "a pixel of row " + std::to_string(y) + " takes colour " + std::to_string(index) +
+                              " of a palette of " + std::to_string(file_.palette.size() / 3));
         }
         for (std::size_t colour = 0; colour < 3; ++colour) {
             pixel[colour] = std::to_integer<std::uint8_t>(file_.palette[3 * index + colour]);
@@ -320,7 +341,8 @@ inline image png_pixels(const png_file& file, std::vector<std::uint8_t> stream) 
             const unsigned filter = *next++;
             if (filter > 4) {
                 throw_at_byte(error_code::format, file.data_begins,
-                              "row " + std::to_string(row_in_picture) + " has filter " + std::to_string(filter), "0 to 4");
+                              "row " + std::to_string(row_in_picture) + " has filter " + std::to_string(filter),
+                              "0 to 4");
             }
             const std::span<std::uint8_t> row(next, row_bytes);
             unfilter(filter, row, above, pixel_bytes);

@@ -18,7 +18,8 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-inline constexpr std::array<float, 3> clip_mean{0.48145466f, 0.4578275f, 0.40821073f};  // openai/CLIP clip.py, _transform
+inline constexpr std::array<float, 3> clip_mean{0.48145466f, 0.4578275f,
+                                                0.40821073f};  // openai/CLIP clip.py, _transform
 inline constexpr std::array<float, 3> clip_std{0.26862954f, 0.26130258f, 0.27577711f};  // the same line
 
 /// Whose order of operations.
@@ -45,17 +46,21 @@ struct preprocessing {
 inline constexpr std::size_t largest_crop = 16384;
 
 /// Checks what came from a file or a caller.
-/// \throws argument_error ARG where the size is 0, a mean is not finite, or a deviation is not finite or 0; LIMIT beyond largest_crop
+/// \throws argument_error ARG where the size is 0, a mean is not finite, or a deviation is not finite or 0; LIMIT
+/// beyond largest_crop
 inline void check(const preprocessing& how) {
-    if (how.size == 0) throw argument_error(error_code::argument, {"preprocessing", "the size is 0 pixels", "at least 1", ""});
+    if (how.size == 0)
+        throw argument_error(error_code::argument, {"preprocessing", "the size is 0 pixels", "at least 1", ""});
     if (how.size > largest_crop) {
         throw argument_error(error_code::limit, {"preprocessing", "the size is " + std::to_string(how.size) + " pixels",
                                                  "at most " + std::to_string(largest_crop), ""});
     }
     for (std::size_t channel = 0; channel < 3; ++channel) {
         if (!std::isfinite(how.mean[channel]) || !std::isfinite(how.std[channel]) || how.std[channel] == 0) {
-            throw argument_error(error_code::argument, {"preprocessing", "mean or std of channel " + std::to_string(channel) + " cannot be used",
-                                                        "finite numbers, std not 0", ""});
+            throw argument_error(
+                error_code::argument,
+                {"preprocessing", "mean or std of channel " + std::to_string(channel) + " cannot be used",
+                 "finite numbers, std not 0", ""});
         }
     }
 }
@@ -89,7 +94,8 @@ inline std::size_t half_to_even(std::size_t difference) {
 inline std::size_t longer_side(std::size_t size, std::size_t longer, std::size_t shorter) {
     const double exact = static_cast<double>(size) * static_cast<double>(longer) / static_cast<double>(shorter);
     // beyond the limit any number will do: resize_and_crop refuses it
-    return exact > static_cast<double>(longest_resized_side) ? longest_resized_side + 1 : static_cast<std::size_t>(exact);
+    return exact > static_cast<double>(longest_resized_side) ? longest_resized_side + 1
+                                                             : static_cast<std::size_t>(exact);
 }
 
 }  // namespace detail

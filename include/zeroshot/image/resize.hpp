@@ -1,5 +1,6 @@
 #pragma once
-/// \file Pillow's antialiased bicubic resizing (as of Pillow 13), to the byte, and only for the part of the result that is wanted.
+/// \file Pillow's antialiased bicubic resizing (as of Pillow 13), to the byte, and only for the part of the result that
+/// is wanted.
 
 #include <algorithm>
 #include <array>
@@ -148,10 +149,14 @@ void sum_along_row(std::span<const std::uint8_t> row, const weighted_sums& sums,
 inline void sum_along_row(std::span<const std::uint8_t> row, std::size_t channels, const weighted_sums& sums,
                           std::uint8_t* output) {
     switch (channels) {
-        case 1: return sum_along_row<1>(row, sums, output);
-        case 2: return sum_along_row<2>(row, sums, output);
-        case 3: return sum_along_row<3>(row, sums, output);
-        default: return sum_along_row<4>(row, sums, output);
+        case 1:
+            return sum_along_row<1>(row, sums, output);
+        case 2:
+            return sum_along_row<2>(row, sums, output);
+        case 3:
+            return sum_along_row<3>(row, sums, output);
+        default:
+            return sum_along_row<4>(row, sums, output);
     }
 }
 
@@ -184,7 +189,9 @@ inline image sum_down(const image& picture, const weighted_sums& sums, const ran
     return image(std::move(output), columns.count, sums.sources.size(), picture.mode());
 }
 
-inline bool has_alpha(pixel_mode mode) { return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba; }
+inline bool has_alpha(pixel_mode mode) {
+    return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba;
+}
 
 /// Colours times alpha, as Pillow's MULDIV255 rounds it (Convert.c, RGBA to RGBa).
 inline image premultiplied(const image& picture) {
@@ -279,20 +286,23 @@ inline image resize_nearest(const image& picture, const axis& columns, const axi
 /// The part inside the window of the picture resized to width x height: the bytes of
 /// `Image.resize((width, height), BICUBIC).crop(...)` of Pillow, without computing what is cropped away.
 /// As in Pillow, black-and-white and palette pictures take the nearest pixel, and colours are weighted by their alpha.
-/// \throws argument_error ARG where a side is 0 or the window reaches outside, LIMIT where a side exceeds longest_resized_side
+/// \throws argument_error ARG where a side is 0 or the window reaches outside, LIMIT where a side exceeds
+/// longest_resized_side
 inline image resize_and_crop(const image& picture, std::size_t width, std::size_t height, const window& part) {
     if (width == 0 || height == 0) {
         throw argument_error(error_code::argument, {"resize", "the new size has a side of 0 pixels", "at least 1", ""});
     }
     if (std::max(width, height) > longest_resized_side) {
-        throw argument_error(error_code::limit,
-                             {"resize", "the longer side would become " + std::to_string(std::max(width, height)) + " pixels",
-                              "at most " + std::to_string(longest_resized_side), "is the picture a thin line?"});
+        throw argument_error(
+            error_code::limit,
+            {"resize", "the longer side would become " + std::to_string(std::max(width, height)) + " pixels",
+             "at most " + std::to_string(longest_resized_side), "is the picture a thin line?"});
     }
     if (width == picture.width() && height == picture.height()) return crop(picture, part);
     if (part.width == 0 || part.height == 0 || part.width > width || part.left > width - part.width ||
         part.height > height || part.top > height - part.height) {
-        throw argument_error(error_code::argument, {"window", "it is empty or reaches outside the resized picture", "", ""});
+        throw argument_error(error_code::argument,
+                             {"window", "it is empty or reaches outside the resized picture", "", ""});
     }
     const detail::axis columns{picture.width(), width, part.left, part.width};
     const detail::axis rows{picture.height(), height, part.top, part.height};

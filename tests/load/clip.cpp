@@ -31,7 +31,7 @@ std::vector<std::string> prompts(std::size_t count) {
     std::vector<std::string> all;
     for (std::size_t i = 0; i < count; ++i) {
         std::string text = "a dog";
-        for (std::size_t word = 0; word < i * 2; ++word) text += " and a cat";
+        for (std::size_t word = 0; word < i; ++word) text += " and cat";
         all.push_back(text);
     }
     return all;

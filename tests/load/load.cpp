@@ -1,7 +1,11 @@
 #include <zeroshot/load.hpp>
 
+#include <array>
+#include <cmath>
 #include <string>
 #include <vector>
+
+#include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"
@@ -55,4 +59,55 @@ TEST_CASE("every layout, in double, equals the reference in double") {
 
 TEST_CASE("every layout, in float, equals the reference within float's rounding") {
     for (const std::string& name : all_models) check_model<float>(name, stage_bound<float>());
+}
+
+TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration does not") {
+    const clip bare = load(model_folder("openai_vit"));
+    REQUIRE(bare.origin().warnings.size() == 2);
+    CHECK_THAT(bare.origin().warnings[0], Catch::Contains("taken for one of OpenAI's own, with heads of 64 and QuickGELU"));
+    CHECK_THAT(bare.origin().warnings[1], Catch::Contains("its vocabulary has 600 rows, the tokenizer 49408 ids"));
+    CHECK_THROWS_AS(bare.encode_text("a dog"), text_error);
+    CHECK(load(testing::random_checkpoint().bytes()).origin().warnings.empty());
+}
+
+TEST_CASE("what the caller says goes before what the files say") {
+    load_options options;
+    options.mean = {0.5f, 0.25f, 0.125f};
+    options.order = crop_order::openai;
+    const clip model = load(model_folder("hugging_face_mixed"), options);
+    CHECK(model.pixels().mean == *options.mean);
+    CHECK(model.pixels().order == crop_order::openai);
+    CHECK(load(model_folder("hugging_face_mixed")).pixels().order == crop_order::hugging_face);
+    CHECK(load(model_folder("open_clip_gelu")).pixels().mean == std::array<float, 3>{0.5f, 0.5f, 0.5f});
+}
+
+TEST_CASE("a configuration may be given as a file of any of the three forms") {
+    load_options options;
+    options.config = model_folder("hugging_face_mixed") + "/config.json";
+    const clip model = load(model_folder("hugging_face_mixed") + "/model.safetensors", options);
+    CHECK(model.config() == load(model_folder("hugging_face_mixed")).config());
+    options.config = model_folder("custom_text") + "/open_clip_config.json";
+    CHECK_THROWS_AS(load(model_folder("hugging_face_mixed"), options), checkpoint_error);
+}
+
+TEST_CASE("a folder without a checkpoint, and a path that is not there, are sentences") {
+    CHECK_THROWS_WITH(load(std::string(ZEROSHOT_SOURCE_DIR) + "/tests"), Catch::Contains("the folder holds no checkpoint"));
+    CHECK_THROWS_AS(load("no/such/file.safetensors"), file_error);
+}
+
+TEST_CASE("C2: a failed load leaves a loaded model as it was") {
+    const clip model = load(testing::random_checkpoint().bytes());
+    const matrix<float> before = model.encode_text("a dog");
+    auto damaged = testing::random_checkpoint().bytes();
+    damaged.pop_back();
+    CHECK_THROWS_AS(load(damaged), checkpoint_error);
+    CHECK(model.encode_text("a dog") == before);
+}
+
+TEST_CASE("the converted form names its sizes itself") {
+    const clip model = load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes());
+    CHECK(model.config() == testing::tiny_modified_resnet());
+    CHECK(model.origin().layout == "openai");
+    CHECK(model.origin().dtypes == std::vector<std::string>{"F32"});
+    CHECK(model.origin().unread.empty());
 }

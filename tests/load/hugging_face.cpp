@@ -1,0 +1,56 @@
+#include <zeroshot/load/hugging_face.hpp>
+
+#include "tests/catch.hpp"
+
+using namespace zeroshot;
+
+namespace {
+
+settings model(const char* text) { return hugging_face_settings(json::parse(text, "config.json")); }
+settings pictures(const char* text) { return hugging_face_preprocessing(json::parse(text, "preprocessor_config.json")); }
+
+}  // namespace
+
+TEST_CASE("what config.json leaves out is what configuration_clip.py says") {
+    const settings found = model(R"({"model_type": "clip"})");
+    CHECK(found.vision.heads == 12u);
+    CHECK(found.text.heads == 8u);
+    CHECK(found.vision.function == activation::quick_gelu);
+    CHECK(found.text.epsilon == 1e-5);
+    CHECK_FALSE(found.embedding);
+}
+
+TEST_CASE("each tower has its own activation, heads and epsilon") {
+    const settings found = model(R"({"projection_dim": 24, "vision_config": {"hidden_act": "gelu", "num_attention_heads": 4, "layer_norm_eps": 1e-6},
+                                     "text_config": {"num_attention_heads": 3, "vocab_size": 600}})");
+    CHECK(found.embedding == 24u);
+    CHECK(found.vision.function == activation::gelu);
+    CHECK(found.vision.heads == 4u);
+    CHECK(found.vision.epsilon == 1e-6);
+    CHECK(found.text.function == activation::quick_gelu);
+    CHECK(found.vocabulary == 600u);
+}
+
+TEST_CASE("vision_config_dict replaces vision_config, defaults included") {
+    const settings found = model(R"({"vision_config": {"hidden_act": "gelu", "num_attention_heads": 4}, "vision_config_dict": {"num_attention_heads": 2}})");
+    CHECK(found.vision.heads == 2u);
+    CHECK(found.vision.function == activation::quick_gelu);
+}
+
+TEST_CASE("another kind of model is refused") {
+    CHECK_THROWS_WITH(model(R"({"model_type": "siglip"})"), Catch::Contains("a model of type 'siglip', expected clip"));
+}
+
+TEST_CASE("the size of pictures is a number or one of two objects") {
+    CHECK(pictures(R"({"size": 224})").preprocess_size == 224u);
+    CHECK(pictures(R"({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})").preprocess_size == 224u);
+    CHECK(pictures("{}").order == crop_order::hugging_face);
+    CHECK_THROWS_WITH(pictures(R"({"crop_size": {"height": 224, "width": 200}})"), Catch::Contains("a size of 224 x 200, expected a square"));
+    CHECK_THROWS_WITH(pictures(R"({"size": 256, "crop_size": 224})"), Catch::Contains("pictures are resized to 256, expected the crop's 224"));
+}
+
+TEST_CASE("steps this library does not do are refused") {
+    CHECK_THROWS_WITH(pictures(R"({"resample": 2})"), Catch::Contains("resample is not bicubic"));
+    CHECK_THROWS_WITH(pictures(R"({"do_center_crop": false})"), Catch::Contains("do_center_crop is off"));
+    CHECK_NOTHROW(pictures(R"({"resample": 3, "do_center_crop": true})"));
+}

@@ -1,0 +1,72 @@
+#include <zeroshot/model/config.hpp>
+
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "tests/catch.hpp"
+
+using namespace zeroshot;
+
+namespace {
+
+clip_config vit() {
+    clip_config config;
+    config.embedding = 512;
+    config.image = vision_transformer_config{224, 32, {768, 12, 12, 3072, activation::quick_gelu, 1e-5}};
+    config.text = {77, 49408, {512, 12, 8, 2048, activation::quick_gelu, 1e-5}};
+    return config;
+}
+
+clip_config resnet() {
+    clip_config config = vit();
+    config.image = modified_resnet_config{224, 64, {3, 4, 6, 3}, 32};
+    return config;
+}
+
+/// The sentence with which a changed configuration is refused.
+std::string refusal(clip_config config, const std::function<void(clip_config&)>& change) {
+    change(config);
+    try {
+        check(config, "config.json");
+    } catch (const checkpoint_error& fault) {
+        return fault.what();
+    }
+    return "accepted";
+}
+
+vision_transformer_config& image(clip_config& config) { return std::get<vision_transformer_config>(config.image); }
+modified_resnet_config& stages(clip_config& config) { return std::get<modified_resnet_config>(config.image); }
+
+}  // namespace
+
+TEST_CASE("the shapes of ViT-B/32 and RN50 are accepted, and their derived sizes are the paper's") {
+    CHECK_NOTHROW(check(vit(), ""));
+    CHECK_NOTHROW(check(resnet(), ""));
+    CHECK(std::get<vision_transformer_config>(vit().image).patches() == 49);
+    CHECK(std::get<modified_resnet_config>(resnet().image).positions() == 49);
+    CHECK(std::get<modified_resnet_config>(resnet().image).features() == 2048);
+    CHECK(resnet().image_size() == 224);
+}
+
+TEST_CASE("D1-D4: sizes that make no model are refused before a tensor is built") {
+    const std::size_t huge = std::numeric_limits<std::size_t>::max();
+    const auto starts = [](const std::string& text) { return Catch::StartsWith("config.json: " + text); };
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).patch_size = 0; }), starts("patch_size is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).image_size = 0; }), starts("image_size is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).patch_size = 225; }), starts("patch_size is 225, expected 1 to 224"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).image_size = 46340; }), starts("image_size is 46340"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).blocks.heads = 0; }), starts("vision heads is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).blocks.heads = 7; }), starts("vision width 768 is not a multiple of heads 7"));
+    CHECK_THAT(refusal(vit(), [=](auto& c) { image(c).blocks.layers = huge; }), starts("vision layers is"));
+    CHECK_THAT(refusal(vit(), [=](auto& c) { image(c).blocks.width = huge; }), starts("vision width is"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).blocks.epsilon = -1; }), starts("vision layer norm epsilon"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { c.text.context = 0; }), starts("context is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { c.text.context = 2; }), starts("context is 2, expected at least 3"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { c.text.vocabulary = 0; }), starts("vocabulary is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { c.embedding = 0; }), starts("embedding is 0"));
+    CHECK_THAT(refusal(resnet(), [](auto& c) { stages(c).image_size = 225; }), starts("image_size 225 is not a multiple of the reduction 32"));
+    CHECK_THAT(refusal(resnet(), [](auto& c) { stages(c).width = 63; }), starts("vision width 63"));
+    CHECK_THAT(refusal(resnet(), [](auto& c) { stages(c).layers[2] = 0; }), starts("layers of a vision stage is 0"));
+    CHECK_THAT(refusal(resnet(), [](auto& c) { stages(c).heads = 33; }), starts("vision features 2048 is not a multiple of heads 33"));
+}

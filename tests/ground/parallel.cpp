@@ -9,7 +9,7 @@
 
 using namespace zeroshot;
 
-TEST_CASE("a thread pool runs every piece once") {
+TEST_CASE("a thread pool runs every piece once", "[threads]") {
     thread_pool pool(4);
     for (int round = 0; round < 200; ++round) {
         std::vector<std::atomic<int>> counts(97);
@@ -18,7 +18,7 @@ TEST_CASE("a thread pool runs every piece once") {
     }
 }
 
-TEST_CASE("an exception in a piece reaches the caller and the pool stays usable") {
+TEST_CASE("an exception in a piece reaches the caller and the pool stays usable", "[threads]") {
     thread_pool pool(3);
     const auto fails = [](std::size_t index) {
         if (index == 5) throw std::runtime_error("piece 5");
@@ -29,14 +29,14 @@ TEST_CASE("an exception in a piece reaches the caller and the pool stays usable"
     CHECK(done == 10);
 }
 
-TEST_CASE("a piece may use the pool it runs on") {
+TEST_CASE("a piece may use the pool it runs on", "[threads]") {
     thread_pool pool(2);
     std::atomic<int> done{0};
     pool.parallel_for(4, [&](std::size_t) { pool.parallel_for(4, [&](std::size_t) { ++done; }); });
     CHECK(done == 16);
 }
 
-TEST_CASE("many threads may share a pool") {
+TEST_CASE("many threads may share a pool", "[threads]") {
     thread_pool pool(2);
     std::atomic<int> done{0};
     {

@@ -39,7 +39,7 @@ std::vector<std::string> prompts(std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads") {
+TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads", "[threads]") {
     const std::vector<image> eight = pictures(8);
     for (const clip& model : both_towers()) {
         const matrix<float> expected = model.encode_image(eight);
@@ -56,7 +56,7 @@ TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 
     }
 }
 
-TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads") {
+TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads", "[threads]") {
     const std::vector<std::string> eight = prompts(8);
     const clip model = both_towers().front();
     const matrix<float> expected = model.encode_text(eight);
@@ -72,7 +72,7 @@ TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 
     }
 }
 
-TEST_CASE("K14: 16 threads use one model at once and get what one gets") {
+TEST_CASE("K14: 16 threads use one model at once and get what one gets", "[threads]") {
     const clip model = both_towers().front();
     const std::vector<image> some = pictures(4);
     const std::vector<std::string> texts = prompts(4);

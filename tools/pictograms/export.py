@@ -34,7 +34,7 @@ DESCRIPTION = {
     },
 }
 PREPROCESSING = {"size": model.IMAGE_SIZE, "mean": MEAN, "std": STD, "order": "openai", "interpolation": "bicubic"}
-LICENSE = "weights: CC-BY-4.0; attribution of the drawings they learnt from: models/pictograms.md"
+LICENSE = "MIT; the drawings and names it learnt from keep their licences, see models/pictograms.md"
 
 
 def _stays_float32(name: str, tensor: torch.Tensor) -> bool:

@@ -38,7 +38,8 @@ TEST_CASE("a checkpoint is opened from a file, and its sentences begin with the 
     CHECK(checkpoint::open(folder / "a.safetensors").find("a") != nullptr);
     write_file(folder / "cut.safetensors", "abc");
     CHECK(thrown<checkpoint_error>([&] { checkpoint::open(folder / "cut.safetensors"); }) ==
-          "FORMAT " + (folder / "cut.safetensors").string() + ": 3 bytes, at least 8 needed; was the download interrupted?");
+          "FORMAT " + (folder / "cut.safetensors").string() +
+              ": 3 bytes, at least 8 needed; was the download interrupted?");
     CHECK(has(thrown<file_error>([&] { checkpoint::open(folder / "none"); }), "cannot open"));
     checkpoint_limits small;
     small.file_bytes = 10;
@@ -48,9 +49,11 @@ TEST_CASE("a checkpoint is opened from a file, and its sentences begin with the 
 TEST_CASE("A3 what is no safetensors file is named, with what to do") {
     const std::string filling(600, 'x');
     CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n") ==
-          "FORMAT model.bin: this is a Git LFS pointer, not the file it stands for, expected a safetensors file; run git lfs pull");
+          "FORMAT model.bin: this is a Git LFS pointer, not the file it stands for, expected a safetensors file; run "
+          "git lfs pull");
     CHECK(refusal("<!DOCTYPE html><html>") ==
-          "FORMAT model.bin: this is an HTML page, expected a safetensors file; download the file itself, not the page about it");
+          "FORMAT model.bin: this is an HTML page, expected a safetensors file; download the file itself, not the page "
+          "about it");
     CHECK(has(refusal("<html><head>"), "this is an HTML page"));
     CHECK(has(refusal("{\"error\":\"Repository not found\"}"), "this is an error message in JSON"));
     CHECK(has(refusal("{\"weight_map\": {}}"), "this is JSON text, expected a safetensors file"));

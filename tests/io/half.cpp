@@ -1,9 +1,9 @@
-#include <zeroshot/io/half.hpp>
-
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+
+#include <zeroshot/io/half.hpp>
 
 #include "tests/catch.hpp"
 
@@ -20,7 +20,9 @@ double meaning(std::uint16_t half) {
     return sign * std::ldexp(1024 + mantissa, exponent - 25);
 }
 
-bool is_special(std::uint16_t half) { return (half & 0x7c00) == 0x7c00; }
+bool is_special(std::uint16_t half) {
+    return (half & 0x7c00) == 0x7c00;
+}
 
 }  // namespace
 
@@ -31,7 +33,8 @@ TEST_CASE("every half becomes the float it stands for, and comes back") {
         const float value = float_from_half(half);
         if (is_special(half)) {
             const bool nan = (half & 0x3ff) != 0;
-            wrong += (nan ? std::isnan(value) : std::isinf(value)) && std::signbit(value) == ((half & 0x8000) != 0) ? 0 : 1;
+            wrong +=
+                (nan ? std::isnan(value) : std::isinf(value)) && std::signbit(value) == ((half & 0x8000) != 0) ? 0 : 1;
             if (nan) wrong += std::isnan(float_from_half(half_from_float(value))) ? 0 : 1;
             if (!nan) wrong += half_from_float(value) == half ? 0 : 1;
         } else {
@@ -49,7 +52,8 @@ TEST_CASE("a float becomes the nearest half, ties to the even one") {
         const auto middle = static_cast<float>((meaning(half) + meaning(next)) / 2);  // exact: 12 bits
         const float below = std::nextafter(middle, 0.0f), above = std::nextafter(middle, 1e9f);
         const std::uint16_t even = half % 2 == 0 ? half : next;
-        wrong += half_from_float(below) == half && half_from_float(above) == next && half_from_float(middle) == even ? 0 : 1;
+        wrong +=
+            half_from_float(below) == half && half_from_float(above) == next && half_from_float(middle) == even ? 0 : 1;
         wrong += half_from_float(-middle) == (even | 0x8000) ? 0 : 1;
     }
     CHECK(wrong == 0);
@@ -83,5 +87,6 @@ TEST_CASE("a float becomes the nearest bfloat16, ties to the even one") {
     CHECK(bfloat_from_float(std::bit_cast<float>(0x3f808001u)) == 0x3f81);
     CHECK(bfloat_from_float(std::bit_cast<float>(0x3f807fffu)) == 0x3f80);
     CHECK(bfloat_from_float(std::numeric_limits<float>::max()) == 0x7f80);  // rounds to infinity
-    CHECK(std::isnan(float_from_bfloat(bfloat_from_float(std::bit_cast<float>(0x7f800001u)))));  // no payload left above
+    CHECK(
+        std::isnan(float_from_bfloat(bfloat_from_float(std::bit_cast<float>(0x7f800001u)))));  // no payload left above
 }

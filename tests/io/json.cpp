@@ -1,7 +1,7 @@
-#include <zeroshot/io/json.hpp>
-
 #include <clocale>
 #include <limits>
+
+#include <zeroshot/io/json.hpp>
 
 #include "tests/io/support.hpp"
 
@@ -19,7 +19,8 @@ std::string refusal(const std::string& text, const json_limits& limits = {}) {
 
 TEST_CASE("a document is read value by value") {
     const json config = json::parse(
-        R"( {"b": {"width": 768, "eps": 1e-5, "down": -3}, "a": [true, false, null, "x\u00e9\n", 2.0, 18446744073709551615]} )",
+        R"( {"b": {"width": 768, "eps": 1e-5, "down": -3},
+             "a": [true, false, null, "x\u00e9\n", 2.0, 18446744073709551615]} )",
         "config.json");
     CHECK(config.at("b").at("width").as_size() == 768);
     CHECK(config.at("b").at("eps").as_number() == 1e-5);
@@ -48,12 +49,14 @@ TEST_CASE("a value keeps its document alive") {
 TEST_CASE("what is missing or of another kind is named by its pointer") {
     const json config = json::parse(R"({"vision_config": {"heads": "12", "a/b~": [1.5, -1]}})", "config.json");
     const json vision = config.at("vision_config");
-    CHECK(thrown<checkpoint_error>([&] { vision.at("width"); }) == "FORMAT config.json: /vision_config/width is missing");
+    CHECK(thrown<checkpoint_error>([&] { vision.at("width"); }) ==
+          "FORMAT config.json: /vision_config/width is missing");
     CHECK(thrown<checkpoint_error>([&] { vision.at("heads").as_size(); }) ==
           "FORMAT config.json: /vision_config/heads is a string, expected an unsigned integer");
     CHECK(thrown<checkpoint_error>([&] { vision.at("a/b~").at(0).as_size(); }) ==
           "FORMAT config.json: /vision_config/a~1b~0/0 is a number, expected an unsigned integer");
-    CHECK(has(thrown([&] { vision.at("a/b~").at(1).as_size(); }), "is a negative integer, expected an unsigned integer"));
+    CHECK(
+        has(thrown([&] { vision.at("a/b~").at(1).as_size(); }), "is a negative integer, expected an unsigned integer"));
     CHECK(has(thrown([&] { vision.at("a/b~").at(2); }), "/vision_config/a~1b~0/2 is missing"));
     CHECK(has(thrown([&] { vision.at("heads").as_number(); }), "expected a number"));
     CHECK(has(thrown([&] { vision.at("heads").as_bool(); }), "expected true or false"));
@@ -61,7 +64,8 @@ TEST_CASE("what is missing or of another kind is named by its pointer") {
     CHECK(has(thrown([&] { vision.at("heads").size(); }), "expected an array"));
     CHECK(has(thrown([&] { vision.items(); }), "is an object, expected an array"));
     CHECK(has(thrown([&] { vision.as_string(); }), "expected a string"));
-    CHECK(has(thrown([&] { json::parse("3", "p").find("x"); }), "p: the text is an unsigned integer, expected an object"));
+    CHECK(has(thrown([&] { json::parse("3", "p").find("x"); }),
+              "p: the text is an unsigned integer, expected an object"));
 }
 
 TEST_CASE("hostile keys are escaped in the sentences") {
@@ -79,7 +83,8 @@ TEST_CASE("D11 JSON that is too long, too deep or has too many values is refused
     json_limits small;
     small.max_bytes = 10;
     CHECK(has(refusal("[1, 2, 3, 4]", small), "LIMIT config.json: the JSON text has 12 bytes, expected at most 10"));
-    CHECK(has(refusal(std::string(1'000'000, '[')), "LIMIT config.json: line 1, column 65 (byte 64): nested too deeply, expected a depth of at most 64"));
+    CHECK(has(refusal(std::string(1'000'000, '[')),
+              "LIMIT config.json: line 1, column 65 (byte 64): nested too deeply, expected a depth of at most 64"));
     std::string deep;
     for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
     CHECK(has(refusal(deep), "LIMIT"));
@@ -90,11 +95,13 @@ TEST_CASE("D11 JSON that is too long, too deep or has too many values is refused
 }
 
 TEST_CASE("D12 what is nearly JSON is refused with line, column and a hint") {
-    CHECK(refusal("{\n  \"a\": 1, // width\n}") ==
-          "FORMAT config.json: line 2, column 11 (byte 12): the text is not JSON: unexpected '/'; JSON has no comments");
+    CHECK(
+        refusal("{\n  \"a\": 1, // width\n}") ==
+        "FORMAT config.json: line 2, column 11 (byte 12): the text is not JSON: unexpected '/'; JSON has no comments");
     CHECK(has(refusal("{\"a\": 1 # width\n}"), "JSON has no comments"));
     CHECK(refusal("{\"a\": 1,\n}") ==
-          "FORMAT config.json: line 2, column 1 (byte 9): the text is not JSON: unexpected '}'; a comma may not stand before the closing bracket");
+          "FORMAT config.json: line 2, column 1 (byte 9): the text is not JSON: unexpected '}'; a comma may not stand "
+          "before the closing bracket");
     CHECK(has(refusal("[1, ]"), "a comma may not stand before the closing bracket"));
     CHECK(has(refusal("{'a': 1}"), "JSON writes strings in double quotes"));
     CHECK(has(refusal(std::string("\xff\xfe{\0}\0", 6)), "is this UTF-16?"));
@@ -113,7 +120,8 @@ TEST_CASE("D12 what is nearly JSON is refused with line, column and a hint") {
     CHECK(has(refusal("{\"a\" 1}"), "the text is not JSON"));
     CHECK(has(refusal("\"\\ud800\""), "the text is not JSON"));
     CHECK(has(refusal("\"\\x\""), "the text is not JSON"));
-    for (const char* cut : {"", " ", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "[", "[1", "\"\\u12", "tru"}) {
+    for (const char* cut :
+         {"", " ", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "[", "[1", "\"\\u12", "tru"}) {
         INFO(cut);
         CHECK(has(refusal(cut), "FORMAT config.json: line 1, column"));
     }

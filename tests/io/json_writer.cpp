@@ -1,9 +1,8 @@
-#include <zeroshot/io/json_writer.hpp>
-
 #include <cstdint>
 #include <limits>
 
 #include <zeroshot/io/json.hpp>
+#include <zeroshot/io/json_writer.hpp>
 
 #include "tests/io/support.hpp"
 
@@ -11,11 +10,20 @@ using namespace zeroshot;
 
 TEST_CASE("a writer puts commas and brackets where they belong") {
     json_writer writer;
-    writer.begin_object().key("labels").begin_array().value("a dog").value("a cat").begin_array().end_array().end_array();
+    writer.begin_object()
+        .key("labels")
+        .begin_array()
+        .value("a dog")
+        .value("a cat")
+        .begin_array()
+        .end_array()
+        .end_array();
     writer.key("top").value(5).key("probability").value(0.25).key("ok").value(true).key("none").null();
     writer.key("config").raw("{\"a\":1}").key("last").begin_object().end_object().end_object();
-    CHECK(writer.text() ==
-          R"({"labels":["a dog","a cat",[]],"top":5,"probability":0.25,"ok":true,"none":null,"config":{"a":1},"last":{}})");
+    CHECK(
+        writer.text() ==
+        R"({"labels":["a dog","a cat",[]],"top":5,"probability":0.25,"ok":true,)"
+          R"("none":null,"config":{"a":1},"last":{}})");
 }
 
 TEST_CASE("what is written reads back the same") {
@@ -34,18 +42,26 @@ TEST_CASE("what is written reads back the same") {
 
 TEST_CASE("what JSON cannot hold is replaced") {
     json_writer writer;
-    writer.begin_array().value("a\xff" "b\xc0\x80\xed\xa0\x80\xf5").value(std::numeric_limits<double>::infinity()).end_array();
-    CHECK(writer.text() == "[\"a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\",null]");
+    writer.begin_array()
+        .value(
+            "a\xff"
+            "b\xc0\x80\xed\xa0\x80\xf5")
+        .value(std::numeric_limits<double>::infinity())
+        .end_array();
+    CHECK(writer.text() ==
+          "[\"a\xef\xbf\xbd"
+          "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\",null]");
 }
 
 TEST_CASE("UTF-8 is told from what is not") {
-    for (const char* good : {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-                             "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    for (const char* good : {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+                             "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
         INFO(quoted(good));
         CHECK(detail::is_utf8(good));
     }
-    for (const char* bad : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe1\x80",
-                            "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xf0\x90\x80"}) {
+    for (const char* bad :
+         {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe1\x80",
+          "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xf0\x90\x80"}) {
         INFO(quoted(bad));
         CHECK_FALSE(detail::is_utf8(bad));
     }

@@ -10,7 +10,9 @@ using support::thrown;
 
 namespace {
 
-checkpoint file_of(const file_builder& builder) { return checkpoint::from_bytes(builder.bytes(), "a.safetensors"); }
+checkpoint file_of(const file_builder& builder) {
+    return checkpoint::from_bytes(builder.bytes(), "a.safetensors");
+}
 
 /// A tensor of bytes, one for each element, since names and shapes are what counts here.
 file_builder& with(file_builder& builder, const std::string& name, const std::vector<std::size_t>& shape) {
@@ -34,7 +36,8 @@ std::string described(const canonical_tensors& all) {
 
 TEST_CASE("OpenAI's layout keeps its names; buffers are ignored, the unknown is listed") {
     file_builder builder;
-    for (const char* name : {"input_resolution", "context_length", "vocab_size", "attn_mask", "visual.bn1.num_batches_tracked"}) {
+    for (const char* name :
+         {"input_resolution", "context_length", "vocab_size", "attn_mask", "visual.bn1.num_batches_tracked"}) {
         with(builder, name, {});
     }
     with(builder, "visual.proj", {4, 2});
@@ -90,8 +93,10 @@ TEST_CASE("Hugging Face's names become OpenAI's, every one of them") {
     for (const char* tower : {"vision_model", "text_model"}) {
         const std::string block = std::string(tower) + ".encoder.layers.11.";
         for (const char* leaf : {"weight", "bias"}) {
-            const std::vector<std::size_t> shape = leaf == std::string("weight") ? std::vector<std::size_t>{2, 2} : std::vector<std::size_t>{2};
-            for (const char* each : {"self_attn.k_proj.", "self_attn.v_proj.", "self_attn.q_proj.", "self_attn.out_proj."}) {
+            const std::vector<std::size_t> shape =
+                leaf == std::string("weight") ? std::vector<std::size_t>{2, 2} : std::vector<std::size_t>{2};
+            for (const char* each :
+                 {"self_attn.k_proj.", "self_attn.v_proj.", "self_attn.q_proj.", "self_attn.out_proj."}) {
                 with(builder, block + each + leaf, shape);
             }
             with(builder, block + "mlp.fc1." + leaf, shape);
@@ -118,7 +123,8 @@ TEST_CASE("Hugging Face's names become OpenAI's, every one of them") {
     CHECK(all.unknown == std::vector<std::string>{"vision_model.head.weight", "vision_model.encoder.layers.3"});
     std::string expected;
     const auto block = [&](const std::string& own, const std::string& theirs) {
-        const std::string q = theirs + "self_attn.q_proj.", k = theirs + "self_attn.k_proj.", v = theirs + "self_attn.v_proj.";
+        const std::string q = theirs + "self_attn.q_proj.", k = theirs + "self_attn.k_proj.",
+                          v = theirs + "self_attn.v_proj.";
         expected += own + "attn.in_proj_bias [6] " + q + "bias " + k + "bias " + v + "bias\n";
         expected += own + "attn.in_proj_weight [6, 2] " + q + "weight " + k + "weight " + v + "weight\n";
         expected += own + "attn.out_proj.bias [2] " + theirs + "self_attn.out_proj.bias\n";
@@ -157,18 +163,22 @@ TEST_CASE("B11 names of no known layout are refused with some of those found") {
         with(builder, "module.visual.proj", {2, 2});
         with(builder, "module.logit_scale", {});
         CHECK(refusal(builder) ==
-              "SHAPE a.safetensors: no CLIP among the tensors 'module.visual.proj', 'module.logit_scale', expected the names of OpenAI, open_clip or Hugging Face");
+              "SHAPE a.safetensors: no CLIP among the tensors 'module.visual.proj', 'module.logit_scale', expected the "
+              "names of OpenAI, open_clip or Hugging Face");
     }
     SECTION("B11 another model altogether, and no model") {
         file_builder builder;
-        CHECK(refusal(builder) == "SHAPE a.safetensors: the file holds no tensors, expected the names of OpenAI, open_clip or Hugging Face");
+        CHECK(
+            refusal(builder) ==
+            "SHAPE a.safetensors: the file holds no tensors, expected the names of OpenAI, open_clip or Hugging Face");
         for (int i = 0; i < 9; ++i) with(builder, "bert.layer." + std::to_string(i), {1});
         CHECK(has(refusal(builder), "'bert.layer.4', ..., expected"));
     }
     SECTION("B11 an image tower of timm") {
         file_builder builder;
         with(builder, "visual.trunk.stem.0.weight", {2});
-        CHECK(has(refusal(builder), "UNSUPPORTED a.safetensors: the image tower is one of timm's ('visual.trunk.stem.0.weight')"));
+        CHECK(has(refusal(builder),
+                  "UNSUPPORTED a.safetensors: the image tower is one of timm's ('visual.trunk.stem.0.weight')"));
     }
 }
 
@@ -181,10 +191,12 @@ TEST_CASE("parts of a tensor that are missing or do not fit are refused") {
     with(builder, block + "q_proj.weight", {2, 2});
     with(builder, block + "v_proj.weight", {2, 2});
     CHECK(refusal(builder) ==
-          "SHAPE a.safetensors: a part of tensor 'visual.transformer.resblocks.0.attn.in_proj_weight' is missing, expected query, key and value");
+          "SHAPE a.safetensors: a part of tensor 'visual.transformer.resblocks.0.attn.in_proj_weight' is missing, "
+          "expected query, key and value");
     with(builder, block + "k_proj.weight", {2, 3});
     CHECK(refusal(builder) ==
-          "SHAPE a.safetensors: tensor 'vision_model.encoder.layers.0.self_attn.k_proj.weight' is [2, 3], expected [2, 2]");
+          "SHAPE a.safetensors: tensor 'vision_model.encoder.layers.0.self_attn.k_proj.weight' is [2, 3], expected [2, "
+          "2]");
     file_builder flat;
     with(flat, "vision_model.post_layernorm.weight", {2});
     with(flat, "visual_projection.weight", {2});

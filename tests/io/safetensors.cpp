@@ -1,5 +1,3 @@
-#include <zeroshot/io/safetensors.hpp>
-
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -8,6 +6,8 @@
 #include <thread>
 
 #include <pthread.h>
+
+#include <zeroshot/io/safetensors.hpp>
 
 #include "tests/io/support.hpp"
 
@@ -86,7 +86,8 @@ TEST_CASE("lengths that cannot be are refused") {
     }
     SECTION("A4 a length beyond all files") {
         for (const std::uint64_t claimed : {~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{1} << 32}) {
-            CHECK(refusal(container("{}", "", claimed)) == "FORMAT a.safetensors: header claims " + std::to_string(claimed) +
+            CHECK(refusal(container("{}", "", claimed)) == "FORMAT a.safetensors: header claims " +
+                                                               std::to_string(claimed) +
                                                                " bytes, file has 10; incomplete download?");
         }
     }
@@ -94,7 +95,8 @@ TEST_CASE("lengths that cannot be are refused") {
         std::vector<std::byte> bytes = support::bytes_of(little_endian(100'000'001));
         bytes.resize(8 + 100'000'001);
         CHECK(refusal(bytes) ==
-              "LIMIT a.safetensors: the header has 100000001 bytes, expected at most 100000000; raise limits.header_bytes if it is meant");
+              "LIMIT a.safetensors: the header has 100000001 bytes, expected at most 100000000; raise "
+              "limits.header_bytes if it is meant");
         safetensors_limits small;
         small.header_bytes = 10;
         CHECK(has(refusal(container("{}         "), small), "LIMIT"));
@@ -147,18 +149,23 @@ TEST_CASE("names that come twice are refused with both places") {
         const std::string second_at = std::to_string(8 + 1 + once.size() + 1);
         CHECK(header_refusal("{" + once + "," + once + "}", zeros) ==
               "FORMAT a.safetensors: duplicate key 'x' at bytes 9 and " + second_at);
-        CHECK(has(header_refusal("{" + once + "," + entry("x", "[2]", "[8,16]") + "}", zeros + zeros), "duplicate key 'x'"));
-        CHECK(has(header_refusal("{" + once + "," + entry("y", "[0]", "[8,8]") + "," + entry("\\u0078", "[0]", "[0,0]") + "}", zeros),
-                  "duplicate key 'x' at bytes 9 and "));
+        CHECK(has(header_refusal("{" + once + "," + entry("x", "[2]", "[8,16]") + "}", zeros + zeros),
+                  "duplicate key 'x'"));
+        CHECK(has(
+            header_refusal("{" + once + "," + entry("y", "[0]", "[8,8]") + "," + entry("\\u0078", "[0]", "[0,0]") + "}",
+                           zeros),
+            "duplicate key 'x' at bytes 9 and "));
     }
     SECTION("A12 a field of an entry, or the metadata") {
         CHECK(has(header_refusal(R"({"x":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", zeros),
                   "duplicate key 'dtype' in tensor 'x'"));
         CHECK(has(header_refusal(R"({"x":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}})", zeros),
                   "duplicate key 'shape' in tensor 'x'"));
-        CHECK(has(header_refusal(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"data_offsets":[0,8]}})", zeros),
-                  "duplicate key 'data_offsets' in tensor 'x'"));
-        CHECK(has(header_refusal(R"({"__metadata__":{},"__metadata__":{}})"), "duplicate key '__metadata__' at bytes 9 and 27"));
+        CHECK(
+            has(header_refusal(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"data_offsets":[0,8]}})", zeros),
+                "duplicate key 'data_offsets' in tensor 'x'"));
+        CHECK(has(header_refusal(R"({"__metadata__":{},"__metadata__":{}})"),
+                  "duplicate key '__metadata__' at bytes 9 and 27"));
         CHECK(has(header_refusal(R"({"__metadata__":null,"__metadata__":null})"), "duplicate key '__metadata__'"));
         CHECK(has(header_refusal(R"({"__metadata__":{"a":"1","a":"1"}})"), "duplicate key 'a' at bytes 25 and 33"));
     }
@@ -182,13 +189,14 @@ std::string on_a_small_stack(const Call& call) {
     REQUIRE(pthread_attr_init(&attributes) == 0);
     REQUIRE(pthread_attr_setstacksize(&attributes, stack) == 0);
     pthread_t thread{};
-    REQUIRE(pthread_create(&thread, &attributes,
-                           [](void* argument) -> void* {
-                               job& mine = *static_cast<job*>(argument);
-                               mine.result = thrown<checkpoint_error>(mine.call);
-                               return nullptr;
-                           },
-                           &work) == 0);
+    REQUIRE(pthread_create(
+                &thread, &attributes,
+                [](void* argument) -> void* {
+                    job& mine = *static_cast<job*>(argument);
+                    mine.result = thrown<checkpoint_error>(mine.call);
+                    return nullptr;
+                },
+                &work) == 0);
     pthread_join(thread, nullptr);
     pthread_attr_destroy(&attributes);
     return work.result;
@@ -220,11 +228,12 @@ TEST_CASE("A13 nesting is refused beyond a depth of four, on a stack of 64 KiB")
         }
     }
     CHECK(header_refusal(R"({"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"o":[[]]}})") == "nothing");
-    CHECK(has(header_refusal(R"({"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"o":[[[]]]}})"), "nested too deeply"));
+    CHECK(has(header_refusal(R"({"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"o":[[[]]]}})"),
+              "nested too deeply"));
 }
 
-// What this program allocates while it counts, to bound what a header can make us take. Replacing the global operators is
-// only for this test program.
+// What this program allocates while it counts, to bound what a header can make us take. Replacing the global operators
+// is only for this test program.
 namespace {
 
 thread_local bool counting = false;
@@ -256,7 +265,9 @@ void operator delete(void* memory) noexcept {
     if (counting && memory != nullptr) now_allocated -= std::min(now_allocated, malloc_usable_size(memory));
     std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+void operator delete(void* memory, std::size_t) noexcept {
+    operator delete(memory);
+}
 #else
 #define ZEROSHOT_COUNTS_MEMORY 0
 #endif
@@ -279,11 +290,17 @@ TEST_CASE("A14 a long header takes bounded time, and memory of a few times its s
         for (int i = 1; header.size() < whole; ++i) header += ",\"a" + std::to_string(i) + "\":{}";
         check(header + "}", "byte 16: tensor 'a0' has no dtype");
     }
-    SECTION("A14 brackets") { check(std::string(whole, '['), "the header must be a JSON object"); }
-    // One token that is the whole header grows two buffers by doubling: just above a power of two each of them holds twice
-    // the token, and the one that grew last also what it grew from, so five times in all (3.5 times at 95 MB).
-    SECTION("A14 spaces") { check(std::string(tenth, ' '), "the JSON text ends too early", 5); }
-    SECTION("A14 one long name") { check("{\"" + std::string(tenth, 'x') + "\":{}}", "LIMIT", 5); }
+    SECTION("A14 brackets") {
+        check(std::string(whole, '['), "the header must be a JSON object");
+    }
+    // One token that is the whole header grows two buffers by doubling: just above a power of two each of them holds
+    // twice the token, and the one that grew last also what it grew from, so five times in all (3.5 times at 95 MB).
+    SECTION("A14 spaces") {
+        check(std::string(tenth, ' '), "the JSON text ends too early", 5);
+    }
+    SECTION("A14 one long name") {
+        check("{\"" + std::string(tenth, 'x') + "\":{}}", "LIMIT", 5);
+    }
     SECTION("A14 one long name without an end") {
         check("{\"" + std::string(tenth, 'x'), "the JSON text ends too early", 5);
     }
@@ -354,7 +371,8 @@ TEST_CASE("A16 metadata is an object of strings, or null for none") {
 
 TEST_CASE("A17 fields that are missing are named, fields that are not known are ignored") {
     const std::string zeros(8, '\0');
-    CHECK(header_refusal(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"why":[1,{"a":"b"}],"not":null}})", zeros) == "nothing");
+    CHECK(header_refusal(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"why":[1,{"a":"b"}],"not":null}})",
+                         zeros) == "nothing");
     CHECK(has(header_refusal(R"({"x":{"shape":[2],"data_offsets":[0,8]}})", zeros), "tensor 'x' has no dtype"));
     CHECK(has(header_refusal(R"({"x":{"dtype":"F32","data_offsets":[0,8]}})", zeros), "tensor 'x' has no shape"));
     CHECK(has(header_refusal(R"({"x":{"dtype":"F32","shape":[2]}})", zeros), "tensor 'x' has no data_offsets"));
@@ -368,16 +386,21 @@ TEST_CASE("A17 fields that are missing are named, fields that are not known are 
 }
 
 TEST_CASE("A18 a name is data, never a path, and is escaped in the sentences") {
-    for (const char* name : {"", "../../etc/passwd", "\\u0000", "\\u001b[31m", "\xe2\x80\xae" "gpj.exe", "a b"}) {
+    for (const char* name : {"", "../../etc/passwd", "\\u0000", "\\u001b[31m",
+                             "\xe2\x80\xae"
+                             "gpj.exe",
+                             "a b"}) {
         INFO(name);
         CHECK(header_refusal("{" + entry(name, "[2]", "[0,8]") + "}", std::string(8, '\0')) == "nothing");
     }
-    const std::string shown = header_refusal("{" + entry("\\u0000\\u001b[31m\xe2\x80\xae", "[3]", "[0,8]") + "}", std::string(8, '\0'));
+    const std::string shown =
+        header_refusal("{" + entry("\\u0000\\u001b[31m\xe2\x80\xae", "[3]", "[0,8]") + "}", std::string(8, '\0'));
     CHECK(has(shown, "tensor '\\x00\\x1b[31m\\xe2\\x80\\xae' of F32 [3]"));
     const std::string long_name(10'000'000, 'n');
     CHECK(has(header_refusal("{" + entry(long_name, "[2]", "[0,8]") + "}", std::string(8, '\0')),
               "LIMIT a.safetensors: byte 10000011: a tensor's name has 10000000 bytes, expected at most 65536"));
-    const std::string cut = header_refusal("{" + entry(std::string(60'000, 'n'), "[3]", "[0,8]") + "}", std::string(8, '\0'));
+    const std::string cut =
+        header_refusal("{" + entry(std::string(60'000, 'n'), "[3]", "[0,8]") + "}", std::string(8, '\0'));
     CHECK(has(cut, "'... of F32"));
     CHECK(cut.size() < 400);
 }
@@ -386,7 +409,8 @@ TEST_CASE("B1 data_offsets is two numbers") {
     CHECK(has(offsets_refusal("[]"), "data_offsets of tensor 'x' has 0 numbers, expected 2"));
     CHECK(has(offsets_refusal("[8]"), "has 1 numbers, expected 2"));
     CHECK(has(offsets_refusal("[0,8,8]"), "has 3 numbers, expected 2"));
-    CHECK(has(offsets_refusal("8"), "data_offsets of tensor 'x' holds a number, expected an array of unsigned integers"));
+    CHECK(
+        has(offsets_refusal("8"), "data_offsets of tensor 'x' holds a number, expected an array of unsigned integers"));
     CHECK(has(offsets_refusal("{}"), "data_offsets of tensor 'x' holds an object, expected an array"));
     CHECK(has(offsets_refusal("null"), "data_offsets of tensor 'x' holds null"));
     CHECK(has(offsets_refusal("\"0,8\""), "data_offsets of tensor 'x' holds a string"));
@@ -394,7 +418,8 @@ TEST_CASE("B1 data_offsets is two numbers") {
 }
 
 TEST_CASE("B2 offsets and extents are unsigned integers, written as such") {
-    for (const char* number : {"-1", "1.5", "1e0", "2.0", "1e30", "true", "null", "\"1\"", "18446744073709551616", "-0", "[1]", "{}"}) {
+    for (const char* number :
+         {"-1", "1.5", "1e0", "2.0", "1e30", "true", "null", "\"1\"", "18446744073709551616", "-0", "[1]", "{}"}) {
         INFO(number);
         CHECK(has(shape_refusal("[" + std::string(number) + "]"), "FORMAT a.safetensors: byte "));
         CHECK(has(shape_refusal("[" + std::string(number) + "]"), "shape of tensor 'x' holds "));
@@ -409,8 +434,10 @@ TEST_CASE("B3 data_offsets that run backwards, out of the file or around 2^64 ar
     CHECK(has(offsets_refusal("[8,0]"), "FORMAT a.safetensors: byte "));
     CHECK(has(offsets_refusal("[8,0]"), "data_offsets [8, 0] of tensor 'x' run backwards"));
     CHECK(has(offsets_refusal("[0,18446744073709551615]"), "lies in 18446744073709551615 bytes, expected 8"));
-    CHECK(has(offsets_refusal("[18446744073709551607,18446744073709551615]"), "begins at byte 18446744073709551607 of the data, which leaves a hole"));
-    CHECK(has(header_refusal("{" + entry("x", "[18446744073709551615]", "[0,18446744073709551615]", "U8") + "}"), "FORMAT"));
+    CHECK(has(offsets_refusal("[18446744073709551607,18446744073709551615]"),
+              "begins at byte 18446744073709551607 of the data, which leaves a hole"));
+    CHECK(has(header_refusal("{" + entry("x", "[18446744073709551615]", "[0,18446744073709551615]", "U8") + "}"),
+              "FORMAT"));
     CHECK(has(header_refusal("{" + entry("x", "[16]", "[0,16]", "U8") + "}", "12345678"), "the file is 8 bytes short"));
 }
 
@@ -462,7 +489,8 @@ TEST_CASE("B6 B7 shapes whose product does not fit, or with too many axes, are r
         CHECK(has(shape_refusal("[2,9223372036854775807]"), "has no size in bytes"));
     }
     SECTION("B7 with a zero: refused too, whatever the order of the axes") {
-        for (const char* shape : {"[0,18446744073709551615,2]", "[18446744073709551615,2,0]", "[18446744073709551615,0,2]"}) {
+        for (const char* shape :
+             {"[0,18446744073709551615,2]", "[18446744073709551615,2,0]", "[18446744073709551615,0,2]"}) {
             CHECK(has(shape_refusal(shape, ""), "has no size in bytes"));
         }
         CHECK(shape_refusal("[0,1000000,2]", "") == "nothing");
@@ -487,7 +515,8 @@ TEST_CASE("B8 tensors without elements stand before, between and after others, a
     CHECK(order == "z1 x z2 z3 y z4 ");
     CHECK(found.find("z2")->bytes.empty());
     CHECK(support::text_of(found.find("y")->bytes) == raw<float>({2}));
-    CHECK(has(header_refusal("{" + entry("x", "[1]", "[0,4]") + "," + entry("z", "[0]", "[2,2]") + "}", "1234"), "overlaps"));
+    CHECK(has(header_refusal("{" + entry("x", "[1]", "[0,4]") + "," + entry("z", "[0]", "[2,2]") + "}", "1234"),
+              "overlaps"));
     CHECK(has(header_refusal("{" + entry("z", "[0]", "[2,2]") + "}", ""), "leaves a hole"));
 }
 
@@ -501,7 +530,8 @@ TEST_CASE("B9 types that safetensors does not know are refused") {
     }
     CHECK(header_refusal("{" + entry("x", "[3]", "[0,24]", "C64") + "}", std::string(24, '\0')) == "nothing");
     CHECK(header_refusal("{" + entry("x", "[4]", "[0,2]", "F4") + "}", "12") == "nothing");
-    CHECK(has(header_refusal("{" + entry("x", "[3]", "[0,2]", "F4") + "}", "12"), "tensor 'x' of F4 [3] has no size in bytes"));
+    CHECK(has(header_refusal("{" + entry("x", "[3]", "[0,2]", "F4") + "}", "12"),
+              "tensor 'x' of F4 [3] has no size in bytes"));
 }
 
 TEST_CASE("B15 a small file whose header describes a large model allocates nothing for it") {
@@ -509,15 +539,16 @@ TEST_CASE("B15 a small file whose header describes a large model allocates nothi
     std::uint64_t offset = 0;
     for (int block = 0; block < 48; ++block) {  // ViT-bigG/14: 48 blocks of width 1664
         const std::uint64_t bytes = std::uint64_t{8192} * 1664 * 4;
-        header += (block == 0 ? "" : ",") + entry("visual.transformer.resblocks." + std::to_string(block) + ".mlp.c_fc.weight",
-                                                   "[8192,1664]",
-                                                   "[" + std::to_string(offset) + "," + std::to_string(offset + bytes) + "]");
+        header += (block == 0 ? "" : ",") +
+                  entry("visual.transformer.resblocks." + std::to_string(block) + ".mlp.c_fc.weight", "[8192,1664]",
+                        "[" + std::to_string(offset) + "," + std::to_string(offset + bytes) + "]");
         offset += bytes;
     }
     const auto bytes = container(header + "}", std::string(1'000'000, '\0'));
     std::string found;
     const std::size_t memory = most_memory([&] { found = refusal(bytes); });
-    CHECK(found == "FORMAT a.safetensors: the file is " + std::to_string(offset - 1'000'000) + " bytes short; incomplete download?");
+    CHECK(found == "FORMAT a.safetensors: the file is " + std::to_string(offset - 1'000'000) +
+                       " bytes short; incomplete download?");
     if (ZEROSHOT_COUNTS_MEMORY) CHECK(memory < 1'000'000);
 }
 
@@ -554,7 +585,8 @@ TEST_CASE("tensors that no reader would accept are not written") {
         return thrown<argument_error>([&] { safetensors_bytes(tensors); });
     };
     CHECK(refused({{"a", {dtype::f32, {2}, four}}}) == "ARG tensor 'a': bytes and shape do not agree");
-    CHECK(refused({{"a", {dtype::f32, {1}, four}}, {"a", {dtype::u8, {4}, four}}}) == "ARG tensor 'a': there are two of this name");
+    CHECK(refused({{"a", {dtype::f32, {1}, four}}, {"a", {dtype::u8, {4}, four}}}) ==
+          "ARG tensor 'a': there are two of this name");
     CHECK(refused({{"__metadata__", {dtype::f32, {1}, four}}}) == "ARG tensor '__metadata__': this name is reserved");
     CHECK(refused({{"\xff", {dtype::f32, {1}, four}}}) == "ARG tensor '\\xff': the name is not UTF-8");
 }

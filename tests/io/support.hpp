@@ -1,5 +1,5 @@
 #pragma once
-/// \file What the tests of io share: errors as values, files that go away, and safetensors bytes with every field free to be wrong.
+/// \file What the tests of io share: errors as values, scratch folders, and safetensors bytes with every field free.
 
 #include <algorithm>
 #include <atomic>
@@ -36,7 +36,9 @@ std::string thrown(const Call& call) {
     return "nothing";
 }
 
-inline bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+inline bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
 
 /// A folder of its own for one test, removed with all that is in it.
 class scratch_folder {
@@ -58,9 +60,8 @@ class scratch_folder {
 };
 
 inline std::vector<std::byte> bytes_of(std::string_view text) {
-    std::vector<std::byte> bytes(text.size());
-    std::memcpy(bytes.data(), text.data(), text.size());
-    return bytes;
+    const auto bytes = std::as_bytes(std::span(text));
+    return {bytes.begin(), bytes.end()};
 }
 
 inline std::string text_of(std::span<const std::byte> bytes) {
@@ -98,7 +99,8 @@ class file_builder {
    public:
     file_builder& add(const std::string& name, const std::string& shape, const std::string& data,
                       const std::string& type = "F32") {
-        const std::string offsets = "[" + std::to_string(data_.size()) + "," + std::to_string(data_.size() + data.size()) + "]";
+        const std::string offsets =
+            "[" + std::to_string(data_.size()) + "," + std::to_string(data_.size() + data.size()) + "]";
         header_ += (header_.empty() ? "" : ",") + entry(name, shape, offsets, type);
         data_ += data;
         return *this;

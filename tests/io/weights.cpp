@@ -1,8 +1,8 @@
-#include <zeroshot/io/weights.hpp>
-
 #include <chrono>
 #include <limits>
 #include <thread>
+
+#include <zeroshot/io/weights.hpp>
 
 #include "tests/io/support.hpp"
 
@@ -113,7 +113,8 @@ TEST_CASE("B9 types that are no weights are refused, with those that are") {
         file_builder builder;
         builder.add("visual.x", "[2]", "ab", type);
         CHECK(thrown<checkpoint_error>([&] { weights_of(builder).read_vector<float>("visual.x", 2); }) ==
-              "UNSUPPORTED a.safetensors: tensor visual.x has dtype " + std::string(type) + ", expected one of F16 BF16 F32 F64");
+              "UNSUPPORTED a.safetensors: tensor visual.x has dtype " + std::string(type) +
+                  ", expected one of F16 BF16 F32 F64");
     }
     file_builder builder;
     builder.add("visual.i64", "[2]", raw<std::int64_t>({1, 2}), "I64");
@@ -122,9 +123,11 @@ TEST_CASE("B9 types that are no weights are refused, with those that are") {
     builder.add("visual.f4_none", "[0]", "", "F4");
     for (const char* name : {"visual.i64", "visual.c64", "visual.f4"}) {
         CHECK(has(thrown<checkpoint_error>([&] { weights_of(builder).read_vector<double>(name, 2); }), "UNSUPPORTED"));
-        CHECK(has(thrown([&] { stored_values<float>(*checkpoint::from_bytes(builder.bytes(), "a").find(name)); }), "UNSUPPORTED"));
+        CHECK(has(thrown([&] { stored_values<float>(*checkpoint::from_bytes(builder.bytes(), "a").find(name)); }),
+                  "UNSUPPORTED"));
     }
-    CHECK(has(thrown<checkpoint_error>([&] { weights_of(builder).read_vector<float>("visual.f4_none", 0); }), "UNSUPPORTED"));
+    CHECK(has(thrown<checkpoint_error>([&] { weights_of(builder).read_vector<float>("visual.f4_none", 0); }),
+              "UNSUPPORTED"));
 }
 
 TEST_CASE("B10 a tensor at an odd byte is read correctly") {
@@ -133,7 +136,10 @@ TEST_CASE("B10 a tensor at an odd byte is read correctly") {
         builder.add("visual.byte", "[1]", "x", "U8");
         const std::string name = type;
         builder.add("visual.x", "[2]",
-                    name == "F32" ? raw<float>({1.5f, -2}) : name == "F16" ? halves({1.5f, -2}) : name == "BF16" ? bfloats({1.5f, -2}) : raw<double>({1.5, -2}),
+                    name == "F32"    ? raw<float>({1.5f, -2})
+                    : name == "F16"  ? halves({1.5f, -2})
+                    : name == "BF16" ? bfloats({1.5f, -2})
+                                     : raw<double>({1.5, -2}),
                     name);
         const auto values = weights_of(builder).read_vector<float>("visual.x", 2);
         CHECK(values[0] == 1.5f);
@@ -149,10 +155,12 @@ TEST_CASE("B11 a missing tensor is named in full, with the nearest names; extra 
     builder.add("something.else", "[1]", raw<float>({1}));
     const weights all = weights_of(builder);
     CHECK(thrown<checkpoint_error>([&] { (all / "visual" / "conv1").read_vector<float>("bias", 1); }) ==
-          "SHAPE a.safetensors: tensor visual.conv1.bias is missing; the nearest are 'visual.conv1.weight', 'visual.ln_pre.weight', 'something.else'");
+          "SHAPE a.safetensors: tensor visual.conv1.bias is missing; the nearest are 'visual.conv1.weight', "
+          "'visual.ln_pre.weight', 'something.else'");
     CHECK(has(thrown<checkpoint_error>([&] { all.shape("visual.proj"); }), "tensor visual.proj is missing"));
     CHECK(has(thrown<checkpoint_error>([&] { all.type("visual.proj"); }), "tensor visual.proj is missing"));
-    CHECK(has(thrown<checkpoint_error>([&] { all.read_scalar<float>("logit_bias"); }), "tensor logit_bias is missing; the nearest are 'logit_scale'"));
+    CHECK(has(thrown<checkpoint_error>([&] { all.read_scalar<float>("logit_bias"); }),
+              "tensor logit_bias is missing; the nearest are 'logit_scale'"));
     CHECK(all.unread().size() == 4);
     all.read_scalar<float>("logit_scale");
     (all / "visual").read_vector<float>("conv1.weight", 1);
@@ -163,15 +171,21 @@ TEST_CASE("B12 a tensor of another shape, or transposed, is refused with both sh
     file_builder builder;
     builder.add("visual.conv1.weight", "[2,3]", raw<float>({1, 2, 3, 4, 5, 6}));
     const weights all = weights_of(builder);
-    CHECK(thrown<checkpoint_error>([&] { all.read<float>("visual.conv1.weight", extents{3, 2}); }) ==
-          "SHAPE a.safetensors: tensor visual.conv1.weight is [2, 3], expected [3, 2]");
-    CHECK(has(thrown([&] { all.read<float>("visual.conv1.weight", std::array<std::size_t, 3>{1, 2, 3}); }), "is [2, 3], expected [1, 2, 3]"));
+    CHECK(thrown<checkpoint_error>([&] {
+              all.read<float>("visual.conv1.weight", extents{3, 2});
+          }) == "SHAPE a.safetensors: tensor visual.conv1.weight is [2, 3], expected [3, 2]");
+    CHECK(has(thrown([&] {
+                  all.read<float>("visual.conv1.weight", std::array<std::size_t, 3>{1, 2, 3});
+              }),
+              "is [2, 3], expected [1, 2, 3]"));
     CHECK(has(thrown([&] { all.read_vector<float>("visual.conv1.weight", 6); }), "is [2, 3], expected [6]"));
     CHECK(has(thrown([&] { all.read_scalar<float>("visual.conv1.weight"); }), "is [2, 3], expected [] or [1]"));
     file_builder other;
     other.add("vision_model.x", "[1]", raw<float>({1}));
     other.add("visual_projection.weight", "[2,3]", raw<float>({1, 2, 3, 4, 5, 6}));
-    CHECK(has(thrown([&] { weights_of(other).read<float>("visual.proj", extents{2, 3}); }),
+    CHECK(has(thrown([&] {
+                  weights_of(other).read<float>("visual.proj", extents{2, 3});
+              }),
               "tensor visual.proj (in the file: 'visual_projection.weight') is [3, 2], expected [2, 3]"));
 }
 
@@ -186,11 +200,15 @@ TEST_CASE("B13 numbers that are not finite are refused with tensor and place, un
         const auto refusal = [&](const char* name) {
             return thrown<numeric_error>([&] { all.read<float>(name, extents{2, 2}); });
         };
-        CHECK(refusal("visual.f32") == "NUMERIC a.safetensors: tensor visual.f32 is not finite at [1, 0]; is the file damaged?");
+        CHECK(refusal("visual.f32") ==
+              "NUMERIC a.safetensors: tensor visual.f32 is not finite at [1, 0]; is the file damaged?");
         CHECK(has(refusal("visual.f16"), "not finite at [1, 1]"));
         CHECK(has(refusal("visual.bf16"), "not finite at [0, 0]"));
         CHECK(has(refusal("visual.f64"), "not finite at [0, 1]"));
-        CHECK(has(thrown<numeric_error>([&] { all.read<double>("visual.f64", extents{2, 2}); }), "not finite at [0, 1]"));
+        CHECK(has(thrown<numeric_error>([&] {
+                      all.read<double>("visual.f64", extents{2, 2});
+                  }),
+                  "not finite at [0, 1]"));
         const weights unchecked = weights_of(builder, finite_check::unchecked);
         CHECK_FALSE(detail::is_finite(unchecked.read<float>("visual.f32", extents{2, 2})(1, 0)));
     }
@@ -203,7 +221,8 @@ TEST_CASE("B13 numbers that are not finite are refused with tensor and place, un
     many.replace(9'999 * 4, 4, nan);
     file_builder late;
     late.add("visual.x", "[10000]", many);
-    CHECK(has(thrown<numeric_error>([&] { weights_of(late).read_vector<float>("visual.x", 10'000); }), "not finite at [9999]"));
+    CHECK(has(thrown<numeric_error>([&] { weights_of(late).read_vector<float>("visual.x", 10'000); }),
+              "not finite at [9999]"));
 }
 
 TEST_CASE("B13 subnormal numbers and tensors of zeros are weights like any other") {
@@ -245,7 +264,8 @@ TEST_CASE("tensors without elements are read as such") {
 TEST_CASE("a path keeps its checkpoint alive, and many threads may read [threads]") {
     const weights visual = [] {
         file_builder builder;
-        for (int i = 0; i < 50; ++i) builder.add("visual." + std::to_string(i), "[2]", raw<float>({static_cast<float>(i), 1}));
+        for (int i = 0; i < 50; ++i)
+            builder.add("visual." + std::to_string(i), "[2]", raw<float>({static_cast<float>(i), 1}));
         return weights_of(builder) / "visual";
     }();
     std::atomic<int> wrong{0};
@@ -253,7 +273,8 @@ TEST_CASE("a path keeps its checkpoint alive, and many threads may read [threads
         std::vector<std::jthread> readers;
         for (int reader = 0; reader < 4; ++reader) {
             readers.emplace_back([&] {
-                for (int i = 0; i < 50; ++i) wrong += visual.read_vector<float>(std::to_string(i), 2)[0] == static_cast<float>(i) ? 0 : 1;
+                for (int i = 0; i < 50; ++i)
+                    wrong += visual.read_vector<float>(std::to_string(i), 2)[0] == static_cast<float>(i) ? 0 : 1;
             });
         }
     }
@@ -263,10 +284,12 @@ TEST_CASE("a path keeps its checkpoint alive, and many threads may read [threads
 
 TEST_CASE("many names, long ones too, do not make the sentence about a missing one slow") {
     file_builder builder;
-    for (int i = 0; i < 20'000; ++i) builder.add("visual." + std::string(180, 'x') + std::to_string(i), "[]", "1", "U8");
+    for (int i = 0; i < 20'000; ++i)
+        builder.add("visual." + std::string(180, 'x') + std::to_string(i), "[]", "1", "U8");
     const weights all = weights_of(builder);
     const auto begin = std::chrono::steady_clock::now();
-    CHECK(has(thrown<checkpoint_error>([&] { all.shape("visual." + std::string(180, 'y')); }), "is missing; the nearest are"));
+    CHECK(has(thrown<checkpoint_error>([&] { all.shape("visual." + std::string(180, 'y')); }),
+              "is missing; the nearest are"));
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
     CHECK(taken.count() < 20);  // 5,000 names of at most 200 bytes: 200 million steps, a fraction of a second
 }

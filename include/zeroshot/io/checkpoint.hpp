@@ -61,8 +61,8 @@ inline constexpr std::array foreign_formats{
     foreign_format{257, "ustar", "a tar archive", "unpack it first"},
 };
 
-/// What the bytes are, where they are no safetensors but something well known. A safetensors file may begin with any bytes
-/// (they are the length of its header), so one that goes on as such is never mistaken.
+/// What the bytes are, where they are no safetensors but something well known. A safetensors file may begin with any
+/// bytes (they are the length of its header), so one that goes on as such is never mistaken.
 inline const foreign_format* recognise(std::span<const std::byte> bytes) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const bool plausible = text.size() > length_bytes && (text[length_bytes] == '{' || text[length_bytes] == ' ') &&
@@ -70,7 +70,8 @@ inline const foreign_format* recognise(std::span<const std::byte> bytes) {
     if (plausible) return nullptr;
     static constexpr foreign_format numpy_archive{0, "PK", "a NumPy archive (npz)", convert_first};
     static constexpr foreign_format onnx{0, "\x08", "an ONNX model", "give the checkpoint it was exported from"};
-    constexpr std::size_t zip_name = 30, onnx_producer = 2;  // where the first entry's name, and ONNX's second field, begin
+    constexpr std::size_t zip_name = 30;      // where the name of a zip's first entry begins
+    constexpr std::size_t onnx_producer = 2;  // where the second field of an ONNX model begins
     const std::string_view name = text.substr(std::min(text.size(), zip_name), 64);
     if (text.starts_with("PK\x03\x04") && name.find(".npy") != std::string_view::npos) return &numpy_archive;
     for (const foreign_format& format : foreign_formats) {
@@ -99,14 +100,15 @@ struct checkpoint_limits {
 class checkpoint {
    public:
     /// Reads a file.
-    /// \throws file_error where it cannot be read; checkpoint_error where it is no sound safetensors file, saying what it is
-    /// where that can be seen
+    /// \throws file_error where it cannot be read; checkpoint_error where it is no sound safetensors file, saying what
+    /// it is where that can be seen
     static checkpoint open(const std::filesystem::path& path, const checkpoint_limits& limits = {}) {
         return from_bytes(read_file(path, limits.file_bytes), path_text(path), limits);
     }
 
     /// Takes bytes that are in memory already; `place` names them in the sentences.
-    static checkpoint from_bytes(std::vector<std::byte> bytes, std::string place, const checkpoint_limits& limits = {}) {
+    static checkpoint from_bytes(std::vector<std::byte> bytes, std::string place,
+                                 const checkpoint_limits& limits = {}) {
         detail::refuse_foreign(bytes, place);
         auto contents = std::make_shared<stored>(stored{std::move(bytes), std::move(place), {}});
         contents->tensors = parse_safetensors(contents->bytes, contents->place, limits.header);
@@ -114,7 +116,8 @@ class checkpoint {
     }
 
     /// Copies bytes that are in memory already.
-    static checkpoint from_bytes(std::span<const std::byte> bytes, std::string place, const checkpoint_limits& limits = {}) {
+    static checkpoint from_bytes(std::span<const std::byte> bytes, std::string place,
+                                 const checkpoint_limits& limits = {}) {
         return from_bytes(std::vector<std::byte>(bytes.begin(), bytes.end()), std::move(place), limits);
     }
 

@@ -41,8 +41,7 @@ inline constexpr std::size_t largest_file = std::size_t{64} << 30;
 namespace detail {
 
 [[noreturn]] inline void throw_file_error(const std::filesystem::path& path, const std::string& doing, int number) {
-    throw file_error(error_code::io,
-                     {path_text(path), doing + ": " + std::generic_category().message(number), "", ""});
+    throw file_error(error_code::io, {path_text(path), doing + ": " + std::generic_category().message(number), "", ""});
 }
 
 inline void refuse_nul(const std::filesystem::path& path) {
@@ -74,8 +73,10 @@ inline void refuse_full_disk(const std::filesystem::path& target, std::uintmax_t
     std::error_code unknown;
     const std::filesystem::space_info disk = std::filesystem::space(folder_of(target), unknown);
     if (!unknown && disk.available < bytes) {
-        throw file_error(error_code::io, {path_text(target), "needs " + std::to_string(bytes) + " bytes, disk has " +
-                                                                 std::to_string(disk.available), "", ""});
+        throw file_error(
+            error_code::io,
+            {path_text(target), "needs " + std::to_string(bytes) + " bytes, disk has " + std::to_string(disk.available),
+             "", ""});
     }
 }
 
@@ -181,7 +182,9 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::
 }
 
 /// The beginning of the names of a target's temporary neighbours.
-inline std::string temporary_prefix(const std::filesystem::path& target) { return "." + target.filename().string() + ".tmp-"; }
+inline std::string temporary_prefix(const std::filesystem::path& target) {
+    return "." + target.filename().string() + ".tmp-";
+}
 
 /// Removes the temporary neighbours that a killed program left: those nobody holds a lock on.
 inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
@@ -190,7 +193,8 @@ inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
     std::filesystem::directory_iterator at(folder_of(target), failed), end;
     for (; !failed && at != end; at.increment(failed)) {
         const std::string name = at->path().filename().string();
-        const bool ours = name.starts_with(prefix) && name.find_first_not_of("0123456789-", prefix.size()) == std::string::npos;
+        const bool ours =
+            name.starts_with(prefix) && name.find_first_not_of("0123456789-", prefix.size()) == std::string::npos;
         if (!ours) continue;
         const int file = ::open(at->path().c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
         if (file < 0) continue;
@@ -209,9 +213,10 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::
     return detail::read_file(path, limit, detail::platform);
 }
 
-/// A file written in pieces, that appears whole or not at all: the pieces go to a temporary neighbour `.name.tmp-*`, which
-/// commit() renames to the target. Without commit(), or when a write throws, the target keeps its bytes and the neighbour
-/// goes; one that a killed program left is swept by the next. An existing target is replaced, as is a symbolic link.
+/// A file written in pieces, that appears whole or not at all: the pieces go to a temporary neighbour `.name.tmp-*`,
+/// which commit() renames to the target. Without commit(), or when a write throws, the target keeps its bytes and the
+/// neighbour goes; one that a killed program left is swept by the next. An existing target is replaced, as is a
+/// symbolic link.
 class atomic_file {
    public:
     /// Begins to write; `bytes` is how many will come, where that is known.
@@ -264,9 +269,10 @@ class atomic_file {
         }
         temporary_.clear();
         lock_.close();
-        const detail::descriptor folder(
-            ::open(detail::folder_of(target_).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY), detail::platform);
-        if (folder.get() >= 0) ::fsync(folder.get());  // best effort: some file systems refuse, and the file is in place
+        const detail::descriptor folder(::open(detail::folder_of(target_).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY),
+                                        detail::platform);
+        // Best effort: some file systems refuse, and the file is in place.
+        if (folder.get() >= 0) ::fsync(folder.get());
     }
 
    private:
@@ -276,7 +282,8 @@ class atomic_file {
         for (int attempt = 0; attempt < attempts; ++attempt) {
             const std::filesystem::path name = detail::folder_of(target_) / (prefix + std::to_string(attempt));
             constexpr mode_t everyone = 0666;  // less the umask, as for any file
-            file_ = detail::descriptor(calls_.open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, everyone), calls_);
+            file_ = detail::descriptor(calls_.open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, everyone),
+                                       calls_);
             if (file_.get() < 0 && errno == EEXIST) continue;  // another thread of ours writes to the same target
             if (file_.get() < 0) detail::throw_file_error(target_, "cannot create a temporary neighbour", errno);
             temporary_ = name;
@@ -306,7 +313,8 @@ using plain_file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 }  // namespace detail
 
 /// The bytes of a regular file.
-/// \throws file_error IO where it cannot be read or changes while it is read, LIMIT where it has more than `limit` bytes
+/// \throws file_error IO where it cannot be read or changes while it is read, LIMIT where it has more than `limit`
+/// bytes
 inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit = largest_file) {
     detail::refuse_nul(path);
     std::error_code failed;

@@ -21,7 +21,7 @@ inline float float_from_half(std::uint16_t half) noexcept {
     return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
 }
 
-/// The nearest IEEE binary16, ties to the even one; beyond 65504 by half a step or more it is infinity, a NaN stays a NaN.
+/// The nearest IEEE binary16, ties to the even one. From 65520 on that is infinity; a NaN stays a NaN.
 inline std::uint16_t half_from_float(float value) noexcept {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
     const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
@@ -31,7 +31,7 @@ inline std::uint16_t half_from_float(float value) noexcept {
     if (magnitude >= 0x477ff000u) return with_sign(0x7c00u);                                // 65520 rounds to infinity
     std::uint32_t mantissa = magnitude - (112u << 23);  // a normal half: 10 of 23 bits stay
     std::uint32_t dropped = 13;
-    if (magnitude < 0x38800000u) {                  // below 2^-14: a subnormal half, in steps of 2^-24
+    if (magnitude < 0x38800000u) {                 // below 2^-14: a subnormal half, in steps of 2^-24
         if (magnitude < 0x33000000u) return sign;  // below 2^-25
         mantissa = (magnitude & 0x007fffffu) | 0x00800000u;
         dropped = 126 - (magnitude >> 23);

@@ -43,15 +43,16 @@ class json_events {
     virtual void begin_array() = 0;
     virtual void end_array() = 0;
 
-    std::size_t position = 0;  ///< how many bytes were read when the event came; after a key: just behind its closing quote
+    /// How many bytes were read when the event came; after a key: just behind its closing quote.
+    std::size_t position = 0;
 };
 
 /// A JSON text and where it stands, for the sentences about it.
 struct json_text {
     std::string_view text;
-    std::string place;         // the file
-    std::size_t offset = 0;    // of the text's first byte in the file
-    bool has_lines = true;     // written by people: name line and column as well
+    std::string place;       // the file
+    std::size_t offset = 0;  // of the text's first byte in the file
+    bool has_lines = true;   // written by people: name line and column as well
     std::size_t max_depth = 64;
     error_code too_deep = error_code::limit;
 
@@ -82,7 +83,8 @@ struct json_text {
 /// Refuses a text for the byte at that place.
 [[noreturn]] inline void refuse_byte(const json_text& text, std::size_t byte) {
     if (byte >= text.text.size()) {
-        throw checkpoint_error(error_code::format, {text.where(byte), "the JSON text ends too early", "", "is the file complete?"});
+        throw checkpoint_error(error_code::format,
+                               {text.where(byte), "the JSON text ends too early", "", "is the file complete?"});
     }
     const char found = text.text[byte];
     finding fault{text.where(byte), "the text is not JSON: unexpected " + quoted({&found, 1}), "", ""};
@@ -112,8 +114,10 @@ class json_bytes {
 
     void take() {
         const char byte = current();
-        if (in_string_) take_in_string(byte);
-        else take_outside(byte);
+        if (in_string_)
+            take_in_string(byte);
+        else
+            take_outside(byte);
         ++at_;
     }
 
@@ -191,7 +195,12 @@ class json_walker {
    public:
     json_walker(const json_text& text, json_events& events) : text_(text), events_(events), bytes_(text) {}
 
-    void walk() { nlohmann::json::sax_parse(json_input(bytes_), json_input(), this); }
+    /// Why not nlohmann::json::sax_parse? It is the same call, and compiles the readers of six binary formats with it.
+    void walk() {
+        auto input = nlohmann::detail::input_adapter(json_input(bytes_), json_input());
+        nlohmann::detail::parser<nlohmann::json, decltype(input)>(std::move(input)).sax_parse(this);
+    }
+
 
     using number_integer_t = std::int64_t;
     using number_unsigned_t = std::uint64_t;
@@ -244,7 +253,8 @@ class json_walker {
 inline void walk_json(const json_text& text, json_events& events) {
     constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
     if (text.text.starts_with(byte_order_mark)) {
-        throw checkpoint_error(error_code::format, {text.where(0), "the text begins with a byte order mark", "plain UTF-8", ""});
+        throw checkpoint_error(error_code::format,
+                               {text.where(0), "the text begins with a byte order mark", "plain UTF-8", ""});
     }
     const std::size_t nul = text.text.find('\0');  // nlohmann takes it for the end of the text
     if (nul != std::string_view::npos) {
@@ -295,9 +305,13 @@ class json_builder final : public json_events {
     void null() override { add(json_kind::null, 0); }
     void boolean(bool value) override { add(json_kind::boolean, value ? 1 : 0); }
     void unsigned_number(std::uint64_t value) override { add(json_kind::unsigned_number, value); }
-    void signed_number(std::int64_t value) override { add(json_kind::signed_number, std::bit_cast<std::uint64_t>(value)); }
+    void signed_number(std::int64_t value) override {
+        add(json_kind::signed_number, std::bit_cast<std::uint64_t>(value));
+    }
     void real_number(double value) override { add(json_kind::real_number, std::bit_cast<std::uint64_t>(value)); }
-    void string(std::string&& value) override { document_.nodes[add(json_kind::string, 0)].first = keep(std::move(value)); }
+    void string(std::string&& value) override {
+        document_.nodes[add(json_kind::string, 0)].first = keep(std::move(value));
+    }
     void key(std::string&& name) override {
         key_ = keep(std::move(name));
         key_position_ = position;
@@ -308,7 +322,9 @@ class json_builder final : public json_events {
     void end_object() override {
         const json_node& object = close();
         const auto begin = document_.order.begin() + object.first;
-        const auto name = [&](std::uint32_t node) -> const std::string& { return document_.texts[document_.nodes[node].key]; };
+        const auto name = [&](std::uint32_t node) -> const std::string& {
+            return document_.texts[document_.nodes[node].key];
+        };
         std::sort(begin, document_.order.end(), [&](std::uint32_t a, std::uint32_t b) {
             const int order = name(a).compare(name(b));
             return order != 0 ? order < 0 : a < b;
@@ -364,9 +380,10 @@ class json_builder final : public json_events {
         const auto byte_of = [this](const json_node& node) {
             return std::to_string(text_.offset + text_.key_begin(node.position));
         };
-        throw checkpoint_error(error_code::format,
-                               {text_.place, "duplicate key " + quoted(document_.texts[a.key]) + " at bytes " + byte_of(a) +
-                                                 " and " + byte_of(b), "", ""});
+        throw checkpoint_error(error_code::format, {text_.place,
+                                                    "duplicate key " + quoted(document_.texts[a.key]) + " at bytes " +
+                                                        byte_of(a) + " and " + byte_of(b),
+                                                    "", ""});
     }
 
     struct opened {
@@ -396,8 +413,9 @@ class json {
     /// \throws checkpoint_error FORMAT where it is not JSON or an object has a key twice; LIMIT
     static json parse(std::string_view text, std::string place, const json_limits& limits = {}) {
         if (text.size() > limits.max_bytes) {
-            throw checkpoint_error(error_code::limit, {place, "the JSON text has " + std::to_string(text.size()) + " bytes",
-                                                       "at most " + std::to_string(limits.max_bytes), ""});
+            throw checkpoint_error(error_code::limit,
+                                   {place, "the JSON text has " + std::to_string(text.size()) + " bytes",
+                                    "at most " + std::to_string(limits.max_bytes), ""});
         }
         auto document = std::make_shared<detail::json_document>();
         document->place = std::move(place);
@@ -413,7 +431,8 @@ class json {
     bool is_array() const { return kind() == json_kind::array; }
     bool is_object() const { return kind() == json_kind::object; }
     bool is_number() const {
-        return kind() == json_kind::unsigned_number || kind() == json_kind::signed_number || kind() == json_kind::real_number;
+        return kind() == json_kind::unsigned_number || kind() == json_kind::signed_number ||
+               kind() == json_kind::real_number;
     }
 
     /// The member of that name, if there is one.
@@ -435,8 +454,9 @@ class json {
     json at(std::string_view key) const {
         std::optional<json> found = find(key);
         if (!found) {
-            throw checkpoint_error(error_code::format,
-                                   {document_->place, printable(pointer() + "/" + escaped(key)) + " is missing", "", ""});
+            throw checkpoint_error(
+                error_code::format,
+                {document_->place, printable(pointer() + "/" + escaped(key)) + " is missing", "", ""});
         }
         return *std::move(found);
     }
@@ -453,8 +473,9 @@ class json {
     json at(std::size_t index) const {
         expect(json_kind::array);
         if (index >= node().count) {
-            throw checkpoint_error(error_code::format,
-                                   {document_->place, printable(pointer() + "/" + std::to_string(index)) + " is missing", "", ""});
+            throw checkpoint_error(
+                error_code::format,
+                {document_->place, printable(pointer() + "/" + std::to_string(index)) + " is missing", "", ""});
         }
         return json(document_, document_->order[node().first + index]);
     }
@@ -534,13 +555,15 @@ class json {
     std::vector<json> children() const {
         std::vector<json> found;
         found.reserve(node().count);
-        for (std::uint32_t i = 0; i < node().count; ++i) found.push_back(json(document_, document_->order[node().first + i]));
+        for (std::uint32_t i = 0; i < node().count; ++i)
+            found.push_back(json(document_, document_->order[node().first + i]));
         return found;
     }
 
     static std::string_view kind_text(json_kind kind) {
-        constexpr std::array<std::string_view, 8> names{"null",     "true or false", "an unsigned integer", "a negative integer",
-                                                        "a number", "a string",      "an array",            "an object"};
+        constexpr std::array<std::string_view, 8> names{
+            "null",     "true or false", "an unsigned integer", "a negative integer", "a number", "a string",
+            "an array", "an object"};
         return names[static_cast<std::size_t>(kind)];
     }
 
@@ -550,18 +573,22 @@ class json {
 
     checkpoint_error wrong_kind(std::string_view expected) const {
         const std::string path = pointer();
-        return checkpoint_error(error_code::format,
-                                {document_->place, (path.empty() ? "the text" : printable(path)) + " is " +
-                                                       std::string(kind_text(node().kind)), std::string(expected), ""});
+        return checkpoint_error(error_code::format, {document_->place,
+                                                     (path.empty() ? "the text" : printable(path)) + " is " +
+                                                         std::string(kind_text(node().kind)),
+                                                     std::string(expected), ""});
     }
 
     /// A key as a JSON pointer writes it (RFC 6901).
     static std::string escaped(std::string_view key) {
         std::string text;
         for (const char character : key) {
-            if (character == '~') text += "~0";
-            else if (character == '/') text += "~1";
-            else text += character;
+            if (character == '~')
+                text += "~0";
+            else if (character == '/')
+                text += "~1";
+            else
+                text += character;
         }
         return text;
     }

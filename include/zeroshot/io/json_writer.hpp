@@ -16,7 +16,7 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 
 namespace detail {
 
-/// The length of the UTF-8 sequence the text begins with, 0 where there is none (overlong and surrogate forms included).
+/// The length of the UTF-8 sequence the text begins with; 0 where it is none, as overlong and surrogate forms are.
 inline std::size_t utf8_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
     const unsigned first = byte(0);

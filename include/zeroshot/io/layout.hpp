@@ -76,7 +76,7 @@ inline std::optional<std::string> renamed(std::string_view name, std::span<const
 
 /// Buffers and settings that some files keep among the weights; nothing reads them.
 inline bool is_no_weight(std::string_view name) {
-    constexpr std::array<std::string_view, 6> endings{"position_ids",    "attn_mask",      "num_batches_tracked",
+    constexpr std::array<std::string_view, 6> endings{"position_ids",     "attn_mask",      "num_batches_tracked",
                                                       "input_resolution", "context_length", "vocab_size"};
     for (const std::string_view ending : endings) {
         if (name == ending || (name.ends_with(ending) && name[name.size() - ending.size() - 1] == '.')) return true;
@@ -91,7 +91,8 @@ inline std::optional<canonical_place> hugging_face_block(std::string_view block,
                                              {"self_attn.out_proj.", "attn.out_proj."},
                                              {"mlp.fc1.", "mlp.c_fc."},
                                              {"mlp.fc2.", "mlp.c_proj."}}};
-    constexpr std::array<std::string_view, 3> projections{"self_attn.q_proj.", "self_attn.k_proj.", "self_attn.v_proj."};
+    constexpr std::array<std::string_view, 3> projections{"self_attn.q_proj.", "self_attn.k_proj.",
+                                                          "self_attn.v_proj."};
     for (std::size_t part = 0; part < projections.size(); ++part) {
         if (!name.starts_with(projections[part])) continue;
         const std::string leaf(name.substr(projections[part].size()));
@@ -112,7 +113,8 @@ inline std::optional<canonical_place> hugging_face_place(std::string_view name) 
         const std::size_t number = block->find("resblocks.") + std::string_view("resblocks.").size();
         const std::size_t dot = block->find('.', number);
         if (dot == std::string::npos) return std::nullopt;
-        return hugging_face_block(std::string_view(*block).substr(0, dot + 1), std::string_view(*block).substr(dot + 1));
+        return hugging_face_block(std::string_view(*block).substr(0, dot + 1),
+                                  std::string_view(*block).substr(dot + 1));
     }
     constexpr std::array<renaming, 8> rules{{
         {"vision_model.embeddings.class_embedding", "visual.class_embedding"},
@@ -199,13 +201,15 @@ inline checkpoint_layout layout_of(const checkpoint& file) {
     if (custom_text) return checkpoint_layout::custom_text;
     if (openai) return checkpoint_layout::openai;
     const std::string names = detail::some_names(file);
-    throw checkpoint_error(error_code::shape,
-                           {file.place(), names.empty() ? "the file holds no tensors" : "no CLIP among the tensors " + names,
-                            "the names of OpenAI, open_clip or Hugging Face", ""});
+    throw checkpoint_error(
+        error_code::shape,
+        {file.place(), names.empty() ? "the file holds no tensors" : "no CLIP among the tensors " + names,
+         "the names of OpenAI, open_clip or Hugging Face", ""});
 }
 
 /// Brings a checkpoint's tensors under OpenAI's names. They point into the checkpoint's bytes.
-/// \throws checkpoint_error SHAPE where the layout is not known, or where the parts of a tensor are missing or do not fit
+/// \throws checkpoint_error SHAPE where the layout is not known, or where the parts of a tensor are missing or do not
+/// fit
 inline canonical_tensors canonical(const checkpoint& file) {
     canonical_tensors found;
     found.layout = layout_of(file);
@@ -221,8 +225,10 @@ inline canonical_tensors canonical(const checkpoint& file) {
         tensor.transposed = place->transposed;
         tensor_part& part = tensor.parts[place->part];
         if (!part.name.empty()) {
-            throw checkpoint_error(error_code::shape, {file.place(), quoted(part.name) + " and " + quoted(each.name) +
-                                                                         " are the same tensor", "one of them", ""});
+            throw checkpoint_error(
+                error_code::shape,
+                {file.place(), quoted(part.name) + " and " + quoted(each.name) + " are the same tensor", "one of them",
+                 ""});
         }
         part = {each.name, each.tensor};
     }

@@ -29,8 +29,26 @@ static_assert(std::endian::native == std::endian::little, "safetensors are littl
 
 /// The element types a safetensors file may name.
 enum class dtype {
-    boolean, f4, f6_e2m3, f6_e3m2, u8, i8, f8_e5m2, f8_e4m3, f8_e8m0, i16,  // clang-format off
-    u16, f16, bf16, i32, u32, f32, c64, f64, i64, u64                       // clang-format on
+    boolean,
+    f4,
+    f6_e2m3,
+    f6_e3m2,
+    u8,
+    i8,
+    f8_e5m2,
+    f8_e4m3,
+    f8_e8m0,
+    i16,
+    u16,
+    f16,
+    bf16,
+    i32,
+    u32,
+    f32,
+    c64,
+    f64,
+    i64,
+    u64,
 };
 
 namespace detail {
@@ -41,7 +59,7 @@ struct dtype_traits {
 };
 
 inline constexpr std::array<dtype_traits, 20> dtypes{{
-    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8},
+    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},    {"F8_E5M2", 8},
     {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16}, {"BF16", 16}, {"I32", 32},
     {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},    {"I64", 64}, {"U64", 64},
 }};
@@ -49,10 +67,14 @@ inline constexpr std::array<dtype_traits, 20> dtypes{{
 }  // namespace detail
 
 /// The type as the file spells it: "BF16".
-inline std::string_view name_of(dtype type) { return detail::dtypes[static_cast<std::size_t>(type)].name; }
+inline std::string_view name_of(dtype type) {
+    return detail::dtypes[static_cast<std::size_t>(type)].name;
+}
 
 /// The size of one element in bits.
-inline std::size_t bits_of(dtype type) { return detail::dtypes[static_cast<std::size_t>(type)].bits; }
+inline std::size_t bits_of(dtype type) {
+    return detail::dtypes[static_cast<std::size_t>(type)].bits;
+}
 
 /// A tensor where it lies in its file: little-endian, row-major, at any alignment.
 struct stored_tensor {
@@ -103,8 +125,8 @@ inline std::uint64_t little_endian_64(std::span<const std::byte> bytes) {
     return value;
 }
 
-/// The bytes of such a tensor; nothing where they do not fit 64 bits or are no whole number. The extents other than 0 must
-/// multiply within 64 bits, so that whether a shape is accepted does not depend on the order of its axes.
+/// The bytes of such a tensor; nothing where they do not fit 64 bits or are no whole number. The extents other than 0
+/// must multiply within 64 bits, so that whether a shape is accepted does not depend on the order of its axes.
 inline std::optional<std::size_t> stored_size(dtype type, std::span<const std::size_t> shape) {
     std::size_t bits = bits_of(type);
     bool empty = false;
@@ -127,8 +149,9 @@ struct tensor_range {
     std::uint32_t index = 0;
 };
 
-/// Builds the list of tensors from the header's events: no tree of JSON values in between. Fields of an entry other than
-/// dtype, shape and data_offsets are ignored, as safetensors itself does; `"__metadata__": null` means none, likewise.
+/// Builds the list of tensors from the header's events: no tree of JSON values in between. Fields of an entry other
+/// than dtype, shape and data_offsets are ignored, as safetensors itself does; `"__metadata__": null` means none,
+/// likewise.
 class safetensors_header final : public json_events {
    public:
     safetensors_header(const json_text& text, const safetensors_limits& limits, safetensors& found)
@@ -202,7 +225,8 @@ class safetensors_header final : public json_events {
         if (ignored_ > 0) {
             --ignored_;
         } else if (expected_ == expects::offset && offsets_ != 2) {
-            refuse(error_code::format, "data_offsets of " + tensor() + " has " + std::to_string(offsets_) + " numbers", "2");
+            refuse(error_code::format, "data_offsets of " + tensor() + " has " + std::to_string(offsets_) + " numbers",
+                   "2");
         } else {
             expected_ = expects::nothing;
         }
@@ -219,8 +243,10 @@ class safetensors_header final : public json_events {
 
     [[noreturn]] void refuse_duplicate(std::string_view name, std::size_t first, std::size_t second) const {
         const auto byte_of = [this](std::size_t end) { return std::to_string(text_.offset + text_.key_begin(end)); };
-        throw checkpoint_error(error_code::format, {text_.place, "duplicate key " + quoted(name) + " at bytes " +
-                                                                     byte_of(first) + " and " + byte_of(second), "", ""});
+        throw checkpoint_error(
+            error_code::format,
+            {text_.place, "duplicate key " + quoted(name) + " at bytes " + byte_of(first) + " and " + byte_of(second),
+             "", ""});
     }
 
    private:
@@ -229,16 +255,23 @@ class safetensors_header final : public json_events {
 
     static const char* name_of_expected(expects wanted) {
         switch (wanted) {
-            case expects::header: return "an object: the header must be a JSON object";
-            case expects::metadata: return "an object of strings";
+            case expects::header:
+                return "an object: the header must be a JSON object";
+            case expects::metadata:
+                return "an object of strings";
             case expects::text:
-            case expects::type: return "a string";
-            case expects::entry: return "an object";
+            case expects::type:
+                return "a string";
+            case expects::entry:
+                return "an object";
             case expects::shape:
-            case expects::offsets: return "an array of unsigned integers";
+            case expects::offsets:
+                return "an array of unsigned integers";
             case expects::extent:
-            case expects::offset: return "an unsigned integer";
-            default: return "nothing";
+            case expects::offset:
+                return "an unsigned integer";
+            default:
+                return "nothing";
         }
     }
 
@@ -248,8 +281,10 @@ class safetensors_header final : public json_events {
     void value(const char* kind) const {
         if (expected_ == expects::anything) return;
         std::string what;
-        if (expected_ == expects::metadata || expected_ == expects::text) what = "__metadata__";
-        else if (expected_ != expects::header) what = tensor();
+        if (expected_ == expects::metadata || expected_ == expects::text)
+            what = "__metadata__";
+        else if (expected_ != expects::header)
+            what = tensor();
         if (expected_ == expects::type) what = "dtype of " + what;
         if (expected_ == expects::shape || expected_ == expects::extent) what = "shape of " + what;
         if (expected_ == expects::offsets || expected_ == expects::offset) what = "data_offsets of " + what;
@@ -322,12 +357,15 @@ class safetensors_header final : public json_events {
         }
         const std::optional<std::size_t> size = stored_size(stored.type, stored.shape);
         if (!size) {
-            refuse(error_code::format, tensor() + " of " + std::string(name_of(stored.type)) + " " +
-                                           shape_text(stored.shape) + " has no size in bytes", "a product that fits 64 bits");
+            refuse(error_code::format,
+                   tensor() + " of " + std::string(name_of(stored.type)) + " " + shape_text(stored.shape) +
+                       " has no size in bytes",
+                   "a product that fits 64 bits");
         }
         if (*size != range.end - range.begin) {
-            refuse(error_code::shape, tensor() + " of " + std::string(name_of(stored.type)) + " " + shape_text(stored.shape) +
-                                          " lies in " + std::to_string(range.end - range.begin) + " bytes",
+            refuse(error_code::shape,
+                   tensor() + " of " + std::string(name_of(stored.type)) + " " + shape_text(stored.shape) +
+                       " lies in " + std::to_string(range.end - range.begin) + " bytes",
                    std::to_string(*size));
         }
     }
@@ -376,9 +414,10 @@ inline void place_tensors(safetensors& found, std::deque<tensor_range>& ranges, 
     for (const tensor_range& range : ranges) {
         if (range.begin != reached) {
             throw checkpoint_error(error_code::format,
-                                   {place, "tensor " + quoted(found.tensors[range.index].name) + " begins at byte " +
-                                               std::to_string(range.begin) + " of the data, which " +
-                                               (range.begin < reached ? "overlaps another tensor" : "leaves a hole"),
+                                   {place,
+                                    "tensor " + quoted(found.tensors[range.index].name) + " begins at byte " +
+                                        std::to_string(range.begin) + " of the data, which " +
+                                        (range.begin < reached ? "overlaps another tensor" : "leaves a hole"),
                                     std::to_string(reached), ""});
         }
         reached = range.end;
@@ -411,26 +450,33 @@ inline safetensors parse_safetensors(std::span<const std::byte> bytes, const std
         throw checkpoint_error(error_code::format, {place, "empty file", "", "was the download interrupted?"});
     }
     if (bytes.size() < detail::length_bytes) {
-        throw checkpoint_error(error_code::format, {place, std::to_string(bytes.size()) + " bytes, at least 8 needed", "",
-                                                    "was the download interrupted?"});
+        throw checkpoint_error(error_code::format, {place, std::to_string(bytes.size()) + " bytes, at least 8 needed",
+                                                    "", "was the download interrupted?"});
     }
     const std::uint64_t length = detail::little_endian_64(bytes);
     if (length > bytes.size() - detail::length_bytes) {
-        throw checkpoint_error(error_code::format, {place, "header claims " + std::to_string(length) + " bytes, file has " +
-                                                               std::to_string(bytes.size()), "", "incomplete download?"});
+        throw checkpoint_error(
+            error_code::format,
+            {place, "header claims " + std::to_string(length) + " bytes, file has " + std::to_string(bytes.size()), "",
+             "incomplete download?"});
     }
     if (length > limits.header_bytes) {
-        throw checkpoint_error(error_code::limit,
-                               {place, "the header has " + std::to_string(length) + " bytes",
-                                "at most " + std::to_string(limits.header_bytes), "raise limits.header_bytes if it is meant"});
+        throw checkpoint_error(error_code::limit, {place, "the header has " + std::to_string(length) + " bytes",
+                                                   "at most " + std::to_string(limits.header_bytes),
+                                                   "raise limits.header_bytes if it is meant"});
     }
     if (length == 0) {
         throw checkpoint_error(error_code::format, {place, "header is empty", "", "header must be a JSON object"});
     }
-    const std::span<const std::byte> header_bytes = bytes.subspan(detail::length_bytes, static_cast<std::size_t>(length));
+    const std::span<const std::byte> header_bytes =
+        bytes.subspan(detail::length_bytes, static_cast<std::size_t>(length));
     constexpr std::size_t deepest = 4;  // header, entry, list, and one more for fields that are ignored
     const detail::json_text text{{reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size()},
-                                 place, detail::length_bytes, false, deepest, error_code::format};
+                                 place,
+                                 detail::length_bytes,
+                                 false,
+                                 deepest,
+                                 error_code::format};
     safetensors found;
     detail::safetensors_header header(text, limits, found);
     detail::walk_json(text, header);
@@ -499,8 +545,8 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
 
 }  // namespace detail
 
-/// The tensors and texts as the bytes of a safetensors file: the widest types first, then by name, so that the same tensors
-/// give the same bytes whatever order they come in.
+/// The tensors and texts as the bytes of a safetensors file: the widest types first, then by name, so that the same
+/// tensors give the same bytes whatever order they come in.
 /// \throws argument_error where two tensors have one name, or bytes and shape of one do not agree
 inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> tensors,
                                                 const safetensors_metadata& metadata = {}) {
@@ -509,7 +555,8 @@ inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> te
     bytes.reserve(plan.size);
     const auto header = std::as_bytes(std::span(plan.header));
     bytes.insert(bytes.end(), header.begin(), header.end());
-    for (const stored_tensor* stored : plan.order) bytes.insert(bytes.end(), stored->bytes.begin(), stored->bytes.end());
+    for (const stored_tensor* stored : plan.order)
+        bytes.insert(bytes.end(), stored->bytes.begin(), stored->bytes.end());
     return bytes;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Weights walked like a path: `weights / "visual" / "conv1"`, read as checked tensors of the scalar one computes in.
+/// \file Weights walked like a path, `weights / "visual" / "conv1"`, and read as checked tensors.
 
 #include <algorithm>
 #include <array>
@@ -47,7 +47,9 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 /// NaN and infinity have all bits of the exponent set: a test of bits, since a host's -ffast-math breaks std::isfinite.
-inline bool is_finite(float value) noexcept { return (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) != 0x7f800000u; }
+inline bool is_finite(float value) noexcept {
+    return (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) != 0x7f800000u;
+}
 inline bool is_finite(double value) noexcept {
     return (std::bit_cast<std::uint64_t>(value) & 0x7ff0000000000000u) != 0x7ff0000000000000u;
 }
@@ -65,9 +67,11 @@ void convert(dtype type, const std::byte* bytes, std::span<Scalar> into) noexcep
     const std::size_t count = into.size();
     Scalar* const to = into.data();
     if (type == dtype::f16) {
-        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(float_from_half(load<std::uint16_t>(bytes, i)));
+        for (std::size_t i = 0; i < count; ++i)
+            to[i] = static_cast<Scalar>(float_from_half(load<std::uint16_t>(bytes, i)));
     } else if (type == dtype::bf16) {
-        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(float_from_bfloat(load<std::uint16_t>(bytes, i)));
+        for (std::size_t i = 0; i < count; ++i)
+            to[i] = static_cast<Scalar>(float_from_bfloat(load<std::uint16_t>(bytes, i)));
     } else if (type == dtype::f32) {
         for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<float>(bytes, i));
     } else {
@@ -138,8 +142,8 @@ class weights {
 
     /// A tensor of the expected shape, converted from F16, BF16, F32 or F64. Subnormal numbers and tensors of zeros are
     /// weights like any other.
-    /// \throws checkpoint_error SHAPE where it is missing or has another shape, UNSUPPORTED where it holds other numbers;
-    /// numeric_error where one of them is not finite, unless that is not to be checked
+    /// \throws checkpoint_error SHAPE where it is missing or has another shape, UNSUPPORTED where it holds other
+    /// numbers; numeric_error where one of them is not finite, unless that is not to be checked
     template <class Scalar, std::size_t Rank>
     tensor<Scalar, Rank> read(std::string_view name, const std::array<std::size_t, Rank>& expected) const {
         const std::string full = joined(name);
@@ -166,7 +170,8 @@ class weights {
     Scalar read_scalar(std::string_view name) const {
         const std::string full = joined(name);
         const canonical_tensor& found = find(full);
-        if (!found.shape.empty() && found.shape != std::vector<std::size_t>{1}) throw wrong_shape(full, found, "[] or [1]");
+        if (!found.shape.empty() && found.shape != std::vector<std::size_t>{1})
+            throw wrong_shape(full, found, "[] or [1]");
         Scalar value{};
         fill(full, found, std::span<Scalar>(&value, 1));
         return value;
@@ -200,10 +205,11 @@ class weights {
         checkpoint file;
         canonical_tensors all;
         finite_check check;
-        mutable std::vector<std::atomic<bool>> touched;  // in the order of all.tensors; set once, by whichever thread reads
+        mutable std::vector<std::atomic<bool>> touched;  // in the order of all.tensors; set by whichever thread reads
     };
 
-    weights(std::shared_ptr<const contents> shared, std::string path) : shared_(std::move(shared)), path_(std::move(path)) {}
+    weights(std::shared_ptr<const contents> shared, std::string path)
+        : shared_(std::move(shared)), path_(std::move(path)) {}
 
     std::string joined(std::string_view name) const {
         return path_ + (path_.empty() || name.empty() ? "" : ".") + std::string(name);
@@ -236,7 +242,8 @@ class weights {
         const std::size_t shown = std::min<std::size_t>(nearest.size(), 3);
         std::partial_sort(nearest.begin(), nearest.begin() + static_cast<std::ptrdiff_t>(shown), nearest.end());
         std::string hint;
-        for (std::size_t i = 0; i < shown; ++i) hint += (i == 0 ? "the nearest are " : ", ") + quoted(nearest[i].second);
+        for (std::size_t i = 0; i < shown; ++i)
+            hint += (i == 0 ? "the nearest are " : ", ") + quoted(nearest[i].second);
         return checkpoint_error(error_code::shape, {place(), "tensor " + name + " is missing", "", hint});
     }
 
@@ -249,7 +256,8 @@ class weights {
         return found;
     }
 
-    checkpoint_error wrong_shape(const std::string& name, const canonical_tensor& found, const std::string& expected) const {
+    checkpoint_error wrong_shape(const std::string& name, const canonical_tensor& found,
+                                 const std::string& expected) const {
         return checkpoint_error(error_code::shape,
                                 {place(), label(name, found) + " is " + shape_text(found.shape), expected, ""});
     }
@@ -260,15 +268,17 @@ class weights {
         return "tensor " + name + (own == name ? "" : " (in the file: " + quoted(own) + ")");
     }
 
-    /// Converts the parts one after the other, checks them, and turns the whole where the file has it the other way round.
+    /// Converts the parts one after the other, checks them, and turns the whole where the file has it the other way
+    /// round.
     template <std::floating_point Scalar>
     void fill(const std::string& name, const canonical_tensor& found, std::span<Scalar> into) const {
         std::size_t done = 0;
         for (const tensor_part& part : found.parts) {
             if (!detail::is_floating(part.stored.type)) {
-                throw checkpoint_error(error_code::unsupported,
-                                       {place(), label(name, found) + " has dtype " + std::string(name_of(part.stored.type)),
-                                        "one of F16 BF16 F32 F64", ""});
+                throw checkpoint_error(
+                    error_code::unsupported,
+                    {place(), label(name, found) + " has dtype " + std::string(name_of(part.stored.type)),
+                     "one of F16 BF16 F32 F64", ""});
             }
             const std::size_t count = part.stored.bytes.size() / (bits_of(part.stored.type) / 8);
             convert_checked(name, found, part, into.subspan(done, count));
@@ -305,8 +315,9 @@ class weights {
             position[axis] = rest % part.stored.shape[axis];
             rest /= part.stored.shape[axis];
         }
-        return numeric_error(error_code::numeric, {place(), label(name, found) + " is not finite at " + shape_text(position),
-                                                   "", "is the file damaged?"});
+        return numeric_error(
+            error_code::numeric,
+            {place(), label(name, found) + " is not finite at " + shape_text(position), "", "is the file damaged?"});
     }
 
     /// [rows, columns] becomes [columns, rows].

@@ -1,0 +1,279 @@
+#include "call.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "console.hpp"
+#include "options.hpp"
+#include "suggest.hpp"
+#include "version.hpp"
+
+namespace program {
+
+namespace {
+
+/// An option that takes many values, each as it stands: CLI11 would read "[a,b]" as two.
+CLI::Option* many(CLI::Option* option) {
+    constexpr int most = 10'000'000;
+    return option->expected(1, most)->allow_extra_args(false);
+}
+
+/// The option takes one of the words; for others the nearest is suggested.
+CLI::Option* one_of(CLI::Option* option, std::vector<std::string> words) {
+    const auto check = [words = std::move(words)](const std::string& word) -> std::string {
+        if (std::ranges::find(words, word) != words.end()) return {};
+        std::string list;
+        for (const std::string& each : words) list += (list.empty() ? "" : ", ") + each;
+        return "'" + printable(word) + "' is none of " + list + did_you_mean(word, words);
+    };
+    return option->check(check, "", "");
+}
+
+/// The option takes a whole number of a range.
+CLI::Option* at_least(CLI::Option* option, std::size_t least, std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    const auto check = [least, most](const std::string& word) -> std::string {
+        std::size_t number = 0;
+        const char* const end = word.data() + word.size();
+        const auto read_to = std::from_chars(word.data(), end, number);
+        if (read_to.ec == std::errc() && read_to.ptr == end && number >= least && number <= most) return {};
+        const bool bounded = most != std::numeric_limits<std::size_t>::max();
+        return "'" + printable(word) + "' is no number " + (bounded ? "from " + std::to_string(least) + " to " + std::to_string(most) : "of at least " + std::to_string(least));
+    };
+    return option->check(check, "", "");
+}
+
+/// Three numbers for red, green and blue, as three words or one with commas.
+void add_colour(CLI::App& sub, const std::string& name, std::optional<std::array<float, 3>>& to, const std::string& about) {
+    const auto read = [&to](const std::vector<std::string>& words) {
+        std::array<float, 3> colour{};
+        for (std::size_t i = 0; i < colour.size(); ++i) {
+            const char* const end = words[i].data() + words[i].size();
+            const auto read_to = std::from_chars(words[i].data(), end, colour[i]);
+            if (read_to.ec != std::errc() || read_to.ptr != end || !std::isfinite(colour[i])) return false;
+        }
+        to = colour;
+        return true;
+    };
+    sub.add_option(name, CLI::callback_t(read), about)->type_name("R G B")->expected(3)->delimiter(',')->allow_extra_args(false)->group("Checkpoint");
+}
+
+void add_precision(CLI::App& sub) {
+    const auto check = [](const std::string& word) -> std::string {
+        if (word == "f32") return {};
+        if (word == "bf16" || word == "int8") return word + " is not built in yet; use f32";
+        return "'" + word + "' is none of f32, bf16, int8";
+    };
+    sub.add_option("--precision", "Arithmetic of the model: f32; bf16 and int8 are not built in yet")->type_name("f32")->check(check, "", "");
+}
+
+void add_manners(CLI::App& sub, manners& to) {
+    sub.add_flag("--json", to.json, "One JSON object a line");
+    sub.add_flag("-q,--quiet", to.quiet, "No notes and no progress; failures are still told");
+}
+
+/// What a bare checkpoint leaves open.
+void add_checkpoint_choices(CLI::App& sub, model_options& to) {
+    const std::string group = "Checkpoint";
+    one_of(sub.add_option("--activation", to.activation, "quick_gelu, gelu or gelu_tanh, where the checkpoint does not say"), {"quick_gelu", "gelu", "gelu_tanh"})->type_name("NAME")->group(group);
+    at_least(sub.add_option("--vision-heads", to.vision_heads, "Attention heads of the image tower"), 1)->type_name("N")->group(group);
+    at_least(sub.add_option("--text-heads", to.text_heads, "Attention heads of the text tower"), 1)->type_name("N")->group(group);
+    add_colour(sub, "--mean", to.mean, "What is subtracted from red, green and blue, of 0 to 1");
+    add_colour(sub, "--std", to.std, "What they are then divided by");
+    one_of(sub.add_option("--order", to.order, "Whose preprocessing: openai or hf"), {"openai", "hf"})->type_name("NAME")->group(group);
+    sub.add_option("--config", to.config, "config.json, open_clip_config.json, or a file of our own form")->type_name("FILE")->group(group);
+}
+
+void add_model(CLI::App& sub, model_options& to) {
+    sub.add_option("-m,--model", to.model, "A checkpoint, a model folder, or a name; without it the bundled model")->type_name("MODEL");
+    add_precision(sub);
+    add_checkpoint_choices(sub, to);
+}
+
+void add_threads(CLI::App& sub, std::size_t& to) {
+    constexpr std::size_t most = 1024;
+    at_least(sub.add_option("--threads", to, "How many threads; what the process may use unless said"), 1, most)->type_name("N");
+}
+
+/// The command, with what was asked of it.
+template <class Options>
+command chosen(const std::shared_ptr<Options>& options, void (*run)(const Options&, session&)) {
+    return [options, run](session& with) {
+        if (options->as.quiet) with.out.be_quiet();
+        run(*options, with);
+    };
+}
+
+void add_classify(CLI::App& program, command& to) {
+    const auto options = std::make_shared<classify_options>();
+    CLI::App* sub = program.add_subcommand("classify", "Pictures and labels in, probabilities out");
+    sub->add_option("pictures", options->pictures, "Pictures: files, folders, or - for standard input")->type_name("PICTURE");
+    many(sub->add_option("-l,--labels", options->labels, "What may be seen, in words; -- ends the list"))->type_name("LABEL...");
+    sub->add_option("--labels-from", options->labels_from, "Labels from a file, one on each line")->type_name("FILE");
+    sub->add_option("-t,--template", options->templates, "A sentence with {} for the label; several make an ensemble")
+        ->expected(1)->allow_extra_args(false)->take_all()->type_name("SENTENCE");
+    sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line")->type_name("FILE");
+    at_least(sub->add_option("-k,--top", options->top, "How many labels to show, most probable first (5)"), 1)->type_name("K");
+    sub->add_flag("--truncate", options->truncate, "Cut prompts that are too long, instead of refusing them");
+    CLI::Option* csv = sub->add_flag("--csv", options->csv, "A line for each picture and label, with commas");
+    add_manners(*sub, options->as);
+    csv->excludes(sub->get_option("--json"));
+    add_threads(*sub, options->threads);
+    add_model(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot classify examples/images/openmoji-boar.png --labels boar cow elephant hedgehog rabbit
+
+  zeroshot classify photos/ --model ViT-B-32.safetensors --labels-from animals.txt --template "a photo of a {}." --json)");
+    sub->callback([options, &to] { to = chosen(options, classify); });
+}
+
+void add_tokenize(CLI::App& program, command& to) {
+    const auto options = std::make_shared<tokenize_options>();
+    CLI::App* sub = program.add_subcommand("tokenize", "Texts into ids: JSON strings in, JSON arrays out, a line each");
+    sub->add_option("-t,--text", options->texts, "Show the pieces of this text instead of reading standard input")
+        ->expected(1)->allow_extra_args(false)->take_all()->type_name("TEXT");
+    sub->add_option("-m,--model", options->model.model, "Take the tokenizer of this model; without it CLIP's own")->type_name("MODEL");
+    add_manners(*sub, options->as);
+    add_checkpoint_choices(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot tokenize --text "a photo of a dog"
+
+  echo '"a diagram"' | zeroshot tokenize)");
+    sub->callback([options, &to] { to = chosen(options, tokenize); });
+}
+
+void add_preprocess(CLI::App& program, command& to) {
+    const auto options = std::make_shared<preprocess_options>();
+    CLI::App* sub = program.add_subcommand("preprocess", "Pictures into exactly what the image encoder gets, as a NumPy file");
+    sub->add_option("pictures", options->pictures, "Pictures: files, folders, or - for standard input")->type_name("PICTURE");
+    sub->add_option("-o,--output", options->output, "The file to write: float32 [n, 3, size, size]")->required()->type_name("FILE.npy");
+    sub->add_flag("--skip-bad", options->skip_bad, "Leave out what cannot be read, and print the names that are in, in order");
+    add_manners(*sub, options->as);
+    add_threads(*sub, options->threads);
+    add_model(*sub, options->model);
+    sub->footer(R"(Example:
+  zeroshot preprocess examples/images --output pixels.npy)");
+    sub->callback([options, &to] { to = chosen(options, preprocess); });
+}
+
+void add_embed(CLI::App& program, command& to) {
+    const auto options = std::make_shared<embed_options>();
+    CLI::App* sub = program.add_subcommand("embed", "Pictures or texts into embeddings, as a NumPy file");
+    sub->add_option("pictures", options->pictures, "Pictures: files, folders, or - for standard input")->type_name("PICTURE");
+    sub->add_option("--pixels", options->pixels, "Instead: float32 [n, 3, size, size] as preprocess writes it")->type_name("FILE.npy");
+    sub->add_option("--texts-from", options->texts_from, "Instead: texts, one on each line, empty lines among them")->type_name("FILE");
+    sub->add_option("--ids", options->ids, "Instead: ids as tokenize prints them, or one JSON array of such arrays")->type_name("FILE");
+    sub->add_option("-o,--output", options->output, "The file to write: float32 [n, embedding]")->required()->type_name("FILE.npy");
+    sub->add_flag("--normalize", options->normalize, "Scale each embedding to length 1");
+    sub->add_flag("--skip-bad", options->skip_bad, "Leave out what is bad, and print the names that are in, in order; pixels and ids are named by their place, from 0");
+    sub->add_flag("--truncate", options->truncate, "Cut texts that are too long, instead of refusing them");
+    add_manners(*sub, options->as);
+    add_threads(*sub, options->threads);
+    add_model(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot embed examples/images --output pictures.npy --normalize
+
+  zeroshot embed --texts-from captions.txt --output captions.npy --model ViT-B-32.safetensors)");
+    sub->callback([options, &to] { to = chosen(options, embed); });
+}
+
+void add_inspect(CLI::App& program, command& to) {
+    const auto options = std::make_shared<inspect_options>();
+    CLI::App* sub = program.add_subcommand("inspect", "What a checkpoint is: architecture, sizes, preprocessing, temperature");
+    sub->add_option("model", options->model.model, "A checkpoint, a model folder, or a name; without it the bundled model")->type_name("MODEL");
+    add_manners(*sub, options->as);
+    add_checkpoint_choices(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot inspect pictograms
+
+  zeroshot inspect ViT-B-32.safetensors --json)");
+    sub->callback([options, &to] { to = chosen(options, inspect); });
+}
+
+void describe(CLI::App& program, command& to) {
+    program.description("CLIP in C++: a picture and labels in, probabilities out.");
+    program.name("zeroshot");
+    program.require_subcommand(1);
+    program.get_formatter()->column_width(34);
+    program.get_formatter()->label("OPTIONS", "options");
+    program.get_formatter()->label("SUBCOMMAND", "command ...");
+    program.set_help_flag("-h,--help", "This page");
+    program.add_flag("--version", [](std::int64_t) {}, "Version, kernels in use, compiler");
+    program.footer("Example:\n  zeroshot classify dog.png --labels \"a dog\" \"a cat\"\n\nzeroshot <command> --help tells more of each.");
+    add_classify(program, to);
+    add_tokenize(program, to);
+    add_preprocess(program, to);
+    add_embed(program, to);
+    add_inspect(program, to);
+}
+
+std::vector<std::string> names_of_commands(const CLI::App& program) {
+    std::vector<std::string> names;
+    for (const CLI::App* sub : program.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+    return names;
+}
+
+std::vector<std::string> names_of_options(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app.get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    return names;
+}
+
+/// The command the call is for, or the program itself.
+const CLI::App& addressed(const CLI::App& program) {
+    const std::vector<CLI::App*> parsed = const_cast<CLI::App&>(program).get_subcommands();
+    return parsed.empty() ? program : *parsed.front();
+}
+
+/// What is wrong with the call, from CLI11's account of it.
+std::string complaint(const CLI::App& program, const CLI::ParseError& fault) {
+    const CLI::App& app = addressed(program);
+    const std::vector<std::string> rest = app.remaining();
+    if (!rest.empty() && rest.front().starts_with("-")) {
+        const std::string name = rest.front().substr(0, rest.front().find('='));
+        return "there is no option '" + printable(name) + "'" + did_you_mean(name, names_of_options(app));
+    }
+    if (!rest.empty()) return "'" + printable(rest.front()) + "' is one too many";
+    std::string sentence = fault.what();
+    if (!sentence.empty() && sentence.back() == '.') sentence.pop_back();
+    return sentence;
+}
+
+}  // namespace
+
+call read_call(int count, char** words) {
+    CLI::App program;
+    command asked;
+    describe(program, asked);
+    const std::string first = count > 1 ? words[1] : "";
+    const std::vector<std::string> commands = names_of_commands(program);
+    const bool is_command = std::ranges::find(commands, first) != commands.end();
+    if (first.empty()) return {"", {}, "no command"};
+    if (first == "--version") return {"", [](session& with) { with.out.answer(version_text()); }, ""};
+    if (!is_command && !first.starts_with("-")) return {"", {}, "there is no command '" + printable(first) + "'" + did_you_mean(first, commands)};
+    const std::string name = is_command ? first : "";
+    try {
+        program.parse(count, words);
+    } catch (const CLI::CallForHelp&) {
+        return {name, [page = addressed(program).help()](session& with) { with.out.answer(page); }, ""};
+    } catch (const CLI::ParseError& fault) {
+        return {name, {}, complaint(program, fault)};
+    }
+    return {name, asked, ""};
+}
+
+}  // namespace program

@@ -1,0 +1,291 @@
+/// \file zeroshot embed: pictures or texts into embeddings.
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/file.hpp>
+#include <zeroshot/io/json.hpp>
+#include <zeroshot/io/json_writer.hpp>
+
+#include "console.hpp"
+#include "lines.hpp"
+#include "model.hpp"
+#include "npy.hpp"
+#include "options.hpp"
+#include "pictures.hpp"
+#include "session.hpp"
+
+namespace program {
+
+namespace {
+
+/// Embeddings one below the other, with the names of what they are of.
+class embedding_rows {
+   public:
+    embedding_rows(std::size_t columns, bool normalize) : columns_(columns), normalize_(normalize) {}
+
+    /// \throws zeroshot::numeric_error where a row has no direction and is to be normalised
+    void add(const std::vector<std::string>& names, zeroshot::matrix<float> rows) {
+        if (normalize_) rows = of_length_one(std::move(rows));
+        numbers_.insert(numbers_.end(), rows.values().begin(), rows.values().end());
+        names_.insert(names_.end(), names.begin(), names.end());
+    }
+
+    std::size_t columns() const { return columns_; }
+    const std::vector<std::string>& names() const { return names_; }
+    std::span<const float> numbers() const { return numbers_; }
+
+   private:
+    std::size_t columns_;
+    bool normalize_;
+    std::vector<float> numbers_;
+    std::vector<std::string> names_;
+};
+
+/// What a command in progress holds.
+struct work {
+    const embed_options& options;
+    const model& clip;
+    workers& team;
+    session& with;
+    embedding_rows rows;
+    std::string place{};  // stands before a name, for the message: "x.npy: picture "
+};
+
+/// Encodes some inputs together, and one by one where the numbers of one of them fail.
+/// \param encode (first, count, run) to [count, embedding]
+template <class Encode>
+void add_rows(work& now, const std::vector<std::string>& names, const zeroshot::run_options& run, const Encode& encode) {
+    try {
+        now.rows.add(names, encode(0, names.size(), run));
+    } catch (const zeroshot::numeric_error&) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            try {
+                now.rows.add({names[i]}, encode(i, 1, now.team.running(now.with)));
+            } catch (const zeroshot::numeric_error& fault) {
+                now.with.out.complain(now.place + names[i] + ": " + fault.what());
+            }
+        }
+    }
+}
+
+zeroshot::tensor<float, 4> slice(const zeroshot::tensor<float, 4>& all, std::size_t first, std::size_t count) {
+    zeroshot::tensor<float, 4> some(count, all.extent(1), all.extent(2), all.extent(3));
+    std::ranges::copy(all.values().subspan(first * all.row_size(), some.size()), some.values().begin());
+    return some;
+}
+
+void embed_pixels(work& now, const std::vector<std::string>& names, const zeroshot::tensor<float, 4>& pixels, std::size_t begin, std::size_t total) {
+    const auto run = now.team.running(now.with, "pictures", begin, names.size(), total);
+    add_rows(now, names, run, [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
+        return count == pixels.rows() ? now.clip.encode_pixels(pixels, how) : now.clip.encode_pixels(slice(pixels, first, count), how);
+    });
+}
+
+void embed_pictures(work& now) {
+    const std::vector<picture> pictures = pictures_of(now.options.pictures);
+    prepare(pictures, now.clip.pixels(), now.team.running(now.with), [&](const prepared& some) {
+        std::vector<std::string> names;
+        for (std::size_t i = 0; i < some.failures.size(); ++i) {
+            if (some.failures[i]) {
+                now.with.out.complain(some.failures[i]->sentence);
+            } else {
+                names.push_back(pictures[some.first + i].name);
+            }
+        }
+        if (!names.empty()) embed_pixels(now, names, some.pixels, some.first, pictures.size());
+    });
+}
+
+void embed_pixel_file(work& now) {
+    const npy_array file(now.options.pixels);
+    const std::size_t size = now.clip.pixels().size;
+    const std::vector<std::size_t>& shape = file.shape();
+    if (shape.size() != 4 || shape[1] != 3 || shape[2] != size || shape[3] != size) {
+        throw zeroshot::argument_error(zeroshot::error_code::shape,
+                                       {zeroshot::path_text(now.options.pixels), "shape " + zeroshot::shape_text(shape),
+                                        "[n, 3, " + std::to_string(size) + ", " + std::to_string(size) + "] as this model reads", ""});
+    }
+    now.place = zeroshot::path_text(now.options.pixels) + ": picture ";
+    constexpr std::size_t at_once = 32;  // pictures copied out of the file together
+    const std::size_t total = shape[0];
+    for (std::size_t first = 0; first < total; first += at_once) {
+        const std::size_t count = std::min(at_once, total - first);
+        zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, size, size);
+        file.copy(first * pixels.row_size(), pixels.values());
+        std::vector<std::string> names;
+        for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(first + i));
+        embed_pixels(now, names, pixels, first, total);
+    }
+}
+
+using prompt = std::vector<zeroshot::token>;
+
+/// Prompts and what they are called. One that fails is told, and left out.
+class prompt_list {
+   public:
+    explicit prompt_list(console& out) : out_(out) {}
+
+    /// \param place where it stands, for the message
+    template <class Read>
+    void add(const std::string& name, const std::string& place, const Read& read) {
+        try {
+            ids_.push_back(read());
+            names_.push_back(name);
+        } catch (const zeroshot::error& fault) {
+            const std::string_view why = fault.what();
+            out_.complain(why.starts_with(place) ? std::string(why) : place + ": " + std::string(why));
+        }
+    }
+
+    std::span<const prompt> ids() const { return ids_; }
+    std::span<const std::string> names() const { return names_; }
+
+   private:
+    console& out_;
+    std::vector<std::string> names_;
+    std::vector<prompt> ids_;
+};
+
+void embed_prompts(work& now, const prompt_list& prompts) {
+    constexpr std::size_t at_once = 256;  // so that one bad prompt costs no more than these again
+    const std::size_t total = prompts.ids().size();
+    for (std::size_t begin = 0; begin < total; begin += at_once) {
+        const std::size_t here = std::min(at_once, total - begin);
+        const auto ids = prompts.ids().subspan(begin, here);
+        const auto names = prompts.names().subspan(begin, here);
+        add_rows(now, {names.begin(), names.end()}, now.team.running(now.with, "prompts", begin, here, total),
+                 [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) { return now.clip.encode_tokens(ids.subspan(first, count), how); });
+    }
+}
+
+void embed_texts(work& now) {
+    const std::string name = now.options.texts_from == "-" ? "standard input" : zeroshot::path_text(now.options.texts_from);
+    const auto fit = now.options.truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
+    prompt_list prompts(now.with.out);
+    const std::vector<text_line> lines = read_lines(now.options.texts_from);
+    if (lines.empty()) throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts in it", "one on each line", ""});
+    for (const text_line& line : lines) {
+        prompts.add(line.text, name + ": line " + std::to_string(line.number),
+                    [&] { return now.clip.words().tokenize(line.text, now.clip.config().text.context, fit); });
+    }
+    embed_prompts(now, prompts);
+}
+
+/// One prompt out of JSON, cut to the context where that is asked for.
+prompt prompt_of(const zeroshot::json& ids, const work& now) {
+    const std::size_t context = now.clip.config().text.context, vocabulary = now.clip.config().text.vocabulary;
+    prompt found;
+    for (const zeroshot::json& each : ids.items()) {
+        const std::size_t id = each.as_size();
+        if (id >= vocabulary) {
+            throw zeroshot::text_error(zeroshot::error_code::argument, {each.where(), "id " + std::to_string(id), "below " + std::to_string(vocabulary) + ", the size of the vocabulary", ""});
+        }
+        found.push_back(static_cast<zeroshot::token>(id));
+    }
+    if (found.empty()) throw zeroshot::text_error(zeroshot::error_code::argument, {ids.where(), "no ids", "the start token, the text's, and the end token", ""});
+    if (found.size() <= context) return found;
+    if (!now.options.truncate) {
+        throw zeroshot::text_error(zeroshot::error_code::limit, {ids.where(), std::to_string(found.size()) + " ids, " + std::to_string(found.size() - context) + " too many",
+                                                                 "at most " + std::to_string(context), "--truncate cuts them"});
+    }
+    const zeroshot::token end = found.back();
+    found.resize(context);
+    found.back() = end;
+    return found;
+}
+
+/// The whole file is one array where a second bracket follows the first, or nothing at all.
+bool holds_one_array(std::string_view text) {
+    constexpr std::string_view spaces = " \t\n";
+    const std::size_t first = text.find_first_not_of(spaces);
+    if (first == std::string_view::npos || text[first] != '[') return false;
+    const std::size_t second = text.find_first_not_of(spaces, first + 1);
+    if (second == std::string_view::npos || text[second] == '[') return true;
+    return text[second] == ']' && text.find_first_not_of(spaces, second + 1) == std::string_view::npos;
+}
+
+/// A JSON array of id arrays, or one array on each line as tokenize prints them.
+void embed_ids(work& now) {
+    const std::string name = now.options.ids == "-" ? "standard input" : zeroshot::path_text(now.options.ids);
+    const std::vector<text_line> lines = read_lines(now.options.ids);
+    std::string text;
+    for (const text_line& line : lines) text += line.text + "\n";
+    prompt_list prompts(now.with.out);
+    std::size_t position = 0;
+    if (holds_one_array(text)) {
+        for (const zeroshot::json& ids : zeroshot::json::parse(text, name).items()) {
+            prompts.add(std::to_string(position++), name, [&] { return prompt_of(ids, now); });
+        }
+    } else {
+        for (const text_line& line : lines) {
+            if (line.text.find_first_not_of(" \t") == std::string::npos) continue;
+            const std::string place = name + ": line " + std::to_string(line.number);
+            prompts.add(std::to_string(position++), place, [&] { return prompt_of(zeroshot::json::parse(line.text, place), now); });
+        }
+    }
+    if (position == 0) throw zeroshot::text_error(zeroshot::error_code::format, {name, "no prompts in it", "a JSON array of id arrays, or one array on each line", ""});
+    now.place = name + ": prompt ";
+    embed_prompts(now, prompts);
+}
+
+void check_call(const embed_options& options) {
+    const int kinds = !options.pictures.empty() + !options.pixels.empty() + !options.texts_from.empty() + !options.ids.empty();
+    if (kinds == 0) throw usage_error("nothing to embed; give pictures, --pixels, --texts-from or --ids");
+    if (kinds > 1) throw usage_error("only one of pictures, --pixels, --texts-from and --ids can be embedded at a time");
+    std::vector<std::filesystem::path> inputs{options.pixels, options.texts_from, options.ids};
+    for (const picture& each : pictures_of(options.pictures)) inputs.push_back(each.path);
+    check_target(options.output, inputs);
+}
+
+void write_rows(const work& now) {
+    const embedding_rows& rows = now.rows;
+    npy_writer file(now.options.output, {rows.names().size(), rows.columns()});
+    file.add(rows.numbers());
+    file.commit();
+}
+
+void tell_result(const work& now) {
+    const std::vector<std::string>& names = now.rows.names();
+    console& out = now.with.out;
+    if (now.options.as.json) {
+        zeroshot::json_writer line;
+        line.begin_object().key("output").value(now.options.output).key("shape").begin_array();
+        line.value(names.size()).value(now.rows.columns()).end_array().key("names").begin_array();
+        for (const std::string& name : names) line.value(name);
+        out.answer(line.end_array().end_object().text());
+    } else if (now.options.skip_bad) {
+        for (const std::string& name : names) out.answer(name);
+    }
+    out.note("wrote " + now.options.output + ": " + counted(names.size(), "embedding") + " of " + std::to_string(now.rows.columns()) + " numbers" +
+             (now.options.normalize ? ", of length 1" : ""));
+}
+
+}  // namespace
+
+void embed(const embed_options& options, session& with) {
+    check_call(options);
+    const model clip(options.model, with.out);
+    workers team(options.threads);
+    work now{options, clip, team, with, embedding_rows(clip.config().embedding, options.normalize)};
+    if (!options.pictures.empty()) embed_pictures(now);
+    if (!options.pixels.empty()) embed_pixel_file(now);
+    if (!options.texts_from.empty()) embed_texts(now);
+    if (!options.ids.empty()) embed_ids(now);
+    with.out.end_progress();
+    if (with.out.failed() && (!options.skip_bad || now.rows.names().empty())) {
+        with.out.note(options.output + " was not written" + (options.skip_bad ? ": nothing is left" : "; --skip-bad leaves out what is bad"));
+        return;
+    }
+    write_rows(now);
+    tell_result(now);
+}
+
+}  // namespace program

@@ -1,0 +1,177 @@
+/// \file zeroshot inspect: what a checkpoint is.
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <zeroshot/clip.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/json_writer.hpp>
+
+#include "console.hpp"
+#include "model.hpp"
+#include "options.hpp"
+#include "pictures.hpp"
+#include "session.hpp"
+
+namespace program {
+
+namespace {
+
+/// The layout in one word, for scripts.
+std::string_view layout_name(const std::string& layout) {
+    if (layout.find("ustom") != std::string::npos) return "custom_text";
+    return layout.starts_with("hugging") ? "hugging_face" : "openai";
+}
+
+std::string_view order_name(zeroshot::crop_order order) { return order == zeroshot::crop_order::openai ? "openai" : "hf"; }
+
+const zeroshot::vision_transformer_config* transformer_of(const zeroshot::clip_config& config) {
+    return std::get_if<zeroshot::vision_transformer_config>(&config.image);
+}
+const zeroshot::modified_resnet_config& resnet_of(const zeroshot::clip_config& config) {
+    return std::get<zeroshot::modified_resnet_config>(config.image);
+}
+
+template <class Values>
+void array(zeroshot::json_writer& json, std::string_view key, const Values& values) {
+    json.key(key).begin_array();
+    for (const auto& value : values) json.value(value);
+    json.end_array();
+}
+
+void write_vision(zeroshot::json_writer& json, const zeroshot::clip_config& config) {
+    json.key("image_encoder").value(transformer_of(config) ? "vision_transformer" : "modified_resnet");
+    json.key("image_size").value(config.image_size());
+    if (const auto* tower = transformer_of(config)) {
+        json.key("patch_size").value(tower->patch_size).key("vision_width").value(tower->blocks.width);
+        json.key("vision_layers").value(tower->blocks.layers).key("vision_heads").value(tower->blocks.heads);
+        json.key("vision_mlp_width").value(tower->blocks.mlp_width).key("vision_epsilon").value(tower->blocks.epsilon);
+    } else {
+        json.key("vision_width").value(resnet_of(config).width);
+        array(json, "vision_layers", resnet_of(config).layers);
+        json.key("vision_heads").value(resnet_of(config).heads);
+    }
+}
+
+/// The activation of the image tower, of the text tower where the image tower has none of its own to choose.
+std::string json_of(const model& clip) {
+    const zeroshot::clip_config& config = clip.config();
+    const zeroshot::transformer_config& text = config.text.blocks;
+    const zeroshot::provenance& origin = clip.origin();
+    zeroshot::json_writer json;
+    json.begin_object().key("model").value(origin.place).key("layout").value(layout_name(origin.layout));
+    write_vision(json, config);
+    json.key("activation").value(zeroshot::name_of(transformer_of(config) ? transformer_of(config)->blocks.function : text.function));
+    json.key("text_activation").value(zeroshot::name_of(text.function));
+    json.key("embedding").value(config.embedding);
+    json.key("context").value(config.text.context).key("vocabulary").value(config.text.vocabulary);
+    json.key("text_width").value(text.width).key("text_layers").value(text.layers).key("text_heads").value(text.heads);
+    json.key("text_mlp_width").value(text.mlp_width).key("text_epsilon").value(text.epsilon);
+    json.key("tokenizer_ids").value(clip.words().words().size());
+    array(json, "mean", clip.pixels().mean);
+    array(json, "std", clip.pixels().std);
+    json.key("order").value(order_name(clip.pixels().order)).key("interpolation").value("bicubic");
+    json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
+    array(json, "dtypes", origin.dtypes);
+    array(json, "sources", origin.sources);
+    array(json, "unused", origin.unread);
+    array(json, "warnings", origin.warnings);
+    return json.end_object().text();
+}
+
+std::string joined(std::span<const std::string> parts, std::string_view between = ", ") {
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? "" : std::string(between)) + part;
+    return text;
+}
+
+/// A number as short as it can be.
+std::string number(float value) { return zeroshot::json_writer().value(value).text(); }
+
+std::string colour(const std::array<float, 3>& values) { return number(values[0]) + "  " + number(values[1]) + "  " + number(values[2]); }
+
+std::string layout_text(const std::string& layout) {
+    const std::string_view name = layout_name(layout);
+    if (name == "custom_text") return "open_clip, CustomTextCLIP";
+    return name == "hugging_face" ? "Hugging Face, CLIPModel" : "OpenAI and open_clip";
+}
+
+std::string blocks_text(const zeroshot::transformer_config& blocks) {
+    return counted(blocks.layers, "layer") + " of width " + std::to_string(blocks.width) + ", " + counted(blocks.heads, "head") + ", MLP " +
+           std::to_string(blocks.mlp_width) + ", " + std::string(zeroshot::name_of(blocks.function));
+}
+
+std::string image_encoder_text(const zeroshot::clip_config& config) {
+    if (const auto* tower = transformer_of(config)) {
+        return "vision transformer, patches of " + std::to_string(tower->patch_size) + " x " + std::to_string(tower->patch_size) + ", " + blocks_text(tower->blocks);
+    }
+    const zeroshot::modified_resnet_config& tower = resnet_of(config);
+    std::string layers;
+    for (const std::size_t count : tower.layers) layers += (layers.empty() ? "" : "-") + std::to_string(count);
+    return "modified ResNet, " + layers + " blocks of width " + std::to_string(tower.width) + ", " + counted(tower.heads, "head") + " in the attention pooling";
+}
+
+std::string tokenizer_text(const model& clip) {
+    const std::size_t ids = clip.words().words().size(), rows = clip.config().text.vocabulary;
+    const std::string own = zeroshot::tokenizer().words().size() == ids ? "CLIP's byte pairs" : "byte pairs of its own";
+    return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") + ", context " + std::to_string(clip.config().text.context);
+}
+
+/// What is in the file and not in the model: some of the names.
+std::string unused_text(const std::vector<std::string>& names) {
+    constexpr std::size_t most_named = 4;
+    const std::size_t shown = names.size() > most_named ? most_named : names.size();
+    return joined(std::span(names).first(shown)) + (shown < names.size() ? ", and " + std::to_string(names.size() - shown) + " more" : "");
+}
+
+void show(const model& clip, console& out) {
+    const zeroshot::clip_config& config = clip.config();
+    const zeroshot::preprocessing& pixels = clip.pixels();
+    const zeroshot::provenance& origin = clip.origin();
+    const std::string size = std::to_string(pixels.size);
+    std::vector<std::pair<std::string_view, std::string>> rows{
+        {"layout", layout_text(origin.layout) + "; stored as " + joined(origin.dtypes)},
+        {"image encoder", image_encoder_text(config)},
+        {"text encoder", blocks_text(config.text.blocks)},
+        {"tokenizer", tokenizer_text(clip)},
+        {"embedding", counted(config.embedding, "number")},
+        {"pictures", size + " x " + size + ", bicubic, in the order of " + (pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face")},
+        {"  mean", colour(pixels.mean)},
+        {"  std", colour(pixels.std)},
+        {"temperature", "cosines are multiplied by " + number(clip.logit_scale()) + (clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added")},
+        {"said by", joined(origin.sources)},
+    };
+    if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
+    out.answer(out.styled(printable(origin.place), look::strong));
+    constexpr std::size_t name_columns = 15;
+    for (const auto& [name, text] : rows) out.answer("  " + out.styled(padded(name, name_columns), look::faint) + printable(text));
+}
+
+}  // namespace
+
+void inspect(const inspect_options& options, session& with) {
+    try {
+        const model clip(options.model, with.out);
+        if (options.as.json) {
+            with.out.answer(json_of(clip));
+        } else {
+            show(clip, with.out);
+        }
+    } catch (const zeroshot::error&) {
+        const failure why = current_failure();
+        with.out.complain(why.sentence);
+        if (!options.as.json) return;
+        zeroshot::json_writer json;
+        json.begin_object().key("model").value(options.model.model).key("error").begin_object();
+        json.key("code").value(zeroshot::name_of(why.code)).key("message").value(why.sentence);
+        with.out.answer(json.end_object().end_object().text());
+    }
+}
+
+}  // namespace program

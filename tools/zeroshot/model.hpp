@@ -1,0 +1,79 @@
+#pragma once
+/// \file A model as the commands see it: numbers in, numbers out. What makes it up is compiled once, in model.cpp.
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/model/config.hpp>
+#include <zeroshot/parallel.hpp>
+#include <zeroshot/tensor.hpp>
+#include <zeroshot/text/tokenizer.hpp>
+
+#include "options.hpp"
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+struct provenance;
+}
+
+namespace program {
+
+class console;
+
+/// A loaded CLIP: zeroshot::clip behind a wall.
+class model {
+   public:
+    /// Finds and loads what the options name; the console hears of what a user should know.
+    /// \throws zeroshot::error
+    model(const model_options& options, console& out);
+
+    const zeroshot::clip_config& config() const;
+    const zeroshot::preprocessing& pixels() const;
+    const zeroshot::provenance& origin() const;
+    const zeroshot::tokenizer& words() const;
+    float logit_scale() const;
+    float logit_bias() const;
+
+    /// \param pixels [pictures, 3, size, size]
+    /// \return [pictures, embedding], not normalised
+    zeroshot::matrix<float> encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const;
+
+    /// \return [prompts, embedding], not normalised
+    zeroshot::matrix<float> encode_tokens(std::span<const std::vector<zeroshot::token>> prompts, const zeroshot::run_options& run) const;
+
+   private:
+    friend class labeller;
+    struct loaded;
+    std::shared_ptr<const loaded> loaded_;
+};
+
+/// What is said of one picture.
+struct ranking {
+    std::vector<std::size_t> order;  ///< positions of labels, most probable first
+    std::vector<float> probabilities;  ///< in the labels' order, as the logits
+    std::vector<float> logits;
+};
+
+/// Labels and templates, embedded: zeroshot::classifier behind a wall.
+class labeller {
+   public:
+    /// \throws zeroshot::error
+    labeller(const model& clip, const std::vector<std::string>& labels, const std::vector<std::string>& templates, bool truncate,
+             const zeroshot::run_options& run);
+
+    /// \param pixels [pictures, 3, size, size]
+    std::vector<ranking> operator()(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const;
+
+   private:
+    struct embedded;
+    std::shared_ptr<const embedded> embedded_;
+};
+
+/// The rows of the embeddings scaled to length 1.
+/// \throws zeroshot::numeric_error for a row of length 0
+zeroshot::matrix<float> of_length_one(zeroshot::matrix<float> embeddings);
+
+}  // namespace program

@@ -1,0 +1,102 @@
+#pragma once
+/// \file The commands, and what can be asked of each.
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <zeroshot/parallel.hpp>
+
+namespace program {
+
+struct session;
+
+/// --quiet and --json.
+struct manners {
+    bool quiet = false;
+    bool json = false;
+};
+
+/// Which model, and what its checkpoint leaves open.
+struct model_options {
+    std::string model;  ///< a file, a folder, a name; empty for the bundled one
+    std::optional<std::string> activation;
+    std::optional<std::size_t> vision_heads;
+    std::optional<std::size_t> text_heads;
+    std::optional<std::array<float, 3>> mean;
+    std::optional<std::array<float, 3>> std;
+    std::optional<std::string> order;
+    std::optional<std::string> config;
+};
+
+struct classify_options {
+    std::vector<std::string> pictures;
+    std::vector<std::string> labels;
+    std::string labels_from;
+    std::vector<std::string> templates;
+    std::string templates_from;
+    std::size_t top = 5;
+    bool csv = false;
+    bool truncate = false;
+    std::size_t threads = zeroshot::available_threads();
+    model_options model;
+    manners as;
+};
+
+/// Pictures and labels in, probabilities out.
+/// \throws usage_error, zeroshot::error, output_error
+void classify(const classify_options& options, session& with);
+
+struct tokenize_options {
+    std::vector<std::string> texts;
+    model_options model;
+    manners as;
+};
+
+/// Texts into ids.
+/// \throws usage_error, zeroshot::error, output_error
+void tokenize(const tokenize_options& options, session& with);
+
+struct preprocess_options {
+    std::vector<std::string> pictures;
+    std::string output;
+    bool skip_bad = false;
+    std::size_t threads = zeroshot::available_threads();
+    model_options model;
+    manners as;
+};
+
+/// Pictures into exactly what the image encoder gets.
+/// \throws usage_error, zeroshot::error, output_error
+void preprocess(const preprocess_options& options, session& with);
+
+struct embed_options {
+    std::vector<std::string> pictures;
+    std::string pixels;
+    std::string texts_from;
+    std::string ids;
+    std::string output;
+    bool normalize = false;
+    bool skip_bad = false;
+    bool truncate = false;
+    std::size_t threads = zeroshot::available_threads();
+    model_options model;
+    manners as;
+};
+
+/// Pictures or texts into embeddings.
+/// \throws usage_error, zeroshot::error, output_error
+void embed(const embed_options& options, session& with);
+
+struct inspect_options {
+    model_options model;
+    manners as;
+};
+
+/// What a checkpoint is.
+/// \throws usage_error, zeroshot::error, output_error
+void inspect(const inspect_options& options, session& with);
+
+}  // namespace program

@@ -1,0 +1,161 @@
+#include "pictures.hpp"
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <exception>
+#include <iterator>
+#include <new>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <zeroshot/image/decode.hpp>
+#include <zeroshot/io/file.hpp>
+
+#include "console.hpp"
+#include "lines.hpp"
+
+namespace program {
+
+namespace {
+
+/// Files of a folder that are taken for pictures. Formats that are not built in are among them, so that they are reported.
+constexpr std::array<std::string_view, 13> extensions{".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif",
+                                                      ".bmp", ".tif", ".tiff", ".heic", ".avif", ".apng"};
+
+bool looks_like_picture(const std::filesystem::path& path) {
+    std::string extension = path.extension().string();
+    for (char& letter : extension) {
+        if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+    }
+    return !path.filename().string().starts_with('.') && std::ranges::find(extensions, extension) != extensions.end();
+}
+
+/// The pictures of a folder and of those below, sorted by name.
+void add_folder(const std::filesystem::path& folder, std::vector<picture>& pictures) {
+    std::vector<std::filesystem::path> found;
+    std::error_code failed;
+    std::filesystem::recursive_directory_iterator at(folder, failed), end;
+    for (; !failed && at != end; at.increment(failed)) {
+        std::error_code unknown;
+        if (!at->is_directory(unknown) && looks_like_picture(at->path())) found.push_back(at->path());
+    }
+    std::ranges::sort(found);
+    for (std::filesystem::path& path : found) pictures.push_back({path.string(), std::move(path)});
+    const std::string name = zeroshot::path_text(folder);
+    if (failed) {
+        pictures.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": cannot list the folder: " + failed.message()}});
+    } else if (found.empty()) {
+        pictures.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": no pictures in this folder"}});
+    }
+}
+
+constexpr std::size_t largest_picture = INT_MAX;  // bytes; stb_image counts in int
+
+zeroshot::image read(const picture& one) {
+    if (!one.path.empty()) return zeroshot::read_image(one.path);
+    const std::string read_now = one.bytes ? "" : read_standard_input(largest_picture);
+    const std::string& bytes = one.bytes ? *one.bytes : read_now;
+    try {
+        return zeroshot::decode(std::as_bytes(std::span(bytes)));
+    } catch (const zeroshot::image_error& fault) {
+        zeroshot::finding found = fault.found();
+        found.where = "standard input: " + found.where;
+        throw zeroshot::image_error(fault.code(), std::move(found));
+    }
+}
+
+/// Decodes one picture into its place; what is wrong with it is returned.
+std::optional<failure> prepare_one(const picture& one, const zeroshot::preprocessing& how, std::span<float> pixels) {
+    if (one.unreadable) return one.unreadable;
+    try {
+        const zeroshot::image decoded = read(one);
+        try {
+            zeroshot::preprocess_into(decoded, how, pixels);
+        } catch (const zeroshot::error& fault) {
+            return failure{fault.code(), zeroshot::path_text(one.name) + ": " + fault.what()};
+        }
+        return std::nullopt;
+    } catch (...) {
+        failure found = current_failure();
+        if (found.code == zeroshot::error_code::no_memory) found.sentence = zeroshot::path_text(one.name) + ": " + found.sentence;
+        return found;
+    }
+}
+
+/// How many pictures are in memory at a time: some for each thread, but no more than a fixed amount of memory.
+std::size_t pictures_at_once(std::size_t pixels_each, std::size_t threads) {
+    constexpr std::size_t for_each_thread = 8, most = 64, most_bytes = std::size_t{1} << 28;
+    const std::size_t by_memory = most_bytes / (pixels_each * sizeof(float));
+    return std::max<std::size_t>(1, std::min({threads * for_each_thread, most, by_memory}));
+}
+
+/// Keeps the rows without a failure.
+zeroshot::tensor<float, 4> good_rows(const zeroshot::tensor<float, 4>& all, std::span<const std::optional<failure>> failures) {
+    const auto good = static_cast<std::size_t>(std::ranges::count(failures, false, &std::optional<failure>::has_value));
+    zeroshot::tensor<float, 4> kept(good, all.extent(1), all.extent(2), all.extent(3));
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < failures.size(); ++i) {
+        if (!failures[i]) std::ranges::copy(all.row(i), kept.row(next++).begin());
+    }
+    return kept;
+}
+
+}  // namespace
+
+failure current_failure() {
+    try {
+        throw;
+    } catch (const zeroshot::cancelled_error&) {
+        throw;
+    } catch (const zeroshot::error& fault) {
+        return {fault.code(), fault.what()};
+    } catch (const std::bad_alloc&) {
+        return {zeroshot::error_code::no_memory, "not enough memory"};
+    } catch (const std::filesystem::filesystem_error& fault) {
+        return {zeroshot::error_code::io, zeroshot::path_text(fault.path1()) + ": " + fault.code().message()};
+    }
+}
+
+std::vector<picture> pictures_of(std::span<const std::string> words) {
+    if (std::ranges::count(words, "-") > 1) throw usage_error("standard input, -, can be read once only");
+    std::vector<picture> pictures;
+    for (const std::string& word : words) {
+        std::error_code unknown;
+        if (word == "-") {
+            pictures.push_back({word, {}});
+        } else if (word.empty()) {
+            pictures.push_back({word, ".", failure{zeroshot::error_code::io, "a picture with an empty name: cannot open"}});
+        } else if (std::filesystem::is_directory(word, unknown)) {
+            add_folder(word, pictures);
+        } else {
+            pictures.push_back({word, word});
+        }
+    }
+    return pictures;
+}
+
+void keep_standard_input(std::span<picture> pictures) {
+    for (picture& each : pictures) {
+        if (each.path.empty()) each.bytes = std::make_shared<const std::string>(read_standard_input(largest_picture));
+    }
+}
+
+void prepare(std::span<const picture> pictures, const zeroshot::preprocessing& how, const zeroshot::run_options& options,
+             const std::function<void(prepared)>& use) {
+    const std::size_t threads = options.threads != nullptr ? options.threads->concurrency() : 1;
+    const std::size_t at_once = pictures_at_once(3 * how.size * how.size, threads);
+    for (std::size_t first = 0; first < pictures.size(); first += at_once) {
+        const std::size_t count = std::min(at_once, pictures.size() - first);
+        zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, how.size, how.size);
+        std::vector<std::optional<failure>> failures(count);
+        zeroshot::run_pieces(count, [&](std::size_t i) { failures[i] = prepare_one(pictures[first + i], how, pixels.row(i)); },
+                             {options.threads, options.stop, {}});
+        const bool all_good = std::ranges::none_of(failures, &std::optional<failure>::has_value);
+        zeroshot::tensor<float, 4> good = all_good ? std::move(pixels) : good_rows(pixels, failures);
+        use({first, std::move(failures), std::move(good)});
+    }
+}
+
+}  // namespace program

@@ -1,0 +1,56 @@
+#pragma once
+/// \file Pictures as they are named on the command line: files, folders, standard input; decoded and prepared in bounded memory.
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/parallel.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace program {
+
+/// Why something could not be answered, as the program tells it.
+struct failure {
+    zeroshot::error_code code = zeroshot::error_code::io;
+    std::string sentence;
+};
+
+/// The failure that the exception in flight stands for; what is not an input's fault is thrown on.
+failure current_failure();
+
+/// A picture to be read.
+struct picture {
+    std::string name;            ///< as it was given, or found in a folder
+    std::filesystem::path path;  ///< empty for standard input
+    std::optional<failure> unreadable{};  ///< known before it is opened: a folder without pictures
+    std::shared_ptr<const std::string> bytes{};  ///< where they were read beforehand
+};
+
+/// The pictures that the words stand for: a file is itself, a folder all pictures in it and below in sorted order, "-" standard input.
+/// \throws usage_error for standard input named twice
+std::vector<picture> pictures_of(std::span<const std::string> words);
+
+/// Reads standard input, where it is one of the pictures, so that it can be prepared more than once.
+void keep_standard_input(std::span<picture> pictures);
+
+/// Some consecutive pictures, ready for the image encoder.
+struct prepared {
+    std::size_t first = 0;                         ///< the position of the first among all
+    std::vector<std::optional<failure>> failures;  ///< one for each picture; empty where it went well
+    zeroshot::tensor<float, 4> pixels;             ///< [those that went well, 3, size, size]
+};
+
+/// Decodes and prepares pictures on all threads, a limited number at a time, and hands them on in order.
+/// \throws zeroshot::cancelled_error
+void prepare(std::span<const picture> pictures, const zeroshot::preprocessing& how, const zeroshot::run_options& options,
+             const std::function<void(prepared)>& use);
+
+}  // namespace program

@@ -1,0 +1,87 @@
+/// \file zeroshot preprocess: pictures into exactly what the image encoder gets.
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <zeroshot/io/json_writer.hpp>
+
+#include "console.hpp"
+#include "model.hpp"
+#include "npy.hpp"
+#include "options.hpp"
+#include "pictures.hpp"
+#include "session.hpp"
+
+namespace program {
+
+namespace {
+
+/// Prepares the pictures once, writing them as an array of all, and returns which of them failed.
+/// The array is put in place only if none did.
+std::vector<bool> write_all(const std::vector<picture>& pictures, const preprocess_options& options, const model& clip, workers& team, session& with) {
+    const std::size_t size = clip.pixels().size;
+    npy_writer file(options.output, {pictures.size(), 3, size, size});
+    std::vector<bool> bad(pictures.size(), false);
+    bool all_good = true;
+    prepare(pictures, clip.pixels(), team.running(with), [&](const prepared& some) {
+        for (std::size_t i = 0; i < some.failures.size(); ++i) {
+            if (!some.failures[i]) continue;
+            with.out.complain(some.failures[i]->sentence);
+            bad[some.first + i] = true;
+            all_good = false;
+        }
+        if (all_good) file.add(some.pixels.values());
+        with.out.progress("pictures", some.first + some.failures.size(), pictures.size());
+    });
+    with.out.end_progress();
+    if (all_good) file.commit();
+    return bad;
+}
+
+void tell_result(const std::vector<picture>& written, const preprocess_options& options, std::size_t size, console& out) {
+    if (options.as.json) {
+        zeroshot::json_writer line;
+        line.begin_object().key("output").value(options.output).key("shape").begin_array();
+        line.value(written.size()).value(3).value(size).value(size).end_array().key("names").begin_array();
+        for (const picture& each : written) line.value(each.name);
+        out.answer(line.end_array().end_object().text());
+    } else if (options.skip_bad) {
+        for (const picture& each : written) out.answer(each.name);
+    }
+    out.note("wrote " + options.output + ": " + counted(written.size(), "picture") + ", 3 colours, " + std::to_string(size) + " x " + std::to_string(size));
+}
+
+}  // namespace
+
+void preprocess(const preprocess_options& options, session& with) {
+    if (options.pictures.empty()) throw usage_error("no pictures");
+    std::vector<picture> pictures = pictures_of(options.pictures);
+    std::vector<std::filesystem::path> inputs;
+    for (const picture& each : pictures) inputs.push_back(each.path);
+    check_target(options.output, inputs);
+    const model clip(options.model, with.out);
+    workers team(options.threads);
+
+    keep_standard_input(pictures);  // it may be read twice
+    const std::vector<bool> bad = write_all(pictures, options, clip, team, with);
+    if (std::ranges::find(bad, true) == bad.end()) {
+        tell_result(pictures, options, clip.pixels().size, with.out);
+        return;
+    }
+    // The number of rows stands at the head of the file, so what is left is written again: no picture is kept in memory.
+    std::vector<picture> good;
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+        if (!bad[i]) good.push_back(pictures[i]);
+    }
+    if (!options.skip_bad || good.empty()) {
+        with.out.note(options.output + " was not written" + (options.skip_bad ? ": no picture is left" : "; --skip-bad leaves out what is bad"));
+        return;
+    }
+    const std::vector<bool> still_bad = write_all(good, options, clip, team, with);
+    if (std::ranges::find(still_bad, true) == still_bad.end()) tell_result(good, options, clip.pixels().size, with.out);
+}
+
+}  // namespace program

@@ -1,0 +1,82 @@
+/// \file zeroshot tokenize: texts into the ids that the text encoder reads.
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/json.hpp>
+#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/text/tokenizer.hpp>
+
+#include "console.hpp"
+#include "lines.hpp"
+#include "model.hpp"
+#include "options.hpp"
+#include "pictures.hpp"
+#include "session.hpp"
+
+namespace program {
+
+namespace {
+
+std::string ids_text(const std::vector<zeroshot::token>& ids) {
+    zeroshot::json_writer line;
+    line.begin_array();
+    for (const zeroshot::token id : ids) line.value(id);
+    return line.end_array().text();
+}
+
+/// One JSON string a line in, one array of ids a line out; null for what is no string.
+void tokenize_input(const zeroshot::tokenizer& words, session& with) {
+    for (std::size_t number = 1; const std::optional<std::string> line = next_input_line(); ++number) {
+        if (with.stop.stop_requested()) return;
+        try {
+            const std::string place = "line " + std::to_string(number);
+            with.out.answer(ids_text(words.encode(zeroshot::json::parse(*line, place).as_string())));
+        } catch (const zeroshot::error&) {
+            const std::string why = current_failure().sentence, place = "line " + std::to_string(number);
+            with.out.complain(why.starts_with(place) ? why : place + ": " + why);
+            with.out.answer("null");
+        }
+    }
+}
+
+/// The pieces of a text, for a person.
+void show_pieces(const zeroshot::tokenizer& words, const std::string& text, bool json, console& out) {
+    const std::vector<zeroshot::token> ids = words.encode(text);
+    const std::vector<std::string> pieces = words.pieces(ids);
+    if (json) {
+        zeroshot::json_writer line;
+        line.begin_object().key("text").value(text).key("ids").raw(ids_text(ids)).key("pieces").begin_array();
+        for (const std::string& piece : pieces) line.value(piece);
+        out.answer(line.end_array().end_object().text());
+        return;
+    }
+    constexpr std::size_t id_columns = 6;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const std::string id = std::to_string(ids[i]);
+        out.answer(std::string(id_columns - std::min(id_columns, id.size()), ' ') + out.styled(id, look::strong) + "  " + printable(pieces[i]));
+    }
+    out.answer(out.styled(counted(ids.size(), "id"), look::faint));
+}
+
+}  // namespace
+
+void tokenize(const tokenize_options& options, session& with) {
+    const zeroshot::tokenizer words = options.model.model.empty() ? zeroshot::tokenizer() : model(options.model, with.out).words();
+    if (options.texts.empty()) {
+        tokenize_input(words, with);
+        return;
+    }
+    for (const std::string& text : options.texts) {
+        try {
+            show_pieces(words, text, options.as.json, with.out);
+        } catch (const zeroshot::error& fault) {
+            with.out.complain(fault.what());
+        }
+    }
+}
+
+}  // namespace program

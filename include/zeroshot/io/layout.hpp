@@ -24,9 +24,9 @@ enum class checkpoint_layout {
     hugging_face  ///< transformers' CLIPModel
 };
 
-/// The layout in words.
+/// The layout as scripts see it.
 inline std::string_view name_of(checkpoint_layout layout) {
-    constexpr std::array<std::string_view, 3> names{"openai", "open_clip CustomTextCLIP", "hugging face"};
+    constexpr std::array<std::string_view, 3> names{"openai", "custom_text", "hugging_face"};
     return names[static_cast<std::size_t>(layout)];
 }
 

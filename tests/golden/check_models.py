@@ -195,6 +195,7 @@ def agrees(field, found, wanted):
 
 
 def differing_fields(said, wanted):
+    said = {**said, "activation": [said.get("activation"), said.get("text_activation")]}
     return [f"{field} is {json.dumps(said.get(field))}, wanted {value}"
             for field, value in wanted.items() if not agrees(field, said.get(field), value)]
 

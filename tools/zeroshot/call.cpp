@@ -67,7 +67,7 @@ void add_colour(CLI::App& sub, const std::string& name, std::optional<std::array
         to = colour;
         return true;
     };
-    sub.add_option(name, CLI::callback_t(read), about)->type_name("R G B")->expected(3)->delimiter(',')->allow_extra_args(false)->group("Checkpoint");
+    sub.add_option(name, CLI::callback_t(read), about)->option_text("R G B")->expected(3)->delimiter(',')->allow_extra_args(false)->group("Checkpoint");
 }
 
 void add_precision(CLI::App& sub) {
@@ -127,9 +127,8 @@ void add_classify(CLI::App& program, command& to) {
     sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line")->type_name("FILE");
     at_least(sub->add_option("-k,--top", options->top, "How many labels to show, most probable first (5)"), 1)->type_name("K");
     sub->add_flag("--truncate", options->truncate, "Cut prompts that are too long, instead of refusing them");
-    CLI::Option* csv = sub->add_flag("--csv", options->csv, "A line for each picture and label, with commas");
+    sub->add_flag("--csv", options->csv, "A line for each picture and label, with commas");
     add_manners(*sub, options->as);
-    csv->excludes(sub->get_option("--json"));
     add_threads(*sub, options->threads);
     add_model(*sub, options->model);
     sub->footer(R"(Examples:
@@ -208,7 +207,9 @@ void describe(CLI::App& program, command& to) {
     program.require_subcommand(1);
     program.get_formatter()->column_width(34);
     program.get_formatter()->label("OPTIONS", "options");
-    program.get_formatter()->label("SUBCOMMAND", "command ...");
+    program.get_formatter()->label("SUBCOMMAND", "<command> ...");
+    program.get_formatter()->label("Subcommands", "Commands");
+    program.get_formatter()->label("Positionals", "Arguments");
     program.set_help_flag("-h,--help", "This page");
     program.add_flag("--version", [](std::int64_t) {}, "Version, kernels in use, compiler");
     program.footer("Example:\n  zeroshot classify dog.png --labels \"a dog\" \"a cat\"\n\nzeroshot <command> --help tells more of each.");
@@ -237,6 +238,15 @@ std::vector<std::string> names_of_options(const CLI::App& app) {
 const CLI::App& addressed(const CLI::App& program) {
     const std::vector<CLI::App*> parsed = const_cast<CLI::App&>(program).get_subcommands();
     return parsed.empty() ? program : *parsed.front();
+}
+
+/// CLI11's page without its surplus of empty lines.
+std::string help_page(const CLI::App& program) {
+    const CLI::App& app = addressed(program);
+    std::string page = &app == &program ? app.help() : app.help(program.get_name());
+    for (std::size_t at = page.find("\n\n\n"); at != std::string::npos; at = page.find("\n\n\n")) page.erase(at, 1);
+    while (page.ends_with('\n')) page.pop_back();
+    return page;
 }
 
 /// What is wrong with the call, from CLI11's account of it.
@@ -269,7 +279,7 @@ call read_call(int count, char** words) {
     try {
         program.parse(count, words);
     } catch (const CLI::CallForHelp&) {
-        return {name, [page = addressed(program).help()](session& with) { with.out.answer(page); }, ""};
+        return {name, [page = help_page(program)](session& with) { with.out.answer(page); }, ""};
     } catch (const CLI::ParseError& fault) {
         return {name, {}, complaint(program, fault)};
     }

@@ -99,8 +99,8 @@ class table_sheet final : public answer_sheet {
     table_sheet(console& out, const std::vector<std::string>& labels, const std::vector<picture>& pictures) : answer_sheet(out, labels) {
         for (const std::string& each : labels) label_columns_ = std::max(label_columns_, columns_of(printable(each)));
         for (const picture& each : pictures) picture_columns_ = std::max(picture_columns_, columns_of(printable(each.name)));
-        label_columns_ = std::min(label_columns_, widest);
-        picture_columns_ = std::min(picture_columns_, widest);
+        label_columns_ = std::min(label_columns_, widest_label);
+        picture_columns_ = std::min(picture_columns_, widest_picture);
     }
 
     void add(const std::string& picture, const ranking& answer, std::size_t top) override {
@@ -115,7 +115,7 @@ class table_sheet final : public answer_sheet {
     }
 
    private:
-    static constexpr std::size_t widest = 48, bar_columns = 24;
+    static constexpr std::size_t widest_label = 40, widest_picture = 64, bar_columns = 24;
 
     std::string line(const ranking& answer, std::size_t place) const {
         const std::size_t which = answer.order[place];
@@ -146,11 +146,9 @@ void check_call(const classify_options& options) {
         throw usage_error(options.labels.empty() ? "no pictures"
                                                  : "no pictures; -- ends the list of labels: --labels \"a dog\" \"a cat\" -- picture.png");
     }
-    const bool twice = options.labels_from == "-" || options.templates_from == "-";
-    const bool pictured = std::ranges::find(options.pictures, "-") != options.pictures.end();
-    if ((twice && pictured) || (options.labels_from == "-" && options.templates_from == "-")) {
-        throw usage_error("standard input, -, can be read once only");
-    }
+    if (options.csv && options.as.json) throw usage_error("--csv and --json are two forms; ask for one");
+    const auto reads = std::ranges::count(options.pictures, "-") + (options.labels_from == "-") + (options.templates_from == "-");
+    if (reads > 1) throw usage_error("standard input, -, can be read once only");
     for (const std::string& sentence : options.templates) {
         try {
             zeroshot::prompt_template{sentence};

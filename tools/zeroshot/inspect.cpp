@@ -130,7 +130,17 @@ std::string unused_text(const std::vector<std::string>& names) {
     return joined(std::span(names).first(shown)) + (shown < names.size() ? ", and " + std::to_string(names.size() - shown) + " more" : "");
 }
 
-void show(const model& clip, console& out) {
+bool says_something(const model_options& options) {
+    return options.activation || options.vision_heads || options.text_heads || options.mean || options.std || options.order;
+}
+
+/// Who told what the tensors leave open. The caller is always asked first, and mostly has nothing to say.
+std::string sources_text(std::vector<std::string> sources, const model_options& options) {
+    if (!says_something(options)) std::erase(sources, "options");
+    return sources.empty() ? "nothing beside its tensors" : joined(sources);
+}
+
+void show(const model& clip, const model_options& options, console& out) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::preprocessing& pixels = clip.pixels();
     const zeroshot::provenance& origin = clip.origin();
@@ -145,7 +155,7 @@ void show(const model& clip, console& out) {
         {"  mean", colour(pixels.mean)},
         {"  std", colour(pixels.std)},
         {"temperature", "cosines are multiplied by " + number(clip.logit_scale()) + (clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added")},
-        {"said by", joined(origin.sources)},
+        {"said by", sources_text(origin.sources, options)},
     };
     if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
     out.answer(out.styled(printable(origin.place), look::strong));
@@ -161,7 +171,7 @@ void inspect(const inspect_options& options, session& with) {
         if (options.as.json) {
             with.out.answer(json_of(clip));
         } else {
-            show(clip, with.out);
+            show(clip, options.model, with.out);
         }
     } catch (const zeroshot::error&) {
         const failure why = current_failure();

@@ -43,6 +43,7 @@ FORBIDDEN = [
     (r"\bstd::(cout|cerr|clog)\b|\b(std::)?f?printf\s*\(|\bputs\s*\(", "the library does not print"),
     (r"(?<!_)\b(std::)?(abort|exit|terminate|_Exit)\s*\(", "the library does not end the program"),
     (r"\bsetlocale\s*\(|\b(std::)?(strtod|strtof|stof|stod|atof|tolower|toupper|isalpha|isspace|isdigit)\s*\(", "this depends on the locale"),
+    (r"\b(std::)?is(finite|nan|inf)\s*\(", "under -ffast-math a compiler takes the answer for known; ask the bits: all_finite"),
     (r"^\s*using namespace\b", "names stay in their namespace"),
     (r"\b(TODO|FIXME|XXX)\b", "finish it, or write an issue"),
 ]

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -56,7 +55,8 @@ inline void check(const preprocessing& how) {
                                                  "at most " + std::to_string(largest_crop), ""});
     }
     for (std::size_t channel = 0; channel < 3; ++channel) {
-        if (!std::isfinite(how.mean[channel]) || !std::isfinite(how.std[channel]) || how.std[channel] == 0) {
+        const std::array numbers{how.mean[channel], how.std[channel]};
+        if (!all_finite(std::span<const float>(numbers)) || how.std[channel] == 0) {
             throw argument_error(
                 error_code::argument,
                 {"preprocessing", "mean or std of channel " + std::to_string(channel) + " cannot be used",

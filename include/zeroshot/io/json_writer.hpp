@@ -2,7 +2,6 @@
 /// \file JSON to be written: one line of text, valid whatever is put in.
 
 #include <charconv>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -82,9 +81,9 @@ class json_writer {
     /// The shortest digits that give the same number back; what is no number becomes null.
     template <std::floating_point Real>
     json_writer& value(Real number) {
-        if (!std::isfinite(number)) return null();
         char digits[64];
         const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+        if (end[-1] > '9') return null();  // "inf", "nan"; why not std::isfinite? -ffast-math takes it for true
         return raw({digits, static_cast<std::size_t>(end - digits)});
     }
     json_writer& null() { return raw("null"); }

@@ -2,7 +2,9 @@
 /// \file A loaded CLIP: towers, tokenizer and preprocessing together, under OpenAI's verbs.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,6 +41,10 @@ class basic_clip {
    public:
     basic_clip(clip_model<Scalar> model, tokenizer words, preprocessing pixels, provenance origin)
         : parts_(std::make_shared<const parts>(parts{std::move(model), std::move(words), std::move(pixels), std::move(origin)})) {}
+
+    // Copies share, and moving copies: no handle is ever empty.
+    basic_clip(const basic_clip&) = default;
+    basic_clip& operator=(const basic_clip&) = default;
 
     const clip_config& config() const noexcept { return parts_->model.config(); }
     const clip_model<Scalar>& model() const noexcept { return parts_->model; }
@@ -91,6 +97,8 @@ class basic_clip {
 
     /// Texts to embeddings.
     /// \return [texts, embedding], not normalised
+    /// \throws text_error where a text does not fit the context, is not UTF-8, or has ids the model lacks; numeric_error;
+    /// cancelled_error
     matrix<Scalar> encode_text(std::span<const std::string> texts, const run_options& options = {},
                                overflow fit = overflow::refuse) const {
         std::vector<std::vector<token>> ids;
@@ -100,8 +108,15 @@ class basic_clip {
     }
     matrix<Scalar> encode_text(const std::string& text) const { return encode_text(std::span(&text, 1)); }
 
+    /// For texts in braces. Without it, two literals would be taken for the begin and the end of one string.
+    matrix<Scalar> encode_text(std::initializer_list<std::string> texts, const run_options& options = {},
+                               overflow fit = overflow::refuse) const {
+        return encode_text(std::span(texts.begin(), texts.size()), options, fit);
+    }
+
     /// Ids to embeddings; each prompt from its start token to its end token.
     /// \return [prompts, embedding], not normalised
+    /// \throws text_error for an empty prompt, too many ids, or ids the model lacks; numeric_error; cancelled_error
     matrix<Scalar> encode_tokens(std::span<const std::vector<token>> prompts, const run_options& options = {}) const {
         const std::vector<std::span<const token>> views(prompts.begin(), prompts.end());
         return in_pieces(prompts.size(), options, [&](std::size_t first, std::size_t count) {
@@ -117,6 +132,7 @@ class basic_clip {
         provenance origin;
     };
 
+    static constexpr Scalar largest_pixel = 1'000'000;  // preprocessing gives less than 3; squares of this still sum in float
     static constexpr std::size_t largest_piece = 8;  // pictures or prompts that go through a tower together
 
     std::size_t picture_size() const noexcept { return 3 * config().image_size() * config().image_size(); }
@@ -145,8 +161,9 @@ class basic_clip {
         if (batch.shape() != expected) {
             throw argument_error(error_code::shape, {"pixels", "shape " + shape_text(batch.shape()), shape_text(expected), ""});
         }
-        if (!all_finite(batch.values())) {
-            throw numeric_error(error_code::numeric, {"pixels", "a value is not finite", "", ""});
+        const auto sound = [](Scalar value) { return is_finite(value) && std::abs(value) <= largest_pixel; };
+        if (!std::ranges::all_of(batch.values(), sound)) {
+            throw numeric_error(error_code::numeric, {"pixels", "a value is not finite, or beyond a million", "normalised pixels, of a few units", ""});
         }
     }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -56,15 +57,24 @@ inline settings settings_of(const load_options& options) {
 
 /// A configuration in any of the three forms.
 inline settings configuration_settings(const json& config) {
-    if (config.find("image_encoder")) return converted_settings(config, config.find("preprocessing"), config.find("tokenizer"));
-    if (config.find("model_cfg") || config.find("vision_cfg")) return open_clip_settings(config);
-    return hugging_face_settings(config);
+    const auto has = [&](std::string_view key) { return config.find(key).has_value(); };
+    if (has("image_encoder")) return converted_settings(config, config.find("preprocessing"), config.find("tokenizer"));
+    if (has("model_cfg") || has("vision_cfg")) return open_clip_settings(config);
+    if (has("vision_config") || has("text_config") || has("vision_config_dict") || has("text_config_dict")) return hugging_face_settings(config);
+    throw checkpoint_error(error_code::format, {config.where(), "no configuration of a CLIP",
+                                                "image_encoder (our own form), model_cfg (open_clip) or vision_config (Hugging Face)", ""});
+}
+
+/// Whether anything has that name, a link that leads nowhere included: opening it then says what is wrong with it.
+inline bool stands(const std::filesystem::path& path) {
+    std::error_code unknown;
+    return std::filesystem::symlink_status(path, unknown).type() != std::filesystem::file_type::not_found;
 }
 
 /// Reads a file that may stand beside the checkpoint.
 inline void read_beside(const std::filesystem::path& folder, const char* name, settings (*read)(const json&),
                         std::vector<settings>& sources) {
-    if (std::filesystem::exists(folder / name)) sources.push_back(read(read_json(folder / name)));
+    if (stands(folder / name)) sources.push_back(read(read_json(folder / name)));
 }
 
 /// Everything that is said outside the tensors, the first one counts most.
@@ -102,9 +112,16 @@ inline preprocessing preprocessing_of(std::span<const settings> sources, std::si
 }
 
 /// CLIP's own table, unless the checkpoint carries another.
-inline tokenizer tokenizer_of(std::span<const settings> sources) {
+/// \param rows of the token embedding: as many as the checkpoint's own table has ids
+inline tokenizer tokenizer_of(std::span<const settings> sources, std::size_t rows) {
     for (const settings& source : sources) {
-        if (source.merges) return tokenizer(vocabulary::from_merges(*source.merges));
+        if (!source.merges) continue;
+        vocabulary own = vocabulary::from_merges(*source.merges);
+        if (own.size() != rows) {
+            throw checkpoint_error(error_code::shape, {source.source, "the tokenizer has " + std::to_string(own.size()) + " ids",
+                                                       std::to_string(rows) + ", the rows of the token embedding", ""});
+        }
+        return tokenizer(std::move(own));
     }
     return tokenizer();
 }
@@ -133,9 +150,9 @@ inline void warn(const architecture& found, const tokenizer& words, provenance& 
                                   joined(found.assumed) + " and OpenAI's mean and std; files of open_clip look the same and mostly want gelu");
     }
     const std::size_t rows = found.config.text.vocabulary, ids = words.words().size();
-    if (ids > rows) {
-        origin.warnings.push_back(origin.place + ": its vocabulary has " + std::to_string(rows) + " rows, the tokenizer " +
-                                  std::to_string(ids) + " ids, and it carries no table of its own: texts cannot be embedded, ids can");
+    if (ids != rows) {
+        origin.warnings.push_back(origin.place + ": its vocabulary has " + std::to_string(rows) + " rows, CLIP's own tokenizer " +
+                                  std::to_string(ids) + " ids, and it carries no table of its own: embed ids, not texts");
     }
 }
 
@@ -144,7 +161,7 @@ basic_clip<Scalar> build(checkpoint file, const std::filesystem::path& folder, c
     const weights w(std::move(file), options.check);
     const std::vector<settings> sources = settings_for(w, folder, options);
     const architecture found = architecture_of(w, sources);
-    tokenizer words = tokenizer_of(sources);
+    tokenizer words = tokenizer_of(sources, found.config.text.vocabulary);
     provenance origin = provenance_of(w, sources);
     warn(found, words, origin);
     clip_model<Scalar> model(w, found.config);
@@ -154,8 +171,14 @@ basic_clip<Scalar> build(checkpoint file, const std::filesystem::path& folder, c
 
 /// The checkpoint in a folder, by the names that Hugging Face and open_clip give it.
 inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
-    for (const char* name : {"model.safetensors", "open_clip_model.safetensors"}) {
-        if (std::filesystem::exists(folder / name)) return folder / name;
+    for (const char* name : {"model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"}) {
+        if (stands(folder / name)) return folder / name;
+    }
+    for (const char* name : {"model.safetensors.index.json", "pytorch_model.bin", "open_clip_pytorch_model.bin"}) {
+        if (stands(folder / name)) {
+            throw checkpoint_error(error_code::unsupported, {path_text(folder / name), "this form of checkpoint is not read yet",
+                                                             "one safetensors file", "convert it with the library that wrote it"});
+        }
     }
     throw file_error(error_code::io, {path_text(folder), "the folder holds no checkpoint", "model.safetensors or open_clip_model.safetensors", ""});
 }
@@ -163,13 +186,13 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
 }  // namespace detail
 
 /// Loads a CLIP from a safetensors file, or from a folder as Hugging Face and open_clip publish it. What the tensors leave open
-/// is taken, in this order, from the options, the file's own metadata, and the files beside it; a bare file in OpenAI's layout
+/// is taken, in this order, from the options, the file they name, the checkpoint's own metadata, and the files beside it; a bare file in OpenAI's layout
 /// is taken for one of OpenAI's own, with a warning in origin().warnings.
 ///
 ///     const auto clip = zeroshot::load("ViT-B-32.safetensors");
 ///     const auto oracle = zeroshot::load<double>("ViT-B-32.safetensors");
 ///
-/// \throws file_error, checkpoint_error, numeric_error
+/// \throws file_error, checkpoint_error, numeric_error; argument_error for a mean or std that cannot be used
 template <class Scalar = float>
 basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& options = {}) {
     std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
@@ -179,7 +202,7 @@ basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& o
 }
 
 /// Loads a CLIP from the bytes of a safetensors file.
-/// \throws checkpoint_error, numeric_error
+/// \throws as the other, but for file_error
 template <class Scalar = float>
 basic_clip<Scalar> load(std::span<const std::byte> bytes, const load_options& options = {}) {
     return detail::build<Scalar>(checkpoint::from_bytes(bytes, "memory", options.limits), {}, options);

@@ -92,11 +92,11 @@ class thread_pool final : public executor {
     std::size_t concurrency() const noexcept override { return workers_.size() + 1; }
 
     void parallel_for(std::size_t count, index_task task) override {
+        const auto current = std::make_shared<job>(task, count);
         if (workers_.empty() || count < 2 || busy_.test_and_set()) {
             serial_executor().parallel_for(count, task);
             return;
         }
-        const auto current = std::make_shared<job>(task, count);
         {
             std::lock_guard lock(mutex_);
             job_ = current;

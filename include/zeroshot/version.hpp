@@ -7,10 +7,12 @@
 
 /// Every name lives in this inline namespace, so that two libraries may embed two versions of zeroshot in one program.
 /// Whatever changes the meaning of a name (as the opt-out of the picture decoder does) stands in the tag.
+#define ZEROSHOT_JOINED(a, b, c) v##a##_##b##c
+#define ZEROSHOT_TAG(a, b, c) ZEROSHOT_JOINED(a, b, c)
 #if defined(ZEROSHOT_NO_DECODER)
-#define ZEROSHOT_ABI v0_1_no_decoder
+#define ZEROSHOT_ABI ZEROSHOT_TAG(ZEROSHOT_VERSION_MAJOR, ZEROSHOT_VERSION_MINOR, _no_decoder)
 #else
-#define ZEROSHOT_ABI v0_1
+#define ZEROSHOT_ABI ZEROSHOT_TAG(ZEROSHOT_VERSION_MAJOR, ZEROSHOT_VERSION_MINOR, )
 #endif
 
 namespace zeroshot::inline ZEROSHOT_ABI {

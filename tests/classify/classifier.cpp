@@ -46,6 +46,19 @@ TEST_CASE("a classifier gives probabilities, most probable first, and keeps the 
     CHECK(length == Approx(1).epsilon(1e-6));
 }
 
+TEST_CASE("what is asked of a temporary classification outlives it") {
+    const classifier which(tiny_clip(), labels);
+    const image picture = random_picture(40, 30, 1);
+    const classification kept = which(picture);
+    const auto& best = which(picture).best();
+    const auto& probabilities = which(picture).probabilities();
+    CHECK(best.label == kept.best().label);
+    CHECK(probabilities == kept.probabilities());
+    std::size_t shown = 0;
+    for (const auto& [label, probability] : which(picture).top(3)) shown += label.empty() || probability < 0 ? 0 : 1;
+    CHECK(shown == 3);
+}
+
 TEST_CASE("the logits are those of the pieces put together by hand") {
     const clip model = tiny_clip();
     const image picture = random_picture(32, 32, 2);

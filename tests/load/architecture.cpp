@@ -60,12 +60,13 @@ TEST_CASE("a configuration that contradicts the tensors is refused, with both va
         change(config);
         return [config] { drawn("openai_vit", {config}); };
     };
-    CHECK_THROWS_WITH(refused([](settings& s) { s.embedding = 512; })(), Catch::Contains("embedding is 512 in the config.json, expected 32 as the tensors show"));
+    CHECK_THROWS_WITH(refused([](settings& s) { s.embedding = 512; })(), Catch::Contains("embedding is 512 in config.json, expected 32 as the tensors show"));
     CHECK_THROWS_WITH(refused([](settings& s) { s.context = 77; })(), Catch::Contains("context is 77"));
     CHECK_THROWS_WITH(refused([](settings& s) { s.vocabulary = 49408; })(), Catch::Contains("vocabulary is 49408"));
     CHECK_THROWS_WITH(refused([](settings& s) { s.image_size = 224; })(), Catch::Contains("image_size is 224"));
     CHECK_THROWS_WITH(refused([](settings& s) { s.patch_size = 16; })(), Catch::Contains("patch_size is 16"));
     CHECK_THROWS_WITH(refused([](settings& s) { s.vision.width = 768; })(), Catch::Contains("vision width is 768"));
+    CHECK_THROWS_WITH(refused([](settings& s) { s.vision.layers = 12; })(), Catch::Contains("vision layers is 12 in config.json, expected 2"));
     CHECK_THROWS_WITH(refused([](settings& s) { s.text.mlp_width = 1; })(), Catch::Contains("text mlp_width is 1"));
     CHECK_THROWS_WITH(refused([](settings& s) { s.preprocess_size = 224; })(), Catch::Contains("size of the preprocessing is 224"));
     CHECK_THROWS_WITH(refused([](settings& s) { s.vision.heads = 7; })(), Catch::Contains("vision width 64 is not a multiple of heads 7"));

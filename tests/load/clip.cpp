@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <zeroshot/load.hpp>
@@ -99,6 +100,18 @@ TEST_CASE("encoding pictures equals encoding their preprocessed pixels") {
     CHECK(model.encode_pixels(batch) == model.encode_image(picture));
 }
 
+TEST_CASE("texts may stand in braces") {
+    const clip model = both_towers().front();
+    const std::vector<std::string> two{"a dog", "a cat"};
+    CHECK(model.encode_text({"a dog", "a cat"}) == model.encode_text(two));
+}
+
+TEST_CASE("J2: a handle that was moved from still works") {
+    clip first = both_towers().front();
+    const clip second = std::move(first);
+    CHECK(first.encode_text("a dog") == second.encode_text("a dog"));
+}
+
 TEST_CASE("J1: no pictures and no texts give no embeddings") {
     const clip model = both_towers().front();
     CHECK(model.encode_image(std::span<const image>{}).rows() == 0);
@@ -109,8 +122,10 @@ TEST_CASE("H16, J3: pixels of another shape, or not finite, are refused") {
     const clip model = both_towers().front();
     CHECK_THROWS_WITH(model.encode_pixels(tensor<float, 4>(1, 3, 8, 8)), Catch::Contains("shape [1, 3, 8, 8], expected [1, 3, 32, 32]"));
     tensor<float, 4> pixels(1, 3, 32, 32);
-    pixels(0, 1, 2, 3) = std::numeric_limits<float>::quiet_NaN();
-    CHECK_THROWS_AS(model.encode_pixels(pixels), numeric_error);
+    for (const float value : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity(), 1e30f}) {
+        pixels(0, 1, 2, 3) = value;
+        CHECK_THROWS_AS(model.encode_pixels(pixels), numeric_error);
+    }
 }
 
 TEST_CASE("K19: a long call stops when asked, and tells how far it came") {

@@ -35,6 +35,7 @@ TEST_CASE("what is written into the metadata is read back") {
         REQUIRE(found);
         CHECK(found->embedding == config.embedding);
         CHECK(found->image_size == config.image_size());
+        CHECK(found->text.layers == config.text.blocks.layers);
         CHECK(found->context == config.text.context);
         CHECK(found->vocabulary == config.text.vocabulary);
         CHECK(found->text.heads == config.text.blocks.heads);

@@ -37,6 +37,12 @@ TEST_CASE("vision_config_dict replaces vision_config, defaults included") {
     CHECK(found.vision.function == activation::quick_gelu);
 }
 
+TEST_CASE("the end token is the last of the vocabulary, or the 2 of older files") {
+    CHECK_NOTHROW(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 599}})"));
+    CHECK_NOTHROW(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 2}})"));
+    CHECK_THROWS_WITH(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 5}})"), Catch::Contains("the end token is 5, expected 599"));
+}
+
 TEST_CASE("another kind of model is refused") {
     CHECK_THROWS_WITH(model(R"({"model_type": "siglip"})"), Catch::Contains("a model of type 'siglip', expected clip"));
 }
@@ -51,6 +57,8 @@ TEST_CASE("the size of pictures is a number or one of two objects") {
 
 TEST_CASE("steps this library does not do are refused") {
     CHECK_THROWS_WITH(pictures(R"({"resample": 2})"), Catch::Contains("resample is not bicubic"));
+    CHECK_THROWS_WITH(pictures(R"({"size": {"height": 224, "width": 224}})"), Catch::Contains("pictures are squashed"));
+    CHECK_THROWS_WITH(pictures(R"({"rescale_factor": 0.5})"), Catch::Contains("pixels are multiplied with 0.5"));
     CHECK_THROWS_WITH(pictures(R"({"do_center_crop": false})"), Catch::Contains("do_center_crop is off"));
     CHECK_NOTHROW(pictures(R"({"resample": 3, "do_center_crop": true})"));
 }

@@ -65,7 +65,7 @@ TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration
     const clip bare = load(model_folder("openai_vit"));
     REQUIRE(bare.origin().warnings.size() == 2);
     CHECK_THAT(bare.origin().warnings[0], Catch::Contains("taken for one of OpenAI's own, with heads of 64 and QuickGELU"));
-    CHECK_THAT(bare.origin().warnings[1], Catch::Contains("its vocabulary has 600 rows, the tokenizer 49408 ids"));
+    CHECK_THAT(bare.origin().warnings[1], Catch::Contains("its vocabulary has 600 rows, CLIP's own tokenizer 49408 ids"));
     CHECK_THROWS_AS(bare.encode_text("a dog"), text_error);
     CHECK(load(testing::random_checkpoint().bytes()).origin().warnings.empty());
 }
@@ -110,4 +110,27 @@ TEST_CASE("the converted form names its sizes itself") {
     CHECK(model.origin().layout == "openai");
     CHECK(model.origin().dtypes == std::vector<std::string>{"F32"});
     CHECK(model.origin().unread.empty());
+}
+
+TEST_CASE("B11: a checkpoint that lacks a block in its middle is not taken for a shorter model") {
+    const checkpoint whole = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
+    std::vector<named_tensor> tensors;
+    for (const named_tensor& each : whole.tensors()) {
+        if (!each.name.starts_with("visual.transformer.resblocks.0.")) tensors.push_back(each);
+    }
+    CHECK_THROWS_WITH(load(safetensors_bytes(tensors)), Catch::Contains("tensors of visual.transformer.resblocks.0 are missing"));
+}
+
+TEST_CASE("a JSON file that is no configuration is not taken for one") {
+    load_options options;
+    options.config = model_folder("hugging_face_mixed") + "/preprocessor_config.json";
+    CHECK_THROWS_WITH(load(model_folder("openai_vit"), options), Catch::Contains("no configuration of a CLIP"));
+}
+
+TEST_CASE("a tokenizer whose ids are not the rows of the embedding is refused") {
+    const checkpoint whole = checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny");
+    const std::vector<named_tensor> tensors(whole.tensors().begin(), whole.tensors().end());
+    safetensors_metadata metadata = whole.metadata();
+    metadata.find(tokenizer_key)->second = R"({"kind": "clip_bpe", "merges": ["i n", "t h"]})";
+    CHECK_THROWS_WITH(load(safetensors_bytes(tensors, metadata)), Catch::Contains("the tokenizer has 516 ids, expected 770"));
 }

@@ -31,6 +31,7 @@ TEST_CASE("a model_cfg alone will do, and preprocess_cfg gives mean and std") {
     CHECK_FALSE(bare.mean);
     const settings whole = open_clip_settings(json::parse(R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}})", "c"));
     CHECK((*whole.mean)[2] == 0.5f);
+    CHECK(open_clip_settings(json::parse(R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"size": [224, 224]}})", "c")).preprocess_size == 224u);
 }
 
 TEST_CASE("what makes another model than CLIP is refused by its name") {

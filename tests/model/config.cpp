@@ -56,6 +56,9 @@ TEST_CASE("D1-D4: sizes that make no model are refused before a tensor is built"
     CHECK_THAT(refusal(vit(), [](auto& c) { image(c).image_size = 0; }), starts("image_size is 0"));
     CHECK_THAT(refusal(vit(), [](auto& c) { image(c).patch_size = 225; }), starts("patch_size is 225, expected 1 to 224"));
     CHECK_THAT(refusal(vit(), [](auto& c) { image(c).image_size = 46340; }), starts("image_size is 46340"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).image_size = 256, image(c).patch_size = 1; }), starts("tokens of the vision tower is 65537"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).patch_size = 4, image(c).blocks.mlp_width = 65536; }), starts("activations of the vision tower is"));
+    CHECK_THAT(refusal(resnet(), [](auto& c) { stages(c).image_size = 4096; }), starts("activations of the vision tower is"));
     CHECK_THAT(refusal(vit(), [](auto& c) { image(c).blocks.heads = 0; }), starts("vision heads is 0"));
     CHECK_THAT(refusal(vit(), [](auto& c) { image(c).blocks.heads = 7; }), starts("vision width 768 is not a multiple of heads 7"));
     CHECK_THAT(refusal(vit(), [=](auto& c) { image(c).blocks.layers = huge; }), starts("vision layers is"));

@@ -83,6 +83,13 @@ TEST_CASE("batch normalisation folds into the convolution") {
     }
 }
 
+TEST_CASE("a negative variance is refused by its name") {
+    random_weights made;
+    made.add("conv1.weight", {3, 2, 3, 3});
+    made.add("bn1.weight", {3}).add("bn1.bias", {3}).add("bn1.running_mean", {3}).add("bn1.running_var", {3}, -2);
+    CHECK_THROWS_WITH(folded_convolution<float>(made.get(), "conv1", "bn1", 2, 3, 3), Catch::Contains("tensor visual.bn1.running_var is -"));
+}
+
 TEST_CASE("average pooling takes means and drops what is left over") {
     feature_map<float> in{3, 5, matrix<float>(15, 1)};
     for (std::size_t i = 0; i < 15; ++i) in.pixels(i, 0) = static_cast<float>(i);

@@ -30,4 +30,8 @@ TEST_CASE("J6: softmax survives extreme logits") {
     CHECK(softmaxed({}).empty());
     const auto many = softmaxed(std::vector<float>(1'000'000, 3.0f));
     CHECK(std::accumulate(many.begin(), many.end(), 0.0) == Approx(1.0).margin(1e-6));
+    std::vector<float> unequal(1'000'000);
+    for (std::size_t i = 0; i < unequal.size(); ++i) unequal[i] = static_cast<float>(i % 97) / 10;
+    const auto shares = softmaxed(unequal);
+    CHECK(std::accumulate(shares.begin(), shares.end(), 0.0) == Approx(1.0).margin(1e-6));
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <numeric>
 #include <span>
 #include <string>
@@ -33,10 +32,8 @@ struct scored_label {
 template <class Scalar>
 class basic_classification {
    public:
-    basic_classification(std::shared_ptr<const std::vector<std::string>> labels, std::span<const Scalar> logits,
-                         std::span<const Scalar> embedding)
-        : labels_(std::move(labels)),
-          logits_(logits.begin(), logits.end()),
+    basic_classification(std::span<const std::string> labels, std::span<const Scalar> logits, std::span<const Scalar> embedding)
+        : logits_(logits.begin(), logits.end()),
           probabilities_(logits_),
           embedding_(embedding.begin(), embedding.end()) {
         softmax(std::span<Scalar>(probabilities_));
@@ -44,33 +41,43 @@ class basic_classification {
         std::iota(ranking_.begin(), ranking_.end(), std::size_t{0});
         std::ranges::stable_sort(ranking_, std::greater<>{}, [&](std::size_t label) { return logits_[label]; });
         sorted_.reserve(ranking_.size());
-        for (const std::size_t label : ranking_) sorted_.push_back({(*labels_)[label], probabilities_[label]});
+        for (const std::size_t label : ranking_) sorted_.push_back({labels[label], probabilities_[label]});
     }
 
     auto begin() const noexcept { return sorted_.begin(); }
     auto end() const noexcept { return sorted_.end(); }
     std::size_t size() const noexcept { return sorted_.size(); }
 
+    // What is asked of a temporary, as in which(picture).best(), is given away, not referred to.
+
     /// The most probable label.
-    const scored_label<Scalar>& best() const noexcept { return sorted_.front(); }
+    const scored_label<Scalar>& best() const& noexcept { return sorted_.front(); }
+    scored_label<Scalar> best() && { return std::move(sorted_.front()); }
 
     /// The k most probable labels; all of them where there are fewer.
-    std::span<const scored_label<Scalar>> top(std::size_t k) const noexcept {
+    std::span<const scored_label<Scalar>> top(std::size_t k) const& noexcept {
         return std::span(sorted_).first(std::min(k, sorted_.size()));
+    }
+    std::vector<scored_label<Scalar>> top(std::size_t k) && {
+        sorted_.resize(std::min(k, sorted_.size()));
+        return std::move(sorted_);
     }
 
     /// Positions of the labels, most probable first.
-    const std::vector<std::size_t>& ranking() const noexcept { return ranking_; }
+    const std::vector<std::size_t>& ranking() const& noexcept { return ranking_; }
+    std::vector<std::size_t> ranking() && { return std::move(ranking_); }
 
     /// They sum to 1; in the labels' order, as are the logits: scale * cosine + bias.
-    const std::vector<Scalar>& probabilities() const noexcept { return probabilities_; }
-    const std::vector<Scalar>& logits() const noexcept { return logits_; }
+    const std::vector<Scalar>& probabilities() const& noexcept { return probabilities_; }
+    std::vector<Scalar> probabilities() && { return std::move(probabilities_); }
+    const std::vector<Scalar>& logits() const& noexcept { return logits_; }
+    std::vector<Scalar> logits() && { return std::move(logits_); }
 
     /// The picture's embedding, of length 1.
-    const std::vector<Scalar>& embedding() const noexcept { return embedding_; }
+    const std::vector<Scalar>& embedding() const& noexcept { return embedding_; }
+    std::vector<Scalar> embedding() && { return std::move(embedding_); }
 
    private:
-    std::shared_ptr<const std::vector<std::string>> labels_;
     std::vector<Scalar> logits_;
     std::vector<Scalar> probabilities_;
     std::vector<Scalar> embedding_;
@@ -95,10 +102,10 @@ class basic_classifier {
     ///         the context; argument_error (LIMIT) for more than `most_prompts` prompts
     basic_classifier(basic_clip<Scalar> model, std::vector<std::string> labels, const classifier_options& options = {})
         : clip_(std::move(model)),
-          labels_(std::make_shared<const std::vector<std::string>>(std::move(labels))),
+          labels_(std::move(labels)),
           text_embeddings_(embed(options)) {}
 
-    const std::vector<std::string>& labels() const noexcept { return *labels_; }
+    const std::vector<std::string>& labels() const noexcept { return labels_; }
     const basic_clip<Scalar>& model() const noexcept { return clip_; }
 
     /// [labels, embedding], each of length 1.
@@ -126,33 +133,50 @@ class basic_classifier {
 
    private:
     /// OpenAI's order (notebooks/Prompt_Engineering_for_ImageNet.ipynb): normalise each prompt, average a label's prompts,
-    /// normalise again.
+    /// normalise again. A part of the labels at a time, so that memory does not grow with the templates.
     matrix<Scalar> embed(const classifier_options& options) const {
-        if (labels_->empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
+        if (labels_.empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
         std::vector<prompt_template> templates = options.templates;
         if (templates.empty()) templates.push_back(verbatim());
-        if (templates.size() > most_prompts / labels_->size()) {
-            throw argument_error(error_code::limit, {"labels", std::to_string(labels_->size()) + " labels in " + std::to_string(templates.size()) + " templates",
+        if (templates.size() > most_prompts / labels_.size()) {
+            throw argument_error(error_code::limit, {"labels", std::to_string(labels_.size()) + " labels in " + std::to_string(templates.size()) + " templates",
                                                      "at most " + std::to_string(most_prompts) + " prompts", ""});
         }
-        std::vector<std::vector<token>> prompts;
-        for (const std::string& label : *labels_) {
-            for (const prompt_template& sentence : templates) prompts.push_back(tokenize(label, sentence(label), options.fit));
+        matrix<Scalar> embeddings(labels_.size(), clip_.embedding_size());
+        const std::size_t part = std::max<std::size_t>(1, prompts_at_once / templates.size());
+        for (std::size_t first = 0; first < labels_.size(); first += part) {
+            const std::size_t count = std::min(part, labels_.size() - first);
+            const matrix<Scalar> some = embed_part(first, count, templates, options);
+            std::ranges::copy(some.values(), embeddings.row(first).begin());
         }
-        const matrix<Scalar> each = normalized(clip_.encode_tokens(prompts, options.run), "text embedding");
+        return embeddings;
+    }
+
+    matrix<Scalar> embed_part(std::size_t first, std::size_t count, std::span<const prompt_template> templates,
+                              const classifier_options& options) const {
+        std::vector<std::vector<token>> prompts;
+        for (const std::string& label : std::span(labels_).subspan(first, count)) {
+            for (const prompt_template& sentence : templates) prompts.push_back(tokenize(label, sentence, options.fit));
+        }
+        run_options run = options.run;
+        if (run.report) {  // counts labels, over all parts
+            run.report = [&](progress now) { options.run.report({first + now.done * count / now.total, labels_.size()}); };
+        }
+        const matrix<Scalar> each = normalized(clip_.encode_tokens(prompts, run), "text embedding");
         return normalized(averaged(each, templates.size()), "label embedding");
     }
 
     /// The ids of a label's prompt. One that holds a start or end token in its middle is refused: the model would read it up to
     /// there only.
-    std::vector<token> tokenize(const std::string& label, const std::string& prompt, overflow fit) const {
+    std::vector<token> tokenize(const std::string& label, const prompt_template& sentence, overflow fit) const {
+        const std::string prompt = sentence(label);
         std::vector<token> ids = clip_.tokenize(prompt, fit);
         const std::span<const token> middle = std::span(ids).subspan(1, ids.size() - 2);
         const vocabulary& symbols = clip_.words().words();
         const auto is_special = [&](token id) { return id == symbols.start() || id == symbols.end(); };
         if (std::ranges::any_of(middle, is_special)) {
-            throw text_error(error_code::argument, {"label " + quoted(label), "it contains a start or end token", "plain text",
-                                                    "the model would ignore what follows that token"});
+            throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt), "it contains a start or end token",
+                                                    "plain text", "the model would ignore what follows that token"});
         }
         return ids;
     }
@@ -167,8 +191,10 @@ class basic_classifier {
         return means;
     }
 
+    static constexpr std::size_t prompts_at_once = 4096;
+
     basic_clip<Scalar> clip_;
-    std::shared_ptr<const std::vector<std::string>> labels_;
+    std::vector<std::string> labels_;
     matrix<Scalar> text_embeddings_;  // [labels, embedding]
 };
 

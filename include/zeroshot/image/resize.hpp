@@ -110,8 +110,8 @@ inline weighted_sums bicubic_sums(const axis& line) {
     std::vector<double> exact(sums.taps);
     for (std::size_t output = 0; output < line.count; ++output) {
         const double center = (static_cast<double>(line.first + output) + 0.5) * scale;
-        const auto begin = static_cast<std::size_t>(std::max(0.0, center - support + 0.5));
         const std::size_t end = std::min(line.from, static_cast<std::size_t>(center + support + 0.5));
+        const std::size_t begin = std::min(end, static_cast<std::size_t>(std::max(0.0, center - support + 0.5)));
         const std::size_t count = end - begin;
         double total = 0;
         for (std::size_t tap = 0; tap < count; ++tap) {

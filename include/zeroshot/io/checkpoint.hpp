@@ -99,6 +99,10 @@ struct checkpoint_limits {
 /// A model file in memory. A cheap handle to immutable contents: copies share them.
 class checkpoint {
    public:
+    // Copies share, and moving copies: no handle is ever empty.
+    checkpoint(const checkpoint&) = default;
+    checkpoint& operator=(const checkpoint&) = default;
+
     /// Reads a file.
     /// \throws file_error where it cannot be read; checkpoint_error where it is no sound safetensors file, saying what
     /// it is where that can be seen

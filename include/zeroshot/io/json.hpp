@@ -409,6 +409,10 @@ class json_builder final : public json_events {
 ///     const std::size_t width = config.at("vision_config").at("hidden_size").as_size();
 class json {
    public:
+    // Copies share, and moving copies: no handle is ever empty.
+    json(const json&) = default;
+    json& operator=(const json&) = default;
+
     /// Reads a text whole; `place` names it in the sentences.
     /// \throws checkpoint_error FORMAT where it is not JSON or an object has a key twice; LIMIT
     static json parse(std::string_view text, std::string place, const json_limits& limits = {}) {

@@ -42,6 +42,7 @@ struct canonical_tensor {
     std::vector<std::size_t> shape;
     std::vector<tensor_part> parts;
     bool transposed = false;
+    std::size_t index = 0;  ///< among the canonical tensors, by name
 };
 
 /// A checkpoint's tensors under OpenAI's names.
@@ -154,8 +155,7 @@ inline void join_parts(const checkpoint& file, const std::string& name, canonica
         if (part.name.empty()) refuse("a part of tensor " + quoted(name) + " is missing", "query, key and value");
         const std::vector<std::size_t>& first = tensor.parts.front().stored.shape;
         const std::vector<std::size_t>& shape = part.stored.shape;
-        const bool fits = tensor.parts.size() == 1 || (!shape.empty() && shape.size() == first.size() &&
-                                                       std::equal(shape.begin() + 1, shape.end(), first.begin() + 1));
+        const bool fits = tensor.parts.size() == 1 || (!shape.empty() && shape == first);
         if (!fits) refuse("tensor " + quoted(part.name) + " is " + shape_text(shape), shape_text(first));
         if (!shape.empty()) rows += shape.front();
     }
@@ -232,7 +232,11 @@ inline canonical_tensors canonical(const checkpoint& file) {
         }
         part = {each.name, each.tensor};
     }
-    for (auto& [name, tensor] : found.tensors) detail::join_parts(file, name, tensor);
+    std::size_t index = 0;
+    for (auto& [name, tensor] : found.tensors) {
+        detail::join_parts(file, name, tensor);
+        tensor.index = index++;
+    }
     return found;
 }
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
+#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -12,9 +12,11 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -44,14 +46,6 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
         }
     }
     return row.back();
-}
-
-/// NaN and infinity have all bits of the exponent set: a test of bits, since a host's -ffast-math breaks std::isfinite.
-inline bool is_finite(float value) noexcept {
-    return (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) != 0x7f800000u;
-}
-inline bool is_finite(double value) noexcept {
-    return (std::bit_cast<std::uint64_t>(value) & 0x7ff0000000000000u) != 0x7ff0000000000000u;
 }
 
 template <class Stored>
@@ -107,6 +101,10 @@ aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
 /// A cheap handle: paths share the checkpoint and keep it alive.
 class weights {
    public:
+    // Copies share, and moving copies: no handle is ever empty.
+    weights(const weights&) = default;
+    weights& operator=(const weights&) = default;
+
     /// \throws checkpoint_error where the checkpoint's layout is not known
     explicit weights(checkpoint file, finite_check check = finite_check::checked)
         : shared_(std::make_shared<const contents>(std::move(file), check)) {}
@@ -125,10 +123,27 @@ class weights {
     /// Whether a tensor stands at path.name; with "", at the path itself.
     bool has(std::string_view name) const { return shared_->all.tensors.contains(joined(name)); }
 
-    /// How many of path.0, path.1, ... there are, without a gap.
+    /// How many of path.0, path.1, ... there are.
+    /// \throws checkpoint_error SHAPE where one is missing before the last
     std::size_t children() const {
+        std::set<std::size_t> numbers;
+        const std::string beginning = path_ + ".";
+        for (auto at = shared_->all.tensors.lower_bound(beginning);
+             at != shared_->all.tensors.end() && at->first.starts_with(beginning); ++at) {
+            std::size_t number = 0;
+            const char* const end = at->first.data() + at->first.size();
+            const auto digits = std::from_chars(at->first.data() + beginning.size(), end, number);
+            if (digits.ec == std::errc() && (digits.ptr == end || *digits.ptr == '.')) numbers.insert(number);
+        }
         std::size_t count = 0;
-        while (stands((*this / count).path_)) ++count;
+        for (const std::size_t number : numbers) {
+            if (number != count) {
+                throw checkpoint_error(error_code::shape,
+                                       {place(), "tensors of " + (*this / count).path_ + " are missing", "",
+                                        "there are some of " + (*this / number).path_});
+            }
+            ++count;
+        }
         return count;
     }
 
@@ -190,9 +205,8 @@ class weights {
     /// model that is complete did not need. They are listed, and not an error.
     std::vector<std::string> unread() const {
         std::vector<std::string> left = shared_->all.unknown;
-        std::size_t index = 0;
         for (const auto& [name, each] : shared_->all.tensors) {
-            if (!shared_->touched[index++].load(std::memory_order_relaxed)) left.push_back(each.parts.front().name);
+            if (!shared_->touched[each.index].load(std::memory_order_relaxed)) left.push_back(each.parts.front().name);
         }
         return left;
     }
@@ -205,7 +219,7 @@ class weights {
         checkpoint file;
         canonical_tensors all;
         finite_check check;
-        mutable std::vector<std::atomic<bool>> touched;  // in the order of all.tensors; set by whichever thread reads
+        mutable std::vector<std::atomic<bool>> touched;  // by canonical_tensor::index; set by whichever thread reads
     };
 
     weights(std::shared_ptr<const contents> shared, std::string path)
@@ -217,13 +231,6 @@ class weights {
 
     bool below(std::string_view name) const {
         return path_.empty() || name == path_ || (name.starts_with(path_) && name[path_.size()] == '.');
-    }
-
-    bool stands(const std::string& path) const {
-        const auto at = shared_->all.tensors.lower_bound(path);
-        if (at != shared_->all.tensors.end() && at->first == path) return true;
-        const auto inside = shared_->all.tensors.lower_bound(path + ".");
-        return inside != shared_->all.tensors.end() && inside->first.starts_with(path + ".");
     }
 
     const canonical_tensor& find(const std::string& name) const {
@@ -285,8 +292,7 @@ class weights {
             done += count;
         }
         if (found.transposed) transpose(found.shape[1], found.shape[0], into);
-        const auto index = std::distance(shared_->all.tensors.begin(), shared_->all.tensors.find(name));
-        shared_->touched[static_cast<std::size_t>(index)].store(true, std::memory_order_relaxed);
+        shared_->touched[found.index].store(true, std::memory_order_relaxed);
     }
 
     template <class Scalar>
@@ -298,9 +304,7 @@ class weights {
             const std::span<Scalar> piece = into.subspan(begin, std::min(block, into.size() - begin));
             detail::convert(part.stored.type, part.stored.bytes.data() + begin * width, piece);
             if (shared_->check == finite_check::unchecked) continue;
-            bool all_finite = true;
-            for (const Scalar value : piece) all_finite &= detail::is_finite(value);
-            if (!all_finite) throw not_finite(name, found, part, begin, piece);
+            if (!all_finite(piece)) throw not_finite(name, found, part, begin, piece);
         }
     }
 
@@ -308,7 +312,7 @@ class weights {
     numeric_error not_finite(const std::string& name, const canonical_tensor& found, const tensor_part& part,
                              std::size_t begin, std::span<Scalar> piece) const {
         std::size_t index = 0;
-        while (detail::is_finite(piece[index])) ++index;
+        while (is_finite(piece[index])) ++index;
         std::vector<std::size_t> position(part.stored.shape.size());
         std::size_t rest = begin + index;
         for (std::size_t axis = position.size(); axis-- > 0;) {

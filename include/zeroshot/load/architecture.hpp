@@ -88,6 +88,7 @@ class architect {
         config.function = function(tower, said);
         config.epsilon = first<double>(said, &tower_settings::epsilon).value_or(config.epsilon);
         agree(tower + " width", config.width, said, &tower_settings::width);
+        agree(tower + " layers", config.layers, said, &tower_settings::layers);
         agree(tower + " mlp_width", config.mlp_width, said, &tower_settings::mlp_width);
         return config;
     }
@@ -169,7 +170,7 @@ class architect {
     /// What is said of a size must be what the tensors show.
     void agree(const std::string& name, std::size_t shown, const settings& source, const std::optional<std::size_t>& said) const {
         if (said && *said != shown) {
-            throw checkpoint_error(error_code::shape, {w_.place(), name + " is " + std::to_string(*said) + " in the " + source.source,
+            throw checkpoint_error(error_code::shape, {w_.place(), name + " is " + std::to_string(*said) + " in " + source.source,
                                                        std::to_string(shown) + " as the tensors show", "do both belong together?"});
         }
     }

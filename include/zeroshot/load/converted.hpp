@@ -34,6 +34,7 @@ namespace detail {
 inline tower_settings converted_tower(const json& tower) {
     tower_settings found;
     found.width = optional_size(tower, "width");
+    if (const std::optional<json> layers = tower.find("layers"); layers && layers->is_number()) found.layers = layers->as_size();
     found.heads = optional_size(tower, "heads");
     found.mlp_width = optional_size(tower, "mlp_width");
     found.function = optional_activation(tower, "activation");
@@ -141,7 +142,7 @@ inline std::string tokenizer_text(const std::vector<std::string>& merges) {
 /// \throws checkpoint_error where it is damaged, or of a later format
 inline settings converted_settings(const json& model, const std::optional<json>& pictures, const std::optional<json>& words) {
     settings found;
-    found.source = "metadata";
+    found.source = model.where();
     detail::read_converted_model(model, found);
     if (pictures) detail::read_converted_preprocessing(*pictures, found);
     if (words) detail::read_converted_tokenizer(*words, found);

@@ -1,6 +1,7 @@
 #pragma once
 /// \file What transformers writes beside a CLIPModel: config.json and preprocessor_config.json.
 
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ inline constexpr std::size_t hugging_face_text_heads = 8;
 inline tower_settings hugging_face_tower(const json& config, std::size_t default_heads) {
     tower_settings tower;
     tower.width = optional_size(config, "hidden_size");
+    tower.layers = optional_size(config, "num_hidden_layers");
     tower.heads = optional_size(config, "num_attention_heads").value_or(default_heads);
     tower.mlp_width = optional_size(config, "intermediate_size");
     tower.function = optional_activation(config, "hidden_act").value_or(activation::quick_gelu);
@@ -38,6 +40,15 @@ inline json hugging_face_part(const json& config, std::string_view name) {
     return json::parse("{}", config.where());  // all defaults
 }
 
+/// The text tower is read at the end token, which is the last of the vocabulary. A 2 stands in older files, and means the same
+/// there (modeling_clip.py, CLIPTextTransformer.forward).
+inline void expect_last_is_end(const json& text, const std::optional<std::size_t>& vocabulary) {
+    constexpr std::size_t older = 2;
+    const std::optional<json> end = text.find("eos_token_id");
+    if (!end || end->is_null() || !vocabulary || end->as_size() == older || end->as_size() + 1 == *vocabulary) return;
+    refuse_setting(*end, "the end token is " + std::to_string(end->as_size()), std::to_string(*vocabulary - 1) + ", the last of the vocabulary");
+}
+
 }  // namespace detail
 
 /// Reads config.json of a CLIPModel.
@@ -48,7 +59,7 @@ inline settings hugging_face_settings(const json& config) {
         detail::refuse_setting(*type, "a model of type " + quoted(type->as_string()), "clip");
     }
     settings found;
-    found.source = "config.json";
+    found.source = config.where();
     found.embedding = detail::optional_size(config, "projection_dim");
     const json vision = detail::hugging_face_part(config, "vision_config");
     found.vision = detail::hugging_face_tower(vision, detail::hugging_face_vision_heads);
@@ -58,17 +69,26 @@ inline settings hugging_face_settings(const json& config) {
     found.text = detail::hugging_face_tower(text, detail::hugging_face_text_heads);
     found.context = detail::optional_size(text, "max_position_embeddings");
     found.vocabulary = detail::optional_size(text, "vocab_size");
+    detail::expect_last_is_end(text, found.vocabulary);
     return found;
 }
 
 namespace detail {
 
-/// "size": 224, {"shortest_edge": 224} or {"height": 224, "width": 224}.
-inline std::optional<std::size_t> edge_of(const json& config, std::string_view key) {
-    const std::optional<json> size = config.find(key);
+/// "size": 224 or {"shortest_edge": 224}. With height and width pictures would be squashed.
+inline std::optional<std::size_t> resized_edge(const json& config) {
+    const std::optional<json> size = config.find("size");
     if (!size || size->is_null()) return std::nullopt;
     if (!size->is_object()) return size->as_size();
     if (const std::optional<json> shortest = size->find("shortest_edge")) return shortest->as_size();
+    refuse_setting(*size, "pictures are squashed to a height and a width", "shortest_edge");
+}
+
+/// "crop_size": 224 or {"height": 224, "width": 224}.
+inline std::optional<std::size_t> cropped_edge(const json& config) {
+    const std::optional<json> size = config.find("crop_size");
+    if (!size || size->is_null()) return std::nullopt;
+    if (!size->is_object()) return size->as_size();
     const std::size_t height = size->at("height").as_size(), width = size->at("width").as_size();
     if (height != width) refuse_setting(*size, "a size of " + std::to_string(height) + " x " + std::to_string(width), "a square");
     return height;
@@ -85,18 +105,25 @@ inline void expect_step(const json& config, std::string_view key) {
 /// \throws checkpoint_error UNSUPPORTED for steps this library does not do
 inline settings hugging_face_preprocessing(const json& config) {
     settings found;
-    found.source = "preprocessor_config.json";
+    found.source = config.where();
     found.order = crop_order::hugging_face;
     found.mean = detail::optional_colour(config, "image_mean");
     found.std = detail::optional_colour(config, "image_std");
-    for (const std::string_view step : {"do_resize", "do_center_crop", "do_normalize", "do_rescale"}) detail::expect_step(config, step);
+    for (const std::string_view step : {"do_resize", "do_center_crop", "do_normalize", "do_rescale", "do_convert_rgb"}) {
+        detail::expect_step(config, step);
+    }
+    constexpr double usual_factor = 1.0 / 255;
+    const std::optional<json> factor = config.find("rescale_factor");
+    if (factor && !factor->is_null() && std::abs(factor->as_number() - usual_factor) > 1e-9) {
+        detail::refuse_setting(*factor, "pixels are multiplied with " + std::to_string(factor->as_number()), "1/255");
+    }
     constexpr double bicubic = 3;  // PIL.Image.BICUBIC
     const std::optional<json> resample = config.find("resample");
     if (resample && !resample->is_null() && resample->as_number() != bicubic) {
         detail::refuse_setting(*resample, "resample is not bicubic", "3 (bicubic)");
     }
-    found.preprocess_size = detail::edge_of(config, "crop_size");
-    const std::optional<std::size_t> size = detail::edge_of(config, "size");
+    found.preprocess_size = detail::cropped_edge(config);
+    const std::optional<std::size_t> size = detail::resized_edge(config);
     if (!found.preprocess_size) found.preprocess_size = size;
     if (size && found.preprocess_size && *size != *found.preprocess_size) {
         detail::refuse_setting(config.at("size"), "pictures are resized to " + std::to_string(*size), "the crop's " + std::to_string(*found.preprocess_size));

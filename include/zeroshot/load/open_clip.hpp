@@ -64,12 +64,13 @@ inline double open_clip_epsilon(const json& tower) {
 }
 
 inline void read_open_clip_vision(const json& vision, bool quick_gelu, settings& found) {
-    refuse_members(vision, {"timm_model_name", "ls_init_value", "attentional_pool", "attn_pooler_queries", "no_ln_pre", "final_ln_after_pool"});
+    refuse_members(vision, {"timm_model_name", "ls_init_value", "attentional_pool", "attn_pooler_queries", "no_ln_pre", "final_ln_after_pool", "global_average_pool"});
     refuse_block_variants(vision);
     expect_member(vision, "pool_type", "tok");
     found.image_size = optional_size(vision, "image_size");
     found.patch_size = optional_size(vision, "patch_size");
     found.vision.width = optional_size(vision, "width");
+    if (const std::optional<json> layers = vision.find("layers"); layers && layers->is_number()) found.vision.layers = layers->as_size();
     found.vision.head_width = optional_size(vision, "head_width").value_or(open_clip_head_width);
     found.vision.function = open_clip_activation(vision, quick_gelu);
     found.vision.epsilon = open_clip_epsilon(vision);
@@ -83,9 +84,19 @@ inline void read_open_clip_text(const json& text, bool quick_gelu, settings& fou
     found.context = optional_size(text, "context_length");
     found.vocabulary = optional_size(text, "vocab_size");
     found.text.width = optional_size(text, "width");
+    found.text.layers = optional_size(text, "layers");
     found.text.heads = optional_size(text, "heads").value_or(open_clip_text_heads);
     found.text.function = open_clip_activation(text, quick_gelu);
     found.text.epsilon = open_clip_epsilon(text);
+}
+
+/// "size": 224 or [224, 224].
+inline std::optional<std::size_t> open_clip_size(const json& pictures) {
+    const std::optional<json> size = pictures.find("size");
+    if (!size || size->is_null()) return std::nullopt;
+    if (!size->is_array()) return size->as_size();
+    if (size->size() != 2 || size->at(0).as_size() != size->at(1).as_size()) refuse_setting(*size, "pictures are not square", "one size");
+    return size->at(0).as_size();
 }
 
 }  // namespace detail
@@ -95,7 +106,7 @@ inline void read_open_clip_text(const json& text, bool quick_gelu, settings& fou
 /// \throws checkpoint_error for what makes another model than CLIP, or a value of the wrong type
 inline settings open_clip_settings(const json& config) {
     settings found;
-    found.source = "open_clip_config.json";
+    found.source = config.where();
     const json model = config.find("model_cfg").value_or(config);
     const bool quick_gelu = detail::optional_bool(model, "quick_gelu").value_or(false);
     found.embedding = detail::optional_size(model, "embed_dim");
@@ -104,6 +115,7 @@ inline settings open_clip_settings(const json& config) {
     if (const std::optional<json> pictures = config.find("preprocess_cfg"); pictures && !pictures->is_null()) {
         found.mean = detail::optional_colour(*pictures, "mean");
         found.std = detail::optional_colour(*pictures, "std");
+        found.preprocess_size = detail::open_clip_size(*pictures);
         detail::expect_member(*pictures, "interpolation", "bicubic");
         detail::expect_member(*pictures, "resize_mode", "shortest");
     }

@@ -2,6 +2,7 @@
 /// \file What is said about a checkpoint outside its tensors: by the caller, by its metadata, by the files beside it.
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 /// What one source says of a tower; empty where it is silent. Sizes that tensors show as well must agree with them.
 struct tower_settings {
     std::optional<std::size_t> width{};
+    std::optional<std::size_t> layers{};
     std::optional<std::size_t> heads{};
     std::optional<std::size_t> head_width{};  ///< instead of heads: open_clip's vision towers
     std::optional<std::size_t> mlp_width{};
@@ -27,7 +29,7 @@ struct tower_settings {
 
 /// What one source says of a checkpoint; empty where it is silent.
 struct settings {
-    std::string source;  ///< "config.json", "metadata", "options"
+    std::string source;  ///< "options", or the file and the place in it
 
     tower_settings vision{};
     tower_settings text{};
@@ -81,14 +83,21 @@ inline std::optional<activation> optional_activation(const json& object, std::st
     return optional_member<activation>(object, key, activation_of);
 }
 
-/// A mean or standard deviation: three finite numbers, for red, green and blue.
+/// A mean or standard deviation: three numbers, for red, green and blue.
 inline std::optional<std::array<float, 3>> optional_colour(const json& object, std::string_view key) {
     return optional_member<std::array<float, 3>>(object, key, [](const json& value) {
         if (value.size() != 3) {
             throw checkpoint_error(error_code::argument, {value.where(), std::to_string(value.size()) + " numbers", "3", ""});
         }
         std::array<float, 3> colour{};
-        for (std::size_t i = 0; i < 3; ++i) colour[i] = static_cast<float>(value.at(i).as_number());
+        constexpr double largest = 1e6;
+        for (std::size_t i = 0; i < 3; ++i) {
+            const double number = value.at(i).as_number();
+            if (!(std::abs(number) <= largest)) {
+                throw checkpoint_error(error_code::argument, {value.where(), std::to_string(number), "numbers of a few units", ""});
+            }
+            colour[i] = static_cast<float>(number);
+        }
         return colour;
     });
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// \file The sizes of a CLIP: what a checkpoint's tensors and the files beside it say, checked before a tensor is built.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -76,6 +77,8 @@ namespace detail {
 inline constexpr std::size_t largest_size = 1 << 16;
 inline constexpr std::size_t largest_image_size = 4096;
 inline constexpr std::size_t largest_vocabulary = 1 << 24;
+inline constexpr std::size_t most_tokens = 1 << 13;       // their square is a matrix of attention
+inline constexpr std::size_t most_activations = 1 << 27;  // numbers between two layers, of one picture or prompt
 
 class config_check {
    public:
@@ -103,10 +106,16 @@ class config_check {
             throw checkpoint_error(error_code::argument, {place_, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1", ""});
         }
     }
+    /// The memory that one picture or prompt takes on its way.
+    void activations(const std::string& tower, std::size_t tokens, std::size_t width) const {
+        within("tokens of the " + tower + " tower", tokens, most_tokens);
+        within("activations of the " + tower + " tower", tokens * width, most_activations);
+    }
     void tower(const vision_transformer_config& config) const {
         within("image_size", config.image_size, largest_image_size);
         within("patch_size", config.patch_size, config.image_size);
         blocks("vision", config.blocks);
+        activations("vision", config.patches() + 1, std::max(3 * config.blocks.width, config.blocks.mlp_width));
     }
     void tower(const modified_resnet_config& config) const {
         within("image_size", config.image_size, largest_image_size);
@@ -116,6 +125,8 @@ class config_check {
         for (const std::size_t layers : config.layers) within("layers of a vision stage", layers, largest_size);
         within("vision heads", config.heads, largest_size);
         divides("vision features", config.features(), "heads", config.heads);
+        const std::size_t half = config.image_size / 2;  // the stem's side
+        within("activations of the vision tower", half * half * config.width, most_activations);
     }
 
    private:
@@ -136,6 +147,7 @@ inline void check(const clip_config& config, const std::string& place) {
     if (config.text.context < 3) {
         throw checkpoint_error(error_code::shape, {place, "context is " + std::to_string(config.text.context), "at least 3: start, a token, end", ""});
     }
+    that.activations("text", config.text.context, std::max(3 * config.text.blocks.width, config.text.blocks.mlp_width));
     that.within("vocabulary", config.text.vocabulary, detail::largest_vocabulary);
 }
 

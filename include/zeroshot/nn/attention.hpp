@@ -23,8 +23,8 @@ namespace detail {
 template <class Scalar>
 class attention_head {
    public:
-    attention_head(std::size_t tokens, std::size_t size)
-        : tokens_(tokens), size_(size), keys_(kernels::packed_size(tokens, size)), values_(kernels::packed_size(size, tokens)) {}
+    attention_head(std::size_t tokens, std::size_t size, kernels::instruction_set set)
+        : tokens_(tokens), size_(size), set_(set), keys_(kernels::packed_size(tokens, size)), values_(kernels::packed_size(size, tokens)) {}
 
     /// \param keys, values [tokens, size], `stride` elements apart
     void remember(const Scalar* keys, const Scalar* values, std::size_t stride) noexcept {
@@ -50,9 +50,9 @@ class attention_head {
    private:
     std::size_t tokens_;
     std::size_t size_;
+    kernels::instruction_set set_;
     aligned_vector<Scalar> keys_;    // packed, tokens columns of depth size
     aligned_vector<Scalar> values_;  // packed, size columns of depth tokens
-    kernels::instruction_set set_ = kernels::active();
 };
 
 }  // namespace detail
@@ -76,7 +76,7 @@ class attention {
         matrix<Scalar> mixed(x.rows(), width);
         std::size_t first = 0;
         for (const std::size_t tokens : lengths) {
-            detail::attention_head<Scalar> head(tokens, size);
+            detail::attention_head<Scalar> head(tokens, size, kernels_);
             for (std::size_t h = 0; h < heads_; ++h) {
                 const Scalar* query = qkv.row(first).data() + h * size;
                 head.remember(query + width, query + 2 * width, 3 * width);
@@ -99,6 +99,7 @@ class attention {
     linear<Scalar> out_proj_;
     std::size_t heads_;
     mask mask_;
+    kernels::instruction_set kernels_ = kernels::active();
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

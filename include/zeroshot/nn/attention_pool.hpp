@@ -37,7 +37,7 @@ class attention_pool {
         for (Scalar& value : query.values()) value *= scale;
         const matrix<Scalar> keys = k_proj_(tokens), values = v_proj_(tokens);
         matrix<Scalar> mixed(1, width);
-        detail::attention_head<Scalar> head(tokens.rows(), size);
+        detail::attention_head<Scalar> head(tokens.rows(), size, kernels_);
         for (std::size_t h = 0; h < heads_; ++h) {
             head.remember(keys.data() + h * size, values.data() + h * size, width);
             head.answer(query.data() + h * size, width, 1, mask::none, mixed.data() + h * size, width);
@@ -62,6 +62,7 @@ class attention_pool {
     matrix<Scalar> positional_embedding_;  // [1 + positions, width]
     linear<Scalar> q_proj_, k_proj_, v_proj_, c_proj_;
     std::size_t heads_;
+    kernels::instruction_set kernels_ = kernels::active();
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

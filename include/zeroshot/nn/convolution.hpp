@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include <zeroshot/error.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/tensor.hpp>
@@ -103,7 +106,12 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
     const aligned_vector<Scalar> mean = (w / bn).template read_vector<Scalar>("running_mean", outputs);
     const aligned_vector<Scalar> variance = (w / bn).template read_vector<Scalar>("running_var", outputs);
     for (std::size_t o = 0; o < outputs; ++o) {
-        const double scale = static_cast<double>(gain[o]) / std::sqrt(static_cast<double>(variance[o]) + epsilon);
+        const double spread = static_cast<double>(variance[o]) + epsilon;
+        if (!(spread > 0)) {
+            throw numeric_error(error_code::numeric, {w.place(), "tensor " + (w / bn).path() + ".running_var is " + std::to_string(variance[o]) + " at [" + std::to_string(o) + "]",
+                                                      "no negative number", ""});
+        }
+        const double scale = static_cast<double>(gain[o]) / std::sqrt(spread);
         for (Scalar& value : kernel.row(o)) value = static_cast<Scalar>(static_cast<double>(value) * scale);
         bias[o] = static_cast<Scalar>(static_cast<double>(bias[o]) - static_cast<double>(mean[o]) * scale);
     }

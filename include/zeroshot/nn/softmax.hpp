@@ -14,12 +14,13 @@ template <class Scalar>
 void softmax(std::span<Scalar> numbers) noexcept {
     if (numbers.empty()) return;
     const Scalar largest = *std::max_element(numbers.begin(), numbers.end());
-    Scalar sum = 0;
+    double sum = 0;  // in float, a million shares would not sum to 1
     for (Scalar& number : numbers) {
         number = std::exp(number - largest);
-        sum += number;
+        sum += static_cast<double>(number);
     }
-    for (Scalar& number : numbers) number /= sum;
+    const auto scale = static_cast<Scalar>(1 / sum);
+    for (Scalar& number : numbers) number *= scale;
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -69,6 +69,10 @@ struct symbol {
 /// Ids: 0 to 255 bytes, 256 to 511 bytes that end a word, then one for each merge, then start and end.
 class vocabulary {
    public:
+    // Copies share, and moving copies: no handle is ever empty.
+    vocabulary(const vocabulary&) = default;
+    vocabulary& operator=(const vocabulary&) = default;
+
     /// The merges of OpenAI's bpe_simple_vocab_16e6.txt that CLIP uses, 48,894 of them.
     static vocabulary clip() {
         std::vector<std::pair<token, token>> pairs;

@@ -1,4 +1,5 @@
-// Embeddings by hand, with OpenAI's verbs: which of the pictures is nearest to a sentence, and how near are they to each other?
+// Embeddings by hand, with OpenAI's verbs: which of the pictures is nearest to a sentence, and how near are they to
+// each other?
 //
 //     embed_and_compare models/pictograms.safetensors "something to eat" a.png b.png c.png
 #include <iomanip>
@@ -17,9 +18,10 @@ int main(int count, char** arguments) {
         for (int i = 3; i < count; ++i) pictures.push_back(zeroshot::read_image(arguments[i]));
 
         zeroshot::thread_pool threads;
-        const auto images = zeroshot::normalized(clip.encode_image(pictures, {.threads = &threads}));  // [pictures, embedding]
-        const auto sentence = zeroshot::normalized(clip.encode_text(text));                            // [1, embedding]
-        const auto to_text = zeroshot::similarity(images, sentence, 1.0f);                             // cosines
+        const auto images =
+            zeroshot::normalized(clip.encode_image(pictures, {.threads = &threads}));  // [pictures, embedding]
+        const auto sentence = zeroshot::normalized(clip.encode_text(text));            // [1, embedding]
+        const auto to_text = zeroshot::similarity(images, sentence, 1.0f);             // cosines
         const auto to_each_other = zeroshot::similarity(images, images, 1.0f);
 
         std::cout << std::fixed << std::setprecision(3);

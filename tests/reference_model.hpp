@@ -69,9 +69,11 @@ class reference_model {
     zeroshot::checkpoint file_;
 };
 
-/// |got - expected| <= bound * (largest |expected|): the error of a stage relative to its scale. Fails with the worst element.
+/// |got - expected| <= bound * (largest |expected|): the error of a stage relative to its scale. Fails with the worst
+/// element.
 template <class Scalar>
-void check_close(const std::string& what, std::span<const Scalar> got, const std::vector<double>& expected, double bound) {
+void check_close(const std::string& what, std::span<const Scalar> got, const std::vector<double>& expected,
+                 double bound) {
     INFO(what);
     REQUIRE(got.size() == expected.size());
     double scale = 0, worst = -1;
@@ -84,13 +86,15 @@ void check_close(const std::string& what, std::span<const Scalar> got, const std
             at = i;
         }
     }
-    INFO("worst at " << at << ": " << static_cast<double>(got[at]) << " for " << expected[at] << ", relative " << worst / scale << ", bound " << bound);
+    INFO("worst at " << at << ": " << static_cast<double>(got[at]) << " for " << expected[at] << ", relative "
+                     << worst / scale << ", bound " << bound);
     CHECK(worst <= bound * scale);
 }
 
-/// How far rounding may carry a stage of these tiny models: every number passes through a chain of sums of at most 600 terms
-/// (the 3x3 convolutions of the widest case), twice for each of at most 10 blocks, each rounding by half an epsilon with
-/// independent signs: sqrt(600) * 2 * 10 / 2 epsilons is 245; the gain of a block rarely exceeds 2, which the factor 4 covers.
+/// How far rounding may carry a stage of these tiny models: every number passes through a chain of sums of at most 600
+/// terms (the 3x3 convolutions of the widest case), twice for each of at most 10 blocks, each rounding by half an
+/// epsilon with independent signs: sqrt(600) * 2 * 10 / 2 epsilons is 245; the gain of a block rarely exceeds 2, which
+/// the factor 4 covers.
 template <class Scalar>
 double stage_bound() {
     return 1000 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());

@@ -93,8 +93,8 @@ bool answer(const question& asked, const zeroshot::clip& clip, const terminal& s
     const zeroshot::image picture = zeroshot::read_image(asked.picture);
     const zeroshot::classification result = zeroshot::classifier(clip, asked.labels)(picture);
     const bool right = result.best().label == asked.answer;
-    const std::vector<std::string> small =
-        screen.colourful() ? thumbnail(picture, asked.labels.size() + 1) : std::vector<std::string>(asked.labels.size() + 1);
+    const std::vector<std::string> small = screen.colourful() ? thumbnail(picture, asked.labels.size() + 1)
+                                                              : std::vector<std::string>(asked.labels.size() + 1);
 
     const std::string name = asked.picture.filename().string();
     std::cout << small[0] << "  " << screen.bold(name) << "  "

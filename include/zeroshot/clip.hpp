@@ -34,13 +34,14 @@ struct provenance {
 
 /// A cheap shared handle to an immutable model.
 ///
-/// The promise: const after construction; call it from as many threads as you like; the same picture or prompt gives the same
-/// bits whatever the batch and the number of threads.
+/// The promise: const after construction; call it from as many threads as you like; the same picture or prompt gives
+/// the same bits whatever the batch and the number of threads.
 template <class Scalar>
 class basic_clip {
    public:
     basic_clip(clip_model<Scalar> model, tokenizer words, preprocessing pixels, provenance origin)
-        : parts_(std::make_shared<const parts>(parts{std::move(model), std::move(words), std::move(pixels), std::move(origin)})) {}
+        : parts_(std::make_shared<const parts>(
+              parts{std::move(model), std::move(words), std::move(pixels), std::move(origin)})) {}
 
     // Copies share, and moving copies: no handle is ever empty.
     basic_clip(const basic_clip&) = default;
@@ -97,8 +98,8 @@ class basic_clip {
 
     /// Texts to embeddings.
     /// \return [texts, embedding], not normalised
-    /// \throws text_error where a text does not fit the context, is not UTF-8, or has ids the model lacks; numeric_error;
-    /// cancelled_error
+    /// \throws text_error where a text does not fit the context, is not UTF-8, or has ids the model lacks;
+    /// numeric_error; cancelled_error
     matrix<Scalar> encode_text(std::span<const std::string> texts, const run_options& options = {},
                                overflow fit = overflow::refuse) const {
         std::vector<std::vector<token>> ids;
@@ -132,7 +133,8 @@ class basic_clip {
         provenance origin;
     };
 
-    static constexpr Scalar largest_pixel = 1'000'000;  // preprocessing gives less than 3; squares of this still sum in float
+    static constexpr Scalar largest_pixel =
+        1'000'000;  // preprocessing gives less than 3; squares of this still sum in float
     static constexpr std::size_t largest_piece = 8;  // pictures or prompts that go through a tower together
 
     std::size_t picture_size() const noexcept { return 3 * config().image_size() * config().image_size(); }
@@ -144,14 +146,18 @@ class basic_clip {
         const std::size_t threads = options.threads != nullptr ? options.threads->concurrency() : 1;
         const std::size_t piece = std::clamp<std::size_t>((total + threads - 1) / threads, 1, largest_piece);
         const std::size_t pieces = (total + piece - 1) / piece;
-        run_pieces(pieces, [&](std::size_t index) {
-            const std::size_t first = index * piece, count = std::min(piece, total - first);
-            const matrix<Scalar> rows = encode(first, count);
-            if (!all_finite(rows.values())) {
-                throw numeric_error(error_code::numeric, {"embedding", "the model's output is not finite", "", "are the weights intact?"});
-            }
-            std::ranges::copy(rows.values(), embeddings.row(first).begin());
-        }, options);
+        run_pieces(
+            pieces,
+            [&](std::size_t index) {
+                const std::size_t first = index * piece, count = std::min(piece, total - first);
+                const matrix<Scalar> rows = encode(first, count);
+                if (!all_finite(rows.values())) {
+                    throw numeric_error(error_code::numeric, {"embedding", "the model's output is not finite", "",
+                                                              "are the weights intact?"});
+                }
+                std::ranges::copy(rows.values(), embeddings.row(first).begin());
+            },
+            options);
         return embeddings;
     }
 
@@ -159,11 +165,13 @@ class basic_clip {
         const std::size_t size = config().image_size();
         const typename tensor<Scalar, 4>::shape_type expected{batch.rows(), 3, size, size};
         if (batch.shape() != expected) {
-            throw argument_error(error_code::shape, {"pixels", "shape " + shape_text(batch.shape()), shape_text(expected), ""});
+            throw argument_error(error_code::shape,
+                                 {"pixels", "shape " + shape_text(batch.shape()), shape_text(expected), ""});
         }
         const auto sound = [](Scalar value) { return is_finite(value) && std::abs(value) <= largest_pixel; };
         if (!std::ranges::all_of(batch.values(), sound)) {
-            throw numeric_error(error_code::numeric, {"pixels", "a value is not finite, or beyond a million", "normalised pixels, of a few units", ""});
+            throw numeric_error(error_code::numeric, {"pixels", "a value is not finite, or beyond a million",
+                                                      "normalised pixels, of a few units", ""});
         }
     }
 

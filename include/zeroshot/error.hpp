@@ -34,7 +34,8 @@ struct finding {
 /// The root of everything this library throws on bad input.
 class error : public std::runtime_error {
    public:
-    error(error_code code, finding found) : std::runtime_error(sentence(found)), code_(code), found_(std::move(found)) {}
+    error(error_code code, finding found)
+        : std::runtime_error(sentence(found)), code_(code), found_(std::move(found)) {}
 
     error_code code() const noexcept { return code_; }
     const finding& found() const noexcept { return found_; }
@@ -95,7 +96,8 @@ class cancelled_error : public error {
 };
 
 /// Untrusted text made safe to print: control characters and bytes beyond ASCII escaped, cut at 200 bytes, in quotes.
-/// Why not a function? Argument-dependent lookup would find std::quoted for a std::string wherever <iomanip> is included.
+/// Why not a function? Argument-dependent lookup would find std::quoted for a std::string wherever <iomanip> is
+/// included.
 struct quoting {
     std::string operator()(std::string_view text) const {
         constexpr std::size_t longest = 200;

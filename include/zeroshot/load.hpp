@@ -60,9 +60,11 @@ inline settings configuration_settings(const json& config) {
     const auto has = [&](std::string_view key) { return config.find(key).has_value(); };
     if (has("image_encoder")) return converted_settings(config, config.find("preprocessing"), config.find("tokenizer"));
     if (has("model_cfg") || has("vision_cfg")) return open_clip_settings(config);
-    if (has("vision_config") || has("text_config") || has("vision_config_dict") || has("text_config_dict")) return hugging_face_settings(config);
-    throw checkpoint_error(error_code::format, {config.where(), "no configuration of a CLIP",
-                                                "image_encoder (our own form), model_cfg (open_clip) or vision_config (Hugging Face)", ""});
+    if (has("vision_config") || has("text_config") || has("vision_config_dict") || has("text_config_dict"))
+        return hugging_face_settings(config);
+    throw checkpoint_error(error_code::format,
+                           {config.where(), "no configuration of a CLIP",
+                            "image_encoder (our own form), model_cfg (open_clip) or vision_config (Hugging Face)", ""});
 }
 
 /// Whether anything has that name, a link that leads nowhere included: opening it then says what is wrong with it.
@@ -79,7 +81,8 @@ inline void read_beside(const std::filesystem::path& folder, const char* name, s
 
 /// Everything that is said outside the tensors, the first one counts most.
 /// \param folder where the checkpoint lies; empty for bytes in memory
-inline std::vector<settings> settings_for(const weights& w, const std::filesystem::path& folder, const load_options& options) {
+inline std::vector<settings> settings_for(const weights& w, const std::filesystem::path& folder,
+                                          const load_options& options) {
     std::vector<settings> sources{settings_of(options)};
     if (options.config) sources.push_back(configuration_settings(read_json(*options.config)));
     if (auto own = converted_settings(w.file())) {
@@ -118,8 +121,9 @@ inline tokenizer tokenizer_of(std::span<const settings> sources, std::size_t row
         if (!source.merges) continue;
         vocabulary own = vocabulary::from_merges(*source.merges);
         if (own.size() != rows) {
-            throw checkpoint_error(error_code::shape, {source.source, "the tokenizer has " + std::to_string(own.size()) + " ids",
-                                                       std::to_string(rows) + ", the rows of the token embedding", ""});
+            throw checkpoint_error(error_code::shape,
+                                   {source.source, "the tokenizer has " + std::to_string(own.size()) + " ids",
+                                    std::to_string(rows) + ", the rows of the token embedding", ""});
         }
         return tokenizer(std::move(own));
     }
@@ -139,20 +143,24 @@ inline provenance provenance_of(const weights& w, std::span<const settings> sour
 
 inline std::string joined(std::span<const std::string> parts) {
     std::string text;
-    for (std::size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
     return text;
 }
 
 /// What a user should know before believing the numbers.
 inline void warn(const architecture& found, const tokenizer& words, provenance& origin) {
     if (!found.assumed.empty()) {
-        origin.warnings.push_back(origin.place + ": nothing beside it says what it is; taken for one of OpenAI's own, with " +
-                                  joined(found.assumed) + " and OpenAI's mean and std; files of open_clip look the same and mostly want gelu");
+        origin.warnings.push_back(origin.place +
+                                  ": nothing beside it says what it is; taken for one of OpenAI's own, with " +
+                                  joined(found.assumed) +
+                                  " and OpenAI's mean and std; files of open_clip look the same and mostly want gelu");
     }
     const std::size_t rows = found.config.text.vocabulary, ids = words.words().size();
     if (ids != rows) {
-        origin.warnings.push_back(origin.place + ": its vocabulary has " + std::to_string(rows) + " rows, CLIP's own tokenizer " +
-                                  std::to_string(ids) + " ids, and it carries no table of its own: embed ids, not texts");
+        origin.warnings.push_back(origin.place + ": its vocabulary has " + std::to_string(rows) +
+                                  " rows, CLIP's own tokenizer " + std::to_string(ids) +
+                                  " ids, and it carries no table of its own: embed ids, not texts");
     }
 }
 
@@ -166,28 +174,33 @@ basic_clip<Scalar> build(checkpoint file, const std::filesystem::path& folder, c
     warn(found, words, origin);
     clip_model<Scalar> model(w, found.config);
     origin.unread = w.unread();
-    return basic_clip<Scalar>(std::move(model), std::move(words), preprocessing_of(sources, found.config.image_size()), std::move(origin));
+    return basic_clip<Scalar>(std::move(model), std::move(words), preprocessing_of(sources, found.config.image_size()),
+                              std::move(origin));
 }
 
 /// The checkpoint in a folder, by the names that Hugging Face and open_clip give it.
 inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
-    for (const char* name : {"model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"}) {
+    for (const char* name :
+         {"model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"}) {
         if (stands(folder / name)) return folder / name;
     }
     for (const char* name : {"model.safetensors.index.json", "pytorch_model.bin", "open_clip_pytorch_model.bin"}) {
         if (stands(folder / name)) {
-            throw checkpoint_error(error_code::unsupported, {path_text(folder / name), "this form of checkpoint is not read yet",
-                                                             "one safetensors file", "convert it with the library that wrote it"});
+            throw checkpoint_error(error_code::unsupported,
+                                   {path_text(folder / name), "this form of checkpoint is not read yet",
+                                    "one safetensors file", "convert it with the library that wrote it"});
         }
     }
-    throw file_error(error_code::io, {path_text(folder), "the folder holds no checkpoint", "model.safetensors or open_clip_model.safetensors", ""});
+    throw file_error(error_code::io, {path_text(folder), "the folder holds no checkpoint",
+                                      "model.safetensors or open_clip_model.safetensors", ""});
 }
 
 }  // namespace detail
 
-/// Loads a CLIP from a safetensors file, or from a folder as Hugging Face and open_clip publish it. What the tensors leave open
-/// is taken, in this order, from the options, the file they name, the checkpoint's own metadata, and the files beside it; a bare file in OpenAI's layout
-/// is taken for one of OpenAI's own, with a warning in origin().warnings.
+/// Loads a CLIP from a safetensors file, or from a folder as Hugging Face and open_clip publish it. What the tensors
+/// leave open is taken, in this order, from the options, the file they name, the checkpoint's own metadata, and the
+/// files beside it; a bare file in OpenAI's layout is taken for one of OpenAI's own, with a warning in
+/// origin().warnings.
 ///
 ///     const auto clip = zeroshot::load("ViT-B-32.safetensors");
 ///     const auto oracle = zeroshot::load<double>("ViT-B-32.safetensors");
@@ -196,7 +209,8 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
 template <class Scalar = float>
 basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& options = {}) {
     std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
-    const std::filesystem::path file = std::filesystem::is_directory(path, unreadable) ? detail::checkpoint_in(path) : path;
+    const std::filesystem::path file =
+        std::filesystem::is_directory(path, unreadable) ? detail::checkpoint_in(path) : path;
     const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
     return detail::build<Scalar>(checkpoint::open(file, options.limits), folder, options);
 }

@@ -1,5 +1,6 @@
 #pragma once
-/// \file Who does the work: the executor a caller may replace, the serial one, a thread pool, and how long calls are stopped.
+/// \file Who does the work: the executor a caller may replace, the serial one, a thread pool, and how long calls are
+/// stopped.
 
 #include <atomic>
 #include <condition_variable>
@@ -25,11 +26,9 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 class index_task {
    public:
     template <class Callable>
-        requires(!std::is_same_v<std::remove_cvref_t<Callable>, index_task>)
-    index_task(const Callable& callable)
-        : callable_(&callable), call_([](const void* self, std::size_t index) {
-              (*static_cast<const Callable*>(self))(index);
-          }) {}
+    requires(!std::is_same_v<std::remove_cvref_t<Callable>, index_task>) index_task(const Callable& callable)
+        : callable_(&callable),
+          call_([](const void* self, std::size_t index) { (*static_cast<const Callable*>(self))(index); }) {}
 
     void operator()(std::size_t index) const { call_(callable_, index); }
 
@@ -46,8 +45,8 @@ class executor {
     /// How many pieces may run at the same time, at least 1.
     virtual std::size_t concurrency() const noexcept = 0;
 
-    /// Calls task(0) ... task(count - 1), each once, in any order, and returns when all are done. The first exception of a
-    /// piece is thrown again here; pieces not yet begun are then left out.
+    /// Calls task(0) ... task(count - 1), each once, in any order, and returns when all are done. The first exception
+    /// of a piece is thrown again here; pieces not yet begun are then left out.
     virtual void parallel_for(std::size_t count, index_task task) = 0;
 };
 
@@ -73,8 +72,8 @@ inline std::size_t available_threads() noexcept {
     return cores == 0 ? 1 : cores;
 }
 
-/// A fixed number of threads, the caller being one of them. A call that finds the pool busy (from another thread, or from
-/// within a piece of work) runs in its own thread instead of waiting, so nesting cannot deadlock.
+/// A fixed number of threads, the caller being one of them. A call that finds the pool busy (from another thread, or
+/// from within a piece of work) runs in its own thread instead of waiting, so nesting cannot deadlock.
 class thread_pool final : public executor {
    public:
     explicit thread_pool(std::size_t threads = available_threads()) {
@@ -177,7 +176,8 @@ inline void run_pieces(std::size_t count, index_task task, const run_options& op
     std::mutex telling;
     std::size_t done = 0;
     const auto piece = [&](std::size_t index) {
-        if (options.stop.stop_requested()) throw cancelled_error(error_code::cancelled, {"", "stopped on request", "", ""});
+        if (options.stop.stop_requested())
+            throw cancelled_error(error_code::cancelled, {"", "stopped on request", "", ""});
         task(index);
         if (options.report) {
             std::lock_guard lock(telling);

@@ -53,17 +53,18 @@ inline std::size_t element_count(std::span<const std::size_t> shape) {
     std::size_t count = 1;
     for (const std::size_t extent : shape) {
         if (extent != 0 && count > std::numeric_limits<std::size_t>::max() / extent) {
-            throw argument_error(error_code::limit, {"tensor", "shape " + shape_text(shape) + " has too many elements", "", ""});
+            throw argument_error(error_code::limit,
+                                 {"tensor", "shape " + shape_text(shape) + " has too many elements", "", ""});
         }
         count *= extent;
     }
     return count;
 }
 
-/// A dense row-major tensor that owns its memory. The first axis is the one a batch grows along: row(i) is a contiguous view.
+/// A dense row-major tensor that owns its memory. The first axis is the one a batch grows along: row(i) is a contiguous
+/// view.
 template <class Scalar, std::size_t Rank>
-    requires(Rank >= 1)
-class tensor {
+requires(Rank >= 1) class tensor {
    public:
     using value_type = Scalar;
     using shape_type = std::array<std::size_t, Rank>;
@@ -73,8 +74,8 @@ class tensor {
 
     /// Zeros of the given shape: `tensor<float, 3> pixels(3, 224, 224)`.
     template <std::integral... Extents>
-        requires(sizeof...(Extents) == Rank)
-    explicit tensor(Extents... extents) : tensor(shape_type{static_cast<std::size_t>(extents)...}) {}
+    requires(sizeof...(Extents) == Rank) explicit tensor(Extents... extents)
+        : tensor(shape_type{static_cast<std::size_t>(extents)...}) {}
 
     /// Zeros of the given shape.
     explicit tensor(const shape_type& shape) : shape_(shape), values_(element_count(shape)) {}
@@ -82,11 +83,7 @@ class tensor {
     const shape_type& shape() const noexcept { return shape_; }
     std::size_t extent(std::size_t axis) const noexcept { return shape_[axis]; }
     std::size_t rows() const noexcept { return shape_[0]; }
-    std::size_t columns() const noexcept
-        requires(Rank == 2)
-    {
-        return shape_[1];
-    }
+    std::size_t columns() const noexcept requires(Rank == 2) { return shape_[1]; }
     std::size_t size() const noexcept { return values_.size(); }
     bool empty() const noexcept { return values_.empty(); }
 
@@ -103,13 +100,11 @@ class tensor {
     std::size_t row_size() const noexcept { return shape_[0] == 0 ? 0 : values_.size() / shape_[0]; }
 
     template <std::integral... Indices>
-        requires(sizeof...(Indices) == Rank)
-    Scalar& operator()(Indices... indices) noexcept {
+    requires(sizeof...(Indices) == Rank) Scalar& operator()(Indices... indices) noexcept {
         return values_[offset({static_cast<std::size_t>(indices)...})];
     }
     template <std::integral... Indices>
-        requires(sizeof...(Indices) == Rank)
-    const Scalar& operator()(Indices... indices) const noexcept {
+    requires(sizeof...(Indices) == Rank) const Scalar& operator()(Indices... indices) const noexcept {
         return values_[offset({static_cast<std::size_t>(indices)...})];
     }
 
@@ -128,7 +123,8 @@ class tensor {
     // What was moved from is empty, its shape included.
     tensor(const tensor&) = default;
     tensor& operator=(const tensor&) = default;
-    tensor(tensor&& other) noexcept : shape_(std::exchange(other.shape_, {})), values_(std::exchange(other.values_, {})) {}
+    tensor(tensor&& other) noexcept
+        : shape_(std::exchange(other.shape_, {})), values_(std::exchange(other.values_, {})) {}
     tensor& operator=(tensor&& other) noexcept {
         shape_ = std::exchange(other.shape_, {});
         values_ = std::exchange(other.values_, {});

@@ -1,5 +1,6 @@
 #pragma once
-/// \file Tiny random CLIPs for other people's unit tests: the real code paths, no weights to fetch. The umbrella leaves it out.
+/// \file Tiny random CLIPs for other people's unit tests: the real code paths, no weights to fetch. The umbrella leaves
+/// it out.
 
 #include <algorithm>
 #include <cmath>
@@ -37,11 +38,12 @@ inline clip_config tiny_modified_resnet() {
     return config;
 }
 
-/// Random tensors in the converted form. The same seed gives the same bytes on every machine: the numbers come from a small
-/// generator of our own, since the distributions of <random> differ between standard libraries.
+/// Random tensors in the converted form. The same seed gives the same bytes on every machine: the numbers come from a
+/// small generator of our own, since the distributions of <random> differ between standard libraries.
 class random_checkpoint {
    public:
-    explicit random_checkpoint(const clip_config& config = tiny_vision_transformer(), std::uint64_t seed = 1) : state_(seed) {
+    explicit random_checkpoint(const clip_config& config = tiny_vision_transformer(), std::uint64_t seed = 1)
+        : state_(seed) {
         check(config, "random_checkpoint");
         std::visit([&](const auto& tower) { add_tower(tower, config.embedding); }, config.image);
         add_text(config);
@@ -93,7 +95,8 @@ class random_checkpoint {
             }
         }
         add("visual.attnpool.positional_embedding", {tower.positions() + 1, inputs});
-        for (const char* name : {"q_proj", "k_proj", "v_proj"}) add_linear(std::string("visual.attnpool.") + name, inputs, inputs);
+        for (const char* name : {"q_proj", "k_proj", "v_proj"})
+            add_linear(std::string("visual.attnpool.") + name, inputs, inputs);
         add_linear("visual.attnpool.c_proj", embedding, inputs);
     }
 

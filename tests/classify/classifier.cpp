@@ -1,10 +1,9 @@
-#include <zeroshot/classify/classifier.hpp>
-
 #include <cmath>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include <zeroshot/classify/classifier.hpp>
 #include <zeroshot/load.hpp>
 #include <zeroshot/testing.hpp>
 
@@ -77,7 +76,8 @@ TEST_CASE("an ensemble normalises each prompt, averages, and normalises again") 
     matrix<float> mean(1, each.columns());
     for (std::size_t i = 0; i < each.columns(); ++i) mean(0, i) = (each(0, i) + each(1, i)) / 2;
     mean = normalized(mean);
-    for (std::size_t i = 0; i < mean.columns(); ++i) CHECK(which.text_embeddings()(0, i) == Approx(mean(0, i)).margin(1e-6));
+    for (std::size_t i = 0; i < mean.columns(); ++i)
+        CHECK(which.text_embeddings()(0, i) == Approx(mean(0, i)).margin(1e-6));
 }
 
 TEST_CASE("J8: ties stand in the order of the labels") {
@@ -99,7 +99,8 @@ TEST_CASE("a classifier keeps its model alive and may be copied") {
 TEST_CASE("J1, I6: no labels, and labels that would cut their prompt, are refused") {
     CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>{}), Catch::Contains("labels: there are none"));
     for (const char* label : {"a dog <|endoftext|> a cat", "<|startoftext|>", "&lt;|endoftext|&gt; dog"}) {
-        CHECK_THROWS_WITH(classifier(tiny_clip(), {"a cat", label}), Catch::Contains("it contains a start or end token"));
+        CHECK_THROWS_WITH(classifier(tiny_clip(), {"a cat", label}),
+                          Catch::Contains("it contains a start or end token"));
     }
     std::string endless;
     for (int i = 0; i < 100; ++i) endless += "dog ";
@@ -109,5 +110,6 @@ TEST_CASE("J1, I6: no labels, and labels that would cut their prompt, are refuse
 
 TEST_CASE("I10: more prompts than anybody needs are refused before any work") {
     const classifier_options many{.templates = std::vector<prompt_template>(10'000, verbatim())};
-    CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>(2'000, "dog"), many), Catch::Contains("at most 10000000 prompts"));
+    CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>(2'000, "dog"), many),
+                      Catch::Contains("at most 10000000 prompts"));
 }

@@ -1,6 +1,6 @@
-#include <zeroshot/classify/prompts.hpp>
-
 #include <string>
+
+#include <zeroshot/classify/prompts.hpp>
 
 #include "tests/catch.hpp"
 

@@ -1,5 +1,3 @@
-#include <zeroshot/classify/similarity.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -10,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/nn/softmax.hpp>
 
@@ -60,12 +59,14 @@ TEST_CASE("similarity is the scaled cosine plus the bias") {
     const auto images = normalized(rows_of({{3, 4}, {0, 2}})), texts = normalized(rows_of({{1, 0}, {0, 5}, {-3, -4}}));
     const auto logits = similarity(images, texts, 10.0f, 1.0f);
     const auto expected = rows_of({{7, 9, -9}, {1, 11, -7}});
-    for (std::size_t i = 0; i < logits.size(); ++i) CHECK(logits.values()[i] == Approx(expected.values()[i]).epsilon(1e-6));
+    for (std::size_t i = 0; i < logits.size(); ++i)
+        CHECK(logits.values()[i] == Approx(expected.values()[i]).epsilon(1e-6));
 }
 
 TEST_CASE("J4: a row without direction is refused, and never becomes NaN") {
     const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
-    CHECK_THROWS_WITH(normalized(rows_of({{1, 0}, {0, 0}}), "image embedding"), Catch::Contains("image embedding 1: norm 0"));
+    CHECK_THROWS_WITH(normalized(rows_of({{1, 0}, {0, 0}}), "image embedding"),
+                      Catch::Contains("image embedding 1: norm 0"));
     CHECK_THROWS_AS(normalized(rows_of({{nan, 0}})), numeric_error);
     CHECK_THROWS_AS(normalized(rows_of({{infinity, 0}})), numeric_error);
     const float tiny = 1e-30f;  // its square underflows float
@@ -73,7 +74,8 @@ TEST_CASE("J4: a row without direction is refused, and never becomes NaN") {
 }
 
 TEST_CASE("J3: embeddings of different spaces are not compared") {
-    CHECK_THROWS_WITH(similarity(rows_of({{1, 0}}), rows_of({{1, 0, 0}}), 1.0f), Catch::Contains("image embeddings of 2 numbers, expected 3"));
+    CHECK_THROWS_WITH(similarity(rows_of({{1, 0}}), rows_of({{1, 0, 0}}), 1.0f),
+                      Catch::Contains("image embeddings of 2 numbers, expected 3"));
 }
 
 TEST_CASE("the recorded features of ViT-B/32 give the published logits and probabilities") {

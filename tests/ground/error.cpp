@@ -1,13 +1,14 @@
-#include <zeroshot/error.hpp>
-
 #include <string>
+
+#include <zeroshot/error.hpp>
 
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
 
 TEST_CASE("an error is one sentence: place, finding, expectation, remedy") {
-    const checkpoint_error full(error_code::shape, {"a.safetensors", "tensor w is [2, 3]", "[3, 2]", "is it transposed?"});
+    const checkpoint_error full(error_code::shape,
+                                {"a.safetensors", "tensor w is [2, 3]", "[3, 2]", "is it transposed?"});
     CHECK(std::string(full.what()) == "a.safetensors: tensor w is [2, 3], expected [3, 2]; is it transposed?");
     CHECK(full.code() == error_code::shape);
     CHECK(name_of(full.code()) == "SHAPE");

@@ -1,9 +1,9 @@
-#include <zeroshot/parallel.hpp>
-
 #include <atomic>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include <zeroshot/parallel.hpp>
 
 #include "tests/catch.hpp"
 
@@ -59,6 +59,8 @@ TEST_CASE("a long call stops when asked and tells how far it came") {
         told.push_back(now.done);
         if (now.done == 3) source.request_stop();
     };
-    CHECK_THROWS_AS(run_pieces(10, [](std::size_t) {}, options), cancelled_error);
+    CHECK_THROWS_AS(run_pieces(
+                        10, [](std::size_t) {}, options),
+                    cancelled_error);
     CHECK(told == std::vector<std::size_t>{1, 2, 3});
 }

@@ -1,7 +1,7 @@
-#include <zeroshot/tensor.hpp>
-
 #include <cstdint>
 #include <limits>
+
+#include <zeroshot/tensor.hpp>
 
 #include "tests/catch.hpp"
 

@@ -1,7 +1,7 @@
-#include <zeroshot/kernels/instruction_set.hpp>
-
 #include <cstdlib>
 #include <string>
+
+#include <zeroshot/kernels/instruction_set.hpp>
 
 #include "tests/catch.hpp"
 

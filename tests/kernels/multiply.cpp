@@ -1,10 +1,10 @@
-#include <zeroshot/kernels/multiply.hpp>
-
 #include <cmath>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
+
+#include <zeroshot/kernels/multiply.hpp>
 
 #include "tests/catch.hpp"
 
@@ -27,11 +27,14 @@ std::vector<Scalar> multiplied(instruction_set set, const std::vector<Scalar>& r
                                std::size_t depth) {
     std::vector<Scalar> packed(packed_size(columns, depth)), result(row_count * columns);
     pack(weights.data(), depth, 1, columns, depth, packed.data());
-    multiply(product<Scalar>{rows.data(), depth, row_count, packed.data(), bias, columns, depth, result.data(), columns}, set);
+    multiply(
+        product<Scalar>{rows.data(), depth, row_count, packed.data(), bias, columns, depth, result.data(), columns},
+        set);
     return result;
 }
 
-/// The worst excess over the bound |error| <= (depth + 2) * epsilon * sum |a b|, the classical bound of a sum in any order.
+/// The worst excess over the bound |error| <= (depth + 2) * epsilon * sum |a b|, the classical bound of a sum in any
+/// order.
 template <class Scalar>
 void check_against_long_double(instruction_set set, std::size_t row_count, std::size_t columns, std::size_t depth) {
     const auto rows = random_numbers<Scalar>(row_count * depth, 1);

@@ -1,5 +1,3 @@
-#include <zeroshot/clip.hpp>
-
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -7,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/clip.hpp>
 #include <zeroshot/load.hpp>
 #include <zeroshot/testing.hpp>
 
@@ -19,7 +18,8 @@ using zeroshot_tests::random_picture;
 namespace {
 
 std::vector<clip> both_towers() {
-    return {load(testing::random_checkpoint().bytes()), load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes())};
+    return {load(testing::random_checkpoint().bytes()),
+            load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes())};
 }
 
 std::vector<image> pictures(std::size_t count) {
@@ -49,15 +49,18 @@ TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 
             for (const std::size_t batch : {1, 3, 8}) {
                 for (std::size_t first = 0; first < eight.size(); first += batch) {
                     const std::size_t count = std::min(batch, eight.size() - first);
-                    const matrix<float> got = model.encode_image(std::span(eight).subspan(first, count), {.threads = &pool});
-                    CHECK(std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
+                    const matrix<float> got =
+                        model.encode_image(std::span(eight).subspan(first, count), {.threads = &pool});
+                    CHECK(
+                        std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
                 }
             }
         }
     }
 }
 
-TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads", "[threads]") {
+TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads",
+          "[threads]") {
     const std::vector<std::string> eight = prompts(8);
     const clip model = both_towers().front();
     const matrix<float> expected = model.encode_text(eight);
@@ -120,9 +123,11 @@ TEST_CASE("J1: no pictures and no texts give no embeddings") {
 
 TEST_CASE("H16, J3: pixels of another shape, or not finite, are refused") {
     const clip model = both_towers().front();
-    CHECK_THROWS_WITH(model.encode_pixels(tensor<float, 4>(1, 3, 8, 8)), Catch::Contains("shape [1, 3, 8, 8], expected [1, 3, 32, 32]"));
+    CHECK_THROWS_WITH(model.encode_pixels(tensor<float, 4>(1, 3, 8, 8)),
+                      Catch::Contains("shape [1, 3, 8, 8], expected [1, 3, 32, 32]"));
     tensor<float, 4> pixels(1, 3, 32, 32);
-    for (const float value : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity(), 1e30f}) {
+    for (const float value :
+         {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity(), 1e30f}) {
         pixels(0, 1, 2, 3) = value;
         CHECK_THROWS_AS(model.encode_pixels(pixels), numeric_error);
     }

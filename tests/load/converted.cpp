@@ -1,8 +1,7 @@
-#include <zeroshot/load/converted.hpp>
-
 #include <string>
 #include <vector>
 
+#include <zeroshot/load/converted.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
@@ -47,7 +46,9 @@ TEST_CASE("what is written into the metadata is read back") {
     }
 }
 
-TEST_CASE("a file without our metadata says nothing") { CHECK_FALSE(read_back({{"format", "pt"}})); }
+TEST_CASE("a file without our metadata says nothing") {
+    CHECK_FALSE(read_back({{"format", "pt"}}));
+}
 
 TEST_CASE("damaged metadata, and that of a later version, is refused with its place") {
     safetensors_metadata metadata = written(testing::tiny_vision_transformer());
@@ -57,11 +58,17 @@ TEST_CASE("damaged metadata, and that of a later version, is refused with its pl
         text.replace(text.find(from), from.size(), to);
         return changed;
     };
-    CHECK_THROWS_WITH(read_back(with(model_key, "\"format\":1", "\"format\":2")), Catch::Contains("metadata zeroshot.model: /format: format 2"));
-    CHECK_THROWS_WITH(read_back(with(model_key, "quick_gelu", "relu")), Catch::Contains("/image_encoder/activation: activation 'relu'"));
-    CHECK_THROWS_WITH(read_back(with(tokenizer_key, "clip_bpe", "wordpiece")), Catch::Contains("a tokenizer of kind 'wordpiece', expected clip_bpe"));
-    CHECK_THROWS_WITH(read_back(with(preprocessing_key, "bicubic", "nearest")), Catch::Contains("interpolation 'nearest'"));
-    CHECK_THROWS_WITH(read_back(with(preprocessing_key, "openai", "timm")), Catch::Contains("order 'timm', expected openai or hf"));
+    CHECK_THROWS_WITH(read_back(with(model_key, "\"format\":1", "\"format\":2")),
+                      Catch::Contains("metadata zeroshot.model: /format: format 2"));
+    CHECK_THROWS_WITH(read_back(with(model_key, "quick_gelu", "relu")),
+                      Catch::Contains("/image_encoder/activation: activation 'relu'"));
+    CHECK_THROWS_WITH(read_back(with(tokenizer_key, "clip_bpe", "wordpiece")),
+                      Catch::Contains("a tokenizer of kind 'wordpiece', expected clip_bpe"));
+    CHECK_THROWS_WITH(read_back(with(preprocessing_key, "bicubic", "nearest")),
+                      Catch::Contains("interpolation 'nearest'"));
+    CHECK_THROWS_WITH(read_back(with(preprocessing_key, "openai", "timm")),
+                      Catch::Contains("order 'timm', expected openai or hf"));
     CHECK_THROWS_AS(read_back({{std::string(model_key), "{"}}), checkpoint_error);
-    CHECK_THROWS_WITH(read_back({{std::string(model_key), "{\"format\":1}"}}), Catch::Contains("/image_encoder is missing"));
+    CHECK_THROWS_WITH(read_back({{std::string(model_key), "{\"format\":1}"}}),
+                      Catch::Contains("/image_encoder is missing"));
 }

@@ -6,8 +6,12 @@ using namespace zeroshot;
 
 namespace {
 
-settings model(const char* text) { return hugging_face_settings(json::parse(text, "config.json")); }
-settings pictures(const char* text) { return hugging_face_preprocessing(json::parse(text, "preprocessor_config.json")); }
+settings model(const char* text) {
+    return hugging_face_settings(json::parse(text, "config.json"));
+}
+settings pictures(const char* text) {
+    return hugging_face_preprocessing(json::parse(text, "preprocessor_config.json"));
+}
 
 }  // namespace
 
@@ -21,7 +25,8 @@ TEST_CASE("what config.json leaves out is what configuration_clip.py says") {
 }
 
 TEST_CASE("each tower has its own activation, heads and epsilon") {
-    const settings found = model(R"({"projection_dim": 24, "vision_config": {"hidden_act": "gelu", "num_attention_heads": 4, "layer_norm_eps": 1e-6},
+    const settings found = model(
+        R"({"projection_dim": 24, "vision_config": {"hidden_act": "gelu", "num_attention_heads": 4, "layer_norm_eps": 1e-6},
                                      "text_config": {"num_attention_heads": 3, "vocab_size": 600}})");
     CHECK(found.embedding == 24u);
     CHECK(found.vision.function == activation::gelu);
@@ -32,7 +37,8 @@ TEST_CASE("each tower has its own activation, heads and epsilon") {
 }
 
 TEST_CASE("vision_config_dict replaces vision_config, defaults included") {
-    const settings found = model(R"({"vision_config": {"hidden_act": "gelu", "num_attention_heads": 4}, "vision_config_dict": {"num_attention_heads": 2}})");
+    const settings found = model(
+        R"({"vision_config": {"hidden_act": "gelu", "num_attention_heads": 4}, "vision_config_dict": {"num_attention_heads": 2}})");
     CHECK(found.vision.heads == 2u);
     CHECK(found.vision.function == activation::quick_gelu);
 }
@@ -40,7 +46,8 @@ TEST_CASE("vision_config_dict replaces vision_config, defaults included") {
 TEST_CASE("the end token is the last of the vocabulary, or the 2 of older files") {
     CHECK_NOTHROW(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 599}})"));
     CHECK_NOTHROW(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 2}})"));
-    CHECK_THROWS_WITH(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 5}})"), Catch::Contains("the end token is 5, expected 599"));
+    CHECK_THROWS_WITH(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 5}})"),
+                      Catch::Contains("the end token is 5, expected 599"));
 }
 
 TEST_CASE("another kind of model is refused") {
@@ -49,10 +56,13 @@ TEST_CASE("another kind of model is refused") {
 
 TEST_CASE("the size of pictures is a number or one of two objects") {
     CHECK(pictures(R"({"size": 224})").preprocess_size == 224u);
-    CHECK(pictures(R"({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})").preprocess_size == 224u);
+    CHECK(pictures(R"({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})").preprocess_size ==
+          224u);
     CHECK(pictures("{}").order == crop_order::hugging_face);
-    CHECK_THROWS_WITH(pictures(R"({"crop_size": {"height": 224, "width": 200}})"), Catch::Contains("a size of 224 x 200, expected a square"));
-    CHECK_THROWS_WITH(pictures(R"({"size": 256, "crop_size": 224})"), Catch::Contains("pictures are resized to 256, expected the crop's 224"));
+    CHECK_THROWS_WITH(pictures(R"({"crop_size": {"height": 224, "width": 200}})"),
+                      Catch::Contains("a size of 224 x 200, expected a square"));
+    CHECK_THROWS_WITH(pictures(R"({"size": 256, "crop_size": 224})"),
+                      Catch::Contains("pictures are resized to 256, expected the crop's 224"));
 }
 
 TEST_CASE("steps this library does not do are refused") {

@@ -1,10 +1,9 @@
-#include <zeroshot/load.hpp>
-
 #include <array>
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include <zeroshot/load.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
@@ -15,9 +14,9 @@ using namespace zeroshot_tests;
 
 namespace {
 
-const std::vector<std::string> all_models{"openai_vit",         "openai_resnet",      "open_clip_gelu",   "open_clip_tanh",
-                                          "open_clip_tanh_f16", "open_clip_tanh_bf16", "open_clip_resnet", "custom_text",
-                                          "hugging_face_mixed", "hugging_face_older"};
+const std::vector<std::string> all_models{
+    "openai_vit",          "openai_resnet",    "open_clip_gelu", "open_clip_tanh",     "open_clip_tanh_f16",
+    "open_clip_tanh_bf16", "open_clip_resnet", "custom_text",    "hugging_face_mixed", "hugging_face_older"};
 
 template <class Scalar>
 std::vector<double> logits(const basic_clip<Scalar>& clip, const matrix<Scalar>& images, const matrix<Scalar>& texts) {
@@ -30,7 +29,8 @@ std::vector<double> logits(const basic_clip<Scalar>& clip, const matrix<Scalar>&
     for (std::size_t i = 0; i < images.rows(); ++i) {
         for (std::size_t t = 0; t < texts.rows(); ++t) {
             double dot = 0;
-            for (std::size_t k = 0; k < images.columns(); ++k) dot += static_cast<double>(images(i, k)) * static_cast<double>(texts(t, k));
+            for (std::size_t k = 0; k < images.columns(); ++k)
+                dot += static_cast<double>(images(i, k)) * static_cast<double>(texts(t, k));
             all.push_back(static_cast<double>(clip.logit_scale()) * dot / length(images.row(i)) / length(texts.row(t)) +
                           static_cast<double>(clip.logit_bias()));
         }
@@ -64,8 +64,10 @@ TEST_CASE("every layout, in float, equals the reference within float's rounding"
 TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration does not") {
     const clip bare = load(model_folder("openai_vit"));
     REQUIRE(bare.origin().warnings.size() == 2);
-    CHECK_THAT(bare.origin().warnings[0], Catch::Contains("taken for one of OpenAI's own, with heads of 64 and QuickGELU"));
-    CHECK_THAT(bare.origin().warnings[1], Catch::Contains("its vocabulary has 600 rows, CLIP's own tokenizer 49408 ids"));
+    CHECK_THAT(bare.origin().warnings[0],
+               Catch::Contains("taken for one of OpenAI's own, with heads of 64 and QuickGELU"));
+    CHECK_THAT(bare.origin().warnings[1],
+               Catch::Contains("its vocabulary has 600 rows, CLIP's own tokenizer 49408 ids"));
     CHECK_THROWS_AS(bare.encode_text("a dog"), text_error);
     CHECK(load(testing::random_checkpoint().bytes()).origin().warnings.empty());
 }
@@ -91,7 +93,8 @@ TEST_CASE("a configuration may be given as a file of any of the three forms") {
 }
 
 TEST_CASE("a folder without a checkpoint, and a path that is not there, are sentences") {
-    CHECK_THROWS_WITH(load(std::string(ZEROSHOT_SOURCE_DIR) + "/tests"), Catch::Contains("the folder holds no checkpoint"));
+    CHECK_THROWS_WITH(load(std::string(ZEROSHOT_SOURCE_DIR) + "/tests"),
+                      Catch::Contains("the folder holds no checkpoint"));
     CHECK_THROWS_AS(load("no/such/file.safetensors"), file_error);
 }
 
@@ -118,7 +121,8 @@ TEST_CASE("B11: a checkpoint that lacks a block in its middle is not taken for a
     for (const named_tensor& each : whole.tensors()) {
         if (!each.name.starts_with("visual.transformer.resblocks.0.")) tensors.push_back(each);
     }
-    CHECK_THROWS_WITH(load(safetensors_bytes(tensors)), Catch::Contains("tensors of visual.transformer.resblocks.0 are missing"));
+    CHECK_THROWS_WITH(load(safetensors_bytes(tensors)),
+                      Catch::Contains("tensors of visual.transformer.resblocks.0 are missing"));
 }
 
 TEST_CASE("a JSON file that is no configuration is not taken for one") {
@@ -132,5 +136,6 @@ TEST_CASE("a tokenizer whose ids are not the rows of the embedding is refused") 
     const std::vector<named_tensor> tensors(whole.tensors().begin(), whole.tensors().end());
     safetensors_metadata metadata = whole.metadata();
     metadata.find(tokenizer_key)->second = R"({"kind": "clip_bpe", "merges": ["i n", "t h"]})";
-    CHECK_THROWS_WITH(load(safetensors_bytes(tensors, metadata)), Catch::Contains("the tokenizer has 516 ids, expected 770"));
+    CHECK_THROWS_WITH(load(safetensors_bytes(tensors, metadata)),
+                      Catch::Contains("the tokenizer has 516 ids, expected 770"));
 }

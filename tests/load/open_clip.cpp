@@ -1,6 +1,6 @@
-#include <zeroshot/load/open_clip.hpp>
-
 #include <string>
+
+#include <zeroshot/load/open_clip.hpp>
 
 #include "tests/catch.hpp"
 
@@ -9,7 +9,9 @@ using namespace zeroshot;
 namespace {
 
 settings model(const std::string& vision, const std::string& text = "", const std::string& more = "") {
-    return open_clip_settings(json::parse(R"({"model_cfg": {"embed_dim": 512, "vision_cfg": {)" + vision + R"(}, "text_cfg": {)" + text + "}" + more + "}}", "open_clip_config.json"));
+    return open_clip_settings(json::parse(R"({"model_cfg": {"embed_dim": 512, "vision_cfg": {)" + vision +
+                                              R"(}, "text_cfg": {)" + text + "}" + more + "}}",
+                                          "open_clip_config.json"));
 }
 
 }  // namespace
@@ -26,12 +28,18 @@ TEST_CASE("open_clip means GELU unless it says quick_gelu, and heads of 64 unles
 }
 
 TEST_CASE("a model_cfg alone will do, and preprocess_cfg gives mean and std") {
-    const settings bare = open_clip_settings(json::parse(R"({"embed_dim": 640, "vision_cfg": {}, "text_cfg": {}})", "ViT.json"));
+    const settings bare =
+        open_clip_settings(json::parse(R"({"embed_dim": 640, "vision_cfg": {}, "text_cfg": {}})", "ViT.json"));
     CHECK(bare.embedding == 640u);
     CHECK_FALSE(bare.mean);
-    const settings whole = open_clip_settings(json::parse(R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}})", "c"));
+    const settings whole = open_clip_settings(json::parse(
+        R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}})",
+        "c"));
     CHECK((*whole.mean)[2] == 0.5f);
-    CHECK(open_clip_settings(json::parse(R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"size": [224, 224]}})", "c")).preprocess_size == 224u);
+    CHECK(open_clip_settings(
+              json::parse(
+                  R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"size": [224, 224]}})", "c"))
+              .preprocess_size == 224u);
 }
 
 TEST_CASE("what makes another model than CLIP is refused by its name") {
@@ -41,8 +49,11 @@ TEST_CASE("what makes another model than CLIP is refused by its name") {
     CHECK_THROWS_WITH(model(R"("qk_norm": true)"), Catch::Contains("qk_norm is set"));
     CHECK_THROWS_WITH(model(R"("pool_type": "avg")"), Catch::Contains("pool_type is 'avg'"));
     CHECK_THROWS_WITH(model("", R"("proj_type": "none")"), Catch::Contains("proj_type is 'none'"));
-    CHECK_THROWS_WITH(model(R"("norm_kwargs": {"elementwise_affine": false})"), Catch::Contains("a layer norm with 'elementwise_affine'"));
+    CHECK_THROWS_WITH(model(R"("norm_kwargs": {"elementwise_affine": false})"),
+                      Catch::Contains("a layer norm with 'elementwise_affine'"));
     CHECK_NOTHROW(model(R"("timm_model_name": null, "attentional_pool": false)"));
-    CHECK_THROWS_WITH(open_clip_settings(json::parse(R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"resize_mode": "squash"}})", "c")),
-                      Catch::Contains("resize_mode is 'squash', expected 'shortest'"));
+    CHECK_THROWS_WITH(
+        open_clip_settings(json::parse(
+            R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"resize_mode": "squash"}})", "c")),
+        Catch::Contains("resize_mode is 'squash', expected 'shortest'"));
 }

@@ -1,5 +1,3 @@
-#include <zeroshot/model/clip.hpp>
-
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -7,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <zeroshot/model/clip.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
@@ -23,7 +22,9 @@ clip_model<float> with_temperature(float stored, std::vector<std::size_t> shape)
     for (named_tensor& each : tensors) {
         if (each.name == "logit_scale") each.tensor = {dtype::f32, shape, std::as_bytes(std::span(values))};
     }
-    return clip_model<float>(weights(checkpoint::from_bytes(safetensors_bytes(tensors), "tiny"), finite_check::unchecked), testing::tiny_vision_transformer());
+    return clip_model<float>(
+        weights(checkpoint::from_bytes(safetensors_bytes(tensors), "tiny"), finite_check::unchecked),
+        testing::tiny_vision_transformer());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include <zeroshot/model/image_encoder.hpp>
-
 #include <string>
+
+#include <zeroshot/model/image_encoder.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"
@@ -15,7 +15,8 @@ void check_tower(const std::string& name, const clip_config& config) {
     const weights w(checkpoint::open(model_folder(name) + "/model.safetensors"));
     const image_encoder<double> visual(w / "visual", config);
     const auto pixels = reference.pixels<double>();
-    check_close<double>(name, visual(pixels.values(), pixels.rows()).values(), reference.numbers("embedding.image"), stage_bound<double>());
+    check_close<double>(name, visual(pixels.values(), pixels.rows()).values(), reference.numbers("embedding.image"),
+                        stage_bound<double>());
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-#include <zeroshot/model/modified_resnet.hpp>
-
 #include <set>
 #include <string>
+
+#include <zeroshot/model/modified_resnet.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"
@@ -12,8 +12,8 @@ using namespace zeroshot_tests;
 namespace {
 
 template <class Scalar>
-void check_stages(const std::string& name, const std::string& file, const modified_resnet_config& config, std::size_t embedding,
-                  double bound) {
+void check_stages(const std::string& name, const std::string& file, const modified_resnet_config& config,
+                  std::size_t embedding, double bound) {
     const reference_model reference(name);
     const weights w(checkpoint::open(model_folder(name) + "/" + file));
     const modified_resnet<Scalar> visual(w / "visual", config, embedding);
@@ -33,10 +33,15 @@ void check_stages(const std::string& name, const std::string& file, const modifi
 template <class Scalar>
 void check_both() {
     check_stages<Scalar>("openai_resnet", "model.safetensors", {64, 4, {1, 1, 1, 1}, 2}, 24, stage_bound<Scalar>());
-    check_stages<Scalar>("open_clip_resnet", "open_clip_model.safetensors", {96, 2, {2, 1, 2, 1}, 2}, 16, stage_bound<Scalar>());
+    check_stages<Scalar>("open_clip_resnet", "open_clip_model.safetensors", {96, 2, {2, 1, 2, 1}, 2}, 16,
+                         stage_bound<Scalar>());
 }
 
 }  // namespace
 
-TEST_CASE("a modified ResNet in double equals the reference at every stage") { check_both<double>(); }
-TEST_CASE("a modified ResNet in float equals the reference at every stage") { check_both<float>(); }
+TEST_CASE("a modified ResNet in double equals the reference at every stage") {
+    check_both<double>();
+}
+TEST_CASE("a modified ResNet in float equals the reference at every stage") {
+    check_both<float>();
+}

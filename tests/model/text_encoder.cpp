@@ -1,8 +1,8 @@
-#include <zeroshot/model/text_encoder.hpp>
-
 #include <set>
 #include <string>
 #include <vector>
+
+#include <zeroshot/model/text_encoder.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"
@@ -36,7 +36,8 @@ void check_stages(double bound) {
         const auto observe = [&](std::string_view stage, const matrix<Scalar>& activations) {
             const std::string name(stage);
             seen.insert(name);
-            const std::string recorded = "text." + std::to_string(i) + "." + (name == "text.embedding" ? "embedding" : name);
+            const std::string recorded =
+                "text." + std::to_string(i) + "." + (name == "text.embedding" ? "embedding" : name);
             check_close<Scalar>(recorded, activations.values(), reference.numbers(recorded), bound);
         };
         const std::span<const std::int32_t> one(prompts[i]);
@@ -49,8 +50,12 @@ void check_stages(double bound) {
 
 }  // namespace
 
-TEST_CASE("a text encoder in double equals the reference at every stage") { check_stages<double>(stage_bound<double>()); }
-TEST_CASE("a text encoder in float equals the reference at every stage") { check_stages<float>(stage_bound<float>()); }
+TEST_CASE("a text encoder in double equals the reference at every stage") {
+    check_stages<double>(stage_bound<double>());
+}
+TEST_CASE("a text encoder in float equals the reference at every stage") {
+    check_stages<float>(stage_bound<float>());
+}
 
 TEST_CASE("a prompt gives the same bits whatever its neighbours, and whatever follows its end token") {
     const auto encoder = tiny_encoder<float>();

@@ -1,8 +1,8 @@
-#include <zeroshot/model/transformer.hpp>
-
 #include <array>
 #include <string>
 #include <vector>
+
+#include <zeroshot/model/transformer.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
@@ -17,8 +17,8 @@ TEST_CASE("a transformer shows each block to its observer, and its own result la
     const transformer<float> blocks(w / "visual" / "transformer", config, mask::none);
     std::vector<std::string> stages;
     matrix<float> last;
-    const matrix<float> result = blocks(random_matrix<float>(5, 64, 1), std::array<std::size_t, 1>{5}, "visual.transformer",
-                                        [&](std::string_view stage, const matrix<float>& x) {
+    const matrix<float> result = blocks(random_matrix<float>(5, 64, 1), std::array<std::size_t, 1>{5},
+                                        "visual.transformer", [&](std::string_view stage, const matrix<float>& x) {
                                             stages.emplace_back(stage);
                                             last = x;
                                         });
@@ -30,7 +30,8 @@ TEST_CASE("the activation is the configuration's") {
     const weights w(checkpoint::open(model_folder("openai_vit") + "/model.safetensors"));
     const matrix<float> x = random_matrix<float>(3, 64, 2);
     const auto through = [&](activation function) {
-        const residual_attention_block<float> block(w / "visual" / "transformer" / "resblocks" / 0, {64, 1, 1, 256, function, 1e-5}, mask::none);
+        const residual_attention_block<float> block(w / "visual" / "transformer" / "resblocks" / 0,
+                                                    {64, 1, 1, 256, function, 1e-5}, mask::none);
         return block(x, std::array<std::size_t, 1>{3});
     };
     CHECK_FALSE(through(activation::quick_gelu) == through(activation::gelu));

@@ -1,7 +1,7 @@
-#include <zeroshot/model/vision_transformer.hpp>
-
 #include <set>
 #include <string>
+
+#include <zeroshot/model/vision_transformer.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"
@@ -12,7 +12,9 @@ using namespace zeroshot_tests;
 namespace {
 
 /// tests/golden/models/openai_vit: a ViT of two layers in OpenAI's layout.
-vision_transformer_config openai_vit() { return {32, 8, {64, 2, 1, 256, activation::quick_gelu, 1e-5}}; }
+vision_transformer_config openai_vit() {
+    return {32, 8, {64, 2, 1, 256, activation::quick_gelu, 1e-5}};
+}
 
 template <class Scalar>
 void check_stages(double bound) {
@@ -35,5 +37,9 @@ void check_stages(double bound) {
 
 }  // namespace
 
-TEST_CASE("a vision transformer in double equals the reference at every stage") { check_stages<double>(stage_bound<double>()); }
-TEST_CASE("a vision transformer in float equals the reference at every stage") { check_stages<float>(stage_bound<float>()); }
+TEST_CASE("a vision transformer in double equals the reference at every stage") {
+    check_stages<double>(stage_bound<double>());
+}
+TEST_CASE("a vision transformer in float equals the reference at every stage") {
+    check_stages<float>(stage_bound<float>());
+}

@@ -1,8 +1,8 @@
-#include <zeroshot/nn/activation.hpp>
-
 #include <array>
 #include <cmath>
 #include <vector>
+
+#include <zeroshot/nn/activation.hpp>
 
 #include "tests/catch.hpp"
 
@@ -13,10 +13,11 @@ TEST_CASE("the three GELUs are PyTorch's") {
     struct values {
         double x, quick, exact, tanh;
     };
-    for (const auto& [x, quick, exact, tanh] : std::array<values, 4>{{{-3.0, -0.01807130970778597, -0.00404969409489031, -0.0036373920817729943},
-         {-0.5, -0.1496115633936199, -0.15426876936299344, -0.15428599017485606},
-         {0.25, 0.1511996499001942, 0.14967658142073093, 0.149675350701685},
-         {2.0, 1.9356586231442083, 1.9544997361036416, 1.954597694087775}}}) {
+    for (const auto& [x, quick, exact, tanh] :
+         std::array<values, 4>{{{-3.0, -0.01807130970778597, -0.00404969409489031, -0.0036373920817729943},
+                                {-0.5, -0.1496115633936199, -0.15426876936299344, -0.15428599017485606},
+                                {0.25, 0.1511996499001942, 0.14967658142073093, 0.149675350701685},
+                                {2.0, 1.9356586231442083, 1.9544997361036416, 1.954597694087775}}}) {
         CHECK(quick_gelu(x) == Approx(quick).epsilon(1e-14));
         CHECK(gelu(x) == Approx(exact).epsilon(1e-14));
         CHECK(gelu_tanh(x) == Approx(tanh).epsilon(1e-14));

@@ -1,9 +1,9 @@
-#include <zeroshot/nn/attention.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
+
+#include <zeroshot/nn/attention.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
@@ -25,7 +25,8 @@ random_weights random_attention() {
 /// The definition, one number at a time.
 matrix<double> naive(const random_weights& made, const matrix<double>& x, mask visible) {
     const std::size_t tokens = x.rows(), size = width / heads;
-    const auto mapped = [&](const std::string& weight, const std::string& bias, const matrix<double>& rows, std::size_t outputs) {
+    const auto mapped = [&](const std::string& weight, const std::string& bias, const matrix<double>& rows,
+                            std::size_t outputs) {
         matrix<double> y(rows.rows(), outputs);
         for (std::size_t r = 0; r < rows.rows(); ++r) {
             for (std::size_t o = 0; o < outputs; ++o) {
@@ -47,7 +48,8 @@ matrix<double> naive(const random_weights& made, const matrix<double>& x, mask v
                 sum += share[j] = std::exp(score / std::sqrt(static_cast<double>(size)));
             }
             for (std::size_t j = 0; j < share.size(); ++j) {
-                for (std::size_t k = 0; k < size; ++k) mixed(i, h * size + k) += share[j] / sum * qkv(j, 2 * width + h * size + k);
+                for (std::size_t k = 0; k < size; ++k)
+                    mixed(i, h * size + k) += share[j] / sum * qkv(j, 2 * width + h * size + k);
             }
         }
     }

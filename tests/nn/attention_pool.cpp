@@ -1,8 +1,8 @@
-#include <zeroshot/nn/attention_pool.hpp>
-
 #include <cmath>
 #include <string>
 #include <vector>
+
+#include <zeroshot/nn/attention_pool.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
@@ -14,7 +14,8 @@ TEST_CASE("attention pooling lets the mean of the cells ask all of them") {
     constexpr std::size_t cells = 4, width = 8, heads = 2, outputs = 3, size = width / heads;
     random_weights made;
     made.add("positional_embedding", {cells + 1, width});
-    for (const std::string name : {"q_proj", "k_proj", "v_proj"}) made.add(name + ".weight", {width, width}).add(name + ".bias", {width});
+    for (const std::string name : {"q_proj", "k_proj", "v_proj"})
+        made.add(name + ".weight", {width, width}).add(name + ".bias", {width});
     made.add("c_proj.weight", {outputs, width}).add("c_proj.bias", {outputs});
     const matrix<double> x = random_matrix<double>(cells, width, 77);
     const matrix<double> got = attention_pool<double>(made.get(), cells, width, heads, outputs)(x);
@@ -38,7 +39,8 @@ TEST_CASE("attention pooling lets the mean of the cells ask all of them") {
         std::vector<double> share(cells + 1);
         for (std::size_t t = 0; t <= cells; ++t) {
             double score = 0;
-            for (std::size_t k = h * size; k < (h + 1) * size; ++k) score += mapped("q_proj", 0, k) * mapped("k_proj", t, k);
+            for (std::size_t k = h * size; k < (h + 1) * size; ++k)
+                score += mapped("q_proj", 0, k) * mapped("k_proj", t, k);
             sum += share[t] = std::exp(score / std::sqrt(static_cast<double>(size)));
         }
         for (std::size_t t = 0; t <= cells; ++t) {

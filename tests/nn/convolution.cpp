@@ -1,7 +1,7 @@
-#include <zeroshot/nn/convolution.hpp>
-
 #include <cmath>
 #include <string>
+
+#include <zeroshot/nn/convolution.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
@@ -11,7 +11,8 @@ using namespace zeroshot_tests;
 
 namespace {
 
-/// The definition: out[y, x, o] = bias[o] + sum over i, v, u of in[y * stride + v - padding, x * stride + u - padding, i] * k[o, i, v, u].
+/// The definition: out[y, x, o] = bias[o] + sum over i, v, u of in[y * stride + v - padding, x * stride + u - padding,
+/// i] * k[o, i, v, u].
 double naive(const feature_map<double>& in, const tensor<double, 4>& kernel, double bias, std::size_t stride,
              std::size_t padding, std::size_t y, std::size_t x, std::size_t o) {
     const auto height = static_cast<std::ptrdiff_t>(in.height), width = static_cast<std::ptrdiff_t>(in.width);
@@ -29,8 +30,10 @@ double naive(const feature_map<double>& in, const tensor<double, 4>& kernel, dou
     return sum;
 }
 
-void check_convolution(std::size_t height, std::size_t width, std::size_t inputs, std::size_t outputs, std::size_t size, std::size_t stride) {
-    INFO(height << " x " << width << ", " << inputs << " to " << outputs << ", kernel " << size << ", stride " << stride);
+void check_convolution(std::size_t height, std::size_t width, std::size_t inputs, std::size_t outputs, std::size_t size,
+                       std::size_t stride) {
+    INFO(height << " x " << width << ", " << inputs << " to " << outputs << ", kernel " << size << ", stride "
+                << stride);
     const feature_map<double> in{height, width, random_matrix<double>(height * width, inputs, 1)};
     tensor<double, 4> kernel(outputs, inputs, size, size);
     std::ranges::copy(random_numbers(kernel.size(), 2), kernel.data());
@@ -76,8 +79,10 @@ TEST_CASE("batch normalisation folds into the convolution") {
     const feature_map<double> plain = convolution<double>(kernel, {}, 1, 1)(in);
     for (std::size_t pixel = 0; pixel < 16; ++pixel) {
         for (std::size_t o = 0; o < 3; ++o) {
-            const double expected = (plain.pixels(pixel, o) - made.values("bn1.running_mean")[o]) * made.values("bn1.weight")[o] /
-                                        std::sqrt(made.values("bn1.running_var")[o] + 1e-5) + made.values("bn1.bias")[o];
+            const double expected = (plain.pixels(pixel, o) - made.values("bn1.running_mean")[o]) *
+                                        made.values("bn1.weight")[o] /
+                                        std::sqrt(made.values("bn1.running_var")[o] + 1e-5) +
+                                    made.values("bn1.bias")[o];
             CHECK(std::abs(got.pixels(pixel, o) - expected) <= 1e-13);  // sums of 18 terms below about 5, in double
         }
     }
@@ -87,7 +92,8 @@ TEST_CASE("a negative variance is refused by its name") {
     random_weights made;
     made.add("conv1.weight", {3, 2, 3, 3});
     made.add("bn1.weight", {3}).add("bn1.bias", {3}).add("bn1.running_mean", {3}).add("bn1.running_var", {3}, -2);
-    CHECK_THROWS_WITH(folded_convolution<float>(made.get(), "conv1", "bn1", 2, 3, 3), Catch::Contains("tensor visual.bn1.running_var is -"));
+    CHECK_THROWS_WITH(folded_convolution<float>(made.get(), "conv1", "bn1", 2, 3, 3),
+                      Catch::Contains("tensor visual.bn1.running_var is -"));
 }
 
 TEST_CASE("average pooling takes means and drops what is left over") {

@@ -1,6 +1,6 @@
-#include <zeroshot/nn/embedding.hpp>
-
 #include <vector>
+
+#include <zeroshot/nn/embedding.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
@@ -22,7 +22,9 @@ TEST_CASE("a token becomes its row plus the row of its position") {
 TEST_CASE("ids outside the vocabulary and prompts beyond the context are refused") {
     const embedding<float> embed(matrix<float>(5, 3), matrix<float>(4, 3));
     matrix<float> rows(5, 3);
-    CHECK_THROWS_WITH(embed(std::vector<std::int32_t>{0, 5}, rows.values()), Catch::Contains("id 5 at position 1, expected 0 to 4"));
+    CHECK_THROWS_WITH(embed(std::vector<std::int32_t>{0, 5}, rows.values()),
+                      Catch::Contains("id 5 at position 1, expected 0 to 4"));
     CHECK_THROWS_WITH(embed(std::vector<std::int32_t>{-1}, rows.values()), Catch::Contains("id -1"));
-    CHECK_THROWS_WITH(embed(std::vector<std::int32_t>(5, 0), rows.values()), Catch::Contains("5 ids, expected at most 4"));
+    CHECK_THROWS_WITH(embed(std::vector<std::int32_t>(5, 0), rows.values()),
+                      Catch::Contains("5 ids, expected at most 4"));
 }

@@ -1,6 +1,6 @@
-#include <zeroshot/nn/layer_norm.hpp>
-
 #include <cmath>
+
+#include <zeroshot/nn/layer_norm.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
@@ -18,9 +18,12 @@ TEST_CASE("layer norm brings each row to mean 0 and variance 1, then applies gai
     for (std::size_t r = 0; r < x.rows(); ++r) {
         double mean = 0, variance = 0;
         for (const float value : x.row(r)) mean += static_cast<double>(value) / width;
-        for (const float value : x.row(r)) variance += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean) / width;
+        for (const float value : x.row(r))
+            variance += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean) / width;
         for (std::size_t i = 0; i < width; ++i) {
-            const double expected = (static_cast<double>(x(r, i)) - mean) / std::sqrt(variance + 1e-3) * made.values("weight")[i] + made.values("bias")[i];
+            const double expected =
+                (static_cast<double>(x(r, i)) - mean) / std::sqrt(variance + 1e-3) * made.values("weight")[i] +
+                made.values("bias")[i];
             // sums of 40 numbers of either sign below 1, then gains below 3 and a scale of about 2
             CHECK(std::abs(static_cast<double>(y(r, i)) - expected) <= 40 * 6 * 1.2e-7);
         }

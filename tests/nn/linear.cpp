@@ -1,7 +1,7 @@
-#include <zeroshot/nn/linear.hpp>
-
 #include <cmath>
 #include <limits>
+
+#include <zeroshot/nn/linear.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
@@ -14,7 +14,8 @@ namespace {
 /// Rounding of a sum of `terms` products of numbers below 1, and of the bias.
 template <class Scalar>
 double sum_bound(std::size_t terms) {
-    return static_cast<double>(terms + 2) * static_cast<double>(terms + 1) * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+    return static_cast<double>(terms + 2) * static_cast<double>(terms + 1) *
+           static_cast<double>(std::numeric_limits<Scalar>::epsilon());
 }
 
 template <class Scalar>
@@ -29,7 +30,8 @@ void check_linear() {
     for (std::size_t r = 0; r < rows; ++r) {
         for (std::size_t o = 0; o < outputs; ++o) {
             double sum = made.values("bias")[o];
-            for (std::size_t i = 0; i < inputs; ++i) sum += static_cast<double>(x(r, i)) * made.values("weight")[o * inputs + i];
+            for (std::size_t i = 0; i < inputs; ++i)
+                sum += static_cast<double>(x(r, i)) * made.values("weight")[o * inputs + i];
             INFO("row " << r << " output " << o);
             CHECK(std::abs(static_cast<double>(y(r, o)) - sum) <= sum_bound<Scalar>(inputs));
         }

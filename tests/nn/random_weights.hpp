@@ -28,7 +28,8 @@ inline std::vector<double> random_numbers(std::size_t count, unsigned seed) {
 template <class Scalar>
 zeroshot::matrix<Scalar> random_matrix(std::size_t rows, std::size_t columns, unsigned seed) {
     zeroshot::matrix<Scalar> numbers(rows, columns);
-    std::ranges::transform(random_numbers(rows * columns, seed), numbers.data(), [](double x) { return static_cast<Scalar>(x); });
+    std::ranges::transform(random_numbers(rows * columns, seed), numbers.data(),
+                           [](double x) { return static_cast<Scalar>(x); });
     return numbers;
 }
 
@@ -38,7 +39,8 @@ class random_weights {
     random_weights& add(const std::string& name, std::vector<std::size_t> shape, double shift = 0) {
         values_.push_back(random_numbers(zeroshot::element_count(shape), static_cast<unsigned>(values_.size() + 1)));
         for (double& value : values_.back()) value += shift;
-        tensors_.push_back({"visual." + name, {zeroshot::dtype::f64, std::move(shape), std::as_bytes(std::span(values_.back()))}});
+        tensors_.push_back(
+            {"visual." + name, {zeroshot::dtype::f64, std::move(shape), std::as_bytes(std::span(values_.back()))}});
         return *this;
     }
 
@@ -51,7 +53,8 @@ class random_weights {
     }
 
     zeroshot::weights get() const {
-        return zeroshot::weights(zeroshot::checkpoint::from_bytes(zeroshot::safetensors_bytes(tensors_), "test")) / "visual";
+        return zeroshot::weights(zeroshot::checkpoint::from_bytes(zeroshot::safetensors_bytes(tensors_), "test")) /
+               "visual";
     }
 
    private:

@@ -1,8 +1,8 @@
-#include <zeroshot/nn/softmax.hpp>
-
 #include <cmath>
 #include <numeric>
 #include <vector>
+
+#include <zeroshot/nn/softmax.hpp>
 
 #include "tests/catch.hpp"
 

@@ -27,12 +27,13 @@ struct scored_label {
     Scalar probability;
 };
 
-/// What a classifier says of one picture: iterating gives (label, probability), most probable first, ties in the order of the
-/// labels; the accessors keep the labels' own order.
+/// What a classifier says of one picture: iterating gives (label, probability), most probable first, ties in the order
+/// of the labels; the accessors keep the labels' own order.
 template <class Scalar>
 class basic_classification {
    public:
-    basic_classification(std::span<const std::string> labels, std::span<const Scalar> logits, std::span<const Scalar> embedding)
+    basic_classification(std::span<const std::string> labels, std::span<const Scalar> logits,
+                         std::span<const Scalar> embedding)
         : logits_(logits.begin(), logits.end()),
           probabilities_(logits_),
           embedding_(embedding.begin(), embedding.end()) {
@@ -98,12 +99,11 @@ class basic_classifier {
    public:
     static constexpr std::size_t most_prompts = 10'000'000;  ///< labels x templates
 
-    /// \throws text_error for no labels, a label that holds a special token (it would cut the prompt silently) or does not fit
+    /// \throws text_error for no labels, a label that holds a special token (it would cut the prompt silently) or does
+    /// not fit
     ///         the context; argument_error (LIMIT) for more than `most_prompts` prompts
     basic_classifier(basic_clip<Scalar> model, std::vector<std::string> labels, const classifier_options& options = {})
-        : clip_(std::move(model)),
-          labels_(std::move(labels)),
-          text_embeddings_(embed(options)) {}
+        : clip_(std::move(model)), labels_(std::move(labels)), text_embeddings_(embed(options)) {}
 
     const std::vector<std::string>& labels() const noexcept { return labels_; }
     const basic_clip<Scalar>& model() const noexcept { return clip_; }
@@ -116,7 +116,8 @@ class basic_classifier {
     }
 
     /// \return one classification for each picture, in order
-    std::vector<basic_classification<Scalar>> operator()(std::span<const image> pictures, const run_options& options = {}) const {
+    std::vector<basic_classification<Scalar>> operator()(std::span<const image> pictures,
+                                                         const run_options& options = {}) const {
         return of_embeddings(clip_.encode_image(pictures, options));
     }
 
@@ -132,14 +133,16 @@ class basic_classifier {
     }
 
    private:
-    /// OpenAI's order (notebooks/Prompt_Engineering_for_ImageNet.ipynb): normalise each prompt, average a label's prompts,
-    /// normalise again. A part of the labels at a time, so that memory does not grow with the templates.
+    /// OpenAI's order (notebooks/Prompt_Engineering_for_ImageNet.ipynb): normalise each prompt, average a label's
+    /// prompts, normalise again. A part of the labels at a time, so that memory does not grow with the templates.
     matrix<Scalar> embed(const classifier_options& options) const {
         if (labels_.empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
         std::vector<prompt_template> templates = options.templates;
         if (templates.empty()) templates.push_back(verbatim());
         if (templates.size() > most_prompts / labels_.size()) {
-            throw argument_error(error_code::limit, {"labels", std::to_string(labels_.size()) + " labels in " + std::to_string(templates.size()) + " templates",
+            throw argument_error(error_code::limit, {"labels",
+                                                     std::to_string(labels_.size()) + " labels in " +
+                                                         std::to_string(templates.size()) + " templates",
                                                      "at most " + std::to_string(most_prompts) + " prompts", ""});
         }
         matrix<Scalar> embeddings(labels_.size(), clip_.embedding_size());
@@ -160,14 +163,16 @@ class basic_classifier {
         }
         run_options run = options.run;
         if (run.report) {  // counts labels, over all parts
-            run.report = [&](progress now) { options.run.report({first + now.done * count / now.total, labels_.size()}); };
+            run.report = [&](progress now) {
+                options.run.report({first + now.done * count / now.total, labels_.size()});
+            };
         }
         const matrix<Scalar> each = normalized(clip_.encode_tokens(prompts, run), "text embedding");
         return normalized(averaged(each, templates.size()), "label embedding");
     }
 
-    /// The ids of a label's prompt. One that holds a start or end token in its middle is refused: the model would read it up to
-    /// there only.
+    /// The ids of a label's prompt. One that holds a start or end token in its middle is refused: the model would read
+    /// it up to there only.
     std::vector<token> tokenize(const std::string& label, const prompt_template& sentence, overflow fit) const {
         const std::string prompt = sentence(label);
         std::vector<token> ids = clip_.tokenize(prompt, fit);
@@ -175,8 +180,9 @@ class basic_classifier {
         const vocabulary& symbols = clip_.words().words();
         const auto is_special = [&](token id) { return id == symbols.start() || id == symbols.end(); };
         if (std::ranges::any_of(middle, is_special)) {
-            throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt), "it contains a start or end token",
-                                                    "plain text", "the model would ignore what follows that token"});
+            throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt),
+                                                    "it contains a start or end token", "plain text",
+                                                    "the model would ignore what follows that token"});
         }
         return ids;
     }

@@ -18,10 +18,12 @@ class prompt_template {
     explicit prompt_template(std::string_view sentence) {
         const std::size_t at = sentence.find(place);
         if (at == std::string_view::npos) {
-            throw argument_error(error_code::argument, {"template " + quoted(sentence), "no place for the label", "{} once", "as in 'a photo of a {}.'"});
+            throw argument_error(error_code::argument, {"template " + quoted(sentence), "no place for the label",
+                                                        "{} once", "as in 'a photo of a {}.'"});
         }
         if (sentence.find(place, at + 1) != std::string_view::npos) {
-            throw argument_error(error_code::argument, {"template " + quoted(sentence), "two places for the label", "{} once", ""});
+            throw argument_error(error_code::argument,
+                                 {"template " + quoted(sentence), "two places for the label", "{} once", ""});
         }
         before_ = sentence.substr(0, at);
         after_ = sentence.substr(at + place.size());
@@ -35,6 +37,8 @@ class prompt_template {
 };
 
 /// The template that leaves labels as they are.
-inline prompt_template verbatim() { return prompt_template(prompt_template::place); }
+inline prompt_template verbatim() {
+    return prompt_template(prompt_template::place);
+}
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -38,15 +38,18 @@ matrix<Scalar> normalized(matrix<Scalar> rows, std::string_view what = "embeddin
 template <class Scalar>
 matrix<Scalar> similarity(const matrix<Scalar>& images, const matrix<Scalar>& texts, Scalar scale, Scalar bias = 0) {
     if (images.columns() != texts.columns()) {
-        throw argument_error(error_code::shape, {"similarity", "image embeddings of " + std::to_string(images.columns()) + " numbers",
-                                                 std::to_string(texts.columns()) + " as the text embeddings have", "do both come from the same model?"});
+        throw argument_error(
+            error_code::shape,
+            {"similarity", "image embeddings of " + std::to_string(images.columns()) + " numbers",
+             std::to_string(texts.columns()) + " as the text embeddings have", "do both come from the same model?"});
     }
     matrix<Scalar> logits(images.rows(), texts.rows());
     for (std::size_t i = 0; i < images.rows(); ++i) {
         for (std::size_t t = 0; t < texts.rows(); ++t) {
             const std::span<const Scalar> image = images.row(i), text = texts.row(t);
             double cosine = 0;
-            for (std::size_t k = 0; k < image.size(); ++k) cosine += static_cast<double>(image[k]) * static_cast<double>(text[k]);
+            for (std::size_t k = 0; k < image.size(); ++k)
+                cosine += static_cast<double>(image[k]) * static_cast<double>(text[k]);
             logits(i, t) = static_cast<Scalar>(static_cast<double>(scale) * cosine + static_cast<double>(bias));
         }
     }

@@ -12,7 +12,7 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 inline float float_from_half(std::uint16_t half) noexcept {
     const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
     const std::uint32_t magnitude = static_cast<std::uint32_t>(half & 0x7fffu) << 13;  // exponent and mantissa in place
-    if (magnitude >= 0x7c00u << 13) return std::bit_cast<float>(sign | 0x7f800000u | magnitude);  // infinity, NaN
+    if (magnitude >= 0x7c00u << 13) return std::bit_cast<float>(sign | 0x7f800000u | magnitude);   // infinity, NaN
     if (magnitude >= 0x00800000u) return std::bit_cast<float>(sign | (magnitude + (112u << 23)));  // normal: new bias
     // Subnormal: m * 2^-24 as (2^-14 + m * 2^-24) - 2^-14. All three are normal floats, so it is exact even where the
     // host flushes subnormals to zero.

@@ -201,7 +201,6 @@ class json_walker {
         nlohmann::detail::parser<nlohmann::json, decltype(input)>(std::move(input)).sax_parse(this);
     }
 
-
     using number_integer_t = std::int64_t;
     using number_unsigned_t = std::uint64_t;
     using number_float_t = double;

@@ -22,7 +22,7 @@ inline std::size_t utf8_length(std::string_view text) {
     if (first < 0x80) return text.empty() ? 0 : 1;
     const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
     if (first < 0xc2 || first > 0xf4) return 0;
-    const unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;  // no overlong forms
+    const unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;   // no overlong forms
     const unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;  // no surrogates, nothing past U+10FFFF
     if (byte(1) < low || byte(1) > high) return 0;
     for (std::size_t i = 2; i < length; ++i) {
@@ -74,8 +74,7 @@ class json_writer {
         return raw(truth ? "true" : "false");
     }
     template <std::integral Integer>
-        requires(!std::same_as<Integer, bool> && !std::same_as<Integer, char>)
-    json_writer& value(Integer number) {
+    requires(!std::same_as<Integer, bool> && !std::same_as<Integer, char>) json_writer& value(Integer number) {
         return raw(std::to_string(number));
     }
     /// The shortest digits that give the same number back; what is no number becomes null.

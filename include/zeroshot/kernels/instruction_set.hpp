@@ -27,7 +27,8 @@ namespace zeroshot::inline ZEROSHOT_ABI::kernels {
 /// From the plainest to the widest.
 enum class instruction_set { portable, avx2, avx512 };
 
-inline constexpr std::array all_instruction_sets{instruction_set::avx512, instruction_set::avx2, instruction_set::portable};
+inline constexpr std::array all_instruction_sets{instruction_set::avx512, instruction_set::avx2,
+                                                 instruction_set::portable};
 
 constexpr std::string_view name_of(instruction_set set) {
     constexpr std::array<std::string_view, 3> names{"portable", "avx2", "avx512"};
@@ -38,9 +39,12 @@ constexpr std::string_view name_of(instruction_set set) {
 inline bool is_available(instruction_set set) noexcept {
 #if ZEROSHOT_KERNELS_X86
     switch (set) {
-        case instruction_set::avx512: return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma");
-        case instruction_set::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-        case instruction_set::portable: return true;
+        case instruction_set::avx512:
+            return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma");
+        case instruction_set::avx2:
+            return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+        case instruction_set::portable:
+            return true;
     }
 #endif
     return set == instruction_set::portable;

@@ -1,8 +1,8 @@
 #pragma once
 /// \file The one product everything is made of: rows times packed weights, over raw pointers.
 ///
-/// An element of the result is the sum over k in ascending order, whatever rows it is computed beside: the same row gives the
-/// same bits in any batch and on any number of threads.
+/// An element of the result is the sum over k in ascending order, whatever rows it is computed beside: the same row
+/// gives the same bits in any batch and on any number of threads.
 
 #include <cstddef>
 

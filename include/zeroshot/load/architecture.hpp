@@ -54,13 +54,15 @@ class architect {
 
    private:
     static constexpr std::size_t head_width = 64;  // of all of OpenAI's towers
-    static constexpr std::array<std::size_t, 3> other_heads{1280, 1408, 1664};  // widths of ViT-H, g and bigG of open_clip
+    static constexpr std::array<std::size_t, 3> other_heads{1280, 1408,
+                                                            1664};  // widths of ViT-H, g and bigG of open_clip
 
     std::size_t extent(std::string_view name, std::size_t axis) const {
         const std::vector<std::size_t> shape = w_.shape(name);
         if (axis >= shape.size()) {
-            throw checkpoint_error(error_code::shape, {w_.place(), "tensor " + std::string(name) + " is " + shape_text(shape),
-                                                       "at least " + std::to_string(axis + 1) + " axes", ""});
+            throw checkpoint_error(error_code::shape,
+                                   {w_.place(), "tensor " + std::string(name) + " is " + shape_text(shape),
+                                    "at least " + std::to_string(axis + 1) + " axes", ""});
         }
         return shape[axis];
     }
@@ -68,10 +70,13 @@ class architect {
     /// The whole square root of the cells of a feature map: its side.
     std::size_t side(std::string_view positional_embedding) const {
         const std::size_t rows = extent(positional_embedding, 0);
-        const auto root = static_cast<std::size_t>(std::lround(std::sqrt(std::max(static_cast<double>(rows) - 1, 0.0))));
+        const auto root =
+            static_cast<std::size_t>(std::lround(std::sqrt(std::max(static_cast<double>(rows) - 1, 0.0))));
         if (rows < 2 || root * root + 1 != rows) {
-            throw checkpoint_error(error_code::shape, {w_.place(), "tensor " + std::string(positional_embedding) + " has " + std::to_string(rows) + " rows",
-                                                       "one more than a square", ""});
+            throw checkpoint_error(
+                error_code::shape,
+                {w_.place(), "tensor " + std::string(positional_embedding) + " has " + std::to_string(rows) + " rows",
+                 "one more than a square", ""});
         }
         return root;
     }
@@ -98,7 +103,8 @@ class architect {
         config.patch_size = extent("visual.conv1.weight", 3);
         config.image_size = config.patch_size * side("visual.positional_embedding");
         if (const auto stated = first_of(&settings::image_size)) {  // pixels beyond the last whole patch leave no trace
-            if (config.patch_size != 0 && *stated / config.patch_size == config.image_size / config.patch_size) config.image_size = *stated;
+            if (config.patch_size != 0 && *stated / config.patch_size == config.image_size / config.patch_size)
+                config.image_size = *stated;
         }
         config.blocks = blocks("vision", "visual", "ln_post.weight", &settings::vision);
         agree("patch_size", config.patch_size, &settings::patch_size);
@@ -129,7 +135,8 @@ class architect {
         }
         const bool known_otherwise = tower == "vision" && std::ranges::find(other_heads, width) != other_heads.end();
         if (w_.layout() != checkpoint_layout::openai || width % head_width != 0 || known_otherwise) {
-            refuse_to_guess("the number of heads of its " + tower + " tower, " + std::to_string(width) + " wide,", tower + "_heads", "--" + tower + "-heads");
+            refuse_to_guess("the number of heads of its " + tower + " tower, " + std::to_string(width) + " wide,",
+                            tower + "_heads", "--" + tower + "-heads");
         }
         assume("heads of 64");
         return width / head_width;
@@ -137,14 +144,17 @@ class architect {
 
     activation function(const std::string& tower, tower_settings settings::*said) {
         if (const auto found = first<activation>(said, &tower_settings::function)) return *found;
-        if (w_.layout() != checkpoint_layout::openai) refuse_to_guess("the activation of its " + tower + " tower", "function", "--activation");
+        if (w_.layout() != checkpoint_layout::openai)
+            refuse_to_guess("the activation of its " + tower + " tower", "function", "--activation");
         assume("QuickGELU");
         return activation::quick_gelu;
     }
 
-    [[noreturn]] void refuse_to_guess(const std::string& what, const std::string& option, const std::string& flag) const {
-        throw checkpoint_error(error_code::argument, {w_.place(), what + " is neither in its tensors nor in a file beside it", "",
-                                                      "give it: load_options::" + option + ", or " + flag + " of the program"});
+    [[noreturn]] void refuse_to_guess(const std::string& what, const std::string& option,
+                                      const std::string& flag) const {
+        throw checkpoint_error(error_code::argument,
+                               {w_.place(), what + " is neither in its tensors nor in a file beside it", "",
+                                "give it: load_options::" + option + ", or " + flag + " of the program"});
     }
 
     void assume(const std::string& what) {
@@ -168,10 +178,12 @@ class architect {
     }
 
     /// What is said of a size must be what the tensors show.
-    void agree(const std::string& name, std::size_t shown, const settings& source, const std::optional<std::size_t>& said) const {
+    void agree(const std::string& name, std::size_t shown, const settings& source,
+               const std::optional<std::size_t>& said) const {
         if (said && *said != shown) {
-            throw checkpoint_error(error_code::shape, {w_.place(), name + " is " + std::to_string(*said) + " in " + source.source,
-                                                       std::to_string(shown) + " as the tensors show", "do both belong together?"});
+            throw checkpoint_error(error_code::shape,
+                                   {w_.place(), name + " is " + std::to_string(*said) + " in " + source.source,
+                                    std::to_string(shown) + " as the tensors show", "do both belong together?"});
         }
     }
     void agree(const std::string& name, std::size_t shown, std::optional<std::size_t> settings::*member) const {
@@ -191,7 +203,8 @@ class architect {
 
 /// Finds out what the checkpoint is.
 /// \param sources what is said outside its tensors, the first one counts most
-/// \throws checkpoint_error where a tensor is missing, sizes contradict each other, or something can be neither seen nor assumed
+/// \throws checkpoint_error where a tensor is missing, sizes contradict each other, or something can be neither seen
+/// nor assumed
 inline architecture architecture_of(const weights& w, std::span<const settings> sources) {
     return detail::architect(w, sources).draw();
 }

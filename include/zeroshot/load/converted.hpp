@@ -27,14 +27,17 @@ inline constexpr std::string_view tokenizer_key = "zeroshot.tokenizer";
 
 inline constexpr std::size_t converted_format = 1;  // of the JSON under model_key
 
-constexpr std::string_view name_of(crop_order order) { return order == crop_order::openai ? "openai" : "hf"; }
+constexpr std::string_view name_of(crop_order order) {
+    return order == crop_order::openai ? "openai" : "hf";
+}
 
 namespace detail {
 
 inline tower_settings converted_tower(const json& tower) {
     tower_settings found;
     found.width = optional_size(tower, "width");
-    if (const std::optional<json> layers = tower.find("layers"); layers && layers->is_number()) found.layers = layers->as_size();
+    if (const std::optional<json> layers = tower.find("layers"); layers && layers->is_number())
+        found.layers = layers->as_size();
     found.heads = optional_size(tower, "heads");
     found.mlp_width = optional_size(tower, "mlp_width");
     found.function = optional_activation(tower, "activation");
@@ -52,7 +55,8 @@ inline crop_order crop_order_of(const json& value) {
 inline void read_converted_model(const json& model, settings& found) {
     const json format = model.at("format");
     if (format.as_size() != converted_format) {
-        refuse_setting(format, "format " + std::to_string(format.as_size()), "format 1; a newer zeroshot wrote this file");
+        refuse_setting(format, "format " + std::to_string(format.as_size()),
+                       "format 1; a newer zeroshot wrote this file");
     }
     const json image = model.at("image_encoder");
     const json text = model.at("text_encoder");
@@ -77,7 +81,8 @@ inline void read_converted_preprocessing(const json& pictures, settings& found) 
 
 inline void read_converted_tokenizer(const json& words, settings& found) {
     const json kind = words.at("kind");
-    if (kind.as_string() != "clip_bpe") refuse_setting(kind, "a tokenizer of kind " + quoted(kind.as_string()), "clip_bpe");
+    if (kind.as_string() != "clip_bpe")
+        refuse_setting(kind, "a tokenizer of kind " + quoted(kind.as_string()), "clip_bpe");
     std::vector<std::string> lines;
     for (const json& line : words.at("merges").items()) lines.push_back(line.as_string());
     found.merges = std::move(lines);
@@ -140,7 +145,8 @@ inline std::string tokenizer_text(const std::vector<std::string>& merges) {
 
 /// Reads the converted form: the JSON of the model, and of the preprocessing and the tokenizer where they are there.
 /// \throws checkpoint_error where it is damaged, or of a later format
-inline settings converted_settings(const json& model, const std::optional<json>& pictures, const std::optional<json>& words) {
+inline settings converted_settings(const json& model, const std::optional<json>& pictures,
+                                   const std::optional<json>& words) {
     settings found;
     found.source = model.where();
     detail::read_converted_model(model, found);

@@ -40,13 +40,14 @@ inline json hugging_face_part(const json& config, std::string_view name) {
     return json::parse("{}", config.where());  // all defaults
 }
 
-/// The text tower is read at the end token, which is the last of the vocabulary. A 2 stands in older files, and means the same
-/// there (modeling_clip.py, CLIPTextTransformer.forward).
+/// The text tower is read at the end token, which is the last of the vocabulary. A 2 stands in older files, and means
+/// the same there (modeling_clip.py, CLIPTextTransformer.forward).
 inline void expect_last_is_end(const json& text, const std::optional<std::size_t>& vocabulary) {
     constexpr std::size_t older = 2;
     const std::optional<json> end = text.find("eos_token_id");
     if (!end || end->is_null() || !vocabulary || end->as_size() == older || end->as_size() + 1 == *vocabulary) return;
-    refuse_setting(*end, "the end token is " + std::to_string(end->as_size()), std::to_string(*vocabulary - 1) + ", the last of the vocabulary");
+    refuse_setting(*end, "the end token is " + std::to_string(end->as_size()),
+                   std::to_string(*vocabulary - 1) + ", the last of the vocabulary");
 }
 
 }  // namespace detail
@@ -90,7 +91,8 @@ inline std::optional<std::size_t> cropped_edge(const json& config) {
     if (!size || size->is_null()) return std::nullopt;
     if (!size->is_object()) return size->as_size();
     const std::size_t height = size->at("height").as_size(), width = size->at("width").as_size();
-    if (height != width) refuse_setting(*size, "a size of " + std::to_string(height) + " x " + std::to_string(width), "a square");
+    if (height != width)
+        refuse_setting(*size, "a size of " + std::to_string(height) + " x " + std::to_string(width), "a square");
     return height;
 }
 
@@ -109,7 +111,8 @@ inline settings hugging_face_preprocessing(const json& config) {
     found.order = crop_order::hugging_face;
     found.mean = detail::optional_colour(config, "image_mean");
     found.std = detail::optional_colour(config, "image_std");
-    for (const std::string_view step : {"do_resize", "do_center_crop", "do_normalize", "do_rescale", "do_convert_rgb"}) {
+    for (const std::string_view step :
+         {"do_resize", "do_center_crop", "do_normalize", "do_rescale", "do_convert_rgb"}) {
         detail::expect_step(config, step);
     }
     constexpr double usual_factor = 1.0 / 255;
@@ -126,7 +129,8 @@ inline settings hugging_face_preprocessing(const json& config) {
     const std::optional<std::size_t> size = detail::resized_edge(config);
     if (!found.preprocess_size) found.preprocess_size = size;
     if (size && found.preprocess_size && *size != *found.preprocess_size) {
-        detail::refuse_setting(config.at("size"), "pictures are resized to " + std::to_string(*size), "the crop's " + std::to_string(*found.preprocess_size));
+        detail::refuse_setting(config.at("size"), "pictures are resized to " + std::to_string(*size),
+                               "the crop's " + std::to_string(*found.preprocess_size));
     }
     return found;
 }

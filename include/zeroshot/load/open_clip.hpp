@@ -33,7 +33,8 @@ inline void refuse_members(const json& tower, std::initializer_list<std::string_
     for (const std::string_view name : names) {
         const std::optional<json> member = tower.find(name);
         if (!member || member->is_null() || (member->kind() == json_kind::boolean && !member->as_bool())) continue;
-        refuse_setting(*member, std::string(name) + " is set", "a VisionTransformer or ModifiedResNet and a text transformer as in OpenAI's CLIP");
+        refuse_setting(*member, std::string(name) + " is set",
+                       "a VisionTransformer or ModifiedResNet and a text transformer as in OpenAI's CLIP");
     }
 }
 
@@ -48,7 +49,8 @@ inline void expect_member(const json& object, std::string_view name, std::string
 
 /// Variants of the residual attention block that open_clip knows and CLIP does not have.
 inline void refuse_block_variants(const json& tower) {
-    refuse_members(tower, {"qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"});
+    refuse_members(tower,
+                   {"qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"});
     expect_member(tower, "block_type", "default");
 }
 
@@ -64,13 +66,15 @@ inline double open_clip_epsilon(const json& tower) {
 }
 
 inline void read_open_clip_vision(const json& vision, bool quick_gelu, settings& found) {
-    refuse_members(vision, {"timm_model_name", "ls_init_value", "attentional_pool", "attn_pooler_queries", "no_ln_pre", "final_ln_after_pool", "global_average_pool"});
+    refuse_members(vision, {"timm_model_name", "ls_init_value", "attentional_pool", "attn_pooler_queries", "no_ln_pre",
+                            "final_ln_after_pool", "global_average_pool"});
     refuse_block_variants(vision);
     expect_member(vision, "pool_type", "tok");
     found.image_size = optional_size(vision, "image_size");
     found.patch_size = optional_size(vision, "patch_size");
     found.vision.width = optional_size(vision, "width");
-    if (const std::optional<json> layers = vision.find("layers"); layers && layers->is_number()) found.vision.layers = layers->as_size();
+    if (const std::optional<json> layers = vision.find("layers"); layers && layers->is_number())
+        found.vision.layers = layers->as_size();
     found.vision.head_width = optional_size(vision, "head_width").value_or(open_clip_head_width);
     found.vision.function = open_clip_activation(vision, quick_gelu);
     found.vision.epsilon = open_clip_epsilon(vision);
@@ -95,7 +99,8 @@ inline std::optional<std::size_t> open_clip_size(const json& pictures) {
     const std::optional<json> size = pictures.find("size");
     if (!size || size->is_null()) return std::nullopt;
     if (!size->is_array()) return size->as_size();
-    if (size->size() != 2 || size->at(0).as_size() != size->at(1).as_size()) refuse_setting(*size, "pictures are not square", "one size");
+    if (size->size() != 2 || size->at(0).as_size() != size->at(1).as_size())
+        refuse_setting(*size, "pictures are not square", "one size");
     return size->at(0).as_size();
 }
 

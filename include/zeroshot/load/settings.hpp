@@ -76,7 +76,8 @@ inline activation activation_of(const json& value) {
     if (name == "gelu") return activation::gelu;
     if (name == "gelu_tanh" || name == "gelu_new" || name == "gelu_pytorch_tanh") return activation::gelu_tanh;
     throw checkpoint_error(error_code::unsupported,
-                           {value.where(), "activation " + quoted(name), "quick_gelu, gelu or gelu_tanh (gelu_new, gelu_pytorch_tanh)", ""});
+                           {value.where(), "activation " + quoted(name),
+                            "quick_gelu, gelu or gelu_tanh (gelu_new, gelu_pytorch_tanh)", ""});
 }
 
 inline std::optional<activation> optional_activation(const json& object, std::string_view key) {
@@ -87,14 +88,16 @@ inline std::optional<activation> optional_activation(const json& object, std::st
 inline std::optional<std::array<float, 3>> optional_colour(const json& object, std::string_view key) {
     return optional_member<std::array<float, 3>>(object, key, [](const json& value) {
         if (value.size() != 3) {
-            throw checkpoint_error(error_code::argument, {value.where(), std::to_string(value.size()) + " numbers", "3", ""});
+            throw checkpoint_error(error_code::argument,
+                                   {value.where(), std::to_string(value.size()) + " numbers", "3", ""});
         }
         std::array<float, 3> colour{};
         constexpr double largest = 1e6;
         for (std::size_t i = 0; i < 3; ++i) {
             const double number = value.at(i).as_number();
             if (!(std::abs(number) <= largest)) {
-                throw checkpoint_error(error_code::argument, {value.where(), std::to_string(number), "numbers of a few units", ""});
+                throw checkpoint_error(error_code::argument,
+                                       {value.where(), std::to_string(number), "numbers of a few units", ""});
             }
             colour[i] = static_cast<float>(number);
         }

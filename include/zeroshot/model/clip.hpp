@@ -42,9 +42,10 @@ class clip_model {
         const auto stored = w.template read_scalar<Scalar>("logit_scale");
         const Scalar factor = std::exp(stored);
         if (!(factor > 0 && static_cast<double>(factor) <= largest_factor)) {
-            throw checkpoint_error(error_code::numeric,
-                                   {"tensor logit_scale", std::to_string(stored) + ", a factor of " + std::to_string(factor),
-                                    "the logarithm of a factor between 0 and a million", "is it stored as the factor itself?"});
+            throw checkpoint_error(
+                error_code::numeric,
+                {"tensor logit_scale", std::to_string(stored) + ", a factor of " + std::to_string(factor),
+                 "the logarithm of a factor between 0 and a million", "is it stored as the factor itself?"});
         }
         return factor;
     }

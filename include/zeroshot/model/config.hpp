@@ -1,5 +1,6 @@
 #pragma once
-/// \file The sizes of a CLIP: what a checkpoint's tensors and the files beside it say, checked before a tensor is built.
+/// \file The sizes of a CLIP: what a checkpoint's tensors and the files beside it say, checked before a tensor is
+/// built.
 
 #include <algorithm>
 #include <array>
@@ -86,14 +87,17 @@ class config_check {
 
     void within(const std::string& name, std::size_t value, std::size_t limit) const {
         if (value == 0 || value > limit) {
-            throw checkpoint_error(value == 0 ? error_code::argument : error_code::limit,
-                                   {place_, name + " is " + std::to_string(value), "1 to " + std::to_string(limit), ""});
+            throw checkpoint_error(
+                value == 0 ? error_code::argument : error_code::limit,
+                {place_, name + " is " + std::to_string(value), "1 to " + std::to_string(limit), ""});
         }
     }
     void divides(const std::string& name, std::size_t value, const std::string& part, std::size_t divisor) const {
         if (value % divisor != 0) {
-            throw checkpoint_error(error_code::shape,
-                                   {place_, name + " " + std::to_string(value) + " is not a multiple of " + part + " " + std::to_string(divisor), "", ""});
+            throw checkpoint_error(error_code::shape, {place_,
+                                                       name + " " + std::to_string(value) + " is not a multiple of " +
+                                                           part + " " + std::to_string(divisor),
+                                                       "", ""});
         }
     }
     void blocks(const std::string& tower, const transformer_config& config) const {
@@ -103,7 +107,9 @@ class config_check {
         within(tower + " mlp_width", config.mlp_width, largest_size);
         divides(tower + " width", config.width, "heads", config.heads);
         if (!(config.epsilon >= 0 && config.epsilon < 1)) {
-            throw checkpoint_error(error_code::argument, {place_, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1", ""});
+            throw checkpoint_error(
+                error_code::argument,
+                {place_, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1", ""});
         }
     }
     /// The memory that one picture or prompt takes on its way.
@@ -145,7 +151,8 @@ inline void check(const clip_config& config, const std::string& place) {
     that.blocks("text", config.text.blocks);
     that.within("context", config.text.context, detail::largest_size);
     if (config.text.context < 3) {
-        throw checkpoint_error(error_code::shape, {place, "context is " + std::to_string(config.text.context), "at least 3: start, a token, end", ""});
+        throw checkpoint_error(error_code::shape, {place, "context is " + std::to_string(config.text.context),
+                                                   "at least 3: start, a token, end", ""});
     }
     that.activations("text", config.text.context, std::max(3 * config.text.blocks.width, config.text.blocks.mlp_width));
     that.within("vocabulary", config.text.vocabulary, detail::largest_vocabulary);

@@ -19,7 +19,8 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// Mirrors Bottleneck in openai/CLIP clip/model.py: all convolutions have stride 1, an average pooling does the striding.
+/// Mirrors Bottleneck in openai/CLIP clip/model.py: all convolutions have stride 1, an average pooling does the
+/// striding.
 template <class Scalar>
 class bottleneck {
    public:
@@ -80,7 +81,8 @@ class modified_resnet {
     /// Mirrors ModifiedResNet.forward.
     /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
     /// \return [pictures, embedding], not normalised
-    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe) const {
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
+                              const stage_observer<Scalar>& observe) const {
         matrix<Scalar> embeddings(pictures, attnpool_.outputs());
         const std::size_t picture_size = pixels.size() / pictures;
         for (std::size_t picture = 0; picture < pictures; ++picture) {
@@ -97,7 +99,8 @@ class modified_resnet {
         for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
             for (std::size_t block = 0; block < layers_[stage].size(); ++block) {
                 x = layers_[stage][block](x);
-                if (observe) observe("visual.layer" + std::to_string(stage + 1) + "." + std::to_string(block), x.pixels);
+                if (observe)
+                    observe("visual.layer" + std::to_string(stage + 1) + "." + std::to_string(block), x.pixels);
             }
         }
         const matrix<Scalar> embedding = attnpool_(x.pixels);
@@ -118,7 +121,8 @@ class modified_resnet {
         const std::size_t size = config_.image_size, area = size * size;
         feature_map<Scalar> map{size, size, matrix<Scalar>(area, 3)};
         for (std::size_t channel = 0; channel < 3; ++channel) {
-            for (std::size_t pixel = 0; pixel < area; ++pixel) map.pixels(pixel, channel) = pixels[channel * area + pixel];
+            for (std::size_t pixel = 0; pixel < area; ++pixel)
+                map.pixels(pixel, channel) = pixels[channel * area + pixel];
         }
         return map;
     }

@@ -21,16 +21,18 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// Mirrors CLIP.encode_text in openai/CLIP clip/model.py. The reference pads every prompt to the context and reads the row of
-/// the first token with the highest id, the end token; under a causal mask nothing after it matters, so each prompt stops
-/// there, and its numbers do not depend on its neighbours.
+/// Mirrors CLIP.encode_text in openai/CLIP clip/model.py. The reference pads every prompt to the context and reads the
+/// row of the first token with the highest id, the end token; under a causal mask nothing after it matters, so each
+/// prompt stops there, and its numbers do not depend on its neighbours.
 template <class Scalar>
 class text_encoder {
    public:
     /// \param w the tensors of the text tower, which stand at the root in OpenAI's layout
     text_encoder(const weights& w, const clip_config& config)
-        : embedding_((w / "token_embedding").template read<Scalar, 2>("weight", {config.text.vocabulary, config.text.blocks.width}),
-                     w.template read<Scalar, 2>("positional_embedding", {config.text.context, config.text.blocks.width})),
+        : embedding_(
+              (w / "token_embedding")
+                  .template read<Scalar, 2>("weight", {config.text.vocabulary, config.text.blocks.width}),
+              w.template read<Scalar, 2>("positional_embedding", {config.text.context, config.text.blocks.width})),
           transformer_(w / "transformer", config.text.blocks, mask::causal),
           ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
           text_projection_(projection(w, config)) {}
@@ -58,16 +60,20 @@ class text_encoder {
     static linear<Scalar> projection(const weights& w, const clip_config& config) {
         const auto weight = w.template read<Scalar, 2>("text_projection", {config.text.blocks.width, config.embedding});
         if (!w.has("text_projection.bias")) return linear<Scalar>::projection(weight);
-        return linear<Scalar>::projection(weight, w.template read_vector<Scalar>("text_projection.bias", config.embedding));
+        return linear<Scalar>::projection(weight,
+                                          w.template read_vector<Scalar>("text_projection.bias", config.embedding));
     }
 
     /// text.argmax(-1): the first of the highest ids is the end token.
     static std::size_t end_of(std::span<const std::int32_t> prompt) {
-        if (prompt.empty()) throw text_error(error_code::argument, {"tokens", "a prompt without ids", "at least the start and the end token", ""});
+        if (prompt.empty())
+            throw text_error(error_code::argument,
+                             {"tokens", "a prompt without ids", "at least the start and the end token", ""});
         return static_cast<std::size_t>(std::ranges::max_element(prompt) - prompt.begin());
     }
 
-    matrix<Scalar> embedded(std::span<const std::span<const std::int32_t>> prompts, std::span<const std::size_t> lengths) const {
+    matrix<Scalar> embedded(std::span<const std::span<const std::int32_t>> prompts,
+                            std::span<const std::size_t> lengths) const {
         matrix<Scalar> x(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0}), embedding_.width());
         std::size_t first = 0;
         for (std::size_t i = 0; i < prompts.size(); ++i) {

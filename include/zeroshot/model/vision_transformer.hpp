@@ -27,7 +27,8 @@ class vision_transformer {
         : config_(config),
           conv1_(patch_rows(w, config)),
           class_embedding_(w.template read_vector<Scalar>("class_embedding", config.blocks.width)),
-          positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {config.patches() + 1, config.blocks.width})),
+          positional_embedding_(
+              w.template read<Scalar, 2>("positional_embedding", {config.patches() + 1, config.blocks.width})),
           ln_pre_(w / "ln_pre", config.blocks.width, config.blocks.epsilon),
           transformer_(w / "transformer", config.blocks, mask::none),
           ln_post_(w / "ln_post", config.blocks.width, config.blocks.epsilon),
@@ -36,7 +37,8 @@ class vision_transformer {
     /// Mirrors VisionTransformer.forward.
     /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
     /// \return [pictures, embedding], not normalised
-    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe) const {
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
+                              const stage_observer<Scalar>& observe) const {
         const std::vector<std::size_t> lengths(pictures, config_.patches() + 1);
         matrix<Scalar> x = ln_pre_(tokens(pixels, pictures, observe));  // [pictures * (1 + patches), width]
         if (observe) observe("visual.ln_pre", x);
@@ -57,15 +59,16 @@ class vision_transformer {
     }
 
     /// The class token and the embedded patches of each picture, with their positions.
-    matrix<Scalar> tokens(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe) const {
+    matrix<Scalar> tokens(std::span<const Scalar> pixels, std::size_t pictures,
+                          const stage_observer<Scalar>& observe) const {
         const std::size_t patches = config_.patches();
         const matrix<Scalar> embedded = conv1_(cut(pixels, pictures));  // [pictures * patches, width]
         if (observe) observe("visual.conv1", embedded);
         matrix<Scalar> x(pictures * (patches + 1), embedded.columns());
         for (std::size_t picture = 0; picture < pictures; ++picture) {
             for (std::size_t place = 0; place <= patches; ++place) {
-                const std::span<const Scalar> value =
-                    place == 0 ? std::span<const Scalar>(class_embedding_) : embedded.row(picture * patches + place - 1);
+                const std::span<const Scalar> value = place == 0 ? std::span<const Scalar>(class_embedding_)
+                                                                 : embedded.row(picture * patches + place - 1);
                 const std::span<const Scalar> position = positional_embedding_.row(place);
                 const std::span<Scalar> row = x.row(picture * (patches + 1) + place);
                 for (std::size_t i = 0; i < row.size(); ++i) row[i] = value[i] + position[i];

@@ -24,7 +24,11 @@ template <class Scalar>
 class attention_head {
    public:
     attention_head(std::size_t tokens, std::size_t size, kernels::instruction_set set)
-        : tokens_(tokens), size_(size), set_(set), keys_(kernels::packed_size(tokens, size)), values_(kernels::packed_size(size, tokens)) {}
+        : tokens_(tokens),
+          size_(size),
+          set_(set),
+          keys_(kernels::packed_size(tokens, size)),
+          values_(kernels::packed_size(size, tokens)) {}
 
     /// \param keys, values [tokens, size], `stride` elements apart
     void remember(const Scalar* keys, const Scalar* values, std::size_t stride) noexcept {
@@ -37,7 +41,8 @@ class attention_head {
     void answer(const Scalar* query, std::size_t stride, std::size_t queries, mask visible, Scalar* results,
                 std::size_t result_stride) {
         matrix<Scalar> scores(queries, tokens_);
-        kernels::multiply<Scalar>({query, stride, queries, keys_.data(), nullptr, tokens_, size_, scores.data(), tokens_}, set_);
+        kernels::multiply<Scalar>(
+            {query, stride, queries, keys_.data(), nullptr, tokens_, size_, scores.data(), tokens_}, set_);
         for (std::size_t i = 0; i < queries; ++i) {
             const std::size_t seen = visible == mask::causal ? i + 1 : tokens_;
             softmax(scores.row(i).first(seen));
@@ -57,7 +62,8 @@ class attention_head {
 
 }  // namespace detail
 
-/// Mirrors torch.nn.MultiheadAttention(x, x, x) as ResidualAttentionBlock.attention in openai/CLIP clip/model.py calls it.
+/// Mirrors torch.nn.MultiheadAttention(x, x, x) as ResidualAttentionBlock.attention in openai/CLIP clip/model.py calls
+/// it.
 template <class Scalar>
 class attention {
    public:

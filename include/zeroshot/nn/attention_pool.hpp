@@ -1,5 +1,6 @@
 #pragma once
-/// \file Attention pooling: the mean of a feature map asks where to look. The paper's replacement of global average pooling.
+/// \file Attention pooling: the mean of a feature map asks where to look. The paper's replacement of global average
+/// pooling.
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +14,8 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// Mirrors AttentionPool2d.forward in openai/CLIP clip/model.py. Only the mean token's query is computed: it alone is read.
+/// Mirrors AttentionPool2d.forward in openai/CLIP clip/model.py. Only the mean token's query is computed: it alone is
+/// read.
 template <class Scalar>
 class attention_pool {
    public:

@@ -24,7 +24,8 @@ struct feature_map {
     matrix<Scalar> pixels;  // [height * width, channels]
 };
 
-/// A square convolution without dilation or groups. What is inside (patches in a row, times the weights) may be replaced alone.
+/// A square convolution without dilation or groups. What is inside (patches in a row, times the weights) may be
+/// replaced alone.
 template <class Scalar>
 class convolution {
    public:
@@ -71,7 +72,8 @@ class convolution {
     }
 
     /// The patch under one output pixel, zeros where it hangs over the border: [size * size * channels]
-    void gather(const feature_map<Scalar>& input, std::size_t output_width, std::size_t pixel, Scalar* patch) const noexcept {
+    void gather(const feature_map<Scalar>& input, std::size_t output_width, std::size_t pixel,
+                Scalar* patch) const noexcept {
         const std::size_t channels = input.pixels.columns();
         const std::size_t top = pixel / output_width * stride_, left = pixel % output_width * stride_;
         for (std::size_t y = top; y < top + size_; ++y) {
@@ -108,8 +110,11 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
     for (std::size_t o = 0; o < outputs; ++o) {
         const double spread = static_cast<double>(variance[o]) + epsilon;
         if (!(spread > 0)) {
-            throw numeric_error(error_code::numeric, {w.place(), "tensor " + (w / bn).path() + ".running_var is " + std::to_string(variance[o]) + " at [" + std::to_string(o) + "]",
-                                                      "no negative number", ""});
+            throw numeric_error(error_code::numeric,
+                                {w.place(),
+                                 "tensor " + (w / bn).path() + ".running_var is " + std::to_string(variance[o]) +
+                                     " at [" + std::to_string(o) + "]",
+                                 "no negative number", ""});
         }
         const double scale = static_cast<double>(gain[o]) / std::sqrt(spread);
         for (Scalar& value : kernel.row(o)) value = static_cast<Scalar>(static_cast<double>(value) * scale);

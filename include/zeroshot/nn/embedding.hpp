@@ -31,14 +31,16 @@ class embedding {
     /// \throws text_error where an id is outside the vocabulary or there are more ids than positions
     void operator()(std::span<const std::int32_t> ids, std::span<Scalar> rows) const {
         if (ids.size() > context()) {
-            throw text_error(error_code::limit, {"tokens", std::to_string(ids.size()) + " ids",
-                                                 "at most " + std::to_string(context()) + ", the context of this model", ""});
+            throw text_error(error_code::limit,
+                             {"tokens", std::to_string(ids.size()) + " ids",
+                              "at most " + std::to_string(context()) + ", the context of this model", ""});
         }
         for (std::size_t position = 0; position < ids.size(); ++position) {
             const std::int32_t id = ids[position];
             if (id < 0 || static_cast<std::size_t>(id) >= vocabulary()) {
-                throw text_error(error_code::argument, {"tokens", "id " + std::to_string(id) + " at position " + std::to_string(position),
-                                                        "0 to " + std::to_string(vocabulary() - 1), ""});
+                throw text_error(error_code::argument,
+                                 {"tokens", "id " + std::to_string(id) + " at position " + std::to_string(position),
+                                  "0 to " + std::to_string(vocabulary() - 1), ""});
             }
             const std::span<const Scalar> word = token_embedding_.row(static_cast<std::size_t>(id));
             const std::span<const Scalar> place = positional_embedding_.row(position);

@@ -1,5 +1,6 @@
 #pragma once
-/// \file y = x Wᵀ + b: the one place where weights are multiplied. How they are stored and which kernel runs is decided here.
+/// \file y = x Wᵀ + b: the one place where weights are multiplied. How they are stored and which kernel runs is decided
+/// here.
 
 #include <cstddef>
 #include <string_view>
@@ -27,7 +28,8 @@ class linear {
 
     /// The same under other names, as in_proj_weight and in_proj_bias.
     linear(const weights& w, std::string_view weight, std::string_view bias, std::size_t inputs, std::size_t outputs)
-        : linear(w.template read<Scalar, 2>(weight, {outputs, inputs}), w.template read_vector<Scalar>(bias, outputs)) {}
+        : linear(w.template read<Scalar, 2>(weight, {outputs, inputs}), w.template read_vector<Scalar>(bias, outputs)) {
+    }
 
     /// A projection x P; CLIP stores P as [inputs, outputs].
     /// \param bias [outputs], mostly empty

@@ -9,7 +9,8 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// exp(x_i) / sum exp(x_j), in place. The largest number is subtracted first, so nothing overflows; an empty span is left.
+/// exp(x_i) / sum exp(x_j), in place. The largest number is subtracted first, so nothing overflows; an empty span is
+/// left.
 template <class Scalar>
 void softmax(std::span<Scalar> numbers) noexcept {
     if (numbers.empty()) return;

@@ -28,7 +28,7 @@ if(ZEROSHOT_INSTALL AND NOT ZEROSHOT_FETCHED)
     set(prefix ${CMAKE_CURRENT_BINARY_DIR}/installed)
     add_test(NAME "house: installing" COMMAND ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --component zeroshot_library --prefix ${prefix})
     set_tests_properties("house: installing" PROPERTIES FIXTURES_SETUP installed)
-    consumer("a project that finds us installed" ${consumer} consumer -DHOW=package -DCMAKE_PREFIX_PATH=${prefix})
+    consumer("a project that finds us installed" ${consumer} consumer -DHOW=package -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release)
     consumer("a project with its own tests" ${PROJECT_SOURCE_DIR}/downstream shelf_test -DCMAKE_PREFIX_PATH=${prefix})
     set_tests_properties("house: a project that finds us installed" "house: a project with its own tests"
         PROPERTIES FIXTURES_REQUIRED installed)

@@ -183,7 +183,9 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::
 
 /// The beginning of the names of a target's temporary neighbours.
 inline std::string temporary_prefix(const std::filesystem::path& target) {
-    return "." + target.filename().string() + ".tmp-";
+    std::string prefix = ".";  // why not "." + ...? GCC 12 warns of it (-Wrestrict) for no reason
+    prefix += target.filename().string();
+    return prefix += ".tmp-";
 }
 
 /// Removes the temporary neighbours that a killed program left: those nobody holds a lock on.

@@ -45,9 +45,12 @@ class Program:
         answer = self._run("classify", str(file), "--model", str(self.model), "--labels", *labels, "--json", "--top", str(len(labels)))
         return {entry["label"]: entry["probability"] for entry in json.loads(answer)["labels"]}
 
-    def milliseconds(self) -> float:
-        """For one picture on one core, without decoding."""
-        return json.loads(self._run("bench", "--model", str(self.model), "--threads", "1", "--json"))["image b1"]
+    def milliseconds(self) -> float | None:
+        """For one picture on one core, without decoding; nothing from a program that cannot tell."""
+        try:
+            return json.loads(self._run("bench", "--model", str(self.model), "--threads", "1", "--json"))["image b1"]
+        except subprocess.CalledProcessError:
+            return None
 
 
 class Reference:

@@ -1,9 +1,11 @@
-"""The words that the text tower learns: names and keywords of emoji, names of icons, and WordNet's words and glosses."""
+"""The words that the text tower learns: names and keywords of emoji, names of icons, the whole words of
+CLIP's table, and WordNet's words and glosses."""
 
 import re
 from collections import Counter
 from pathlib import Path
 
+import tokenizer
 from dataset import Dataset
 
 LONGEST_GLOSS = 6  # words: the tower is small, and labels are short
@@ -37,6 +39,12 @@ def keywords(dataset: Dataset) -> list[str]:
 
 def icon_names(dataset: Dataset) -> list[str]:
     return sorted({words for _, words, _, _ in dataset.icons})
+
+
+def vocabulary() -> list[str]:
+    """The whole words of CLIP's own table: what people write below pictures, plurals and all."""
+    words = ("".join(pair) for pair in tokenizer.read_merges())
+    return sorted({word[: -len("</w>")] for word in words if re.fullmatch(r"[a-z]{3,}</w>", word)})
 
 
 def wordnet(work: Path) -> dict[str, int]:

@@ -36,9 +36,11 @@ def ask(dataset: Dataset) -> None:
     """Writes data/teacher.npz: all phrases, how often WordNet met them, and their vectors of 384 numbers."""
     words = phrases.wordnet(dataset.work)
     names = {phrases.spoken(label) for label in dataset.labels} | {*phrases.keywords(dataset), *phrases.icon_names(dataset)}
-    texts = sorted(names) + sorted(words.keys() - names)
+    vocabulary = set(phrases.vocabulary()) - names
+    texts = sorted(names) + sorted(vocabulary) + sorted(words.keys() - names - vocabulary)
     met = np.array([words.get(text, 0) for text in texts])
-    np.savez(dataset.work / "data" / "teacher.npz", texts=np.array(texts), met=met, names=len(names), vectors=_embed(texts))
+    counts = {"names": len(names), "vocabulary": len(vocabulary)}
+    np.savez(dataset.work / "data" / "teacher.npz", texts=np.array(texts), met=met, vectors=_embed(texts), **counts)
 
 
 class Teacher:
@@ -49,6 +51,7 @@ class Teacher:
         self.texts = [str(text) for text in stored["texts"]]
         self.met = stored["met"]
         self.names = int(stored["names"])  # the first so many texts are labels, keywords and names of icons
+        self.vocabulary = int(stored["vocabulary"])  # and so many more are words of CLIP's table
         vectors = torch.from_numpy(stored["vectors"])
         mean = vectors[: self.names].mean(0)
         _, _, directions = torch.linalg.svd(vectors[: self.names] - mean, full_matrices=False)

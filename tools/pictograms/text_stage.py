@@ -1,4 +1,4 @@
-"""First stage: the text tower learns to say what the teacher says, for names, keywords, icons and WordNet's words."""
+"""First stages: the text tower learns to say what the teacher says, for names, keywords, icons and common words."""
 
 from pathlib import Path
 
@@ -13,7 +13,11 @@ from dataset import Dataset
 from teacher import Teacher
 from team import Team
 
-BATCH = {"labels": 100, "keywords": 40, "icons": 50, "wordnet": 66}
+LESSONS = {  # names first, then more of the words that no picture has
+    "text": {"labels": 100, "keywords": 40, "icons": 50, "vocabulary": 0, "wordnet": 66},
+    "words": {"labels": 44, "keywords": 40, "icons": 36, "vocabulary": 96, "wordnet": 40},
+}
+SEEDS = {"text": 1, "words": 4}
 TEMPLATE_SHARE = 0.4
 SCALE = 30.0  # of the similarities in the softmax over the batch
 COSINE_WEIGHT = 4.0
@@ -28,7 +32,8 @@ class Phrases:
         self.first_concept = len(teacher.texts)
         self.keywords = np.array([teacher.index[text] for text in phrases.keywords(dataset)])
         self.icons = np.array([teacher.index[text] for text in phrases.icon_names(dataset)])
-        self.wordnet = np.arange(teacher.names, len(teacher.texts))
+        self.vocabulary = np.arange(teacher.names, teacher.names + teacher.vocabulary)
+        self.wordnet = np.arange(teacher.names + teacher.vocabulary, len(teacher.texts))
         weight = np.sqrt(1.0 + teacher.met[self.wordnet])  # common words more often
         self.wordnet_chance = np.cumsum(weight / weight.sum())
 
@@ -49,6 +54,7 @@ class Phrases:
             self.first_concept + chance.integers(len(self.labels), size=counts["labels"]),
             chance.choice(self.keywords, counts["keywords"]),
             chance.choice(self.icons, counts["icons"]),
+            chance.choice(self.vocabulary, counts["vocabulary"]),
             self.wordnet[np.searchsorted(self.wordnet_chance, chance.random(counts["wordnet"]))],
         ])
         return [self._text(int(index), chance) for index in ids], ids
@@ -69,10 +75,10 @@ def report(text: model.TextTower, dataset: Dataset, teacher: Teacher) -> dict[st
     return {"cosine of names": round(cosine.item(), 4), "names found": round(nearest.float().mean().item(), 4)}
 
 
-def run(clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: Path, team: Team) -> None:
+def run(lesson: str, clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: Path, team: Team) -> None:
     drawn = Phrases(dataset, teacher)
 
-    batch = team.share(BATCH)
+    batch = team.share(LESSONS[lesson])
 
     def loss(step: int, chance: np.random.Generator):
         texts, ids = drawn.draw(chance, batch)
@@ -82,7 +88,7 @@ def run(clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: 
         return value, {"loss": value.item(), "cosine": cosine.item()}
 
     stage = training.Stage(
-        name="text", seed=1, steps=steps, warm_up=200, average=0.99, report_every=1000,
+        name=lesson, seed=SEEDS[lesson], steps=steps, warm_up=200, average=0.99, report_every=1000,
         loss=loss, report=lambda averaged: report(averaged, dataset, teacher),
     )
     averaged = training.train(stage, clip.text, training.optimiser([(clip.text, 2e-3, 0.01)]), work, team)

@@ -10,6 +10,7 @@ import ftfy
 import numpy as np
 import regex
 
+ALL_MERGES = 49152 - 256 - 2
 MERGES = 7680
 CONTEXT = 77
 WORDS = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", regex.IGNORECASE)
@@ -23,11 +24,11 @@ def _bytes_to_unicode() -> dict[int, str]:
     return {byte: chr(byte) for byte in printable} | {byte: chr(256 + rank) for rank, byte in enumerate(others)}
 
 
-def _read_merges() -> list[tuple[str, ...]]:
-    """The head of CLIP's table, which open_clip carries; read as a file, for torchvision need not work here."""
+def read_merges() -> list[tuple[str, ...]]:
+    """CLIP's whole table, which open_clip carries; read as a file, for torchvision need not work here."""
     table = Path(find_spec("open_clip").origin).parent / "bpe_simple_vocab_16e6.txt.gz"
     lines = gzip.decompress(table.read_bytes()).decode().split("\n")
-    return [tuple(line.split()) for line in lines[1 : MERGES + 1]]
+    return [tuple(line.split()) for line in lines[1 : ALL_MERGES + 1]]
 
 
 def _clean(text: str) -> str:
@@ -36,7 +37,7 @@ def _clean(text: str) -> str:
 
 
 _byte_symbol = _bytes_to_unicode()
-merges = _read_merges()
+merges = read_merges()[:MERGES]
 symbols = list(_byte_symbol.values())
 symbols += [symbol + "</w>" for symbol in symbols]
 symbols += ["".join(pair) for pair in merges]

@@ -84,6 +84,7 @@ inline void read_beside(const std::filesystem::path& folder, const char* name, s
 inline std::vector<settings> settings_for(const weights& w, const std::filesystem::path& folder,
                                           const load_options& options) {
     std::vector<settings> sources{settings_of(options)};
+    if (sources.front() == settings{.source = sources.front().source}) sources.clear();  // nothing was said
     if (options.config) sources.push_back(configuration_settings(read_json(*options.config)));
     if (auto own = converted_settings(w.file())) {
         sources.push_back(std::move(*own));

@@ -210,7 +210,7 @@ TEST_CASE("B13 numbers that are not finite are refused with tensor and place, un
                   }),
                   "not finite at [0, 1]"));
         const weights unchecked = weights_of(builder, finite_check::unchecked);
-        CHECK_FALSE(detail::is_finite(unchecked.read<float>("visual.f32", extents{2, 2})(1, 0)));
+        CHECK_FALSE(is_finite(unchecked.read<float>("visual.f32", extents{2, 2})(1, 0)));
     }
     file_builder wide;
     wide.add("visual.x", "[1]", raw<double>({1e300}), "F64");

@@ -23,14 +23,6 @@ namespace program {
 
 namespace {
 
-/// The layout in one word, for scripts.
-std::string_view layout_name(const std::string& layout) {
-    if (layout.find("ustom") != std::string::npos) return "custom_text";
-    return layout.starts_with("hugging") ? "hugging_face" : "openai";
-}
-
-std::string_view order_name(zeroshot::crop_order order) { return order == zeroshot::crop_order::openai ? "openai" : "hf"; }
-
 const zeroshot::vision_transformer_config* transformer_of(const zeroshot::clip_config& config) {
     return std::get_if<zeroshot::vision_transformer_config>(&config.image);
 }
@@ -65,7 +57,7 @@ std::string json_of(const model& clip) {
     const zeroshot::transformer_config& text = config.text.blocks;
     const zeroshot::provenance& origin = clip.origin();
     zeroshot::json_writer json;
-    json.begin_object().key("model").value(origin.place).key("layout").value(layout_name(origin.layout));
+    json.begin_object().key("model").value(origin.place).key("layout").value(origin.layout);
     write_vision(json, config);
     json.key("activation").value(zeroshot::name_of(transformer_of(config) ? transformer_of(config)->blocks.function : text.function));
     json.key("text_activation").value(zeroshot::name_of(text.function));
@@ -76,7 +68,7 @@ std::string json_of(const model& clip) {
     json.key("tokenizer_ids").value(clip.words().words().size());
     array(json, "mean", clip.pixels().mean);
     array(json, "std", clip.pixels().std);
-    json.key("order").value(order_name(clip.pixels().order)).key("interpolation").value("bicubic");
+    json.key("order").value(zeroshot::name_of(clip.pixels().order)).key("interpolation").value("bicubic");
     json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
     array(json, "dtypes", origin.dtypes);
     array(json, "sources", origin.sources);
@@ -97,9 +89,8 @@ std::string number(float value) { return zeroshot::json_writer().value(value).te
 std::string colour(const std::array<float, 3>& values) { return number(values[0]) + "  " + number(values[1]) + "  " + number(values[2]); }
 
 std::string layout_text(const std::string& layout) {
-    const std::string_view name = layout_name(layout);
-    if (name == "custom_text") return "open_clip, CustomTextCLIP";
-    return name == "hugging_face" ? "Hugging Face, CLIPModel" : "OpenAI and open_clip";
+    if (layout == "custom_text") return "open_clip, CustomTextCLIP";
+    return layout == "hugging_face" ? "Hugging Face, CLIPModel" : "OpenAI and open_clip";
 }
 
 std::string blocks_text(const zeroshot::transformer_config& blocks) {
@@ -130,17 +121,7 @@ std::string unused_text(const std::vector<std::string>& names) {
     return joined(std::span(names).first(shown)) + (shown < names.size() ? ", and " + std::to_string(names.size() - shown) + " more" : "");
 }
 
-bool says_something(const model_options& options) {
-    return options.activation || options.vision_heads || options.text_heads || options.mean || options.std || options.order;
-}
-
-/// Who told what the tensors leave open. The caller is always asked first, and mostly has nothing to say.
-std::string sources_text(std::vector<std::string> sources, const model_options& options) {
-    if (!says_something(options)) std::erase(sources, "options");
-    return sources.empty() ? "nothing beside its tensors" : joined(sources);
-}
-
-void show(const model& clip, const model_options& options, console& out) {
+void show(const model& clip, console& out) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::preprocessing& pixels = clip.pixels();
     const zeroshot::provenance& origin = clip.origin();
@@ -155,7 +136,7 @@ void show(const model& clip, const model_options& options, console& out) {
         {"  mean", colour(pixels.mean)},
         {"  std", colour(pixels.std)},
         {"temperature", "cosines are multiplied by " + number(clip.logit_scale()) + (clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added")},
-        {"said by", sources_text(origin.sources, options)},
+        {"said by", origin.sources.empty() ? "nothing beside its tensors" : joined(origin.sources)},
     };
     if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
     out.answer(out.styled(printable(origin.place), look::strong));
@@ -171,7 +152,7 @@ void inspect(const inspect_options& options, session& with) {
         if (options.as.json) {
             with.out.answer(json_of(clip));
         } else {
-            show(clip, options.model, with.out);
+            show(clip, with.out);
         }
     } catch (const zeroshot::error&) {
         const failure why = current_failure();

@@ -1,6 +1,6 @@
 /// \file The program zeroshot: CLIP for a shell.
 
-#include <filesystem>
+#include <exception>
 #include <new>
 #include <string>
 
@@ -40,7 +40,7 @@ int run(const call& asked, console& out, std::stop_token stop) {
         out.complain(fault.what());
     } catch (const std::bad_alloc&) {
         out.complain("not enough memory");
-    } catch (const std::filesystem::filesystem_error& fault) {
+    } catch (const std::exception& fault) {  // a file system or threads that refuse
         out.complain(fault.what());
     }
     return some_input_was_bad;

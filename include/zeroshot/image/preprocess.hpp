@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,11 @@ enum class crop_order {
     openai,        ///< resize, crop, then RGB: a transparent background becomes what the file hides under it
     hugging_face,  ///< RGB first, and the crop's corner is rounded down: CLIPImageProcessor of transformers
 };
+
+/// The order as scripts and files name it.
+constexpr std::string_view name_of(crop_order order) {
+    return order == crop_order::openai ? "openai" : "hf";
+}
 
 /// How pixels are interpolated.
 enum class interpolation { bicubic };

@@ -27,10 +27,6 @@ inline constexpr std::string_view tokenizer_key = "zeroshot.tokenizer";
 
 inline constexpr std::size_t converted_format = 1;  // of the JSON under model_key
 
-constexpr std::string_view name_of(crop_order order) {
-    return order == crop_order::openai ? "openai" : "hf";
-}
-
 namespace detail {
 
 inline tower_settings converted_tower(const json& tower) {

@@ -25,6 +25,8 @@ struct tower_settings {
     std::optional<std::size_t> mlp_width{};
     std::optional<activation> function{};
     std::optional<double> epsilon{};
+
+    bool operator==(const tower_settings&) const = default;
 };
 
 /// What one source says of a checkpoint; empty where it is silent.
@@ -45,6 +47,8 @@ struct settings {
     std::optional<crop_order> order{};
 
     std::optional<std::vector<std::string>> merges{};  ///< lines "i n" of the tokenizer's table
+
+    bool operator==(const settings&) const = default;
 };
 
 namespace detail {

@@ -36,18 +36,31 @@ using extents = std::array<std::size_t, 2>;
 
 }  // namespace
 
+TEST_CASE("children are counted as numbers, and a gap among them is refused") {
+    const auto counted = [](std::size_t left_out) {
+        file_builder builder;
+        for (std::size_t block = 0; block < 12; ++block) {
+            if (block != left_out) builder.add("visual.layer1." + std::to_string(block) + ".bias", "[1]", raw<float>({1}));
+        }
+        return (weights_of(builder) / "visual" / "layer1").children();
+    };
+    CHECK(counted(12) == 12);
+    CHECK(counted(11) == 11);
+    CHECK_THROWS_WITH(counted(2), Catch::Contains("tensors of visual.layer1.2 are missing; there are some of visual.layer1.3"));
+}
+
 TEST_CASE("weights are walked like a path") {
     file_builder builder;
     builder.add("visual.proj", "[1,2]", raw<float>({1, 2}));
     builder.add("visual.transformer.resblocks.0.ln_1.weight", "[1]", raw<float>({3}));
     builder.add("visual.transformer.resblocks.1.ln_1.weight", "[1]", raw<float>({4}));
-    builder.add("visual.transformer.resblocks.10.ln_1.weight", "[1]", raw<float>({5}));
+    builder.add("visual.transformer.resblocks.2.ln_1.weight", "[1]", raw<float>({5}));
     builder.add("visual.transformer.resblocks.3.ln_1.weight", "[1]", raw<float>({6}));
     builder.add("visualizer", "[1]", raw<float>({7}));
     const weights all = weights_of(builder);
     const weights blocks = all / "visual" / "transformer" / "resblocks";
     CHECK(blocks.path() == "visual.transformer.resblocks");
-    CHECK(blocks.children() == 2);
+    CHECK(blocks.children() == 4);
     CHECK((blocks / 1 / "ln_1").read_vector<float>("weight", 1)[0] == 4);
     CHECK((all / "visual" / "proj").has(""));
     CHECK((all / "visual").has("proj"));

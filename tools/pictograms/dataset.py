@@ -53,7 +53,7 @@ class Dataset:
         return self._data["size"]
 
     def pictures(self, styles: set[str] | None = None) -> list[tuple[str, int, Path]]:
-        """(style, concept, PNG file) of the held-out styles, and of what was kept from training of the others."""
+        """(style, concept, PNG file) of the held-out styles and of the validation split of the training styles."""
         return [
             (style, concept, self.work / file)
             for style, concept, file in self._data["pictures"]
@@ -67,8 +67,3 @@ HELD_OUT_STYLES = ("openmoji", "emojione-v1", "streamline-emojis")
 def validation_pictures(dataset: Dataset) -> list[tuple[str, int, Path]]:
     """A thirtieth of the pictures in the training styles."""
     return [entry for entry in dataset.pictures() if entry[0] not in HELD_OUT_STYLES and not is_unseen(entry[1])]
-
-
-def unfamiliar_pictures(dataset: Dataset) -> list[tuple[str, int, Path]]:
-    """Pictures in the training styles whose names were never trained."""
-    return [entry for entry in dataset.pictures() if entry[0] not in HELD_OUT_STYLES and is_unseen(entry[1])]

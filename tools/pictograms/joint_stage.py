@@ -1,4 +1,4 @@
-"""Last stages: both towers and the temperature together, with CLIP's loss over the names of emoji.
+"""Last stage: both towers and the temperature together, with CLIP's loss over the names of emoji.
 
 The names of the batch and some others are encoded anew in every step, all other names were encoded a few steps ago.
 The teacher keeps its say, so that words without pictures stay where they belong.
@@ -20,11 +20,7 @@ from text_stage import Phrases
 
 OTHER_NAMES = 100
 REFRESH_EVERY = 50  # steps between encodings of all names
-LESSONS = {  # phrases beside the names, and the learning rate of the text tower; the second has more of words without pictures
-    "joint": ({"labels": 40, "keywords": 40, "icons": 32, "vocabulary": 64, "wordnet": 32}, 3e-4),
-    "last": ({"labels": 48, "keywords": 48, "icons": 32, "vocabulary": 128, "wordnet": 48}, 7e-4),
-}
-SEEDS = {"joint": 3, "last": 5}
+PHRASES = {"labels": 40, "keywords": 40, "icons": 32, "vocabulary": 64, "wordnet": 32}
 TEACHER_WEIGHT, TEXT_WEIGHT, BACK_WEIGHT = 0.5, 1.5, 0.25
 
 
@@ -55,13 +51,13 @@ def names_to_pictures(logits: torch.Tensor, concepts: torch.Tensor) -> torch.Ten
     return F.cross_entropy(logits[:, present].T, shows / shows.sum(1, keepdim=True))
 
 
-def run(lesson: str, clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: Path, team: Team) -> None:
+def run(clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: Path, team: Team) -> None:
     drawings, validation, phrases = Drawings(dataset), Validation(dataset), Phrases(dataset, teacher)
     icon_targets = torch.stack([teacher[name] for name in drawings.icon_names])
     usable = usable_names(dataset)
     names = Names(clip.text, dataset.labels, usable, OTHER_NAMES // team.size)
 
-    batch, phrase_counts = team.share(BATCH), team.share(LESSONS[lesson][0])
+    batch, phrase_counts = team.share(BATCH), team.share(PHRASES)
 
     def loss(step: int, chance: np.random.Generator):
         if step % REFRESH_EVERY == 0 or not hasattr(names, "recent"):
@@ -88,9 +84,9 @@ def run(lesson: str, clip: model.Clip, dataset: Dataset, teacher: Teacher, steps
         return figures
 
     stage = training.Stage(
-        name=lesson, seed=SEEDS[lesson], steps=steps, warm_up=100, average=0.98, report_every=250, loss=loss, report=report,
+        name="joint", seed=3, steps=steps, warm_up=100, average=0.98, report_every=250, loss=loss, report=report,
     )
-    groups = [(clip.image, 2e-4, 0.05), (clip.text, LESSONS[lesson][1], 0.05)]
+    groups = [(clip.image, 2e-4, 0.05), (clip.text, 3e-4, 0.05)]
     optimizer = training.optimiser(groups)
     optimizer.add_param_group({"params": [clip.logit_scale], "weight_decay": 0.0, "rate": 1e-3})
     clip.load_state_dict(training.train(stage, clip, optimizer, work, team).state_dict())

@@ -3,8 +3,7 @@
 //   node rasterise.mjs WORK     (WORK/node_modules holds the packages of package.json)
 //
 // Writes WORK/data/emoji.rgba and icons.a8 (80 x 80 pixels each), data.json (names, what each picture shows),
-// and WORK/pictures/<style>/<hexcode>.png (256 x 256 on white) for the held-out styles, and what was kept
-// from training of the others.
+// and WORK/pictures/<style>/<hexcode>.png (256 x 256 on white) for the held-out styles and the validation split.
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -182,7 +181,7 @@ async function draw_pictures(concepts, concept_of) {
   const entries = [];
   for (const style of [...training_styles, ...held_out_styles]) {
     const is_held_out = held_out_styles.includes(style);
-    const tasks = pictures_of(style, concept_of).filter(({ concept }) => is_held_out || is_unseen(concept) || is_validation(concept, style));
+    const tasks = pictures_of(style, concept_of).filter(({ concept }) => is_held_out || is_validation(concept, style));
     fs.mkdirSync(path.join(work, 'pictures', style), { recursive: true });
     await in_order(tasks,
       task => drawing(svg_of(task.set, task.icon, { size: picture_size }), picture_size, white).flatten({ background: white }).png().toBuffer(),

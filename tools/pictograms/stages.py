@@ -1,7 +1,6 @@
 """Trains the bundled model from what rasterise.mjs drew. Finished stages are kept; an interrupted one goes on."""
 
 import argparse
-import copy
 import functools
 import os
 from pathlib import Path
@@ -18,7 +17,7 @@ import text_stage
 from dataset import Dataset
 from team import Team, assemble
 
-STEPS = {"text": 4_500, "words": 5_500, "image": 9_000, "joint": 800, "last": 1_400}
+STEPS = {"text": 4_500, "words": 5_500, "image": 9_000, "joint": 800}
 
 
 def train(work: Path, output: Path, stages: list[str], team: Team) -> None:
@@ -33,13 +32,11 @@ def train(work: Path, output: Path, stages: list[str], team: Team) -> None:
         image_stage.run(clip, dataset, knowledge, STEPS["image"], work, team)
         if team.leads:
             export.write(clip.eval(), output)
-    for lesson in ("joint", "last"):
-        if lesson in stages:
-            joint_stage.run(lesson, clip, dataset, knowledge, STEPS[lesson], work, team)
-        if lesson in stages and team.leads:
-            calibrated = copy.deepcopy(clip).eval()
-            print("calibration in the training styles:", calibrate.run(calibrated, dataset))
-            export.write(calibrated, output)
+    if "joint" in stages:
+        joint_stage.run(clip, dataset, knowledge, STEPS["joint"], work, team)
+        if team.leads:
+            print("calibration on the validation split:", calibrate.run(clip.eval(), dataset))
+            export.write(clip, output)
 
 
 def main() -> None:

@@ -274,7 +274,7 @@ TEST_CASE("tensors without elements are read as such") {
     CHECK(weights_of(builder).read<float>("visual.none", extents{0, 3}).empty());
 }
 
-TEST_CASE("a path keeps its checkpoint alive, and many threads may read [threads]") {
+TEST_CASE("a path keeps its checkpoint alive, and many threads may read", "[threads]") {
     const weights visual = [] {
         file_builder builder;
         for (int i = 0; i < 50; ++i)

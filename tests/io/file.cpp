@@ -349,7 +349,7 @@ TEST_CASE("K9 a killed writer leaves the old file, and its temporary file is swe
     CHECK(files_in(folder.path()) == 3);
 }
 
-TEST_CASE("K11 two writers to one target do not mix, and the last to finish wins") {
+TEST_CASE("K11 two writers to one target do not mix, and the last to finish wins", "[threads]") {
     const scratch_folder folder;
     atomic_file first(folder / "a"), second(folder / "a");
     first.write("first");
@@ -362,7 +362,7 @@ TEST_CASE("K11 two writers to one target do not mix, and the last to finish wins
         std::vector<std::jthread> writers;
         for (char letter : {'x', 'y', 'z'}) {
             writers.emplace_back([&folder, letter] {
-                for (int round = 0; round < 20; ++round) write_file(folder / "a", std::string(10'000, letter));
+                for (int round = 0; round < 200; ++round) write_file(folder / "a", std::string(10'000, letter));
             });
         }
     }

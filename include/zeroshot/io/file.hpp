@@ -200,7 +200,12 @@ inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
         if (!ours) continue;
         const int file = ::open(at->path().c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
         if (file < 0) continue;
-        if (::flock(file, LOCK_EX | LOCK_NB) == 0) ::unlink(at->path().c_str());
+        // Once its lock is ours its writer is gone, or has finished: then the name may be another file's already.
+        struct stat locked {}, named {};
+        if (::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &locked) == 0 &&
+            ::lstat(at->path().c_str(), &named) == 0 && locked.st_ino == named.st_ino && locked.st_dev == named.st_dev) {
+            ::unlink(at->path().c_str());
+        }
         ::close(file);
     }
 }
@@ -289,7 +294,10 @@ class atomic_file {
             if (file_.get() < 0 && errno == EEXIST) continue;  // another thread of ours writes to the same target
             if (file_.get() < 0) detail::throw_file_error(target_, "cannot create a temporary neighbour", errno);
             temporary_ = name;
-            ::flock(file_.get(), LOCK_EX | LOCK_NB);  // keeps the sweep of others away
+            if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+                temporary_.clear();  // a sweep was quicker than the lock that keeps it away, and removes the file
+                continue;
+            }
             lock_ = detail::descriptor(::dup(file_.get()), detail::platform);
             struct stat now {};
             if (::fstat(file_.get(), &now) == 0 && now.st_nlink > 0) return;

@@ -66,9 +66,9 @@ TEST_CASE("every instruction set of this machine multiplies within the bound of 
             WARN("instruction set " << name_of(set) << " is not on this machine: not tested");
             continue;
         }
-        for (const std::size_t row_count : {1, 2, 5, 12, 25}) {
-            for (const std::size_t columns : {1, 15, 16, 17, 50}) {
-                for (const std::size_t depth : {1, 7, 64, 129}) {
+        for (const std::size_t row_count : {1u, 2u, 5u, 12u, 25u}) {
+            for (const std::size_t columns : {1u, 15u, 16u, 17u, 50u}) {
+                for (const std::size_t depth : {1u, 7u, 64u, 129u}) {
                     check_against_long_double<float>(set, row_count, columns, depth);
                     check_against_long_double<double>(set, row_count, columns, depth);
                 }

@@ -44,9 +44,9 @@ TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 
     const std::vector<image> eight = pictures(8);
     for (const clip& model : both_towers()) {
         const matrix<float> expected = model.encode_image(eight);
-        for (const std::size_t threads : {1, 2, 4}) {
+        for (const std::size_t threads : {1u, 2u, 4u}) {
             thread_pool pool(threads);
-            for (const std::size_t batch : {1, 3, 8}) {
+            for (const std::size_t batch : {1u, 3u, 8u}) {
                 for (std::size_t first = 0; first < eight.size(); first += batch) {
                     const std::size_t count = std::min(batch, eight.size() - first);
                     const matrix<float> got =
@@ -64,9 +64,9 @@ TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 
     const std::vector<std::string> eight = prompts(8);
     const clip model = both_towers().front();
     const matrix<float> expected = model.encode_text(eight);
-    for (const std::size_t threads : {1, 2, 4}) {
+    for (const std::size_t threads : {1u, 2u, 4u}) {
         thread_pool pool(threads);
-        for (const std::size_t batch : {1, 3, 8}) {
+        for (const std::size_t batch : {1u, 3u, 8u}) {
             for (std::size_t first = 0; first < eight.size(); first += batch) {
                 const std::size_t count = std::min(batch, eight.size() - first);
                 const matrix<float> got = model.encode_text(std::span(eight).subspan(first, count), {.threads = &pool});

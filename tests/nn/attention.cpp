@@ -84,7 +84,7 @@ TEST_CASE("sequences side by side see only themselves, to the bit") {
     const matrix<float> x = random_matrix<float>(9, width, 5);
     const matrix<float> together = layer(x, std::array<std::size_t, 3>{2, 3, 4});
     std::size_t first = 0;
-    for (const std::size_t tokens : {2, 3, 4}) {
+    for (const std::size_t tokens : {2u, 3u, 4u}) {
         matrix<float> own(tokens, width);
         std::ranges::copy(x.values().subspan(first * width, tokens * width), own.data());
         const matrix<float> alone = layer(own, std::array<std::size_t, 1>{tokens});

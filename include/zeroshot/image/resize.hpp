@@ -193,8 +193,9 @@ inline bool has_alpha(pixel_mode mode) {
     return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba;
 }
 
-/// Colours times alpha, as Pillow's MULDIV255 rounds it (Convert.c, RGBA to RGBa).
-inline image premultiplied(const image& picture) {
+/// Every colour replaced by change(colour, alpha); alpha, the last channel, stays.
+template <class Change>
+image with_colours(const image& picture, const Change& change) {
     const std::size_t channels = picture.channels();
     std::vector<std::uint8_t> output;
     output.reserve(picture.width() * picture.height() * channels);
@@ -203,8 +204,7 @@ inline image premultiplied(const image& picture) {
         for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
             const std::uint8_t alpha = row[pixel + channels - 1];
             for (std::size_t channel = 0; channel + 1 < channels; ++channel) {
-                const unsigned product = unsigned{row[pixel + channel]} * alpha + 128;
-                output.push_back(static_cast<std::uint8_t>(((product >> 8) + product) >> 8));
+                output.push_back(static_cast<std::uint8_t>(change(unsigned{row[pixel + channel]}, unsigned{alpha})));
             }
             output.push_back(alpha);
         }
@@ -212,23 +212,20 @@ inline image premultiplied(const image& picture) {
     return image(std::move(output), picture.width(), picture.height(), picture.mode());
 }
 
+/// Colours times alpha, as Pillow's MULDIV255 rounds it (Convert.c, RGBA to RGBa).
+inline image premultiplied(const image& picture) {
+    return with_colours(picture, [](unsigned colour, unsigned alpha) {
+        const unsigned product = colour * alpha + 128;
+        return ((product >> 8) + product) >> 8;
+    });
+}
+
 /// Colours divided by alpha, as Pillow rounds it (Convert.c, RGBa to RGBA).
 inline image unpremultiplied(const image& picture) {
-    const std::size_t channels = picture.channels();
-    std::vector<std::uint8_t> output;
-    output.reserve(picture.width() * picture.height() * channels);
-    for (std::size_t y = 0; y < picture.height(); ++y) {
-        const auto row = picture.row(y);
-        for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
-            const std::uint8_t alpha = row[pixel + channels - 1];
-            const unsigned divisor = alpha == 0 ? 255 : alpha;  // nothing to divide by: the colour stays
-            for (std::size_t channel = 0; channel + 1 < channels; ++channel) {
-                output.push_back(static_cast<std::uint8_t>(std::min(255u, 255u * row[pixel + channel] / divisor)));
-            }
-            output.push_back(alpha);
-        }
-    }
-    return image(std::move(output), picture.width(), picture.height(), picture.mode());
+    return with_colours(picture, [](unsigned colour, unsigned alpha) {
+        const unsigned divisor = alpha == 0 ? 255 : alpha;  // nothing to divide by: the colour stays
+        return std::min(255u, 255u * colour / divisor);
+    });
 }
 
 /// Which pass comes first shows in the bytes, since they are rounded between the passes. Pillow 13 begins with the

@@ -13,8 +13,8 @@
 #include <zeroshot/image/preprocess.hpp>
 
 #include "tests/image/png_writer.hpp"
-#include "tests/image/sha256.hpp"
 #include "tests/image/support.hpp"
+#include "tests/sha256.hpp"
 
 // A host's own copy of stb_image, after ours: it is untouched by ours, and ours by it.
 #define STB_IMAGE_IMPLEMENTATION
@@ -28,6 +28,16 @@ using namespace zeroshot;
 using namespace png_writer;
 
 namespace {
+
+/// The hash of all rows of a picture.
+std::string sha256(const image& picture) {
+    std::string bytes;
+    for (std::size_t y = 0; y < picture.height(); ++y) {
+        bytes.append(picture.row(y).begin(), picture.row(y).end());
+    }
+    return ::sha256(bytes);
+}
+
 
 std::string refusal(const bytes& file, const decode_options& options = {}) {
     return refusal_of([&] { decode(file, options); });

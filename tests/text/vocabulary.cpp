@@ -4,7 +4,7 @@
 #include <zeroshot/text/vocabulary.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/text/sha256.hpp"
+#include "tests/sha256.hpp"
 
 using namespace zeroshot;
 

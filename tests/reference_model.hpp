@@ -60,7 +60,7 @@ class reference_model {
 
     template <class Number>
     std::vector<Number> copied(const std::string& name) const {
-        const auto bytes = tensor(name).bytes;
+        const auto bytes = tensor(name).bytes.bytes();
         std::vector<Number> values(bytes.size() / sizeof(Number));
         std::memcpy(values.data(), bytes.data(), bytes.size());
         return values;

@@ -174,6 +174,7 @@ basic_clip<Scalar> build(checkpoint file, const std::filesystem::path& folder, c
     provenance origin = provenance_of(w, sources);
     warn(found, words, origin);
     clip_model<Scalar> model(w, found.config);
+    w.file().expect_unchanged();
     origin.unread = w.unread();
     return basic_clip<Scalar>(std::move(model), std::move(words), preprocessing_of(sources, found.config.image_size()),
                               std::move(origin));

@@ -181,7 +181,7 @@ class random_checkpoint {
 
     std::uint64_t state_;
     std::deque<random_tensor> tensors_;
-    safetensors_metadata metadata_;
+    tensor_metadata metadata_;
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI::testing

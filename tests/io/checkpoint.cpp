@@ -24,7 +24,7 @@ TEST_CASE("a checkpoint owns its bytes, and copies of it share them") {
         return original;
     }();
     CHECK(copy.place() == "memory");
-    CHECK(support::text_of(copy.find("a")->bytes) == raw<float>({1, 2}));
+    CHECK(support::text_of(copy.find("a")->bytes.bytes()) == raw<float>({1, 2}));
     const checkpoint another = copy;
     CHECK(another.find("a") == copy.find("a"));
     CHECK(copy.find("b") == nullptr);

@@ -118,12 +118,12 @@ bool fails() {
 
 detail::file_calls counting_read() {
     detail::file_calls calls;
-    calls.read = [](int file, void* bytes, std::size_t count) -> ssize_t {
+    calls.read = [](int file, void* bytes, std::size_t count, off_t offset) -> ssize_t {
         if (fails()) {
             errno = failing_with;
             return -1;
         }
-        return ::read(file, bytes, std::min<std::size_t>(count, 3));  // short reads
+        return ::pread(file, bytes, std::min<std::size_t>(count, 3), offset);  // short reads
     };
     return calls;
 }
@@ -134,20 +134,20 @@ TEST_CASE("K2 K4 a file that changes while it is read is refused") {
     const scratch_folder folder;
     touched = folder / "a";
     detail::file_calls calls;
-    const auto read = [&] { detail::read_file(touched, largest_file, calls); };
+    const auto read = [&] { detail::read_whole(open_file(touched, largest_file, calls)); };
     SECTION("K2 it shrinks") {
         write_file(touched, std::string(1000, 'x'));
-        calls.read = [](int file, void* bytes, std::size_t count) {
+        calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
             std::filesystem::resize_file(touched, 100);
-            return ::read(file, bytes, count);
+            return ::pread(file, bytes, count, offset);
         };
         CHECK(has(thrown<file_error>(read), "IO " + touched.string() + ": the file changed while reading; try again"));
     }
     SECTION("K2 it grows") {
         write_file(touched, std::string(1000, 'x'));
-        calls.read = [](int file, void* bytes, std::size_t count) {
+        calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
             std::filesystem::resize_file(touched, 2000);
-            return ::read(file, bytes, count);
+            return ::pread(file, bytes, count, offset);
         };
         CHECK(has(thrown<file_error>(read), "the file changed while reading"));
     }
@@ -155,8 +155,8 @@ TEST_CASE("K2 K4 a file that changes while it is read is refused") {
         write_file(touched, std::string(1000, 'x'));
         using namespace std::chrono_literals;
         std::filesystem::last_write_time(touched, std::filesystem::file_time_type::clock::now() - 1h);
-        calls.read = [](int file, void* bytes, std::size_t count) {
-            const ssize_t done = ::read(file, bytes, count);
+        calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
+            const ssize_t done = ::pread(file, bytes, count, offset);
             const int other = ::open(touched.c_str(), O_WRONLY);
             if (::write(other, "y", 1) != 1) return ssize_t{-1};
             ::close(other);
@@ -171,11 +171,11 @@ TEST_CASE("K3 a file replaced while it is read is the old one, whole") {
     touched = folder / "a";
     write_file(touched, std::string(1000, 'x'));
     detail::file_calls calls;
-    calls.read = [](int file, void* bytes, std::size_t count) {
+    calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
         write_file(touched, std::string(1000, 'y'));
-        return ::read(file, bytes, std::min<std::size_t>(count, 300));
+        return ::pread(file, bytes, std::min<std::size_t>(count, 300), offset);
     };
-    CHECK(text_of(detail::read_file(touched, largest_file, calls)) == std::string(1000, 'x'));
+    CHECK(text_of(detail::read_whole(open_file(touched, largest_file, calls))) == std::string(1000, 'x'));
     CHECK(text_of(read_file(touched)) == std::string(1000, 'y'));
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("K6 interrupted and short reads go on, a failing one names the byte") 
     const scratch_folder folder;
     write_file(folder / "a", "0123456789");
     const detail::file_calls calls = counting_read();
-    const auto read = [&] { return detail::read_file(folder / "a", largest_file, calls); };
+    const auto read = [&] { return detail::read_whole(open_file(folder / "a", largest_file, calls)); };
     calls_made = 0;
     failing_call = 0;
     CHECK(text_of(read()) == "0123456789");
@@ -210,7 +210,7 @@ TEST_CASE("K7 failures leave no descriptor open, and running out of them is an e
         calls_made = 0;
         failing_call = 1;
         failing_with = EIO;
-        if (i % 2 == 0) CHECK_THROWS_AS(detail::read_file(folder / "a", largest_file, calls), file_error);
+        if (i % 2 == 0) CHECK_THROWS_AS(detail::read_whole(open_file(folder / "a", largest_file, calls)), file_error);
         if (i % 2 == 1) CHECK_THROWS_AS(read_file(folder / "a", 1), file_error);
     }
     CHECK(open_descriptors() == before);

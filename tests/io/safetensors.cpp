@@ -21,8 +21,20 @@ using support::thrown;
 
 namespace {
 
+std::shared_ptr<const byte_source> source_of(std::vector<std::byte> bytes) {
+    return std::make_shared<memory_source>(std::move(bytes), "a.safetensors");
+}
+
+tensor_list parsed(std::vector<std::byte> bytes) {
+    return parse_safetensors(source_of(std::move(bytes)));
+}
+
+std::string refusal(const std::shared_ptr<const byte_source>& source, const safetensors_limits& limits = {}) {
+    return thrown<checkpoint_error>([&] { parse_safetensors(source, limits); });
+}
+
 std::string refusal(const std::vector<std::byte>& bytes, const safetensors_limits& limits = {}) {
-    return thrown<checkpoint_error>([&] { parse_safetensors(bytes, "a.safetensors", limits); });
+    return refusal(source_of(bytes), limits);
 }
 
 std::string header_refusal(const std::string& header, const std::string& data = "") {
@@ -49,17 +61,17 @@ TEST_CASE("a sound file is read: names, types, shapes, bytes, metadata") {
     const std::string header = R"({"__metadata__":{"format":"pt"},)" + entry("b", "[2,1]", "[4,12]") + "," +
                                entry("a", "[]", "[0,4]") + "," + entry("c", "[3]", "[12,15]", "U8") + "}";
     const auto bytes = container(header, raw<float>({1, 2, 3}) + "xyz");
-    const safetensors found = parse_safetensors(bytes, "a.safetensors");
+    const tensor_list found = parsed(bytes);
     REQUIRE(found.tensors.size() == 3);
     CHECK(found.tensors[0].name == "b");
     CHECK(found.find("b")->shape == std::vector<std::size_t>{2, 1});
     CHECK(found.find("a")->shape.empty());
     CHECK(found.find("a")->type == dtype::f32);
-    CHECK(support::text_of(found.find("b")->bytes) == raw<float>({2, 3}));
-    CHECK(support::text_of(found.find("c")->bytes) == "xyz");
+    CHECK(support::text_of(found.find("b")->bytes.bytes()) == raw<float>({2, 3}));
+    CHECK(support::text_of(found.find("c")->bytes.bytes()) == "xyz");
     CHECK(found.find("d") == nullptr);
     CHECK(found.metadata.at("format") == "pt");
-    CHECK(parse_safetensors(container("{}"), "empty").tensors.empty());
+    CHECK(parsed(container("{}")).tensors.empty());
 }
 
 TEST_CASE("a type's name and size are those of safetensors") {
@@ -77,7 +89,7 @@ TEST_CASE("a type's name and size are those of safetensors") {
 
 TEST_CASE("lengths that cannot be are refused") {
     SECTION("A1 an empty file") {
-        CHECK(refusal({}) == "FORMAT a.safetensors: empty file; was the download interrupted?");
+        CHECK(refusal(std::vector<std::byte>()) == "FORMAT a.safetensors: empty file; was the download interrupted?");
     }
     SECTION("A2 fewer bytes than the length has") {
         for (std::size_t size = 1; size < 8; ++size) {
@@ -213,18 +225,18 @@ TEST_CASE("A13 nesting is refused beyond a depth of four, on a stack of 64 KiB")
             for (const std::string& header :
                  {"{\"x\":{\"other\":" + deep, R"({"x":{"dtype":"F32","shape":[],"data_offsets":[0,4],"o":)" + deep}) {
                 const auto bytes = container(header);
-                const std::string sentence = on_a_small_stack([&] { parse_safetensors(bytes, "a"); });
-                CHECK(has(sentence, "FORMAT a: byte "));
+                const std::string sentence = on_a_small_stack([&] { parsed(bytes); });
+                CHECK(has(sentence, "FORMAT a.safetensors: byte "));
                 CHECK(has(sentence, "nested too deeply, expected a depth of at most 4"));
             }
             const auto bytes = container(deep);
-            CHECK(has(on_a_small_stack([&] { parse_safetensors(bytes, "a"); }), "FORMAT"));
+            CHECK(has(on_a_small_stack([&] { parsed(bytes); }), "FORMAT"));
             for (const char* field : {"shape", "data_offsets", "dtype"}) {
                 const auto inside = container("{\"x\":{\"" + std::string(field) + "\":" + deep);
-                CHECK(has(on_a_small_stack([&] { parse_safetensors(inside, "a"); }), "FORMAT"));
+                CHECK(has(on_a_small_stack([&] { parsed(inside); }), "FORMAT"));
             }
             const auto metadata = container("{\"__metadata__\":" + deep);
-            CHECK(has(on_a_small_stack([&] { parse_safetensors(metadata, "a"); }), "FORMAT"));
+            CHECK(has(on_a_small_stack([&] { parsed(metadata); }), "FORMAT"));
         }
     }
     CHECK(header_refusal(R"({"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"o":[[]]}})") == "nothing");
@@ -276,10 +288,10 @@ TEST_CASE("A14 a long header takes bounded time, and memory of a few times its s
     // 95 MB in the issue's words; a tenth of it here for what has to be read to its end, since both grow linearly.
     constexpr std::size_t whole = 95'000'000, tenth = whole / 10;
     const auto check = [](const std::string& header, const char* sentence, std::size_t times = 4) {
-        const auto bytes = container(header);
+        const auto source = source_of(container(header));
         std::string found;
         std::size_t memory = 0;
-        const double seconds = seconds_of([&] { memory = most_memory([&] { found = refusal(bytes); }); });
+        const double seconds = seconds_of([&] { memory = most_memory([&] { found = refusal(source); }); });
         INFO(found << ", " << seconds << " s, " << memory << " bytes for " << header.size());
         CHECK(has(found, sentence));
         CHECK(seconds < 20);  // a second or so; more only on a busy machine or under a sanitizer
@@ -343,9 +355,10 @@ TEST_CASE("A15 a header of a million entries works, without comparing each with 
     const auto bytes = container(header + "}", std::string(count, '\1'));
     header.clear();
     header.shrink_to_fit();
+    const auto source = source_of(bytes);
     std::size_t memory = 0;
-    safetensors found;
-    const double seconds = seconds_of([&] { memory = most_memory([&] { found = parse_safetensors(bytes, "a"); }); });
+    tensor_list found;
+    const double seconds = seconds_of([&] { memory = most_memory([&] { found = parse_safetensors(source); }); });
     INFO(seconds << " s, " << memory << " bytes for " << bytes.size());
     CHECK(found.tensors.size() == count);
     CHECK(found.find("77") != nullptr);
@@ -363,7 +376,7 @@ TEST_CASE("A16 metadata is an object of strings, or null for none") {
     CHECK(has(header_refusal(R"({"__metadata__":{"a":null}})"), "__metadata__ holds null, expected a string"));
     CHECK(has(header_refusal(R"({"__metadata__":{"a":true}})"), "FORMAT"));
     const auto long_text = container("{\"__metadata__\":{\"a\":\"" + std::string(50'000'000, 'x') + "\"}}");
-    CHECK(parse_safetensors(long_text, "a").metadata.at("a").size() == 50'000'000);
+    CHECK(parsed(long_text).metadata.at("a").size() == 50'000'000);
     safetensors_limits small;
     small.header_bytes = 1'000'000;
     CHECK(has(refusal(long_text, small), "LIMIT"));
@@ -509,12 +522,12 @@ TEST_CASE("B8 tensors without elements stand before, between and after others, a
                                entry("z2", "[2,0]", "[4,4]") + "," + entry("z3", "[0,3]", "[4,4]") + "," +
                                entry("y", "[1]", "[4,8]") + "," + entry("z4", "[0]", "[8,8]") + "}";
     const auto bytes = container(header, raw<float>({1, 2}));
-    const safetensors found = parse_safetensors(bytes, "a");
+    const tensor_list found = parsed(bytes);
     std::string order;
     for (const named_tensor& each : found.tensors) order += each.name + " ";
     CHECK(order == "z1 x z2 z3 y z4 ");
-    CHECK(found.find("z2")->bytes.empty());
-    CHECK(support::text_of(found.find("y")->bytes) == raw<float>({2}));
+    CHECK(found.find("z2")->bytes.size() == 0);
+    CHECK(support::text_of(found.find("y")->bytes.bytes()) == raw<float>({2}));
     CHECK(has(header_refusal("{" + entry("x", "[1]", "[0,4]") + "," + entry("z", "[0]", "[2,2]") + "}", "1234"),
               "overlaps"));
     CHECK(has(header_refusal("{" + entry("z", "[0]", "[2,2]") + "}", ""), "leaves a hole"));
@@ -544,9 +557,9 @@ TEST_CASE("B15 a small file whose header describes a large model allocates nothi
                         "[" + std::to_string(offset) + "," + std::to_string(offset + bytes) + "]");
         offset += bytes;
     }
-    const auto bytes = container(header + "}", std::string(1'000'000, '\0'));
+    const auto source = source_of(container(header + "}", std::string(1'000'000, '\0')));
     std::string found;
-    const std::size_t memory = most_memory([&] { found = refusal(bytes); });
+    const std::size_t memory = most_memory([&] { found = refusal(source); });
     CHECK(found == "FORMAT a.safetensors: the file is " + std::to_string(offset - 1'000'000) +
                        " bytes short; incomplete download?");
     if (ZEROSHOT_COUNTS_MEMORY) CHECK(memory < 1'000'000);
@@ -559,24 +572,24 @@ TEST_CASE("what is written reads back, and the same tensors give the same bytes 
                                       {"b \"\xc3\xa9\n", {dtype::f32, {2, 3}, f}},
                                       {"a", {dtype::f32, {}, std::span(f).first(4)}},
                                       {"none", {dtype::i64, {0, 2}, {}}}};
-    const safetensors_metadata metadata{{"format", "pt"}, {"config", "{\"a\": \"b\"}"}};
+    const tensor_metadata metadata{{"format", "pt"}, {"config", "{\"a\": \"b\"}"}};
     const auto bytes = safetensors_bytes(tensors, metadata);
-    const safetensors found = parse_safetensors(bytes, "written");
+    const tensor_list found = parsed(bytes);
     CHECK(found.metadata == metadata);
     REQUIRE(found.tensors.size() == 4);
     CHECK(found.tensors[0].name == "none");  // the widest first
     CHECK(found.tensors[1].name == "a");
     CHECK(found.tensors[3].name == "c");
-    CHECK(support::text_of(found.find("b \"\xc3\xa9\n")->bytes) == floats);
+    CHECK(support::text_of(found.find("b \"\xc3\xa9\n")->bytes.bytes()) == floats);
     CHECK(found.find("b \"\xc3\xa9\n")->shape == std::vector<std::size_t>{2, 3});
-    CHECK(support::text_of(found.find("c")->bytes) == halves);
+    CHECK(support::text_of(found.find("c")->bytes.bytes()) == halves);
     CHECK(detail::little_endian_64(bytes) % 8 == 0);
     std::reverse(tensors.begin(), tensors.end());
     CHECK(safetensors_bytes(tensors, metadata) == bytes);
     const support::scratch_folder folder;
     write_safetensors(folder / "a.safetensors", tensors, metadata);
     CHECK(read_file(folder / "a.safetensors") == bytes);
-    CHECK(parse_safetensors(safetensors_bytes({}), "none").tensors.empty());
+    CHECK(parsed(safetensors_bytes({})).tensors.empty());
 }
 
 TEST_CASE("tensors that no reader would accept are not written") {

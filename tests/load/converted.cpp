@@ -11,13 +11,13 @@ using namespace zeroshot;
 namespace {
 
 /// A checkpoint of one tensor with this metadata.
-std::optional<settings> read_back(const safetensors_metadata& metadata) {
+std::optional<settings> read_back(const tensor_metadata& metadata) {
     const float number = 1;
     const std::vector<named_tensor> tensors{{"logit_scale", {dtype::f32, {}, std::as_bytes(std::span(&number, 1))}}};
     return converted_settings(checkpoint::from_bytes(safetensors_bytes(tensors, metadata), "x.safetensors"));
 }
 
-safetensors_metadata written(const clip_config& config, const preprocessing& how = {}) {
+tensor_metadata written(const clip_config& config, const preprocessing& how = {}) {
     const auto texts = converted_metadata(config, how, {"i n", "t h"});
     return {texts.begin(), texts.end()};
 }
@@ -51,9 +51,9 @@ TEST_CASE("a file without our metadata says nothing") {
 }
 
 TEST_CASE("damaged metadata, and that of a later version, is refused with its place") {
-    safetensors_metadata metadata = written(testing::tiny_vision_transformer());
+    tensor_metadata metadata = written(testing::tiny_vision_transformer());
     const auto with = [&](std::string_view key, const std::string& from, const std::string& to) {
-        safetensors_metadata changed = metadata;
+        tensor_metadata changed = metadata;
         std::string& text = changed.find(key)->second;
         text.replace(text.find(from), from.size(), to);
         return changed;

@@ -134,7 +134,7 @@ TEST_CASE("a JSON file that is no configuration is not taken for one") {
 TEST_CASE("a tokenizer whose ids are not the rows of the embedding is refused") {
     const checkpoint whole = checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny");
     const std::vector<named_tensor> tensors(whole.tensors().begin(), whole.tensors().end());
-    safetensors_metadata metadata = whole.metadata();
+    tensor_metadata metadata = whole.metadata();
     metadata.find(tokenizer_key)->second = R"({"kind": "clip_bpe", "merges": ["i n", "t h"]})";
     CHECK_THROWS_WITH(load(safetensors_bytes(tensors, metadata)),
                       Catch::Contains("the tokenizer has 516 ids, expected 770"));

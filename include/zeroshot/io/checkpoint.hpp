@@ -1,5 +1,5 @@
 #pragma once
-/// \file A checkpoint: the bytes of a model file, recognised, checked, and owned.
+/// \file A checkpoint: a model file, recognised and checked, whose tensors are read when they are asked for.
 
 #include <algorithm>
 #include <array>
@@ -17,6 +17,8 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/io/safetensors.hpp>
+#include <zeroshot/io/source.hpp>
+#include <zeroshot/io/stored_tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -63,10 +65,12 @@ inline constexpr std::array foreign_formats{
 
 /// What the bytes are, where they are no safetensors but something well known. A safetensors file may begin with any
 /// bytes (they are the length of its header), so one that goes on as such is never mistaken.
-inline const foreign_format* recognise(std::span<const std::byte> bytes) {
+/// \param bytes the first ones of the file
+/// \param size of the whole file
+inline const foreign_format* recognise(std::span<const std::byte> bytes, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const bool plausible = text.size() > length_bytes && (text[length_bytes] == '{' || text[length_bytes] == ' ') &&
-                           little_endian_64(bytes) <= text.size() - length_bytes;
+                           little_endian_64(bytes) <= size - length_bytes;
     if (plausible) return nullptr;
     static constexpr foreign_format numpy_archive{0, "PK", "a NumPy archive (npz)", convert_first};
     static constexpr foreign_format onnx{0, "\x08", "an ONNX model", "give the checkpoint it was exported from"};
@@ -81,11 +85,14 @@ inline const foreign_format* recognise(std::span<const std::byte> bytes) {
     return has_producer ? &onnx : nullptr;
 }
 
-inline void refuse_foreign(std::span<const std::byte> bytes, const std::string& place) {
-    const foreign_format* format = recognise(bytes);
+inline void refuse_foreign(const byte_source& source) {
+    constexpr std::size_t enough = 512;  // a tar archive says so at byte 257
+    std::vector<std::byte> beginning(std::min(enough, source.size()));
+    source.read(0, beginning);
+    const foreign_format* format = recognise(beginning, source.size());
     if (format == nullptr) return;
-    throw checkpoint_error(error_code::format,
-                           {place, std::string("this is ") + format->what, "a safetensors file", format->hint});
+    throw checkpoint_error(error_code::format, {source.place(), std::string("this is ") + format->what,
+                                                "a safetensors file", format->hint});
 }
 
 }  // namespace detail
@@ -96,27 +103,24 @@ struct checkpoint_limits {
     safetensors_limits header{};
 };
 
-/// A model file in memory. A cheap handle to immutable contents: copies share them.
+/// A model file, open or in memory. A cheap handle to immutable contents: copies share them.
 class checkpoint {
    public:
     // Copies share, and moving copies: no handle is ever empty.
     checkpoint(const checkpoint&) = default;
     checkpoint& operator=(const checkpoint&) = default;
 
-    /// Reads a file.
+    /// Opens a file, and reads what it says of its tensors.
     /// \throws file_error where it cannot be read; checkpoint_error where it is no sound safetensors file, saying what
     /// it is where that can be seen
     static checkpoint open(const std::filesystem::path& path, const checkpoint_limits& limits = {}) {
-        return from_bytes(read_file(path, limits.file_bytes), path_text(path), limits);
+        return from_source(std::make_shared<file_source>(path, limits.file_bytes), limits);
     }
 
     /// Takes bytes that are in memory already; `place` names them in the sentences.
     static checkpoint from_bytes(std::vector<std::byte> bytes, std::string place,
                                  const checkpoint_limits& limits = {}) {
-        detail::refuse_foreign(bytes, place);
-        auto contents = std::make_shared<stored>(stored{std::move(bytes), std::move(place), {}});
-        contents->tensors = parse_safetensors(contents->bytes, contents->place, limits.header);
-        return checkpoint(std::move(contents));
+        return from_source(std::make_shared<memory_source>(std::move(bytes), std::move(place)), limits);
     }
 
     /// Copies bytes that are in memory already.
@@ -126,7 +130,10 @@ class checkpoint {
     }
 
     /// The file, as the sentences name it.
-    const std::string& place() const noexcept { return contents_->place; }
+    const std::string& place() const noexcept { return contents_->source->place(); }
+
+    /// \throws file_error where the file is no longer what it was when it was opened
+    void expect_unchanged() const { contents_->source->expect_unchanged(); }
 
     /// The tensors in the order of the file's header.
     const std::deque<named_tensor>& tensors() const noexcept { return contents_->tensors.tensors; }
@@ -135,14 +142,19 @@ class checkpoint {
     const stored_tensor* find(std::string_view name) const { return contents_->tensors.find(name); }
 
     /// The free text beside the tensors.
-    const safetensors_metadata& metadata() const noexcept { return contents_->tensors.metadata; }
+    const tensor_metadata& metadata() const noexcept { return contents_->tensors.metadata; }
 
    private:
     struct stored {
-        std::vector<std::byte> bytes;
-        std::string place;
-        safetensors tensors;  // points into bytes
+        std::shared_ptr<const byte_source> source;
+        tensor_list tensors;
     };
+
+    static checkpoint from_source(std::shared_ptr<const byte_source> source, const checkpoint_limits& limits) {
+        detail::refuse_foreign(*source);
+        auto tensors = parse_safetensors(source, limits.header);
+        return checkpoint(std::make_shared<const stored>(stored{std::move(source), std::move(tensors)}));
+    }
 
     explicit checkpoint(std::shared_ptr<const stored> contents) : contents_(std::move(contents)) {}
 

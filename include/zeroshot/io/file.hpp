@@ -1,5 +1,5 @@
 #pragma once
-/// \file Files read whole and written whole: the only place of io that calls the platform.
+/// \file Files read in pieces or whole, and written whole: the only place of io that calls the platform.
 
 #include <algorithm>
 #include <cerrno>
@@ -22,7 +22,9 @@
 #else
 #define ZEROSHOT_POSIX_FILES 0
 #include <cstdio>
+#include <fstream>
 #include <memory>
+#include <mutex>
 #endif
 
 #include <zeroshot/error.hpp>
@@ -92,8 +94,8 @@ struct file_calls {
         return ::open(name, flags, mode);
     };
     int (*status)(int, struct stat*) = [](int file, struct stat* found) { return ::fstat(file, found); };
-    ssize_t (*read)(int, void*, std::size_t) = [](int file, void* bytes, std::size_t count) {
-        return ::read(file, bytes, count);
+    ssize_t (*read)(int, void*, std::size_t, off_t) = [](int file, void* bytes, std::size_t count, off_t offset) {
+        return ::pread(file, bytes, count, offset);
     };
     ssize_t (*write)(int, const void*, std::size_t) = [](int file, const void* bytes, std::size_t count) {
         return ::write(file, bytes, count);
@@ -128,20 +130,6 @@ class descriptor {
 
 inline constexpr std::size_t largest_transfer = std::size_t{1} << 30;  // Linux moves at most 2 GiB in one call
 
-/// Reads until the span is full or the file ends, and returns how many bytes came.
-inline std::size_t read_fully(int file, std::span<std::byte> into, const std::filesystem::path& path,
-                              const file_calls& calls) {
-    std::size_t done = 0;
-    while (done < into.size()) {
-        const ssize_t count = calls.read(file, into.data() + done, std::min(into.size() - done, largest_transfer));
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) throw_file_error(path, "cannot read at byte " + std::to_string(done), errno);
-        if (count == 0) break;
-        done += static_cast<std::size_t>(count);
-    }
-    return done;
-}
-
 inline bool same_contents(const struct stat& before, const struct stat& after) noexcept {
 #if defined(__APPLE__)
     const auto &then = before.st_mtimespec, &now = after.st_mtimespec;
@@ -160,26 +148,82 @@ inline void refuse_what_is_no_file(const std::filesystem::path& path, mode_t mod
     throw no_regular_file(path, kind);
 }
 
-inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit, const file_calls& calls) {
-    refuse_nul(path);
-    struct stat before {};
-    if (::stat(path.c_str(), &before) != 0) throw_file_error(path, "cannot open", errno);
-    refuse_what_is_no_file(path, before.st_mode);  // before opening: a pipe would block, a device might act
-    const descriptor file(calls.open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0), calls);
-    if (file.get() < 0) throw_file_error(path, "cannot open", errno);
-    if (calls.status(file.get(), &before) != 0) throw_file_error(path, "cannot ask for the size", errno);
-    refuse_what_is_no_file(path, before.st_mode);
-    refuse_size(path, static_cast<std::uintmax_t>(before.st_size), limit);
+}  // namespace detail
 
-    std::vector<std::byte> bytes(static_cast<std::size_t>(before.st_size));
-    const std::size_t read = read_fully(file.get(), bytes, path, calls);
-    std::byte beyond[1];
-    const std::size_t more = read_fully(file.get(), beyond, path, calls);
-    struct stat after {};
-    if (calls.status(file.get(), &after) != 0) throw_file_error(path, "cannot ask for the size", errno);
-    if (read != bytes.size() || more != 0 || !same_contents(before, after)) throw changed_while_reading(path);
-    return bytes;
-}
+/// A regular file that stays open and is read in pieces, from any thread, through one descriptor: a file renamed over
+/// it does not mix in. Why not map it into memory? A file cut by someone else would then end the program with SIGBUS.
+class open_file {
+   public:
+    /// \throws file_error IO where it cannot be opened, or is a folder, pipe, socket or device; LIMIT where it has more
+    /// than `limit` bytes
+    explicit open_file(std::filesystem::path path, std::size_t limit = largest_file)
+        : open_file(std::move(path), limit, detail::platform) {}
+
+    /// For tests: with other calls to the platform, which must outlive this.
+    open_file(std::filesystem::path path, std::size_t limit, const detail::file_calls& calls)
+        : path_(std::move(path)), calls_(calls) {
+        detail::refuse_nul(path_);
+        if (::stat(path_.c_str(), &opened_) != 0) detail::throw_file_error(path_, "cannot open", errno);
+        detail::refuse_what_is_no_file(path_,
+                                       opened_.st_mode);  // before opening: a pipe would block, a device might act
+        constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+        file_ = detail::descriptor(calls_.open(path_.c_str(), flags, 0), calls_);
+        if (file_.get() < 0) detail::throw_file_error(path_, "cannot open", errno);
+        opened_ = status();
+        detail::refuse_what_is_no_file(path_, opened_.st_mode);
+        detail::refuse_size(path_, static_cast<std::uintmax_t>(opened_.st_size), limit);
+    }
+
+    const std::filesystem::path& path() const noexcept { return path_; }
+
+    /// The file's size when it was opened.
+    std::size_t size() const noexcept { return static_cast<std::size_t>(opened_.st_size); }
+
+    /// Fills the span with the bytes from `offset` on.
+    /// \throws file_error IO where they cannot be read, or end before the span does
+    void read(std::size_t offset, std::span<std::byte> into) const {
+        if (read_some(offset, into) != into.size()) throw detail::changed_while_reading(path_);
+    }
+
+    /// \throws file_error IO where the file is no longer what it was when it was opened
+    void expect_unchanged() const {
+        std::byte beyond[1];
+        if (read_some(size(), beyond) != 0 || !detail::same_contents(opened_, status())) {
+            throw detail::changed_while_reading(path_);
+        }
+    }
+
+   private:
+    struct stat status() const {
+        struct stat now {};
+        if (calls_.status(file_.get(), &now) != 0) detail::throw_file_error(path_, "cannot ask for the size", errno);
+        return now;
+    }
+
+    /// Reads until the span is full or the file ends, and returns how many bytes came.
+    std::size_t read_some(std::size_t offset, std::span<std::byte> into) const {
+        std::size_t done = 0;
+        while (done < into.size()) {
+            const std::size_t piece = std::min(into.size() - done, detail::largest_transfer);
+            const ssize_t count =
+                calls_.read(file_.get(), into.data() + done, piece, static_cast<off_t>(offset + done));
+            if (count < 0 && errno == EINTR) continue;
+            if (count < 0) {
+                detail::throw_file_error(path_, "cannot read at byte " + std::to_string(offset + done), errno);
+            }
+            if (count == 0) break;
+            done += static_cast<std::size_t>(count);
+        }
+        return done;
+    }
+
+    std::filesystem::path path_;
+    const detail::file_calls& calls_;
+    detail::descriptor file_;
+    struct stat opened_ {};
+};
+
+namespace detail {
 
 /// The beginning of the names of a target's temporary neighbours.
 inline std::string temporary_prefix(const std::filesystem::path& target) {
@@ -201,9 +245,11 @@ inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
         const int file = ::open(at->path().c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
         if (file < 0) continue;
         // Once its lock is ours its writer is gone, or has finished: then the name may be another file's already.
-        struct stat locked {}, named {};
+        struct stat locked {
+        }, named{};
         if (::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &locked) == 0 &&
-            ::lstat(at->path().c_str(), &named) == 0 && locked.st_ino == named.st_ino && locked.st_dev == named.st_dev) {
+            ::lstat(at->path().c_str(), &named) == 0 && locked.st_ino == named.st_ino &&
+            locked.st_dev == named.st_dev) {
             ::unlink(at->path().c_str());
         }
         ::close(file);
@@ -211,14 +257,6 @@ inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
 }
 
 }  // namespace detail
-
-/// The bytes of a regular file, read through one descriptor: a file renamed over it meanwhile does not mix in.
-/// Why not map it into memory? A file cut by someone else would then end the program with SIGBUS.
-/// \throws file_error IO where it cannot be read, is a folder, pipe, socket or device, or changes while it is read;
-/// LIMIT where it has more than `limit` bytes
-inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit = largest_file) {
-    return detail::read_file(path, limit, detail::platform);
-}
 
 /// A file written in pieces, that appears whole or not at all: the pieces go to a temporary neighbour `.name.tmp-*`,
 /// which commit() renames to the target. Without commit(), or when a write throws, the target keeps its bytes and the
@@ -322,25 +360,48 @@ using plain_file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 }  // namespace detail
 
-/// The bytes of a regular file.
-/// \throws file_error IO where it cannot be read or changes while it is read, LIMIT where it has more than `limit`
-/// bytes
-inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit = largest_file) {
-    detail::refuse_nul(path);
-    std::error_code failed;
-    const std::filesystem::file_status status = std::filesystem::status(path, failed);
-    if (failed) detail::throw_file_error(path, "cannot open", failed.value());
-    if (!std::filesystem::is_regular_file(status)) throw detail::no_regular_file(path, "no regular file");
-    const std::uintmax_t size = std::filesystem::file_size(path, failed);
-    if (failed) detail::throw_file_error(path, "cannot ask for the size", failed.value());
-    detail::refuse_size(path, size, limit);
-    const detail::plain_file file(std::fopen(path.string().c_str(), "rb"), std::fclose);
-    if (!file) detail::throw_file_error(path, "cannot open", errno);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-    const std::size_t read = std::fread(bytes.data(), 1, bytes.size(), file.get());
-    if (read != bytes.size() || std::fgetc(file.get()) != EOF) throw detail::changed_while_reading(path);
-    return bytes;
-}
+/// A regular file that stays open and is read in pieces, from any thread.
+class open_file {
+   public:
+    /// \throws file_error IO where it cannot be opened, LIMIT where it has more than `limit` bytes
+    explicit open_file(std::filesystem::path path, std::size_t limit = largest_file) : path_(std::move(path)) {
+        detail::refuse_nul(path_);
+        std::error_code failed;
+        const std::filesystem::file_status status = std::filesystem::status(path_, failed);
+        if (failed) detail::throw_file_error(path_, "cannot open", failed.value());
+        if (!std::filesystem::is_regular_file(status)) throw detail::no_regular_file(path_, "no regular file");
+        const std::uintmax_t size = std::filesystem::file_size(path_, failed);
+        if (failed) detail::throw_file_error(path_, "cannot ask for the size", failed.value());
+        detail::refuse_size(path_, size, limit);
+        size_ = static_cast<std::size_t>(size);
+        file_.open(path_, std::ios::binary);
+        if (!file_) detail::throw_file_error(path_, "cannot open", errno);
+    }
+
+    const std::filesystem::path& path() const noexcept { return path_; }
+    std::size_t size() const noexcept { return size_; }
+
+    /// Fills the span with the bytes from `offset` on.
+    void read(std::size_t offset, std::span<std::byte> into) const {
+        const std::lock_guard one_at_a_time(moving_);
+        file_.clear();
+        file_.seekg(static_cast<std::streamoff>(offset));
+        file_.read(reinterpret_cast<char*>(into.data()), static_cast<std::streamsize>(into.size()));
+        if (static_cast<std::size_t>(file_.gcount()) != into.size()) throw detail::changed_while_reading(path_);
+    }
+
+    /// Whether the file was rewritten can only be seen by its size here.
+    void expect_unchanged() const {
+        std::error_code failed;
+        if (std::filesystem::file_size(path_, failed) != size_) throw detail::changed_while_reading(path_);
+    }
+
+   private:
+    std::filesystem::path path_;
+    std::size_t size_ = 0;
+    mutable std::mutex moving_;
+    mutable std::ifstream file_;
+};
 
 /// A file written in pieces to a temporary neighbour, which commit() renames to the target.
 class atomic_file {
@@ -383,6 +444,24 @@ class atomic_file {
 };
 
 #endif
+
+namespace detail {
+
+inline std::vector<std::byte> read_whole(const open_file& file) {
+    std::vector<std::byte> bytes(file.size());
+    file.read(0, bytes);
+    file.expect_unchanged();
+    return bytes;
+}
+
+}  // namespace detail
+
+/// The bytes of a regular file.
+/// \throws file_error IO where it cannot be read, is a folder, pipe, socket or device, or changes while it is read;
+/// LIMIT where it has more than `limit` bytes
+inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit = largest_file) {
+    return detail::read_whole(open_file(path, limit));
+}
 
 /// Writes a file, whole or not at all.
 /// \throws file_error IO; an existing target then keeps its bytes

@@ -22,74 +22,10 @@
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/io/json.hpp>
 #include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/io/source.hpp>
+#include <zeroshot/io/stored_tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
-
-static_assert(std::endian::native == std::endian::little, "safetensors are little-endian, and read here as they lie");
-
-/// The element types a safetensors file may name.
-enum class dtype {
-    boolean,
-    f4,
-    f6_e2m3,
-    f6_e3m2,
-    u8,
-    i8,
-    f8_e5m2,
-    f8_e4m3,
-    f8_e8m0,
-    i16,
-    u16,
-    f16,
-    bf16,
-    i32,
-    u32,
-    f32,
-    c64,
-    f64,
-    i64,
-    u64,
-};
-
-namespace detail {
-
-struct dtype_traits {
-    std::string_view name;
-    std::size_t bits;
-};
-
-inline constexpr std::array<dtype_traits, 20> dtypes{{
-    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},    {"F8_E5M2", 8},
-    {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16}, {"BF16", 16}, {"I32", 32},
-    {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},    {"I64", 64}, {"U64", 64},
-}};
-
-}  // namespace detail
-
-/// The type as the file spells it: "BF16".
-inline std::string_view name_of(dtype type) {
-    return detail::dtypes[static_cast<std::size_t>(type)].name;
-}
-
-/// The size of one element in bits.
-inline std::size_t bits_of(dtype type) {
-    return detail::dtypes[static_cast<std::size_t>(type)].bits;
-}
-
-/// A tensor where it lies in its file: little-endian, row-major, at any alignment.
-struct stored_tensor {
-    dtype type = dtype::f32;
-    std::vector<std::size_t> shape;
-    std::span<const std::byte> bytes;
-};
-
-struct named_tensor {
-    std::string name;
-    stored_tensor tensor;
-};
-
-/// Free text beside the tensors, by name.
-using safetensors_metadata = std::map<std::string, std::string, std::less<>>;
 
 /// How much a file may ask for.
 struct safetensors_limits {
@@ -98,20 +34,6 @@ struct safetensors_limits {
     std::size_t rank = 8;
     std::size_t metadata_entries = 65'536;
     bool allow_trailing = false;  ///< accept bytes behind the last tensor: some old checkpoints carry four
-};
-
-/// What a safetensors file holds. The tensors point into the bytes it was parsed from.
-struct safetensors {
-    std::deque<named_tensor> tensors;    ///< as the header lists them; a deque grows without holding everything twice
-    std::vector<std::uint32_t> by_name;  ///< indices into tensors, sorted by name
-    safetensors_metadata metadata;
-
-    /// The tensor of that name, or null.
-    const stored_tensor* find(std::string_view name) const {
-        const auto less = [this](std::uint32_t index, std::string_view wanted) { return tensors[index].name < wanted; };
-        const auto at = std::lower_bound(by_name.begin(), by_name.end(), name, less);
-        return at != by_name.end() && tensors[*at].name == name ? &tensors[*at].tensor : nullptr;
-    }
 };
 
 namespace detail {
@@ -123,22 +45,6 @@ inline std::uint64_t little_endian_64(std::span<const std::byte> bytes) {
     std::uint64_t value = 0;
     for (std::size_t i = length_bytes; i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
     return value;
-}
-
-/// The bytes of such a tensor; nothing where they do not fit 64 bits or are no whole number. The extents other than 0
-/// must multiply within 64 bits, so that whether a shape is accepted does not depend on the order of its axes.
-inline std::optional<std::size_t> stored_size(dtype type, std::span<const std::size_t> shape) {
-    std::size_t bits = bits_of(type);
-    bool empty = false;
-    for (const std::size_t extent : shape) {
-        empty = empty || extent == 0;
-        if (extent == 0) continue;
-        if (bits > std::numeric_limits<std::size_t>::max() / extent) return std::nullopt;
-        bits *= extent;
-    }
-    if (empty) return 0;
-    if (bits % 8 != 0) return std::nullopt;
-    return bits / 8;
 }
 
 /// Where in the data a tensor says it lies, and where in the header it says so.
@@ -154,7 +60,7 @@ struct tensor_range {
 /// likewise.
 class safetensors_header final : public json_events {
    public:
-    safetensors_header(const json_text& text, const safetensors_limits& limits, safetensors& found)
+    safetensors_header(const json_text& text, const safetensors_limits& limits, tensor_list& found)
         : text_(text), limits_(limits), found_(found) {}
 
     std::deque<tensor_range> ranges;
@@ -376,7 +282,7 @@ class safetensors_header final : public json_events {
 
     const json_text& text_;
     const safetensors_limits& limits_;
-    safetensors& found_;
+    tensor_list& found_;
     level level_ = level::header;
     expects expected_ = expects::header;
     std::size_t ignored_ = 0;  // how deep inside a value that is ignored
@@ -384,29 +290,23 @@ class safetensors_header final : public json_events {
     bool has_type_ = false, has_shape_ = false, has_offsets_ = false;
     std::size_t metadata_position_ = 0;
     std::map<std::string, std::size_t, std::less<>> metadata_positions_;
-    safetensors_metadata::iterator metadata_at_;
+    tensor_metadata::iterator metadata_at_;
 };
 
 /// Sorts the tensors by name, and refuses two of one name.
-inline void index_names(safetensors& found, const safetensors_header& header) {
-    found.by_name.resize(found.tensors.size());
-    std::iota(found.by_name.begin(), found.by_name.end(), std::uint32_t{0});
-    const auto name = [&](std::uint32_t index) -> const std::string& { return found.tensors[index].name; };
-    std::sort(found.by_name.begin(), found.by_name.end(), [&](std::uint32_t a, std::uint32_t b) {
-        const int order = name(a).compare(name(b));
-        return order != 0 ? order < 0 : a < b;
-    });
-    for (std::size_t i = 1; i < found.by_name.size(); ++i) {
-        const std::uint32_t first = found.by_name[i - 1], second = found.by_name[i];
-        if (name(first) == name(second)) {
-            header.refuse_duplicate(name(first), header.ranges[first].position, header.ranges[second].position);
-        }
+inline void index_names(tensor_list& found, const safetensors_header& header) {
+    if (const auto twins = found.sort_names()) {
+        header.refuse_duplicate(found.tensors[twins->first].name, header.ranges[twins->first].position,
+                                header.ranges[twins->second].position);
     }
 }
 
 /// Gives each tensor its bytes, after it is sure that they tile the data: no overlap, no hole, nothing left over.
-inline void place_tensors(safetensors& found, std::deque<tensor_range>& ranges, std::span<const std::byte> data,
-                          const std::string& place, bool allow_trailing) {
+/// \param data where in the source they begin
+inline void place_tensors(tensor_list& found, std::deque<tensor_range>& ranges,
+                          const std::shared_ptr<const byte_source>& source, std::size_t data, bool allow_trailing) {
+    const std::string& place = source->place();
+    const std::size_t data_bytes = source->size() - data;
     std::sort(ranges.begin(), ranges.end(), [](const tensor_range& a, const tensor_range& b) {
         return a.begin != b.begin ? a.begin < b.begin : a.end != b.end ? a.end < b.end : a.index < b.index;
     });
@@ -423,41 +323,43 @@ inline void place_tensors(safetensors& found, std::deque<tensor_range>& ranges, 
         reached = range.end;
     }
     const auto count = [](std::uint64_t bytes) { return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); };
-    if (reached > data.size()) {
-        throw checkpoint_error(error_code::format, {place, "the file is " + count(reached - data.size()) + " short", "",
+    if (reached > data_bytes) {
+        throw checkpoint_error(error_code::format, {place, "the file is " + count(reached - data_bytes) + " short", "",
                                                     "incomplete download?"});
     }
-    if (reached < data.size() && !allow_trailing) {
+    if (reached < data_bytes && !allow_trailing) {
         throw checkpoint_error(error_code::format,
-                               {place, "the file is " + count(data.size() - reached) + " too long", "",
+                               {place, "the file is " + count(data_bytes - reached) + " too long", "",
                                 "if it is to be trusted all the same, read it with allow_trailing"});
     }
     for (const tensor_range& range : ranges) {
-        found.tensors[range.index].tensor.bytes =
-            data.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.end - range.begin));
+        found.tensors[range.index].tensor.bytes = byte_range(source, data + static_cast<std::size_t>(range.begin),
+                                                             static_cast<std::size_t>(range.end - range.begin));
     }
 }
 
 }  // namespace detail
 
-/// Reads the header and gives each tensor its place in `bytes`, which must outlive the result; nothing is copied.
-/// `place` names the file in the sentences.
+/// Reads the header and gives each tensor its place in the source; none of them is read.
 /// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT; nothing is allocated on a header's word, time is
 /// O(n log n) and memory at most four times the header (five where one string is nearly all of it)
-inline safetensors parse_safetensors(std::span<const std::byte> bytes, const std::string& place,
+inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& source,
                                      const safetensors_limits& limits = {}) {
-    if (bytes.empty()) {
+    const std::string& place = source->place();
+    const std::size_t size = source->size();
+    if (size == 0) {
         throw checkpoint_error(error_code::format, {place, "empty file", "", "was the download interrupted?"});
     }
-    if (bytes.size() < detail::length_bytes) {
-        throw checkpoint_error(error_code::format, {place, std::to_string(bytes.size()) + " bytes, at least 8 needed",
-                                                    "", "was the download interrupted?"});
+    if (size < detail::length_bytes) {
+        throw checkpoint_error(error_code::format, {place, std::to_string(size) + " bytes, at least 8 needed", "",
+                                                    "was the download interrupted?"});
     }
-    const std::uint64_t length = detail::little_endian_64(bytes);
-    if (length > bytes.size() - detail::length_bytes) {
+    const std::vector<std::byte> stated = byte_range(source, 0, detail::length_bytes).bytes();
+    const std::uint64_t length = detail::little_endian_64(stated);
+    if (length > size - detail::length_bytes) {
         throw checkpoint_error(
             error_code::format,
-            {place, "header claims " + std::to_string(length) + " bytes, file has " + std::to_string(bytes.size()), "",
+            {place, "header claims " + std::to_string(length) + " bytes, file has " + std::to_string(size), "",
              "incomplete download?"});
     }
     if (length > limits.header_bytes) {
@@ -468,8 +370,11 @@ inline safetensors parse_safetensors(std::span<const std::byte> bytes, const std
     if (length == 0) {
         throw checkpoint_error(error_code::format, {place, "header is empty", "", "header must be a JSON object"});
     }
+    const byte_range stored_header(source, detail::length_bytes, static_cast<std::size_t>(length));
+    std::vector<std::byte> read_header;
+    if (source->memory().empty()) read_header = stored_header.bytes();
     const std::span<const std::byte> header_bytes =
-        bytes.subspan(detail::length_bytes, static_cast<std::size_t>(length));
+        read_header.empty() ? source->memory().subspan(detail::length_bytes, stored_header.size()) : read_header;
     constexpr std::size_t deepest = 4;  // header, entry, list, and one more for fields that are ignored
     const detail::json_text text{{reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size()},
                                  place,
@@ -477,16 +382,18 @@ inline safetensors parse_safetensors(std::span<const std::byte> bytes, const std
                                  false,
                                  deepest,
                                  error_code::format};
-    safetensors found;
+    tensor_list found;
     detail::safetensors_header header(text, limits, found);
     detail::walk_json(text, header);
     detail::index_names(found, header);
-    detail::place_tensors(found, header.ranges, bytes.subspan(detail::length_bytes + header_bytes.size()), place,
+    detail::place_tensors(found, header.ranges, source, detail::length_bytes + header_bytes.size(),
                           limits.allow_trailing);
     return found;
 }
 
 namespace detail {
+
+inline constexpr std::size_t copied_at_once = 1 << 20;  // bytes
 
 /// The tensors in the order they are written, and the header that says so.
 struct safetensors_plan {
@@ -495,7 +402,7 @@ struct safetensors_plan {
     std::size_t size = 0;  // of the whole file
 };
 
-inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, const safetensors_metadata& metadata) {
+inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, const tensor_metadata& metadata) {
     const auto refuse = [](std::string_view name, const char* what) {
         throw argument_error(error_code::argument, {"tensor " + quoted(name), what, "", ""});
     };
@@ -520,6 +427,7 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
         if (name == metadata_key) refuse(name, "this name is reserved");
         if (!is_utf8(name)) refuse(name, "the name is not UTF-8");
         if (stored_size(stored.type, stored.shape) != stored.bytes.size()) refuse(name, "bytes and shape do not agree");
+        if (!stored.strides.empty()) refuse(name, "it is a view with strides");
         writer.key(name).begin_object().key("dtype").value(name_of(stored.type)).key("shape").begin_array();
         for (const std::size_t extent : stored.shape) writer.value(extent);
         writer.end_array().key("data_offsets").begin_array().value(offset);
@@ -549,25 +457,29 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
 /// tensors give the same bytes whatever order they come in.
 /// \throws argument_error where two tensors have one name, or bytes and shape of one do not agree
 inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> tensors,
-                                                const safetensors_metadata& metadata = {}) {
+                                                const tensor_metadata& metadata = {}) {
     const detail::safetensors_plan plan = detail::plan_safetensors(tensors, metadata);
     std::vector<std::byte> bytes;
     bytes.reserve(plan.size);
     const auto header = std::as_bytes(std::span(plan.header));
     bytes.insert(bytes.end(), header.begin(), header.end());
     for (const stored_tensor* stored : plan.order)
-        bytes.insert(bytes.end(), stored->bytes.begin(), stored->bytes.end());
+        stored->bytes.in_blocks(detail::copied_at_once, [&](std::span<const std::byte> piece) {
+            bytes.insert(bytes.end(), piece.begin(), piece.end());
+        });
     return bytes;
 }
 
 /// Writes the same bytes as safetensors_bytes to a file, whole or not at all.
 /// \throws argument_error likewise; file_error IO, an existing file then keeps its bytes
 inline void write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
-                              const safetensors_metadata& metadata = {}) {
+                              const tensor_metadata& metadata = {}) {
     const detail::safetensors_plan plan = detail::plan_safetensors(tensors, metadata);
     atomic_file file(path, plan.size);
     file.write(plan.header);
-    for (const stored_tensor* stored : plan.order) file.write(stored->bytes);
+    for (const stored_tensor* stored : plan.order) {
+        stored->bytes.in_blocks(detail::copied_at_once, [&](std::span<const std::byte> piece) { file.write(piece); });
+    }
     file.commit();
 }
 

@@ -8,7 +8,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -22,8 +21,8 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/checkpoint.hpp>
-#include <zeroshot/io/half.hpp>
 #include <zeroshot/io/layout.hpp>
+#include <zeroshot/io/numbers.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -48,49 +47,7 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
-template <class Stored>
-Stored load(const std::byte* bytes, std::size_t index) noexcept {
-    Stored value;
-    std::memcpy(&value, bytes + index * sizeof(Stored), sizeof value);  // at any alignment
-    return value;
-}
-
-/// Elements of a stored tensor as scalars. Only for the types that is_floating names.
-template <class Scalar>
-void convert(dtype type, const std::byte* bytes, std::span<Scalar> into) noexcept {
-    const std::size_t count = into.size();
-    Scalar* const to = into.data();
-    if (type == dtype::f16) {
-        for (std::size_t i = 0; i < count; ++i)
-            to[i] = static_cast<Scalar>(float_from_half(load<std::uint16_t>(bytes, i)));
-    } else if (type == dtype::bf16) {
-        for (std::size_t i = 0; i < count; ++i)
-            to[i] = static_cast<Scalar>(float_from_bfloat(load<std::uint16_t>(bytes, i)));
-    } else if (type == dtype::f32) {
-        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<float>(bytes, i));
-    } else {
-        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<double>(bytes, i));
-    }
-}
-
-inline bool is_floating(dtype type) {
-    return type == dtype::f16 || type == dtype::bf16 || type == dtype::f32 || type == dtype::f64;
-}
-
 }  // namespace detail
-
-/// The numbers of a tensor as they lie in its file, whatever the layout. Not checked to be finite.
-/// \throws checkpoint_error UNSUPPORTED where it is not F16, BF16, F32 or F64
-template <std::floating_point Scalar>
-aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
-    if (!detail::is_floating(stored.type)) {
-        throw checkpoint_error(error_code::unsupported,
-                               {"tensor", "dtype " + std::string(name_of(stored.type)), "one of F16 BF16 F32 F64", ""});
-    }
-    aligned_vector<Scalar> values(stored.bytes.size() / (bits_of(stored.type) / 8));
-    detail::convert(stored.type, stored.bytes.data(), std::span<Scalar>(values));
-    return values;
-}
 
 /// A path into a checkpoint's tensors, under OpenAI's names whatever the layout of the file:
 ///
@@ -281,31 +238,32 @@ class weights {
     void fill(const std::string& name, const canonical_tensor& found, std::span<Scalar> into) const {
         std::size_t done = 0;
         for (const tensor_part& part : found.parts) {
-            if (!detail::is_floating(part.stored.type)) {
+            if (!is_floating(part.stored.type)) {
                 throw checkpoint_error(
                     error_code::unsupported,
                     {place(), label(name, found) + " has dtype " + std::string(name_of(part.stored.type)),
                      "one of F16 BF16 F32 F64", ""});
             }
-            const std::size_t count = part.stored.bytes.size() / (bits_of(part.stored.type) / 8);
-            convert_checked(name, found, part, into.subspan(done, count));
-            done += count;
+            done += read_checked(name, found, part, into.subspan(done));
         }
         if (found.transposed) transpose(found.shape[1], found.shape[0], into);
         shared_->touched[found.index].store(true, std::memory_order_relaxed);
     }
 
+    /// Reads a part to the beginning of `into`, and returns how many numbers that were.
     template <class Scalar>
-    void convert_checked(const std::string& name, const canonical_tensor& found, const tensor_part& part,
-                         std::span<Scalar> into) const {
-        constexpr std::size_t block = 4096;  // small enough to be still in the cache when it is checked
-        const std::size_t width = bits_of(part.stored.type) / 8;
-        for (std::size_t begin = 0; begin < into.size(); begin += block) {
-            const std::span<Scalar> piece = into.subspan(begin, std::min(block, into.size() - begin));
-            detail::convert(part.stored.type, part.stored.bytes.data() + begin * width, piece);
-            if (shared_->check == finite_check::unchecked) continue;
-            if (!all_finite(piece)) throw not_finite(name, found, part, begin, piece);
-        }
+    std::size_t read_checked(const std::string& name, const canonical_tensor& found, const tensor_part& part,
+                             std::span<Scalar> into) const {
+        std::size_t done = 0;
+        in_blocks(part.stored, [&](const stored_numbers& block) {
+            const std::span<Scalar> piece = into.subspan(done, block.count);
+            detail::convert(block, piece);
+            if (shared_->check == finite_check::checked && !all_finite(piece)) {
+                throw not_finite(name, found, part, done, piece);
+            }
+            done += block.count;
+        });
+        return done;
     }
 
     template <class Scalar>

@@ -165,7 +165,7 @@ inline std::optional<settings> converted_settings(const checkpoint& file) {
 
 /// The metadata of the converted form.
 /// \param merges lines of the tokenizer's table
-inline safetensors_metadata converted_metadata(const clip_config& config, const preprocessing& how,
+inline tensor_metadata converted_metadata(const clip_config& config, const preprocessing& how,
                                                const std::vector<std::string>& merges) {
     return {{std::string(model_key), detail::model_text(config)},
             {std::string(preprocessing_key), detail::preprocessing_text(how)},

@@ -32,7 +32,6 @@ MAY_INCLUDE = {
 DOORS = [
     ("Eigen", r"Eigen/.*", {"tensor.hpp"}),
     ("stb_image", r"(stb/)?stb_image\.h", {"image/decode.hpp"}),
-    ("nlohmann/json", r"nlohmann/.*", {"io/json.hpp"}),
     ("intrinsics", r"\w*intrin\.h|arm_neon\.h|cpuid\.h", {"kernels/", "image/decode.hpp"}),  # stb_image has its own
     ("the operating system", r"(sys/.*|unistd|fcntl|sched|pthread|[Ww]indows|io)\.h|dlfcn\.h", {"io/file.hpp", "parallel.hpp", "kernels/"}),
 ]

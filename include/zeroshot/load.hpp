@@ -38,6 +38,7 @@ struct load_options {
     std::optional<crop_order> order{};
     std::optional<std::filesystem::path> config{};  ///< a JSON file: config.json, open_clip_config.json or our own form
     finite_check check = finite_check::checked;     ///< look for NaN and infinity among the weights
+    weight_storage storage = weight_storage::full;  ///< compact: 16-bit matrices stay 16 bits wide in memory
     checkpoint_limits limits{};
 };
 
@@ -167,7 +168,7 @@ inline void warn(const architecture& found, const tokenizer& words, provenance& 
 
 template <class Scalar>
 basic_clip<Scalar> build(checkpoint file, const std::filesystem::path& folder, const load_options& options) {
-    const weights w(std::move(file), options.check);
+    const weights w(std::move(file), {options.check, options.storage});
     const std::vector<settings> sources = settings_for(w, folder, options);
     const architecture found = architecture_of(w, sources);
     tokenizer words = tokenizer_of(sources, found.config.text.vocabulary);

@@ -17,6 +17,7 @@
 #include <Eigen/Core>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/half.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -158,13 +159,13 @@ bool is_finite(Scalar number) noexcept {
 }
 
 /// Are all of them? Without a branch for each, so that it runs at the speed of memory.
-template <std::floating_point Scalar>
+template <class Scalar>
 bool all_finite(std::span<const Scalar> numbers) noexcept {
     bool all = true;
     for (const Scalar number : numbers) all &= is_finite(number);
     return all;
 }
-template <std::floating_point Scalar>
+template <class Scalar>
 bool all_finite(std::span<Scalar> numbers) noexcept {
     return all_finite(std::span<const Scalar>(numbers));
 }

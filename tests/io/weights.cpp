@@ -18,7 +18,7 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 weights weights_of(const file_builder& builder, finite_check check = finite_check::checked) {
-    return weights(checkpoint::from_bytes(builder.bytes(), "a.safetensors"), check);
+    return weights(checkpoint::from_bytes(builder.bytes(), "a.safetensors"), {check, weight_storage::full});
 }
 
 std::string halves(std::initializer_list<float> values) {
@@ -40,13 +40,15 @@ TEST_CASE("children are counted as numbers, and a gap among them is refused") {
     const auto counted = [](std::size_t left_out) {
         file_builder builder;
         for (std::size_t block = 0; block < 12; ++block) {
-            if (block != left_out) builder.add("visual.layer1." + std::to_string(block) + ".bias", "[1]", raw<float>({1}));
+            if (block != left_out)
+                builder.add("visual.layer1." + std::to_string(block) + ".bias", "[1]", raw<float>({1}));
         }
         return (weights_of(builder) / "visual" / "layer1").children();
     };
     CHECK(counted(12) == 12);
     CHECK(counted(11) == 11);
-    CHECK_THROWS_WITH(counted(2), Catch::Contains("tensors of visual.layer1.2 are missing; there are some of visual.layer1.3"));
+    CHECK_THROWS_WITH(counted(2),
+                      Catch::Contains("tensors of visual.layer1.2 are missing; there are some of visual.layer1.3"));
 }
 
 TEST_CASE("weights are walked like a path") {

@@ -107,6 +107,19 @@ TEST_CASE("C2: a failed load leaves a loaded model as it was") {
     CHECK(model.encode_text("a dog") == before);
 }
 
+TEST_CASE("a model whose weights stay in 16 bits gives the same bits") {
+    for (const char* name :
+         {"custom_text", "hugging_face_older", "open_clip_resnet", "open_clip_tanh_bf16", "openai_vit"}) {
+        INFO(name);
+        load_options options;
+        options.storage = weight_storage::compact;
+        const clip full = load(model_folder(name)), compact = load(model_folder(name), options);
+        const reference_model inputs(name);
+        CHECK(compact.encode_pixels(inputs.pixels<float>()) == full.encode_pixels(inputs.pixels<float>()));
+        CHECK(compact.encode_tokens(inputs.prompts()) == full.encode_tokens(inputs.prompts()));
+    }
+}
+
 TEST_CASE("the converted form names its sizes itself") {
     const clip model = load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes());
     CHECK(model.config() == testing::tiny_modified_resnet());

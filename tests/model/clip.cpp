@@ -23,7 +23,7 @@ clip_model<float> with_temperature(float stored, std::vector<std::size_t> shape)
         if (each.name == "logit_scale") each.tensor = {dtype::f32, shape, std::as_bytes(std::span(values))};
     }
     return clip_model<float>(
-        weights(checkpoint::from_bytes(safetensors_bytes(tensors), "tiny"), finite_check::unchecked),
+        weights(checkpoint::from_bytes(safetensors_bytes(tensors), "tiny"), {.check = finite_check::unchecked}),
         testing::tiny_vision_transformer());
 }
 

@@ -46,12 +46,19 @@ TEST_CASE("a linear layer is x W^T + b") {
 }
 
 TEST_CASE("a projection is stored the other way round") {
-    const matrix<double> p = random_matrix<double>(4, 3, 1), x = random_matrix<double>(2, 4, 2);
+    random_weights made;
+    made.add("proj", {4, 3}).add("bias", {3});
+    const matrix<double> x = random_matrix<double>(2, 4, 2);
     matrix<double> transposed(3, 4);
     for (std::size_t i = 0; i < 4; ++i) {
-        for (std::size_t o = 0; o < 3; ++o) transposed(o, i) = p(i, o);
+        for (std::size_t o = 0; o < 3; ++o) transposed(o, i) = made.values("proj")[i * 3 + o];
     }
-    CHECK(linear<double>::projection(p)(x) == linear<double>(transposed)(x));
+    const auto projection = [&](const char* bias) {
+        return linear<double>::projection(made.get(), "proj", bias, 4, 3)(x);
+    };
+    CHECK(projection("none") == linear<double>(transposed)(x));
+    const std::vector<double>& bias = made.values("bias");
+    CHECK(projection("bias") == linear<double>(transposed, {bias.begin(), bias.end()})(x));
 }
 
 TEST_CASE("a missing tensor is named by its whole path") {

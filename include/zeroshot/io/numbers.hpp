@@ -8,10 +8,11 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/half.hpp>
+#include <zeroshot/half.hpp>
 #include <zeroshot/io/stored_tensor.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -45,7 +46,7 @@ Stored load(const std::byte* bytes, std::size_t index) noexcept {
 }
 
 /// Stored numbers as scalars. Only for the types that is_floating names.
-template <class Scalar>
+template <std::floating_point Scalar>
 void convert(const stored_numbers& from, std::span<Scalar> into) noexcept {
     const std::size_t count = into.size();
     const std::byte* const bytes = from.bytes;
@@ -61,6 +62,13 @@ void convert(const stored_numbers& from, std::span<Scalar> into) noexcept {
     } else {
         for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<double>(bytes, i));
     }
+}
+
+/// The same where they are stored as they are wanted.
+template <class Stored>
+requires(std::is_same_v<Stored, half> ||
+         std::is_same_v<Stored, bfloat16>) void convert(const stored_numbers& from, std::span<Stored> into) noexcept {
+    if (!into.empty()) std::memcpy(into.data(), from.bytes, into.size_bytes());
 }
 
 /// Collects the elements of a view in the order of its axes: [elements] * width bytes.

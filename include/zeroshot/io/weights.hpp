@@ -30,6 +30,19 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 /// Whether reading weights looks for NaN and infinity.
 enum class finite_check { checked, unchecked };
 
+/// How the matrices of a model are kept in memory.
+enum class weight_storage {
+    full,    ///< as wide as the model computes
+    compact  ///< those stored in 16 bits stay so, and are widened when they are used: the same numbers in half the
+             ///< memory
+};
+
+/// How weights are read.
+struct weight_options {
+    finite_check check = finite_check::checked;
+    weight_storage storage = weight_storage::full;
+};
+
 namespace detail {
 
 /// How many steps of insertion, deletion and replacement lie between two texts.
@@ -63,8 +76,8 @@ class weights {
     weights& operator=(const weights&) = default;
 
     /// \throws checkpoint_error where the checkpoint's layout is not known
-    explicit weights(checkpoint file, finite_check check = finite_check::checked)
-        : shared_(std::make_shared<const contents>(std::move(file), check)) {}
+    explicit weights(checkpoint file, const weight_options& options = {})
+        : shared_(std::make_shared<const contents>(std::move(file), options)) {}
 
     weights operator/(std::string_view child) const { return weights(shared_, joined(child)); }
     weights operator/(std::size_t child) const { return *this / std::string_view(std::to_string(child)); }
@@ -112,10 +125,20 @@ class weights {
     /// \throws checkpoint_error SHAPE where it is missing, with the nearest names
     dtype type(std::string_view name) const { return find(joined(name)).parts.front().stored.type; }
 
-    /// A tensor of the expected shape, converted from F16, BF16, F32 or F64. Subnormal numbers and tensors of zeros are
-    /// weights like any other.
-    /// \throws checkpoint_error SHAPE where it is missing or has another shape, UNSUPPORTED where it holds other
-    /// numbers; numeric_error where one of them is not finite, unless that is not to be checked
+    /// Whether a matrix is to be kept in the 16 bits it is stored in: then it is read as tensor<half, 2> where type()
+    /// says F16, and as tensor<bfloat16, 2> where it says BF16.
+    /// \throws as type
+    bool stays_compact(std::string_view name) const {
+        if (shared_->options.storage == weight_storage::full) return false;
+        const dtype first = type(name);
+        const auto same = [first](const tensor_part& part) { return part.stored.type == first; };
+        return (first == dtype::f16 || first == dtype::bf16) && std::ranges::all_of(find(joined(name)).parts, same);
+    }
+
+    /// A tensor of the expected shape, converted from F16, BF16, F32 or F64; as half or bfloat16 only where it is
+    /// stored so. Subnormal numbers and tensors of zeros are weights like any other. \throws checkpoint_error SHAPE
+    /// where it is missing or has another shape, UNSUPPORTED where it holds other numbers; numeric_error where one of
+    /// them is not finite, unless that is not to be checked
     template <class Scalar, std::size_t Rank>
     tensor<Scalar, Rank> read(std::string_view name, const std::array<std::size_t, Rank>& expected) const {
         const std::string full = joined(name);
@@ -170,12 +193,12 @@ class weights {
 
    private:
     struct contents {
-        contents(checkpoint from, finite_check finite)
-            : file(std::move(from)), all(canonical(file)), check(finite), touched(all.tensors.size()) {}
+        contents(checkpoint from, const weight_options& how)
+            : file(std::move(from)), all(canonical(file)), options(how), touched(all.tensors.size()) {}
 
         checkpoint file;
         canonical_tensors all;
-        finite_check check;
+        weight_options options;
         mutable std::vector<std::atomic<bool>> touched;  // by canonical_tensor::index; set by whichever thread reads
     };
 
@@ -234,7 +257,7 @@ class weights {
 
     /// Converts the parts one after the other, checks them, and turns the whole where the file has it the other way
     /// round.
-    template <std::floating_point Scalar>
+    template <class Scalar>
     void fill(const std::string& name, const canonical_tensor& found, std::span<Scalar> into) const {
         std::size_t done = 0;
         for (const tensor_part& part : found.parts) {
@@ -258,7 +281,7 @@ class weights {
         in_blocks(part.stored, [&](const stored_numbers& block) {
             const std::span<Scalar> piece = into.subspan(done, block.count);
             detail::convert(block, piece);
-            if (shared_->check == finite_check::checked && !all_finite(piece)) {
+            if (shared_->options.check == finite_check::checked && !all_finite(piece)) {
                 throw not_finite(name, found, part, done, piece);
             }
             done += block.count;

@@ -35,7 +35,8 @@ class text_encoder {
               w.template read<Scalar, 2>("positional_embedding", {config.text.context, config.text.blocks.width})),
           transformer_(w / "transformer", config.text.blocks, mask::causal),
           ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
-          text_projection_(projection(w, config)) {}
+          text_projection_(linear<Scalar>::projection(w, "text_projection", "text_projection.bias",
+                                                      config.text.blocks.width, config.embedding)) {}
 
     std::size_t context() const noexcept { return embedding_.context(); }
     std::size_t vocabulary() const noexcept { return embedding_.vocabulary(); }
@@ -56,14 +57,6 @@ class text_encoder {
     }
 
    private:
-    /// text_projection [width, embedding], with a bias where open_clip made it a linear layer.
-    static linear<Scalar> projection(const weights& w, const clip_config& config) {
-        const auto weight = w.template read<Scalar, 2>("text_projection", {config.text.blocks.width, config.embedding});
-        if (!w.has("text_projection.bias")) return linear<Scalar>::projection(weight);
-        return linear<Scalar>::projection(weight,
-                                          w.template read_vector<Scalar>("text_projection.bias", config.embedding));
-    }
-
     /// text.argmax(-1): the first of the highest ids is the end token.
     static std::size_t end_of(std::span<const std::int32_t> prompt) {
         if (prompt.empty())

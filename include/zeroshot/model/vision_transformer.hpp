@@ -32,7 +32,7 @@ class vision_transformer {
           ln_pre_(w / "ln_pre", config.blocks.width, config.blocks.epsilon),
           transformer_(w / "transformer", config.blocks, mask::none),
           ln_post_(w / "ln_post", config.blocks.width, config.blocks.epsilon),
-          proj_(linear<Scalar>::projection(w.template read<Scalar, 2>("proj", {config.blocks.width, embedding}))) {}
+          proj_(linear<Scalar>::projection(w, "proj", "proj.bias", config.blocks.width, embedding)) {}
 
     /// Mirrors VisionTransformer.forward.
     /// \param pixels one picture after the other, [pictures][3, image_size, image_size]

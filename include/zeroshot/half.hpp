@@ -8,6 +8,14 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
+/// An IEEE binary16 and a bfloat16, as they are stored.
+struct half {
+    std::uint16_t bits = 0;
+};
+struct bfloat16 {
+    std::uint16_t bits = 0;
+};
+
 /// The float an IEEE binary16 stands for: exact, subnormals included; a NaN keeps its payload.
 inline float float_from_half(std::uint16_t half) noexcept {
     const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
@@ -53,6 +61,20 @@ inline std::uint16_t bfloat_from_float(float value) noexcept {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
     return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+inline bool is_finite(half number) noexcept {
+    return (number.bits & 0x7c00u) != 0x7c00u;
+}
+inline bool is_finite(bfloat16 number) noexcept {
+    return (number.bits & 0x7f80u) != 0x7f80u;
+}
+
+inline float widened(half number) noexcept {
+    return float_from_half(number.bits);
+}
+inline float widened(bfloat16 number) noexcept {
+    return float_from_bfloat(number.bits);
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

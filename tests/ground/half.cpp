@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <limits>
 
-#include <zeroshot/io/half.hpp>
+#include <zeroshot/half.hpp>
 
 #include "tests/catch.hpp"
 

@@ -1,0 +1,58 @@
+#pragma once
+/// \file Sixteen-bit weights to full width: exact, and fast enough to be done anew for every product.
+
+#include <cstddef>
+#include <type_traits>
+
+#include <zeroshot/half.hpp>
+#include <zeroshot/kernels/instruction_set.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+
+namespace detail {
+
+template <class Stored, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void widen_each(const Stored* from, std::size_t count, Scalar* to) noexcept {
+    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(widened(from[i]));
+}
+
+#if ZEROSHOT_KERNELS_X86
+/// The processor's own conversion, eight at a time. Why not its intrinsics? Their header takes longer to compile than
+/// all of the kernels.
+ZEROSHOT_TARGET("avx2,f16c")
+inline void widen_f16c(const half* from, std::size_t count, float* to) noexcept {
+    typedef short eight_halves __attribute__((vector_size(16), aligned(2), may_alias));
+    typedef float eight_floats __attribute__((vector_size(32), aligned(4), may_alias));
+    std::size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        *reinterpret_cast<eight_floats*>(to + i) =
+            __builtin_ia32_vcvtph2ps256(*reinterpret_cast<const eight_halves*>(from + i));
+    }
+    widen_each(from + i, count - i, to + i);
+}
+
+template <class Stored, class Scalar>
+ZEROSHOT_TARGET("avx2")
+void widen_avx2(const Stored* from, std::size_t count, Scalar* to) noexcept {
+    widen_each(from, count, to);
+}
+#endif
+
+}  // namespace detail
+
+/// \param set must be available
+template <class Stored, class Scalar>
+void widen(const Stored* from, std::size_t count, Scalar* to, instruction_set set) noexcept {
+#if ZEROSHOT_KERNELS_X86
+    if (set != instruction_set::portable) {
+        if constexpr (std::is_same_v<Stored, half> && std::is_same_v<Scalar, float>) {
+            if (__builtin_cpu_supports("f16c")) return detail::widen_f16c(from, count, to);
+        }
+        return detail::widen_avx2(from, count, to);
+    }
+#endif
+    (void)set;
+    detail::widen_each(from, count, to);
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels

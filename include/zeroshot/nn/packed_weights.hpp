@@ -1,0 +1,99 @@
+#pragma once
+/// \file A matrix of weights as the kernels want it, in full or in the 16 bits it was stored in.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include <zeroshot/half.hpp>
+#include <zeroshot/io/weights.hpp>
+#include <zeroshot/kernels/multiply.hpp>
+#include <zeroshot/kernels/widen.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// Which axis of a stored matrix is the outputs'.
+enum class matrix_order {
+    outputs_first,  ///< torch.nn.Linear: [outputs, inputs]
+    inputs_first    ///< CLIP's projections, x P: [inputs, outputs]
+};
+
+/// The weights of y = x Wᵀ, packed once.
+template <class Scalar>
+class packed_weights {
+   public:
+    packed_weights() = default;
+
+    /// \param weight [outputs, inputs] or [inputs, outputs]
+    packed_weights(const matrix<Scalar>& weight, matrix_order order) { pack(weight, order); }
+
+    /// The tensor of that name; it stays in 16 bits where the weights are to be kept compact.
+    packed_weights(const weights& w, std::string_view name, std::size_t inputs, std::size_t outputs,
+                   matrix_order order) {
+        const std::array shape =
+            order == matrix_order::outputs_first ? std::array{outputs, inputs} : std::array{inputs, outputs};
+        if (!w.stays_compact(name))
+            pack(w.template read<Scalar, 2>(name, shape), order);
+        else if (w.type(name) == dtype::f16)
+            pack(w.template read<half, 2>(name, shape), order);
+        else
+            pack(w.template read<bfloat16, 2>(name, shape), order);
+    }
+
+    std::size_t inputs() const noexcept { return inputs_; }
+    std::size_t outputs() const noexcept { return outputs_; }
+
+    /// \param rows [row_count, inputs], row_stride elements apart
+    /// \param bias [outputs], or null
+    /// \param results [row_count, outputs]
+    void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, const Scalar* bias,
+                  Scalar* results) const {
+        const kernels::product<Scalar> whole{rows,     row_stride, row_count, nullptr, bias,
+                                             outputs_, inputs_,    results,   outputs_};
+        std::visit([&](const auto& packed) { multiply(whole, packed); }, packed_);
+    }
+
+   private:
+    template <class Stored>
+    void pack(const matrix<Stored>& weight, matrix_order order) {
+        const bool outputs_first = order == matrix_order::outputs_first;
+        outputs_ = outputs_first ? weight.rows() : weight.columns();
+        inputs_ = outputs_first ? weight.columns() : weight.rows();
+        const std::size_t next_output = outputs_first ? inputs_ : 1, next_input = outputs_first ? 1 : outputs_;
+        aligned_vector<Stored> packed(kernels::packed_size(outputs_, inputs_));
+        kernels::pack(weight.data(), next_output, next_input, outputs_, inputs_, packed.data());
+        packed_ = std::move(packed);
+    }
+
+    void multiply(kernels::product<Scalar> p, const aligned_vector<Scalar>& packed) const noexcept {
+        p.packed = packed.data();
+        kernels::multiply(p, kernels_);
+    }
+
+    /// A panel at a time: its numbers are widened once, and serve all rows.
+    template <class Stored>
+    void multiply(const kernels::product<Scalar>& whole, const aligned_vector<Stored>& packed) const {
+        constexpr std::size_t width = kernels::panel_width;
+        aligned_vector<Scalar> panel(width * inputs_);
+        for (std::size_t column = 0; column < outputs_; column += width) {
+            kernels::widen(packed.data() + column * inputs_, panel.size(), panel.data(), kernels_);
+            kernels::product<Scalar> part = whole;
+            part.packed = panel.data();
+            part.bias = whole.bias == nullptr ? nullptr : whole.bias + column;
+            part.columns = std::min(width, outputs_ - column);
+            part.result = whole.result + column;
+            kernels::multiply(part, kernels_);
+        }
+    }
+
+    std::size_t inputs_ = 0;
+    std::size_t outputs_ = 0;
+    std::variant<aligned_vector<Scalar>, aligned_vector<half>, aligned_vector<bfloat16>> packed_;
+    kernels::instruction_set kernels_ = kernels::active();
+};
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -23,6 +23,7 @@
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/load/hugging_face.hpp>
 #include <zeroshot/load/open_clip.hpp>
+#include <zeroshot/load/self_check.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/text/tokenizer.hpp>
 
@@ -38,6 +39,7 @@ struct load_options {
     std::optional<crop_order> order{};
     std::optional<std::filesystem::path> config{};  ///< a JSON file: config.json, open_clip_config.json or our own form
     finite_check check = finite_check::checked;     ///< look for NaN and infinity among the weights
+    bool verify = false;                            ///< replay the record that a converted checkpoint carries of itself
     weight_storage storage = weight_storage::full;  ///< compact: 16-bit matrices stay 16 bits wide in memory
     checkpoint_limits limits{};
 };
@@ -166,9 +168,19 @@ inline void warn(const architecture& found, const tokenizer& words, provenance& 
     }
 }
 
+/// The record that a converted checkpoint carries of itself.
+inline self_record recorded_in(const checkpoint& file) {
+    const auto record = file.metadata().find(self_check_key);
+    if (record == file.metadata().end()) {
+        throw checkpoint_error(error_code::argument, {file.place(), "it carries no record to verify the model by", "",
+                                                      "convert it first: zeroshot convert writes one"});
+    }
+    return read_self_record(json::parse(record->second, file.place() + ": metadata " + std::string(self_check_key)));
+}
+
+/// \param folder where the checkpoint lies; empty where it lies in none
 template <class Scalar>
-basic_clip<Scalar> build(checkpoint file, const std::filesystem::path& folder, const load_options& options) {
-    const weights w(std::move(file), {options.check, options.storage});
+basic_clip<Scalar> build(const weights& w, const std::filesystem::path& folder, const load_options& options) {
     const std::vector<settings> sources = settings_for(w, folder, options);
     const architecture found = architecture_of(w, sources);
     tokenizer words = tokenizer_of(sources, found.config.text.vocabulary);
@@ -177,9 +189,17 @@ basic_clip<Scalar> build(checkpoint file, const std::filesystem::path& folder, c
     clip_model<Scalar> model(w, found.config);
     w.file().expect_unchanged();
     origin.unread = w.unread();
-    return basic_clip<Scalar>(std::move(model), std::move(words), preprocessing_of(sources, found.config.image_size()),
-                              std::move(origin));
+    const basic_clip<Scalar> clip(std::move(model), std::move(words),
+                                  preprocessing_of(sources, found.config.image_size()), std::move(origin));
+    if (options.verify) verify(clip, recorded_in(w.file()));
+    return clip;
 }
+
+/// A checkpoint, opened, and the folder in which the files about it may lie.
+struct opened {
+    weights tensors;
+    std::filesystem::path folder;
+};
 
 /// The checkpoint in a folder, by the names that Hugging Face and open_clip give it.
 inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
@@ -198,6 +218,13 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
                                       "model.safetensors or open_clip_model.safetensors", ""});
 }
 
+inline opened open_checkpoint(const std::filesystem::path& path, const load_options& options) {
+    std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
+    const std::filesystem::path file = std::filesystem::is_directory(path, unreadable) ? checkpoint_in(path) : path;
+    const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+    return {weights(checkpoint::open(file, options.limits), {options.check, options.storage}), folder};
+}
+
 }  // namespace detail
 
 /// Loads a CLIP from a safetensors file, or from a folder as Hugging Face and open_clip publish it. What the tensors
@@ -211,18 +238,22 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
 /// \throws file_error, checkpoint_error, numeric_error; argument_error for a mean or std that cannot be used
 template <class Scalar = float>
 basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& options = {}) {
-    std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
-    const std::filesystem::path file =
-        std::filesystem::is_directory(path, unreadable) ? detail::checkpoint_in(path) : path;
-    const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-    return detail::build<Scalar>(checkpoint::open(file, options.limits), folder, options);
+    const detail::opened input = detail::open_checkpoint(path, options);
+    return detail::build<Scalar>(input.tensors, input.folder, options);
+}
+
+/// Loads a CLIP from a checkpoint that is open already; nothing beside it is looked at.
+/// \throws as load from bytes
+template <class Scalar = float>
+basic_clip<Scalar> load(checkpoint file, const load_options& options = {}) {
+    return detail::build<Scalar>(weights(std::move(file), {options.check, options.storage}), {}, options);
 }
 
 /// Loads a CLIP from the bytes of a safetensors file.
 /// \throws as the other, but for file_error
 template <class Scalar = float>
 basic_clip<Scalar> load(std::span<const std::byte> bytes, const load_options& options = {}) {
-    return detail::build<Scalar>(checkpoint::from_bytes(bytes, "memory", options.limits), {}, options);
+    return load<Scalar>(checkpoint::from_bytes(bytes, "memory", options.limits), options);
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -24,6 +24,7 @@ MAY_INCLUDE = {
     "load": {"ground", "load", "model", "nn", "text", "image", "io"},
     "classify": {"ground", "classify", "load", "model", "nn", "text", "image", "io"},
     "evaluate": {"ground", "evaluate", "classify", "load", "model", "nn", "text", "image", "io"},
+    "convert": {"ground", "load", "model", "nn", "text", "image", "io"},
     "testing": {"ground", "testing", "evaluate", "classify", "load", "model", "nn", "text", "image", "io"},
     "umbrella": {"ground", "io", "image", "text", "nn", "model", "load", "classify", "evaluate"},
 }

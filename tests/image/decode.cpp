@@ -11,10 +11,10 @@
 
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/io/sha256.hpp>
 
 #include "tests/image/png_writer.hpp"
 #include "tests/image/support.hpp"
-#include "tests/sha256.hpp"
 
 // A host's own copy of stb_image, after ours: it is untouched by ours, and ours by it.
 #define STB_IMAGE_IMPLEMENTATION
@@ -30,14 +30,13 @@ using namespace png_writer;
 namespace {
 
 /// The hash of all rows of a picture.
-std::string sha256(const image& picture) {
+std::string digest_of(const image& picture) {
     std::string bytes;
     for (std::size_t y = 0; y < picture.height(); ++y) {
         bytes.append(picture.row(y).begin(), picture.row(y).end());
     }
-    return ::sha256(bytes);
+    return sha256().add(bytes).digits();
 }
-
 
 std::string refusal(const bytes& file, const decode_options& options = {}) {
     return refusal_of([&] { decode(file, options); });
@@ -105,8 +104,8 @@ TEST_CASE("H7 H13 the crops of 360 generated PNGs equal Pillow's to the byte, in
             openai >> hugging_face;
         INFO(line);
         const image decoded = decode(source.encoded());
-        CHECK(sha256(crop_as(decoded, size, crop_order::openai)).substr(0, 16) == openai);
-        CHECK(sha256(crop_as(decoded, size, crop_order::hugging_face)).substr(0, 16) == hugging_face);
+        CHECK(digest_of(crop_as(decoded, size, crop_order::openai)).substr(0, 16) == openai);
+        CHECK(digest_of(crop_as(decoded, size, crop_order::hugging_face)).substr(0, 16) == hugging_face);
         ++count;
     }
     CHECK(count == 360);
@@ -149,9 +148,9 @@ TEST_CASE("CLIP.png: both crops equal the reference's") {
     const char* folder = reference_data("CLIP.png: both crops equal the reference's");
     if (folder == nullptr) return;
     const image picture = read_image(std::filesystem::path(folder) / "CLIP.png");
-    CHECK(sha256(crop_as(picture, 224, crop_order::openai)) ==
+    CHECK(digest_of(crop_as(picture, 224, crop_order::openai)) ==
           "c96d5fbf8273c7bea132e34850cece46b2b4a3f976fe50c1e9855f55495eddce");
-    CHECK(sha256(crop_as(picture, 224, crop_order::hugging_face)) ==
+    CHECK(digest_of(crop_as(picture, 224, crop_order::hugging_face)) ==
           "229e87d0ba80c5886a165e0e7f01ec586691024613ed058ed08e3b4125230f45");
 }
 
@@ -271,12 +270,12 @@ TEST_CASE("an error names the file") {
 
 TEST_CASE("H17 a host's flags in its own stb_image do not reach ours") {
     const bytes file = file_bytes(golden("jpeg/baseline.jpg"));
-    const std::string before = sha256(decode(file));
+    const std::string before = digest_of(decode(file));
     stbi_set_flip_vertically_on_load(1);
     stbi_set_flip_vertically_on_load_thread(1);
-    CHECK(sha256(decode(file)) == before);
+    CHECK(digest_of(decode(file)) == before);
     std::thread([] { stbi_set_flip_vertically_on_load_thread(1); }).join();
-    CHECK(sha256(decode(file)) == before);
+    CHECK(digest_of(decode(file)) == before);
     int width = 0, height = 0, channels = 0;
     unsigned char* const pixels = stbi_load_from_memory(reinterpret_cast<const unsigned char*>(file.data()),
                                                         static_cast<int>(file.size()), &width, &height, &channels, 3);
@@ -338,7 +337,7 @@ TEST_CASE("H18 good pictures among hostile ones give the same bytes on four thre
     source.height = 30;
     good.push_back(source.encoded());
     std::vector<std::string> alone;
-    for (const bytes& file : good) alone.push_back(sha256(decode(file)));
+    for (const bytes& file : good) alone.push_back(digest_of(decode(file)));
     std::atomic<int> wrong = 0;
     std::vector<std::thread> threads;
     for (std::uint64_t thread = 0; thread < 4; ++thread) {
@@ -352,7 +351,7 @@ TEST_CASE("H18 good pictures among hostile ones give the same bytes on four thre
                     decode(hostile);
                 } catch (const error&) {
                 }
-                if (sha256(decode(good[run % 3])) != alone[run % 3]) ++wrong;
+                if (digest_of(decode(good[run % 3])) != alone[run % 3]) ++wrong;
             }
         });
     }

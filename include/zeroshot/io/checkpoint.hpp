@@ -17,6 +17,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/io/safetensors.hpp>
+#include <zeroshot/io/sha256.hpp>
 #include <zeroshot/io/source.hpp>
 #include <zeroshot/io/stored_tensor.hpp>
 
@@ -128,6 +129,15 @@ class checkpoint {
                                  const checkpoint_limits& limits = {}) {
         return from_bytes(std::vector<std::byte>(bytes.begin(), bytes.end()), std::move(place), limits);
     }
+
+    /// Takes tensors from anywhere; `place` names them in the sentences.
+    static checkpoint from_tensors(tensor_list tensors, std::string place) {
+        auto nowhere = std::make_shared<memory_source>(std::vector<std::byte>(), std::move(place));
+        return checkpoint(std::make_shared<const stored>(stored{std::move(nowhere), std::move(tensors)}));
+    }
+
+    /// The SHA-256 of the whole file.
+    std::string sha256() const { return sha256_of(byte_range(contents_->source, 0, contents_->source->size())); }
 
     /// The file, as the sentences name it.
     const std::string& place() const noexcept { return contents_->source->place(); }

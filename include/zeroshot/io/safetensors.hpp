@@ -471,9 +471,10 @@ inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> te
 }
 
 /// Writes the same bytes as safetensors_bytes to a file, whole or not at all.
+/// \return how many
 /// \throws argument_error likewise; file_error IO, an existing file then keeps its bytes
-inline void write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
-                              const tensor_metadata& metadata = {}) {
+inline std::size_t write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
+                                     const tensor_metadata& metadata = {}) {
     const detail::safetensors_plan plan = detail::plan_safetensors(tensors, metadata);
     atomic_file file(path, plan.size);
     file.write(plan.header);
@@ -481,6 +482,7 @@ inline void write_safetensors(const std::filesystem::path& path, std::span<const
         stored->bytes.in_blocks(detail::copied_at_once, [&](std::span<const std::byte> piece) { file.write(piece); });
     }
     file.commit();
+    return plan.size;
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

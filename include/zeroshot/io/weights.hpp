@@ -159,6 +159,17 @@ class weights {
         return values;
     }
 
+    /// All numbers of a tensor of any shape, in OpenAI's order of axes.
+    /// \throws as read
+    template <class Scalar>
+    aligned_vector<Scalar> read_all(std::string_view name) const {
+        const std::string full = joined(name);
+        const canonical_tensor& found = find(full);
+        aligned_vector<Scalar> values(element_count(found.shape));
+        fill(full, found, std::span<Scalar>(values));
+        return values;
+    }
+
     /// One number, stored as [] or as [1].
     /// \throws as read
     template <class Scalar>
@@ -177,6 +188,15 @@ class weights {
         std::vector<std::string> found;
         for (const auto& [name, each] : shared_->all.tensors) {
             if (below(name)) found.push_back(name);
+        }
+        return found;
+    }
+
+    /// The tensors that were read so far through any path into this checkpoint, by their full names.
+    std::vector<std::string> read_names() const {
+        std::vector<std::string> found;
+        for (const auto& [name, each] : shared_->all.tensors) {
+            if (shared_->touched[each.index].load(std::memory_order_relaxed)) found.push_back(name);
         }
         return found;
     }

@@ -24,6 +24,8 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 inline constexpr std::string_view model_key = "zeroshot.model";
 inline constexpr std::string_view preprocessing_key = "zeroshot.preprocessing";
 inline constexpr std::string_view tokenizer_key = "zeroshot.tokenizer";
+inline constexpr std::string_view origin_key = "zeroshot.origin";          // what was converted; for people
+inline constexpr std::string_view self_check_key = "zeroshot.self_check";  // what the model gives for a fixed input
 
 inline constexpr std::size_t converted_format = 1;  // of the JSON under model_key
 
@@ -79,8 +81,10 @@ inline void read_converted_tokenizer(const json& words, settings& found) {
     const json kind = words.at("kind");
     if (kind.as_string() != "clip_bpe")
         refuse_setting(kind, "a tokenizer of kind " + quoted(kind.as_string()), "clip_bpe");
+    const std::optional<json> merges = words.find("merges");
+    if (!merges) return;  // CLIP's own table
     std::vector<std::string> lines;
-    for (const json& line : words.at("merges").items()) lines.push_back(line.as_string());
+    for (const json& line : merges->items()) lines.push_back(line.as_string());
     found.merges = std::move(lines);
 }
 
@@ -129,11 +133,15 @@ inline std::string preprocessing_text(const preprocessing& how) {
     return writer.text();
 }
 
-inline std::string tokenizer_text(const std::vector<std::string>& merges) {
+inline std::string tokenizer_text(const std::optional<std::vector<std::string>>& merges) {
     json_writer writer;
-    writer.begin_object().key("kind").value("clip_bpe").key("merges").begin_array();
-    for (const std::string& line : merges) writer.value(line);
-    writer.end_array().end_object();
+    writer.begin_object().key("kind").value("clip_bpe");
+    if (merges) {
+        writer.key("merges").begin_array();
+        for (const std::string& line : *merges) writer.value(line);
+        writer.end_array();
+    }
+    writer.end_object();
     return writer.text();
 }
 
@@ -164,9 +172,9 @@ inline std::optional<settings> converted_settings(const checkpoint& file) {
 }
 
 /// The metadata of the converted form.
-/// \param merges lines of the tokenizer's table
+/// \param merges lines of the tokenizer's table, unless it is CLIP's own
 inline tensor_metadata converted_metadata(const clip_config& config, const preprocessing& how,
-                                               const std::vector<std::string>& merges) {
+                                          const std::optional<std::vector<std::string>>& merges) {
     return {{std::string(model_key), detail::model_text(config)},
             {std::string(preprocessing_key), detail::preprocessing_text(how)},
             {std::string(tokenizer_key), detail::tokenizer_text(merges)}};

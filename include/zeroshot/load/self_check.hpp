@@ -1,0 +1,126 @@
+#pragma once
+/// \file A model's own record of itself: what it gave for a fixed input when it was converted, and whether it still
+/// does.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroshot/clip.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/json.hpp>
+#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+/// The embeddings of a fixed picture and a fixed prompt.
+struct self_record {
+    std::vector<float> image;
+    std::vector<float> text;
+};
+
+/// What two records may differ by, relative to the longer of two vectors: what fidelity to the reference allows.
+/// Another instruction set adds the same terms in another grouping, which moves a result by some 1e-6.
+inline constexpr double self_check_bound = 1e-4;
+
+namespace detail {
+
+/// Pixels of a picture nobody ever took: noise between -2 and 2 from a small generator, the same on every machine.
+template <class Scalar>
+tensor<Scalar, 4> fixed_pixels(std::size_t size) {
+    tensor<Scalar, 4> pixels(1, 3, size, size);
+    std::uint32_t state = 1;
+    for (Scalar& value : pixels.values()) {
+        state = state * 1664525u + 1013904223u;  // Numerical Recipes' generator
+        value = static_cast<Scalar>(static_cast<int>(state >> 24) - 128) / 64;
+    }
+    return pixels;
+}
+
+/// Some ids over the whole vocabulary, between the two that stand for start and end.
+inline std::vector<token> fixed_prompt(const text_config& text) {
+    const auto rows = static_cast<token>(text.vocabulary);
+    const std::size_t between = std::min<std::size_t>(6, text.context - 2);
+    std::vector<token> ids{rows - 2};
+    for (std::size_t i = 0; i < between; ++i) ids.push_back(rows / 8 * static_cast<token>(i + 1));
+    ids.push_back(rows - 1);
+    return ids;
+}
+
+}  // namespace detail
+
+/// Runs the fixed picture and the fixed prompt.
+/// \throws numeric_error where the model's output is not finite
+template <class Scalar>
+self_record record_of(const basic_clip<Scalar>& model) {
+    const matrix<Scalar> image = model.encode_pixels(detail::fixed_pixels<Scalar>(model.config().image_size()));
+    const std::vector<token> prompt = detail::fixed_prompt(model.config().text);
+    const matrix<Scalar> text = model.encode_tokens(std::span(&prompt, 1));
+    self_record record;
+    for (const Scalar value : image.values()) record.image.push_back(static_cast<float>(value));
+    for (const Scalar value : text.values()) record.text.push_back(static_cast<float>(value));
+    return record;
+}
+
+/// The length of the difference of two embeddings, relative to the longer one; infinite where their sizes differ.
+inline double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
+    if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+    double difference = 0, length_a = 0, length_b = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const double x = a[i], y = b[i];
+        difference += (x - y) * (x - y);
+        length_a += x * x;
+        length_b += y * y;
+    }
+    const double longer = std::sqrt(std::max(length_a, length_b));
+    return longer == 0 ? 0 : std::sqrt(difference) / longer;
+}
+
+/// The record as a JSON text.
+inline std::string self_record_text(const self_record& record) {
+    json_writer writer;
+    const auto numbers = [&](std::string_view key, const std::vector<float>& values) {
+        writer.key(key).begin_array();
+        for (const float value : values) writer.value(value);
+        writer.end_array();
+    };
+    writer.begin_object();
+    numbers("image", record.image);
+    numbers("text", record.text);
+    return writer.end_object().text();
+}
+
+/// \throws checkpoint_error where it is no such text
+inline self_record read_self_record(const json& text) {
+    const auto numbers = [&](std::string_view key) {
+        std::vector<float> values;
+        for (const json& value : text.at(key).items()) values.push_back(static_cast<float>(value.as_number()));
+        return values;
+    };
+    return {numbers("image"), numbers("text")};
+}
+
+/// Runs the model and compares with its record.
+/// \throws numeric_error where it gives something else than when it was converted
+template <class Scalar>
+void verify(const basic_clip<Scalar>& model, const self_record& expected) {
+    const self_record found = record_of(model);
+    const double image = relative_difference(found.image, expected.image);
+    const double text = relative_difference(found.text, expected.text);
+    if (image <= self_check_bound && text <= self_check_bound) return;
+    const auto deviation = [](double value) { return json_writer().value(value).text(); };
+    throw numeric_error(error_code::numeric,
+                        {model.origin().place,
+                         "the model does not give what it gave when it was converted: embeddings are off by " +
+                             deviation(image) + " (picture) and " + deviation(text) + " (text) of their length",
+                         "at most " + deviation(self_check_bound), "is the file damaged?"});
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

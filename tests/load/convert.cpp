@@ -1,0 +1,135 @@
+#include <zeroshot/convert.hpp>
+#include <zeroshot/testing.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/io/support.hpp"
+#include "tests/reference_model.hpp"
+
+using namespace zeroshot;
+using namespace zeroshot_tests;
+
+namespace {
+
+const std::vector<std::string> all_models{
+    "custom_text",    "hugging_face_mixed",  "hugging_face_older", "open_clip_gelu", "open_clip_resnet",
+    "open_clip_tanh", "open_clip_tanh_bf16", "open_clip_tanh_f16", "openai_resnet",  "openai_vit"};
+
+struct embeddings {
+    matrix<float> images, texts;
+    bool operator==(const embeddings&) const = default;
+};
+
+embeddings embedded(const clip& model, const reference_model& inputs) {
+    return {model.encode_pixels(inputs.pixels<float>()), model.encode_tokens(inputs.prompts())};
+}
+
+/// Nothing had to be assumed; the tiny vocabularies do not fit CLIP's tokenizer, which is said all the same.
+bool is_sure(const clip& model) {
+    const auto assumes = [](const std::string& warning) {
+        return support::has(warning, "taken for one of OpenAI's own");
+    };
+    return std::ranges::none_of(model.origin().warnings, assumes);
+}
+
+std::set<std::string> types_in(const std::filesystem::path& file) {
+    std::set<std::string> types;
+    for (const named_tensor& each : checkpoint::open(file).tensors()) {
+        if (each.tensor.shape.size() >= 2) types.emplace(name_of(each.tensor.type));
+    }
+    return types;
+}
+
+}  // namespace
+
+TEST_CASE("a converted checkpoint gives the same bits as the one it came from, with nothing beside it") {
+    const support::scratch_folder folder;
+    for (const std::string& name : all_models) {
+        INFO(name);
+        const reference_model inputs(name);
+        const clip original = load(model_folder(name));
+        for (const std::optional<dtype> type : {std::optional<dtype>(), std::optional(dtype::f32)}) {
+            const conversion made = convert(model_folder(name), folder / "converted.safetensors", {.type = type});
+            CHECK(made.image_drift == 0);
+            CHECK(made.text_drift == 0);
+            CHECK(made.bytes == std::filesystem::file_size(folder / "converted.safetensors"));
+            load_options verified;
+            verified.verify = true;
+            const clip converted = load(folder / "converted.safetensors", verified);
+            CHECK(embedded(converted, inputs) == embedded(original, inputs));
+            CHECK(converted.config() == original.config());
+            CHECK(converted.pixels() == original.pixels());
+            CHECK(is_sure(converted));
+            CHECK(converted.origin().unread.empty());
+        }
+    }
+}
+
+TEST_CASE("matrices are written in the type that was asked for, and how far that moves the model is measured") {
+    const support::scratch_folder folder;
+    const std::filesystem::path file = folder / "half.safetensors";
+    for (const auto& [type, name, bits] : {std::tuple(dtype::f16, "F16", 11), std::tuple(dtype::bf16, "BF16", 8)}) {
+        const conversion made = convert(model_folder("hugging_face_mixed"), file, {.type = type});
+        CHECK(types_in(file) == std::set<std::string>{name});
+        CHECK(checkpoint::open(file).find("logit_scale")->type == dtype::f32);
+        // Each weight moves by at most 2^-bits of itself; a few layers of a tiny model add such moves, mostly at
+        // random.
+        const double step = std::ldexp(1.0, -bits);
+        CHECK(made.image_drift > 0);
+        CHECK(made.image_drift < 8 * step);
+        CHECK(made.text_drift < 8 * step);
+        load_options verified;
+        verified.verify = true;
+        load(file, verified);
+    }
+}
+
+TEST_CASE("converting again gives the same bytes, and so does converting what was converted") {
+    const support::scratch_folder folder;
+    convert(model_folder("openai_vit"), folder / "a.safetensors");
+    convert(model_folder("openai_vit"), folder / "b.safetensors");
+    CHECK(read_file(folder / "a.safetensors") == read_file(folder / "b.safetensors"));
+    const conversion again = convert(folder / "a.safetensors", folder / "c.safetensors");
+    CHECK(again.sha256 == sha256().add(read_file(folder / "a.safetensors")).digits());
+    CHECK(embedded(load(folder / "c.safetensors"), reference_model("openai_vit")) ==
+          embedded(load(folder / "a.safetensors"), reference_model("openai_vit")));
+}
+
+TEST_CASE("what was said when converting is written down") {
+    const support::scratch_folder folder;
+    convert_options options;
+    options.load.function = activation::gelu;
+    options.load.mean = {0.5f, 0.5f, 0.5f};
+    const conversion made =
+        convert(model_folder("openai_vit") + "/model.safetensors", folder / "a.safetensors", options);
+    CHECK_FALSE(made.warnings.empty());  // of what had to be assumed all the same
+    const clip converted = load(folder / "a.safetensors");
+    CHECK(converted.pixels().mean == std::array{0.5f, 0.5f, 0.5f});
+    CHECK(std::get<vision_transformer_config>(converted.config().image).blocks.function == activation::gelu);
+    CHECK(is_sure(converted));
+}
+
+TEST_CASE("a table of its own goes along, CLIP's own need not") {
+    const support::scratch_folder folder;
+    testing::random_checkpoint().write(folder / "own.safetensors");
+    convert(folder / "own.safetensors", folder / "a.safetensors");
+    const clip original = load(folder / "own.safetensors"), converted = load(folder / "a.safetensors");
+    CHECK(converted.words().words().merge_lines() == original.words().words().merge_lines());
+    CHECK(converted.tokenize("a dog") == original.tokenize("a dog"));
+}
+
+TEST_CASE("a number that does not fit the type is an error, and the old file keeps its bytes") {
+    const support::scratch_folder folder;
+    const checkpoint whole = checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny");
+    std::vector<named_tensor> tensors(whole.tensors().begin(), whole.tensors().end());
+    auto values = stored_values<float>(*whole.find("visual.proj"));
+    values[3] = 70'000;
+    for (named_tensor& each : tensors) {
+        if (each.name == "visual.proj") each.tensor.bytes = std::as_bytes(std::span(values));
+    }
+    write_safetensors(folder / "large.safetensors", tensors, whole.metadata());
+    write_file(folder / "old.safetensors", "what was there before");
+    CHECK_THROWS_WITH(
+        convert(folder / "large.safetensors", folder / "old.safetensors", {.type = dtype::f16}),
+        Catch::Contains("tensor visual.proj holds 70000, expected numbers that fit F16; convert to bf16 or f32"));
+    CHECK(support::text_of(read_file(folder / "old.safetensors")) == "what was there before");
+}

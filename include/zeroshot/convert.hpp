@@ -149,7 +149,7 @@ inline std::string origin_text(const provenance& origin, const std::filesystem::
 /// the old one then keeps its bytes
 inline conversion convert(const std::filesystem::path& from, const std::filesystem::path& to,
                           const convert_options& options = {}) {
-    const detail::opened input = detail::open_checkpoint(from, options.load);
+    const opened_checkpoint input = open_checkpoint(from, options.load);
     conversion made;
     std::optional<self_record> before;
     std::vector<std::string> needed;

@@ -195,12 +195,6 @@ basic_clip<Scalar> build(const weights& w, const std::filesystem::path& folder, 
     return clip;
 }
 
-/// A checkpoint, opened, and the folder in which the files about it may lie.
-struct opened {
-    weights tensors;
-    std::filesystem::path folder;
-};
-
 /// The checkpoint in a folder, by the names that Hugging Face and open_clip give it.
 inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
     for (const char* name :
@@ -218,14 +212,23 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
                                       "model.safetensors or open_clip_model.safetensors", ""});
 }
 
-inline opened open_checkpoint(const std::filesystem::path& path, const load_options& options) {
+}  // namespace detail
+
+/// A checkpoint, opened, and the folder in which the files about it may lie.
+struct opened_checkpoint {
+    weights tensors;
+    std::filesystem::path folder;
+};
+
+/// Finds a checkpoint and opens it: a file, or a folder as Hugging Face and open_clip publish it.
+/// \throws file_error, checkpoint_error
+inline opened_checkpoint open_checkpoint(const std::filesystem::path& path, const load_options& options) {
     std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
-    const std::filesystem::path file = std::filesystem::is_directory(path, unreadable) ? checkpoint_in(path) : path;
+    const std::filesystem::path file =
+        std::filesystem::is_directory(path, unreadable) ? detail::checkpoint_in(path) : path;
     const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
     return {weights(checkpoint::open(file, options.limits), {options.check, options.storage}), folder};
 }
-
-}  // namespace detail
 
 /// Loads a CLIP from a safetensors file, or from a folder as Hugging Face and open_clip publish it. What the tensors
 /// leave open is taken, in this order, from the options, the file they name, the checkpoint's own metadata, and the
@@ -238,7 +241,7 @@ inline opened open_checkpoint(const std::filesystem::path& path, const load_opti
 /// \throws file_error, checkpoint_error, numeric_error; argument_error for a mean or std that cannot be used
 template <class Scalar = float>
 basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& options = {}) {
-    const detail::opened input = detail::open_checkpoint(path, options);
+    const opened_checkpoint input = open_checkpoint(path, options);
     return detail::build<Scalar>(input.tensors, input.folder, options);
 }
 

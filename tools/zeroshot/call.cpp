@@ -96,10 +96,17 @@ void add_checkpoint_choices(CLI::App& sub, model_options& to) {
     sub.add_option("--config", to.config, "config.json, open_clip_config.json, or a file of our own form")->type_name("FILE")->group(group);
 }
 
+/// How a model is kept in memory, and whether it is what it was.
+void add_keeping(CLI::App& sub, model_options& to) {
+    sub.add_flag("--compact", to.compact, "Keep 16-bit weights 16 bits wide in memory: the same numbers in half the space")->group("Checkpoint");
+    sub.add_flag("--verify", to.verify, "Replay the record that a converted checkpoint carries of itself")->group("Checkpoint");
+}
+
 void add_model(CLI::App& sub, model_options& to) {
     sub.add_option("-m,--model", to.model, "A checkpoint, a model folder, or a name; without it the bundled model")->type_name("MODEL");
     add_precision(sub);
     add_checkpoint_choices(sub, to);
+    add_keeping(sub, to);
 }
 
 void add_threads(CLI::App& sub, std::size_t& to) {
@@ -188,10 +195,27 @@ void add_embed(CLI::App& program, command& to) {
     sub->callback([options, &to] { to = chosen(options, embed); });
 }
 
+void add_convert(CLI::App& program, command& to) {
+    const auto options = std::make_shared<convert_call>();
+    CLI::App* sub = program.add_subcommand("convert", "Any readable checkpoint into one file that needs nothing beside it");
+    sub->add_option("input", options->model.model, "A checkpoint, a model folder, or a name")->required()->type_name("IN");
+    sub->add_option("output", options->output, "The file to write: weights, configuration, preprocessing, tokenizer, origin")->required()->type_name("OUT.safetensors");
+    one_of(sub->add_option("--dtype", options->dtype, "Type of the matrices: f32, f16 or bf16; as they are stored unless said"), {"f32", "f16", "bf16"})->type_name("TYPE");
+    sub->add_flag("--verify", options->model.verify, "Load what was written, and compare what it gives with its record");
+    add_manners(*sub, options->as);
+    add_checkpoint_choices(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot convert ViT-B-32.safetensors b32.safetensors --dtype f16 --verify
+
+  zeroshot convert open_clip_folder/ clip.safetensors)");
+    sub->callback([options, &to] { to = chosen(options, convert); });
+}
+
 void add_inspect(CLI::App& program, command& to) {
     const auto options = std::make_shared<inspect_options>();
     CLI::App* sub = program.add_subcommand("inspect", "What a checkpoint is: architecture, sizes, preprocessing, temperature");
     sub->add_option("model", options->model.model, "A checkpoint, a model folder, or a name; without it the bundled model")->type_name("MODEL");
+    sub->add_flag("--check", options->check, "Look at every number, and replay the record that a converted checkpoint carries of itself");
     add_manners(*sub, options->as);
     add_checkpoint_choices(*sub, options->model);
     sub->footer(R"(Examples:
@@ -217,6 +241,7 @@ void describe(CLI::App& program, command& to) {
     add_tokenize(program, to);
     add_preprocess(program, to);
     add_embed(program, to);
+    add_convert(program, to);
     add_inspect(program, to);
 }
 

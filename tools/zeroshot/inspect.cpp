@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/json_writer.hpp>
 
+#include "check.hpp"
 #include "console.hpp"
 #include "model.hpp"
 #include "options.hpp"
@@ -22,6 +24,8 @@
 namespace program {
 
 namespace {
+
+constexpr std::size_t name_columns = 15;
 
 const zeroshot::vision_transformer_config* transformer_of(const zeroshot::clip_config& config) {
     return std::get_if<zeroshot::vision_transformer_config>(&config.image);
@@ -51,8 +55,14 @@ void write_vision(zeroshot::json_writer& json, const zeroshot::clip_config& conf
     }
 }
 
+void write_check(zeroshot::json_writer& json, const check_up& found) {
+    json.key("check").begin_object().key("tensors").value(found.tensors);
+    array(json, "findings", found.findings);
+    json.key("record").value(found.record).end_object();
+}
+
 /// The activation of the image tower, of the text tower where the image tower has none of its own to choose.
-std::string json_of(const model& clip) {
+std::string json_of(const model& clip, const check_up* checked) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::transformer_config& text = config.text.blocks;
     const zeroshot::provenance& origin = clip.origin();
@@ -74,6 +84,7 @@ std::string json_of(const model& clip) {
     array(json, "sources", origin.sources);
     array(json, "unused", origin.unread);
     array(json, "warnings", origin.warnings);
+    if (checked != nullptr) write_check(json, *checked);
     return json.end_object().text();
 }
 
@@ -140,19 +151,34 @@ void show(const model& clip, console& out) {
     };
     if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
     out.answer(out.styled(printable(origin.place), look::strong));
-    constexpr std::size_t name_columns = 15;
     for (const auto& [name, text] : rows) out.answer("  " + out.styled(padded(name, name_columns), look::faint) + printable(text));
+}
+
+bool is_healthy(const check_up& found) { return found.findings.empty() && (found.record == "fits" || found.record == "none"); }
+
+void tell_faults(const check_up& found, console& out) {
+    for (const std::string& sentence : found.findings) out.complain(sentence);
+    if (found.record != "fits" && found.record != "none") out.complain(found.record);
+}
+
+void show(const check_up& found, console& out) {
+    const std::string record = found.record == "fits" ? "it gives what it gave when it was converted" : "it carries no record of what it should give";
+    out.answer("  " + out.styled(padded("check", name_columns), look::faint) + "the numbers of " + counted(found.tensors, "tensor") + " are sound; " + record);
 }
 
 }  // namespace
 
 void inspect(const inspect_options& options, session& with) {
     try {
+        std::optional<check_up> checked;
+        if (options.check) checked = check(options.model, with.out);
+        if (checked) tell_faults(*checked, with.out);
         const model clip(options.model, with.out);
         if (options.as.json) {
-            with.out.answer(json_of(clip));
+            with.out.answer(json_of(clip, checked ? &*checked : nullptr));
         } else {
             show(clip, with.out);
+            if (checked && is_healthy(*checked)) show(*checked, with.out);
         }
     } catch (const zeroshot::error&) {
         const failure why = current_failure();

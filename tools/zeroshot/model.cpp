@@ -7,13 +7,11 @@
 #include <zeroshot/load.hpp>
 
 #include "console.hpp"
+#include "load_options.hpp"
 #include "model_place.hpp"
 
 namespace program {
 
-namespace {
-
-/// The words were checked when the call was read.
 zeroshot::load_options load_options_of(const model_options& options) {
     zeroshot::load_options load;
     if (options.activation) {
@@ -27,10 +25,10 @@ zeroshot::load_options load_options_of(const model_options& options) {
     load.std = options.std;
     if (options.order) load.order = *options.order == "hf" ? zeroshot::crop_order::hugging_face : zeroshot::crop_order::openai;
     if (options.config) load.config = *options.config;
+    if (options.compact) load.storage = zeroshot::weight_storage::compact;
+    load.verify = options.verify;
     return load;
 }
-
-}  // namespace
 
 struct model::loaded {
     zeroshot::clip clip;

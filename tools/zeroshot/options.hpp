@@ -29,6 +29,8 @@ struct model_options {
     std::optional<std::array<float, 3>> std;
     std::optional<std::string> order;
     std::optional<std::string> config;
+    bool compact = false;
+    bool verify = false;
 };
 
 struct classify_options {
@@ -90,7 +92,19 @@ struct embed_options {
 /// \throws usage_error, zeroshot::error, output_error
 void embed(const embed_options& options, session& with);
 
+struct convert_call {
+    std::string output;
+    std::optional<std::string> dtype;
+    model_options model;
+    manners as;
+};
+
+/// Any readable checkpoint into one self-contained file.
+/// \throws usage_error, zeroshot::error, output_error
+void convert(const convert_call& options, session& with);
+
 struct inspect_options {
+    bool check = false;
     model_options model;
     manners as;
 };

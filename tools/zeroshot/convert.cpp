@@ -1,0 +1,78 @@
+/// \file zeroshot convert: any readable checkpoint into one file that needs nothing beside it.
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <zeroshot/convert.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/json_writer.hpp>
+
+#include "console.hpp"
+#include "load_options.hpp"
+#include "model_place.hpp"
+#include "options.hpp"
+#include "session.hpp"
+
+namespace program {
+
+namespace {
+
+/// The words were checked when the call was read.
+zeroshot::convert_options convert_options_of(const convert_call& call) {
+    zeroshot::convert_options options;
+    options.load = load_options_of(call.model);
+    options.load.verify = false;  // it is the new file that is verified
+    if (call.dtype) {
+        options.type = *call.dtype == "f32"   ? zeroshot::dtype::f32
+                       : *call.dtype == "f16" ? zeroshot::dtype::f16
+                                              : zeroshot::dtype::bf16;
+    }
+    return options;
+}
+
+void refuse_itself(const std::filesystem::path& input, const std::filesystem::path& output) {
+    std::error_code unknown;
+    if (!std::filesystem::equivalent(input, output, unknown)) return;
+    throw zeroshot::argument_error(zeroshot::error_code::argument,
+                                   {zeroshot::path_text(output), "this is the file to convert", "another name for what comes of it", ""});
+}
+
+std::string json_of(const convert_call& call, const std::filesystem::path& input, const zeroshot::conversion& made) {
+    zeroshot::json_writer json;
+    json.begin_object().key("input").value(input.string()).key("sha256").value(made.sha256);
+    json.key("output").value(call.output).key("tensors").value(made.tensors).key("bytes").value(made.bytes);
+    json.key("image_drift").value(made.image_drift).key("text_drift").value(made.text_drift);
+    json.key("verified").value(call.model.verify).key("warnings").begin_array();
+    for (const std::string& warning : made.warnings) json.value(warning);
+    return json.end_array().end_object().text();
+}
+
+std::string drift_text(const zeroshot::conversion& made) {
+    if (made.image_drift == 0 && made.text_drift == 0) return "the same numbers, to the bit";
+    const auto number = [](double value) { return zeroshot::json_writer().value(static_cast<float>(value)).text(); };
+    return "embeddings of a fixed picture and prompt moved by " + number(made.image_drift) + " and " + number(made.text_drift) + " of their length";
+}
+
+}  // namespace
+
+void convert(const convert_call& call, session& with) {
+    const std::filesystem::path input = place_of_model(call.model.model, with.out);
+    refuse_itself(input, call.output);
+    const zeroshot::conversion made = zeroshot::convert(input, call.output, convert_options_of(call));
+    for (const std::string& warning : made.warnings) with.out.note("warning: " + warning);
+    if (call.model.verify) {
+        zeroshot::load_options verified;
+        verified.verify = true;
+        zeroshot::load(call.output, verified);
+    }
+    if (call.as.json) {
+        with.out.answer(json_of(call, input, made));
+        return;
+    }
+    constexpr double megabyte = 1e6;
+    with.out.answer(printable(call.output) + ": " + counted(made.tensors, "tensor") + ", " + fixed(static_cast<double>(made.bytes) / megabyte, 1) + " MB; " +
+                    drift_text(made) + (call.model.verify ? "; verified" : ""));
+}
+
+}  // namespace program

@@ -45,10 +45,10 @@ template <class Stored, class Scalar>
 void widen(const Stored* from, std::size_t count, Scalar* to, instruction_set set) noexcept {
 #if ZEROSHOT_KERNELS_X86
     if (set != instruction_set::portable) {
-        if constexpr (std::is_same_v<Stored, half> && std::is_same_v<Scalar, float>) {
-            if (__builtin_cpu_supports("f16c")) return detail::widen_f16c(from, count, to);
-        }
-        return detail::widen_avx2(from, count, to);
+        if constexpr (std::is_same_v<Stored, half> && std::is_same_v<Scalar, float>)
+            return detail::widen_f16c(from, count, to);  // every processor with AVX2 has F16C
+        else
+            return detail::widen_avx2(from, count, to);
     }
 #endif
     (void)set;

@@ -26,6 +26,7 @@ zeroshot::load_options load_options_of(const model_options& options) {
     load.mean = options.mean;
     load.std = options.std;
     if (options.order) load.order = *options.order == "hf" ? zeroshot::crop_order::hugging_face : zeroshot::crop_order::openai;
+    load.name = options.name;
     if (options.config) load.config = *options.config;
     return load;
 }

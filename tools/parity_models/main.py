@@ -65,7 +65,8 @@ def row(outcome):
     figures = []
     for name in ("image", "text"):
         tower = outcome.towers.get(name)
-        figures.append(f"{tower.cosine:12.9f} {tower.error:8.1e} {tower.milliseconds:8.1f}" if tower else f"{'-':>12} {'-':>8} {'-':>8}")
+        time = f"{tower.milliseconds:.1f}" if tower and tower.milliseconds else "-"
+        figures.append(f"{tower.cosine:12.9f} {tower.error:8.1e} {time:>8}" if tower else f"{'-':>12} {'-':>8} {'-':>8}")
     line = f"{trial.subject.name:28} {trial.layout:12} {trial.container:11} {trial.storage:6} {'  '.join(figures)}  {outcome.verdict}"
     return line + (f"\n    {outcome.message}" if outcome.message else "")
 

@@ -14,7 +14,6 @@ from reference_models import Case  # noqa: E402
 LAYOUTS = ("openai", "open_clip", "custom_text", "hugging_face")
 KNOWN_VISION = {"image_size", "layers", "width", "head_width", "mlp_ratio", "patch_size"}
 KNOWN_TEXT = {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"}
-QUICK_GELU = "-quickgelu"
 
 
 class Unknown(Exception):
@@ -25,14 +24,16 @@ class Unknown(Exception):
 class Subject:
     """An architecture of open_clip with one activation.
 
-    name: as it was asked for; the program's --name where the model is whole.
+    name: as it was asked for.
     config: model_cfg of open_clip, without "quick_gelu".
+    tells: whether the name alone says to the program what a bare file is.
     """
 
     name: str
     config: dict
     quick_gelu: bool
     full: bool
+    tells: bool = False
 
     @property
     def is_resnet(self):
@@ -67,7 +68,7 @@ class Subject:
 
     def options(self):
         """What the program must be told of a bare file."""
-        if self.full and ":" in self.name:
+        if self.tells:
             return ["--name", self.name]
         return ["--activation", self.activation, "--vision-heads", self.vision_heads, "--text-heads", self.text_heads]
 
@@ -80,7 +81,7 @@ def subject(name, full):
     config = open_clip.get_model_config(model)
     if config is None:
         raise Unknown(f"{name}: open_clip has no model of this name")
-    quick_gelu = config.pop("quick_gelu", False)
+    quick_gelu, weights = config.pop("quick_gelu", False), {}
     if tag:
         weights = open_clip.get_pretrained_cfg(model, tag)
         if not weights:
@@ -90,7 +91,8 @@ def subject(name, full):
         "embed_dim", "vision_cfg", "text_cfg"})
     if strange:
         raise Unknown(f"{name}: this is another model than OpenAI's CLIP ({', '.join(sorted(strange))})")
-    return Subject(name, config if full else reduced(config), quick_gelu, full)
+    tells = full and weights.get("resize_mode") == "shortest"  # the program knows squashed pictures only to refuse them
+    return Subject(name, config if full else reduced(config), quick_gelu, full, tells)
 
 
 def every_name():

@@ -156,7 +156,7 @@ inline conversion convert(const std::filesystem::path& from, const std::filesyst
     std::optional<provenance> origin;
     tensor_metadata metadata;
     {
-        const clip original = detail::build<float>(input.tensors, input.folder, options.load);
+        const clip original = detail::build<float>(input.tensors, input.place, options.load);
         before = record_of(original);
         needed = input.tensors.read_names();
         origin = original.origin();

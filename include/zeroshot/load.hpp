@@ -1,6 +1,7 @@
 #pragma once
 /// \file The front door: a checkpoint, from a file, a folder or memory, becomes a CLIP.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <filesystem>
@@ -22,7 +23,9 @@
 #include <zeroshot/load/architecture.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/load/hugging_face.hpp>
+#include <zeroshot/load/known_models.hpp>
 #include <zeroshot/load/open_clip.hpp>
+#include <zeroshot/load/places.hpp>
 #include <zeroshot/load/self_check.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/text/tokenizer.hpp>
@@ -37,18 +40,22 @@ struct load_options {
     std::optional<std::array<float, 3>> mean{};
     std::optional<std::array<float, 3>> std{};
     std::optional<crop_order> order{};
+    std::optional<std::string> name{};              ///< what a bare file is: "ViT-B-32:laion2b_s34b_b79k"
     std::optional<std::filesystem::path> config{};  ///< a JSON file: config.json, open_clip_config.json or our own form
     finite_check check = finite_check::checked;     ///< look for NaN and infinity among the weights
     bool verify = false;                            ///< replay the record that a converted checkpoint carries of itself
     weight_storage storage = weight_storage::full;  ///< compact: 16-bit matrices stay 16 bits wide in memory
     checkpoint_limits limits{};
+    std::optional<model_folders> folders{};  ///< where names are looked up; the environment's unless said
 };
 
 namespace detail {
 
+inline constexpr const char* options_source = "options";
+
 inline settings settings_of(const load_options& options) {
     settings said;
-    said.source = "options";
+    said.source = options_source;
     said.vision.function = said.text.function = options.function;
     said.vision.heads = options.vision_heads;
     said.text.heads = options.text_heads;
@@ -70,10 +77,59 @@ inline settings configuration_settings(const json& config) {
                             "image_encoder (our own form), model_cfg (open_clip) or vision_config (Hugging Face)", ""});
 }
 
-/// Whether anything has that name, a link that leads nowhere included: opening it then says what is wrong with it.
-inline bool stands(const std::filesystem::path& path) {
-    std::error_code unknown;
-    return std::filesystem::symlink_status(path, unknown).type() != std::filesystem::file_type::not_found;
+/// What a known model's name says, where this library does what its weights want.
+inline settings facts_of(const known_model& known) {
+    settings facts = known.facts();
+    if (known.squashes()) {
+        throw checkpoint_error(error_code::unsupported, {facts.source, "its pictures are squashed to a square",
+                                                         "resized by their shorter side", ""});
+    }
+    return facts;
+}
+
+inline settings named_settings(const std::string& name) {
+    const std::optional<known_model> known = known_model::find(name);
+    if (known) return facts_of(*known);
+    const std::string nearest = nearest_known_model(name);
+    throw argument_error(error_code::argument, {"name", "no model is known as " + quoted(name), "",
+                                                nearest.empty() ? "" : "did you mean " + quoted(nearest) + "?"});
+}
+
+/// Three numbers that OpenAI's own files hold, and files that open_clip wrote do not.
+inline bool is_openais_archive(const checkpoint& file) {
+    return std::ranges::any_of(file.tensors(),
+                               [](const named_tensor& each) { return each.name == "input_resolution"; });
+}
+
+/// A bare file is what it was looked up as, or what its sizes show; of which weights, its own name may tell.
+inline std::optional<known_model> recognised(const weights& w, const std::filesystem::path& file,
+                                             const std::optional<known_model>& looked_up) {
+    if (looked_up && looked_up->has_weights()) return looked_up;
+    const std::optional<known_model> by_sizes = known_model::of_sizes(sizes_of(w));
+    if (!by_sizes) return std::nullopt;
+    const std::optional<known_model> by_name = known_model::find(file.stem().string());
+    if (by_name && by_name->same_architecture(*by_sizes)) {
+        const bool openais = !by_name->has_weights() && is_openais_archive(w.file());
+        return openais && by_name->of_openai() ? by_name->of_openai() : by_name;
+    }
+    if (by_sizes->squashes()) return std::nullopt;
+    return by_sizes;
+}
+
+/// Whether nothing but options describes the checkpoint.
+inline bool is_bare(std::span<const settings> sources) {
+    return std::ranges::all_of(sources, [](const settings& each) { return each.source == options_source; });
+}
+
+/// A name alone may leave open what its user should say rather than believe.
+inline void expect_activation(const std::string& name, std::span<const settings> sources) {
+    if (std::ranges::any_of(sources, [](const settings& each) { return each.text.function.has_value(); })) return;
+    std::string weights;
+    for (const known_model& each : known_model::find(name)->candidates())
+        weights += (weights.empty() ? "" : ", ") + each.name();
+    throw argument_error(error_code::argument,
+                         {"name", quoted(name) + " leaves the activation open", "the name of weights: " + weights,
+                          "or give the activation: load_options::function, or --activation of the program"});
 }
 
 /// Reads a file that may stand beside the checkpoint.
@@ -89,6 +145,7 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
     std::vector<settings> sources{settings_of(options)};
     if (sources.front() == settings{.source = sources.front().source}) sources.clear();  // nothing was said
     if (options.config) sources.push_back(configuration_settings(read_json(*options.config)));
+    if (options.name) sources.push_back(named_settings(*options.name));
     if (auto own = converted_settings(w.file())) {
         sources.push_back(std::move(*own));
     } else if (!folder.empty() && w.layout() == checkpoint_layout::hugging_face) {
@@ -153,7 +210,12 @@ inline std::string joined(std::span<const std::string> parts) {
 }
 
 /// What a user should know before believing the numbers.
-inline void warn(const architecture& found, const tokenizer& words, provenance& origin) {
+inline void warn(const architecture& found, const std::optional<known_model>& guess, const tokenizer& words,
+                 provenance& origin) {
+    if (guess && !guess->has_weights() && found.assumed.empty()) {
+        origin.warnings.push_back(origin.place + ": nothing beside it says what it is; by its sizes it is " +
+                                  guess->name() + ", and taken for what all known weights of that are");
+    }
     if (!found.assumed.empty()) {
         origin.warnings.push_back(origin.place +
                                   ": nothing beside it says what it is; taken for one of OpenAI's own, with " +
@@ -178,14 +240,18 @@ inline self_record recorded_in(const checkpoint& file) {
     return read_self_record(json::parse(record->second, file.place() + ": metadata " + std::string(self_check_key)));
 }
 
-/// \param folder where the checkpoint lies; empty where it lies in none
+/// \param place the checkpoint's file, and what it was looked up as; empty where it lies in none
 template <class Scalar>
-basic_clip<Scalar> build(const weights& w, const std::filesystem::path& folder, const load_options& options) {
-    const std::vector<settings> sources = settings_for(w, folder, options);
+basic_clip<Scalar> build(const weights& w, const model_place& place, const load_options& options) {
+    std::vector<settings> sources = settings_for(w, place.path.empty() ? place.path : folder_of(place.path), options);
+    std::optional<known_model> guess;
+    if (is_bare(sources)) guess = recognised(w, place.path, place.known);
+    if (guess) sources.push_back(facts_of(*guess));
+    if (options.name) expect_activation(*options.name, sources);
     const architecture found = architecture_of(w, sources);
     tokenizer words = tokenizer_of(sources, found.config.text.vocabulary);
     provenance origin = provenance_of(w, sources);
-    warn(found, words, origin);
+    warn(found, guess, words, origin);
     clip_model<Scalar> model(w, found.config);
     w.file().expect_unchanged();
     origin.unread = w.unread();
@@ -214,35 +280,36 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
 
 }  // namespace detail
 
-/// A checkpoint, opened, and the folder in which the files about it may lie.
+/// A checkpoint, opened, and its place: the files about it may lie beside it.
 struct opened_checkpoint {
     weights tensors;
-    std::filesystem::path folder;
+    model_place place;
 };
 
-/// Finds a checkpoint and opens it: a file, or a folder as Hugging Face and open_clip publish it.
+/// Finds what the path or name leads to, and opens it: a file, or a folder as Hugging Face and open_clip publish it.
 /// \throws file_error, checkpoint_error
 inline opened_checkpoint open_checkpoint(const std::filesystem::path& path, const load_options& options) {
+    model_place place = find_model(path, options.folders ? *options.folders : folders_of_environment());
     std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
-    const std::filesystem::path file =
-        std::filesystem::is_directory(path, unreadable) ? detail::checkpoint_in(path) : path;
-    const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-    return {weights(checkpoint::open(file, options.limits), {options.check, options.storage}), folder};
+    if (std::filesystem::is_directory(place.path, unreadable)) place.path = detail::checkpoint_in(place.path);
+    return {weights(checkpoint::open(place.path, options.limits), {options.check, options.storage}), place};
 }
 
-/// Loads a CLIP from a safetensors file, or from a folder as Hugging Face and open_clip publish it. What the tensors
-/// leave open is taken, in this order, from the options, the file they name, the checkpoint's own metadata, and the
-/// files beside it; a bare file in OpenAI's layout is taken for one of OpenAI's own, with a warning in
-/// origin().warnings.
+/// Loads a CLIP from a safetensors file, from a folder as Hugging Face and open_clip publish it, or by a name that
+/// find_model knows. What the tensors leave open is taken, in this order, from the options, the file and the name they
+/// give, the checkpoint's own metadata, and the files beside it. A bare file is taken for the known model that has its
+/// sizes, and where that leaves the activation open in OpenAI's layout, for one of OpenAI's own; origin().warnings
+/// says so.
 ///
 ///     const auto clip = zeroshot::load("ViT-B-32.safetensors");
+///     const auto found = zeroshot::load("openai/clip-vit-base-patch32");
 ///     const auto oracle = zeroshot::load<double>("ViT-B-32.safetensors");
 ///
 /// \throws file_error, checkpoint_error, numeric_error; argument_error for a mean or std that cannot be used
 template <class Scalar = float>
 basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& options = {}) {
     const opened_checkpoint input = open_checkpoint(path, options);
-    return detail::build<Scalar>(input.tensors, input.folder, options);
+    return detail::build<Scalar>(input.tensors, input.place, options);
 }
 
 /// Loads a CLIP from a checkpoint that is open already; nothing beside it is looked at.

@@ -87,4 +87,8 @@ TEST_CASE("open_clip's heads of 80, 88 and 104 are not taken for heads of 64") {
     const checkpoint made = checkpoint::from_bytes(testing::random_checkpoint(config).bytes(), "ViT-H-14.safetensors");
     CHECK_THROWS_WITH(architecture_of(weights(made), {}),
                       Catch::Contains("heads of its vision tower, 1280 wide") && Catch::Contains("--vision-heads"));
+    settings heads = said("options");
+    heads.vision.heads = 16;
+    CHECK_THROWS_WITH(architecture_of(weights(made), std::vector{heads}),
+                      Catch::Contains("the activation of its vision tower") && Catch::Contains("--activation"));
 }

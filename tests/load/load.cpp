@@ -1,5 +1,8 @@
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,6 +10,7 @@
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/io/support.hpp"
 #include "tests/reference_model.hpp"
 
 using namespace zeroshot;
@@ -49,6 +53,49 @@ void check_model(const std::string& name, double bound) {
     check_close<Scalar>("text embeddings", texts.values(), reference.numbers("embedding.text"), bound);
     const auto found = logits(clip, images, texts);
     check_close<double>("logits", found, reference.numbers("logits_per_image"), bound);
+}
+
+/// Tensors of OpenAI's layout with the sizes of a known transformer, as far as sizes are read off them. One byte an
+/// element: nobody reads their values.
+std::vector<std::byte> shapes_of(const std::string& name, bool from_openai = false) {
+    const settings facts = known_model::find(name)->facts();
+    std::string header;
+    std::size_t size = 0;
+    const auto add = [&](const std::string& tensor, const std::vector<std::size_t>& shape) {
+        std::size_t count = 1;
+        for (const std::size_t extent : shape) count *= extent;
+        header += (header.empty() ? "\"" : ",\"") + tensor + R"(":{"dtype":"U8","shape":)" + shape_text(shape) +
+                  R"(,"data_offsets":[)" + std::to_string(size) + "," + std::to_string(size + count) + "]}";
+        size += count;
+    };
+    const auto add_blocks = [&](const std::string& path, const tower_settings& tower) {
+        for (std::size_t i = 0; i < *tower.layers; ++i)
+            add(path + "transformer.resblocks." + std::to_string(i) + ".ln_1.weight", {*tower.width});
+        add(path + "transformer.resblocks.0.mlp.c_fc.weight", {*tower.mlp_width, *tower.width});
+    };
+    const std::size_t side = *facts.image_size / *facts.patch_size;
+    add("text_projection", {*facts.text.width, *facts.embedding});
+    add("positional_embedding", {*facts.context, *facts.text.width});
+    add("token_embedding.weight", {*facts.vocabulary, *facts.text.width});
+    add("ln_final.weight", {*facts.text.width});
+    add_blocks("", facts.text);
+    add("visual.proj", {*facts.vision.width, *facts.embedding});
+    add("visual.conv1.weight", {*facts.vision.width, 3, *facts.patch_size, *facts.patch_size});
+    add("visual.positional_embedding", {side * side + 1, *facts.vision.width});
+    add("visual.ln_post.weight", {*facts.vision.width});
+    add_blocks("visual.", facts.vision);
+    if (from_openai) add("input_resolution", {});
+    return support::container("{" + header + "}", std::string(size, '\0'));
+}
+
+/// What a bare file of that name is taken for: the source that is consulted, and its activation.
+std::string taken_for(const std::vector<std::byte>& bytes, const std::string& file) {
+    const weights w(checkpoint::from_bytes(bytes, file));
+    const auto guess = detail::recognised(w, file, std::nullopt);
+    if (!guess) return "nothing";
+    const settings facts = detail::facts_of(*guess);
+    CHECK(facts.vision.heads.has_value());
+    return guess->name() + " " + (facts.vision.function ? std::string(name_of(*facts.vision.function)) : "-");
 }
 
 }  // namespace
@@ -151,4 +198,57 @@ TEST_CASE("a tokenizer whose ids are not the rows of the embedding is refused") 
     metadata.find(tokenizer_key)->second = R"({"kind": "clip_bpe", "merges": ["i n", "t h"]})";
     CHECK_THROWS_WITH(load(safetensors_bytes(tensors, metadata)),
                       Catch::Contains("the tokenizer has 516 ids, expected 770"));
+}
+
+TEST_CASE("a bare file is the known model that has its sizes, with what all weights of that agree upon") {
+    CHECK(taken_for(shapes_of("ViT-B-32"), "x.safetensors") == "ViT-B-32 -");
+    CHECK(taken_for(shapes_of("ViT-g-14"), "x.safetensors") == "ViT-g-14 gelu");
+    CHECK(taken_for(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its pictures would be squashed
+    const auto golden = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
+    CHECK_FALSE(detail::recognised(weights(golden), "ViT-B-32.pt", std::nullopt).has_value());
+}
+
+TEST_CASE("the name of a bare file tells its weights, where its sizes bear it out") {
+    const std::vector<std::byte> vit = shapes_of("ViT-B-32");
+    CHECK(taken_for(vit, "ViT-B-32-laion2b_s34b_b79k.safetensors") == "ViT-B-32:laion2b_s34b_b79k gelu");
+    CHECK(taken_for(vit, "ViT-B-32-quickgelu.safetensors") == "ViT-B-32-quickgelu quick_gelu");
+    CHECK(taken_for(vit, "ViT-B-16-laion2b_s34b_b88k.safetensors") == "ViT-B-32 -");
+    CHECK(taken_for(vit, "ViT-B-32.pt") == "ViT-B-32 -");
+    CHECK(taken_for(shapes_of("ViT-B-32", true), "ViT-B-32.pt") == "ViT-B-32:openai quick_gelu");
+    CHECK(taken_for(shapes_of("ViT-B-32", true), "mine.pt") == "ViT-B-32 -");
+}
+
+TEST_CASE("a bare file of open_clip's wide towers needs the name of its weights, or the activation") {
+    const weights w(checkpoint::from_bytes(shapes_of("ViT-H-14"), "huge.safetensors"));
+    const settings by_sizes = detail::recognised(w, "huge.safetensors", std::nullopt)->facts();
+    CHECK_THROWS_WITH(architecture_of(w, std::vector{by_sizes}),
+                      Catch::Contains("the activation of its vision tower") && Catch::Contains("--name"));
+    const settings named = detail::named_settings("ViT-H-14:laion2b_s32b_b79k");
+    CHECK(std::get<vision_transformer_config>(architecture_of(w, std::vector{named}).config.image).blocks.heads == 16);
+}
+
+TEST_CASE("the caller's name for a bare file must fit it, be known, and tell the activation") {
+    const auto named = [](const std::string& name) {
+        load_options options;
+        options.name = name;
+        load(model_folder("openai_vit") + "/model.safetensors", options);
+    };
+    CHECK_THROWS_WITH(named("ViT-B-32:openai"),
+                      Catch::Contains("in the known model ViT-B-32 (openai), expected"));
+    CHECK_THROWS_WITH(named("ViTB-32"), "name: no model is known as 'ViTB-32'; did you mean 'ViT-B-32'?");
+    CHECK_THROWS_WITH(named("ViT-L-14"), Catch::Contains("'ViT-L-14' leaves the activation open, expected the name of "
+                                                         "weights: ViT-L-14:openai, ViT-L-14:laion400m_e31"));
+    CHECK_THROWS_WITH(named("ViT-H-14:dfn5b"), Catch::Contains("its pictures are squashed to a square"));
+}
+
+TEST_CASE("a name is loaded from the folders the caller gives") {
+    const support::scratch_folder root;
+    std::filesystem::create_directories(root / "hub/models--someone--mine/snapshots");
+    std::filesystem::copy(model_folder("hugging_face_mixed"), root / "hub/models--someone--mine/snapshots/main");
+    load_options options;
+    options.folders = model_folders{{}, {}, root / "hub"};
+    const clip model = load("someone/mine@main", options);
+    CHECK(model.config() == load(model_folder("hugging_face_mixed")).config());
+    CHECK(model.origin().sources.size() == 2);
+    CHECK_THROWS_WITH(load("someone/other", options), Catch::Contains("hf download someone/other"));
 }

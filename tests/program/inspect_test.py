@@ -62,6 +62,20 @@ class Inspect(ProgramTest):
         self.refused(self.call("inspect", "other", ZEROSHOT_MODELS=str(self.folder)), 1, "there is no model 'other'", "other.safetensors")
         self.refused(self.call("inspect", "other"), 1, "there is no model 'other'", "ZEROSHOT_MODELS")
 
+    def test_repositories_are_looked_up_in_the_cache_of_hugging_face(self):
+        snapshots = self.folder / "hub/models--someone--mine/snapshots"
+        snapshots.mkdir(parents=True)
+        (snapshots / "main").symlink_to(GOLDEN / "hugging_face_mixed")
+        words, places = ("inspect", "someone/mine", "--json"), {"HF_HUB_CACHE": str(self.folder / "hub")}
+        self.assertEqual(json.loads(self.answer(self.call(*words, **places))[0])["layout"], "hugging_face")
+        self.refused(self.call("inspect", "openai/clip-vit-base-patch32", **places), 1, "hf download openai/clip-vit-base-patch32")
+        self.refused(self.call("inspect", "ViTB-32", **places), 1, "did you mean 'ViT-B-32'?")
+
+    def test_a_bare_checkpoint_may_be_named(self):
+        bare = GOLDEN / "openai_vit/model.safetensors"
+        self.refused(self.call("inspect", bare, "--name", "ViT-B/32"), 1, "in the known model ViT-B-32 (openai), expected")
+        self.refused(self.call("inspect", bare, "--name", "ViT-X"), 1, "no model is known as 'ViT-X'")
+
     def test_the_bundled_model_is_used_and_named(self):
         write_tiny_model(self.folder / "pictograms.safetensors")
         done = self.call("inspect", ZEROSHOT_MODELS=str(self.folder))

@@ -1,8 +1,8 @@
-"""How the generators of include/zeroshot/text/tables write their arrays."""
+"""How the generators of include/zeroshot/*/tables write their arrays."""
 
 from pathlib import Path
 
-TABLES = Path(__file__).resolve().parents[2] / "include" / "zeroshot" / "text" / "tables"
+HEADERS = Path(__file__).resolve().parents[2] / "include" / "zeroshot"
 
 
 def array(kind, name, values, about):
@@ -29,6 +29,14 @@ def boundaries(belongs):
     return found
 
 
-def write(name, source, arrays):
-    (TABLES / name).write_text(f"// Made by tools/tables/{source}; do not edit.\n" + "\n".join(arrays))
-    print(name, (TABLES / name).stat().st_size, "bytes")
+def rows(kind, name, values, about):
+    """One C++ array of structs, a line for each, under a line that says what they hold."""
+    lines = [f"    {{{', '.join(value)}}}," for value in values]
+    return f"// {about}\ninline constexpr {kind} {name}[] = {{\n" + "\n".join(lines) + "\n};\n"
+
+
+def write(name, source, arrays, room="text"):
+    table = HEADERS / room / "tables" / name
+    table.parent.mkdir(exist_ok=True)
+    table.write_text(f"// Made by tools/tables/{source}; do not edit.\n" + "\n".join(arrays))
+    print(name, table.stat().st_size, "bytes")

@@ -87,6 +87,7 @@ void add_manners(CLI::App& sub, manners& to) {
 /// What a bare checkpoint leaves open.
 void add_checkpoint_choices(CLI::App& sub, model_options& to) {
     const std::string group = "Checkpoint";
+    sub.add_option("--name", to.name, "What a bare checkpoint is: ViT-B-32:laion2b_s34b_b79k, ViT-L/14, or a repository")->type_name("NAME")->group(group);
     one_of(sub.add_option("--activation", to.activation, "quick_gelu, gelu or gelu_tanh, where the checkpoint does not say"), {"quick_gelu", "gelu", "gelu_tanh"})->type_name("NAME")->group(group);
     at_least(sub.add_option("--vision-heads", to.vision_heads, "Attention heads of the image tower"), 1)->type_name("N")->group(group);
     at_least(sub.add_option("--text-heads", to.text_heads, "Attention heads of the text tower"), 1)->type_name("N")->group(group);
@@ -103,7 +104,7 @@ void add_keeping(CLI::App& sub, model_options& to) {
 }
 
 void add_model(CLI::App& sub, model_options& to) {
-    sub.add_option("-m,--model", to.model, "A checkpoint, a model folder, or a name; without it the bundled model")->type_name("MODEL");
+    sub.add_option("-m,--model", to.model, "A checkpoint, a model folder, or a name such as openai/clip-vit-base-patch32; without it the bundled model")->type_name("MODEL");
     add_precision(sub);
     add_checkpoint_choices(sub, to);
     add_keeping(sub, to);
@@ -214,7 +215,7 @@ void add_convert(CLI::App& program, command& to) {
 void add_inspect(CLI::App& program, command& to) {
     const auto options = std::make_shared<inspect_options>();
     CLI::App* sub = program.add_subcommand("inspect", "What a checkpoint is: architecture, sizes, preprocessing, temperature");
-    sub->add_option("model", options->model.model, "A checkpoint, a model folder, or a name; without it the bundled model")->type_name("MODEL");
+    sub->add_option("model", options->model.model, "A checkpoint, a model folder, or a name such as openai/clip-vit-base-patch32; without it the bundled model")->type_name("MODEL");
     sub->add_flag("--check", options->check, "Look at every number, and replay the record that a converted checkpoint carries of itself");
     add_manners(*sub, options->as);
     add_checkpoint_choices(*sub, options->model);

@@ -24,6 +24,7 @@ zeroshot::load_options load_options_of(const model_options& options) {
     load.mean = options.mean;
     load.std = options.std;
     if (options.order) load.order = *options.order == "hf" ? zeroshot::crop_order::hugging_face : zeroshot::crop_order::openai;
+    load.name = options.name;
     if (options.config) load.config = *options.config;
     if (options.compact) load.storage = zeroshot::weight_storage::compact;
     load.verify = options.verify;

@@ -22,6 +22,7 @@ struct manners {
 /// Which model, and what its checkpoint leaves open.
 struct model_options {
     std::string model;  ///< a file, a folder, a name; empty for the bundled one
+    std::optional<std::string> name;  ///< the known model that a bare checkpoint is
     std::optional<std::string> activation;
     std::optional<std::size_t> vision_heads;
     std::optional<std::size_t> text_heads;

@@ -34,15 +34,9 @@ class architect {
 
     architecture draw() {
         clip_config& config = result_.config;
-        config.embedding = extent("text_projection", 1);
-        config.text.context = extent("positional_embedding", 0);
-        config.text.vocabulary = extent("token_embedding.weight", 0);
-        config.text.blocks = blocks("text", "", "ln_final.weight", &settings::text);
-        if (w_.has("visual.proj")) {
-            config.image = vision_transformer();
-        } else {
-            config.image = modified_resnet();
-        }
+        config = measure();
+        settle("text", config.text.blocks, &settings::text);
+        std::visit([&](auto& tower) { settle(tower); }, config.image);
         agree("embedding", config.embedding, &settings::embedding);
         agree("context", config.text.context, &settings::context);
         agree("vocabulary", config.text.vocabulary, &settings::vocabulary);
@@ -52,10 +46,25 @@ class architect {
         return std::move(result_);
     }
 
+    /// The sizes that the tensors show; heads, activations and epsilons are not among them.
+    clip_config measure() const {
+        clip_config config;
+        config.embedding = extent("text_projection", 1);
+        config.text.context = extent("positional_embedding", 0);
+        config.text.vocabulary = extent("token_embedding.weight", 0);
+        config.text.blocks = blocks("", "ln_final.weight");
+        if (w_.has("visual.proj")) {
+            config.image = vision_transformer();
+        } else {
+            config.image = modified_resnet();
+        }
+        return config;
+    }
+
    private:
     static constexpr std::size_t head_width = 64;  // of all of OpenAI's towers
-    static constexpr std::array<std::size_t, 3> other_heads{1280, 1408,
-                                                            1664};  // widths of ViT-H, g and bigG of open_clip
+    static constexpr std::array<std::size_t, 3> open_clips_widths{1280, 1408,
+                                                                  1664};  // of ViT-H, g and bigG, with other heads
 
     std::size_t extent(std::string_view name, std::size_t axis) const {
         const std::vector<std::size_t> shape = w_.shape(name);
@@ -81,50 +90,59 @@ class architect {
         return root;
     }
 
-    transformer_config blocks(const std::string& tower, const std::string& path, const std::string& norm,
-                              tower_settings settings::*said) {
+    transformer_config blocks(const std::string& path, const std::string& norm) const {
         const std::string prefix = path.empty() ? "" : path + ".";
         transformer_config config;
         config.width = extent(prefix + norm, 0);
         config.layers = (w_ / (prefix + "transformer.resblocks")).children();
         if (config.layers == 0) w_.shape(prefix + "transformer.resblocks.0.ln_1.weight");  // says what is missing
         config.mlp_width = extent(prefix + "transformer.resblocks.0.mlp.c_fc.weight", 0);
-        config.heads = heads(tower, config.width, said);
-        config.function = function(tower, said);
-        config.epsilon = first<double>(said, &tower_settings::epsilon).value_or(config.epsilon);
-        agree(tower + " width", config.width, said, &tower_settings::width);
-        agree(tower + " layers", config.layers, said, &tower_settings::layers);
-        agree(tower + " mlp_width", config.mlp_width, said, &tower_settings::mlp_width);
         return config;
     }
 
-    vision_transformer_config vision_transformer() {
+    vision_transformer_config vision_transformer() const {
         vision_transformer_config config;
         config.patch_size = extent("visual.conv1.weight", 3);
         config.image_size = config.patch_size * side("visual.positional_embedding");
-        if (const auto stated = first_of(&settings::image_size)) {  // pixels beyond the last whole patch leave no trace
-            if (config.patch_size != 0 && *stated / config.patch_size == config.image_size / config.patch_size)
-                config.image_size = *stated;
-        }
-        config.blocks = blocks("vision", "visual", "ln_post.weight", &settings::vision);
-        agree("patch_size", config.patch_size, &settings::patch_size);
+        config.blocks = blocks("visual", "ln_post.weight");
         return config;
     }
 
-    modified_resnet_config modified_resnet() {
+    modified_resnet_config modified_resnet() const {
         modified_resnet_config config;
         config.width = extent("visual.layer1.0.conv1.weight", 0);
         for (std::size_t stage = 0; stage < config.layers.size(); ++stage) {
             config.layers[stage] = (w_ / "visual" / ("layer" + std::to_string(stage + 1))).children();
         }
         config.image_size = modified_resnet_config::reduction * side("visual.attnpool.positional_embedding");
+        return config;
+    }
+
+    void settle(const std::string& tower, transformer_config& config, tower_settings settings::*said) {
+        config.heads = heads(tower, config.width, said);
+        config.function = function(tower, config.width, said);
+        config.epsilon = first<double>(said, &tower_settings::epsilon).value_or(config.epsilon);
+        agree(tower + " width", config.width, said, &tower_settings::width);
+        agree(tower + " layers", config.layers, said, &tower_settings::layers);
+        agree(tower + " mlp_width", config.mlp_width, said, &tower_settings::mlp_width);
+    }
+
+    void settle(vision_transformer_config& config) {
+        if (const auto stated = first_of(&settings::image_size)) {  // pixels beyond the last whole patch leave no trace
+            if (config.patch_size != 0 && *stated / config.patch_size == config.image_size / config.patch_size)
+                config.image_size = *stated;
+        }
+        settle("vision", config.blocks, &settings::vision);
+        agree("patch_size", config.patch_size, &settings::patch_size);
+    }
+
+    void settle(modified_resnet_config& config) {
         if (const auto said = first<std::size_t>(&settings::vision, &tower_settings::head_width)) {
             config.heads = *said == 0 ? 0 : config.features() / *said;
         }
         if (const auto said = first<std::size_t>(&settings::vision, &tower_settings::heads)) config.heads = *said;
         if (config.heads == 0) config.heads = config.width * 32 / head_width;  // ModifiedResNet knows no other
         agree("vision width", config.width, &settings::vision, &tower_settings::width);
-        return config;
     }
 
     std::size_t heads(const std::string& tower, std::size_t width, tower_settings settings::*said) {
@@ -133,8 +151,7 @@ class architect {
             if (found.heads) return *found.heads;
             if (found.head_width) return *found.head_width == 0 ? 0 : width / *found.head_width;
         }
-        const bool known_otherwise = tower == "vision" && std::ranges::find(other_heads, width) != other_heads.end();
-        if (w_.layout() != checkpoint_layout::openai || width % head_width != 0 || known_otherwise) {
+        if (!may_be_openais(tower, width) || width % head_width != 0) {
             refuse_to_guess("the number of heads of its " + tower + " tower, " + std::to_string(width) + " wide,",
                             tower + "_heads", "--" + tower + "-heads");
         }
@@ -142,19 +159,27 @@ class architect {
         return width / head_width;
     }
 
-    activation function(const std::string& tower, tower_settings settings::*said) {
+    activation function(const std::string& tower, std::size_t width, tower_settings settings::*said) {
         if (const auto found = first<activation>(said, &tower_settings::function)) return *found;
-        if (w_.layout() != checkpoint_layout::openai)
+        if (!may_be_openais(tower, width))
             refuse_to_guess("the activation of its " + tower + " tower", "function", "--activation");
         assume("QuickGELU");
         return activation::quick_gelu;
     }
 
+    /// Whether a tower is in the layout of OpenAI's files, and of none of the widths that open_clip alone has.
+    bool may_be_openais(const std::string& tower, std::size_t width) const {
+        const bool open_clips =
+            tower == "vision" && std::ranges::find(open_clips_widths, width) != open_clips_widths.end();
+        return w_.layout() == checkpoint_layout::openai && !open_clips;
+    }
+
     [[noreturn]] void refuse_to_guess(const std::string& what, const std::string& option,
                                       const std::string& flag) const {
-        throw checkpoint_error(error_code::argument,
-                               {w_.place(), what + " is neither in its tensors nor in a file beside it", "",
-                                "give it: load_options::" + option + ", or " + flag + " of the program"});
+        throw checkpoint_error(
+            error_code::argument,
+            {w_.place(), what + " is neither in its tensors nor in a file beside it", "",
+             "give it: load_options::" + option + " or load_options::name, " + flag + " or --name of the program"});
     }
 
     void assume(const std::string& what) {
@@ -198,6 +223,12 @@ class architect {
     std::span<const settings> sources_;
     architecture result_;
 };
+
+/// The sizes that a checkpoint's tensors show, without what they leave open.
+/// \throws checkpoint_error where one is missing
+inline clip_config sizes_of(const weights& w) {
+    return architect(w, {}).measure();
+}
 
 }  // namespace detail
 

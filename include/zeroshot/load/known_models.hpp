@@ -1,0 +1,307 @@
+#pragma once
+/// \file Models known by name: what OpenAI, open_clip and TinyCLIP published, and what their tensors leave open.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/io/weights.hpp>
+#include <zeroshot/load/settings.hpp>
+#include <zeroshot/model/config.hpp>
+#include <zeroshot/nn/activation.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI {
+
+namespace detail {
+
+/// Mean and standard deviation of pixels: OpenAI's, or 0.5 throughout.
+enum class known_pixels : std::uint8_t { openai, halves };
+
+/// Sizes under one name, and the heads that they do not tell.
+struct known_architecture {
+    std::string_view name;
+    std::uint16_t embedding, image_size;
+    std::uint16_t patch_size;  ///< 0 for a ModifiedResNet
+    std::uint16_t width, mlp_width;
+    std::array<std::uint8_t, 4> layers;  ///< a VisionTransformer has the first alone
+    std::uint8_t heads;
+    std::uint16_t text_width;
+    std::uint8_t text_heads, text_layers;
+};
+
+/// Weights that were published for an architecture.
+struct known_weights {
+    std::uint8_t architecture;
+    std::string_view tag;
+    std::optional<activation> function;  ///< empty where only their config.json tells
+    known_pixels pixels;
+    bool squashed;                ///< pictures are resized to the square whatever their shape
+    std::string_view repository;  ///< on huggingface.co; empty where there is none
+};
+
+/// Another repository with the same weights.
+struct known_repository {
+    std::uint8_t weights;
+    std::string_view name;
+};
+
+#include <zeroshot/load/tables/known_models.inc>
+
+inline constexpr std::size_t known_context = 77, known_vocabulary = 49'408;  // of every architecture in the table
+inline constexpr std::string_view forced_quick_gelu = "-quickgelu";          // open_clip's suffix
+inline constexpr std::string_view openai_tag = "openai";
+
+/// A tag as open_clip compares it: in small letters, with underlines.
+inline std::string clean_tag(std::string_view tag) {
+    std::string clean(tag);
+    for (char& letter : clean) {
+        if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+        if (letter == '-') letter = '_';
+    }
+    return clean;
+}
+
+/// "ViT-L/14@336px" and the file's "ViT-L-14-336px" as open_clip spells them.
+inline std::string plain_spelling(std::string_view name) {
+    std::string plain(name);
+    std::ranges::replace(plain, '/', '-');
+    std::ranges::replace(plain, '@', '-');
+    if (plain.ends_with("px")) plain.resize(plain.size() - 2);
+    return plain;
+}
+
+}  // namespace detail
+
+/// A model that is known by its name, or one set of weights of it.
+class known_model {
+   public:
+    /// \param name "ViT-B-32", with weights "ViT-B-32:laion2b_s34b_b79k", OpenAI's "ViT-B/32", the stem of a file such
+    /// as "ViT-L-14-336px", or a repository "openai/clip-vit-base-patch32"
+    /// \return nothing for a name that is not known
+    static std::optional<known_model> find(std::string_view name) {
+        if (auto found = of_repository(name)) return found;
+        const std::string plain = detail::plain_spelling(name);
+        const auto found = spelled(plain);
+        const bool spelled_by_openai = plain != name && found && found->weights_ == nullptr;
+        const auto openais = spelled_by_openai ? found->of_openai() : std::nullopt;
+        return openais ? openais : found;
+    }
+
+    /// The model that has these sizes; heads and activations are not looked at.
+    static std::optional<known_model> of_sizes(const clip_config& sizes) {
+        for (const detail::known_architecture& each : detail::known_architectures) {
+            if (fits(each, sizes)) return known_model(each);
+        }
+        return std::nullopt;
+    }
+
+    /// OpenAI's weights of this model; nothing where OpenAI published none.
+    std::optional<known_model> of_openai() const { return tagged(detail::openai_tag); }
+
+    /// Whether it is known which weights are meant.
+    bool has_weights() const noexcept { return weights_ != nullptr; }
+
+    bool same_architecture(const known_model& other) const noexcept { return architecture_ == other.architecture_; }
+
+    /// "ViT-B-32", "ViT-B-32:openai": what find() takes.
+    std::string name() const {
+        std::string name(architecture_->name);
+        if (quick_gelu_) name += detail::forced_quick_gelu;
+        if (weights_ != nullptr) name += ":" + std::string(weights_->tag);
+        return name;
+    }
+
+    bool is_openais() const noexcept { return has_weights() && weights_->tag == detail::openai_tag; }
+
+    /// What OpenAI's package calls the file of its weights: _MODELS of clip.py.
+    std::string openai_file() const {
+        const std::string name(architecture_->name);
+        return name + (name.ends_with("-336") ? "px.pt" : ".pt");
+    }
+
+    /// The weights that may be meant, each as a model of its own.
+    std::vector<known_model> candidates() const {
+        if (weights_ != nullptr) return {*this};
+        std::vector<known_model> all;
+        for (const detail::known_weights& each : detail::all_known_weights) {
+            const bool fitting = !quick_gelu_ || each.function == activation::quick_gelu;
+            if (architecture_of(each) == architecture_ && fitting)
+                all.push_back(known_model(*architecture_, &each, quick_gelu_));
+        }
+        return all;
+    }
+
+    /// Repositories on huggingface.co with these weights: OpenAI's own first; none where it is open which are meant.
+    std::vector<std::string> repositories() const {
+        std::vector<std::string> all;
+        if (weights_ == nullptr) return all;
+        for (const detail::known_repository& each : detail::known_repositories) {
+            if (&detail::all_known_weights[each.weights] == weights_) all.emplace_back(each.name);
+        }
+        if (!weights_->repository.empty()) all.emplace_back(weights_->repository);
+        return all;
+    }
+
+    /// Whether these weights are in that repository.
+    bool is_in(std::string_view repository) const {
+        const std::vector<std::string> all = repositories();
+        return std::ranges::find(all, repository) != all.end();
+    }
+
+    /// The activation, where all weights that may be meant want the same one.
+    std::optional<activation> function() const {
+        if (quick_gelu_) return activation::quick_gelu;
+        const std::vector<known_model> all = candidates();
+        if (all.empty()) return activation::gelu;  // what open_clip's configuration says of an architecture
+        const std::optional<activation> first = all.front().weights_->function;
+        const auto same = [&](const known_model& each) { return each.weights_->function == first; };
+        return std::ranges::all_of(all, same) ? first : std::nullopt;
+    }
+
+    /// Whether all weights that may be meant want pictures squashed to a square, which this library does not do.
+    bool squashes() const {
+        const std::vector<known_model> all = candidates();
+        const auto squashed = [](const known_model& each) { return each.weights_->squashed; };
+        return !all.empty() && std::ranges::all_of(all, squashed);
+    }
+
+    /// What the name tells: sizes to check against, heads, and what all weights that may be meant agree upon.
+    settings facts() const {
+        const detail::known_architecture& known = *architecture_;
+        const bool transformer = known.patch_size != 0;
+        settings found;
+        found.source = "the known model " + described();
+        found.embedding = known.embedding;
+        found.image_size = found.preprocess_size = known.image_size;
+        found.context = detail::known_context;
+        found.vocabulary = detail::known_vocabulary;
+        found.vision.width = known.width;
+        found.vision.heads = known.heads;
+        if (transformer) {
+            found.patch_size = known.patch_size;
+            found.vision.layers = known.layers[0];
+            found.vision.mlp_width = known.mlp_width;
+        }
+        found.text.width = known.text_width;
+        found.text.layers = known.text_layers;
+        found.text.heads = known.text_heads;
+        found.text.mlp_width = std::size_t{4} * known.text_width;
+        found.vision.function = found.text.function = function();
+        read_pixels(found);
+        return found;
+    }
+
+   private:
+    explicit known_model(const detail::known_architecture& architecture, const detail::known_weights* weights = nullptr,
+                         bool quick_gelu = false)
+        : architecture_(&architecture), weights_(weights), quick_gelu_(quick_gelu) {}
+
+    static const detail::known_architecture* architecture_of(const detail::known_weights& weights) {
+        return &detail::known_architectures[weights.architecture];
+    }
+
+    static std::optional<known_model> of_repository(std::string_view name) {
+        for (const detail::known_weights& each : detail::all_known_weights) {
+            if (!name.empty() && each.repository == name) return known_model(*architecture_of(each), &each);
+        }
+        for (const detail::known_repository& each : detail::known_repositories) {
+            const detail::known_weights& weights = detail::all_known_weights[each.weights];
+            if (each.name == name) return known_model(*architecture_of(weights), &weights);
+        }
+        return std::nullopt;
+    }
+
+    /// NAME, NAME-quickgelu, and either with a tag behind ":" or, as in the names of files, "-".
+    static std::optional<known_model> spelled(std::string_view name) {
+        for (const detail::known_architecture& each : detail::known_architectures) {
+            if (!name.starts_with(each.name)) continue;
+            std::string_view rest = name.substr(each.name.size());
+            const bool forced = rest.starts_with(detail::forced_quick_gelu);
+            if (forced) rest.remove_prefix(detail::forced_quick_gelu.size());
+            const known_model model(each, nullptr, forced);
+            if (rest.empty()) return model;
+            if (rest[0] != ':' && rest[0] != '-') continue;
+            if (const auto found = model.tagged(rest.substr(1))) return found;
+        }
+        return std::nullopt;
+    }
+
+    std::optional<known_model> tagged(std::string_view tag) const {
+        const std::string clean = detail::clean_tag(tag);
+        for (const known_model& each : candidates()) {
+            if (each.weights_->tag == clean) return each;
+        }
+        return std::nullopt;
+    }
+
+    static bool fits(const detail::known_architecture& known, const clip_config& sizes) {
+        const transformer_config& text = sizes.text.blocks;
+        return sizes.embedding == known.embedding && sizes.image_size() == known.image_size &&
+               sizes.text.context == detail::known_context && sizes.text.vocabulary == detail::known_vocabulary &&
+               text.width == known.text_width && text.layers == known.text_layers &&
+               text.mlp_width == std::size_t{4} * known.text_width &&
+               std::visit([&](const auto& tower) { return fits(known, tower); }, sizes.image);
+    }
+    static bool fits(const detail::known_architecture& known, const vision_transformer_config& tower) {
+        return tower.patch_size == known.patch_size && tower.blocks.width == known.width &&
+               tower.blocks.layers == known.layers[0] && tower.blocks.mlp_width == known.mlp_width;
+    }
+    static bool fits(const detail::known_architecture& known, const modified_resnet_config& tower) {
+        return known.patch_size == 0 && tower.width == known.width && std::ranges::equal(tower.layers, known.layers);
+    }
+
+    void read_pixels(settings& found) const {
+        const std::vector<known_model> all = candidates();
+        const auto all_want = [&](detail::known_pixels pixels) {
+            return std::ranges::all_of(all, [&](const known_model& each) { return each.weights_->pixels == pixels; });
+        };
+        constexpr std::array<float, 3> halves{0.5f, 0.5f, 0.5f};
+        if (all_want(detail::known_pixels::openai)) {
+            found.mean = clip_mean;
+            found.std = clip_std;
+        } else if (all_want(detail::known_pixels::halves)) {
+            found.mean = found.std = halves;
+        }
+    }
+
+    /// "ViT-B-32 (openai)"
+    std::string described() const {
+        const known_model plain(*architecture_, nullptr, quick_gelu_);
+        return plain.name() + (weights_ == nullptr ? "" : " (" + std::string(weights_->tag) + ")");
+    }
+
+    const detail::known_architecture* architecture_;
+    const detail::known_weights* weights_;
+    bool quick_gelu_;
+};
+
+/// The known name that takes the fewest changes to become `name`, with weights where `name` has some; empty where none
+/// is near.
+inline std::string nearest_known_model(std::string_view name) {
+    constexpr std::size_t longest = 100;  // nobody means something by more
+    if (name.size() > longest) return {};
+    const std::string plain = detail::clean_tag(detail::plain_spelling(name));
+    std::pair<std::size_t, std::string> best{std::max<std::size_t>(2, name.size() / 4) + 1, ""};
+    const auto consider = [&](const std::string& candidate) {
+        best = std::min(best, {detail::edit_distance(plain, detail::clean_tag(candidate)), candidate});
+    };
+    const bool weights = plain.find(':') != std::string::npos;
+    for (const detail::known_architecture& each : detail::known_architectures) {
+        const auto model = known_model::find(each.name);
+        if (!weights) consider(model->name());
+        for (const known_model& candidate : weights ? model->candidates() : std::vector<known_model>{})
+            consider(candidate.name());
+    }
+    return best.second;
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI

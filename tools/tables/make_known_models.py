@@ -1,0 +1,129 @@
+"""Writes known_models.inc: the CLIPs that open_clip and TinyCLIP publish, and what their tensors do not tell.
+
+Made with open_clip_torch 3.3.0 (MIT): its model_configs and its table of pretrained weights. Configurations that make
+another model than CLIP are listed with the reason, and left out.
+"""
+
+from importlib.metadata import version
+
+import open_clip
+from open_clip.constants import INCEPTION_MEAN, INCEPTION_STD, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+
+from layout import rows, write
+
+assert version("open_clip_torch") == "3.3.0", version("open_clip_torch")
+
+PIXELS = {
+    (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD): "known_pixels::openai",
+    (INCEPTION_MEAN, INCEPTION_STD): "known_pixels::halves",
+}
+
+# OpenAI's own repositories, with the weights of the tag "openai" in Hugging Face's layout.
+OPENAI = {
+    "ViT-B-32": "openai/clip-vit-base-patch32",
+    "ViT-B-16": "openai/clip-vit-base-patch16",
+    "ViT-L-14": "openai/clip-vit-large-patch14",
+    "ViT-L-14-336": "openai/clip-vit-large-patch14-336",
+}
+
+# TinyCLIP/src/open_clip/model_configs and pretrained.py in microsoft/Cream (MIT); which activation the weights want is
+# told by their config.json alone. Embedding, patch, vision width and layers, text width and layers, tag, repository.
+TINY = {
+    "ViT-8M-16-Text-3M": (512, 16, 256, 10, 256, 3, "YFCC15M", True),
+    "ViT-39M-16-Text-19M": (512, 16, 512, 12, 512, 6, "YFCC15M", True),
+    "ViT-40M-32-Text-19M": (512, 32, 512, 12, 512, 6, "LAION400M", True),
+    "ViT-61M-32-Text-29M": (512, 32, 640, 12, 512, 9, "LAION400M", True),
+    "ResNet-30M-Text-29M": (1024, None, 56, [3, 4, 6, 3], 512, 9, "LAION400M", False),
+    "ResNet-19M-Text-19M": (1024, None, 44, [3, 4, 6, 3], 512, 6, "LAION400M", False),
+}
+
+QUICK_GELU = "-quickgelu"  # behind a name: the same model, every weight of it with QuickGELU
+
+
+def refusal(config):
+    """Why a configuration is no CLIP that this library runs; empty where it is one."""
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    if "multimodal_cfg" in config:
+        return "CoCa: a captioner beside the two towers"
+    if "timm_model_name" in vision:
+        return f"its image tower is {vision['timm_model_name']} of timm"
+    if "hf_model_name" in text:
+        return f"its text tower is {text['hf_model_name']} of Hugging Face"
+    if "hf_tokenizer_name" in text:
+        return f"its tokenizer is {text['hf_tokenizer_name']}"
+    if "ls_init_value" in vision:
+        return "its blocks have LayerScale"
+    return ""
+
+
+def tiny_config(embedding, patch, width, layers, text_width, text_layers):
+    return {
+        "embed_dim": embedding,
+        "vision_cfg": {"image_size": 224, "layers": layers, "width": width, "patch_size": patch},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": text_width, "heads": text_width // 64, "layers": text_layers},
+    }
+
+
+def model_row(name, config):
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    known = {"image_size", "layers", "width", "head_width", "mlp_ratio", "patch_size"}
+    assert set(vision) <= known, vision
+    assert text["context_length"] == 77 and text["vocab_size"] == 49408, text
+    assert set(text) <= {"context_length", "vocab_size", "width", "heads", "layers"}, text
+    layers = vision["layers"] if isinstance(vision["layers"], list) else [vision["layers"]]
+    patch = vision["patch_size"] or 0
+    features = vision["width"] * (1 if patch else 32)  # a ModifiedResNet attends over 32 * width channels
+    hidden = int(vision["width"] * vision.get("mlp_ratio", 4.0)) if patch else 0
+    return [f'"{name}"', *map(str, (config["embed_dim"], vision["image_size"], patch, vision["width"], hidden)),
+            f"{{{', '.join(map(str, layers))}}}", str(features // vision.get("head_width", 64)),
+            *(str(text[key]) for key in ("width", "heads", "layers"))]
+
+
+def weights_row(index, tag, config):
+    assert config["interpolation"] == "bicubic", config
+    function = "activation::quick_gelu" if config.get("quick_gelu") else "activation::gelu"
+    pixels = PIXELS[config["mean"], config["std"]]
+    squashed = {"shortest": "false", "squash": "true"}[config["resize_mode"]]
+    repository = config["hf_hub"].rstrip("/")
+    if any(f'"{repository}"' in row for row in weights):  # a slip for the e32 of ViT-B-16-plus-240: it is the e31's
+        repository = ""
+    return [str(index), f'"{tag}"', function, pixels, squashed, f'"{repository}"']
+
+
+models, weights, official = [], [], []
+for name in open_clip.list_models():
+    config = open_clip.get_model_config(name)
+    why = refusal(config)
+    if why:
+        print(f"left out: {name}: {why}")
+    elif name.endswith(QUICK_GELU):
+        plain = open_clip.get_model_config(name.removesuffix(QUICK_GELU))
+        assert config == {**plain, "quick_gelu": True}, name
+    else:
+        assert not config.get("quick_gelu"), name
+        models.append(model_row(name, config))
+        for tag in open_clip.list_pretrained_tags_by_model(name):
+            weights.append(weights_row(len(models) - 1, tag, open_clip.get_pretrained_cfg(name, tag)))
+            if tag == "openai" and name in OPENAI:
+                official.append([str(len(weights) - 1), f'"{OPENAI[name]}"'])
+for name, (*sizes, tag, published) in TINY.items():
+    models.append(model_row(f"TinyCLIP-{name}", tiny_config(*sizes)))
+    repository = f"wkcn/TinyCLIP-{name}-{tag}" if published else ""
+    weights.append([str(len(models) - 1), f'"{tag.lower()}"', "std::nullopt", "known_pixels::openai", "false", f'"{repository}"'])
+
+shapes = [tuple(row[1:7] + row[8:9] + row[10:]) for row in models]
+assert len(set(shapes)) == len(shapes), "two models of the same shapes"
+assert len(official) == len(OPENAI)
+
+write(
+    "known_models.inc",
+    "make_known_models.py",
+    [
+        rows("known_architecture", "known_architectures", models, "name, embedding, image size, patch size or 0 for a ResNet, width, hidden width, layers, heads; "
+             "text width, heads, layers"),
+        rows("known_weights", "all_known_weights", weights, "place of the architecture above, tag, activation, pixels, squashed, repository on huggingface.co"),
+        rows("known_repository", "known_repositories", official, "place of the weights above, another repository that has them"),
+    ],
+    room="load",
+)
+print(len(models), "models,", len(weights), "weights")

@@ -37,6 +37,8 @@ struct load_options {
     std::optional<std::array<float, 3>> mean{};
     std::optional<std::array<float, 3>> std{};
     std::optional<crop_order> order{};
+    std::optional<std::size_t>
+        image_size{};  ///< pixels, if not those the tower was trained with: positions are resampled
     std::optional<std::filesystem::path> config{};  ///< a JSON file: config.json, open_clip_config.json or our own form
     finite_check check = finite_check::checked;     ///< look for NaN and infinity among the weights
     bool verify = false;                            ///< replay the record that a converted checkpoint carries of itself
@@ -55,6 +57,7 @@ inline settings settings_of(const load_options& options) {
     said.mean = options.mean;
     said.std = options.std;
     said.order = options.order;
+    said.wanted_size = options.image_size;
     return said;
 }
 
@@ -114,14 +117,21 @@ inline preprocessing preprocessing_of(std::span<const settings> sources, std::si
     how.mean = first_said(sources, &settings::mean, how.mean);
     how.std = first_said(sources, &settings::std, how.std);
     how.order = first_said(sources, &settings::order, how.order);
+    how.filter = first_said(sources, &settings::filter, how.filter);
+    how.mode = first_said(sources, &settings::mode, how.mode);
+    how.fill = first_said(sources, &settings::fill, how.fill);
     check(how);
     return how;
 }
 
-/// CLIP's own table, unless the checkpoint carries another.
+/// CLIP's own table, unless the checkpoint carries another; none where its texts are cut in another way.
 /// \param rows of the token embedding: as many as the checkpoint's own table has ids
-inline tokenizer tokenizer_of(std::span<const settings> sources, std::size_t rows) {
+inline std::optional<tokenizer> tokenizer_of(std::span<const settings> sources, std::size_t rows, provenance& origin) {
     for (const settings& source : sources) {
+        if (source.tokenizer) {
+            origin.tokenizer = *source.tokenizer;
+            return std::nullopt;
+        }
         if (!source.merges) continue;
         vocabulary own = vocabulary::from_merges(*source.merges);
         if (own.size() != rows) {
@@ -131,7 +141,8 @@ inline tokenizer tokenizer_of(std::span<const settings> sources, std::size_t row
         }
         return tokenizer(std::move(own));
     }
-    return tokenizer();
+    tokenizer own;
+    return rows < own.words().size() ? std::nullopt : std::optional(std::move(own));
 }
 
 inline provenance provenance_of(const weights& w, std::span<const settings> sources) {
@@ -153,18 +164,22 @@ inline std::string joined(std::span<const std::string> parts) {
 }
 
 /// What a user should know before believing the numbers.
-inline void warn(const architecture& found, const tokenizer& words, provenance& origin) {
+inline void warn(const architecture& found, const std::optional<tokenizer>& words, provenance& origin) {
     if (!found.assumed.empty()) {
         origin.warnings.push_back(origin.place +
                                   ": nothing beside it says what it is; taken for one of OpenAI's own, with " +
                                   joined(found.assumed) +
                                   " and OpenAI's mean and std; files of open_clip look the same and mostly want gelu");
     }
-    const std::size_t rows = found.config.text.vocabulary, ids = words.words().size();
-    if (ids != rows) {
+    const std::size_t rows = found.config.text.vocabulary;
+    const std::size_t ids = words ? words->words().size() : vocabulary::clip().size();
+    if (!origin.tokenizer.empty()) {
+        origin.warnings.push_back(origin.place + ": its texts are cut by " + missing_tokenizer(origin) +
+                                  ", which is not here: embed ids, not texts");
+    } else if (ids != rows) {
         origin.warnings.push_back(origin.place + ": its vocabulary has " + std::to_string(rows) +
                                   " rows, CLIP's own tokenizer " + std::to_string(ids) +
-                                  " ids, and it carries no table of its own: embed ids, not texts");
+                                  " ids, and it carries no table of its own" + (words ? "" : ": embed ids, not texts"));
     }
 }
 
@@ -183,8 +198,8 @@ template <class Scalar>
 basic_clip<Scalar> build(const weights& w, const std::filesystem::path& folder, const load_options& options) {
     const std::vector<settings> sources = settings_for(w, folder, options);
     const architecture found = architecture_of(w, sources);
-    tokenizer words = tokenizer_of(sources, found.config.text.vocabulary);
     provenance origin = provenance_of(w, sources);
+    std::optional<tokenizer> words = tokenizer_of(sources, found.config.text.vocabulary, origin);
     warn(found, words, origin);
     clip_model<Scalar> model(w, found.config);
     w.file().expect_unchanged();

@@ -146,8 +146,8 @@ inline image padded(const image& picture, std::size_t size, std::uint8_t fill) {
 }
 
 /// The longer side resized to the square's, the rest filled: ResizeKeepRatio and CenterCropOrPad of open_clip
-/// transform.py. A palette picture is filled with the grey level too, where Pillow takes the palette's entry of that
-/// number.
+/// transform.py. A picture of two colours or a palette is filled with the grey level too, where Pillow takes the
+/// palette's entry of that number.
 inline image whole_of(const image& source, const preprocessing& how) {
     const double longer = static_cast<double>(std::max(source.width(), source.height()));
     const double ratio = longer / static_cast<double>(how.size);

@@ -18,7 +18,7 @@ std::optional<settings> read_back(const tensor_metadata& metadata) {
 }
 
 tensor_metadata written(const clip_config& config, const preprocessing& how = {}) {
-    const auto texts = converted_metadata(config, how, {"i n", "t h"});
+    const auto texts = converted_metadata(config, how, std::vector<std::string>{"i n", "t h"});
     return {texts.begin(), texts.end()};
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,7 +31,13 @@ struct provenance {
     std::vector<std::string> sources;   ///< what was consulted, in order of precedence
     std::vector<std::string> unread;    ///< names of tensors in the file that the model did not need
     std::vector<std::string> warnings;  ///< sentences a user should see
+    std::string tokenizer{};            ///< the name of the one its texts need, where this library does not have it
 };
+
+/// What the texts of a model need that takes ids alone, for a sentence.
+inline std::string missing_tokenizer(const provenance& origin) {
+    return origin.tokenizer.empty() ? "a tokenizer it does not carry" : "the tokenizer " + quoted(origin.tokenizer);
+}
 
 /// A cheap shared handle to an immutable model.
 ///
@@ -39,7 +46,8 @@ struct provenance {
 template <class Scalar>
 class basic_clip {
    public:
-    basic_clip(clip_model<Scalar> model, tokenizer words, preprocessing pixels, provenance origin)
+    /// \param words none where this library does not have the model's tokenizer: it takes ids then, and no texts
+    basic_clip(clip_model<Scalar> model, std::optional<tokenizer> words, preprocessing pixels, provenance origin)
         : parts_(std::make_shared<const parts>(
               parts{std::move(model), std::move(words), std::move(pixels), std::move(origin)})) {}
 
@@ -49,7 +57,17 @@ class basic_clip {
 
     const clip_config& config() const noexcept { return parts_->model.config(); }
     const clip_model<Scalar>& model() const noexcept { return parts_->model; }
-    const tokenizer& words() const noexcept { return parts_->words; }
+    bool takes_texts() const noexcept { return parts_->words.has_value(); }
+
+    /// \throws text_error (UNSUPPORTED) where the model's texts are cut by a tokenizer that this library does not have
+    const tokenizer& words() const {
+        if (!takes_texts()) {
+            throw text_error(error_code::unsupported,
+                             {origin().place, "its texts are cut by " + missing_tokenizer(origin()),
+                              "ids, since this library does not have that tokenizer", "embed the ids it gives"});
+        }
+        return *parts_->words;
+    }
     const preprocessing& pixels() const noexcept { return parts_->pixels; }
     const provenance& origin() const noexcept { return parts_->origin; }
 
@@ -64,7 +82,8 @@ class basic_clip {
     }
 
     /// Start token, text, end token.
-    /// \throws text_error where the text needs more ids than the context holds and `overflow` says refuse
+    /// \throws text_error where the text needs more ids than the context holds and `overflow` says refuse, or as
+    /// words()
     std::vector<token> tokenize(std::string_view text, overflow fit = overflow::refuse) const {
         return words().tokenize(text, context(), fit);
     }
@@ -128,7 +147,7 @@ class basic_clip {
    private:
     struct parts {
         clip_model<Scalar> model;
-        tokenizer words;
+        std::optional<tokenizer> words;
         preprocessing pixels;
         provenance origin;
     };

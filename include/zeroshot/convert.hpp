@@ -127,8 +127,9 @@ inline tensor_list rewritten(const weights& w, const std::vector<std::string>& n
 }
 
 /// The lines of a table that is not CLIP's own.
-inline std::optional<std::vector<std::string>> own_merges(const tokenizer& words) {
-    const std::vector<std::string> lines = words.words().merge_lines();
+inline std::optional<std::vector<std::string>> own_merges(const clip& model) {
+    if (!model.takes_texts()) return std::nullopt;
+    const std::vector<std::string> lines = model.words().words().merge_lines();
     if (lines == vocabulary::clip().merge_lines()) return std::nullopt;
     return lines;
 }
@@ -160,7 +161,8 @@ inline conversion convert(const std::filesystem::path& from, const std::filesyst
         before = record_of(original);
         needed = input.tensors.read_names();
         origin = original.origin();
-        metadata = converted_metadata(original.config(), original.pixels(), detail::own_merges(original.words()));
+        metadata =
+            converted_metadata(original.config(), original.pixels(), detail::own_merges(original), origin->tokenizer);
     }  // the weights are gone before they are read again
     tensor_list tensors = detail::rewritten(input.tensors, needed, options.type);
     tensors.metadata = metadata;

@@ -40,7 +40,9 @@ struct load_options {
     std::optional<std::array<float, 3>> mean{};
     std::optional<std::array<float, 3>> std{};
     std::optional<crop_order> order{};
-    std::optional<std::string> name{};              ///< what a bare file is: "ViT-B-32:laion2b_s34b_b79k"
+    std::optional<std::string> name{};  ///< what a bare file is: "ViT-B-32:laion2b_s34b_b79k"
+    std::optional<std::size_t>
+        image_size{};  ///< pixels, if not those the tower was trained with: positions are resampled
     std::optional<std::filesystem::path> config{};  ///< a JSON file: config.json, open_clip_config.json or our own form
     finite_check check = finite_check::checked;     ///< look for NaN and infinity among the weights
     bool verify = false;                            ///< replay the record that a converted checkpoint carries of itself
@@ -62,6 +64,7 @@ inline settings settings_of(const load_options& options) {
     said.mean = options.mean;
     said.std = options.std;
     said.order = options.order;
+    said.wanted_size = options.image_size;
     return said;
 }
 
@@ -171,14 +174,21 @@ inline preprocessing preprocessing_of(std::span<const settings> sources, std::si
     how.mean = first_said(sources, &settings::mean, how.mean);
     how.std = first_said(sources, &settings::std, how.std);
     how.order = first_said(sources, &settings::order, how.order);
+    how.filter = first_said(sources, &settings::filter, how.filter);
+    how.mode = first_said(sources, &settings::mode, how.mode);
+    how.fill = first_said(sources, &settings::fill, how.fill);
     check(how);
     return how;
 }
 
-/// CLIP's own table, unless the checkpoint carries another.
+/// CLIP's own table, unless the checkpoint carries another; none where its texts are cut in another way.
 /// \param rows of the token embedding: as many as the checkpoint's own table has ids
-inline tokenizer tokenizer_of(std::span<const settings> sources, std::size_t rows) {
+inline std::optional<tokenizer> tokenizer_of(std::span<const settings> sources, std::size_t rows, provenance& origin) {
     for (const settings& source : sources) {
+        if (source.tokenizer) {
+            origin.tokenizer = *source.tokenizer;
+            return std::nullopt;
+        }
         if (!source.merges) continue;
         vocabulary own = vocabulary::from_merges(*source.merges);
         if (own.size() != rows) {
@@ -188,7 +198,8 @@ inline tokenizer tokenizer_of(std::span<const settings> sources, std::size_t row
         }
         return tokenizer(std::move(own));
     }
-    return tokenizer();
+    tokenizer own;
+    return rows < own.words().size() ? std::nullopt : std::optional(std::move(own));
 }
 
 inline provenance provenance_of(const weights& w, std::span<const settings> sources) {
@@ -210,8 +221,8 @@ inline std::string joined(std::span<const std::string> parts) {
 }
 
 /// What a user should know before believing the numbers.
-inline void warn(const architecture& found, const std::optional<known_model>& guess, const tokenizer& words,
-                 provenance& origin) {
+inline void warn(const architecture& found, const std::optional<known_model>& guess,
+                 const std::optional<tokenizer>& words, provenance& origin) {
     if (guess && !guess->has_weights() && found.assumed.empty()) {
         origin.warnings.push_back(origin.place + ": nothing beside it says what it is; by its sizes it is " +
                                   guess->name() + ", and taken for what all known weights of that are");
@@ -222,11 +233,15 @@ inline void warn(const architecture& found, const std::optional<known_model>& gu
                                   joined(found.assumed) +
                                   " and OpenAI's mean and std; files of open_clip look the same and mostly want gelu");
     }
-    const std::size_t rows = found.config.text.vocabulary, ids = words.words().size();
-    if (ids != rows) {
+    const std::size_t rows = found.config.text.vocabulary;
+    const std::size_t ids = words ? words->words().size() : vocabulary::clip().size();
+    if (!origin.tokenizer.empty()) {
+        origin.warnings.push_back(origin.place + ": its texts are cut by " + missing_tokenizer(origin) +
+                                  ", which is not here: embed ids, not texts");
+    } else if (ids != rows) {
         origin.warnings.push_back(origin.place + ": its vocabulary has " + std::to_string(rows) +
                                   " rows, CLIP's own tokenizer " + std::to_string(ids) +
-                                  " ids, and it carries no table of its own: embed ids, not texts");
+                                  " ids, and it carries no table of its own" + (words ? "" : ": embed ids, not texts"));
     }
 }
 
@@ -249,8 +264,8 @@ basic_clip<Scalar> build(const weights& w, const model_place& place, const load_
     if (guess) sources.push_back(facts_of(*guess));
     if (options.name) expect_activation(*options.name, sources);
     const architecture found = architecture_of(w, sources);
-    tokenizer words = tokenizer_of(sources, found.config.text.vocabulary);
     provenance origin = provenance_of(w, sources);
+    std::optional<tokenizer> words = tokenizer_of(sources, found.config.text.vocabulary, origin);
     warn(found, guess, words, origin);
     clip_model<Scalar> model(w, found.config);
     w.file().expect_unchanged();

@@ -70,8 +70,10 @@ class random_checkpoint {
         const std::size_t width = tower.blocks.width;
         add("visual.conv1.weight", {width, 3, tower.patch_size, tower.patch_size});
         add("visual.class_embedding", {width});
-        add("visual.positional_embedding", {tower.patches() + 1, width});
-        add_norm("visual.ln_pre", width);
+        const std::size_t trained = tower.positions ? tower.positions->image_size : tower.image_size;
+        const std::size_t grid = trained / tower.patch_size;
+        add("visual.positional_embedding", {grid * grid + 1, width});
+        if (tower.pre_norm) add_norm("visual.ln_pre", width);
         add_blocks("visual.transformer", tower.blocks);
         add_norm("visual.ln_post", width);
         add("visual.proj", {width, embedding});
@@ -121,6 +123,9 @@ class random_checkpoint {
             add_norm(block + "ln_2", blocks.width);
             add_linear(block + "mlp.c_fc", blocks.mlp_width, blocks.width);
             add_linear(block + "mlp.c_proj", blocks.width, blocks.mlp_width);
+            if (!blocks.layer_scale) continue;
+            add(block + "ls_1.gamma", {blocks.width});
+            add(block + "ls_2.gamma", {blocks.width});
         }
     }
 

@@ -84,6 +84,37 @@ CASES = [
                          "proj_bias": True},
         },
     ),
+    Case(  # no ln_pre, the mean of the patches, a text tower that sees its padding and is read at the last place of it
+        name="open_clip_clipa", layout="open_clip", storage="BF16", seed=109,
+        config={
+            "embed_dim": 16,
+            "vision_cfg": {"image_size": 24, "patch_size": 8, "width": 24, "head_width": 12, "layers": 2,
+                           "mlp_ratio": 3.0, "no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True},
+            "text_cfg": {"context_length": 8, "vocab_size": 100, "width": 16, "heads": 2, "layers": 2,
+                         "hf_tokenizer_name": "bert-base-uncased", "tokenizer_kwargs": {"strip_sep_token": True},
+                         "pool_type": "last", "no_causal_mask": True},
+        },
+    ),
+    Case(  # LayerScale in both towers
+        name="open_clip_layer_scale", layout="open_clip", storage="F16", seed=110,
+        config={
+            "embed_dim": 16,
+            "vision_cfg": {"image_size": 24, "patch_size": 8, "width": 24, "head_width": 12, "layers": 2,
+                           "ls_init_value": 1e-4},
+            "text_cfg": {"context_length": 8, "vocab_size": 100, "width": 16, "heads": 2, "layers": 2,
+                         "ls_init_value": 1e-4},
+        },
+    ),
+    Case(  # an end token by its number, the mean of normalised patches
+        name="open_clip_worldwide", layout="open_clip", storage="F16", seed=111,
+        config={
+            "embed_dim": 16,
+            "vision_cfg": {"image_size": 24, "patch_size": 8, "width": 24, "head_width": 12, "layers": 2,
+                           "pool_type": "avg"},
+            "text_cfg": {"context_length": 8, "vocab_size": 100, "width": 16, "heads": 2, "layers": 2,
+                         "hf_tokenizer_name": "facebook/xlm-v-base", "pool_type": "eos", "eos_id": 2},
+        },
+    ),
     Case(  # towers that differ in width, hidden layer, heads, activation and epsilon
         name="hugging_face_mixed", layout="hugging_face", seed=107,
         config={

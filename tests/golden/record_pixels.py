@@ -8,6 +8,7 @@ import struct
 import zlib
 
 import numpy
+import open_clip
 import PIL
 from PIL import Image
 
@@ -15,6 +16,8 @@ HERE = pathlib.Path(__file__).parent
 SIDES = [1, 2, 3, 5, 17, 31, 32, 33, 64, 100, 223, 224, 225, 300, 640, 1000, 3000]
 KINDS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 2), (3, 4), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)]
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+MODES, FILTERS, FILL = ["shortest", "longest", "squash"], ["bicubic", "bilinear"], 90
 
 
 def hash_bytes(seed, count):
@@ -78,6 +81,20 @@ def crop(picture, size, order):
     return numpy.asarray(picture.crop((left, top, left + size, top + size)).convert("RGB"))
 
 
+def square(picture, size, mode, filter, fill):
+    """image_transform of open_clip transform.py up to ToTensor, by its own classes; pictures of two colours or a palette
+    are filled with the grey level too, and not with their own colour of that number."""
+    transform = open_clip.transform.image_transform(
+        size, is_train=False, resize_mode=mode, interpolation=filter, fill_color=fill)
+    steps = transform.transforms[:-2]  # without ToTensor and Normalize
+    if mode == "longest" and picture.mode in ("1", "P"):
+        picture = steps[0](picture).convert("RGB")
+        steps = steps[1:]
+    for step in steps:
+        picture = step(picture)
+    return numpy.asarray(picture)
+
+
 def opened(colour, depth, values, transparency, entries, seed):
     picture = Image.open(io.BytesIO(png(colour, depth, values, transparency, entries, seed)))
     if picture.mode.startswith("I"):  # 16-bit grey: our own decision, the upper 8 bits
@@ -112,6 +129,28 @@ def record_crops():
     (HERE / "pixels.txt").write_text("\n".join(lines) + "\n")
 
 
+def record_squares():
+    """Every fifth picture of pixels.txt by every other mode and filter of open_clip's."""
+    names = [f"{mode}/{filter}" for mode in MODES for filter in FILTERS]
+    lines = [f"# Pillow {PIL.__version__}, open_clip {open_clip.__version__}, filled with {FILL}: the picture as in pixels.txt, sha256 (16 digits) of "
+             + ", ".join(names)]
+    recorded = [line for line in (HERE / "pixels.txt").read_text().splitlines() if not line.startswith("#")]
+    for line in recorded[4::5]:
+        colour, depth, width, height, interlaced, transparency, entries, style, seed, size = map(int, line.split()[:10])
+        values = samples(colour, depth, width, height, entries, style, seed)
+        picture = opened(colour, depth, values, transparency, entries, seed)
+        hashes = []
+        for mode in MODES:
+            for filter in FILTERS:
+                try:
+                    found = hashlib.sha256(square(picture, size, mode, filter, FILL).tobytes()).hexdigest()[:16]
+                except ValueError:  # "height and width must be > 0": too thin for the whole of it to be shown
+                    found = "refused"
+                hashes.append(found)
+        lines.append(" ".join([*line.split()[:10], *hashes]))
+    (HERE / "squares.txt").write_text("\n".join(lines) + "\n")
+
+
 def record_jpegs():
     folder = HERE / "jpeg"
     folder.mkdir(exist_ok=True)
@@ -144,4 +183,5 @@ def record_jpegs():
 
 if __name__ == "__main__":
     record_crops()
+    record_squares()
     record_jpegs()

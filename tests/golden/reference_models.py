@@ -78,6 +78,11 @@ class Case:
         return self.text["vocab_size"]
 
     @property
+    def end(self):
+        """The id of the end token: the last, unless the text tower looks for one by its number."""
+        return self.text.get("eos_id", 2) if self.text.get("pool_type") == "eos" else self.vocabulary - 1
+
+    @property
     def weights_file(self):
         return "open_clip_model.safetensors" if self.layout == "open_clip" else "model.safetensors"
 
@@ -253,12 +258,13 @@ def random_pixels(case, pictures=2):
 def random_prompts(case, lengths=(0, 1, 4, None)):
     """Lists of ids with start and end; None is the longest text that fits the context."""
     generator = torch.Generator().manual_seed(case.seed + 2)
-    start, end = case.vocabulary - 2, case.vocabulary - 1
+    start, end = case.vocabulary - 2, case.end
     prompts = []
     for length in lengths:
         length = case.context - 2 if length is None else length
         words = torch.randint(0, start, (length,), generator=generator).tolist()
         words[1:2] = [2] * len(words[1:2])  # a word like others, also where a configuration says eos_token_id 2
+        words = [start - 1 if word == end else word for word in words]
         prompts.append([start, *words, end])
     return prompts
 
@@ -309,7 +315,7 @@ def image_stages(case, model):
                   for stage, count in enumerate(case.vision["layers"], 1) for i in range(count)]
         return {"visual.avgpool": "visual.stem", "visual.attnpool": "visual.attnpool",
                 **{name: name for name in blocks}}
-    names = ["visual.conv1", "visual.ln_pre", "visual.ln_post"]
+    names = ["visual.conv1", "visual.ln_post"] + ["visual.ln_pre"] * (not case.vision.get("no_ln_pre"))
     names += [f"visual.transformer.resblocks.{i}" for i in range(case.vision["layers"])]
     return {name: name for name in names}
 
@@ -364,16 +370,18 @@ def trace_image(case, model, pixels):
     stages = {name: value[0] for name, value in found.items()}
     if not case.is_resnet:
         stages["visual.conv1"] = stages["visual.conv1"].flatten(1).T  # [grid * grid, width]
-        if stages["visual.ln_post"].dim() == 2:
-            stages["visual.ln_post"] = stages["visual.ln_post"][0]  # the class token alone
+        if stages["visual.ln_post"].dim() == 2:  # what is pooled alone
+            tokens = stages["visual.ln_post"]
+            stages["visual.ln_post"] = tokens[1:].mean(0) if case.vision.get("pool_type") == "avg" else tokens[0]
     return stages
 
 
 def trace_text(case, model, ids):
-    """Stages of one prompt, each [length, width]: what lies behind the end token is dropped."""
+    """Stages of one prompt, each [length, width]: what lies behind the end token is dropped, unless it is seen."""
+    seen = case.context if case.text.get("no_causal_mask") else len(ids)
     with Recorder(model, text_stages(case)) as found:
         encode_text(model, padded(case, [ids]))
-    return {name: value[0, :len(ids)] for name, value in found.items()}
+    return {name: value[0, :seen] for name, value in found.items()}
 
 
 @torch.no_grad()

@@ -111,6 +111,39 @@ TEST_CASE("H7 H13 the crops of 360 generated PNGs equal Pillow's to the byte, in
     CHECK(count == 360);
 }
 
+TEST_CASE("every mode and filter of open_clip's makes the same square as open_clip with Pillow") {
+    std::ifstream lines(golden("squares.txt"));
+    REQUIRE(lines.good());
+    int count = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with('#')) continue;
+        picture source;
+        preprocessing how;
+        how.fill = 90;
+        std::istringstream fields(line);
+        fields >> source.colour >> source.depth >> source.width >> source.height >> source.interlaced >>
+            source.transparency >> source.entries >> source.style >> source.seed >> how.size;
+        INFO(line);
+        const image decoded = decode(source.encoded());
+        for (const resize_mode mode : {resize_mode::shortest, resize_mode::longest, resize_mode::squash}) {
+            for (const interpolation filter : {interpolation::bicubic, interpolation::bilinear}) {
+                how.mode = mode;
+                how.filter = filter;
+                std::string expected;
+                fields >> expected;
+                INFO(name_of(mode) << ' ' << name_of(filter));
+                if (expected == "refused") {
+                    CHECK_THROWS_WITH(crop_of(decoded, how), contains("a side of 0 pixels"));
+                } else {
+                    CHECK(digest_of(crop_of(decoded, how)).substr(0, 16) == expected);
+                }
+            }
+        }
+        ++count;
+    }
+    CHECK(count == 72);
+}
+
 TEST_CASE("H7 a PNG comes out in the mode in which Pillow opens it") {
     const auto mode_of = [](unsigned colour, unsigned depth) {
         picture source;

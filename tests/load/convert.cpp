@@ -11,8 +11,9 @@ using namespace zeroshot_tests;
 namespace {
 
 const std::vector<std::string> all_models{
-    "custom_text",    "hugging_face_mixed",  "hugging_face_older", "open_clip_gelu", "open_clip_resnet",
-    "open_clip_tanh", "open_clip_tanh_bf16", "open_clip_tanh_f16", "openai_resnet",  "openai_vit"};
+    "custom_text",     "hugging_face_mixed",    "hugging_face_older", "open_clip_gelu", "open_clip_resnet",
+    "open_clip_tanh",  "open_clip_tanh_bf16",   "open_clip_tanh_f16", "openai_resnet",  "openai_vit",
+    "open_clip_clipa", "open_clip_layer_scale", "open_clip_worldwide"};
 
 struct embeddings {
     matrix<float> images, texts;
@@ -58,10 +59,23 @@ TEST_CASE("a converted checkpoint gives the same bits as the one it came from, w
             CHECK(embedded(converted, inputs) == embedded(original, inputs));
             CHECK(converted.config() == original.config());
             CHECK(converted.pixels() == original.pixels());
+            CHECK(converted.origin().tokenizer == original.origin().tokenizer);
             CHECK(is_sure(converted));
             CHECK(converted.origin().unread.empty());
         }
     }
+}
+
+TEST_CASE("a model that is asked for pictures of another size is written as such") {
+    const support::scratch_folder folder;
+    convert_options options;
+    options.load.image_size = 48;
+    convert(model_folder("hugging_face_mixed"), folder / "converted.safetensors", options);
+    load_options verified;
+    verified.verify = true;
+    const clip converted = load(folder / "converted.safetensors", verified);
+    CHECK(converted.config() == load(model_folder("hugging_face_mixed"), options.load).config());
+    CHECK(converted.pixels().size == 48);
 }
 
 TEST_CASE("matrices are written in the type that was asked for, and how far that moves the model is measured") {

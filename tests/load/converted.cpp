@@ -18,7 +18,7 @@ std::optional<settings> read_back(const tensor_metadata& metadata) {
 }
 
 tensor_metadata written(const clip_config& config, const preprocessing& how = {}) {
-    const auto texts = converted_metadata(config, how, {"i n", "t h"});
+    const auto texts = converted_metadata(config, how, std::vector<std::string>{"i n", "t h"});
     return {texts.begin(), texts.end()};
 }
 
@@ -44,6 +44,43 @@ TEST_CASE("what is written into the metadata is read back") {
         CHECK(found->preprocess_size == how.size);
         CHECK(found->merges == std::vector<std::string>{"i n", "t h"});
     }
+}
+
+TEST_CASE("what makes a variant is read back as it was written") {
+    clip_config config = testing::tiny_vision_transformer();
+    auto& tower = std::get<vision_transformer_config>(config.image);
+    tower.pre_norm = false;
+    tower.pool = image_pool::mean;
+    tower.blocks.layer_scale = true;
+    tower.image_size = 48;
+    tower.positions = {32, position_filter::plain};
+    config.text.pool = text_pool::end;
+    config.text.end = 2;
+    config.text.padding = 1;
+    config.text.causal = false;
+    preprocessing how;
+    how.size = 48;
+    how.filter = interpolation::bilinear;
+    how.mode = resize_mode::longest;
+    how.fill = 9;
+    const auto found = read_back(converted_metadata(config, how, {}, "google/mt5-base"));
+    REQUIRE(found);
+    CHECK(found->pre_norm == false);
+    CHECK(found->vision_pooling == image_pool::mean);
+    CHECK(found->vision.layer_scale == true);
+    CHECK(found->text.layer_scale == false);
+    CHECK(found->image_size == 32u);
+    CHECK(found->wanted_size == 48u);
+    CHECK(found->positions == position_filter::plain);
+    CHECK(found->text_pooling == text_pool::end);
+    CHECK(found->end == 2u);
+    CHECK(found->padding == 1u);
+    CHECK(found->causal == false);
+    CHECK(found->filter == interpolation::bilinear);
+    CHECK(found->mode == resize_mode::longest);
+    CHECK(found->fill == std::uint8_t{9});
+    CHECK(found->tokenizer == "google/mt5-base");
+    CHECK_FALSE(found->merges);
 }
 
 TEST_CASE("a file without our metadata says nothing") {

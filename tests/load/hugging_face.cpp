@@ -43,11 +43,13 @@ TEST_CASE("vision_config_dict replaces vision_config, defaults included") {
     CHECK(found.vision.function == activation::quick_gelu);
 }
 
-TEST_CASE("the end token is the last of the vocabulary, or the 2 of older files") {
-    CHECK_NOTHROW(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 599}})"));
-    CHECK_NOTHROW(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 2}})"));
-    CHECK_THROWS_WITH(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 5}})"),
-                      Catch::Contains("the end token is 5, expected 599"));
+TEST_CASE("the end token is the highest id, also where an older file says 2, or the one that is named") {
+    CHECK(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 599}})").text_pooling == text_pool::highest);
+    CHECK(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 2}})").text_pooling == text_pool::highest);
+    CHECK(model(R"({"text_config": {"vocab_size": 600}})").text_pooling == text_pool::highest);
+    const settings named = model(R"({"text_config": {"vocab_size": 601, "eos_token_id": 599}})");  // tokens were added
+    CHECK(named.text_pooling == text_pool::end);
+    CHECK(named.end == 599u);
 }
 
 TEST_CASE("another kind of model is refused") {
@@ -58,6 +60,10 @@ TEST_CASE("the size of pictures is a number or one of two objects") {
     CHECK(pictures(R"({"size": 224})").preprocess_size == 224u);
     CHECK(pictures(R"({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})").preprocess_size ==
           224u);
+    const settings squashed = pictures(R"({"size": {"height": 224, "width": 224}, "do_center_crop": false})");
+    CHECK(squashed.preprocess_size == 224u);
+    CHECK(squashed.mode == resize_mode::squash);
+    CHECK(pictures(R"({"resample": 2})").filter == interpolation::bilinear);
     CHECK(pictures("{}").order == crop_order::hugging_face);
     CHECK_THROWS_WITH(pictures(R"({"crop_size": {"height": 224, "width": 200}})"),
                       Catch::Contains("a size of 224 x 200, expected a square"));
@@ -66,8 +72,8 @@ TEST_CASE("the size of pictures is a number or one of two objects") {
 }
 
 TEST_CASE("steps this library does not do are refused") {
-    CHECK_THROWS_WITH(pictures(R"({"resample": 2})"), Catch::Contains("resample is not bicubic"));
-    CHECK_THROWS_WITH(pictures(R"({"size": {"height": 224, "width": 224}})"), Catch::Contains("pictures are squashed"));
+    CHECK_THROWS_WITH(pictures(R"({"resample": 0})"),
+                      Catch::Contains("resample is 0, expected 2 (bilinear) or 3 (bicubic)"));
     CHECK_THROWS_WITH(pictures(R"({"rescale_factor": 0.5})"), Catch::Contains("pixels are multiplied with 0.5"));
     CHECK_THROWS_WITH(pictures(R"({"do_center_crop": false})"), Catch::Contains("do_center_crop is off"));
     CHECK_NOTHROW(pictures(R"({"resample": 3, "do_center_crop": true})"));

@@ -19,8 +19,9 @@ using namespace zeroshot_tests;
 namespace {
 
 const std::vector<std::string> all_models{
-    "openai_vit",          "openai_resnet",    "open_clip_gelu", "open_clip_tanh",     "open_clip_tanh_f16",
-    "open_clip_tanh_bf16", "open_clip_resnet", "custom_text",    "hugging_face_mixed", "hugging_face_older"};
+    "openai_vit",          "openai_resnet",         "open_clip_gelu",     "open_clip_tanh",     "open_clip_tanh_f16",
+    "open_clip_tanh_bf16", "open_clip_resnet",      "custom_text",        "hugging_face_mixed", "hugging_face_older",
+    "open_clip_clipa",     "open_clip_layer_scale", "open_clip_worldwide"};
 
 template <class Scalar>
 std::vector<double> logits(const basic_clip<Scalar>& clip, const matrix<Scalar>& images, const matrix<Scalar>& texts) {
@@ -98,7 +99,95 @@ std::string taken_for(const std::vector<std::byte>& bytes, const std::string& fi
     return guess->name() + " " + (facts.vision.function ? std::string(name_of(*facts.vision.function)) : "-");
 }
 
+/// Every stage of the first picture and of each prompt that the record has under the stage's name.
+template <class Scalar>
+void check_stages(const std::string& name, double bound) {
+    INFO(name);
+    const reference_model reference(name);
+    const auto clip = load<Scalar>(model_folder(name));
+    std::size_t stages = 0;
+    const auto against = [&](const std::string& prefix) {
+        return [&, prefix](std::string_view stage, const matrix<Scalar>& activations) {
+            const std::string recorded = prefix + std::string(stage.starts_with("text.") ? stage.substr(5) : stage);
+            check_close<Scalar>(recorded, activations.values(), reference.numbers(recorded), bound);
+            ++stages;
+        };
+    };
+    const auto pixels = reference.pixels<Scalar>();
+    clip.model().visual()(pixels.row(0), 1, against(""));
+    const auto prompts = reference.prompts();
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+        const std::span<const std::int32_t> one(prompts[i]);
+        clip.model().text()(std::span(&one, 1), against("text." + std::to_string(i) + "."));
+    }
+    // conv1, two blocks, ln_post and, but in CLIPA, ln_pre; embedding, two blocks and ln_final of four prompts
+    CHECK(stages == (name == "open_clip_clipa" ? 20 : 21));
+}
+
 }  // namespace
+
+TEST_CASE("CLIPA, LayerScale and an end token by its number equal the reference at every stage") {
+    for (const std::string name : {"open_clip_clipa", "open_clip_layer_scale", "open_clip_worldwide"}) {
+        check_stages<double>(name, stage_bound<double>());
+        check_stages<float>(name, stage_bound<float>());
+    }
+}
+
+TEST_CASE("a tower that sees its padding gives a prompt the same bits whatever its neighbours") {
+    const clip model = load(model_folder("open_clip_clipa"));
+    const auto prompts = reference_model("open_clip_clipa").prompts();
+    const matrix<float> together = model.encode_tokens(prompts);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+        std::vector<token> padded = prompts[i];
+        padded.resize(model.context(), 0);
+        const matrix<float> alone = model.encode_tokens(std::span(&padded, 1));
+        CHECK(std::ranges::equal(alone.row(0), together.row(i)));
+    }
+    std::vector<std::vector<token>> too_long{std::vector<token>(model.context() + 1, 5)};
+    CHECK_THROWS_WITH(model.encode_tokens(too_long), Catch::Contains("9 ids, expected at most 8"));
+}
+
+TEST_CASE("a prompt without the end token that its model looks for is refused") {
+    const clip model = load(model_folder("open_clip_worldwide"));
+    const std::vector<std::vector<token>> prompts{{1, 5, 6}};
+    CHECK_THROWS_WITH(model.encode_tokens(prompts), Catch::Contains("a prompt without the end token, expected id 2"));
+}
+
+TEST_CASE("a model whose tokenizer is not here takes ids, and refuses texts by that tokenizer's name") {
+    const clip model = load(model_folder("open_clip_worldwide"));
+    CHECK_FALSE(model.takes_texts());
+    CHECK(model.origin().tokenizer == "facebook/xlm-v-base");
+    CHECK_THAT(model.origin().warnings.at(0), Catch::Contains("cut by the tokenizer 'facebook/xlm-v-base'"));
+    try {
+        model.encode_text("a dog");
+        FAIL("accepted");
+    } catch (const text_error& fault) {
+        CHECK(fault.code() == error_code::unsupported);
+        CHECK_THAT(fault.what(), Catch::Contains("its texts are cut by the tokenizer 'facebook/xlm-v-base'"));
+    }
+    CHECK(load(testing::random_checkpoint().bytes()).takes_texts());
+}
+
+TEST_CASE("pictures of another size are taken where they are asked for, their positions resampled") {
+    load_options options;
+    options.image_size = 48;
+    for (const char* name : {"openai_vit", "hugging_face_mixed", "open_clip_clipa"}) {
+        const clip model = load(model_folder(name), options);
+        CHECK(model.config().image_size() == 48);
+        CHECK(model.pixels().size == 48);
+        CHECK(model.encode_pixels(tensor<float, 4>(1, 3, 48, 48)).rows() == 1);
+    }
+    const clip open_clip = load(model_folder("openai_vit"), options);
+    const auto& tower = std::get<vision_transformer_config>(open_clip.config().image);
+    CHECK(tower.positions == trained_positions{32, position_filter::antialiased});
+    const clip hugging_face = load(model_folder("hugging_face_mixed"), options);
+    CHECK(std::get<vision_transformer_config>(hugging_face.config().image).positions ==
+          trained_positions{30, position_filter::plain});
+    CHECK_THROWS_WITH(load(model_folder("openai_resnet"), options),
+                      Catch::Contains("pictures of 48 pixels, expected 64, all that its ModifiedResNet"));
+    options.image_size = 32;
+    CHECK(load(model_folder("openai_vit"), options).config() == load(model_folder("openai_vit")).config());
+}
 
 TEST_CASE("every layout, in double, equals the reference in double") {
     for (const std::string& name : all_models) check_model<double>(name, stage_bound<double>());
@@ -173,6 +262,45 @@ TEST_CASE("the converted form names its sizes itself") {
     CHECK(model.origin().layout == "openai");
     CHECK(model.origin().dtypes == std::vector<std::string>{"F32"});
     CHECK(model.origin().unread.empty());
+}
+
+TEST_CASE("the converted form of a variant loads as what it was") {
+    clip_config config = testing::tiny_vision_transformer();
+    auto& tower = std::get<vision_transformer_config>(config.image);
+    tower.pre_norm = false;
+    tower.pool = image_pool::mean;
+    tower.blocks.layer_scale = true;
+    tower.image_size = 48;
+    tower.positions = {32, position_filter::plain};
+    config.text.pool = text_pool::last;
+    config.text.padding = 1;
+    config.text.causal = false;
+    const clip model = load(testing::random_checkpoint(config).bytes());
+    CHECK(model.config() == config);
+    CHECK(model.origin().unread.empty());
+    CHECK(model.encode_text("a dog").rows() == 1);
+}
+
+TEST_CASE("a configuration that denies what the tensors show is refused") {
+    clip_config config = testing::tiny_vision_transformer();
+    config.text.blocks.layer_scale = true;
+    const checkpoint whole = checkpoint::from_bytes(testing::random_checkpoint(config).bytes(), "tiny");
+    const auto without = [&](std::string_view removed, std::string_view from, std::string_view to) {
+        std::vector<named_tensor> tensors;
+        for (const named_tensor& each : whole.tensors()) {
+            if (!each.name.ends_with(removed)) tensors.push_back(each);
+        }
+        tensor_metadata metadata = whole.metadata();
+        std::string& said = metadata.find(model_key)->second;
+        if (!from.empty()) said.replace(said.find(from), from.size(), to);
+        return [bytes = safetensors_bytes(tensors, metadata)] { load(bytes); };
+    };
+    CHECK_THROWS_WITH(without(".gamma", "", "")(),
+                      Catch::Contains("text blocks without LayerScale (ls_1, ls_2), expected it"));
+    CHECK_THROWS_WITH(without("no tensor", R"("layer_scale":true)", R"("layer_scale":false)")(),
+                      Catch::Contains("text blocks with LayerScale (ls_1, ls_2), expected none"));
+    CHECK_THROWS_WITH(without("no tensor", R"("pre_norm":true)", R"("pre_norm":false)")(),
+                      Catch::Contains("a vision tower with ln_pre, expected none, as the configuration says"));
 }
 
 TEST_CASE("B11: a checkpoint that lacks a block in its middle is not taken for a shorter model") {

@@ -45,15 +45,54 @@ TEST_CASE("a model_cfg alone will do, and preprocess_cfg gives mean and std") {
 TEST_CASE("what makes another model than CLIP is refused by its name") {
     CHECK_THROWS_WITH(model(R"("timm_model_name": "vit_base")"), Catch::Contains("timm_model_name is set"));
     CHECK_THROWS_WITH(model("", R"("hf_model_name": "roberta")"), Catch::Contains("hf_model_name is set"));
-    CHECK_THROWS_WITH(model("", R"("no_causal_mask": true)"), Catch::Contains("no_causal_mask is set"));
+    CHECK_THROWS_WITH(model("", R"("embed_cls": true)"), Catch::Contains("embed_cls is set"));
     CHECK_THROWS_WITH(model(R"("qk_norm": true)"), Catch::Contains("qk_norm is set"));
-    CHECK_THROWS_WITH(model(R"("pool_type": "avg")"), Catch::Contains("pool_type is 'avg'"));
+    CHECK_THROWS_WITH(model(R"("pool_type": "none")"), Catch::Contains("pool_type is 'none', expected tok or avg"));
+    CHECK_THROWS_WITH(model("", R"("pool_type": "none")"),
+                      Catch::Contains("pool_type is 'none', expected argmax, eos, last or first"));
     CHECK_THROWS_WITH(model("", R"("proj_type": "none")"), Catch::Contains("proj_type is 'none'"));
     CHECK_THROWS_WITH(model(R"("norm_kwargs": {"elementwise_affine": false})"),
                       Catch::Contains("a layer norm with 'elementwise_affine'"));
     CHECK_NOTHROW(model(R"("timm_model_name": null, "attentional_pool": false)"));
     CHECK_THROWS_WITH(
         open_clip_settings(json::parse(
-            R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"resize_mode": "squash"}})", "c")),
-        Catch::Contains("resize_mode is 'squash', expected 'shortest'"));
+            R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"resize_mode": "crop"}})", "c")),
+        Catch::Contains("resize_mode 'crop', expected shortest or longest or squash"));
+}
+
+TEST_CASE("what open_clip's own variants say of their towers is understood") {
+    const settings clipa = model(R"("no_ln_pre": true, "pool_type": "avg", "final_ln_after_pool": true)",
+                                 R"("no_causal_mask": true, "pool_type": "last", "pad_id": 1)");
+    CHECK(clipa.pre_norm == false);
+    CHECK(clipa.vision_pooling == image_pool::mean);
+    CHECK(clipa.causal == false);
+    CHECK(clipa.text_pooling == text_pool::last);
+    CHECK(clipa.padding == 1u);
+    CHECK(model(R"("pool_type": "avg")").vision_pooling == image_pool::mean_of_normalised);
+    CHECK(model("", R"("pool_type": "eos")").end == 2u);
+    CHECK(model("", R"("pool_type": "eos", "eos_id": 1)").end == 1u);
+    CHECK(model("", R"("pool_type": "first")").text_pooling == text_pool::first);
+    CHECK(model(R"("ls_init_value": 0.0001)").vision.layer_scale == true);
+    const settings usual = model("");
+    CHECK(usual.pre_norm == true);
+    CHECK(usual.vision_pooling == image_pool::class_token);
+    CHECK(usual.text_pooling == text_pool::highest);
+    CHECK(usual.causal == true);
+    CHECK(usual.text.layer_scale == false);
+}
+
+TEST_CASE("a tokenizer other than CLIP's is known by its name, and so is another way to clean") {
+    CHECK(model("", R"("hf_tokenizer_name": "google/mt5-base")").tokenizer == "google/mt5-base");
+    CHECK(model("", R"("tokenizer_kwargs": {"clean": "canonicalize"})").tokenizer == "SimpleTokenizer with clean");
+    CHECK_FALSE(model("", R"("hf_tokenizer_name": null, "tokenizer_kwargs": {"clean": "lower"})").tokenizer);
+}
+
+TEST_CASE("preprocess_cfg says how pictures become squares") {
+    const settings found = open_clip_settings(json::parse(
+        R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}},
+            "preprocess_cfg": {"resize_mode": "longest", "interpolation": "bilinear", "fill_color": 7, "mode": "RGB"}})",
+        "c"));
+    CHECK(found.mode == resize_mode::longest);
+    CHECK(found.filter == interpolation::bilinear);
+    CHECK(found.fill == std::uint8_t{7});
 }

@@ -71,6 +71,24 @@ TEST_CASE("a prompt gives the same bits whatever its neighbours, and whatever fo
     }
 }
 
+TEST_CASE("a tower that is read at its first token sees no other, one read at its last place sees the padding") {
+    const weights w(checkpoint::open(model_folder("openai_vit") + "/model.safetensors"));
+    clip_config config = openai_vit(w.shape("token_embedding.weight").front());
+    const auto encode = [&](const std::vector<std::int32_t>& ids) {
+        const std::span<const std::int32_t> one(ids);
+        return text_encoder<float>(w, config)(std::span(&one, 1));
+    };
+    config.text.pool = text_pool::first;
+    CHECK(encode({5, 6, 7}) == encode({5}));
+    config.text.pool = text_pool::last;
+    std::vector<std::int32_t> padded{5, 6, 7};
+    padded.resize(16, 9);
+    config.text.padding = 9;
+    CHECK(encode({5, 6, 7}) == encode(padded));
+    config.text.padding = 8;
+    CHECK_FALSE(encode({5, 6, 7}) == encode(padded));
+}
+
 TEST_CASE("ids the model does not have, and more of them than it holds, are refused") {
     const auto encoder = tiny_encoder<float>();
     const auto encode = [&](std::vector<std::int32_t> ids) {

@@ -94,6 +94,7 @@ void add_checkpoint_choices(CLI::App& sub, model_options& to) {
     add_colour(sub, "--mean", to.mean, "What is subtracted from red, green and blue, of 0 to 1");
     add_colour(sub, "--std", to.std, "What they are then divided by");
     one_of(sub.add_option("--order", to.order, "Whose preprocessing: openai or hf"), {"openai", "hf"})->type_name("NAME")->group(group);
+    at_least(sub.add_option("--image-size", to.image_size, "Pixels of the pictures, if not those the model was trained with"), 1)->type_name("N")->group(group);
     sub.add_option("--config", to.config, "config.json, open_clip_config.json, or a file of our own form")->type_name("FILE")->group(group);
 }
 

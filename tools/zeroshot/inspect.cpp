@@ -75,10 +75,15 @@ std::string json_of(const model& clip, const check_up* checked) {
     json.key("context").value(config.text.context).key("vocabulary").value(config.text.vocabulary);
     json.key("text_width").value(text.width).key("text_layers").value(text.layers).key("text_heads").value(text.heads);
     json.key("text_mlp_width").value(text.mlp_width).key("text_epsilon").value(text.epsilon);
-    json.key("tokenizer_ids").value(clip.words().words().size());
+    if (clip.takes_texts()) {
+        json.key("tokenizer_ids").value(clip.words().words().size());
+    } else {
+        json.key("tokenizer").value(zeroshot::missing_tokenizer(origin));
+    }
     array(json, "mean", clip.pixels().mean);
     array(json, "std", clip.pixels().std);
-    json.key("order").value(zeroshot::name_of(clip.pixels().order)).key("interpolation").value("bicubic");
+    json.key("order").value(zeroshot::name_of(clip.pixels().order)).key("interpolation").value(zeroshot::name_of(clip.pixels().filter));
+    json.key("resize").value(zeroshot::name_of(clip.pixels().mode));
     json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
     array(json, "dtypes", origin.dtypes);
     array(json, "sources", origin.sources);
@@ -119,10 +124,18 @@ std::string image_encoder_text(const zeroshot::clip_config& config) {
     return "modified ResNet, " + layers + " blocks of width " + std::to_string(tower.width) + ", " + counted(tower.heads, "head") + " in the attention pooling";
 }
 
+std::string resizing_text(const zeroshot::preprocessing& pixels) {
+    const std::string filter(zeroshot::name_of(pixels.filter));
+    if (pixels.mode == zeroshot::resize_mode::squash) return filter + ", squashed";
+    return pixels.mode == zeroshot::resize_mode::longest ? filter + ", the whole picture with its sides filled" : filter;
+}
+
 std::string tokenizer_text(const model& clip) {
+    const std::string context = ", context " + std::to_string(clip.config().text.context);
+    if (!clip.takes_texts()) return zeroshot::missing_tokenizer(clip.origin()) + ": ids alone can be embedded" + context;
     const std::size_t ids = clip.words().words().size(), rows = clip.config().text.vocabulary;
     const std::string own = zeroshot::tokenizer().words().size() == ids ? "CLIP's byte pairs" : "byte pairs of its own";
-    return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") + ", context " + std::to_string(clip.config().text.context);
+    return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") + context;
 }
 
 /// What is in the file and not in the model: some of the names.
@@ -143,7 +156,7 @@ void show(const model& clip, console& out) {
         {"text encoder", blocks_text(config.text.blocks)},
         {"tokenizer", tokenizer_text(clip)},
         {"embedding", counted(config.embedding, "number")},
-        {"pictures", size + " x " + size + ", bicubic, in the order of " + (pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face")},
+        {"pictures", size + " x " + size + ", " + resizing_text(pixels) + ", in the order of " + (pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face")},
         {"  mean", colour(pixels.mean)},
         {"  std", colour(pixels.std)},
         {"temperature", "cosines are multiplied by " + number(clip.logit_scale()) + (clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added")},

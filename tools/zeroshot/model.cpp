@@ -25,6 +25,7 @@ zeroshot::load_options load_options_of(const model_options& options) {
     load.std = options.std;
     if (options.order) load.order = *options.order == "hf" ? zeroshot::crop_order::hugging_face : zeroshot::crop_order::openai;
     load.name = options.name;
+    load.image_size = options.image_size;
     if (options.config) load.config = *options.config;
     if (options.compact) load.storage = zeroshot::weight_storage::compact;
     load.verify = options.verify;
@@ -43,6 +44,7 @@ model::model(const model_options& options, console& out)
 const zeroshot::clip_config& model::config() const { return loaded_->clip.config(); }
 const zeroshot::preprocessing& model::pixels() const { return loaded_->clip.pixels(); }
 const zeroshot::provenance& model::origin() const { return loaded_->clip.origin(); }
+bool model::takes_texts() const { return loaded_->clip.takes_texts(); }
 const zeroshot::tokenizer& model::words() const { return loaded_->clip.words(); }
 float model::logit_scale() const { return loaded_->clip.logit_scale(); }
 float model::logit_bias() const { return loaded_->clip.logit_bias(); }

@@ -33,6 +33,9 @@ class model {
     const zeroshot::clip_config& config() const;
     const zeroshot::preprocessing& pixels() const;
     const zeroshot::provenance& origin() const;
+    bool takes_texts() const;
+
+    /// \throws zeroshot::text_error where the model takes ids and no texts
     const zeroshot::tokenizer& words() const;
     float logit_scale() const;
     float logit_bias() const;

@@ -29,6 +29,7 @@ struct model_options {
     std::optional<std::array<float, 3>> mean;
     std::optional<std::array<float, 3>> std;
     std::optional<std::string> order;
+    std::optional<std::size_t> image_size;
     std::optional<std::string> config;
     bool compact = false;
     bool verify = false;

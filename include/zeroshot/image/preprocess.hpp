@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -33,16 +34,28 @@ constexpr std::string_view name_of(crop_order order) {
     return order == crop_order::openai ? "openai" : "hf";
 }
 
-/// How pixels are interpolated.
-enum class interpolation { bicubic };
+/// How a picture of any shape becomes a square: resize_mode of open_clip transform.py.
+enum class resize_mode {
+    shortest,  ///< the shorter side is resized to the square's, and the middle is cut out: OpenAI's
+    longest,   ///< the longer side is, and the rest of the square is filled
+    squash     ///< both are, whatever the picture's shape
+};
+
+/// The mode as files name it.
+constexpr std::string_view name_of(resize_mode mode) noexcept {
+    constexpr std::array<std::string_view, 3> names{"shortest", "longest", "squash"};
+    return names[static_cast<std::size_t>(mode)];
+}
 
 /// What a checkpoint says about its pictures.
 struct preprocessing {
-    std::size_t size = 224;  ///< pixels: the shorter side is resized to it, then a square of it is cut from the middle
+    std::size_t size = 224;  ///< pixels: the side of the square
     std::array<float, 3> mean = clip_mean;
     std::array<float, 3> std = clip_std;
     crop_order order = crop_order::openai;
     interpolation filter = interpolation::bicubic;
+    resize_mode mode = resize_mode::shortest;
+    std::uint8_t fill = 0;  ///< the grey level beside the picture, for resize_mode::longest
 
     bool operator==(const preprocessing&) const = default;
 };
@@ -96,6 +109,13 @@ inline std::size_t half_to_even(std::size_t difference) {
     return difference % 2 == 1 && half % 2 == 1 ? half + 1 : half;
 }
 
+/// Python's round() of a positive number.
+inline std::size_t round_half_to_even(double number) {
+    const double whole = std::floor(number), rest = number - whole;
+    const auto below = static_cast<std::size_t>(whole);
+    return rest > 0.5 || (rest == 0.5 && below % 2 == 1) ? below + 1 : below;
+}
+
 /// The longer side after resizing: int(size * long / short) of torchvision and transformers, a division in double.
 inline std::size_t longer_side(std::size_t size, std::size_t longer, std::size_t shorter) {
     const double exact = static_cast<double>(size) * static_cast<double>(longer) / static_cast<double>(shorter);
@@ -104,22 +124,54 @@ inline std::size_t longer_side(std::size_t size, std::size_t longer, std::size_t
                                                              : static_cast<std::size_t>(exact);
 }
 
+/// The shorter side resized to the square's, the middle cut out: Resize and CenterCrop of torchvision.
+inline image middle_of(const image& source, const preprocessing& how) {
+    const bool wide = source.width() > source.height();
+    const std::size_t longer =
+        longer_side(how.size, std::max(source.width(), source.height()), std::min(source.width(), source.height()));
+    const std::size_t spare = longer - how.size;
+    const std::size_t offset = how.order == crop_order::openai ? half_to_even(spare) : spare / 2;
+    const window middle{wide ? offset : 0, wide ? 0 : offset, how.size, how.size};
+    return to_rgb(resize_and_crop(source, wide ? longer : how.size, wide ? how.size : longer, middle, how.filter));
+}
+
+/// The picture in the middle of a filled square.
+inline image padded(const image& picture, std::size_t size, std::uint8_t fill) {
+    const std::size_t left = (size - picture.width()) / 2 * 3, top = (size - picture.height()) / 2;
+    std::vector<std::uint8_t> pixels(size * size * 3, fill);
+    for (std::size_t y = 0; y < picture.height(); ++y) {
+        std::ranges::copy(picture.row(y), pixels.begin() + static_cast<std::ptrdiff_t>((top + y) * size * 3 + left));
+    }
+    return image(std::move(pixels), size, size, pixel_mode::rgb);
+}
+
+/// The longer side resized to the square's, the rest filled: ResizeKeepRatio and CenterCropOrPad of open_clip
+/// transform.py. A picture of two colours or a palette is filled with the grey level too, where Pillow takes the
+/// palette's entry of that number.
+inline image whole_of(const image& source, const preprocessing& how) {
+    const double longer = static_cast<double>(std::max(source.width(), source.height()));
+    const double ratio = longer / static_cast<double>(how.size);
+    const auto resized = [&](std::size_t side) { return round_half_to_even(static_cast<double>(side) / ratio); };
+    const image small = resize(source, resized(source.width()), resized(source.height()), how.filter);
+    return padded(to_rgb(small), how.size, how.fill);
+}
+
 }  // namespace detail
 
-/// The square that is cut out, in bytes: RGB, [size, size, 3]. Mirrors _transform in openai/CLIP clip/clip.py up to
-/// ToTensor, or CLIPImageProcessor of transformers.
+/// The square that the encoder sees, in bytes: RGB, [size, size, 3]. Mirrors _transform in openai/CLIP clip/clip.py and
+/// image_transform in open_clip transform.py up to ToTensor, or CLIPImageProcessor of transformers.
 /// \throws argument_error as check(), and LIMIT for a picture too thin to be resized
 inline image crop_of(const image& picture, const preprocessing& how = {}) {
     check(how);
-    const bool openai = how.order == crop_order::openai;
-    const image source = openai ? picture : to_rgb(picture);
-    const bool wide = source.width() > source.height();
-    const std::size_t longer = detail::longer_side(how.size, std::max(source.width(), source.height()),
-                                                   std::min(source.width(), source.height()));
-    const std::size_t spare = longer - how.size;
-    const std::size_t offset = openai ? detail::half_to_even(spare) : spare / 2;
-    const window middle{wide ? offset : 0, wide ? 0 : offset, how.size, how.size};
-    return to_rgb(resize_and_crop(source, wide ? longer : how.size, wide ? how.size : longer, middle));
+    const image source = how.order == crop_order::openai ? picture : to_rgb(picture);
+    switch (how.mode) {
+        case resize_mode::longest:
+            return detail::whole_of(source, how);
+        case resize_mode::squash:
+            return to_rgb(resize(source, how.size, how.size, how.filter));
+        default:
+            return detail::middle_of(source, how);
+    }
 }
 
 /// What the image encoder gets, written to `pixels`: red, green and blue planes of size * size values, each

@@ -1,6 +1,6 @@
 #pragma once
-/// \file Pillow's antialiased bicubic resizing (as of Pillow 13), to the byte, and only for the part of the result that
-/// is wanted.
+/// \file Pillow's antialiased resizing (as of Pillow 13), bicubic or bilinear, to the byte, and only for the part of
+/// the result that is wanted.
 
 #include <algorithm>
 #include <array>
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,14 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 
 /// The longest side a resized picture may have, cropped away or not: 1 : 100,000 still works at 224 and at 1024 pixels.
 inline constexpr std::size_t longest_resized_side = std::size_t{1} << 27;
+
+/// How pixels are interpolated.
+enum class interpolation { bicubic, bilinear };
+
+/// The filter as files name it.
+constexpr std::string_view name_of(interpolation filter) noexcept {
+    return filter == interpolation::bicubic ? "bicubic" : "bilinear";
+}
 
 /// A rectangle of pixels.
 struct window {
@@ -60,6 +69,20 @@ inline double bicubic(double x) {
     return 0.0;
 }
 
+/// A triangle, as bilinear_filter of Resample.c.
+inline double bilinear(double x) {
+    return std::max(0.0, 1.0 - std::fabs(x));
+}
+
+inline double filtered(interpolation filter, double x) {
+    return filter == interpolation::bicubic ? bicubic(x) : bilinear(x);
+}
+
+/// How far the filter reaches, in pixels of the wider grid.
+inline double reach(interpolation filter) {
+    return filter == interpolation::bicubic ? 2.0 : 1.0;
+}
+
 /// One axis of a resize: `from` pixels become `to`, of which `count` beginning at `first` are wanted.
 struct axis {
     std::size_t from;
@@ -98,11 +121,11 @@ struct weighted_sums {
 };
 
 /// Mirrors precompute_coeffs and normalize_coeffs_8bpc of Resample.c.
-inline weighted_sums bicubic_sums(const axis& line) {
+inline weighted_sums filtered_sums(const axis& line, interpolation filter) {
     const auto from = static_cast<double>(static_cast<float>(line.from));  // Pillow hands the box over as floats
     const double scale = from / static_cast<double>(line.to);
     const double filter_scale = std::max(scale, 1.0);
-    const double support = 2.0 * filter_scale;
+    const double support = reach(filter) * filter_scale;
     weighted_sums sums;
     sums.taps = static_cast<std::size_t>(std::ceil(support)) * 2 + 1;
     sums.sources.reserve(line.count);
@@ -115,7 +138,7 @@ inline weighted_sums bicubic_sums(const axis& line) {
         const std::size_t count = end - begin;
         double total = 0;
         for (std::size_t tap = 0; tap < count; ++tap) {
-            exact[tap] = bicubic((static_cast<double>(tap + begin) - center + 0.5) * (1.0 / filter_scale));
+            exact[tap] = filtered(filter, (static_cast<double>(tap + begin) - center + 0.5) * (1.0 / filter_scale));
             total += exact[tap];
         }
         for (std::size_t tap = 0; tap < count; ++tap) {
@@ -239,9 +262,9 @@ inline bool begins_downwards(const axis& columns, const axis& rows) {
 }
 
 /// Both passes, each over no more than the wanted pixels need.
-inline image resize_bicubic(const image& picture, const axis& columns, const axis& rows) {
-    weighted_sums across = bicubic_sums(columns);
-    weighted_sums down = bicubic_sums(rows);
+inline image resize_filtered(const image& picture, const axis& columns, const axis& rows, interpolation filter) {
+    weighted_sums across = filtered_sums(columns, filter);
+    weighted_sums down = filtered_sums(rows, filter);
     if (begins_downwards(columns, rows)) {
         const image flat = sum_down(picture, down, across.needed());
         return sum_across(flat, std::move(across).over_needed(), {0, flat.height()});
@@ -281,11 +304,12 @@ inline image resize_nearest(const image& picture, const axis& columns, const axi
 }  // namespace detail
 
 /// The part inside the window of the picture resized to width x height: the bytes of
-/// `Image.resize((width, height), BICUBIC).crop(...)` of Pillow, without computing what is cropped away.
+/// `Image.resize((width, height), filter).crop(...)` of Pillow, without computing what is cropped away.
 /// As in Pillow, black-and-white and palette pictures take the nearest pixel, and colours are weighted by their alpha.
 /// \throws argument_error ARG where a side is 0 or the window reaches outside, LIMIT where a side exceeds
 /// longest_resized_side
-inline image resize_and_crop(const image& picture, std::size_t width, std::size_t height, const window& part) {
+inline image resize_and_crop(const image& picture, std::size_t width, std::size_t height, const window& part,
+                             interpolation filter = interpolation::bicubic) {
     if (width == 0 || height == 0) {
         throw argument_error(error_code::argument, {"resize", "the new size has a side of 0 pixels", "at least 1", ""});
     }
@@ -305,14 +329,15 @@ inline image resize_and_crop(const image& picture, std::size_t width, std::size_
     const detail::axis rows{picture.height(), height, part.top, part.height};
     const bool nearest = picture.mode() == pixel_mode::bilevel || picture.mode() == pixel_mode::palette;
     if (nearest) return detail::resize_nearest(picture, columns, rows);
-    if (!detail::has_alpha(picture.mode())) return detail::resize_bicubic(picture, columns, rows);
-    return detail::unpremultiplied(detail::resize_bicubic(detail::premultiplied(picture), columns, rows));
+    if (!detail::has_alpha(picture.mode())) return detail::resize_filtered(picture, columns, rows, filter);
+    return detail::unpremultiplied(detail::resize_filtered(detail::premultiplied(picture), columns, rows, filter));
 }
 
-/// The picture resized to width x height: the bytes of Pillow's `Image.resize((width, height), BICUBIC)`.
+/// The picture resized to width x height: the bytes of Pillow's `Image.resize((width, height), filter)`.
 /// \throws argument_error as resize_and_crop
-inline image resize(const image& picture, std::size_t width, std::size_t height) {
-    return resize_and_crop(picture, width, height, {0, 0, width, height});
+inline image resize(const image& picture, std::size_t width, std::size_t height,
+                    interpolation filter = interpolation::bicubic) {
+    return resize_and_crop(picture, width, height, {0, 0, width, height}, filter);
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

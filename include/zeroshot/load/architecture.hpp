@@ -36,12 +36,20 @@ class architect {
         clip_config& config = result_.config;
         config = measure();
         settle("text", config.text.blocks, &settings::text);
+        take(config.text.pool, &settings::text_pooling);
+        take(config.text.end, &settings::end);
+        take(config.text.padding, &settings::padding);
+        take(config.text.causal, &settings::causal);
         std::visit([&](auto& tower) { settle(tower); }, config.image);
         agree("embedding", config.embedding, &settings::embedding);
         agree("context", config.text.context, &settings::context);
         agree("vocabulary", config.text.vocabulary, &settings::vocabulary);
         agree("image_size", config.image_size(), &settings::image_size);
-        agree("size of the preprocessing", config.image_size(), &settings::preprocess_size);
+        for (const settings& source : sources_) {
+            if (source.preprocess_size != source.wanted_size)
+                agree("size of the preprocessing", config.image_size(), source, source.preprocess_size);
+        }
+        if (const auto wanted = first_of(&settings::wanted_size)) resize_pictures(*wanted);
         check(config, w_.place());
         return std::move(result_);
     }
@@ -97,6 +105,7 @@ class architect {
         config.layers = (w_ / (prefix + "transformer.resblocks")).children();
         if (config.layers == 0) w_.shape(prefix + "transformer.resblocks.0.ln_1.weight");  // says what is missing
         config.mlp_width = extent(prefix + "transformer.resblocks.0.mlp.c_fc.weight", 0);
+        config.layer_scale = w_.has(prefix + "transformer.resblocks.0.ls_1.gamma");
         return config;
     }
 
@@ -122,6 +131,8 @@ class architect {
         config.heads = heads(tower, config.width, said);
         config.function = function(tower, config.width, said);
         config.epsilon = first<double>(said, &tower_settings::epsilon).value_or(config.epsilon);
+        if (first<bool>(said, &tower_settings::layer_scale).value_or(config.layer_scale) != config.layer_scale)
+            contradiction(tower + " blocks", "LayerScale (ls_1, ls_2)", config.layer_scale);
         agree(tower + " width", config.width, said, &tower_settings::width);
         agree(tower + " layers", config.layers, said, &tower_settings::layers);
         agree(tower + " mlp_width", config.mlp_width, said, &tower_settings::mlp_width);
@@ -133,7 +144,27 @@ class architect {
                 config.image_size = *stated;
         }
         settle("vision", config.blocks, &settings::vision);
+        take(config.pre_norm, &settings::pre_norm);
+        if (!config.pre_norm && w_.has("visual.ln_pre.weight")) contradiction("a vision tower", "ln_pre", true);
+        take(config.pool, &settings::vision_pooling);
         agree("patch_size", config.patch_size, &settings::patch_size);
+    }
+
+    /// Pictures of another size than the tower was trained with: its positions are carried over to their grid.
+    void resize_pictures(std::size_t size) {
+        clip_config& config = result_.config;
+        if (size == config.image_size()) return;
+        auto* tower = std::get_if<vision_transformer_config>(&config.image);
+        if (tower == nullptr) {
+            throw checkpoint_error(
+                error_code::unsupported,
+                {w_.place(), "pictures of " + std::to_string(size) + " pixels",
+                 std::to_string(config.image_size()) + ", all that its ModifiedResNet has positions for", ""});
+        }
+        const auto usual =
+            w_.layout() == checkpoint_layout::hugging_face ? position_filter::plain : position_filter::antialiased;
+        tower->positions = {tower->image_size, first_of(&settings::positions).value_or(usual)};
+        tower->image_size = size;
     }
 
     void settle(modified_resnet_config& config) {
@@ -184,6 +215,18 @@ class architect {
 
     void assume(const std::string& what) {
         if (std::ranges::find(result_.assumed, what) == result_.assumed.end()) result_.assumed.push_back(what);
+    }
+
+    [[noreturn]] void contradiction(const std::string& where, const std::string& what, bool there) const {
+        throw checkpoint_error(error_code::shape, {w_.place(), where + (there ? " with " : " without ") + what,
+                                                   std::string(there ? "none" : "it") + ", as the configuration says",
+                                                   "do both belong together?"});
+    }
+
+    /// What the first source says that is not silent; without one, the value stays.
+    template <class Value>
+    void take(Value& value, std::optional<Value> settings::*member) const {
+        value = first_of(member).value_or(value);
     }
 
     template <class Value>

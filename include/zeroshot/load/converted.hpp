@@ -31,6 +31,8 @@ inline constexpr std::size_t converted_format = 1;  // of the JSON under model_k
 
 namespace detail {
 
+inline constexpr std::string_view other_tokenizer = "other";  // the kind of those that this library does not have
+
 inline tower_settings converted_tower(const json& tower) {
     tower_settings found;
     found.width = optional_size(tower, "width");
@@ -40,14 +42,8 @@ inline tower_settings converted_tower(const json& tower) {
     found.mlp_width = optional_size(tower, "mlp_width");
     found.function = optional_activation(tower, "activation");
     found.epsilon = optional_number(tower, "epsilon").value_or(1e-5);
+    found.layer_scale = optional_bool(tower, "layer_scale");
     return found;
-}
-
-inline crop_order crop_order_of(const json& value) {
-    for (const crop_order order : {crop_order::openai, crop_order::hugging_face}) {
-        if (value.as_string() == name_of(order)) return order;
-    }
-    refuse_setting(value, "order " + quoted(value.as_string()), "openai or hf");
 }
 
 inline void read_converted_model(const json& model, settings& found) {
@@ -62,23 +58,39 @@ inline void read_converted_model(const json& model, settings& found) {
     found.image_size = optional_size(image, "image_size");
     found.patch_size = optional_size(image, "patch_size");
     found.vision = converted_tower(image);
+    found.pre_norm = optional_bool(image, "pre_norm");
+    found.vision_pooling =
+        optional_choice(image, "pool", {image_pool::class_token, image_pool::mean, image_pool::mean_of_normalised});
+    if (const std::optional<std::size_t> trained = optional_size(image, "trained_image_size")) {
+        found.wanted_size = std::exchange(found.image_size, trained);
+        found.positions = optional_choice(image, "positions", {position_filter::antialiased, position_filter::plain});
+    }
     found.context = optional_size(text, "context");
     found.vocabulary = optional_size(text, "vocabulary");
     found.text = converted_tower(text);
+    found.text_pooling =
+        optional_choice(text, "pool", {text_pool::highest, text_pool::end, text_pool::first, text_pool::last});
+    found.end = optional_size(text, "end");
+    found.padding = optional_size(text, "padding");
+    found.causal = optional_bool(text, "causal");
 }
 
 inline void read_converted_preprocessing(const json& pictures, settings& found) {
     found.preprocess_size = optional_size(pictures, "size");
     found.mean = optional_colour(pictures, "mean");
     found.std = optional_colour(pictures, "std");
-    found.order = optional_member<crop_order>(pictures, "order", crop_order_of);
-    if (const std::optional<json> filter = pictures.find("interpolation"); filter && filter->as_string() != "bicubic") {
-        refuse_setting(*filter, "interpolation " + quoted(filter->as_string()), "bicubic");
-    }
+    found.order = optional_choice(pictures, "order", {crop_order::openai, crop_order::hugging_face});
+    found.filter = optional_choice(pictures, "interpolation", all_interpolations);
+    found.mode = optional_choice(pictures, "resize", all_resize_modes);
+    found.fill = optional_level(pictures, "fill");
 }
 
 inline void read_converted_tokenizer(const json& words, settings& found) {
     const json kind = words.at("kind");
+    if (kind.as_string() == other_tokenizer) {
+        found.tokenizer = words.at("name").as_string();
+        return;
+    }
     if (kind.as_string() != "clip_bpe")
         refuse_setting(kind, "a tokenizer of kind " + quoted(kind.as_string()), "clip_bpe");
     const std::optional<json> merges = words.find("merges");
@@ -91,12 +103,17 @@ inline void read_converted_tokenizer(const json& words, settings& found) {
 inline void write_blocks(json_writer& writer, const transformer_config& blocks) {
     writer.key("width").value(blocks.width).key("layers").value(blocks.layers).key("heads").value(blocks.heads);
     writer.key("mlp_width").value(blocks.mlp_width).key("activation").value(name_of(blocks.function));
-    writer.key("epsilon").value(blocks.epsilon);
+    writer.key("epsilon").value(blocks.epsilon).key("layer_scale").value(blocks.layer_scale);
 }
 
 inline void write_tower(json_writer& writer, const vision_transformer_config& tower) {
     writer.key("kind").value("vision_transformer").key("image_size").value(tower.image_size);
-    writer.key("patch_size").value(tower.patch_size);
+    writer.key("patch_size").value(tower.patch_size).key("pre_norm").value(tower.pre_norm);
+    writer.key("pool").value(name_of(tower.pool));
+    if (tower.positions) {
+        writer.key("trained_image_size").value(tower.positions->image_size);
+        writer.key("positions").value(name_of(tower.positions->filter));
+    }
     write_blocks(writer, tower.blocks);
 }
 
@@ -114,6 +131,8 @@ inline std::string model_text(const clip_config& config) {
     std::visit([&](const auto& tower) { write_tower(writer, tower); }, config.image);
     writer.end_object().key("text_encoder").begin_object();
     writer.key("context").value(config.text.context).key("vocabulary").value(config.text.vocabulary);
+    writer.key("pool").value(name_of(config.text.pool)).key("end").value(config.text.end);
+    writer.key("padding").value(config.text.padding).key("causal").value(config.text.causal);
     write_blocks(writer, config.text.blocks);
     writer.end_object().end_object();
     return writer.text();
@@ -129,12 +148,17 @@ inline std::string preprocessing_text(const preprocessing& how) {
     writer.begin_object().key("size").value(how.size);
     colour("mean", how.mean);
     colour("std", how.std);
-    writer.key("order").value(name_of(how.order)).key("interpolation").value("bicubic").end_object();
+    writer.key("order").value(name_of(how.order)).key("interpolation").value(name_of(how.filter));
+    writer.key("resize").value(name_of(how.mode)).key("fill").value(static_cast<std::size_t>(how.fill)).end_object();
     return writer.text();
 }
 
-inline std::string tokenizer_text(const std::optional<std::vector<std::string>>& merges) {
+inline std::string tokenizer_text(const std::optional<std::vector<std::string>>& merges, const std::string& other) {
     json_writer writer;
+    if (!other.empty()) {
+        writer.begin_object().key("kind").value(other_tokenizer).key("name").value(other).end_object();
+        return writer.text();
+    }
     writer.begin_object().key("kind").value("clip_bpe");
     if (merges) {
         writer.key("merges").begin_array();
@@ -173,11 +197,13 @@ inline std::optional<settings> converted_settings(const checkpoint& file) {
 
 /// The metadata of the converted form.
 /// \param merges lines of the tokenizer's table, unless it is CLIP's own
+/// \param other the name of a tokenizer that this library does not have, instead of the table
 inline tensor_metadata converted_metadata(const clip_config& config, const preprocessing& how,
-                                          const std::optional<std::vector<std::string>>& merges) {
+                                          const std::optional<std::vector<std::string>>& merges,
+                                          const std::string& other = {}) {
     return {{std::string(model_key), detail::model_text(config)},
             {std::string(preprocessing_key), detail::preprocessing_text(how)},
-            {std::string(tokenizer_key), detail::tokenizer_text(merges)}};
+            {std::string(tokenizer_key), detail::tokenizer_text(merges, other)}};
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -40,14 +40,18 @@ inline json hugging_face_part(const json& config, std::string_view name) {
     return json::parse("{}", config.where());  // all defaults
 }
 
-/// The text tower is read at the end token, which is the last of the vocabulary. A 2 stands in older files, and means
-/// the same there (modeling_clip.py, CLIPTextTransformer.forward).
-inline void expect_last_is_end(const json& text, const std::optional<std::size_t>& vocabulary) {
+/// Where the text tower is read: at the first end token. A 2 stands in older files for the highest id, which is the end
+/// token of CLIP's own vocabulary (modeling_clip.py, CLIPTextTransformer.forward).
+inline void read_end_token(const json& text, settings& found) {
     constexpr std::size_t older = 2;
-    const std::optional<json> end = text.find("eos_token_id");
-    if (!end || end->is_null() || !vocabulary || end->as_size() == older || end->as_size() + 1 == *vocabulary) return;
-    refuse_setting(*end, "the end token is " + std::to_string(end->as_size()),
-                   std::to_string(*vocabulary - 1) + ", the last of the vocabulary");
+    const std::optional<std::size_t> end = optional_size(text, "eos_token_id");
+    const bool last = end && found.vocabulary && *end + 1 == *found.vocabulary;
+    if (!end || *end == older || last) {
+        found.text_pooling = text_pool::highest;
+    } else {
+        found.text_pooling = text_pool::end;
+        found.end = end;
+    }
 }
 
 }  // namespace detail
@@ -70,30 +74,45 @@ inline settings hugging_face_settings(const json& config) {
     found.text = detail::hugging_face_tower(text, detail::hugging_face_text_heads);
     found.context = detail::optional_size(text, "max_position_embeddings");
     found.vocabulary = detail::optional_size(text, "vocab_size");
-    detail::expect_last_is_end(text, found.vocabulary);
+    detail::read_end_token(text, found);
     return found;
 }
 
 namespace detail {
 
-/// "size": 224 or {"shortest_edge": 224}. With height and width pictures would be squashed.
-inline std::optional<std::size_t> resized_edge(const json& config) {
+/// {"height": 224, "width": 224}
+inline std::size_t square_edge(const json& size) {
+    const std::size_t height = size.at("height").as_size(), width = size.at("width").as_size();
+    if (height != width)
+        refuse_setting(size, "a size of " + std::to_string(height) + " x " + std::to_string(width), "a square");
+    return height;
+}
+
+/// "size": 224 or {"shortest_edge": 224}; pictures are squashed to {"height": 224, "width": 224}.
+inline std::optional<std::size_t> resized_edge(const json& config, settings& found) {
     const std::optional<json> size = config.find("size");
     if (!size || size->is_null()) return std::nullopt;
     if (!size->is_object()) return size->as_size();
     if (const std::optional<json> shortest = size->find("shortest_edge")) return shortest->as_size();
-    refuse_setting(*size, "pictures are squashed to a height and a width", "shortest_edge");
+    found.mode = resize_mode::squash;
+    return square_edge(*size);
 }
 
 /// "crop_size": 224 or {"height": 224, "width": 224}.
 inline std::optional<std::size_t> cropped_edge(const json& config) {
-    const std::optional<json> size = config.find("crop_size");
-    if (!size || size->is_null()) return std::nullopt;
-    if (!size->is_object()) return size->as_size();
-    const std::size_t height = size->at("height").as_size(), width = size->at("width").as_size();
-    if (height != width)
-        refuse_setting(*size, "a size of " + std::to_string(height) + " x " + std::to_string(width), "a square");
-    return height;
+    return optional_member<std::size_t>(
+        config, "crop_size", [](const json& size) { return size.is_object() ? square_edge(size) : size.as_size(); });
+}
+
+/// "resample": a filter of PIL.Image.
+inline std::optional<interpolation> hugging_face_filter(const json& config) {
+    return optional_member<interpolation>(config, "resample", [](const json& resample) {
+        constexpr std::size_t bilinear = 2, bicubic = 3;  // PIL.Image.BILINEAR, BICUBIC
+        const std::size_t filter = resample.as_size();
+        if (filter != bilinear && filter != bicubic)
+            refuse_setting(resample, "resample is " + std::to_string(filter), "2 (bilinear) or 3 (bicubic)");
+        return filter == bilinear ? interpolation::bilinear : interpolation::bicubic;
+    });
 }
 
 inline void expect_step(const json& config, std::string_view key) {
@@ -111,22 +130,18 @@ inline settings hugging_face_preprocessing(const json& config) {
     found.order = crop_order::hugging_face;
     found.mean = detail::optional_colour(config, "image_mean");
     found.std = detail::optional_colour(config, "image_std");
-    for (const std::string_view step :
-         {"do_resize", "do_center_crop", "do_normalize", "do_rescale", "do_convert_rgb"}) {
+    for (const std::string_view step : {"do_resize", "do_normalize", "do_rescale", "do_convert_rgb"})
         detail::expect_step(config, step);
-    }
     constexpr double usual_factor = 1.0 / 255;
     const std::optional<json> factor = config.find("rescale_factor");
     if (factor && !factor->is_null() && std::abs(factor->as_number() - usual_factor) > 1e-9) {
         detail::refuse_setting(*factor, "pixels are multiplied with " + std::to_string(factor->as_number()), "1/255");
     }
-    constexpr double bicubic = 3;  // PIL.Image.BICUBIC
-    const std::optional<json> resample = config.find("resample");
-    if (resample && !resample->is_null() && resample->as_number() != bicubic) {
-        detail::refuse_setting(*resample, "resample is not bicubic", "3 (bicubic)");
-    }
-    found.preprocess_size = detail::cropped_edge(config);
-    const std::optional<std::size_t> size = detail::resized_edge(config);
+    found.filter = detail::hugging_face_filter(config);
+    const std::optional<std::size_t> size = detail::resized_edge(config, found);
+    if (found.mode != resize_mode::squash) detail::expect_step(config, "do_center_crop");
+    if (detail::optional_bool(config, "do_center_crop").value_or(true))
+        found.preprocess_size = detail::cropped_edge(config);
     if (!found.preprocess_size) found.preprocess_size = size;
     if (size && found.preprocess_size && *size != *found.preprocess_size) {
         detail::refuse_setting(config.at("size"), "pictures are resized to " + std::to_string(*size),

@@ -65,11 +65,46 @@ inline double open_clip_epsilon(const json& tower) {
     return optional_number(*arguments, "eps").value_or(usual);
 }
 
+/// Whether ls_init_value asks for LayerScale.
+inline bool open_clip_layer_scale(const json& tower) {
+    return optional_number(tower, "ls_init_value").has_value();
+}
+
+/// Mirrors VisionTransformer._pool in open_clip transformer.py.
+inline image_pool open_clip_image_pool(const json& vision) {
+    const std::optional<json> pool = vision.find("pool_type");
+    if (!pool || pool->is_null() || pool->as_string() == "tok") return image_pool::class_token;
+    if (pool->as_string() != "avg") refuse_setting(*pool, "pool_type is " + quoted(pool->as_string()), "tok or avg");
+    const bool after = optional_bool(vision, "final_ln_after_pool").value_or(false);
+    return after ? image_pool::mean : image_pool::mean_of_normalised;
+}
+
+/// Mirrors text_global_pool in open_clip transformer.py.
+inline text_pool open_clip_text_pool(const json& text) {
+    const std::optional<json> pool = text.find("pool_type");
+    if (!pool || pool->is_null() || pool->as_string() == "argmax") return text_pool::highest;
+    if (pool->as_string() == "eos") return text_pool::end;
+    if (pool->as_string() == "last") return text_pool::last;
+    if (pool->as_string() == "first") return text_pool::first;
+    refuse_setting(*pool, "pool_type is " + quoted(pool->as_string()), "argmax, eos, last or first");
+}
+
+/// A tokenizer other than CLIP's byte pairs as OpenAI cleans their texts.
+inline std::optional<std::string> open_clip_tokenizer(const json& text) {
+    if (const std::optional<json> name = text.find("hf_tokenizer_name"); name && !name->is_null())
+        return name->as_string();
+    const std::optional<json> arguments = text.find("tokenizer_kwargs");
+    if (!arguments || arguments->is_null()) return std::nullopt;
+    for (const auto& [name, value] : arguments->members()) {
+        const bool usual = name == "context_length" || (name == "clean" && value.as_string() == "lower");
+        if (!usual) return "SimpleTokenizer with " + name;
+    }
+    return std::nullopt;
+}
+
 inline void read_open_clip_vision(const json& vision, bool quick_gelu, settings& found) {
-    refuse_members(vision, {"timm_model_name", "ls_init_value", "attentional_pool", "attn_pooler_queries", "no_ln_pre",
-                            "final_ln_after_pool", "global_average_pool"});
+    refuse_members(vision, {"timm_model_name", "attentional_pool", "attn_pooler_queries", "global_average_pool"});
     refuse_block_variants(vision);
-    expect_member(vision, "pool_type", "tok");
     found.image_size = optional_size(vision, "image_size");
     found.patch_size = optional_size(vision, "patch_size");
     found.vision.width = optional_size(vision, "width");
@@ -78,12 +113,15 @@ inline void read_open_clip_vision(const json& vision, bool quick_gelu, settings&
     found.vision.head_width = optional_size(vision, "head_width").value_or(open_clip_head_width);
     found.vision.function = open_clip_activation(vision, quick_gelu);
     found.vision.epsilon = open_clip_epsilon(vision);
+    found.vision.layer_scale = open_clip_layer_scale(vision);
+    found.pre_norm = !optional_bool(vision, "no_ln_pre").value_or(false);
+    found.vision_pooling = open_clip_image_pool(vision);
 }
 
 inline void read_open_clip_text(const json& text, bool quick_gelu, settings& found) {
-    refuse_members(text, {"hf_model_name", "ls_init_value", "no_causal_mask", "embed_cls", "hf_tokenizer_name"});
+    constexpr std::size_t usual_end = 2, usual_padding = 0;  // CLIPTextCfg.eos_id, pad_id
+    refuse_members(text, {"hf_model_name", "embed_cls"});
     refuse_block_variants(text);
-    expect_member(text, "pool_type", "argmax");
     expect_member(text, "proj_type", "linear");
     found.context = optional_size(text, "context_length");
     found.vocabulary = optional_size(text, "vocab_size");
@@ -92,6 +130,12 @@ inline void read_open_clip_text(const json& text, bool quick_gelu, settings& fou
     found.text.heads = optional_size(text, "heads").value_or(open_clip_text_heads);
     found.text.function = open_clip_activation(text, quick_gelu);
     found.text.epsilon = open_clip_epsilon(text);
+    found.text.layer_scale = open_clip_layer_scale(text);
+    found.text_pooling = open_clip_text_pool(text);
+    if (found.text_pooling == text_pool::end) found.end = optional_size(text, "eos_id").value_or(usual_end);
+    found.padding = optional_size(text, "pad_id").value_or(usual_padding);
+    found.causal = !optional_bool(text, "no_causal_mask").value_or(false);
+    found.tokenizer = open_clip_tokenizer(text);
 }
 
 /// "size": 224 or [224, 224].
@@ -121,8 +165,10 @@ inline settings open_clip_settings(const json& config) {
         found.mean = detail::optional_colour(*pictures, "mean");
         found.std = detail::optional_colour(*pictures, "std");
         found.preprocess_size = detail::open_clip_size(*pictures);
-        detail::expect_member(*pictures, "interpolation", "bicubic");
-        detail::expect_member(*pictures, "resize_mode", "shortest");
+        found.filter = detail::optional_choice(*pictures, "interpolation", detail::all_interpolations);
+        found.mode = detail::optional_choice(*pictures, "resize_mode", detail::all_resize_modes);
+        found.fill = detail::optional_level(*pictures, "fill_color");
+        detail::expect_member(*pictures, "mode", "RGB");
     }
     return found;
 }

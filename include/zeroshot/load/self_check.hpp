@@ -50,7 +50,7 @@ inline std::vector<token> fixed_prompt(const text_config& text) {
     const std::size_t between = std::min<std::size_t>(6, text.context - 2);
     std::vector<token> ids{rows - 2};
     for (std::size_t i = 0; i < between; ++i) ids.push_back(rows / 8 * static_cast<token>(i + 1));
-    ids.push_back(rows - 1);
+    ids.push_back(text.pool == text_pool::end ? static_cast<token>(text.end) : rows - 1);
     return ids;
 }
 

@@ -4,15 +4,20 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/io/json.hpp>
+#include <zeroshot/model/config.hpp>
 #include <zeroshot/nn/activation.hpp>
+#include <zeroshot/nn/position_embedding.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -25,6 +30,7 @@ struct tower_settings {
     std::optional<std::size_t> mlp_width{};
     std::optional<activation> function{};
     std::optional<double> epsilon{};
+    std::optional<bool> layer_scale{};
 
     bool operator==(const tower_settings&) const = default;
 };
@@ -41,12 +47,25 @@ struct settings {
     std::optional<std::size_t> context{};
     std::optional<std::size_t> vocabulary{};
 
+    std::optional<bool> pre_norm{};
+    std::optional<image_pool> vision_pooling{};
+    std::optional<std::size_t> wanted_size{};  ///< of pictures, whatever image_size the tower was trained with
+    std::optional<position_filter> positions{};
+    std::optional<text_pool> text_pooling{};
+    std::optional<std::size_t> end{};
+    std::optional<std::size_t> padding{};
+    std::optional<bool> causal{};
+
     std::optional<std::size_t> preprocess_size{};
     std::optional<std::array<float, 3>> mean{};
     std::optional<std::array<float, 3>> std{};
     std::optional<crop_order> order{};
+    std::optional<resize_mode> mode{};
+    std::optional<interpolation> filter{};
+    std::optional<std::uint8_t> fill{};
 
     std::optional<std::vector<std::string>> merges{};  ///< lines "i n" of the tokenizer's table
+    std::optional<std::string> tokenizer{};  ///< the name of one that this library does not have: "google/mt5-base"
 
     bool operator==(const settings&) const = default;
 };
@@ -71,6 +90,42 @@ inline std::optional<double> optional_number(const json& object, std::string_vie
 
 inline std::optional<bool> optional_bool(const json& object, std::string_view key) {
     return optional_member<bool>(object, key, [](const json& value) { return value.as_bool(); });
+}
+
+/// Refuses what this library does not do, naming the field.
+[[noreturn]] inline void refuse_setting(const json& value, std::string what, std::string expected) {
+    throw checkpoint_error(error_code::unsupported, {value.where(), std::move(what), std::move(expected), ""});
+}
+
+/// One of some choices by its name.
+template <class Choice>
+Choice choice_of(const json& value, const std::string& what, std::initializer_list<Choice> choices) {
+    std::string known;
+    for (const Choice choice : choices) {
+        if (value.as_string() == name_of(choice)) return choice;
+        known += (known.empty() ? "" : " or ") + std::string(name_of(choice));
+    }
+    refuse_setting(value, what + " " + quoted(value.as_string()), known);
+}
+
+template <class Choice>
+std::optional<Choice> optional_choice(const json& object, std::string_view key, std::initializer_list<Choice> choices) {
+    return optional_member<Choice>(
+        object, key, [&](const json& value) { return choice_of<Choice>(value, std::string(key), choices); });
+}
+
+inline constexpr std::initializer_list<interpolation> all_interpolations{interpolation::bicubic,
+                                                                         interpolation::bilinear};
+inline constexpr std::initializer_list<resize_mode> all_resize_modes{resize_mode::shortest, resize_mode::longest,
+                                                                     resize_mode::squash};
+
+/// A grey level that pictures are padded with.
+inline std::optional<std::uint8_t> optional_level(const json& object, std::string_view key) {
+    return optional_member<std::uint8_t>(object, key, [](const json& value) {
+        constexpr std::size_t brightest = 255;
+        if (value.as_size() > brightest) refuse_setting(value, std::to_string(value.as_size()), "0 to 255");
+        return static_cast<std::uint8_t>(value.as_size());
+    });
 }
 
 /// Names as transformers and open_clip write them.
@@ -107,11 +162,6 @@ inline std::optional<std::array<float, 3>> optional_colour(const json& object, s
         }
         return colour;
     });
-}
-
-/// Refuses what this library does not do, naming the field.
-[[noreturn]] inline void refuse_setting(const json& value, std::string what, std::string expected) {
-    throw checkpoint_error(error_code::unsupported, {value.where(), std::move(what), std::move(expected), ""});
 }
 
 }  // namespace detail

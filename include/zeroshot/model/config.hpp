@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/nn/activation.hpp>
+#include <zeroshot/nn/position_embedding.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -21,9 +24,31 @@ struct transformer_config {
     std::size_t heads = 0;
     std::size_t mlp_width = 0;  ///< of the hidden layer between c_fc and c_proj, mostly 4 * width
     activation function = activation::quick_gelu;
-    double epsilon = 1e-5;  ///< of its layer norms
+    double epsilon = 1e-5;     ///< of its layer norms
+    bool layer_scale = false;  ///< each branch is multiplied with a gain per column before it is added: ls_1, ls_2
 
     bool operator==(const transformer_config&) const = default;
+};
+
+/// What a vision transformer's tokens are summed up by.
+enum class image_pool {
+    class_token,        ///< the first token, normalised: ViT-B/32 and most others
+    mean,               ///< the mean of the patches, then normalised: CLIPA
+    mean_of_normalised  ///< the mean of the normalised patches
+};
+
+/// The pooling as files name it.
+constexpr std::string_view name_of(image_pool pool) noexcept {
+    constexpr std::array<std::string_view, 3> names{"class_token", "mean", "mean_of_normalised"};
+    return names[static_cast<std::size_t>(pool)];
+}
+
+/// Where position embeddings come from that were trained with pictures of another size.
+struct trained_positions {
+    std::size_t image_size = 0;
+    position_filter filter = position_filter::antialiased;
+
+    bool operator==(const trained_positions&) const = default;
 };
 
 /// The image tower of ViT-B/32 and its kin.
@@ -31,8 +56,12 @@ struct vision_transformer_config {
     std::size_t image_size = 0;
     std::size_t patch_size = 0;
     transformer_config blocks;
+    bool pre_norm = true;  ///< a layer norm before the first block: ln_pre
+    image_pool pool = image_pool::class_token;
+    std::optional<trained_positions> positions{};  ///< where they are not those of image_size
 
-    std::size_t patches() const noexcept { return (image_size / patch_size) * (image_size / patch_size); }
+    std::size_t grid() const noexcept { return image_size / patch_size; }  ///< patches on a side
+    std::size_t patches() const noexcept { return grid() * grid(); }
     bool operator==(const vision_transformer_config&) const = default;
 };
 
@@ -51,11 +80,29 @@ struct modified_resnet_config {
     bool operator==(const modified_resnet_config&) const = default;
 };
 
+/// Which token of a prompt the text tower is read at.
+enum class text_pool {
+    highest,  ///< the first of the highest ids, CLIP's end token: open_clip's "argmax"
+    end,      ///< the first text_config::end: open_clip's "eos"
+    first,    ///< the first token
+    last      ///< the last of the context, padding or not
+};
+
+/// The pooling as files name it.
+constexpr std::string_view name_of(text_pool pool) noexcept {
+    constexpr std::array<std::string_view, 4> names{"highest", "end", "first", "last"};
+    return names[static_cast<std::size_t>(pool)];
+}
+
 /// The text tower.
 struct text_config {
     std::size_t context = 77;
     std::size_t vocabulary = 49408;
     transformer_config blocks;
+    text_pool pool = text_pool::highest;
+    std::size_t end = 0;      ///< the id of the end token, for text_pool::end
+    std::size_t padding = 0;  ///< the id behind a prompt, for towers that look so far
+    bool causal = true;       ///< a token sees only what stands before it
 
     bool operator==(const text_config&) const = default;
 };
@@ -100,6 +147,13 @@ class config_check {
                                                        "", ""});
         }
     }
+    void below_vocabulary(const std::string& name, std::size_t id, std::size_t vocabulary) const {
+        if (id >= vocabulary) {
+            throw checkpoint_error(error_code::argument,
+                                   {place_, name + " is " + std::to_string(id),
+                                    "below " + std::to_string(vocabulary) + ", the vocabulary", ""});
+        }
+    }
     void blocks(const std::string& tower, const transformer_config& config) const {
         within(tower + " width", config.width, largest_size);
         within(tower + " layers", config.layers, largest_size);
@@ -120,6 +174,10 @@ class config_check {
     void tower(const vision_transformer_config& config) const {
         within("image_size", config.image_size, largest_image_size);
         within("patch_size", config.patch_size, config.image_size);
+        if (config.positions) {
+            within("trained image_size", config.positions->image_size, largest_image_size);
+            within("patch_size", config.patch_size, config.positions->image_size);
+        }
         blocks("vision", config.blocks);
         activations("vision", config.patches() + 1, std::max(3 * config.blocks.width, config.blocks.mlp_width));
     }
@@ -156,6 +214,8 @@ inline void check(const clip_config& config, const std::string& place) {
     }
     that.activations("text", config.text.context, std::max(3 * config.text.blocks.width, config.text.blocks.mlp_width));
     that.within("vocabulary", config.text.vocabulary, detail::largest_vocabulary);
+    that.below_vocabulary("the id of the end token", config.text.end, config.text.vocabulary);
+    that.below_vocabulary("the id of the padding", config.text.padding, config.text.vocabulary);
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Tokens to embeddings: the text transformer, read at the end token.
+/// \file Tokens to embeddings: the text transformer, read at one token, mostly the end token.
 
 #include <algorithm>
 #include <cstddef>
@@ -21,19 +21,21 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// Mirrors CLIP.encode_text in openai/CLIP clip/model.py. The reference pads every prompt to the context and reads the
-/// row of the first token with the highest id, the end token; under a causal mask nothing after it matters, so each
-/// prompt stops there, and its numbers do not depend on its neighbours.
+/// Mirrors CLIP.encode_text in openai/CLIP clip/model.py and open_clip's model.py. The reference pads every prompt to
+/// the context and reads one row, mostly that of the first token with the highest id, the end token. Under a causal
+/// mask nothing after that row matters, so each prompt stops there; without one it is padded as in the reference.
+/// Either way its numbers do not depend on its neighbours.
 template <class Scalar>
 class text_encoder {
    public:
     /// \param w the tensors of the text tower, which stand at the root in OpenAI's layout
     text_encoder(const weights& w, const clip_config& config)
-        : embedding_(
+        : config_(config.text),
+          embedding_(
               (w / "token_embedding")
                   .template read<Scalar, 2>("weight", {config.text.vocabulary, config.text.blocks.width}),
               w.template read<Scalar, 2>("positional_embedding", {config.text.context, config.text.blocks.width})),
-          transformer_(w / "transformer", config.text.blocks, mask::causal),
+          transformer_(w / "transformer", config.text.blocks, config.text.causal ? mask::causal : mask::none),
           ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
           text_projection_(linear<Scalar>::projection(w, "text_projection", "text_projection.bias",
                                                       config.text.blocks.width, config.embedding)) {}
@@ -41,28 +43,50 @@ class text_encoder {
     std::size_t context() const noexcept { return embedding_.context(); }
     std::size_t vocabulary() const noexcept { return embedding_.vocabulary(); }
 
-    /// \param prompts ids from the start token to the end token; what follows the end token is not read
-    /// \return [prompts, embedding], not normalised
-    /// \throws text_error for an empty prompt, an id outside the vocabulary, more ids than the context
+    /// \param prompts ids from the start token to the end token, unpadded or padded; under a causal mask what follows
+    /// the token that is read is not looked at \return [prompts, embedding], not normalised \throws text_error for an
+    /// empty prompt, one without its end token, an id outside the vocabulary, more ids than the context
     matrix<Scalar> operator()(std::span<const std::span<const std::int32_t>> prompts,
                               const stage_observer<Scalar>& observe = {}) const {
-        std::vector<std::size_t> lengths;
-        for (const auto prompt : prompts) lengths.push_back(end_of(prompt) + 1);
+        std::vector<std::size_t> places, lengths;
+        for (const auto prompt : prompts) {
+            places.push_back(place_of(prompt));
+            lengths.push_back(config_.causal ? places.back() + 1 : std::max(prompt.size(), context()));
+        }
         matrix<Scalar> x = embedded(prompts, lengths);  // [tokens of all prompts, width]
         if (observe) observe("text.embedding", x);
         x = transformer_(std::move(x), lengths, "transformer", observe);
         x = ln_final_(std::move(x));
         if (observe) observe("ln_final", x);
-        return text_projection_(end_tokens(x, lengths));
+        return text_projection_(rows_at(places, x, lengths));
     }
 
    private:
-    /// text.argmax(-1): the first of the highest ids is the end token.
-    static std::size_t end_of(std::span<const std::int32_t> prompt) {
+    /// Where a prompt is read. Mirrors text_global_pool in open_clip transformer.py; where the end token is missing,
+    /// that reads the first.
+    std::size_t place_of(std::span<const std::int32_t> prompt) const {
         if (prompt.empty())
             throw text_error(error_code::argument,
                              {"tokens", "a prompt without ids", "at least the start and the end token", ""});
-        return static_cast<std::size_t>(std::ranges::max_element(prompt) - prompt.begin());
+        switch (config_.pool) {
+            case text_pool::first:
+                return 0;
+            case text_pool::last:
+                return std::max(prompt.size(), context()) - 1;
+            case text_pool::end:
+                return place_of_end(prompt);
+            default:
+                return static_cast<std::size_t>(std::ranges::max_element(prompt) - prompt.begin());
+        }
+    }
+
+    std::size_t place_of_end(std::span<const std::int32_t> prompt) const {
+        const auto end = std::ranges::find(prompt, static_cast<std::int32_t>(config_.end));
+        if (end == prompt.end()) {
+            throw text_error(error_code::argument, {"tokens", "a prompt without the end token",
+                                                    "id " + std::to_string(config_.end) + " at its end", ""});
+        }
+        return static_cast<std::size_t>(end - prompt.begin());
     }
 
     matrix<Scalar> embedded(std::span<const std::span<const std::int32_t>> prompts,
@@ -70,22 +94,27 @@ class text_encoder {
         matrix<Scalar> x(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0}), embedding_.width());
         std::size_t first = 0;
         for (std::size_t i = 0; i < prompts.size(); ++i) {
-            embedding_(prompts[i].first(lengths[i]), x.values().subspan(first * x.columns(), lengths[i] * x.columns()));
+            std::vector<std::int32_t> ids(prompts[i].begin(), prompts[i].end());
+            ids.resize(lengths[i], static_cast<std::int32_t>(config_.padding));
+            embedding_(ids, x.values().subspan(first * x.columns(), lengths[i] * x.columns()));
             first += lengths[i];
         }
         return x;
     }
 
-    static matrix<Scalar> end_tokens(const matrix<Scalar>& x, std::span<const std::size_t> lengths) {
-        matrix<Scalar> ends(lengths.size(), x.columns());
-        std::size_t next = 0;
-        for (std::size_t i = 0; i < lengths.size(); ++i) {
-            next += lengths[i];
-            std::ranges::copy(x.row(next - 1), ends.row(i).begin());
+    /// The row at its place of each sequence.
+    static matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x,
+                                  std::span<const std::size_t> lengths) {
+        matrix<Scalar> rows(places.size(), x.columns());
+        std::size_t first = 0;
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            std::ranges::copy(x.row(first + places[i]), rows.row(i).begin());
+            first += lengths[i];
         }
-        return ends;
+        return rows;
     }
 
+    text_config config_;
     embedding<Scalar> embedding_;
     transformer<Scalar> transformer_;
     layer_norm<Scalar> ln_final_;

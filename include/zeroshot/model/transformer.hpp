@@ -18,7 +18,7 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// Mirrors ResidualAttentionBlock in openai/CLIP clip/model.py.
+/// Mirrors ResidualAttentionBlock in openai/CLIP clip/model.py, with the LayerScale of open_clip where there is one.
 template <class Scalar>
 class residual_attention_block {
    public:
@@ -28,17 +28,30 @@ class residual_attention_block {
           ln_2_(w / "ln_2", config.width, config.epsilon),
           c_fc_(w / "mlp" / "c_fc", config.width, config.mlp_width),
           c_proj_(w / "mlp" / "c_proj", config.mlp_width, config.width),
-          activation_(config.function) {}
+          activation_(config.function) {
+        if (!config.layer_scale) return;
+        ls_1_ = (w / "ls_1").template read_vector<Scalar>("gamma", config.width);
+        ls_2_ = (w / "ls_2").template read_vector<Scalar>("gamma", config.width);
+    }
 
     /// \param x [tokens of all sequences, width]
     /// \param lengths how many tokens each sequence has, in order
     matrix<Scalar> operator()(matrix<Scalar> x, std::span<const std::size_t> lengths) const {
-        x += attn_(ln_1_(x), lengths);
-        x += mlp(ln_2_(x));
+        x += scaled(attn_(ln_1_(x), lengths), ls_1_);
+        x += scaled(mlp(ln_2_(x)), ls_2_);
         return x;  // [tokens, width]
     }
 
    private:
+    /// LayerScale of open_clip transformer.py; without gains, the branch as it is.
+    static matrix<Scalar> scaled(matrix<Scalar> branch, std::span<const Scalar> gamma) {
+        if (gamma.empty()) return branch;
+        for (std::size_t row = 0; row < branch.rows(); ++row) {
+            for (std::size_t i = 0; i < gamma.size(); ++i) branch.row(row)[i] *= gamma[i];
+        }
+        return branch;
+    }
+
     matrix<Scalar> mlp(const matrix<Scalar>& x) const {
         matrix<Scalar> hidden = c_fc_(x);  // [tokens, mlp_width]
         activate(activation_, hidden.values());
@@ -50,6 +63,7 @@ class residual_attention_block {
     layer_norm<Scalar> ln_2_;
     linear<Scalar> c_fc_;
     linear<Scalar> c_proj_;
+    aligned_vector<Scalar> ls_1_, ls_2_;  // [width], or empty
     activation activation_;
 };
 

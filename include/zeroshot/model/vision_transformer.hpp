@@ -1,8 +1,9 @@
 #pragma once
-/// \file The image tower of ViT-B/32 and its kin: patches are tokens, the class token gathers the answer.
+/// \file The image tower of ViT-B/32 and its kin: patches are tokens, the class token or their mean is the answer.
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -13,11 +14,13 @@
 #include <zeroshot/model/transformer.hpp>
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/nn/position_embedding.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// Mirrors VisionTransformer in openai/CLIP clip/model.py.
+/// Mirrors VisionTransformer in openai/CLIP clip/model.py, and the variants of open_clip's that its configuration
+/// names.
 template <class Scalar>
 class vision_transformer {
    public:
@@ -27,12 +30,12 @@ class vision_transformer {
         : config_(config),
           conv1_(patch_rows(w, config)),
           class_embedding_(w.template read_vector<Scalar>("class_embedding", config.blocks.width)),
-          positional_embedding_(
-              w.template read<Scalar, 2>("positional_embedding", {config.patches() + 1, config.blocks.width})),
-          ln_pre_(w / "ln_pre", config.blocks.width, config.blocks.epsilon),
+          positional_embedding_(positions(w, config)),
           transformer_(w / "transformer", config.blocks, mask::none),
           ln_post_(w / "ln_post", config.blocks.width, config.blocks.epsilon),
-          proj_(linear<Scalar>::projection(w, "proj", "proj.bias", config.blocks.width, embedding)) {}
+          proj_(linear<Scalar>::projection(w, "proj", "proj.bias", config.blocks.width, embedding)) {
+        if (config.pre_norm) ln_pre_.emplace(w / "ln_pre", config.blocks.width, config.blocks.epsilon);
+    }
 
     /// Mirrors VisionTransformer.forward.
     /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
@@ -40,12 +43,14 @@ class vision_transformer {
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
                               const stage_observer<Scalar>& observe) const {
         const std::vector<std::size_t> lengths(pictures, config_.patches() + 1);
-        matrix<Scalar> x = ln_pre_(tokens(pixels, pictures, observe));  // [pictures * (1 + patches), width]
-        if (observe) observe("visual.ln_pre", x);
-        x = transformer_(std::move(x), lengths, "visual.transformer", observe);
-        x = ln_post_(class_tokens(x, pictures));  // the class token stands for the picture
+        matrix<Scalar> x = tokens(pixels, pictures, observe);  // [pictures * (1 + patches), width]
+        if (ln_pre_) {
+            x = (*ln_pre_)(std::move(x));
+            if (observe) observe("visual.ln_pre", x);
+        }
+        x = pooled(transformer_(std::move(x), lengths, "visual.transformer", observe), pictures);
         if (observe) observe("visual.ln_post", x);
-        return proj_(x);
+        return proj_(x);  // [pictures, embedding]
     }
 
    private:
@@ -56,6 +61,14 @@ class vision_transformer {
         matrix<Scalar> rows(width, 3 * patch * patch);
         std::ranges::copy(kernel.values(), rows.data());
         return linear<Scalar>(rows);
+    }
+
+    /// positional_embedding [1 + grid * grid, width], of another grid where the tower was trained with other pictures.
+    static matrix<Scalar> positions(const weights& w, const vision_transformer_config& config) {
+        const std::size_t grid = config.positions ? config.positions->image_size / config.patch_size : config.grid();
+        auto stored = w.template read<Scalar, 2>("positional_embedding", {grid * grid + 1, config.blocks.width});
+        if (grid == config.grid()) return stored;
+        return resampled_positions(stored, grid, config.grid(), config.positions->filter);
     }
 
     /// The class token and the embedded patches of each picture, with their positions.
@@ -96,6 +109,32 @@ class vision_transformer {
         return rows;
     }
 
+    /// One normalised row for each picture. Mirrors VisionTransformer._pool in open_clip transformer.py.
+    matrix<Scalar> pooled(matrix<Scalar> x, std::size_t pictures) const {
+        switch (config_.pool) {
+            case image_pool::mean:
+                return ln_post_(mean_patches(x, pictures));
+            case image_pool::mean_of_normalised:
+                return mean_patches(ln_post_(std::move(x)), pictures);
+            default:
+                return ln_post_(class_tokens(x, pictures));
+        }
+    }
+
+    matrix<Scalar> mean_patches(const matrix<Scalar>& x, std::size_t pictures) const {
+        const std::size_t patches = config_.patches();
+        matrix<Scalar> means(pictures, x.columns());
+        for (std::size_t picture = 0; picture < pictures; ++picture) {
+            const std::span<Scalar> mean = means.row(picture);
+            for (std::size_t place = 1; place <= patches; ++place) {  // the class token is left out
+                const std::span<const Scalar> patch = x.row(picture * (patches + 1) + place);
+                for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += patch[i];
+            }
+            for (Scalar& value : mean) value /= static_cast<Scalar>(patches);
+        }
+        return means;
+    }
+
     matrix<Scalar> class_tokens(const matrix<Scalar>& x, std::size_t pictures) const {
         matrix<Scalar> first(pictures, x.columns());
         for (std::size_t picture = 0; picture < pictures; ++picture) {
@@ -108,7 +147,7 @@ class vision_transformer {
     linear<Scalar> conv1_;
     aligned_vector<Scalar> class_embedding_;  // [width]
     matrix<Scalar> positional_embedding_;     // [1 + patches, width]
-    layer_norm<Scalar> ln_pre_;
+    std::optional<layer_norm<Scalar>> ln_pre_;
     transformer<Scalar> transformer_;
     layer_norm<Scalar> ln_post_;
     linear<Scalar> proj_;

@@ -42,7 +42,7 @@ TEST_CASE("the checksum of any length is that of the definition") {
 TEST_CASE("the checksum does not depend on the pieces") {
     const std::string text = counted(1000);
     const auto bytes = std::as_bytes(std::span(text));
-    for (const std::size_t piece : {1, 3, 15, 16, 17, 999}) {
+    for (const std::size_t piece : {1u, 3u, 15u, 16u, 17u, 999u}) {
         crc32 sum;
         for (std::size_t at = 0; at < bytes.size(); at += piece)
             sum.add(bytes.subspan(at, std::min(piece, bytes.size() - at)));

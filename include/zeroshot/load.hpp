@@ -276,21 +276,29 @@ basic_clip<Scalar> build(const weights& w, const model_place& place, const load_
     return clip;
 }
 
+/// The only file in a folder that ends in .pt, if there is one.
+inline std::optional<std::filesystem::path> only_pt(const std::filesystem::path& folder) {
+    std::optional<std::filesystem::path> found;
+    std::error_code unreadable;
+    for (const auto& each : std::filesystem::directory_iterator(folder, unreadable)) {
+        if (each.path().extension() != ".pt") continue;
+        if (found) return std::nullopt;
+        found = each.path();
+    }
+    return found;
+}
+
 /// The checkpoint in a folder, by the names that Hugging Face and open_clip give it.
 inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
-    for (const char* name :
-         {"model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"}) {
+    for (const char* name : {"model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors",
+                             "open_clip_pytorch_model.safetensors", "pytorch_model.bin", "pytorch_model.bin.index.json",
+                             "open_clip_pytorch_model.bin"}) {
         if (stands(folder / name)) return folder / name;
     }
-    for (const char* name : {"model.safetensors.index.json", "pytorch_model.bin", "open_clip_pytorch_model.bin"}) {
-        if (stands(folder / name)) {
-            throw checkpoint_error(error_code::unsupported,
-                                   {path_text(folder / name), "this form of checkpoint is not read yet",
-                                    "one safetensors file", "convert it with the library that wrote it"});
-        }
-    }
-    throw file_error(error_code::io, {path_text(folder), "the folder holds no checkpoint",
-                                      "model.safetensors or open_clip_model.safetensors", ""});
+    if (const auto single = only_pt(folder)) return *single;
+    throw file_error(error_code::io,
+                     {path_text(folder), "the folder holds no checkpoint",
+                      "model.safetensors, open_clip_model.safetensors, pytorch_model.bin or one .pt file", ""});
 }
 
 }  // namespace detail
@@ -310,11 +318,11 @@ inline opened_checkpoint open_checkpoint(const std::filesystem::path& path, cons
     return {weights(checkpoint::open(place.path, options.limits), {options.check, options.storage}), place};
 }
 
-/// Loads a CLIP from a safetensors file, from a folder as Hugging Face and open_clip publish it, or by a name that
-/// find_model knows. What the tensors leave open is taken, in this order, from the options, the file and the name they
-/// give, the checkpoint's own metadata, and the files beside it. A bare file is taken for the known model that has its
-/// sizes, and where that leaves the activation open in OpenAI's layout, for one of OpenAI's own; origin().warnings
-/// says so.
+/// Loads a CLIP from a checkpoint in any form that checkpoint::open reads, from a folder as Hugging Face and open_clip
+/// publish it, or by a name that find_model knows. What the tensors leave open is taken, in this order, from the
+/// options, the file and the name they give, the checkpoint's own metadata, and the files beside it. A bare file is
+/// taken for the known model that has its sizes, and where that leaves the activation open in OpenAI's layout, for one
+/// of OpenAI's own; origin().warnings says so.
 ///
 ///     const auto clip = zeroshot::load("ViT-B-32.safetensors");
 ///     const auto found = zeroshot::load("openai/clip-vit-base-patch32");
@@ -334,7 +342,7 @@ basic_clip<Scalar> load(checkpoint file, const load_options& options = {}) {
     return detail::build<Scalar>(weights(std::move(file), {options.check, options.storage}), {}, options);
 }
 
-/// Loads a CLIP from the bytes of a safetensors file.
+/// Loads a CLIP from the bytes of a file.
 /// \throws as the other, but for file_error
 template <class Scalar = float>
 basic_clip<Scalar> load(std::span<const std::byte> bytes, const load_options& options = {}) {

@@ -42,7 +42,7 @@ inline bytes chunk(std::string_view type, std::span<const std::byte> data) {
     append_number(out, static_cast<std::uint32_t>(data.size()));
     append(out, type);
     append(out, data);
-    append_number(out, zeroshot::detail::png_crc(std::span(out).subspan(4)));
+    append_number(out, zeroshot::detail::crc32().add(std::span(out).subspan(4)).value());
     return out;
 }
 

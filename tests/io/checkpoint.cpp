@@ -1,6 +1,7 @@
 #include <zeroshot/io/checkpoint.hpp>
+#include <zeroshot/io/numbers.hpp>
 
-#include "tests/io/support.hpp"
+#include "tests/io/archives.hpp"
 
 using namespace zeroshot;
 using support::bytes_of;
@@ -49,20 +50,20 @@ TEST_CASE("a checkpoint is opened from a file, and its sentences begin with the 
 TEST_CASE("A3 what is no safetensors file is named, with what to do") {
     const std::string filling(600, 'x');
     CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n") ==
-          "FORMAT model.bin: this is a Git LFS pointer, not the file it stands for, expected a safetensors file; run "
-          "git lfs pull");
-    CHECK(refusal("<!DOCTYPE html><html>") ==
-          "FORMAT model.bin: this is an HTML page, expected a safetensors file; download the file itself, not the page "
-          "about it");
+          "FORMAT model.bin: this is a Git LFS pointer, not the file it stands for, expected a safetensors file "
+          "or a checkpoint of PyTorch; run git lfs pull");
+    CHECK(
+        refusal("<!DOCTYPE html><html>") ==
+        "FORMAT model.bin: this is an HTML page, expected a safetensors file or a checkpoint of PyTorch; download the "
+        "file itself, not the page about it");
     CHECK(has(refusal("<html><head>"), "this is an HTML page"));
     CHECK(has(refusal("{\"error\":\"Repository not found\"}"), "this is an error message in JSON"));
-    CHECK(has(refusal("{\"weight_map\": {}}"), "this is JSON text, expected a safetensors file"));
-    CHECK(refusal("PK\x03\x04" + filling) ==
-          "FORMAT model.bin: this is a PyTorch zip, expected a safetensors file; convert it to safetensors first");
+    CHECK(has(
+        refusal("{\"weight_map\": {}}"),
+        "this is JSON text, expected a safetensors file or a checkpoint of PyTorch; give the file with the weights"));
     CHECK(has(refusal("PK\x03\x04" + std::string(26, '\0') + "arr_0.npy" + filling), "a NumPy archive"));
-    CHECK(has(refusal(std::string("PK\x03\x04")), "this is a PyTorch zip"));
-    CHECK(has(refusal("\x80\x02}q" + filling), "a Python pickle"));
-    CHECK(has(refusal("\x80\x04\x95" + filling), "a Python pickle"));
+    CHECK(has(refusal("\x80\x02}q" + filling), "a bare Python pickle"));
+    CHECK(has(refusal("\x80\x04\x95" + filling), "a bare Python pickle"));
     CHECK(has(refusal(std::string("GGUF\3\0\0\0", 8) + filling), "a GGUF file"));
     CHECK(has(refusal("\x93NUMPY" + filling), "a NumPy array"));
     CHECK(has(refusal("\x89HDF\r\n\x1a\n" + filling), "an HDF5 file"));
@@ -83,4 +84,98 @@ TEST_CASE("a safetensors file whose header's length looks like another format is
     REQUIRE(bytes[0] == std::byte{0x80});
     REQUIRE(bytes[1] == std::byte{0x02});
     CHECK(checkpoint::from_bytes(bytes, "a").find("a") != nullptr);
+}
+
+TEST_CASE("E11 a checkpoint of PyTorch before 1.6 is answered with how to save it again") {
+    const std::string magic = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
+    CHECK(
+        refusal(magic) ==
+        "FORMAT model.bin: this is a checkpoint of PyTorch before 1.6, expected a safetensors file or a checkpoint of "
+        "PyTorch; save it again with a recent PyTorch: torch.save(torch.load(\"old.pt\", map_location=\"cpu\"), "
+        "\"new.pt\")");
+}
+
+TEST_CASE("F10 a zip that is no checkpoint, and a tar, are named") {
+    CHECK(has(refusal(support::zip_file{{{"photos/cat.jpg", "x"}}}.text()), "is it a checkpoint of PyTorch?"));
+    CHECK(has(refusal(support::zip_file{}.text()), "the zip archive is empty"));
+    CHECK(has(refusal("PK\x03\x04" + std::string(600, 'x')), "no end record as its last 22 bytes"));
+    CHECK(has(refusal(std::string(257, '\0') + "ustar" + std::string(600, 'x')), "must be saved again"));
+}
+
+namespace {
+
+checkpoint golden(const std::string& name) {
+    return checkpoint::open(std::string(ZEROSHOT_SOURCE_DIR) + "/tests/golden/containers/" + name);
+}
+
+/// The elements in row-major order, whatever the strides.
+std::string elements(const stored_tensor& stored) {
+    if (stored.strides.empty()) return support::text_of(stored.bytes.bytes());
+    return support::text_of(detail::gathered(stored));
+}
+
+/// Every tensor of the one is in the other, with the same type, shape and bits.
+void check_holds(const checkpoint& file, const checkpoint& twin) {
+    for (const named_tensor& expected : twin.tensors()) {
+        INFO(expected.name);
+        const stored_tensor* const found = file.find(expected.name);
+        REQUIRE(found != nullptr);
+        CHECK(found->type == expected.tensor.type);
+        CHECK(found->shape == expected.tensor.shape);
+        CHECK(elements(*found) == elements(expected.tensor));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("every container that PyTorch writes gives the tensors of its safetensors twin, bit for bit") {
+    const checkpoint twin = golden("model.safetensors");
+    const std::vector<std::pair<std::string, checkpoint_kind>> files{
+        {"state_dict.pt", checkpoint_kind::pytorch},
+        {"training.pt", checkpoint_kind::pytorch},
+        {"torchscript.pt", checkpoint_kind::torchscript},
+        {"model.safetensors.index.json", checkpoint_kind::shards},
+        {"pytorch_model.bin.index.json", checkpoint_kind::shards}};
+    for (const auto& [name, kind] : files) {
+        INFO(name);
+        const checkpoint file = golden(name);
+        CHECK(file.kind() == kind);
+        check_holds(file, twin);
+        const std::size_t beside = kind == checkpoint_kind::torchscript ? 1 : 0;  // attn_mask is no part of the state
+        CHECK(file.tensors().size() == twin.tensors().size() + beside);
+        CHECK_NOTHROW(file.expect_unchanged());
+    }
+    CHECK(golden("training.pt").skipped() == std::vector<std::string>{"epoch", "name", "optimizer", "scaler"});
+    CHECK(name_of(golden("torchscript.pt").kind()) == "torchscript");
+}
+
+TEST_CASE("views, shared storages and every type give the elements of the safetensors twin, checksums or not") {
+    const checkpoint twin = golden("views.safetensors");
+    for (const char* name : {"views.pt", "views_unchecked.pt"}) {
+        const checkpoint file = golden(name);
+        check_holds(file, twin);
+        CHECK(file.tensors().size() == twin.tensors().size());
+        CHECK(file.skipped().empty());
+    }
+    CHECK(!golden("views.pt").find("transposed")->strides.empty());
+}
+
+TEST_CASE("every shard is watched for changes") {
+    const support::scratch_folder folder;
+    write_file(folder / "1", support::file_builder().add("a", "[1]", raw<float>({1})).bytes());
+    write_file(folder / "x.index.json", R"({"weight_map":{"a":"1"}})");
+    const checkpoint file = checkpoint::open(folder / "x.index.json");
+    CHECK(file.kind() == checkpoint_kind::shards);
+    CHECK(file.place() == (folder / "x.index.json").string());
+    CHECK_NOTHROW(file.expect_unchanged());
+    std::filesystem::resize_file(folder / "1", 5);
+    CHECK(has(thrown<file_error>([&] { file.expect_unchanged(); }), "changed while reading"));
+}
+
+TEST_CASE("the limits of a checkpoint reach its container") {
+    checkpoint_limits few;
+    few.pytorch.pickle.operations = 1;
+    const std::vector<std::byte> saved = support::torch_file(support::pickles::dictionary).bytes();
+    CHECK(checkpoint::from_bytes(saved, "a.pt").kind() == checkpoint_kind::pytorch);
+    CHECK(has(thrown<checkpoint_error>([&] { checkpoint::from_bytes(saved, "a.pt", few); }), "LIMIT"));
 }

@@ -43,6 +43,10 @@ std::vector<double> logits(const basic_clip<Scalar>& clip, const matrix<Scalar>&
     return all;
 }
 
+std::filesystem::path containers_folder() {
+    return std::filesystem::path(ZEROSHOT_SOURCE_DIR) / "tests/golden/containers";
+}
+
 template <class Scalar>
 void check_model(const std::string& name, double bound) {
     INFO(name);
@@ -226,6 +230,37 @@ TEST_CASE("a configuration may be given as a file of any of the three forms") {
     CHECK(model.config() == load(model_folder("hugging_face_mixed")).config());
     options.config = model_folder("custom_text") + "/open_clip_config.json";
     CHECK_THROWS_AS(load(model_folder("hugging_face_mixed"), options), checkpoint_error);
+}
+
+TEST_CASE("one model gives the same bits from every container that it is published in") {
+    const std::filesystem::path folder = containers_folder();
+    const auto embedded = [&](const char* name) {
+        const clip model = load(folder / name);
+        const auto embedding = model.encode_tokens(std::vector<std::vector<std::int32_t>>{{98, 5, 99}});
+        return std::vector<float>(embedding.values().begin(), embedding.values().end());
+    };
+    const std::vector<float> expected = embedded("model.safetensors");
+    for (const char* name : {"state_dict.pt", "training.pt", "torchscript.pt", "model.safetensors.index.json",
+                             "pytorch_model.bin.index.json"}) {
+        INFO(name);
+        CHECK(embedded(name) == expected);
+    }
+}
+
+TEST_CASE("a folder's checkpoint is found by the names it is published under, a single .pt by its ending") {
+    const auto found = [](const std::vector<std::string>& names) {
+        const support::scratch_folder folder;
+        for (const std::string& name : names) write_file(folder / name, "");
+        return detail::checkpoint_in(folder.path()).filename().string();
+    };
+    CHECK(found({"pytorch_model.bin", "model.safetensors"}) == "model.safetensors");
+    CHECK(found({"model.safetensors.index.json", "model-00001-of-00001.safetensors"}) ==
+          "model.safetensors.index.json");
+    for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "pytorch_model.bin",
+                             "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin", "ViT-B-32.pt"}) {
+        CHECK(found({"README.md", name}) == name);
+    }
+    CHECK_THROWS_AS(found({"a.pt", "b.pt"}), file_error);
 }
 
 TEST_CASE("a folder without a checkpoint, and a path that is not there, are sentences") {

@@ -15,24 +15,9 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/image.hpp>
+#include <zeroshot/io/crc32.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI::detail {
-
-/// The CRC of PNG's chunks (PNG specification, annex D).
-inline std::uint32_t png_crc(std::span<const std::byte> bytes) {
-    static constexpr auto table = [] {
-        std::array<std::uint32_t, 256> remainders{};
-        for (std::uint32_t byte = 0; byte < 256; ++byte) {
-            std::uint32_t value = byte;
-            for (int bit = 0; bit < 8; ++bit) value = (value & 1) != 0 ? 0xedb88320u ^ (value >> 1) : value >> 1;
-            remainders[byte] = value;
-        }
-        return remainders;
-    }();
-    std::uint32_t crc = 0xffffffffu;
-    for (const std::byte byte : bytes) crc = table[(crc ^ std::to_integer<std::uint32_t>(byte)) & 255] ^ (crc >> 8);
-    return ~crc;
-}
 
 inline constexpr std::array<std::uint8_t, 8> png_signature{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
@@ -168,7 +153,8 @@ inline png_file scan_png(std::span<const std::byte> bytes, std::size_t max_pixel
             throw_ends_early(bytes.size());
         }
         const auto data = bytes.subspan(position + 8, length);
-        if (png_crc(bytes.subspan(position + 4, 4 + length)) != big_endian(bytes.subspan(position + 8 + length, 4))) {
+        if (crc32().add(bytes.subspan(position + 4, 4 + length)).value() !=
+            big_endian(bytes.subspan(position + 8 + length, 4))) {
             throw_at_byte(error_code::format, position, "the CRC of chunk " + quoted(type) + " is wrong", "",
                           "was the file damaged?");
         }

@@ -16,8 +16,10 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
+#include <zeroshot/io/pytorch.hpp>
 #include <zeroshot/io/safetensors.hpp>
 #include <zeroshot/io/sha256.hpp>
+#include <zeroshot/io/shards.hpp>
 #include <zeroshot/io/source.hpp>
 #include <zeroshot/io/stored_tensor.hpp>
 
@@ -33,7 +35,11 @@ struct foreign_format {
     const char* hint;
 };
 
-inline constexpr const char* convert_first = "convert it to safetensors first";
+inline constexpr const char* convert_first = "convert it to safetensors with the tool that wrote it";
+inline constexpr const char* save_again =
+    "save it again with a recent PyTorch: torch.save(torch.load(\"old.pt\", map_location=\"cpu\"), \"new.pt\")";
+inline constexpr const char* from_numpy =
+    "in Python: safetensors.numpy.save_file(dict(numpy.load(\"model.npz\")), \"model.safetensors\")";
 inline constexpr const char* download_again = "download the file itself, not the page about it";
 
 inline constexpr std::array foreign_formats{
@@ -44,16 +50,16 @@ inline constexpr std::array foreign_formats{
     foreign_format{0, "<HTML", "an HTML page", download_again},
     foreign_format{0, "<?xml", "an XML page", download_again},
     foreign_format{0, "{\"error\"", "an error message in JSON", "download the file again; is it behind a login?"},
-    foreign_format{0, "{", "JSON text", "give the .safetensors file with the weights"},
-    foreign_format{0, "PK\x03\x04", "a PyTorch zip", convert_first},
-    foreign_format{0, "\x80\x02", "a Python pickle", convert_first},
-    foreign_format{0, "\x80\x03", "a Python pickle", convert_first},
-    foreign_format{0, "\x80\x04", "a Python pickle", convert_first},
-    foreign_format{0, "\x80\x05", "a Python pickle", convert_first},
+    foreign_format{0, "{", "JSON text", "give the file with the weights, or an index that ends in .index.json"},
+    foreign_format{0, "\x80\x02\x8a\x0a", "a checkpoint of PyTorch before 1.6", save_again},
+    foreign_format{0, "\x80\x02", "a bare Python pickle", save_again},
+    foreign_format{0, "\x80\x03", "a bare Python pickle", save_again},
+    foreign_format{0, "\x80\x04", "a bare Python pickle", save_again},
+    foreign_format{0, "\x80\x05", "a bare Python pickle", save_again},
     foreign_format{0, "GGUF", "a GGUF file", convert_first},
     foreign_format{0, "FUGG", "a big-endian GGUF file", convert_first},
     foreign_format{0, "lmgg", "a GGML file", convert_first},
-    foreign_format{0, "\x93NUMPY", "a NumPy array", convert_first},
+    foreign_format{0, "\x93NUMPY", "a NumPy array", from_numpy},
     foreign_format{0, "\x89HDF", "an HDF5 file, as Keras writes", convert_first},
     foreign_format{0, "\x1f\x8b", "gzip data", "unpack it first"},
     foreign_format{0, "\x28\xb5\x2f\xfd", "zstd data", "unpack it first"},
@@ -61,19 +67,26 @@ inline constexpr std::array foreign_formats{
     foreign_format{0, "\x89PNG", "a PNG picture", "give a checkpoint here"},
     foreign_format{0, "\xff\xd8\xff", "a JPEG picture", "give a checkpoint here"},
     foreign_format{4, "TFL3", "a TensorFlow Lite model", convert_first},
-    foreign_format{257, "ustar", "a tar archive", "unpack it first"},
+    foreign_format{257, "ustar", "a tar archive",
+                   "unpack it first; a .pt of PyTorch 0.1 must be saved again with a recent one"},
 };
 
-/// What the bytes are, where they are no safetensors but something well known. A safetensors file may begin with any
-/// bytes (they are the length of its header), so one that goes on as such is never mistaken.
+/// Whether the bytes go on as a safetensors file does. One may begin with any bytes (they are the length of its
+/// header), so it must not be taken for something else by those.
 /// \param bytes the first ones of the file
 /// \param size of the whole file
+inline bool goes_on_as_safetensors(std::span<const std::byte> bytes, std::size_t size) {
+    if (bytes.size() <= length_bytes) return false;
+    const auto next = std::to_integer<char>(bytes[length_bytes]);
+    return (next == '{' || next == ' ') && little_endian<std::uint64_t>(bytes) <= size - length_bytes;
+}
+
+/// What the bytes are, where they are no checkpoint but something well known.
+/// \param bytes, size as above
 inline const foreign_format* recognise(std::span<const std::byte> bytes, std::size_t size) {
+    if (goes_on_as_safetensors(bytes, size)) return nullptr;
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    const bool plausible = text.size() > length_bytes && (text[length_bytes] == '{' || text[length_bytes] == ' ') &&
-                           little_endian_64(bytes) <= size - length_bytes;
-    if (plausible) return nullptr;
-    static constexpr foreign_format numpy_archive{0, "PK", "a NumPy archive (npz)", convert_first};
+    static constexpr foreign_format numpy_archive{0, "PK", "a NumPy archive (npz)", from_numpy};
     static constexpr foreign_format onnx{0, "\x08", "an ONNX model", "give the checkpoint it was exported from"};
     constexpr std::size_t zip_name = 30;      // where the name of a zip's first entry begins
     constexpr std::size_t onnx_producer = 2;  // where the second field of an ONNX model begins
@@ -93,7 +106,15 @@ inline void refuse_foreign(const byte_source& source) {
     const foreign_format* format = recognise(beginning, source.size());
     if (format == nullptr) return;
     throw checkpoint_error(error_code::format, {source.place(), std::string("this is ") + format->what,
-                                                "a safetensors file", format->hint});
+                                                "a safetensors file or a checkpoint of PyTorch", format->hint});
+}
+
+inline bool is_zip(const byte_source& source) {
+    std::vector<std::byte> beginning(std::min(length_bytes + 1, source.size()));
+    source.read(0, beginning);
+    if (beginning.size() <= length_bytes || goes_on_as_safetensors(beginning, source.size())) return false;
+    const auto signature = little_endian<std::uint32_t>(beginning);
+    return signature == zip_local_signature || signature == zip_end_signature;
 }
 
 }  // namespace detail
@@ -102,7 +123,18 @@ inline void refuse_foreign(const byte_source& source) {
 struct checkpoint_limits {
     std::size_t file_bytes = largest_file;
     safetensors_limits header{};
+    pytorch_limits pytorch{};
+    shard_limits shards{};
 };
+
+/// The form a checkpoint is published in.
+enum class checkpoint_kind { safetensors, pytorch, torchscript, shards };
+
+/// The form as scripts see it.
+inline std::string_view name_of(checkpoint_kind kind) {
+    constexpr std::array<std::string_view, 4> names{"safetensors", "pytorch", "torchscript", "shards"};
+    return names[static_cast<std::size_t>(kind)];
+}
 
 /// A model file, open or in memory. A cheap handle to immutable contents: copies share them.
 class checkpoint {
@@ -111,10 +143,12 @@ class checkpoint {
     checkpoint(const checkpoint&) = default;
     checkpoint& operator=(const checkpoint&) = default;
 
-    /// Opens a file, and reads what it says of its tensors.
-    /// \throws file_error where it cannot be read; checkpoint_error where it is no sound safetensors file, saying what
+    /// Opens a file, and reads what it says of its tensors: safetensors, what torch.save or TorchScript wrote, or the
+    /// index of shards, a path that ends in .index.json.
+    /// \throws file_error where it cannot be read; checkpoint_error where it is none of these or not sound, saying what
     /// it is where that can be seen
     static checkpoint open(const std::filesystem::path& path, const checkpoint_limits& limits = {}) {
+        if (path.filename().string().ends_with(".index.json")) return from_index(path, limits);
         return from_source(std::make_shared<file_source>(path, limits.file_bytes), limits);
     }
 
@@ -132,18 +166,29 @@ class checkpoint {
 
     /// Takes tensors from anywhere; `place` names them in the sentences.
     static checkpoint from_tensors(tensor_list tensors, std::string place) {
-        auto nowhere = std::make_shared<memory_source>(std::vector<std::byte>(), std::move(place));
-        return checkpoint(std::make_shared<const stored>(stored{std::move(nowhere), std::move(tensors)}));
+        return make({std::move(place), checkpoint_kind::safetensors, std::move(tensors), {}});
     }
 
-    /// The SHA-256 of the whole file.
-    std::string sha256() const { return sha256_of(byte_range(contents_->source, 0, contents_->source->size())); }
+    /// The SHA-256 of the whole file; of shards, one after the other in the order of their names.
+    std::string sha256() const {
+        zeroshot::sha256 sum;
+        for (const auto& source : contents_->sources) {
+            byte_range(source, 0, source->size())
+                .in_blocks(detail::copied_at_once, [&](std::span<const std::byte> piece) { sum.add(piece); });
+        }
+        return sum.digits();
+    }
 
     /// The file, as the sentences name it.
-    const std::string& place() const noexcept { return contents_->source->place(); }
+    const std::string& place() const noexcept { return contents_->place; }
 
-    /// \throws file_error where the file is no longer what it was when it was opened
-    void expect_unchanged() const { contents_->source->expect_unchanged(); }
+    /// The form it came in.
+    checkpoint_kind kind() const noexcept { return contents_->kind; }
+
+    /// \throws file_error where a file is no longer what it was when it was opened
+    void expect_unchanged() const {
+        for (const auto& source : contents_->sources) source->expect_unchanged();
+    }
 
     /// The tensors in the order of the file's header.
     const std::deque<named_tensor>& tensors() const noexcept { return contents_->tensors.tensors; }
@@ -154,17 +199,40 @@ class checkpoint {
     /// The free text beside the tensors.
     const tensor_metadata& metadata() const noexcept { return contents_->tensors.metadata; }
 
+    /// What a file of PyTorch holds beside the tensors of the model, by name.
+    const std::vector<std::string>& skipped() const noexcept { return contents_->tensors.skipped; }
+
    private:
     struct stored {
-        std::shared_ptr<const byte_source> source;
+        std::string place;
+        checkpoint_kind kind;
         tensor_list tensors;
+        std::vector<std::shared_ptr<const byte_source>> sources;
     };
 
-    static checkpoint from_source(std::shared_ptr<const byte_source> source, const checkpoint_limits& limits) {
-        detail::refuse_foreign(*source);
-        auto tensors = parse_safetensors(source, limits.header);
-        return checkpoint(std::make_shared<const stored>(stored{std::move(source), std::move(tensors)}));
+    static checkpoint from_source(const std::shared_ptr<const byte_source>& source, const checkpoint_limits& limits) {
+        auto [kind, tensors] = read(source, limits);
+        return make({source->place(), kind, std::move(tensors), {source}});
     }
+
+    static checkpoint from_index(const std::filesystem::path& path, const checkpoint_limits& limits) {
+        const auto open_shard = [&](const std::shared_ptr<const byte_source>& shard) {
+            return read(shard, limits).second;
+        };
+        shard_list all = open_shards(path, limits.file_bytes, limits.shards, open_shard);
+        return make({path_text(path), checkpoint_kind::shards, std::move(all.tensors), std::move(all.files)});
+    }
+
+    /// Reads what one file says of its tensors.
+    static std::pair<checkpoint_kind, tensor_list> read(const std::shared_ptr<const byte_source>& source,
+                                                        const checkpoint_limits& limits) {
+        detail::refuse_foreign(*source);
+        if (!detail::is_zip(*source)) return {checkpoint_kind::safetensors, parse_safetensors(source, limits.header)};
+        pytorch_file file = parse_pytorch(source, limits.pytorch);
+        return {file.scripted ? checkpoint_kind::torchscript : checkpoint_kind::pytorch, std::move(file.tensors)};
+    }
+
+    static checkpoint make(stored contents) { return checkpoint(std::make_shared<const stored>(std::move(contents))); }
 
     explicit checkpoint(std::shared_ptr<const stored> contents) : contents_(std::move(contents)) {}
 

@@ -41,12 +41,6 @@ namespace detail {
 inline constexpr std::size_t length_bytes = 8;  // the header's length stands before it
 inline constexpr std::string_view metadata_key = "__metadata__";
 
-inline std::uint64_t little_endian_64(std::span<const std::byte> bytes) {
-    std::uint64_t value = 0;
-    for (std::size_t i = length_bytes; i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
-    return value;
-}
-
 /// Where in the data a tensor says it lies, and where in the header it says so.
 struct tensor_range {
     std::uint64_t begin = 0;
@@ -355,7 +349,7 @@ inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& s
                                                     "was the download interrupted?"});
     }
     const std::vector<std::byte> stated = byte_range(source, 0, detail::length_bytes).bytes();
-    const std::uint64_t length = detail::little_endian_64(stated);
+    const std::uint64_t length = detail::little_endian<std::uint64_t>(stated);
     if (length > size - detail::length_bytes) {
         throw checkpoint_error(
             error_code::format,

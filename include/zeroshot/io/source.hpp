@@ -2,6 +2,7 @@
 /// \file Bytes that stay where they are until somebody reads them: memory, an open file, or a part of either.
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -14,6 +15,19 @@
 #include <zeroshot/io/file.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
+
+namespace detail {
+
+/// The number that begins at that byte, the lowest byte first.
+template <std::unsigned_integral Number>
+Number little_endian(std::span<const std::byte> bytes, std::size_t offset = 0) {
+    Number value = 0;
+    for (std::size_t i = sizeof(Number); i-- > 0;)
+        value = static_cast<Number>(value << 8 | std::to_integer<Number>(bytes[offset + i]));
+    return value;
+}
+
+}  // namespace detail
 
 /// Bytes that can be read in pieces, from any thread.
 class byte_source {

@@ -96,6 +96,7 @@ struct tensor_list {
     std::deque<named_tensor> tensors;    ///< in the file's order; a deque grows without holding everything twice
     std::vector<std::uint32_t> by_name;  ///< indices into tensors, sorted by name
     tensor_metadata metadata;
+    std::vector<std::string> skipped{};  ///< what the file holds beside tensors, by name
 
     /// The tensor of that name, or null.
     const stored_tensor* find(std::string_view name) const {

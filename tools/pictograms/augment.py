@@ -51,6 +51,21 @@ def outline(pixels: torch.Tensor) -> torch.Tensor:
     return torch.cat([flat * (1 - line) + ink * line, torch.maximum(alpha, line)], dim=1)
 
 
+def shade(pixels: torch.Tensor) -> torch.Tensor:
+    """Flat drawings as glossy ones: lit from above, darker towards their edge, with a soft highlight."""
+    count, size = len(pixels), pixels.shape[-1]
+    y, x = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
+    colour, alpha = pixels[:, :3], pixels[:, 3:]
+    slope = _uniform(count, -0.1, 0.45) * y + _uniform(count, -0.2, 0.2) * x
+    radius = 2 * size // 16 + 1
+    depth = F.avg_pool2d(F.pad(alpha, (radius // 2,) * 4), radius, 1)  # 1 well inside, about a half at the edge
+    edge = _uniform(count, 0, 0.7) * (1 - depth).clamp(0, 0.5)
+    distance = (x - _uniform(count, -0.4, 0.4)) ** 2 + ((y - _uniform(count, -0.7, 0)) / _uniform(count, 0.4, 1)) ** 2
+    highlight = _uniform(count, 0, 0.5) * torch.exp(-distance / _uniform(count, 0.05, 0.4))
+    lit = colour * (1 - slope - edge)
+    return torch.cat([(lit + (alpha - lit) * highlight).clamp(min=0).minimum(alpha), alpha], dim=1)
+
+
 def tint(pixels: torch.Tensor) -> torch.Tensor:
     """Mixes the colour channels a little."""
     mix = torch.eye(3) + 0.13 * torch.randn(len(pixels), 3, 3)

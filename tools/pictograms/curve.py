@@ -9,14 +9,26 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-STAGES = {"text": "text tower, names", "words": "text tower, words", "image": "image tower", "joint": "both towers"}
+STAGES = {
+    "text": "text tower, names",
+    "words": "text tower, words",
+    "image": "image tower, outlined",
+    "plain": "image tower, plain",
+    "joint": "both towers",
+}
 FIGURES = {
     "text": {"cosine": "cosine to the teacher (batch)", "cosine of names": "cosine to the teacher (names)"},
     "image": {"plain top-1": "top-1", "plain top-5": "top-5", "outlined top-1": "top-1, outlined"},
 }
 FIGURES["words"] = FIGURES["text"]
-FIGURES["joint"] = FIGURES["image"]
-LOSSES = {"text": {"loss": "loss"}, "words": {"loss": "loss"}, "image": {"emoji": "emoji", "icons": "icons"}, "joint": {"clip": "both towers", "teacher": "teacher's targets"}}
+FIGURES["plain"] = FIGURES["joint"] = FIGURES["image"]
+LOSSES = {
+    "text": {"loss": "loss"},
+    "words": {"loss": "loss"},
+    "image": {"emoji": "emoji", "icons": "icons"},
+    "plain": {"emoji": "emoji", "icons": "icons"},
+    "joint": {"clip": "both towers", "teacher": "teacher's targets"},
+}
 
 
 def series(entries: list[dict], figure: str) -> tuple[list[int], list[float]]:
@@ -26,8 +38,9 @@ def series(entries: list[dict], figure: str) -> tuple[list[int], list[float]]:
 
 
 def draw(work: Path, picture: Path) -> None:
-    figure, axes = plt.subplots(2, len(STAGES), figsize=(15, 6.5), layout="constrained")
-    for column, (stage, title) in enumerate(STAGES.items()):
+    stages = {stage: title for stage, title in STAGES.items() if (work / "state" / f"{stage}.jsonl").exists()}
+    figure, axes = plt.subplots(2, len(stages), figsize=(3.75 * len(stages), 6.5), layout="constrained", squeeze=False)
+    for column, (stage, title) in enumerate(stages.items()):
         lines = (work / "state" / f"{stage}.jsonl").read_text().splitlines()
         latest = {}  # a resumed stage repeats some steps: the last word counts
         for entry in map(json.loads, lines):

@@ -63,7 +63,7 @@ def write(clip: model.Clip, path: Path) -> None:
 
 
 def read(path: Path) -> model.Clip:
-    """The model of such a file."""
+    """The model of such a file; text layers that it lacks begin as the identity."""
     from safetensors.torch import load_file
 
     state = {name: tensor.float() for name, tensor in load_file(path).items()}
@@ -73,5 +73,9 @@ def read(path: Path) -> model.Clip:
     text = {name: value for name, value in state.items() if name not in image}
     missing, unexpected = clip.image.load_state_dict(image, strict=False)
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing), (missing, unexpected)
-    clip.text.load_state_dict(text)
+    missing, unexpected = clip.text.load_state_dict(text, strict=False)
+    assert not unexpected and all(".resblocks." in name for name in missing), (missing, unexpected)
+    for name, parameter in clip.text.named_parameters():
+        if name in missing and any(part in name for part in ("out_proj.weight", "c_proj.weight")):
+            torch.nn.init.zeros_(parameter)
     return clip.eval()

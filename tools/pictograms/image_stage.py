@@ -1,10 +1,11 @@
-"""Second stage: the image tower learns to point every drawing at its name's target.
+"""Second stages: the image tower learns to point every drawing at its name's target.
 
 The targets are fixed vectors of the teacher, and the softmax goes over all names at once: those of emoji for emoji,
 those of icons for icons.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,20 @@ from dataset import Dataset, is_unseen, validation_pictures
 from teacher import Teacher
 from team import Team
 
-BATCH = {"plain": 50, "outlined": 26, "line art": 8, "named icons": 16, "icons": 28}
-OUTLINED_SHARE = 0.3  # of the plain pictures, by their pixels
+
+@dataclass(frozen=True)
+class Lesson:
+    batch: dict[str, int]
+    outlined_share: float  # of the plain pictures, by their pixels
+    shaded_share: float  # likewise
+    rate: float  # learning rate
+    seed: int
+
+
+LESSONS = {  # half of the drawings outlined first, then mostly drawings as they are
+    "image": Lesson({"plain": 50, "outlined": 26, "line art": 8, "named icons": 16, "icons": 28}, 0.3, 0.2, 1e-3, seed=2),
+    "plain": Lesson({"plain": 80, "outlined": 14, "line art": 4, "named icons": 8, "icons": 22}, 0.15, 0.35, 5e-4, seed=5),
+}
 COLOURS = r"\b(red|orange|yellow|green|blue|purple|brown|black|white|grey|pink|rainbow|hollow|blond)\b"
 DIRECTED = r"\b(left|right|leftwards|rightwards|arrows?|pointing|button|clockwise|o’clock|thirty|clock|letters?|text|alpha|number|signature)\b"
 SMILEYS, SYMBOLS, FLAGS = 0, 8, 9
@@ -30,8 +43,8 @@ SMILEYS, SYMBOLS, FLAGS = 0, 8, 9
 class Drawings:
     """Random batches of drawings, changed in every way that keeps their meaning."""
 
-    def __init__(self, dataset: Dataset):
-        self.dataset = dataset
+    def __init__(self, dataset: Dataset, lesson: Lesson):
+        self.dataset, self.lesson = dataset, lesson
         concepts = dataset.concepts
         self.needs_colour = np.array([c["group"] == FLAGS or bool(re.search(COLOURS, c["label"])) for c in concepts])
         directed = [bool(re.search(DIRECTED, c["label"])) or c["group"] in (SYMBOLS, FLAGS) for c in concepts]
@@ -97,7 +110,9 @@ class Drawings:
         is_coloured = torch.arange(len(pixels)) < len(emoji)
 
         pixels = augment.warp(pixels, torch.from_numpy(may_mirror))
-        lined = (torch.rand(counts["plain"]) < OUTLINED_SHARE).nonzero()[:, 0]
+        shaded = (torch.rand(counts["plain"]) < self.lesson.shaded_share).nonzero()[:, 0]
+        pixels[shaded] = augment.shade(pixels[shaded])
+        lined = (torch.rand(counts["plain"]) < self.lesson.outlined_share).nonzero()[:, 0]
         pixels[lined] = augment.outline(pixels[lined])
         tinted = ((torch.rand(len(pixels)) < 0.4) & ~needs_colour).nonzero()[:, 0]
         pixels[tinted] = augment.tint(pixels[tinted])
@@ -142,13 +157,14 @@ def image_loss(embedded, concepts, names, scale, emoji_targets, icon_targets, us
     return F.cross_entropy(emoji, concepts), F.cross_entropy(icons, names)
 
 
-def run(clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: Path, team: Team) -> None:
-    drawings, validation = Drawings(dataset), Validation(dataset)
+def run(name: str, clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: Path, team: Team) -> None:
+    lesson = LESSONS[name]
+    drawings, validation = Drawings(dataset, lesson), Validation(dataset)
     icon_targets = torch.stack([teacher[name] for name in drawings.icon_names])
     usable = usable_names(dataset)
     trained = torch.nn.ModuleDict({"image": clip.image, "scale": torch.nn.ParameterList([clip.logit_scale])})
 
-    batch = team.share(BATCH)
+    batch = team.share(lesson.batch)
 
     def loss(step: int, chance: np.random.Generator):
         pixels, concepts, icons = drawings.draw(chance, batch)
@@ -165,8 +181,8 @@ def run(clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: 
         return figures
 
     stage = training.Stage(
-        name="image", seed=2, steps=steps, warm_up=300, average=0.995, report_every=1000, loss=loss, report=report,
+        name=name, seed=lesson.seed, steps=steps, warm_up=300, average=0.995, report_every=1000, loss=loss, report=report,
     )
-    averaged = training.train(stage, trained, training.optimiser([(trained, 1e-3, 0.05)]), work, team)
+    averaged = training.train(stage, trained, training.optimiser([(trained, lesson.rate, 0.05)]), work, team)
     clip.image.load_state_dict(averaged["image"].state_dict())
     clip.logit_scale.data = averaged["scale"][0].detach().clone()

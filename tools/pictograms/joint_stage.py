@@ -13,7 +13,7 @@ import torch.nn.functional as F
 import model
 import training
 from dataset import Dataset
-from image_stage import BATCH, Drawings, Validation, image_loss, usable_names
+from image_stage import LESSONS, Drawings, Validation, image_loss, usable_names
 from teacher import Teacher
 from team import Team
 from text_stage import Phrases
@@ -52,12 +52,13 @@ def names_to_pictures(logits: torch.Tensor, concepts: torch.Tensor) -> torch.Ten
 
 
 def run(clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: Path, team: Team) -> None:
-    drawings, validation, phrases = Drawings(dataset), Validation(dataset), Phrases(dataset, teacher)
+    pictures = LESSONS["plain"]
+    drawings, validation, phrases = Drawings(dataset, pictures), Validation(dataset), Phrases(dataset, teacher)
     icon_targets = torch.stack([teacher[name] for name in drawings.icon_names])
     usable = usable_names(dataset)
     names = Names(clip.text, dataset.labels, usable, OTHER_NAMES // team.size)
 
-    batch, phrase_counts = team.share(BATCH), team.share(PHRASES)
+    batch, phrase_counts = team.share(pictures.batch), team.share(PHRASES)
 
     def loss(step: int, chance: np.random.Generator):
         if step % REFRESH_EVERY == 0 or not hasattr(names, "recent"):
@@ -86,7 +87,7 @@ def run(clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: 
     stage = training.Stage(
         name="joint", seed=3, steps=steps, warm_up=100, average=0.98, report_every=250, loss=loss, report=report,
     )
-    groups = [(clip.image, 2e-4, 0.05), (clip.text, 3e-4, 0.05)]
+    groups = [(clip.image, 4e-4, 0.05), (clip.text, 3e-4, 0.05)]
     optimizer = training.optimiser(groups)
     optimizer.add_param_group({"params": [clip.logit_scale], "weight_decay": 0.0, "rate": 1e-3})
     clip.load_state_dict(training.train(stage, clip, optimizer, work, team).state_dict())

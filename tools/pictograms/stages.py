@@ -17,21 +17,22 @@ import text_stage
 from dataset import Dataset
 from team import Team, assemble
 
-STEPS = {"text": 4_500, "words": 5_500, "image": 9_000, "joint": 800}
+STEPS = {"text": 4_500, "words": 8_000, "image": 9_000, "plain": 5_000, "joint": 1_500}
 
 
-def train(work: Path, output: Path, stages: list[str], team: Team) -> None:
+def train(work: Path, output: Path, first: Path | None, stages: list[str], team: Team) -> None:
     torch.manual_seed(0)
     dataset = Dataset(work)
     knowledge = teacher.Teacher(dataset)
-    clip = model.Clip()
+    clip = export.read(first) if first else model.Clip()
     for lesson in ("text", "words"):
         if lesson in stages:
             text_stage.run(lesson, clip, dataset, knowledge, STEPS[lesson], work, team)
-    if "image" in stages:
-        image_stage.run(clip, dataset, knowledge, STEPS["image"], work, team)
-        if team.leads:
-            export.write(clip.eval(), output)
+    for lesson in ("image", "plain"):
+        if lesson in stages:
+            image_stage.run(lesson, clip, dataset, knowledge, STEPS[lesson], work, team)
+            if team.leads:
+                export.write(clip.eval(), output)
     if "joint" in stages:
         joint_stage.run(clip, dataset, knowledge, STEPS["joint"], work, team)
         if team.leads:
@@ -43,12 +44,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path, help="folder of intermediate files")
     parser.add_argument("output", type=Path, help="checkpoint to write, anew after every stage")
-    parser.add_argument("--stages", nargs="+", choices=STEPS, default=list(STEPS), help="the first two may run side by side")
+    parser.add_argument("--stages", nargs="+", choices=STEPS, default=list(STEPS), help="those of text and of image may run side by side")
+    parser.add_argument("--first", type=Path, help="start from this checkpoint instead of from nothing")
     parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1), help="one for each processor core")
     arguments = parser.parse_args()
     if not (arguments.work / "data" / "teacher.npz").exists():
         teacher.ask(Dataset(arguments.work))
-    run = functools.partial(train, arguments.work, arguments.output, arguments.stages)
+    run = functools.partial(train, arguments.work, arguments.output, arguments.first, arguments.stages)
     assemble(arguments.processes, arguments.work, run)
 
 

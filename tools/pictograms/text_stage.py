@@ -15,7 +15,7 @@ from team import Team
 
 LESSONS = {  # names first, then more of the words that no picture has
     "text": {"labels": 100, "keywords": 40, "icons": 50, "vocabulary": 0, "wordnet": 66},
-    "words": {"labels": 44, "keywords": 40, "icons": 36, "vocabulary": 96, "wordnet": 40},
+    "words": {"labels": 40, "keywords": 36, "icons": 32, "vocabulary": 112, "wordnet": 36},
 }
 SEEDS = {"text": 1, "words": 4}
 TEMPLATE_SHARE = 0.4

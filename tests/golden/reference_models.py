@@ -37,6 +37,8 @@ class Case:
         or "hugging_face" (weights, config.json and preprocessor_config.json).
     config: model_cfg of open_clip, or the keyword arguments of CLIPConfig.
     storage: "F32", "F16", "BF16", or "OPENAI" (float16 but for embeddings, norms, temperature).
+    residual_gain: factor on the last normalisation of every bottleneck. The branches of a deep ResNet add up; where they
+        add to much more than 1, the attention pooling sees one cell alone, and rounding decides which.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Case:
     config: dict
     seed: int
     storage: str = "F32"
+    residual_gain: float = 1.0
     mean: tuple = OPENAI_MEAN
     std: tuple = OPENAI_STD
     extras: dict = field(default_factory=dict)  # tensors that readers must ignore, by name
@@ -113,7 +116,7 @@ def construct_open_clip(config):
     return module(**config).eval()
 
 
-def randomise(model, seed):
+def randomise(model, seed, residual_gain=1.0):
     """Gives every parameter and running statistic a random, unusual value; activations stay O(1)."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -136,7 +139,7 @@ def randomise(model, seed):
         elif leaf == "logit_bias":
             value = uniform(tensor, -12, -2)
         elif owner in norms and leaf == "weight":
-            value = uniform(tensor, 0.5, 1.5)
+            value = uniform(tensor, 0.5, 1.5) * (residual_gain if name.endswith(".bn3.weight") else 1)
         elif tensor.dim() <= 1:
             value = normal(tensor, 0.2)
         elif "embedding" in name and "patch_embedding" not in name:
@@ -162,7 +165,7 @@ def build(case):
     """The random float32 model of a case."""
     model = construct(case)
     with torch.no_grad():
-        randomise(model, case.seed)
+        randomise(model, case.seed, case.residual_gain)
     return model
 
 

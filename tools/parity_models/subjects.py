@@ -64,7 +64,7 @@ class Subject:
             config["quick_gelu"] = self.quick_gelu
             config["custom_text"] = layout == "custom_text"
         return Case(name=self.name, layout="hugging_face" if layout == "hugging_face" else "open_clip", config=config, seed=seed,
-                    storage=storage)
+                    storage=storage, residual_gain=0.25 if self.is_resnet else 1.0)
 
     def options(self):
         """What the program must be told of a bare file."""

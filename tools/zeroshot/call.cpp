@@ -116,6 +116,13 @@ void add_threads(CLI::App& sub, std::size_t& to) {
     at_least(sub.add_option("--threads", to, "How many threads; what the process may use unless said"), 1, most)->type_name("N");
 }
 
+/// What every command takes, for those whose work is done before a second thread would help.
+void add_idle_choices(CLI::App& sub, manners& to) {
+    add_threads(sub, to.idle_threads);
+    sub.get_option("--threads")->description("As for the other commands; this one needs a single thread");
+    add_precision(sub);
+}
+
 /// The command, with what was asked of it.
 template <class Options>
 command chosen(const std::shared_ptr<Options>& options, void (*run)(const Options&, session&)) {
@@ -154,6 +161,7 @@ void add_tokenize(CLI::App& program, command& to) {
         ->expected(1)->allow_extra_args(false)->take_all()->type_name("TEXT");
     sub->add_option("-m,--model", options->model.model, "Take the tokenizer of this model; without it CLIP's own")->type_name("MODEL");
     add_manners(*sub, options->as);
+    add_idle_choices(*sub, options->as);
     add_checkpoint_choices(*sub, options->model);
     sub->footer(R"(Examples:
   zeroshot tokenize --text "a photo of a dog"
@@ -205,6 +213,7 @@ void add_convert(CLI::App& program, command& to) {
     one_of(sub->add_option("--dtype", options->dtype, "Type of the matrices: f32, f16 or bf16; as they are stored unless said"), {"f32", "f16", "bf16"})->type_name("TYPE");
     sub->add_flag("--verify", options->model.verify, "Load what was written, and compare what it gives with its record");
     add_manners(*sub, options->as);
+    add_idle_choices(*sub, options->as);
     add_checkpoint_choices(*sub, options->model);
     sub->footer(R"(Examples:
   zeroshot convert ViT-B-32.safetensors b32.safetensors --dtype f16 --verify
@@ -219,6 +228,7 @@ void add_inspect(CLI::App& program, command& to) {
     sub->add_option("model", options->model.model, "A checkpoint, a model folder, or a name such as openai/clip-vit-base-patch32; without it the bundled model")->type_name("MODEL");
     sub->add_flag("--check", options->check, "Look at every number, and replay the record that a converted checkpoint carries of itself");
     add_manners(*sub, options->as);
+    add_idle_choices(*sub, options->as);
     add_checkpoint_choices(*sub, options->model);
     sub->footer(R"(Examples:
   zeroshot inspect pictograms

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -199,20 +201,23 @@ std::vector<std::string> templates_of(const classify_options& options) {
 }
 
 /// Classifies what was prepared. A picture whose numbers fail does not take its neighbours with it.
-std::vector<ranking> classified(const labeller& which, prepared& some, const zeroshot::run_options& run) {
+/// \param names of the pictures in it
+std::vector<ranking> classified(const labeller& which, prepared& some, std::span<const picture> names, const zeroshot::run_options& run) {
     try {
         return which(some.pixels, run);
     } catch (const zeroshot::numeric_error&) {
         std::vector<ranking> answers;
         std::size_t row = 0;
-        for (std::optional<failure>& failed : some.failures) {
+        for (std::size_t i = 0; i < some.failures.size(); ++i) {
+            std::optional<failure>& failed = some.failures[i];
             if (failed) continue;
             zeroshot::tensor<float, 4> one(std::size_t{1}, some.pixels.extent(1), some.pixels.extent(2), some.pixels.extent(3));
             std::ranges::copy(some.pixels.row(row++), one.row(0).begin());
             try {
-                answers.push_back(which(one, {}).front());
+                answers.push_back(which(one, run).front());
             } catch (const zeroshot::numeric_error&) {
                 failed = current_failure();
+                failed->sentence = names[i].name + ": " + failed->sentence;
             }
         }
         return answers;
@@ -237,7 +242,7 @@ void classify(const classify_options& options, session& with) {
     sheet->begin();
     prepare(pictures, clip.pixels(), team.running(with), [&](prepared some) {
         const std::size_t count = some.failures.size();
-        const std::vector<ranking> answers = classified(which, some, team.running(with, "pictures", some.first, count, pictures.size()));
+        const std::vector<ranking> answers = classified(which, some, std::span(pictures).subspan(some.first, count), team.running(with, "pictures", some.first, count, pictures.size()));
         auto next = answers.begin();
         for (std::size_t i = 0; i < count; ++i) {
             const std::string& name = pictures[some.first + i].name;

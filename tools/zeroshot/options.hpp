@@ -13,10 +13,11 @@ namespace program {
 
 struct session;
 
-/// --quiet and --json.
+/// What every command takes.
 struct manners {
     bool quiet = false;
     bool json = false;
+    std::size_t idle_threads = 1;  ///< --threads of a command that needs only one
 };
 
 /// Which model, and what its checkpoint leaves open.

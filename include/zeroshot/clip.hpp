@@ -23,12 +23,19 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
+/// Something the tensors leave open, and who decided it.
+struct decision {
+    std::string what;  ///< "vision heads"
+    std::string by;    ///< "config.json"
+};
+
 /// Where a model came from, and how what its tensors leave open was decided.
 struct provenance {
     std::string place;                  ///< the file, or what the caller called the bytes
     std::string layout;                 ///< "openai", "custom_text", "hugging_face"
     std::vector<std::string> dtypes;    ///< element types of the stored weights, sorted: "F16", "F32"
     std::vector<std::string> sources;   ///< what was consulted, in order of precedence
+    std::vector<decision> decisions;    ///< who said what the tensors leave open
     std::vector<std::string> unread;    ///< names of tensors in the file that the model did not need
     std::vector<std::string> warnings;  ///< sentences a user should see
     std::string tokenizer{};            ///< the name of the one its texts need, where this library does not have it

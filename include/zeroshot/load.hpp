@@ -22,6 +22,7 @@
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/load/architecture.hpp>
 #include <zeroshot/load/converted.hpp>
+#include <zeroshot/load/decisions.hpp>
 #include <zeroshot/load/hugging_face.hpp>
 #include <zeroshot/load/known_models.hpp>
 #include <zeroshot/load/open_clip.hpp>
@@ -220,6 +221,11 @@ inline std::string joined(std::span<const std::string> parts) {
     return text;
 }
 
+/// CLIP clips its own factor at 100 while it trains; rounding to half precision may put a little on top.
+inline bool is_odd_temperature(double factor) {
+    return factor < 1 || factor > 101;
+}
+
 /// What a user should know before believing the numbers.
 inline void warn(const architecture& found, const std::optional<known_model>& guess,
                  const std::optional<tokenizer>& words, provenance& origin) {
@@ -270,6 +276,11 @@ basic_clip<Scalar> build(const weights& w, const model_place& place, const load_
     clip_model<Scalar> model(w, found.config);
     w.file().expect_unchanged();
     origin.unread = w.unread();
+    origin.decisions = decisions_of(found.config, sources);
+    if (is_odd_temperature(static_cast<double>(model.logit_scale()))) {
+        origin.warnings.push_back(origin.place + ": cosines are multiplied by " + std::to_string(model.logit_scale()) +
+                                  "; published models have 1 to 100: is it the temperature of another kind of model?");
+    }
     const basic_clip<Scalar> clip(std::move(model), std::move(words),
                                   preprocessing_of(sources, found.config.image_size()), std::move(origin));
     if (options.verify) verify(clip, recorded_in(w.file()));

@@ -1,5 +1,6 @@
 /// \file zeroshot inspect: what a checkpoint is.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -87,6 +88,9 @@ std::string json_of(const model& clip, const check_up* checked) {
     json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
     array(json, "dtypes", origin.dtypes);
     array(json, "sources", origin.sources);
+    json.key("decisions").begin_object();
+    for (const zeroshot::decision& each : origin.decisions) json.key(each.what).value(each.by);
+    json.end_object();
     array(json, "unused", origin.unread);
     array(json, "warnings", origin.warnings);
     if (checked != nullptr) write_check(json, *checked);
@@ -138,6 +142,21 @@ std::string tokenizer_text(const model& clip) {
     return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") + context;
 }
 
+/// Who decided what the tensors leave open: a row for each who did, with what it was.
+std::vector<std::pair<std::string_view, std::string>> decided(const zeroshot::provenance& origin) {
+    std::vector<std::pair<std::string, std::string>> by;  // who, what
+    for (const zeroshot::decision& each : origin.decisions) {
+        const auto at = std::ranges::find(by, each.by, &std::pair<std::string, std::string>::first);
+        if (at == by.end())
+            by.emplace_back(each.by, each.what);
+        else
+            at->second += ", " + each.what;
+    }
+    std::vector<std::pair<std::string_view, std::string>> rows;
+    for (const auto& [who, what] : by) rows.emplace_back(rows.empty() ? "decided by" : "", who + ": " + what);
+    return rows;
+}
+
 /// What is in the file and not in the model: some of the names.
 std::string unused_text(const std::vector<std::string>& names) {
     constexpr std::size_t most_named = 4;
@@ -160,8 +179,8 @@ void show(const model& clip, console& out) {
         {"  mean", colour(pixels.mean)},
         {"  std", colour(pixels.std)},
         {"temperature", "cosines are multiplied by " + number(clip.logit_scale()) + (clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added")},
-        {"said by", origin.sources.empty() ? "nothing beside its tensors" : joined(origin.sources)},
     };
+    for (const auto& [what, by] : decided(origin)) rows.emplace_back(what, by);
     if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
     out.answer(out.styled(printable(origin.place), look::strong));
     for (const auto& [name, text] : rows) out.answer("  " + out.styled(padded(name, name_columns), look::faint) + printable(text));

@@ -583,7 +583,7 @@ TEST_CASE("what is written reads back, and the same tensors give the same bytes 
     CHECK(support::text_of(found.find("b \"\xc3\xa9\n")->bytes.bytes()) == floats);
     CHECK(found.find("b \"\xc3\xa9\n")->shape == std::vector<std::size_t>{2, 3});
     CHECK(support::text_of(found.find("c")->bytes.bytes()) == halves);
-    CHECK(detail::little_endian_64(bytes) % 8 == 0);
+    CHECK(detail::little_endian<std::uint64_t>(bytes) % 8 == 0);
     std::reverse(tensors.begin(), tensors.end());
     CHECK(safetensors_bytes(tensors, metadata) == bytes);
     const support::scratch_folder folder;

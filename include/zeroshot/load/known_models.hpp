@@ -116,7 +116,7 @@ class known_model {
     std::string name() const {
         std::string name(architecture_->name);
         if (quick_gelu_) name += detail::forced_quick_gelu;
-        if (weights_ != nullptr) name += ":" + std::string(weights_->tag);
+        if (weights_ != nullptr) (name += ':') += weights_->tag;
         return name;
     }
 

@@ -33,8 +33,9 @@ bool is_sure(const clip& model) {
 }
 
 std::set<std::string> types_in(const std::filesystem::path& file) {
+    const checkpoint opened = checkpoint::open(file);
     std::set<std::string> types;
-    for (const named_tensor& each : checkpoint::open(file).tensors()) {
+    for (const named_tensor& each : opened.tensors()) {
         if (each.tensor.shape.size() >= 2) types.emplace(name_of(each.tensor.type));
     }
     return types;

@@ -12,5 +12,5 @@ TEST_CASE("the digests are those of FIPS 180-4, whatever the pieces") {
     for (std::size_t at = 0; at < million.size(); at += 997) in_pieces.add(std::string_view(million).substr(at, 997));
     CHECK(in_pieces.digits() == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
     const std::vector<std::byte> bytes = support::bytes_of(million);
-    CHECK(sha256_of(bytes) == sha256().add(million).digits());
+    CHECK(sha256().add_all(bytes).digits() == sha256().add(million).digits());
 }

@@ -99,20 +99,24 @@ inline const foreign_format* recognise(std::span<const std::byte> bytes, std::si
     return has_producer ? &onnx : nullptr;
 }
 
-inline void refuse_foreign(const byte_source& source) {
+/// As many of a file's first bytes as show what it is.
+inline std::vector<std::byte> beginning_of(const byte_source& source) {
     constexpr std::size_t enough = 512;  // a tar archive says so at byte 257
     std::vector<std::byte> beginning(std::min(enough, source.size()));
     source.read(0, beginning);
+    return beginning;
+}
+
+inline void refuse_foreign(std::span<const std::byte> beginning, const byte_source& source) {
     const foreign_format* format = recognise(beginning, source.size());
     if (format == nullptr) return;
     throw checkpoint_error(error_code::format, {source.place(), std::string("this is ") + format->what,
                                                 "a safetensors file or a checkpoint of PyTorch", format->hint});
 }
 
-inline bool is_zip(const byte_source& source) {
-    std::vector<std::byte> beginning(std::min(length_bytes + 1, source.size()));
-    source.read(0, beginning);
-    if (beginning.size() <= length_bytes || goes_on_as_safetensors(beginning, source.size())) return false;
+/// \param beginning, size as for goes_on_as_safetensors
+inline bool is_zip(std::span<const std::byte> beginning, std::size_t size) {
+    if (beginning.size() <= length_bytes || goes_on_as_safetensors(beginning, size)) return false;
     const auto signature = little_endian<std::uint32_t>(beginning);
     return signature == zip_local_signature || signature == zip_end_signature;
 }
@@ -172,10 +176,7 @@ class checkpoint {
     /// The SHA-256 of the whole file; of shards, one after the other in the order of their names.
     std::string sha256() const {
         zeroshot::sha256 sum;
-        for (const auto& source : contents_->sources) {
-            byte_range(source, 0, source->size())
-                .in_blocks(detail::copied_at_once, [&](std::span<const std::byte> piece) { sum.add(piece); });
-        }
+        for (const auto& source : contents_->sources) sum.add_all(byte_range(source, 0, source->size()));
         return sum.digits();
     }
 
@@ -226,8 +227,10 @@ class checkpoint {
     /// Reads what one file says of its tensors.
     static std::pair<checkpoint_kind, tensor_list> read(const std::shared_ptr<const byte_source>& source,
                                                         const checkpoint_limits& limits) {
-        detail::refuse_foreign(*source);
-        if (!detail::is_zip(*source)) return {checkpoint_kind::safetensors, parse_safetensors(source, limits.header)};
+        const std::vector<std::byte> beginning = detail::beginning_of(*source);
+        detail::refuse_foreign(beginning, *source);
+        if (!detail::is_zip(beginning, source->size()))
+            return {checkpoint_kind::safetensors, parse_safetensors(source, limits.header)};
         pytorch_file file = parse_pytorch(source, limits.pytorch);
         return {file.scripted ? checkpoint_kind::torchscript : checkpoint_kind::pytorch, std::move(file.tensors)};
     }

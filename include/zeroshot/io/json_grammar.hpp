@@ -11,7 +11,7 @@
 #include <utility>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/io/utf8.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -237,7 +237,7 @@ class json_walker {
             ++at_;
         } else {
             expect("u");
-            append_utf8(code_point(), text);
+            append_utf8(text, code_point());
         }
     }
 
@@ -246,7 +246,8 @@ class json_walker {
         const std::size_t begin = at_;
         const std::uint32_t first = four_digits();
         if (first < 0xd800 || first > 0xdfff) return first;
-        if (first >= 0xdc00 || !text_.text.substr(at_).starts_with("\\u")) refuse(begin, "the text is not JSON: half of a surrogate pair");
+        if (first >= 0xdc00 || !text_.text.substr(at_).starts_with("\\u"))
+            refuse(begin, "the text is not JSON: half of a surrogate pair");
         at_ += 2;
         const std::uint32_t second = four_digits();
         if (second < 0xdc00 || second > 0xdfff) refuse(begin, "the text is not JSON: half of a surrogate pair");
@@ -266,23 +267,6 @@ class json_walker {
                 refuse_byte(text_, at_);
         }
         return value;
-    }
-
-    static void append_utf8(std::uint32_t point, std::string& text) {
-        const auto byte = [&](std::uint32_t bits) { text += static_cast<char>(static_cast<unsigned char>(bits)); };
-        const auto following = [&](std::uint32_t shift) { byte(0x80 | ((point >> shift) & 0x3f)); };
-        if (point < 0x80) return byte(point);
-        if (point < 0x800) {
-            byte(0xc0 | (point >> 6));
-        } else if (point < 0x10000) {
-            byte(0xe0 | (point >> 12));
-            following(6);
-        } else {
-            byte(0xf0 | (point >> 18));
-            following(12);
-            following(6);
-        }
-        following(0);
     }
 
     std::size_t digits() {

@@ -75,8 +75,7 @@ requires(std::is_same_v<Stored, half> ||
 inline std::vector<std::byte> gathered(const stored_tensor& stored) {
     const std::vector<std::byte> all = stored.bytes.bytes();
     const std::size_t width = element_bytes(stored.type), axes = stored.shape.size();
-    std::size_t count = 1;
-    for (const std::size_t extent : stored.shape) count *= extent;
+    const std::size_t count = element_count(stored.shape);
     std::vector<std::byte> elements(count * width);
     std::vector<std::size_t> index(axes);
     std::size_t from = 0;
@@ -116,9 +115,8 @@ aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
         throw checkpoint_error(error_code::unsupported,
                                {"tensor", "dtype " + std::string(name_of(stored.type)), "one of F16 BF16 F32 F64", ""});
     }
-    std::size_t count = 1, done = 0;
-    for (const std::size_t extent : stored.shape) count *= extent;
-    aligned_vector<Scalar> values(count);
+    aligned_vector<Scalar> values(element_count(stored.shape));
+    std::size_t done = 0;
     in_blocks(stored, [&](const stored_numbers& block) {
         detail::convert(block, std::span<Scalar>(values).subspan(done, block.count));
         done += block.count;

@@ -30,6 +30,13 @@ class sha256 {
     }
     sha256& add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
 
+    /// All the bytes of a part of a source.
+    sha256& add_all(const byte_range& bytes) {
+        constexpr std::size_t at_once = 1 << 18;  // bytes
+        bytes.in_blocks(at_once, [this](std::span<const std::byte> piece) { add(piece); });
+        return *this;
+    }
+
     /// 64 lower-case digits. The last thing to ask.
     std::string digits() {
         const std::uint64_t bits = total_ * 8;
@@ -81,12 +88,5 @@ class sha256 {
     std::size_t filled_ = 0;
     std::uint64_t total_ = 0;
 };
-
-/// The SHA-256 of all the bytes of a part.
-inline std::string sha256_of(const byte_range& bytes) {
-    sha256 sum;
-    bytes.in_blocks(1 << 18, [&](std::span<const std::byte> piece) { sum.add(piece); });
-    return sum.digits();
-}
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

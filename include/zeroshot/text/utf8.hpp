@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/io/utf8.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -65,26 +66,6 @@ inline std::u32string code_points(std::string_view text, invalid_utf8 policy = i
         at += unit.size;
     }
     return characters;
-}
-
-/// Appends one code point as UTF-8.
-inline void append_utf8(std::string& text, char32_t code_point) {
-    const auto append = [&](char32_t byte) { text += static_cast<char>(static_cast<unsigned char>(byte)); };
-    if (code_point < 0x80) {
-        append(code_point);
-    } else if (code_point < 0x800) {
-        append(0xC0 | code_point >> 6);
-        append(0x80 | (code_point & 0x3F));
-    } else if (code_point < 0x10000) {
-        append(0xE0 | code_point >> 12);
-        append(0x80 | (code_point >> 6 & 0x3F));
-        append(0x80 | (code_point & 0x3F));
-    } else {
-        append(0xF0 | code_point >> 18);
-        append(0x80 | (code_point >> 12 & 0x3F));
-        append(0x80 | (code_point >> 6 & 0x3F));
-        append(0x80 | (code_point & 0x3F));
-    }
 }
 
 /// Code points as UTF-8.

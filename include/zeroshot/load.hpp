@@ -161,23 +161,15 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
     return sources;
 }
 
-template <class Value>
-Value first_said(std::span<const settings> sources, std::optional<Value> settings::*member, const Value& otherwise) {
-    for (const settings& source : sources) {
-        if (source.*member) return *(source.*member);
-    }
-    return otherwise;
-}
-
 inline preprocessing preprocessing_of(std::span<const settings> sources, std::size_t image_size) {
     preprocessing how;
     how.size = image_size;
-    how.mean = first_said(sources, &settings::mean, how.mean);
-    how.std = first_said(sources, &settings::std, how.std);
-    how.order = first_said(sources, &settings::order, how.order);
-    how.filter = first_said(sources, &settings::filter, how.filter);
-    how.mode = first_said(sources, &settings::mode, how.mode);
-    how.fill = first_said(sources, &settings::fill, how.fill);
+    how.mean = first_said(sources, &settings::mean).value_or(how.mean);
+    how.std = first_said(sources, &settings::std).value_or(how.std);
+    how.order = first_said(sources, &settings::order).value_or(how.order);
+    how.filter = first_said(sources, &settings::filter).value_or(how.filter);
+    how.mode = first_said(sources, &settings::mode).value_or(how.mode);
+    how.fill = first_said(sources, &settings::fill).value_or(how.fill);
     check(how);
     return how;
 }

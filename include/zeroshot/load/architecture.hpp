@@ -231,10 +231,7 @@ class architect {
 
     template <class Value>
     std::optional<Value> first_of(std::optional<Value> settings::*member) const {
-        for (const settings& source : sources_) {
-            if (source.*member) return source.*member;
-        }
-        return std::nullopt;
+        return first_said(sources_, member);
     }
 
     template <class Value>

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,6 +72,16 @@ struct settings {
 };
 
 namespace detail {
+
+/// What the first source says that is not silent.
+/// \param sources the first one counts most
+template <class Value>
+std::optional<Value> first_said(std::span<const settings> sources, std::optional<Value> settings::*member) {
+    for (const settings& source : sources) {
+        if (source.*member) return source.*member;
+    }
+    return std::nullopt;
+}
 
 /// The member's value by `read`, or nothing where the member is missing or null.
 template <class Value, class Read>

@@ -10,11 +10,6 @@ using namespace zeroshot_tests;
 
 namespace {
 
-const std::vector<std::string> all_models{
-    "custom_text",     "hugging_face_mixed",    "hugging_face_older", "open_clip_gelu", "open_clip_resnet",
-    "open_clip_tanh",  "open_clip_tanh_bf16",   "open_clip_tanh_f16", "openai_resnet",  "openai_vit",
-    "open_clip_clipa", "open_clip_layer_scale", "open_clip_worldwide"};
-
 struct embeddings {
     matrix<float> images, texts;
     bool operator==(const embeddings&) const = default;

@@ -18,11 +18,6 @@ using namespace zeroshot_tests;
 
 namespace {
 
-const std::vector<std::string> all_models{
-    "openai_vit",          "openai_resnet",         "open_clip_gelu",     "open_clip_tanh",     "open_clip_tanh_f16",
-    "open_clip_tanh_bf16", "open_clip_resnet",      "custom_text",        "hugging_face_mixed", "hugging_face_older",
-    "open_clip_clipa",     "open_clip_layer_scale", "open_clip_worldwide"};
-
 template <class Scalar>
 std::vector<double> logits(const basic_clip<Scalar>& clip, const matrix<Scalar>& images, const matrix<Scalar>& texts) {
     std::vector<double> all;
@@ -396,8 +391,7 @@ TEST_CASE("the caller's name for a bare file must fit it, be known, and tell the
         options.name = name;
         load(model_folder("openai_vit") + "/model.safetensors", options);
     };
-    CHECK_THROWS_WITH(named("ViT-B-32:openai"),
-                      Catch::Contains("in the known model ViT-B-32 (openai), expected"));
+    CHECK_THROWS_WITH(named("ViT-B-32:openai"), Catch::Contains("in the known model ViT-B-32 (openai), expected"));
     CHECK_THROWS_WITH(named("ViTB-32"), "name: no model is known as 'ViTB-32'; did you mean 'ViT-B-32'?");
     CHECK_THROWS_WITH(named("ViT-L-14"), Catch::Contains("'ViT-L-14' leaves the activation open, expected the name of "
                                                          "weights: ViT-L-14:openai, ViT-L-14:laion400m_e31"));

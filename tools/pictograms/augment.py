@@ -19,8 +19,14 @@ def _happens(count: int, probability: float) -> torch.Tensor:
     return torch.rand(count) < probability
 
 
-def warp(pixels: torch.Tensor, may_mirror: torch.Tensor) -> torch.Tensor:
-    """Rotation, scale, shear, shift and, where it changes no meaning, a mirror; to the size of the tower."""
+def _bends(count: int, amount: float) -> torch.Tensor:
+    """Smooth random shifts of every pixel, [count, height, width, 2] in halves of the picture: other hands draw other shapes."""
+    knots = amount * torch.randn(count, 2, 4, 4)
+    return F.interpolate(knots, size=(IMAGE_SIZE, IMAGE_SIZE), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+
+
+def warp(pixels: torch.Tensor, may_mirror: torch.Tensor, bending: float = 0.0) -> torch.Tensor:
+    """Rotation, scale, shear, shift, bends and, where it changes no meaning, a mirror; to the size of the tower."""
     count = len(pixels)
     angle = (torch.rand(count) - 0.5) * math.radians(30)
     scale_x = 1 / (0.7 + torch.rand(count) * 0.45)
@@ -34,6 +40,8 @@ def warp(pixels: torch.Tensor, may_mirror: torch.Tensor) -> torch.Tensor:
     grid[:, 1, 1] = torch.cos(angle) * scale_y
     grid[:, :, 2] = (torch.rand(count, 2) - 0.5) * 0.2
     points = F.affine_grid(grid, [count, 4, IMAGE_SIZE, IMAGE_SIZE], align_corners=False)
+    if bending:
+        points = points + _bends(count, bending)
     return F.grid_sample(pixels, points, align_corners=False)
 
 

@@ -15,18 +15,22 @@ STAGES = {
     "image": "image tower, outlined",
     "plain": "image tower, plain",
     "joint": "both towers",
+    "locked": "image tower, text locked",
+    "bent": "the same, shapes bent more",
 }
 FIGURES = {
     "text": {"cosine": "cosine to the teacher (batch)", "cosine of names": "cosine to the teacher (names)"},
     "image": {"plain top-1": "top-1", "plain top-5": "top-5", "outlined top-1": "top-1, outlined"},
 }
 FIGURES["words"] = FIGURES["text"]
-FIGURES["plain"] = FIGURES["joint"] = FIGURES["image"]
+FIGURES["plain"] = FIGURES["joint"] = FIGURES["locked"] = FIGURES["bent"] = FIGURES["image"]
 LOSSES = {
     "text": {"loss": "loss"},
     "words": {"loss": "loss"},
     "image": {"emoji": "emoji", "icons": "icons"},
     "plain": {"emoji": "emoji", "icons": "icons"},
+    "locked": {"emoji": "emoji", "icons": "icons"},
+    "bent": {"emoji": "emoji", "icons": "icons"},
     "joint": {"clip": "both towers", "teacher": "teacher's targets"},
 }
 

@@ -1,12 +1,13 @@
-"""Second stages: the image tower learns to point every drawing at its name's target.
+"""The image tower learns to point every drawing at its name's target.
 
-The targets are fixed vectors of the teacher, and the softmax goes over all names at once: those of emoji for emoji,
-those of icons for icons.
+The targets are fixed vectors, the teacher's or in the end those of the finished text tower, and the softmax goes over all
+names at once: those of emoji for emoji, those of icons for icons.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,7 +19,6 @@ import model
 import pictures
 import training
 from dataset import Dataset, is_unseen, validation_pictures
-from teacher import Teacher
 from team import Team
 
 
@@ -29,11 +29,35 @@ class Lesson:
     shaded_share: float  # likewise
     rate: float  # learning rate
     seed: int
+    bending: float = 0.0  # of shapes, as a share of half the picture
 
 
-LESSONS = {  # half of the drawings outlined first, then mostly drawings as they are
+class Targets(Protocol):
+    """Unit vectors to point at: the teacher, or the text tower."""
+
+    concepts: torch.Tensor  # one for the name of every emoji
+
+    def __getitem__(self, text: str) -> torch.Tensor: ...
+
+
+class Spoken:
+    """What a finished text tower says of the names, as the program will hear it."""
+
+    def __init__(self, text: model.TextTower, dataset: Dataset):
+        names = sorted({words for _, words, _, _ in dataset.icons})
+        text.eval()
+        self.concepts = text.embed(dataset.labels).clone()
+        self._icons = dict(zip(names, text.embed(names).clone()))
+
+    def __getitem__(self, text: str) -> torch.Tensor:
+        return self._icons[text]
+
+
+LESSONS = {  # half of the drawings outlined first, then mostly drawings as they are, then those with their shapes bent
     "image": Lesson({"plain": 50, "outlined": 26, "line art": 8, "named icons": 16, "icons": 28}, 0.3, 0.2, 1e-3, seed=2),
     "plain": Lesson({"plain": 80, "outlined": 14, "line art": 4, "named icons": 8, "icons": 22}, 0.15, 0.35, 5e-4, seed=5),
+    "locked": Lesson({"plain": 86, "outlined": 14, "line art": 4, "named icons": 8, "icons": 16}, 0.1, 0.1, 6e-4, seed=6, bending=0.05),
+    "bent": Lesson({"plain": 92, "outlined": 12, "line art": 4, "named icons": 8, "icons": 12}, 0.1, 0.1, 4e-4, seed=7, bending=0.08),
 }
 COLOURS = r"\b(red|orange|yellow|green|blue|purple|brown|black|white|grey|pink|rainbow|hollow|blond)\b"
 DIRECTED = r"\b(left|right|leftwards|rightwards|arrows?|pointing|button|clockwise|o’clock|thirty|clock|letters?|text|alpha|number|signature)\b"
@@ -109,7 +133,7 @@ class Drawings:
         needs_colour = torch.from_numpy(needs_colour)
         is_coloured = torch.arange(len(pixels)) < len(emoji)
 
-        pixels = augment.warp(pixels, torch.from_numpy(may_mirror))
+        pixels = augment.warp(pixels, torch.from_numpy(may_mirror), self.lesson.bending)
         shaded = (torch.rand(counts["plain"]) < self.lesson.shaded_share).nonzero()[:, 0]
         pixels[shaded] = augment.shade(pixels[shaded])
         lined = (torch.rand(counts["plain"]) < self.lesson.outlined_share).nonzero()[:, 0]
@@ -157,10 +181,10 @@ def image_loss(embedded, concepts, names, scale, emoji_targets, icon_targets, us
     return F.cross_entropy(emoji, concepts), F.cross_entropy(icons, names)
 
 
-def run(name: str, clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: Path, team: Team) -> None:
+def run(name: str, clip: model.Clip, dataset: Dataset, targets: Targets, steps: int, work: Path, team: Team) -> None:
     lesson = LESSONS[name]
     drawings, validation = Drawings(dataset, lesson), Validation(dataset)
-    icon_targets = torch.stack([teacher[name] for name in drawings.icon_names])
+    icon_targets = torch.stack([targets[name] for name in drawings.icon_names])
     usable = usable_names(dataset)
     trained = torch.nn.ModuleDict({"image": clip.image, "scale": torch.nn.ParameterList([clip.logit_scale])})
 
@@ -168,15 +192,15 @@ def run(name: str, clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: 
 
     def loss(step: int, chance: np.random.Generator):
         pixels, concepts, icons = drawings.draw(chance, batch)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with training.half_precision():
             embedded = clip.image(pixels)
         scale = clip.logit_scale.clamp(max=np.log(100)).exp()
-        emoji, icon = image_loss(embedded, concepts, icons, scale, teacher.concepts, icon_targets, usable)
+        emoji, icon = image_loss(embedded, concepts, icons, scale, targets.concepts, icon_targets, usable)
         share = len(concepts) / len(pixels)
         return emoji * share + icon * (1 - share), {"emoji": emoji.item(), "icons": icon.item(), "scale": scale.item()}
 
     def report(averaged) -> dict[str, float]:
-        figures = validation.accuracy(averaged["image"], teacher.concepts)
+        figures = validation.accuracy(averaged["image"], targets.concepts)
         clip.image.train()
         return figures
 

@@ -66,7 +66,7 @@ def run(clip: model.Clip, dataset: Dataset, teacher: Teacher, steps: int, work: 
         pixels, concepts, icons = drawings.draw(chance, batch)
         chosen = names.choose(concepts, chance)
         texts, ids = phrases.draw(chance, phrase_counts)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with training.half_precision():
             embedded = clip.image(pixels)
             encoded = clip.text([dataset.labels[concept] for concept in chosen] + texts)
         scale = clip.logit_scale.clamp(max=np.log(100)).exp()

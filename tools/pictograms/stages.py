@@ -17,13 +17,14 @@ import text_stage
 from dataset import Dataset
 from team import Team, assemble
 
-STEPS = {"text": 4_500, "words": 8_000, "image": 9_000, "plain": 5_000, "joint": 1_500}
+STEPS = {"text": 4_500, "words": 8_000, "image": 9_000, "plain": 5_000, "joint": 1_500, "locked": 2_000, "bent": 1_300}
+TAUGHT = {"text", "words", "image", "plain", "joint"}  # by the teacher
 
 
 def train(work: Path, output: Path, first: Path | None, stages: list[str], team: Team) -> None:
     torch.manual_seed(0)
     dataset = Dataset(work)
-    knowledge = teacher.Teacher(dataset)
+    knowledge = teacher.Teacher(dataset) if TAUGHT & set(stages) else None
     clip = export.read(first) if first else model.Clip()
     for lesson in ("text", "words"):
         if lesson in stages:
@@ -35,9 +36,12 @@ def train(work: Path, output: Path, first: Path | None, stages: list[str], team:
                 export.write(clip.eval(), output)
     if "joint" in stages:
         joint_stage.run(clip, dataset, knowledge, STEPS["joint"], work, team)
-        if team.leads:
-            print("calibration on the validation split:", calibrate.run(clip.eval(), dataset))
-            export.write(clip, output)
+    for lesson in ("locked", "bent"):
+        if lesson in stages:  # the text tower stays as it is, as in LiT (Zhai et al. 2022)
+            image_stage.run(lesson, clip, dataset, image_stage.Spoken(clip.text, dataset), STEPS[lesson], work, team)
+    if team.leads and {"joint", "locked", "bent"} & set(stages):
+        print("calibration on the validation split:", calibrate.run(clip.eval(), dataset))
+        export.write(clip, output)
 
 
 def main() -> None:
@@ -48,7 +52,7 @@ def main() -> None:
     parser.add_argument("--first", type=Path, help="start from this checkpoint instead of from nothing")
     parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1), help="one for each processor core")
     arguments = parser.parse_args()
-    if not (arguments.work / "data" / "teacher.npz").exists():
+    if TAUGHT & set(arguments.stages) and not (arguments.work / "data" / "teacher.npz").exists():
         teacher.ask(Dataset(arguments.work))
     run = functools.partial(train, arguments.work, arguments.output, arguments.first, arguments.stages)
     assemble(arguments.processes, arguments.work, run)

@@ -82,7 +82,7 @@ def run(lesson: str, clip: model.Clip, dataset: Dataset, teacher: Teacher, steps
 
     def loss(step: int, chance: np.random.Generator):
         texts, ids = drawn.draw(chance, batch)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with training.half_precision():
             embedded = clip.text(texts)
         value, cosine = drawn.loss(embedded, ids)
         return value, {"loss": value.item(), "cosine": cosine.item()}

@@ -184,16 +184,26 @@ TEST_CASE("A6 all nine models of OpenAI give the probabilities of unifyai's test
                                      {"ViT-B-16.pt", {17.9823, 20.7719, 26.9039}},
                                      {"ViT-L-14.pt", {11.9255, 15.6604, 22.6724}},
                                      {"ViT-L-14-336px.pt", {10.9721, 13.5543, 21.4816}}}};
+    const auto cat = picture("A6", "ivy_cat.jpg");
+    const char* const folder = std::getenv(weights_folder);
+    if (!cat) return;
+    std::string missing;
+    std::size_t checked = 0;
     for (const fact& each : facts) {
-        const auto model = published("A6", each.file);
-        const auto cat = picture("A6", "ivy_cat.jpg");
-        if (!model || !cat) continue;
+        if (folder == nullptr || !std::filesystem::exists(std::filesystem::path(folder) / each.file)) {
+            (missing += ' ') += each.file;
+            continue;
+        }
         INFO(each.file);
         std::vector<double> expected(each.logits.begin(), each.logits.end());
         softmax(std::span(expected));
-        check_near("probabilities", classifier(*model, of_the_diagram)(*cat).probabilities(), expected,
+        const clip model = load(std::filesystem::path(folder) / each.file);
+        check_near("probabilities", classifier(model, of_the_diagram)(*cat).probabilities(), expected,
                    5e-3);  // their own bound
+        ++checked;
     }
+    if (checked == 0) WARN("skipped: A6 needs one or more of" << missing << " in the folder " << weights_folder);
+    if (checked != 0 && !missing.empty()) WARN("not there, and not checked:" << missing);
 }
 
 TEST_CASE("A7 A8 transformers' ViT-B/32 sees cats and a remote control in COCO's 000000039769") {

@@ -13,7 +13,9 @@
 #include <initializer_list>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <zeroshot/classify/classifier.hpp>

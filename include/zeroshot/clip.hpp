@@ -31,14 +31,16 @@ struct decision {
 
 /// Where a model came from, and how what its tensors leave open was decided.
 struct provenance {
-    std::string place;                  ///< the file, or what the caller called the bytes
-    std::string layout;                 ///< "openai", "custom_text", "hugging_face"
-    std::vector<std::string> dtypes;    ///< element types of the stored weights, sorted: "F16", "F32"
-    std::vector<std::string> sources;   ///< what was consulted, in order of precedence
-    std::vector<decision> decisions;    ///< who said what the tensors leave open
-    std::vector<std::string> unread;    ///< names of tensors in the file that the model did not need
-    std::vector<std::string> warnings;  ///< sentences a user should see
-    std::string tokenizer{};            ///< the name of the one its texts need, where this library does not have it
+    std::string place;                   ///< the file, or what the caller called the bytes
+    std::string layout;                  ///< "openai", "custom_text", "hugging_face"
+    std::vector<std::string> dtypes;     ///< element types of the stored weights, sorted: "F16", "F32"
+    std::vector<std::string> sources;    ///< what was consulted, in order of precedence
+    std::vector<decision> decisions;     ///< who said what the tensors leave open
+    std::vector<std::string> unread;     ///< names of tensors in the file that the model did not need
+    std::vector<std::string> warnings;   ///< sentences a user should see
+    std::string tokenizer{};             ///< the name of the one its texts need, where this library does not have it
+    std::string container{};             ///< "safetensors", "pytorch", "torchscript", "shards"
+    std::vector<std::string> skipped{};  ///< what the file holds beside tensors, by name: "optimizer", "epoch"
 };
 
 /// What the texts of a model need that takes ids alone, for a sentence.
@@ -66,8 +68,10 @@ class basic_clip {
     const clip_model<Scalar>& model() const noexcept { return parts_->model; }
     bool takes_texts() const noexcept { return parts_->words.has_value(); }
 
-    /// \throws text_error (UNSUPPORTED) where the model's texts are cut by a tokenizer that this library does not have
+    /// \throws checkpoint_error (UNSUPPORTED) where there is no text tower; text_error (UNSUPPORTED) where the model's
+    /// texts are cut by a tokenizer that this library does not have
     const tokenizer& words() const {
+        model().text();
         if (!takes_texts()) {
             throw text_error(error_code::unsupported,
                              {origin().place, "its texts are cut by " + missing_tokenizer(origin()),
@@ -75,13 +79,20 @@ class basic_clip {
         }
         return *parts_->words;
     }
-    const preprocessing& pixels() const noexcept { return parts_->pixels; }
+
+    /// \throws checkpoint_error (UNSUPPORTED) where there is no image tower
+    const preprocessing& pixels() const {
+        model().visual();
+        return parts_->pixels;
+    }
     const provenance& origin() const noexcept { return parts_->origin; }
 
     std::size_t embedding_size() const noexcept { return config().embedding; }
     std::size_t context() const noexcept { return config().text.context; }
-    Scalar logit_scale() const noexcept { return parts_->model.logit_scale(); }
-    Scalar logit_bias() const noexcept { return parts_->model.logit_bias(); }
+
+    /// \throws checkpoint_error (UNSUPPORTED) where the checkpoint holds one tower alone
+    Scalar logit_scale() const { return parts_->model.logit_scale(); }
+    Scalar logit_bias() const { return parts_->model.logit_bias(); }
 
     /// Exactly what the image encoder gets: [3, size, size].
     tensor<Scalar, 3> preprocess(const image& picture) const {
@@ -97,8 +108,10 @@ class basic_clip {
 
     /// Pictures to embeddings.
     /// \return [pictures, embedding], not normalised
-    /// \throws numeric_error where an embedding is not finite; cancelled_error
+    /// \throws checkpoint_error (UNSUPPORTED) where there is no image tower; numeric_error where an embedding is not
+    /// finite; cancelled_error
     matrix<Scalar> encode_image(std::span<const image> pictures, const run_options& options = {}) const {
+        const image_encoder<Scalar>& visual = model().visual();
         return in_pieces(pictures.size(), options, [&](std::size_t first, std::size_t count) {
             const std::size_t size = picture_size();
             aligned_vector<Scalar> batch(count * size);
@@ -106,7 +119,7 @@ class basic_clip {
                 const tensor<Scalar, 3> picture = preprocess(pictures[first + i]);
                 std::ranges::copy(picture.values(), batch.begin() + static_cast<std::ptrdiff_t>(i * size));
             }
-            return model().visual()(batch, count);
+            return visual(batch, count);
         });
     }
     matrix<Scalar> encode_image(const image& picture) const { return encode_image(std::span(&picture, 1)); }
@@ -114,18 +127,19 @@ class basic_clip {
     /// Pixels as preprocess() gives them, or a caller's own, to embeddings.
     /// \param batch [pictures, 3, size, size]
     /// \return [pictures, embedding], not normalised
-    /// \throws argument_error for another shape; numeric_error for pixels that are not finite; cancelled_error
+    /// \throws as encode_image; argument_error for another shape; numeric_error for pixels that are not finite
     matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
+        const image_encoder<Scalar>& visual = model().visual();
         check_pixels(batch);
         return in_pieces(batch.rows(), options, [&](std::size_t first, std::size_t count) {
-            return model().visual()(batch.values().subspan(first * picture_size(), count * picture_size()), count);
+            return visual(batch.values().subspan(first * picture_size(), count * picture_size()), count);
         });
     }
 
     /// Texts to embeddings.
     /// \return [texts, embedding], not normalised
-    /// \throws text_error where a text does not fit the context, is not UTF-8, or has ids the model lacks;
-    /// numeric_error; cancelled_error
+    /// \throws checkpoint_error (UNSUPPORTED) where there is no text tower; text_error where a text does not fit the
+    /// context, is not UTF-8, or has ids the model lacks; numeric_error; cancelled_error
     matrix<Scalar> encode_text(std::span<const std::string> texts, const run_options& options = {},
                                overflow fit = overflow::refuse) const {
         std::vector<std::vector<token>> ids;
@@ -143,11 +157,12 @@ class basic_clip {
 
     /// Ids to embeddings; each prompt from its start token to its end token.
     /// \return [prompts, embedding], not normalised
-    /// \throws text_error for an empty prompt, too many ids, or ids the model lacks; numeric_error; cancelled_error
+    /// \throws as encode_text, for an empty prompt and too many ids as well
     matrix<Scalar> encode_tokens(std::span<const std::vector<token>> prompts, const run_options& options = {}) const {
+        const text_encoder<Scalar>& text = model().text();
         const std::vector<std::span<const token>> views(prompts.begin(), prompts.end());
         return in_pieces(prompts.size(), options, [&](std::size_t first, std::size_t count) {
-            return model().text()(std::span(views).subspan(first, count));
+            return text(std::span(views).subspan(first, count));
         });
     }
 

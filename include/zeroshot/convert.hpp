@@ -17,6 +17,7 @@
 #include <zeroshot/clip.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
+#include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/io/checkpoint.hpp>
 #include <zeroshot/io/json_writer.hpp>
 #include <zeroshot/io/safetensors.hpp>
@@ -161,8 +162,8 @@ inline conversion convert(const std::filesystem::path& from, const std::filesyst
         before = record_of(original);
         needed = input.tensors.read_names();
         origin = original.origin();
-        metadata =
-            converted_metadata(original.config(), original.pixels(), detail::own_merges(original), origin->tokenizer);
+        const preprocessing how = original.config().has_image() ? original.pixels() : preprocessing{};
+        metadata = converted_metadata(original.config(), how, detail::own_merges(original), origin->tokenizer);
     }  // the weights are gone before they are read again
     tensor_list tensors = detail::rewritten(input.tensors, needed, options.type);
     tensors.metadata = metadata;

@@ -113,3 +113,12 @@ TEST_CASE("I10: more prompts than anybody needs are refused before any work") {
     CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>(2'000, "dog"), many),
                       Catch::Contains("at most 10000000 prompts"));
 }
+
+TEST_CASE("a checkpoint of one tower alone makes no classifier, and says so before a label is embedded") {
+    const std::string models = std::string(ZEROSHOT_SOURCE_DIR) + "/tests/golden/models/";
+    for (const char* name : {"hugging_face_image", "hugging_face_text"}) {
+        const clip tower = load(models + name);
+        CHECK_THROWS_AS(classifier(tower, labels), checkpoint_error);
+        CHECK_THROWS_WITH(classifier(tower, labels), Catch::Contains("both towers and the temperature between them"));
+    }
+}

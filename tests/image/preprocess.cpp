@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -119,4 +120,37 @@ TEST_CASE("preprocessing that cannot be is refused") {
                contains("channel 2"));
     std::vector<float> small(5);
     CHECK_THROWS_WITH(preprocess_into<float>(picture, {}, small), contains("5 elements to write to, expected 150528"));
+}
+
+TEST_CASE(
+    "of a picture that is resized to more than the square the middle is cut out, beside a smaller one are zeros") {
+    preprocessing how{.size = 32, .order = crop_order::hugging_face};
+    const image whole = crop_of(slope(64, 64, pixel_mode::rgb), how);
+    how.resized = 32;
+    how.size = 21;  // 11 to spare: 5 before
+    const image middle = crop_of(slope(64, 64, pixel_mode::rgb), how);
+    for (std::size_t y = 0; y < 21; ++y)
+        CHECK(std::ranges::equal(middle.row(y), whole.row(y + 5).subspan(3 * 5, 3 * 21)));
+    how.size = 37;  // 5 are missing: 3 before
+    const image padded = crop_of(slope(64, 64, pixel_mode::rgb), how);
+    const auto is_black = [](auto pixels) { return std::ranges::all_of(pixels, [](int level) { return level == 0; }); };
+    for (std::size_t y = 0; y < 37; ++y) {
+        const auto row = padded.row(y);
+        const bool outside = y < 3 || y >= 35;
+        if (outside) CHECK(is_black(row));
+        if (outside) continue;
+        CHECK(is_black(row.first(9)));
+        CHECK(std::ranges::equal(row.subspan(9, 96), whole.row(y - 3)));
+        CHECK(is_black(row.subspan(105)));
+    }
+}
+
+TEST_CASE("a long picture that is resized to less than the square is cut on one side and padded on the other") {
+    // transformers' center_crop: 20 x 80 resized to 16 x 64 gives the columns 22 to 42 of 64, of 20, and rows 2 to 18
+    const preprocessing how{.size = 20, .order = crop_order::hugging_face, .resized = 16};
+    const image whole = resize(slope(80, 20, pixel_mode::rgb), 64, 16);
+    const image square = crop_of(slope(80, 20, pixel_mode::rgb), how);
+    for (std::size_t y = 0; y < 16; ++y) CHECK(std::ranges::equal(square.row(y + 2), whole.row(y).subspan(3 * 22, 60)));
+    CHECK_THROWS_WITH(crop_of(whole, {.size = 20, .resized = 0}), Catch::Contains("the size is 0 pixels"));
+    CHECK_THROWS_AS(crop_of(whole, {.size = 20, .mode = resize_mode::longest, .resized = 16}), argument_error);
 }

@@ -120,6 +120,22 @@ TEST_CASE("C6 the size that an index states is not believed") {
                             R"(},"weight_map":{"a":"1","b":"2"}})") == "nothing");
 }
 
+TEST_CASE("C6 a stated size that is not that of the tensors is told, and nothing else depends on it") {
+    const sharded files;
+    const auto remarks = [&](const std::string& metadata) {
+        return files.open("{\"metadata\":" + metadata + R"(,"weight_map":{"a":"1","b":"2"}})").remarks;
+    };
+    for (const char* metadata :
+         {R"({"total_size":12})", R"({"total_size":12.0})", R"({"total_size":null})", "{}", "null", "7"})
+        CHECK(remarks(metadata).empty());
+    for (const char* size : {"11", "-1", "1e30", "\"12\"", "[12]", "true"}) {
+        const auto said = remarks("{\"total_size\":" + std::string(size) + "}");
+        REQUIRE(said.size() == 1);
+        CHECK(has(said.front(), "model.safetensors.index.json"));
+        CHECK(has(said.front(), "total_size: it is not 12, the bytes of the tensors in the shards"));
+    }
+}
+
 TEST_CASE("C7 an index that names an index is refused") {
     const sharded files;
     CHECK(has(files.refusal(R"({"weight_map":{"a":"model.safetensors.index.json"}})"), "is an index"));

@@ -143,3 +143,16 @@ TEST_CASE("a number that does not fit the type is an error, and the old file kee
         Catch::Contains("tensor visual.proj holds 70000, expected numbers that fit F16; convert to bf16 or f32"));
     CHECK(support::text_of(read_file(folder / "old.safetensors")) == "what was there before");
 }
+
+TEST_CASE("a tower alone is converted as that, and verified") {
+    const support::scratch_folder folder;
+    for (const char* name : {"hugging_face_image", "hugging_face_text"}) {
+        convert(model_folder(name), folder / "tower.safetensors");
+        load_options verified;
+        verified.verify = true;
+        const clip converted = load(folder / "tower.safetensors", verified), original = load(model_folder(name));
+        CHECK(converted.config() == original.config());
+        CHECK(record_of(converted).image == record_of(original).image);
+        CHECK(record_of(converted).text == record_of(original).text);
+    }
+}

@@ -5,6 +5,7 @@
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/io/support.hpp"
 
 using namespace zeroshot;
 
@@ -108,4 +109,26 @@ TEST_CASE("damaged metadata, and that of a later version, is refused with its pl
     CHECK_THROWS_AS(read_back({{std::string(model_key), "{"}}), checkpoint_error);
     CHECK_THROWS_WITH(read_back({{std::string(model_key), "{\"format\":1}"}}),
                       Catch::Contains("/image_encoder is missing"));
+}
+
+TEST_CASE("what a picture is resized to before its middle is cut out is written where it is another size") {
+    const preprocessing how{.size = 32, .resized = 40};
+    const tensor_metadata metadata = written(testing::tiny_vision_transformer(), how);
+    const settings read = converted_settings(json::parse(metadata.find(model_key)->second, "m"),
+                                             json::parse(metadata.find(preprocessing_key)->second, "p"), std::nullopt);
+    CHECK(read.resized == 40u);
+    CHECK_FALSE(support::has(written(testing::tiny_vision_transformer()).find(preprocessing_key)->second, "resized"));
+}
+
+TEST_CASE("the form of a tower alone says nothing of the other") {
+    clip_config config = testing::tiny_vision_transformer();
+    config.towers = clip_towers::text;
+    const tensor_metadata metadata = written(config);
+    CHECK_FALSE(metadata.contains(preprocessing_key));
+    const settings read =
+        converted_settings(json::parse(metadata.find(model_key)->second, "m"), std::nullopt, std::nullopt);
+    CHECK(read.text.width == 32u);
+    CHECK(read.vision == tower_settings{});
+    CHECK_THROWS_WITH(converted_settings(json::parse(R"({"format": 1})", "m"), std::nullopt, std::nullopt),
+                      Catch::Contains("image_encoder"));
 }

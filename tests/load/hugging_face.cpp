@@ -67,8 +67,30 @@ TEST_CASE("the size of pictures is a number or one of two objects") {
     CHECK(pictures("{}").order == crop_order::hugging_face);
     CHECK_THROWS_WITH(pictures(R"({"crop_size": {"height": 224, "width": 200}})"),
                       Catch::Contains("a size of 224 x 200, expected a square"));
-    CHECK_THROWS_WITH(pictures(R"({"size": 256, "crop_size": 224})"),
-                      Catch::Contains("pictures are resized to 256, expected the crop's 224"));
+}
+
+TEST_CASE("a crop of another size than the resized picture's is said as both") {
+    const settings larger = pictures(R"({"size": {"shortest_edge": 256}, "crop_size": 224})");
+    CHECK(larger.preprocess_size == 224u);
+    CHECK(larger.resized == 256u);
+    CHECK_FALSE(pictures(R"({"size": 224, "crop_size": 224})").resized.has_value());
+    CHECK_FALSE(pictures(R"({"size": 256, "crop_size": 224, "do_center_crop": true, "resample": 2})").mode.has_value());
+}
+
+TEST_CASE("a tower that was saved alone has its keys at the root, and nothing is said of the other") {
+    const settings image = model(R"({"model_type": "clip_vision_model", "hidden_size": 24, "num_attention_heads": 4,
+                                     "image_size": 30, "patch_size": 10, "projection_dim": 20})");
+    CHECK(image.vision.width == 24u);
+    CHECK(image.vision.heads == 4u);
+    CHECK(image.image_size == 30u);
+    CHECK(image.embedding == 20u);
+    CHECK(image.text == tower_settings{});
+    const settings text =
+        model(R"({"model_type": "clip_text_model", "hidden_size": 18, "eos_token_id": 7, "vocab_size": 9})");
+    CHECK(text.text.width == 18u);
+    CHECK(text.text.heads == 8u);
+    CHECK(text.text_pooling == text_pool::end);
+    CHECK(text.vision == tower_settings{});
 }
 
 TEST_CASE("steps this library does not do are refused") {

@@ -1,6 +1,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -53,49 +54,6 @@ void check_model(const std::string& name, double bound) {
     check_close<Scalar>("text embeddings", texts.values(), reference.numbers("embedding.text"), bound);
     const auto found = logits(clip, images, texts);
     check_close<double>("logits", found, reference.numbers("logits_per_image"), bound);
-}
-
-/// Tensors of OpenAI's layout with the sizes of a known transformer, as far as sizes are read off them. One byte an
-/// element: nobody reads their values.
-std::vector<std::byte> shapes_of(const std::string& name, bool from_openai = false) {
-    const settings facts = known_model::find(name)->facts();
-    std::string header;
-    std::size_t size = 0;
-    const auto add = [&](const std::string& tensor, const std::vector<std::size_t>& shape) {
-        std::size_t count = 1;
-        for (const std::size_t extent : shape) count *= extent;
-        header += (header.empty() ? "\"" : ",\"") + tensor + R"(":{"dtype":"U8","shape":)" + shape_text(shape) +
-                  R"(,"data_offsets":[)" + std::to_string(size) + "," + std::to_string(size + count) + "]}";
-        size += count;
-    };
-    const auto add_blocks = [&](const std::string& path, const tower_settings& tower) {
-        for (std::size_t i = 0; i < *tower.layers; ++i)
-            add(path + "transformer.resblocks." + std::to_string(i) + ".ln_1.weight", {*tower.width});
-        add(path + "transformer.resblocks.0.mlp.c_fc.weight", {*tower.mlp_width, *tower.width});
-    };
-    const std::size_t side = *facts.image_size / *facts.patch_size;
-    add("text_projection", {*facts.text.width, *facts.embedding});
-    add("positional_embedding", {*facts.context, *facts.text.width});
-    add("token_embedding.weight", {*facts.vocabulary, *facts.text.width});
-    add("ln_final.weight", {*facts.text.width});
-    add_blocks("", facts.text);
-    add("visual.proj", {*facts.vision.width, *facts.embedding});
-    add("visual.conv1.weight", {*facts.vision.width, 3, *facts.patch_size, *facts.patch_size});
-    add("visual.positional_embedding", {side * side + 1, *facts.vision.width});
-    add("visual.ln_post.weight", {*facts.vision.width});
-    add_blocks("visual.", facts.vision);
-    if (from_openai) add("input_resolution", {});
-    return support::container("{" + header + "}", std::string(size, '\0'));
-}
-
-/// What a bare file of that name is taken for: the source that is consulted, and its activation.
-std::string taken_for(const std::vector<std::byte>& bytes, const std::string& file) {
-    const weights w(checkpoint::from_bytes(bytes, file));
-    const auto guess = detail::recognised(w, file, std::nullopt);
-    if (!guess) return "nothing";
-    const settings facts = detail::facts_of(*guess);
-    CHECK(facts.vision.heads.has_value());
-    return guess->name() + " " + (facts.vision.function ? std::string(name_of(*facts.vision.function)) : "-");
 }
 
 /// Every stage of the first picture and of each prompt that the record has under the stage's name.
@@ -242,22 +200,6 @@ TEST_CASE("one model gives the same bits from every container that it is publish
     }
 }
 
-TEST_CASE("a folder's checkpoint is found by the names it is published under, a single .pt by its ending") {
-    const auto found = [](const std::vector<std::string>& names) {
-        const support::scratch_folder folder;
-        for (const std::string& name : names) write_file(folder / name, "");
-        return detail::checkpoint_in(folder.path()).filename().string();
-    };
-    CHECK(found({"pytorch_model.bin", "model.safetensors"}) == "model.safetensors");
-    CHECK(found({"model.safetensors.index.json", "model-00001-of-00001.safetensors"}) ==
-          "model.safetensors.index.json");
-    for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "pytorch_model.bin",
-                             "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin", "ViT-B-32.pt"}) {
-        CHECK(found({"README.md", name}) == name);
-    }
-    CHECK_THROWS_AS(found({"a.pt", "b.pt"}), file_error);
-}
-
 TEST_CASE("a folder without a checkpoint, and a path that is not there, are sentences") {
     CHECK_THROWS_WITH(load(std::string(ZEROSHOT_SOURCE_DIR) + "/tests"),
                       Catch::Contains("the folder holds no checkpoint"));
@@ -284,6 +226,57 @@ TEST_CASE("a model whose weights stay in 16 bits gives the same bits") {
         CHECK(compact.encode_pixels(inputs.pixels<float>()) == full.encode_pixels(inputs.pixels<float>()));
         CHECK(compact.encode_tokens(inputs.prompts()) == full.encode_tokens(inputs.prompts()));
     }
+}
+
+TEST_CASE("a tower that transformers saved alone loads as what it is, and equals the reference") {
+    const reference_model pictures("hugging_face_image"), prompts("hugging_face_text");
+    const clip image = load(model_folder("hugging_face_image")), text = load(model_folder("hugging_face_text"));
+    CHECK(image.config().towers == clip_towers::image);
+    CHECK(text.config().towers == clip_towers::text);
+    CHECK(image.pixels().order == crop_order::hugging_face);
+    const matrix<float> images = image.encode_pixels(pictures.pixels<float>());
+    const matrix<float> texts = text.encode_tokens(prompts.prompts());
+    check_close<float>("image", images.values(), pictures.numbers("embedding.image"), stage_bound<float>());
+    check_close<float>("text", texts.values(), prompts.numbers("embedding.text"), stage_bound<float>());
+    const clip whole = load(model_folder("hugging_face_mixed"));
+    CHECK(images == whole.encode_pixels(pictures.pixels<float>()));
+    CHECK(texts == whole.encode_tokens(prompts.prompts()));
+}
+
+TEST_CASE("what a checkpoint of one tower cannot do is a sentence") {
+    const clip image = load(model_folder("hugging_face_image")), text = load(model_folder("hugging_face_text"));
+    const auto refused = [](const auto& call) { return support::thrown<checkpoint_error>(call); };
+    const std::vector<std::vector<token>> prompts{{598, 5, 599}};
+    for (const std::string& said :
+         {refused([&] { image.encode_tokens(prompts); }), refused([&] { image.encode_text("a dog"); }),
+          refused([&] { image.tokenize("a dog"); })}) {
+        CHECK_THAT(said, Catch::Contains("UNSUPPORTED") &&
+                             Catch::Contains("it holds the image tower alone, expected a text tower"));
+    }
+    const zeroshot::image picture(std::vector<std::uint8_t>(12), 2, 2, pixel_mode::rgb);
+    for (const std::string& said :
+         {refused([&] { text.encode_pixels(tensor<float, 4>(1, 3, 30, 30)); }),
+          refused([&] { text.encode_image(picture); }), refused([&] { text.preprocess(picture); })}) {
+        CHECK_THAT(said, Catch::Contains("UNSUPPORTED") &&
+                             Catch::Contains("it holds the text tower alone, expected an image tower"));
+    }
+    CHECK_THAT(refused([&] { image.logit_scale(); }), Catch::Contains("both towers and the temperature"));
+}
+
+TEST_CASE("a whole CLIP that lacks a tower, or its temperature, is not taken for one tower") {
+    const checkpoint whole = checkpoint::open(model_folder("hugging_face_mixed") + "/model.safetensors");
+    load_options options;
+    options.config = model_folder("hugging_face_mixed") + "/config.json";
+    const auto without = [&](std::string_view a) {
+        std::vector<named_tensor> tensors;
+        for (const named_tensor& each : whole.tensors()) {
+            if (!each.name.starts_with(a)) tensors.push_back(each);
+        }
+        return support::thrown<checkpoint_error>([&] { load(safetensors_bytes(tensors), options); });
+    };
+    CHECK_THAT(without("vision_model."), Catch::Contains("is missing"));
+    CHECK_THAT(without("text_model."), Catch::Contains("is missing"));
+    CHECK_THAT(without("logit_scale"), Catch::Contains("tensor logit_scale is missing"));
 }
 
 TEST_CASE("the converted form names its sizes itself") {
@@ -341,48 +334,6 @@ TEST_CASE("B11: a checkpoint that lacks a block in its middle is not taken for a
     }
     CHECK_THROWS_WITH(load(safetensors_bytes(tensors)),
                       Catch::Contains("tensors of visual.transformer.resblocks.0 are missing"));
-}
-
-TEST_CASE("a JSON file that is no configuration is not taken for one") {
-    load_options options;
-    options.config = model_folder("hugging_face_mixed") + "/preprocessor_config.json";
-    CHECK_THROWS_WITH(load(model_folder("openai_vit"), options), Catch::Contains("no configuration of a CLIP"));
-}
-
-TEST_CASE("a tokenizer whose ids are not the rows of the embedding is refused") {
-    const checkpoint whole = checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny");
-    const std::vector<named_tensor> tensors(whole.tensors().begin(), whole.tensors().end());
-    tensor_metadata metadata = whole.metadata();
-    metadata.find(tokenizer_key)->second = R"({"kind": "clip_bpe", "merges": ["i n", "t h"]})";
-    CHECK_THROWS_WITH(load(safetensors_bytes(tensors, metadata)),
-                      Catch::Contains("the tokenizer has 516 ids, expected 770"));
-}
-
-TEST_CASE("a bare file is the known model that has its sizes, with what all weights of that agree upon") {
-    CHECK(taken_for(shapes_of("ViT-B-32"), "x.safetensors") == "ViT-B-32 -");
-    CHECK(taken_for(shapes_of("ViT-g-14"), "x.safetensors") == "ViT-g-14 gelu");
-    CHECK(taken_for(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its pictures would be squashed
-    const auto golden = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
-    CHECK_FALSE(detail::recognised(weights(golden), "ViT-B-32.pt", std::nullopt).has_value());
-}
-
-TEST_CASE("the name of a bare file tells its weights, where its sizes bear it out") {
-    const std::vector<std::byte> vit = shapes_of("ViT-B-32");
-    CHECK(taken_for(vit, "ViT-B-32-laion2b_s34b_b79k.safetensors") == "ViT-B-32:laion2b_s34b_b79k gelu");
-    CHECK(taken_for(vit, "ViT-B-32-quickgelu.safetensors") == "ViT-B-32-quickgelu quick_gelu");
-    CHECK(taken_for(vit, "ViT-B-16-laion2b_s34b_b88k.safetensors") == "ViT-B-32 -");
-    CHECK(taken_for(vit, "ViT-B-32.pt") == "ViT-B-32 -");
-    CHECK(taken_for(shapes_of("ViT-B-32", true), "ViT-B-32.pt") == "ViT-B-32:openai quick_gelu");
-    CHECK(taken_for(shapes_of("ViT-B-32", true), "mine.pt") == "ViT-B-32 -");
-}
-
-TEST_CASE("a bare file of open_clip's wide towers needs the name of its weights, or the activation") {
-    const weights w(checkpoint::from_bytes(shapes_of("ViT-H-14"), "huge.safetensors"));
-    const settings by_sizes = detail::recognised(w, "huge.safetensors", std::nullopt)->facts();
-    CHECK_THROWS_WITH(architecture_of(w, std::vector{by_sizes}),
-                      Catch::Contains("the activation of its vision tower") && Catch::Contains("--name"));
-    const settings named = detail::named_settings("ViT-H-14:laion2b_s32b_b79k");
-    CHECK(std::get<vision_transformer_config>(architecture_of(w, std::vector{named}).config.image).blocks.heads == 16);
 }
 
 TEST_CASE("the caller's name for a bare file must fit it, be known, and tell the activation") {

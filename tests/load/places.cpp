@@ -77,6 +77,7 @@ TEST_CASE("org/name@revision takes a branch, a tag or a commit") {
     CHECK(all.found(std::string("someone/mine@") + commit).path == place);
     CHECK(has(all.refused("someone/mine"), "hf download someone/mine"));
     CHECK(has(all.refused("someone/mine@v2"), "hf download someone/mine --revision v2"));
+    CHECK(has(all.refused("someone/mine@refs/pr/2"), "hf download someone/mine --revision refs/pr/2"));
 }
 
 TEST_CASE("a known name is looked up in the user's folders, then in OpenAI's, then in Hugging Face's") {
@@ -132,8 +133,9 @@ TEST_CASE("C1: no name leads out of the folders") {
     const workshop all;
     all.file("secret.safetensors");
     all.file("hub/models--a--b/refs/x");
-    for (const std::string name : {"../secret", "a/../secret", "..", ".", "a/..", "../a", "a/.hidden", "/a/b",
-                                   "a/b@../x", "a/b@", "a/b/c", "a\\b", "C:x", "hf-hub:../x", "hf-hub:mine", ""}) {
+    for (const std::string name :
+         {"../secret", "a/../secret", "..", ".", "a/..", "../a", "a/.hidden", "/a/b", "a/b@../x", "a/b@", "a/b@x/../y",
+          "a/b@x/", "a/b/c", "a\\b", "C:x", "hf-hub:../x", "hf-hub:mine", ""}) {
         INFO(name);
         CHECK((all.found(name).path == name));  // taken for a path
     }

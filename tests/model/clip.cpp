@@ -43,3 +43,19 @@ TEST_CASE("B14: a temperature that is no number, or absurd, is refused") {
     CHECK_THROWS_WITH(with_temperature(100, {}), Catch::Contains("is it stored as the factor itself?"));
     CHECK_THROWS_AS(with_temperature(1, {2}), checkpoint_error);
 }
+
+TEST_CASE("a model of one tower says what it lacks, and has no temperature") {
+    clip_config config = testing::tiny_vision_transformer();
+    const weights w(checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny"));
+    config.towers = clip_towers::text;
+    const clip_model<float> text(w, config);
+    CHECK_NOTHROW(text.text());
+    CHECK_THROWS_WITH(text.visual(),
+                      "tiny: it holds the text tower alone, expected an image tower; load the whole CLIP for that");
+    config.towers = clip_towers::image;
+    const clip_model<float> image(w, config);
+    CHECK_NOTHROW(image.visual());
+    CHECK_THROWS_WITH(image.text(), Catch::Contains("it holds the image tower alone, expected a text tower"));
+    CHECK_THROWS_WITH(image.logit_scale(), Catch::Contains("expected both towers and the temperature between them"));
+    CHECK_THROWS_AS(image.logit_bias(), checkpoint_error);
+}

@@ -84,3 +84,16 @@ TEST_CASE("D1-D4: sizes that make no model are refused before a tensor is built"
     CHECK_THAT(refusal(resnet(), [](auto& c) { stages(c).heads = 33; }),
                starts("vision features 2048 is not a multiple of heads 33"));
 }
+
+TEST_CASE("of a tower that is not there, nothing is checked") {
+    clip_config config = vit();
+    config.towers = clip_towers::image;
+    config.text = {};
+    CHECK_NOTHROW(check(config, "x"));
+    config = vit();
+    config.towers = clip_towers::text;
+    config.image = vision_transformer_config{};
+    CHECK_NOTHROW(check(config, "x"));
+    config.towers = clip_towers::both;
+    CHECK_THROWS_AS(check(config, "x"), checkpoint_error);
+}

@@ -1,3 +1,5 @@
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include <zeroshot/nn/embedding.hpp>
@@ -27,4 +29,24 @@ TEST_CASE("ids outside the vocabulary and prompts beyond the context are refused
     CHECK_THROWS_WITH(embed(std::vector<std::int32_t>{-1}, rows.values()), Catch::Contains("id -1"));
     CHECK_THROWS_WITH(embed(std::vector<std::int32_t>(5, 0), rows.values()),
                       Catch::Contains("5 ids, expected at most 4"));
+}
+
+TEST_CASE("a table that stays in 16 bits gives the same bits as one that was widened before") {
+    std::vector<std::uint16_t> halves(10 * 4), places(3 * 4);
+    for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = half_from_float(0.37f * static_cast<float>(i) - 5);
+    for (std::size_t i = 0; i < places.size(); ++i) places[i] = half_from_float(static_cast<float>(i) / 7);
+    for (const dtype type : {dtype::f16, dtype::bf16}) {  // the same bits stand for other numbers
+        const std::vector<named_tensor> tensors{
+            {"positional_embedding", {type, {3, 4}, std::as_bytes(std::span(places))}},
+            {"token_embedding.weight", {type, {10, 4}, std::as_bytes(std::span(halves))}},
+            {"transformer.resblocks.0.ln_1.weight", {type, {1}, std::as_bytes(std::span(places).first(1))}}};
+        const checkpoint file = checkpoint::from_bytes(safetensors_bytes(tensors), "tiny");
+        const auto embedded = [&](weight_storage storage) {
+            matrix<float> rows(3, 4);
+            embedding<float>(weights(file, {.storage = storage}), 10, 3, 4)(std::vector<std::int32_t>{9, 0, 4},
+                                                                            rows.values());
+            return rows;
+        };
+        CHECK(embedded(weight_storage::compact) == embedded(weight_storage::full));
+    }
 }

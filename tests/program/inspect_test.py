@@ -38,6 +38,24 @@ class Inspect(ProgramTest):
         self.assertNotEqual(mixed["activation"], mixed["text_activation"])
         self.assertEqual(mixed["order"], "hf")
 
+    def test_a_tower_alone_is_told_as_that(self):
+        image, text = self.said(GOLDEN / "hugging_face_image"), self.said(GOLDEN / "hugging_face_text")
+        self.assertEqual((image["towers"], text["towers"]), ("image", "text"))
+        self.assertTrue({"image_size", "mean"} <= set(image) and {"context", "vocabulary"} <= set(text))
+        for key in ("context", "text_width", "logit_scale"):
+            self.assertNotIn(key, image)
+        for key in ("image_size", "mean", "logit_scale"):
+            self.assertNotIn(key, text)
+        lines = self.answer(self.call("inspect", GOLDEN / "hugging_face_text"))
+        self.assertTrue(any("the file holds the text tower alone" in line for line in lines))
+
+    def test_the_container_and_what_lies_beside_the_tensors_are_told(self):
+        containers = REPOSITORY / "tests/golden/containers"
+        said = self.said(containers / "training.pt")
+        self.assertEqual((said["container"], said["skipped"]), ("pytorch", ["epoch", "name", "optimizer", "scaler"]))
+        self.assertEqual(self.said(containers / "model.safetensors.index.json")["container"], "shards")
+        self.assertEqual(self.said(containers / "torchscript.pt")["container"], "torchscript")
+
     def test_a_bare_checkpoint_is_told_with_a_warning(self):
         done = self.call("inspect", GOLDEN / "openai_vit/model.safetensors")
         self.assertIn("zeroshot: warning: ", done.stderr.decode())

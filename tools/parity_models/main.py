@@ -41,6 +41,7 @@ def arguments():
     for option, known in (("layout", LAYOUTS), ("container", tuple(CONTAINERS)), ("dtype", tuple(name.lower() for name in STORAGE))):
         parser.add_argument(f"--{option}", type=some_of(known), default=list(known), metavar="A,B", help=f"only these of {', '.join(known)}")
     parser.add_argument("--full", action="store_true", help="the whole model, not a small relative")
+    parser.add_argument("--untimed", action="store_true", help="one call for all inputs, and no times: five times as quick")
     parser.add_argument("--seed", type=int, default=0, help="of weights and inputs (0)")
     parser.add_argument("--program", type=Path, default=PROGRAM, help="the program (build/zeroshot)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
@@ -88,7 +89,7 @@ def main():
     for index, trial in enumerate(trials):
         progress(f"{index + 1} of {len(trials)}: {trial}")
         with tempfile.TemporaryDirectory() as folder:
-            outcome = run(trial, options.program.resolve(), options.seed, Path(folder))
+            outcome = run(trial, options.program.resolve(), options.seed, Path(folder), timed=not options.untimed)
         progress("")
         print(json.dumps(outcome.entry()) if options.json else row(outcome), flush=True)
         verdicts.append(outcome.verdict)

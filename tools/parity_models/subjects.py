@@ -7,9 +7,11 @@ from pathlib import Path
 
 import open_clip
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "golden"))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "golden"), str(ROOT / "tools" / "tables")]
 
 from reference_models import Case  # noqa: E402
+from tiny_clip import TINY, tiny_config  # noqa: E402
 
 LAYOUTS = ("openai", "open_clip", "custom_text", "hugging_face")
 KNOWN_VISION = {"image_size", "layers", "width", "head_width", "mlp_ratio", "patch_size"}
@@ -73,14 +75,20 @@ class Subject:
         return ["--activation", self.activation, "--vision-heads", self.vision_heads, "--text-heads", self.text_heads]
 
 
+def config_of(model):
+    """model_cfg of open_clip, for "TinyCLIP-ViT-8M-16-Text-3M" as TinyCLIP's authors give it."""
+    tiny = TINY.get(model.removeprefix("TinyCLIP-")) if model.startswith("TinyCLIP-") else None
+    return tiny_config(*tiny[:6]) if tiny else open_clip.get_model_config(model)
+
+
 def subject(name, full):
     """The architecture behind "ViT-B-32", "ViT-B-32:laion2b_s34b_b79k" or "ViT-B/32"."""
     model, _, tag = name.partition(":")
     if "/" in model:
         model, tag = model.replace("/", "-").replace("@", "-").removesuffix("px"), tag or "openai"
-    config = open_clip.get_model_config(model)
+    config = config_of(model)
     if config is None:
-        raise Unknown(f"{name}: open_clip has no model of this name")
+        raise Unknown(f"{name}: neither open_clip nor TinyCLIP has a model of this name")
     quick_gelu, weights = config.pop("quick_gelu", False), {}
     if tag:
         weights = open_clip.get_pretrained_cfg(model, tag)

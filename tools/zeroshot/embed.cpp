@@ -275,6 +275,7 @@ void embed(const embed_options& options, session& with) {
     const model clip(options.model, with.out);
     workers team(options.threads);
     work now{options, clip, team, with, embedding_rows(clip.config().embedding, options.normalize)};
+    if (!options.texts_from.empty() || !options.ids.empty()) clip.encode_tokens({}, {});  // throws where there is no text tower
     if (!options.pictures.empty()) embed_pictures(now);
     if (!options.pixels.empty()) embed_pixel_file(now);
     if (!options.texts_from.empty()) embed_texts(now);

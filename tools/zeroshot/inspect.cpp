@@ -28,6 +28,9 @@ namespace {
 
 constexpr std::size_t name_columns = 15;
 
+/// What is shown, row by row: a name and a text.
+using table_rows = std::vector<std::pair<std::string_view, std::string>>;
+
 const zeroshot::vision_transformer_config* transformer_of(const zeroshot::clip_config& config) {
     return std::get_if<zeroshot::vision_transformer_config>(&config.image);
 }
@@ -62,36 +65,48 @@ void write_check(zeroshot::json_writer& json, const check_up& found) {
     json.key("record").value(found.record).end_object();
 }
 
-/// The activation of the image tower, of the text tower where the image tower has none of its own to choose.
-std::string json_of(const model& clip, const check_up* checked) {
-    const zeroshot::clip_config& config = clip.config();
-    const zeroshot::transformer_config& text = config.text.blocks;
-    const zeroshot::provenance& origin = clip.origin();
-    zeroshot::json_writer json;
-    json.begin_object().key("model").value(origin.place).key("layout").value(origin.layout);
-    write_vision(json, config);
-    json.key("activation").value(zeroshot::name_of(transformer_of(config) ? transformer_of(config)->blocks.function : text.function));
+void write_text(zeroshot::json_writer& json, const model& clip) {
+    const zeroshot::text_config& tower = clip.config().text;
+    const zeroshot::transformer_config& text = tower.blocks;
     json.key("text_activation").value(zeroshot::name_of(text.function));
-    json.key("embedding").value(config.embedding);
-    json.key("context").value(config.text.context).key("vocabulary").value(config.text.vocabulary);
+    json.key("context").value(tower.context).key("vocabulary").value(tower.vocabulary);
     json.key("text_width").value(text.width).key("text_layers").value(text.layers).key("text_heads").value(text.heads);
     json.key("text_mlp_width").value(text.mlp_width).key("text_epsilon").value(text.epsilon);
     if (clip.takes_texts()) {
         json.key("tokenizer_ids").value(clip.words().words().size());
     } else {
-        json.key("tokenizer").value(zeroshot::missing_tokenizer(origin));
+        json.key("tokenizer").value(zeroshot::missing_tokenizer(clip.origin()));
     }
-    array(json, "mean", clip.pixels().mean);
-    array(json, "std", clip.pixels().std);
-    json.key("order").value(zeroshot::name_of(clip.pixels().order)).key("interpolation").value(zeroshot::name_of(clip.pixels().filter));
-    json.key("resize").value(zeroshot::name_of(clip.pixels().mode));
-    json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
+}
+
+void write_pictures(zeroshot::json_writer& json, const zeroshot::preprocessing& pixels) {
+    array(json, "mean", pixels.mean);
+    array(json, "std", pixels.std);
+    json.key("order").value(zeroshot::name_of(pixels.order)).key("interpolation").value(zeroshot::name_of(pixels.filter));
+    json.key("resize").value(zeroshot::name_of(pixels.mode));
+    if (pixels.resized) json.key("resized").value(*pixels.resized);
+}
+
+/// The activation of the image tower, of the text tower where the image tower has none of its own to choose.
+std::string json_of(const model& clip, const check_up* checked) {
+    const zeroshot::clip_config& config = clip.config();
+    const zeroshot::provenance& origin = clip.origin();
+    zeroshot::json_writer json;
+    json.begin_object().key("model").value(origin.place).key("layout").value(origin.layout).key("container").value(origin.container);
+    json.key("towers").value(zeroshot::name_of(config.towers)).key("embedding").value(config.embedding);
+    const bool chooses = config.has_image() && transformer_of(config);
+    json.key("activation").value(zeroshot::name_of(chooses ? transformer_of(config)->blocks.function : config.text.blocks.function));
+    if (config.has_image()) write_vision(json, config);
+    if (config.has_text()) write_text(json, clip);
+    if (config.has_image()) write_pictures(json, clip.pixels());
+    if (config.towers == zeroshot::clip_towers::both) json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
     array(json, "dtypes", origin.dtypes);
     array(json, "sources", origin.sources);
     json.key("decisions").begin_object();
     for (const zeroshot::decision& each : origin.decisions) json.key(each.what).value(each.by);
     json.end_object();
     array(json, "unused", origin.unread);
+    array(json, "skipped", origin.skipped);
     array(json, "warnings", origin.warnings);
     if (checked != nullptr) write_check(json, *checked);
     return json.end_object().text();
@@ -110,7 +125,13 @@ std::string colour(const std::array<float, 3>& values) { return number(values[0]
 
 std::string layout_text(const std::string& layout) {
     if (layout == "custom_text") return "open_clip, CustomTextCLIP";
-    return layout == "hugging_face" ? "Hugging Face, CLIPModel" : "OpenAI and open_clip";
+    return layout == "hugging_face" ? "Hugging Face" : "OpenAI and open_clip";
+}
+
+std::string container_text(const std::string& container) {
+    if (container == "pytorch") return "a file of torch.save";
+    if (container == "torchscript") return "a TorchScript archive, whose code is not read";
+    return container == "shards" ? "shards and their index" : "a safetensors file";
 }
 
 std::string blocks_text(const zeroshot::transformer_config& blocks) {
@@ -129,7 +150,8 @@ std::string image_encoder_text(const zeroshot::clip_config& config) {
 }
 
 std::string resizing_text(const zeroshot::preprocessing& pixels) {
-    const std::string filter(zeroshot::name_of(pixels.filter));
+    std::string filter(zeroshot::name_of(pixels.filter));
+    if (pixels.resized) filter += " to " + std::to_string(*pixels.resized) + ", the middle of that";
     if (pixels.mode == zeroshot::resize_mode::squash) return filter + ", squashed";
     return pixels.mode == zeroshot::resize_mode::longest ? filter + ", the whole picture with its sides filled" : filter;
 }
@@ -143,7 +165,7 @@ std::string tokenizer_text(const model& clip) {
 }
 
 /// Who decided what the tensors leave open: a row for each who did, with what it was.
-std::vector<std::pair<std::string_view, std::string>> decided(const zeroshot::provenance& origin) {
+table_rows decided(const zeroshot::provenance& origin) {
     std::vector<std::pair<std::string, std::string>> by;  // who, what
     for (const zeroshot::decision& each : origin.decisions) {
         const auto at = std::ranges::find(by, each.by, &std::pair<std::string, std::string>::first);
@@ -152,36 +174,43 @@ std::vector<std::pair<std::string_view, std::string>> decided(const zeroshot::pr
         else
             at->second += ", " + each.what;
     }
-    std::vector<std::pair<std::string_view, std::string>> rows;
+    table_rows rows;
     for (const auto& [who, what] : by) rows.emplace_back(rows.empty() ? "decided by" : "", who + ": " + what);
     return rows;
 }
 
-/// What is in the file and not in the model: some of the names.
+/// Some of the names of what is in the file and not in the model.
 std::string unused_text(const std::vector<std::string>& names) {
     constexpr std::size_t most_named = 4;
     const std::size_t shown = names.size() > most_named ? most_named : names.size();
     return joined(std::span(names).first(shown)) + (shown < names.size() ? ", and " + std::to_string(names.size() - shown) + " more" : "");
 }
 
+std::string temperature_text(const model& clip) {
+    const std::string bias = clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added";
+    return "cosines are multiplied by " + number(clip.logit_scale()) + bias;
+}
+
+void add_pictures(const zeroshot::preprocessing& pixels, table_rows& rows) {
+    const std::string size = std::to_string(pixels.size), whose = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
+    rows.emplace_back("pictures", size + " x " + size + ", " + resizing_text(pixels) + ", in the order of " + whose);
+    rows.emplace_back("  mean", colour(pixels.mean));
+    rows.emplace_back("  std", colour(pixels.std));
+}
+
 void show(const model& clip, console& out) {
     const zeroshot::clip_config& config = clip.config();
-    const zeroshot::preprocessing& pixels = clip.pixels();
     const zeroshot::provenance& origin = clip.origin();
-    const std::string size = std::to_string(pixels.size);
-    std::vector<std::pair<std::string_view, std::string>> rows{
-        {"layout", layout_text(origin.layout) + "; stored as " + joined(origin.dtypes)},
-        {"image encoder", image_encoder_text(config)},
-        {"text encoder", blocks_text(config.text.blocks)},
-        {"tokenizer", tokenizer_text(clip)},
-        {"embedding", counted(config.embedding, "number")},
-        {"pictures", size + " x " + size + ", " + resizing_text(pixels) + ", in the order of " + (pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face")},
-        {"  mean", colour(pixels.mean)},
-        {"  std", colour(pixels.std)},
-        {"temperature", "cosines are multiplied by " + number(clip.logit_scale()) + (clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added")},
-    };
+    table_rows rows{{"layout", layout_text(origin.layout) + ", " + container_text(origin.container) + "; stored as " + joined(origin.dtypes)}};
+    rows.emplace_back("image encoder", config.has_image() ? image_encoder_text(config) : "none: the file holds the text tower alone");
+    rows.emplace_back("text encoder", config.has_text() ? blocks_text(config.text.blocks) : "none: the file holds the image tower alone");
+    if (config.has_text()) rows.emplace_back("tokenizer", tokenizer_text(clip));
+    rows.emplace_back("embedding", counted(config.embedding, "number"));
+    if (config.has_image()) add_pictures(clip.pixels(), rows);
+    if (config.towers == zeroshot::clip_towers::both) rows.emplace_back("temperature", temperature_text(clip));
     for (const auto& [what, by] : decided(origin)) rows.emplace_back(what, by);
     if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
+    if (!origin.skipped.empty()) rows.emplace_back("beside it", unused_text(origin.skipped));
     out.answer(out.styled(printable(origin.place), look::strong));
     for (const auto& [name, text] : rows) out.answer("  " + out.styled(padded(name, name_columns), look::faint) + printable(text));
 }

@@ -101,7 +101,8 @@ class basic_classifier {
 
     /// \throws text_error for no labels, a label that holds a special token (it would cut the prompt silently) or does
     /// not fit
-    ///         the context; argument_error (LIMIT) for more than `most_prompts` prompts
+    ///         the context; argument_error (LIMIT) for more than `most_prompts` prompts; checkpoint_error
+    ///         (UNSUPPORTED) where the checkpoint holds one tower alone
     basic_classifier(basic_clip<Scalar> model, std::vector<std::string> labels, const classifier_options& options = {})
         : clip_(std::move(model)), labels_(std::move(labels)), text_embeddings_(embed(options)) {}
 
@@ -136,6 +137,7 @@ class basic_classifier {
     /// OpenAI's order (notebooks/Prompt_Engineering_for_ImageNet.ipynb): normalise each prompt, average a label's
     /// prompts, normalise again. A part of the labels at a time, so that memory does not grow with the templates.
     matrix<Scalar> embed(const classifier_options& options) const {
+        clip_.logit_scale();  // throws where the checkpoint holds one tower alone
         if (labels_.empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
         std::vector<prompt_template> templates = options.templates;
         if (templates.empty()) templates.push_back(verbatim());

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +57,9 @@ struct preprocessing {
     interpolation filter = interpolation::bicubic;
     resize_mode mode = resize_mode::shortest;
     std::uint8_t fill = 0;  ///< the grey level beside the picture, for resize_mode::longest
+    /// What the side is resized to, where that is not the square's: of a larger one the middle is cut out, beside a
+    /// smaller one are zeros, as crop_size and size of transformers say it. Not for resize_mode::longest.
+    std::optional<std::size_t> resized{};
 
     bool operator==(const preprocessing&) const = default;
 };
@@ -67,11 +71,17 @@ inline constexpr std::size_t largest_crop = 16384;
 /// \throws argument_error ARG where the size is 0, a mean is not finite, or a deviation is not finite or 0; LIMIT
 /// beyond largest_crop
 inline void check(const preprocessing& how) {
-    if (how.size == 0)
-        throw argument_error(error_code::argument, {"preprocessing", "the size is 0 pixels", "at least 1", ""});
-    if (how.size > largest_crop) {
-        throw argument_error(error_code::limit, {"preprocessing", "the size is " + std::to_string(how.size) + " pixels",
-                                                 "at most " + std::to_string(largest_crop), ""});
+    for (const std::size_t size : {how.size, how.resized.value_or(how.size)}) {
+        if (size == 0)
+            throw argument_error(error_code::argument, {"preprocessing", "the size is 0 pixels", "at least 1", ""});
+        if (size > largest_crop) {
+            throw argument_error(error_code::limit, {"preprocessing", "the size is " + std::to_string(size) + " pixels",
+                                                     "at most " + std::to_string(largest_crop), ""});
+        }
+    }
+    if (how.resized && how.mode == resize_mode::longest) {
+        throw argument_error(error_code::unsupported,
+                             {"preprocessing", "the whole picture in a square, resized to another", "one size", ""});
     }
     for (std::size_t channel = 0; channel < 3; ++channel) {
         const std::array numbers{how.mean[channel], how.std[channel]};
@@ -124,25 +134,37 @@ inline std::size_t longer_side(std::size_t size, std::size_t longer, std::size_t
                                                              : static_cast<std::size_t>(exact);
 }
 
-/// The shorter side resized to the square's, the middle cut out: Resize and CenterCrop of torchvision.
-inline image middle_of(const image& source, const preprocessing& how) {
-    const bool wide = source.width() > source.height();
-    const std::size_t longer =
-        longer_side(how.size, std::max(source.width(), source.height()), std::min(source.width(), source.height()));
-    const std::size_t spare = longer - how.size;
-    const std::size_t offset = how.order == crop_order::openai ? half_to_even(spare) : spare / 2;
-    const window middle{wide ? offset : 0, wide ? 0 : offset, how.size, how.size};
-    return to_rgb(resize_and_crop(source, wide ? longer : how.size, wide ? how.size : longer, middle, how.filter));
-}
-
-/// The picture in the middle of a filled square.
-inline image padded(const image& picture, std::size_t size, std::uint8_t fill) {
-    const std::size_t left = (size - picture.width()) / 2 * 3, top = (size - picture.height()) / 2;
+/// The picture in a filled square, its corner at these pixels.
+inline image padded(const image& picture, std::size_t size, std::size_t left, std::size_t top, std::uint8_t fill) {
     std::vector<std::uint8_t> pixels(size * size * 3, fill);
     for (std::size_t y = 0; y < picture.height(); ++y) {
-        std::ranges::copy(picture.row(y), pixels.begin() + static_cast<std::ptrdiff_t>((top + y) * size * 3 + left));
+        const std::size_t begin = ((top + y) * size + left) * 3;
+        std::ranges::copy(picture.row(y), pixels.begin() + static_cast<std::ptrdiff_t>(begin));
     }
     return image(std::move(pixels), size, size, pixel_mode::rgb);
+}
+
+/// The picture resized to these sides, the middle cut out: CenterCrop of torchvision. Where a side is shorter than the
+/// square's, it is padded as by center_crop in transformers image_transforms.py.
+inline image middle_of(const image& source, std::size_t width, std::size_t height, const preprocessing& how) {
+    const auto offset = [&](std::size_t side) {
+        const std::size_t spare = side - std::min(side, how.size);
+        return how.order == crop_order::openai ? half_to_even(spare) : spare / 2;
+    };
+    const window middle{offset(width), offset(height), std::min(width, how.size), std::min(height, how.size)};
+    const image cut = to_rgb(resize_and_crop(source, width, height, middle, how.filter));
+    const std::size_t beside = how.size - middle.width, above = how.size - middle.height;
+    if (beside == 0 && above == 0) return cut;
+    return padded(cut, how.size, (beside + 1) / 2, (above + 1) / 2, 0);
+}
+
+/// The shorter side resized, then the middle: Resize and CenterCrop of torchvision.
+inline image middle_of(const image& source, const preprocessing& how) {
+    const bool wide = source.width() > source.height();
+    const std::size_t shorter = how.resized.value_or(how.size);
+    const std::size_t longer =
+        longer_side(shorter, std::max(source.width(), source.height()), std::min(source.width(), source.height()));
+    return middle_of(source, wide ? longer : shorter, wide ? shorter : longer, how);
 }
 
 /// The longer side resized to the square's, the rest filled: ResizeKeepRatio and CenterCropOrPad of open_clip
@@ -153,7 +175,7 @@ inline image whole_of(const image& source, const preprocessing& how) {
     const double ratio = longer / static_cast<double>(how.size);
     const auto resized = [&](std::size_t side) { return round_half_to_even(static_cast<double>(side) / ratio); };
     const image small = resize(source, resized(source.width()), resized(source.height()), how.filter);
-    return padded(to_rgb(small), how.size, how.fill);
+    return padded(to_rgb(small), how.size, (how.size - small.width()) / 2, (how.size - small.height()) / 2, how.fill);
 }
 
 }  // namespace detail
@@ -168,7 +190,7 @@ inline image crop_of(const image& picture, const preprocessing& how = {}) {
         case resize_mode::longest:
             return detail::whole_of(source, how);
         case resize_mode::squash:
-            return to_rgb(resize(source, how.size, how.size, how.filter));
+            return detail::middle_of(source, how.resized.value_or(how.size), how.resized.value_or(how.size), how);
         default:
             return detail::middle_of(source, how);
     }

@@ -203,12 +203,16 @@ class checkpoint {
     /// What a file of PyTorch holds beside the tensors of the model, by name.
     const std::vector<std::string>& skipped() const noexcept { return contents_->tensors.skipped; }
 
+    /// Sentences on what is odd about the files and does no harm.
+    const std::vector<std::string>& remarks() const noexcept { return contents_->remarks; }
+
    private:
     struct stored {
         std::string place;
         checkpoint_kind kind;
         tensor_list tensors;
         std::vector<std::shared_ptr<const byte_source>> sources;
+        std::vector<std::string> remarks{};
     };
 
     static checkpoint from_source(const std::shared_ptr<const byte_source>& source, const checkpoint_limits& limits) {
@@ -221,7 +225,8 @@ class checkpoint {
             return read(shard, limits).second;
         };
         shard_list all = open_shards(path, limits.file_bytes, limits.shards, open_shard);
-        return make({path_text(path), checkpoint_kind::shards, std::move(all.tensors), std::move(all.files)});
+        return make({path_text(path), checkpoint_kind::shards, std::move(all.tensors), std::move(all.files),
+                     std::move(all.remarks)});
     }
 
     /// Reads what one file says of its tensors.

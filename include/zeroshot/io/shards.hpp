@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -34,6 +35,7 @@ struct shard_limits {
 struct shard_list {
     tensor_list tensors;
     std::vector<std::shared_ptr<const byte_source>> files;
+    std::vector<std::string> remarks{};  ///< sentences on what is odd and does no harm
 };
 
 namespace detail {
@@ -111,16 +113,36 @@ inline void join_shard(const shard_map& shards, const std::string& file, const s
     all.metadata.merge(shard.metadata);
 }
 
+/// The bytes of all tensors, row by row.
+inline std::size_t bytes_in(const tensor_list& all) {
+    std::size_t bytes = 0;
+    for (const named_tensor& each : all.tensors) bytes += stored_size(each.tensor.type, each.tensor.shape).value_or(0);
+    return bytes;
+}
+
+/// What is said of a size that is not that of the tensors; nothing where it is, or where none is stated.
+inline std::optional<std::string> odd_size(const json& index, std::size_t bytes) {
+    const std::optional<json> metadata = index.find("metadata");
+    if (!metadata || !metadata->is_object()) return std::nullopt;
+    const std::optional<json> size = metadata->find("total_size");
+    const bool sound =
+        !size || size->is_null() || (size->is_number() && size->as_number() == static_cast<double>(bytes));
+    if (sound) return std::nullopt;
+    return size->where() + ": it is not " + std::to_string(bytes) +
+           ", the bytes of the tensors in the shards; is the index of another model?";
+}
+
 }  // namespace detail
 
-/// Opens all shards of an index. The sizes that the index may state are not believed, nor read.
+/// Opens all shards of an index. The size that it may state is compared with that of the tensors, and nothing else.
 /// \param open gives the tensors of a shard: called with an open file, which the tensors keep alive
 /// \throws file_error where shards are missing, all of them named, or cannot be read; checkpoint_error FORMAT where a
 /// shard is no plain file name or does not hold exactly the tensors that the index says; LIMIT
 template <class Open>
 shard_list open_shards(const std::filesystem::path& index, std::size_t file_bytes, const shard_limits& limits,
                        const Open& open) {
-    const detail::shard_map shards = detail::read_shard_map(read_json(index, limits.index));
+    const json text = read_json(index, limits.index);
+    const detail::shard_map shards = detail::read_shard_map(text);
     shard_list all;
     for (const std::string& file : detail::shard_files(shards, index, limits)) {
         const auto source = std::make_shared<const file_source>(detail::folder_of(index) / file, file_bytes);
@@ -128,6 +150,7 @@ shard_list open_shards(const std::filesystem::path& index, std::size_t file_byte
         all.files.push_back(source);
     }
     all.tensors.sort_names();
+    if (auto remark = detail::odd_size(text, detail::bytes_in(all.tensors))) all.remarks.push_back(std::move(*remark));
     return all;
 }
 

@@ -35,21 +35,9 @@ class architect {
     architecture draw() {
         clip_config& config = result_.config;
         config = measure();
-        settle("text", config.text.blocks, &settings::text);
-        take(config.text.pool, &settings::text_pooling);
-        take(config.text.end, &settings::end);
-        take(config.text.padding, &settings::padding);
-        take(config.text.causal, &settings::causal);
-        std::visit([&](auto& tower) { settle(tower); }, config.image);
         agree("embedding", config.embedding, &settings::embedding);
-        agree("context", config.text.context, &settings::context);
-        agree("vocabulary", config.text.vocabulary, &settings::vocabulary);
-        agree("image_size", config.image_size(), &settings::image_size);
-        for (const settings& source : sources_) {
-            if (source.preprocess_size != source.wanted_size)
-                agree("size of the preprocessing", config.image_size(), source, source.preprocess_size);
-        }
-        if (const auto wanted = first_of(&settings::wanted_size)) resize_pictures(*wanted);
+        if (config.has_text()) settle(config.text);
+        if (config.has_image()) settle_pictures();
         check(config, w_.place());
         return std::move(result_);
     }
@@ -57,19 +45,33 @@ class architect {
     /// The sizes that the tensors show; heads, activations and epsilons are not among them.
     clip_config measure() const {
         clip_config config;
-        config.embedding = extent("text_projection", 1);
-        config.text.context = extent("positional_embedding", 0);
-        config.text.vocabulary = extent("token_embedding.weight", 0);
-        config.text.blocks = blocks("", "ln_final.weight");
-        if (w_.has("visual.proj")) {
+        config.towers = towers();
+        config.text.context = config.has_text() ? extent("positional_embedding", 0) : 0;
+        config.text.vocabulary = config.has_text() ? extent("token_embedding.weight", 0) : 0;
+        if (config.has_text()) config.text.blocks = blocks("", "ln_final.weight");
+        if (config.has_image() && w_.has("visual.proj"))
             config.image = vision_transformer();
-        } else {
+        else if (config.has_image())
             config.image = modified_resnet();
-        }
+        config.embedding = config.has_text() ? extent("text_projection", 1) : projected();
         return config;
     }
 
    private:
+    /// A checkpoint without a temperature in which nothing of a tower stands is the other tower alone, as transformers
+    /// saves it. With a temperature it is a CLIP of which something is missing.
+    clip_towers towers() const {
+        const bool whole = w_.has("logit_scale"), image = !(w_ / "visual").names().empty();
+        const bool text = w_.has("token_embedding.weight") || w_.has("text_projection");
+        if (whole || image == text) return clip_towers::both;
+        return image ? clip_towers::image : clip_towers::text;
+    }
+
+    /// The embedding's size as the image tower shows it.
+    std::size_t projected() const {
+        return w_.has("visual.proj") ? extent("visual.proj", 1) : extent("visual.attnpool.c_proj.weight", 0);
+    }
+
     static constexpr std::size_t head_width = 64;  // of all of OpenAI's towers
     static constexpr std::array<std::size_t, 3> open_clips_widths{1280, 1408,
                                                                   1664};  // of ViT-H, g and bigG, with other heads
@@ -136,6 +138,27 @@ class architect {
         agree(tower + " width", config.width, said, &tower_settings::width);
         agree(tower + " layers", config.layers, said, &tower_settings::layers);
         agree(tower + " mlp_width", config.mlp_width, said, &tower_settings::mlp_width);
+    }
+
+    void settle(text_config& config) {
+        settle("text", config.blocks, &settings::text);
+        take(config.pool, &settings::text_pooling);
+        take(config.end, &settings::end);
+        take(config.padding, &settings::padding);
+        take(config.causal, &settings::causal);
+        agree("context", config.context, &settings::context);
+        agree("vocabulary", config.vocabulary, &settings::vocabulary);
+    }
+
+    void settle_pictures() {
+        clip_config& config = result_.config;
+        std::visit([&](auto& tower) { settle(tower); }, config.image);
+        agree("image_size", config.image_size(), &settings::image_size);
+        for (const settings& source : sources_) {
+            if (source.preprocess_size != source.wanted_size)
+                agree("size of the preprocessing", config.image_size(), source, source.preprocess_size);
+        }
+        if (const auto wanted = first_of(&settings::wanted_size)) resize_pictures(*wanted);
     }
 
     void settle(vision_transformer_config& config) {

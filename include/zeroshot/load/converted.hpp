@@ -46,15 +46,7 @@ inline tower_settings converted_tower(const json& tower) {
     return found;
 }
 
-inline void read_converted_model(const json& model, settings& found) {
-    const json format = model.at("format");
-    if (format.as_size() != converted_format) {
-        refuse_setting(format, "format " + std::to_string(format.as_size()),
-                       "format 1; a newer zeroshot wrote this file");
-    }
-    const json image = model.at("image_encoder");
-    const json text = model.at("text_encoder");
-    found.embedding = optional_size(model, "embedding");
+inline void read_converted_image(const json& image, settings& found) {
     found.image_size = optional_size(image, "image_size");
     found.patch_size = optional_size(image, "patch_size");
     found.vision = converted_tower(image);
@@ -65,6 +57,9 @@ inline void read_converted_model(const json& model, settings& found) {
         found.wanted_size = std::exchange(found.image_size, trained);
         found.positions = optional_choice(image, "positions", {position_filter::antialiased, position_filter::plain});
     }
+}
+
+inline void read_converted_text(const json& text, settings& found) {
     found.context = optional_size(text, "context");
     found.vocabulary = optional_size(text, "vocabulary");
     found.text = converted_tower(text);
@@ -75,6 +70,19 @@ inline void read_converted_model(const json& model, settings& found) {
     found.causal = optional_bool(text, "causal");
 }
 
+inline void read_converted_model(const json& model, settings& found) {
+    const json format = model.at("format");
+    if (format.as_size() != converted_format) {
+        refuse_setting(format, "format " + std::to_string(format.as_size()),
+                       "format 1; a newer zeroshot wrote this file");
+    }
+    found.embedding = optional_size(model, "embedding");
+    const std::optional<json> image = model.find("image_encoder"), text = model.find("text_encoder");
+    if (!image && !text) model.at("image_encoder");  // says what is missing
+    if (image) read_converted_image(*image, found);
+    if (text) read_converted_text(*text, found);
+}
+
 inline void read_converted_preprocessing(const json& pictures, settings& found) {
     found.preprocess_size = optional_size(pictures, "size");
     found.mean = optional_colour(pictures, "mean");
@@ -83,6 +91,7 @@ inline void read_converted_preprocessing(const json& pictures, settings& found) 
     found.filter = optional_choice(pictures, "interpolation", all_interpolations);
     found.mode = optional_choice(pictures, "resize", all_resize_modes);
     found.fill = optional_level(pictures, "fill");
+    found.resized = optional_size(pictures, "resized");
 }
 
 inline void read_converted_tokenizer(const json& words, settings& found) {
@@ -124,18 +133,27 @@ inline void write_tower(json_writer& writer, const modified_resnet_config& tower
     writer.end_array().key("heads").value(tower.heads);
 }
 
+inline void write_tower(json_writer& writer, const text_config& tower) {
+    writer.key("context").value(tower.context).key("vocabulary").value(tower.vocabulary);
+    writer.key("pool").value(name_of(tower.pool)).key("end").value(tower.end);
+    writer.key("padding").value(tower.padding).key("causal").value(tower.causal);
+    write_blocks(writer, tower.blocks);
+}
+
 inline std::string model_text(const clip_config& config) {
     json_writer writer;
     writer.begin_object().key("format").value(converted_format).key("embedding").value(config.embedding);
-    writer.key("image_encoder").begin_object();
-    std::visit([&](const auto& tower) { write_tower(writer, tower); }, config.image);
-    writer.end_object().key("text_encoder").begin_object();
-    writer.key("context").value(config.text.context).key("vocabulary").value(config.text.vocabulary);
-    writer.key("pool").value(name_of(config.text.pool)).key("end").value(config.text.end);
-    writer.key("padding").value(config.text.padding).key("causal").value(config.text.causal);
-    write_blocks(writer, config.text.blocks);
-    writer.end_object().end_object();
-    return writer.text();
+    if (config.has_image()) {
+        writer.key("image_encoder").begin_object();
+        std::visit([&](const auto& tower) { write_tower(writer, tower); }, config.image);
+        writer.end_object();
+    }
+    if (config.has_text()) {
+        writer.key("text_encoder").begin_object();
+        write_tower(writer, config.text);
+        writer.end_object();
+    }
+    return writer.end_object().text();
 }
 
 inline std::string preprocessing_text(const preprocessing& how) {
@@ -149,8 +167,9 @@ inline std::string preprocessing_text(const preprocessing& how) {
     colour("mean", how.mean);
     colour("std", how.std);
     writer.key("order").value(name_of(how.order)).key("interpolation").value(name_of(how.filter));
-    writer.key("resize").value(name_of(how.mode)).key("fill").value(static_cast<std::size_t>(how.fill)).end_object();
-    return writer.text();
+    writer.key("resize").value(name_of(how.mode)).key("fill").value(static_cast<std::size_t>(how.fill));
+    if (how.resized) writer.key("resized").value(*how.resized);
+    return writer.end_object().text();
 }
 
 inline std::string tokenizer_text(const std::optional<std::vector<std::string>>& merges, const std::string& other) {
@@ -195,15 +214,16 @@ inline std::optional<settings> converted_settings(const checkpoint& file) {
     return converted_settings(*model, parsed(preprocessing_key), parsed(tokenizer_key));
 }
 
-/// The metadata of the converted form.
+/// The metadata of the converted form, without what a tower that is not there would need.
 /// \param merges lines of the tokenizer's table, unless it is CLIP's own
 /// \param other the name of a tokenizer that this library does not have, instead of the table
 inline tensor_metadata converted_metadata(const clip_config& config, const preprocessing& how,
                                           const std::optional<std::vector<std::string>>& merges,
                                           const std::string& other = {}) {
-    return {{std::string(model_key), detail::model_text(config)},
-            {std::string(preprocessing_key), detail::preprocessing_text(how)},
-            {std::string(tokenizer_key), detail::tokenizer_text(merges, other)}};
+    tensor_metadata all{{std::string(model_key), detail::model_text(config)}};
+    if (config.has_image()) all.emplace(preprocessing_key, detail::preprocessing_text(how));
+    if (config.has_text()) all.emplace(tokenizer_key, detail::tokenizer_text(merges, other));
+    return all;
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

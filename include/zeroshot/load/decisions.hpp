@@ -41,16 +41,23 @@ inline std::vector<decision> decisions_of(const clip_config& config, std::span<c
     const auto add = [&](std::string what, std::string_view otherwise, const auto& says) {
         made.push_back({std::move(what), detail::decided_by(sources, says, otherwise)});
     };
-    add("vision heads", rule, [](const settings& s) { return detail::says_heads(s.vision); });
-    if (std::holds_alternative<vision_transformer_config>(config.image))
-        add("vision activation", rule, [](const settings& s) { return s.vision.function.has_value(); });
-    add("text heads", rule, [](const settings& s) { return detail::says_heads(s.text); });
-    add("text activation", rule, [](const settings& s) { return s.text.function.has_value(); });
-    add("mean", usual, [](const settings& s) { return s.mean.has_value(); });
-    add("std", usual, [](const settings& s) { return s.std.has_value(); });
-    add("order", usual, [](const settings& s) { return s.order.has_value(); });
-    add("interpolation", usual, [](const settings& s) { return s.filter.has_value(); });
-    add("tokenizer", usual, [](const settings& s) { return s.merges.has_value() || s.tokenizer.has_value(); });
+    if (config.has_image()) {
+        add("vision heads", rule, [](const settings& s) { return detail::says_heads(s.vision); });
+        if (std::holds_alternative<vision_transformer_config>(config.image))
+            add("vision activation", rule, [](const settings& s) { return s.vision.function.has_value(); });
+    }
+    if (config.has_text()) {
+        add("text heads", rule, [](const settings& s) { return detail::says_heads(s.text); });
+        add("text activation", rule, [](const settings& s) { return s.text.function.has_value(); });
+    }
+    if (config.has_image()) {
+        add("mean", usual, [](const settings& s) { return s.mean.has_value(); });
+        add("std", usual, [](const settings& s) { return s.std.has_value(); });
+        add("order", usual, [](const settings& s) { return s.order.has_value(); });
+        add("interpolation", usual, [](const settings& s) { return s.filter.has_value(); });
+    }
+    if (config.has_text())
+        add("tokenizer", usual, [](const settings& s) { return s.merges.has_value() || s.tokenizer.has_value(); });
     return made;
 }
 

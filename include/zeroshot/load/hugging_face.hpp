@@ -1,5 +1,5 @@
 #pragma once
-/// \file What transformers writes beside a CLIPModel: config.json and preprocessor_config.json.
+/// \file What transformers writes beside a CLIPModel, or one of its towers: config.json and preprocessor_config.json.
 
 #include <cmath>
 #include <cstddef>
@@ -19,6 +19,9 @@ namespace detail {
 inline constexpr double hugging_face_epsilon = 1e-5;
 inline constexpr std::size_t hugging_face_vision_heads = 12;
 inline constexpr std::size_t hugging_face_text_heads = 8;
+
+inline constexpr std::string_view hugging_face_vision_type = "clip_vision_model";  // CLIPVisionConfig.model_type
+inline constexpr std::string_view hugging_face_text_type = "clip_text_model";      // CLIPTextConfig.model_type
 
 inline tower_settings hugging_face_tower(const json& config, std::size_t default_heads) {
     tower_settings tower;
@@ -54,27 +57,36 @@ inline void read_end_token(const json& text, settings& found) {
     }
 }
 
+inline void read_vision(const json& vision, settings& found) {
+    found.vision = hugging_face_tower(vision, hugging_face_vision_heads);
+    found.image_size = optional_size(vision, "image_size");
+    found.patch_size = optional_size(vision, "patch_size");
+}
+
+inline void read_text(const json& text, settings& found) {
+    found.text = hugging_face_tower(text, hugging_face_text_heads);
+    found.context = optional_size(text, "max_position_embeddings");
+    found.vocabulary = optional_size(text, "vocab_size");
+    read_end_token(text, found);
+}
+
 }  // namespace detail
 
-/// Reads config.json of a CLIPModel.
-/// \throws checkpoint_error for another kind of model, or a value of the wrong type
+/// Reads config.json of a CLIPModel, or of a CLIPVisionModelWithProjection or CLIPTextModelWithProjection, where the
+/// keys of the tower stand at the root. \throws checkpoint_error for another kind of model, or a value of the wrong
+/// type
 inline settings hugging_face_settings(const json& config) {
     const std::optional<json> type = config.find("model_type");
-    if (type && type->as_string() != "clip") {
-        detail::refuse_setting(*type, "a model of type " + quoted(type->as_string()), "clip");
-    }
+    const std::string kind = type ? type->as_string() : "clip";
+    if (kind != "clip" && kind != detail::hugging_face_vision_type && kind != detail::hugging_face_text_type)
+        detail::refuse_setting(*type, "a model of type " + quoted(kind), "clip, clip_vision_model or clip_text_model");
     settings found;
     found.source = config.where();
     found.embedding = detail::optional_size(config, "projection_dim");
-    const json vision = detail::hugging_face_part(config, "vision_config");
-    found.vision = detail::hugging_face_tower(vision, detail::hugging_face_vision_heads);
-    found.image_size = detail::optional_size(vision, "image_size");
-    found.patch_size = detail::optional_size(vision, "patch_size");
-    const json text = detail::hugging_face_part(config, "text_config");
-    found.text = detail::hugging_face_tower(text, detail::hugging_face_text_heads);
-    found.context = detail::optional_size(text, "max_position_embeddings");
-    found.vocabulary = detail::optional_size(text, "vocab_size");
-    detail::read_end_token(text, found);
+    if (kind != detail::hugging_face_text_type)
+        detail::read_vision(kind == "clip" ? detail::hugging_face_part(config, "vision_config") : config, found);
+    if (kind != detail::hugging_face_vision_type)
+        detail::read_text(kind == "clip" ? detail::hugging_face_part(config, "text_config") : config, found);
     return found;
 }
 
@@ -143,10 +155,7 @@ inline settings hugging_face_preprocessing(const json& config) {
     if (detail::optional_bool(config, "do_center_crop").value_or(true))
         found.preprocess_size = detail::cropped_edge(config);
     if (!found.preprocess_size) found.preprocess_size = size;
-    if (size && found.preprocess_size && *size != *found.preprocess_size) {
-        detail::refuse_setting(config.at("size"), "pictures are resized to " + std::to_string(*size),
-                               "the crop's " + std::to_string(*found.preprocess_size));
-    }
+    if (size != found.preprocess_size) found.resized = size;
     return found;
 }
 

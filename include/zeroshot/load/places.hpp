@@ -80,7 +80,7 @@ inline bool is_plain_part(std::string_view text) {
     return !text.empty() && text.size() <= longest && text.front() != '.' && std::ranges::all_of(text, plain);
 }
 
-/// "org/name@revision" of the Hub.
+/// "org/name@revision" of the Hub; a revision may have slashes.
 struct hub_name {
     std::string organisation, name, revision;
 
@@ -91,9 +91,19 @@ struct hub_name {
         if (slash == std::string_view::npos || slash > at) return std::nullopt;
         hub_name found{std::string(text.substr(0, slash)), std::string(text.substr(slash + 1, at - slash - 1)), "main"};
         if (at < text.size()) found.revision = text.substr(at + 1);
-        const bool plain =
-            is_plain_part(found.organisation) && is_plain_part(found.name) && is_plain_part(found.revision);
+        const bool plain = is_plain_part(found.organisation) && is_plain_part(found.name) && is_plain(found.revision);
         return plain ? std::optional(found) : std::nullopt;
+    }
+
+   private:
+    /// "main", "refs/pr/1": a branch may lie in folders of git's, and so it does in the cache.
+    static bool is_plain(std::string_view revision) {
+        while (true) {
+            const std::size_t end = revision.find('/');
+            if (!is_plain_part(revision.substr(0, end))) return false;
+            if (end == std::string_view::npos) return true;
+            revision.remove_prefix(end + 1);
+        }
     }
 };
 

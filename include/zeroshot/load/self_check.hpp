@@ -20,7 +20,7 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// The embeddings of a fixed picture and a fixed prompt.
+/// The embeddings of a fixed picture and a fixed prompt; empty of a tower that is not there.
 struct self_record {
     std::vector<float> image;
     std::vector<float> text;
@@ -54,18 +54,27 @@ inline std::vector<token> fixed_prompt(const text_config& text) {
     return ids;
 }
 
+template <class Scalar>
+std::vector<float> floats_of(const matrix<Scalar>& embedding) {
+    std::vector<float> numbers;
+    for (const Scalar value : embedding.values()) numbers.push_back(static_cast<float>(value));
+    return numbers;
+}
+
 }  // namespace detail
 
 /// Runs the fixed picture and the fixed prompt.
 /// \throws numeric_error where the model's output is not finite
 template <class Scalar>
 self_record record_of(const basic_clip<Scalar>& model) {
-    const matrix<Scalar> image = model.encode_pixels(detail::fixed_pixels<Scalar>(model.config().image_size()));
-    const std::vector<token> prompt = detail::fixed_prompt(model.config().text);
-    const matrix<Scalar> text = model.encode_tokens(std::span(&prompt, 1));
+    const clip_config& config = model.config();
     self_record record;
-    for (const Scalar value : image.values()) record.image.push_back(static_cast<float>(value));
-    for (const Scalar value : text.values()) record.text.push_back(static_cast<float>(value));
+    if (config.has_image())
+        record.image = detail::floats_of(model.encode_pixels(detail::fixed_pixels<Scalar>(config.image_size())));
+    if (config.has_text()) {
+        const std::vector<token> prompt = detail::fixed_prompt(config.text);
+        record.text = detail::floats_of(model.encode_tokens(std::span(&prompt, 1)));
+    }
     return record;
 }
 

@@ -58,6 +58,8 @@ struct settings {
     std::optional<bool> causal{};
 
     std::optional<std::size_t> preprocess_size{};
+    std::optional<std::size_t>
+        resized{};  ///< what a side is resized to before the middle of preprocess_size is cut out
     std::optional<std::array<float, 3>> mean{};
     std::optional<std::array<float, 3>> std{};
     std::optional<crop_order> order{};

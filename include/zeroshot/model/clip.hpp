@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/weights.hpp>
@@ -13,30 +15,56 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// Mirrors CLIP in openai/CLIP clip/model.py. Const after construction.
+/// Mirrors CLIP in openai/CLIP clip/model.py, or one of its towers with its projection, as the
+/// CLIPVisionModelWithProjection and CLIPTextModelWithProjection of transformers. Const after construction.
 template <class Scalar>
 class clip_model {
    public:
     /// \param w all tensors under OpenAI's names
     /// \throws checkpoint_error where a tensor is missing, has another shape, or the temperature is no number
-    clip_model(const weights& w, const clip_config& config)
-        : config_(config),
-          visual_(w / "visual", config),
-          text_(w, config),
-          logit_scale_(temperature(w)),
-          logit_bias_(w.has("logit_bias") ? w.template read_scalar<Scalar>("logit_bias") : Scalar{0}) {}
+    clip_model(const weights& w, const clip_config& config) : place_(w.place()), config_(config) {
+        if (config.has_image()) visual_.emplace(w / "visual", config);
+        if (config.has_text()) text_.emplace(w, config);
+        if (config.towers != clip_towers::both) return;
+        logit_scale_ = temperature(w);
+        if (w.has("logit_bias")) logit_bias_ = w.template read_scalar<Scalar>("logit_bias");
+    }
 
     const clip_config& config() const noexcept { return config_; }
-    const image_encoder<Scalar>& visual() const noexcept { return visual_; }
-    const text_encoder<Scalar>& text() const noexcept { return text_; }
+
+    /// \throws checkpoint_error (UNSUPPORTED) where the checkpoint holds the text tower alone
+    const image_encoder<Scalar>& visual() const {
+        if (!visual_) throw lacks("an image tower");
+        return *visual_;
+    }
+
+    /// \throws checkpoint_error (UNSUPPORTED) where the checkpoint holds the image tower alone
+    const text_encoder<Scalar>& text() const {
+        if (!text_) throw lacks("a text tower");
+        return *text_;
+    }
 
     /// The factor exp(logit_scale) that cosines are multiplied with: 100 in all of OpenAI's releases.
-    Scalar logit_scale() const noexcept { return logit_scale_; }
+    /// \throws checkpoint_error (UNSUPPORTED) where the checkpoint holds one tower alone
+    Scalar logit_scale() const {
+        if (config_.towers != clip_towers::both) throw lacks("both towers and the temperature between them");
+        return logit_scale_;
+    }
 
     /// What is added to every logit: 0 in most checkpoints.
-    Scalar logit_bias() const noexcept { return logit_bias_; }
+    /// \throws as logit_scale
+    Scalar logit_bias() const {
+        logit_scale();
+        return logit_bias_;
+    }
 
    private:
+    checkpoint_error lacks(std::string_view what) const {
+        const std::string found = config_.has_image() ? "image" : "text";
+        return checkpoint_error(error_code::unsupported, {place_, "it holds the " + found + " tower alone",
+                                                          std::string(what), "load the whole CLIP for that"});
+    }
+
     static Scalar temperature(const weights& w) {
         constexpr double largest_factor = 1e6;  // CLIP clips its own at 100 while it trains
         const auto stored = w.template read_scalar<Scalar>("logit_scale");
@@ -50,11 +78,12 @@ class clip_model {
         return factor;
     }
 
+    std::string place_;  // the file, for sentences
     clip_config config_;
-    image_encoder<Scalar> visual_;
-    text_encoder<Scalar> text_;
-    Scalar logit_scale_;
-    Scalar logit_bias_;
+    std::optional<image_encoder<Scalar>> visual_{};
+    std::optional<text_encoder<Scalar>> text_{};
+    Scalar logit_scale_ = 1;
+    Scalar logit_bias_ = 0;
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

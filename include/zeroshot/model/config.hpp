@@ -107,11 +107,25 @@ struct text_config {
     bool operator==(const text_config&) const = default;
 };
 
-/// A whole CLIP.
+/// Which towers a checkpoint holds. One alone is what transformers saves of a CLIPVisionModelWithProjection or a
+/// CLIPTextModelWithProjection: its embeddings are those of the whole model, and there is no temperature.
+enum class clip_towers { both, image, text };
+
+/// The towers as scripts see them.
+constexpr std::string_view name_of(clip_towers towers) noexcept {
+    constexpr std::array<std::string_view, 3> names{"both", "image", "text"};
+    return names[static_cast<std::size_t>(towers)];
+}
+
+/// A CLIP, or one of its towers: then what is said of the other means nothing, and its sizes are 0.
 struct clip_config {
     std::size_t embedding = 0;  ///< size of the space both towers project into
     std::variant<vision_transformer_config, modified_resnet_config> image;
     text_config text;
+    clip_towers towers = clip_towers::both;
+
+    bool has_image() const noexcept { return towers != clip_towers::text; }
+    bool has_text() const noexcept { return towers != clip_towers::image; }
 
     std::size_t image_size() const {
         return std::visit([](const auto& tower) { return tower.image_size; }, image);
@@ -192,6 +206,18 @@ class config_check {
         const std::size_t half = config.image_size / 2;  // the stem's side
         within("activations of the vision tower", half * half * config.width, most_activations);
     }
+    void tower(const text_config& config) const {
+        blocks("text", config.blocks);
+        within("context", config.context, largest_size);
+        if (config.context < 3) {
+            throw checkpoint_error(error_code::shape, {place_, "context is " + std::to_string(config.context),
+                                                       "at least 3: start, a token, end", ""});
+        }
+        activations("text", config.context, std::max(3 * config.blocks.width, config.blocks.mlp_width));
+        within("vocabulary", config.vocabulary, largest_vocabulary);
+        below_vocabulary("the id of the end token", config.end, config.vocabulary);
+        below_vocabulary("the id of the padding", config.padding, config.vocabulary);
+    }
 
    private:
     std::string place_;
@@ -205,17 +231,8 @@ class config_check {
 inline void check(const clip_config& config, const std::string& place) {
     const detail::config_check that(place);
     that.within("embedding", config.embedding, detail::largest_size);
-    std::visit([&](const auto& tower) { that.tower(tower); }, config.image);
-    that.blocks("text", config.text.blocks);
-    that.within("context", config.text.context, detail::largest_size);
-    if (config.text.context < 3) {
-        throw checkpoint_error(error_code::shape, {place, "context is " + std::to_string(config.text.context),
-                                                   "at least 3: start, a token, end", ""});
-    }
-    that.activations("text", config.text.context, std::max(3 * config.text.blocks.width, config.text.blocks.mlp_width));
-    that.within("vocabulary", config.text.vocabulary, detail::largest_vocabulary);
-    that.below_vocabulary("the id of the end token", config.text.end, config.text.vocabulary);
-    that.below_vocabulary("the id of the padding", config.text.padding, config.text.vocabulary);
+    if (config.has_image()) std::visit([&](const auto& tower) { that.tower(tower); }, config.image);
+    if (config.has_text()) that.tower(config.text);
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

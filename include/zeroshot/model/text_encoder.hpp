@@ -31,10 +31,7 @@ class text_encoder {
     /// \param w the tensors of the text tower, which stand at the root in OpenAI's layout
     text_encoder(const weights& w, const clip_config& config)
         : config_(config.text),
-          embedding_(
-              (w / "token_embedding")
-                  .template read<Scalar, 2>("weight", {config.text.vocabulary, config.text.blocks.width}),
-              w.template read<Scalar, 2>("positional_embedding", {config.text.context, config.text.blocks.width})),
+          embedding_(w, config.text.vocabulary, config.text.context, config.text.blocks.width),
           transformer_(w / "transformer", config.text.blocks, config.text.causal ? mask::causal : mask::none),
           ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
           text_projection_(linear<Scalar>::projection(w, "text_projection", "text_projection.bias",

@@ -2,13 +2,18 @@
 /// \file Tokens to vectors: the row of the table for each id, plus the row of its position.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/half.hpp>
+#include <zeroshot/io/weights.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -22,9 +27,16 @@ class embedding {
     embedding(matrix<Scalar> token_embedding, matrix<Scalar> positional_embedding)
         : token_embedding_(std::move(token_embedding)), positional_embedding_(std::move(positional_embedding)) {}
 
-    std::size_t vocabulary() const noexcept { return token_embedding_.rows(); }
+    /// The two tables of the text tower; that of the tokens stays in 16 bits where the weights are to be kept compact.
+    embedding(const weights& w, std::size_t vocabulary, std::size_t context, std::size_t width)
+        : token_embedding_(table_of(w / "token_embedding", {vocabulary, width})),
+          positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {context, width})) {}
+
+    std::size_t vocabulary() const noexcept {
+        return std::visit([](const auto& words) { return words.rows(); }, token_embedding_);
+    }
     std::size_t context() const noexcept { return positional_embedding_.rows(); }
-    std::size_t width() const noexcept { return token_embedding_.columns(); }
+    std::size_t width() const noexcept { return positional_embedding_.columns(); }
 
     /// Writes one vector for each id.
     /// \param rows [ids, width]
@@ -42,14 +54,34 @@ class embedding {
                                  {"tokens", "id " + std::to_string(id) + " at position " + std::to_string(position),
                                   "0 to " + std::to_string(vocabulary() - 1), ""});
             }
-            const std::span<const Scalar> word = token_embedding_.row(static_cast<std::size_t>(id));
             const std::span<const Scalar> place = positional_embedding_.row(position);
-            for (std::size_t i = 0; i < width(); ++i) rows[position * width() + i] = word[i] + place[i];
+            const std::span<Scalar> row = rows.subspan(position * width(), width());
+            const auto add = [&](const auto& words) {
+                const auto word = words.row(static_cast<std::size_t>(id));
+                for (std::size_t i = 0; i < row.size(); ++i) row[i] = wide(word[i]) + place[i];
+            };
+            std::visit(add, token_embedding_);
         }
     }
 
    private:
-    matrix<Scalar> token_embedding_;
+    using table = std::variant<matrix<Scalar>, matrix<half>, matrix<bfloat16>>;
+
+    static table table_of(const weights& w, const std::array<std::size_t, 2>& shape) {
+        if (!w.stays_compact("weight")) return w.template read<Scalar, 2>("weight", shape);
+        if (w.type("weight") == dtype::f16) return w.template read<half, 2>("weight", shape);
+        return w.template read<bfloat16, 2>("weight", shape);
+    }
+
+    template <class Stored>
+    static Scalar wide(Stored number) noexcept {
+        if constexpr (std::is_same_v<Stored, Scalar>)
+            return number;
+        else
+            return static_cast<Scalar>(widened(number));
+    }
+
+    table token_embedding_;
     matrix<Scalar> positional_embedding_;
 };
 

@@ -1,0 +1,114 @@
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <zeroshot/load/sources.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/io/support.hpp"
+#include "tests/reference_model.hpp"
+
+using namespace zeroshot;
+using namespace zeroshot_tests;
+
+namespace {
+
+/// Tensors of OpenAI's layout with the sizes of a known transformer, as far as sizes are read off them. One byte an
+/// element: nobody reads their values.
+std::vector<std::byte> shapes_of(const std::string& name, bool from_openai = false) {
+    const settings facts = known_model::find(name)->facts();
+    std::string header;
+    std::size_t size = 0;
+    const auto add = [&](const std::string& tensor, const std::vector<std::size_t>& shape) {
+        std::size_t count = 1;
+        for (const std::size_t extent : shape) count *= extent;
+        header += (header.empty() ? "\"" : ",\"") + tensor + R"(":{"dtype":"U8","shape":)" + shape_text(shape) +
+                  R"(,"data_offsets":[)" + std::to_string(size) + "," + std::to_string(size + count) + "]}";
+        size += count;
+    };
+    const auto add_blocks = [&](const std::string& path, const tower_settings& tower) {
+        for (std::size_t i = 0; i < *tower.layers; ++i)
+            add(path + "transformer.resblocks." + std::to_string(i) + ".ln_1.weight", {*tower.width});
+        add(path + "transformer.resblocks.0.mlp.c_fc.weight", {*tower.mlp_width, *tower.width});
+    };
+    const std::size_t side = *facts.image_size / *facts.patch_size;
+    add("text_projection", {*facts.text.width, *facts.embedding});
+    add("positional_embedding", {*facts.context, *facts.text.width});
+    add("token_embedding.weight", {*facts.vocabulary, *facts.text.width});
+    add("ln_final.weight", {*facts.text.width});
+    add_blocks("", facts.text);
+    add("visual.proj", {*facts.vision.width, *facts.embedding});
+    add("visual.conv1.weight", {*facts.vision.width, 3, *facts.patch_size, *facts.patch_size});
+    add("visual.positional_embedding", {side * side + 1, *facts.vision.width});
+    add("visual.ln_post.weight", {*facts.vision.width});
+    add_blocks("visual.", facts.vision);
+    if (from_openai) add("input_resolution", {});
+    return support::container("{" + header + "}", std::string(size, '\0'));
+}
+
+/// What a bare file of that name is taken for: the source that is consulted, and its activation.
+std::string taken_for(const std::vector<std::byte>& bytes, const std::string& file) {
+    const weights w(checkpoint::from_bytes(bytes, file));
+    const auto guess = detail::recognised(w, file, std::nullopt);
+    if (!guess) return "nothing";
+    const settings facts = detail::facts_of(*guess);
+    CHECK(facts.vision.heads.has_value());
+    return guess->name() + " " + (facts.vision.function ? std::string(name_of(*facts.vision.function)) : "-");
+}
+
+/// Who is asked about a golden model, in the order of their word.
+std::vector<std::string> asked(const std::string& name, const load_options& options = {}) {
+    const std::string folder = model_folder(name);
+    const bool open_clips = std::filesystem::exists(folder + "/open_clip_config.json");
+    const std::string file = open_clips ? "/open_clip_model.safetensors" : "/model.safetensors";
+    std::vector<std::string> names;
+    for (const settings& each : detail::settings_for(weights(checkpoint::open(folder + file)), folder, options))
+        names.push_back(std::filesystem::path(each.source).filename().string());
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("a bare file is the known model that has its sizes, with what all weights of that agree upon") {
+    CHECK(taken_for(shapes_of("ViT-B-32"), "x.safetensors") == "ViT-B-32 -");
+    CHECK(taken_for(shapes_of("ViT-g-14"), "x.safetensors") == "ViT-g-14 gelu");
+    CHECK(taken_for(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its pictures would be squashed
+    const auto golden = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
+    CHECK_FALSE(detail::recognised(weights(golden), "ViT-B-32.pt", std::nullopt).has_value());
+}
+
+TEST_CASE("the name of a bare file tells its weights, where its sizes bear it out") {
+    const std::vector<std::byte> vit = shapes_of("ViT-B-32");
+    CHECK(taken_for(vit, "ViT-B-32-laion2b_s34b_b79k.safetensors") == "ViT-B-32:laion2b_s34b_b79k gelu");
+    CHECK(taken_for(vit, "ViT-B-32-quickgelu.safetensors") == "ViT-B-32-quickgelu quick_gelu");
+    CHECK(taken_for(vit, "ViT-B-16-laion2b_s34b_b88k.safetensors") == "ViT-B-32 -");
+    CHECK(taken_for(vit, "ViT-B-32.pt") == "ViT-B-32 -");
+    CHECK(taken_for(shapes_of("ViT-B-32", true), "ViT-B-32.pt") == "ViT-B-32:openai quick_gelu");
+    CHECK(taken_for(shapes_of("ViT-B-32", true), "mine.pt") == "ViT-B-32 -");
+}
+
+TEST_CASE("a bare file of open_clip's wide towers needs the name of its weights, or the activation") {
+    const weights w(checkpoint::from_bytes(shapes_of("ViT-H-14"), "huge.safetensors"));
+    const settings by_sizes = detail::recognised(w, "huge.safetensors", std::nullopt)->facts();
+    CHECK_THROWS_WITH(architecture_of(w, std::vector{by_sizes}),
+                      Catch::Contains("the activation of its vision tower") && Catch::Contains("--name"));
+    const settings named = detail::named_settings("ViT-H-14:laion2b_s32b_b79k");
+    CHECK(std::get<vision_transformer_config>(architecture_of(w, std::vector{named}).config.image).blocks.heads == 16);
+}
+
+TEST_CASE("the caller is asked first, then what lies beside the file") {
+    CHECK(asked("openai_vit").empty());
+    CHECK(asked("open_clip_gelu") == std::vector<std::string>{"open_clip_config.json"});
+    CHECK(asked("hugging_face_mixed") == std::vector<std::string>{"config.json", "preprocessor_config.json"});
+    load_options options;
+    options.text_heads = 2;
+    options.name = "ViT-B-32:openai";
+    const std::vector<std::string> expected{"options", "the known model ViT-B-32 (openai)", "open_clip_config.json"};
+    CHECK(asked("open_clip_gelu", options) == expected);
+}
+
+TEST_CASE("a JSON file that is no configuration is not taken for one") {
+    const json other = read_json(model_folder("hugging_face_mixed") + "/preprocessor_config.json");
+    CHECK_THROWS_WITH(detail::configuration_settings(other), Catch::Contains("no configuration of a CLIP"));
+}

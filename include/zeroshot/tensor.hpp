@@ -39,6 +39,15 @@ class aligned_allocator {
     }
     void deallocate(Scalar* memory, std::size_t) noexcept { ::operator delete(memory, alignment); }
 
+    /// What is not given a value gets none: most memory is written before it is read.
+    template <class Element, class... Arguments>
+    void construct(Element* place, Arguments&&... arguments) {
+        if constexpr (sizeof...(Arguments) == 0)
+            ::new (static_cast<void*>(place)) Element;
+        else
+            ::new (static_cast<void*>(place)) Element(std::forward<Arguments>(arguments)...);
+    }
+
     template <class Other>
     bool operator==(const aligned_allocator<Other>&) const noexcept {
         return true;
@@ -79,7 +88,15 @@ requires(Rank >= 1) class tensor {
         : tensor(shape_type{static_cast<std::size_t>(extents)...}) {}
 
     /// Zeros of the given shape.
-    explicit tensor(const shape_type& shape) : shape_(shape), values_(element_count(shape)) {}
+    explicit tensor(const shape_type& shape) : shape_(shape), values_(element_count(shape), Scalar{}) {}
+
+    /// For a result that will be written in full: its elements have no value yet.
+    static tensor for_overwrite(const shape_type& shape) {
+        tensor made;
+        made.values_.resize(element_count(shape));
+        made.shape_ = shape;
+        return made;
+    }
 
     const shape_type& shape() const noexcept { return shape_; }
     std::size_t extent(std::size_t axis) const noexcept { return shape_[axis]; }

@@ -41,15 +41,14 @@ class attention_head {
     void answer(const Scalar* query, std::size_t stride, std::size_t queries, mask visible, Scalar* results,
                 std::size_t result_stride) {
         matrix<Scalar> scores(queries, tokens_);
-        kernels::multiply<Scalar>(
-            {query, stride, queries, keys_.data(), nullptr, tokens_, size_, scores.data(), tokens_}, set_);
+        kernels::multiply<Scalar>({query, stride, queries, keys_.data(), tokens_, size_, scores.data(), tokens_}, set_);
         for (std::size_t i = 0; i < queries; ++i) {
             const std::size_t seen = visible == mask::causal ? i + 1 : tokens_;
             softmax(scores.row(i).first(seen));
             std::ranges::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
         }
         kernels::multiply<Scalar>(
-            {scores.data(), tokens_, queries, values_.data(), nullptr, size_, tokens_, results, result_stride}, set_);
+            {scores.data(), tokens_, queries, values_.data(), size_, tokens_, results, result_stride}, set_);
     }
 
    private:

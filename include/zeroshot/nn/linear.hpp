@@ -49,7 +49,7 @@ class linear {
 
     /// The same over raw rows, `row_stride` elements apart; the results lie one after the other.
     void apply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results) const {
-        weight_.multiply(rows, row_stride, row_count, bias_.empty() ? nullptr : bias_.data(), results);
+        weight_.multiply(rows, row_stride, row_count, results, {bias_.empty() ? nullptr : bias_.data()});
     }
 
     std::size_t inputs() const noexcept { return weight_.inputs(); }

@@ -48,12 +48,12 @@ class packed_weights {
     std::size_t outputs() const noexcept { return outputs_; }
 
     /// \param rows [row_count, inputs], row_stride elements apart
-    /// \param bias [outputs], or null
     /// \param results [row_count, outputs]
-    void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, const Scalar* bias,
-                  Scalar* results) const {
-        const kernels::product<Scalar> whole{rows,     row_stride, row_count, nullptr, bias,
-                                             outputs_, inputs_,    results,   outputs_};
+    /// \param finish what becomes of the sums
+    void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
+                  const kernels::epilogue<Scalar>& finish) const {
+        const kernels::product<Scalar> whole{rows,    row_stride, row_count, nullptr, outputs_,
+                                             inputs_, results,    outputs_,  finish};
         std::visit([&](const auto& packed) { multiply(whole, packed); }, packed_);
     }
 
@@ -83,7 +83,8 @@ class packed_weights {
             kernels::widen(packed.data() + column * inputs_, panel.size(), panel.data(), kernels_);
             kernels::product<Scalar> part = whole;
             part.packed = panel.data();
-            part.bias = whole.bias == nullptr ? nullptr : whole.bias + column;
+            if (part.finish.bias != nullptr) part.finish.bias += column;
+            if (part.finish.gain != nullptr) part.finish.gain += column;
             part.columns = std::min(width, outputs_ - column);
             part.result = whole.result + column;
             kernels::multiply(part, kernels_);

@@ -99,14 +99,14 @@ class basic_clip {
     /// \return [pictures, embedding], not normalised
     /// \throws numeric_error where an embedding is not finite; cancelled_error
     matrix<Scalar> encode_image(std::span<const image> pictures, const run_options& options = {}) const {
-        return in_pieces(pictures.size(), options, [&](std::size_t first, std::size_t count) {
+        return in_pieces(pictures.size(), options, [&](std::size_t first, std::size_t count, executor* threads) {
             const std::size_t size = picture_size();
             aligned_vector<Scalar> batch(count * size);
             for (std::size_t i = 0; i < count; ++i) {
                 const tensor<Scalar, 3> picture = preprocess(pictures[first + i]);
                 std::ranges::copy(picture.values(), batch.begin() + static_cast<std::ptrdiff_t>(i * size));
             }
-            return model().visual()(batch, count);
+            return model().visual()(batch, count, {}, threads);
         });
     }
     matrix<Scalar> encode_image(const image& picture) const { return encode_image(std::span(&picture, 1)); }
@@ -117,8 +117,9 @@ class basic_clip {
     /// \throws argument_error for another shape; numeric_error for pixels that are not finite; cancelled_error
     matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
         check_pixels(batch);
-        return in_pieces(batch.rows(), options, [&](std::size_t first, std::size_t count) {
-            return model().visual()(batch.values().subspan(first * picture_size(), count * picture_size()), count);
+        return in_pieces(batch.rows(), options, [&](std::size_t first, std::size_t count, executor* threads) {
+            return model().visual()(batch.values().subspan(first * picture_size(), count * picture_size()), count, {},
+                                    threads);
         });
     }
 
@@ -146,8 +147,8 @@ class basic_clip {
     /// \throws text_error for an empty prompt, too many ids, or ids the model lacks; numeric_error; cancelled_error
     matrix<Scalar> encode_tokens(std::span<const std::vector<token>> prompts, const run_options& options = {}) const {
         const std::vector<std::span<const token>> views(prompts.begin(), prompts.end());
-        return in_pieces(prompts.size(), options, [&](std::size_t first, std::size_t count) {
-            return model().text()(std::span(views).subspan(first, count));
+        return in_pieces(prompts.size(), options, [&](std::size_t first, std::size_t count, executor* threads) {
+            return model().text()(std::span(views).subspan(first, count), {}, threads);
         });
     }
 
@@ -165,18 +166,20 @@ class basic_clip {
 
     std::size_t picture_size() const noexcept { return 3 * config().image_size() * config().image_size(); }
 
-    /// Cuts the work into pieces for the threads at hand; encode(first, count) gives the rows [count, embedding].
+    /// Cuts the work into pieces for the threads at hand; encode(first, count, threads) gives the rows [count, embedding].
     template <class Encode>
     matrix<Scalar> in_pieces(std::size_t total, const run_options& options, const Encode& encode) const {
         matrix<Scalar> embeddings(total, embedding_size());
-        const std::size_t threads = options.threads != nullptr ? options.threads->concurrency() : 1;
-        const std::size_t piece = std::clamp<std::size_t>((total + threads - 1) / threads, 1, largest_piece);
+        const std::size_t threads = concurrency_of(options.threads);
+        // Fewer than there are threads go together: then the threads share every product.
+        const std::size_t share = total < threads ? total : (total + threads - 1) / threads;
+        const std::size_t piece = std::clamp<std::size_t>(share, 1, largest_piece);
         const std::size_t pieces = (total + piece - 1) / piece;
         run_pieces(
             pieces,
             [&](std::size_t index) {
                 const std::size_t first = index * piece, count = std::min(piece, total - first);
-                const matrix<Scalar> rows = encode(first, count);
+                const matrix<Scalar> rows = encode(first, count, pieces == 1 ? options.threads : nullptr);
                 if (!all_finite(rows.values())) {
                     throw numeric_error(error_code::numeric, {"embedding", "the model's output is not finite", "",
                                                               "are the weights intact?"});

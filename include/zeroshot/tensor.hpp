@@ -39,15 +39,6 @@ class aligned_allocator {
     }
     void deallocate(Scalar* memory, std::size_t) noexcept { ::operator delete(memory, alignment); }
 
-    /// What is not given a value gets none: most memory is written before it is read.
-    template <class Element, class... Arguments>
-    void construct(Element* place, Arguments&&... arguments) {
-        if constexpr (sizeof...(Arguments) == 0)
-            ::new (static_cast<void*>(place)) Element;
-        else
-            ::new (static_cast<void*>(place)) Element(std::forward<Arguments>(arguments)...);
-    }
-
     template <class Other>
     bool operator==(const aligned_allocator<Other>&) const noexcept {
         return true;
@@ -56,6 +47,28 @@ class aligned_allocator {
 
 template <class Scalar>
 using aligned_vector = std::vector<Scalar, aligned_allocator<Scalar>>;
+
+/// The same memory, whose elements have no value until they are given one.
+template <class Scalar>
+class overwriting_allocator : public aligned_allocator<Scalar> {
+   public:
+    template <class Other>
+    struct rebind {
+        using other = overwriting_allocator<Other>;
+    };
+
+    overwriting_allocator() = default;
+    template <class Other>
+    overwriting_allocator(const overwriting_allocator<Other>&) noexcept {}
+
+    template <class Element, class... Arguments>
+    void construct(Element* place, Arguments&&... arguments) {
+        if constexpr (sizeof...(Arguments) == 0)
+            ::new (static_cast<void*>(place)) Element;
+        else
+            ::new (static_cast<void*>(place)) Element(std::forward<Arguments>(arguments)...);
+    }
+};
 
 /// The number of elements of a shape.
 /// \throws argument_error (LIMIT) where the product does not fit 64 bits
@@ -160,7 +173,7 @@ requires(Rank >= 1) class tensor {
     Eigen::Index eigen_columns() const noexcept { return static_cast<Eigen::Index>(row_size()); }
 
     shape_type shape_{};
-    aligned_vector<Scalar> values_;
+    std::vector<Scalar, overwriting_allocator<Scalar>> values_;
 };
 
 /// Rows of numbers: tokens, pixels or embeddings are rows.

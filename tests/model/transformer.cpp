@@ -37,3 +37,18 @@ TEST_CASE("the activation is the configuration's") {
     CHECK_FALSE(through(activation::quick_gelu) == through(activation::gelu));
     CHECK_FALSE(through(activation::gelu_tanh) == through(activation::gelu));
 }
+
+TEST_CASE("the tokens that are read have the same bits where the last block computes no others, on any number of threads") {
+    const weights w(checkpoint::open(model_folder("openai_vit") + "/model.safetensors"));
+    const transformer_config config{64, 2, 1, 256, activation::gelu, 1e-5};
+    const std::array<std::size_t, 3> lengths{4, 1, 6}, places{3, 0, 2};
+    const matrix<float> x = random_matrix<float>(11, 64, 3);
+    thread_pool threads(3);
+    for (const mask visible : {mask::none, mask::causal}) {
+        const transformer<float> blocks(w / "visual" / "transformer", config, visible);
+        const matrix<float> all = blocks(x, lengths, "", {});
+        CHECK(blocks(x, lengths, "", {}, &threads) == all);
+        CHECK(blocks.at(places, x, lengths, "", {}) == rows_at<float>(places, all, lengths));
+        CHECK(blocks.at(places, x, lengths, "", {}, &threads) == rows_at<float>(places, all, lengths));
+    }
+}

@@ -17,6 +17,7 @@
 #include <zeroshot/nn/embedding.hpp>
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -47,7 +48,7 @@ class text_encoder {
     /// the token that is read is not looked at \return [prompts, embedding], not normalised \throws text_error for an
     /// empty prompt, one without its end token, an id outside the vocabulary, more ids than the context
     matrix<Scalar> operator()(std::span<const std::span<const std::int32_t>> prompts,
-                              const stage_observer<Scalar>& observe = {}) const {
+                              const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const {
         std::vector<std::size_t> places, lengths;
         for (const auto prompt : prompts) {
             places.push_back(place_of(prompt));
@@ -55,9 +56,12 @@ class text_encoder {
         }
         matrix<Scalar> x = embedded(prompts, lengths);  // [tokens of all prompts, width]
         if (observe) observe("text.embedding", x);
-        x = transformer_(std::move(x), lengths, "transformer", observe);
-        x = ln_final_(std::move(x));
-        if (observe) observe("ln_final", x);
+        if (!observe) {
+            x = transformer_.at(places, std::move(x), lengths, "transformer", observe, threads);
+            return text_projection_(ln_final_(std::move(x)));
+        }
+        x = ln_final_(transformer_(std::move(x), lengths, "transformer", observe, threads));
+        observe("ln_final", x);
         return text_projection_(rows_at(places, x, lengths));
     }
 
@@ -91,7 +95,8 @@ class text_encoder {
 
     matrix<Scalar> embedded(std::span<const std::span<const std::int32_t>> prompts,
                             std::span<const std::size_t> lengths) const {
-        matrix<Scalar> x(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0}), embedding_.width());
+        const std::size_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::size_t{0});
+        auto x = matrix<Scalar>::for_overwrite({tokens, embedding_.width()});
         std::size_t first = 0;
         for (std::size_t i = 0; i < prompts.size(); ++i) {
             std::vector<std::int32_t> ids(prompts[i].begin(), prompts[i].end());
@@ -100,18 +105,6 @@ class text_encoder {
             first += lengths[i];
         }
         return x;
-    }
-
-    /// The row at its place of each sequence.
-    static matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x,
-                                  std::span<const std::size_t> lengths) {
-        matrix<Scalar> rows(places.size(), x.columns());
-        std::size_t first = 0;
-        for (std::size_t i = 0; i < places.size(); ++i) {
-            std::ranges::copy(x.row(first + places[i]), rows.row(i).begin());
-            first += lengths[i];
-        }
-        return rows;
     }
 
     text_config config_;

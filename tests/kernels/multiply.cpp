@@ -33,7 +33,8 @@ std::vector<Scalar> multiplied(instruction_set set, const std::vector<Scalar>& r
                                const std::vector<Scalar>& packed, std::size_t columns, std::size_t depth,
                                const epilogue<Scalar>& finish = {}) {
     std::vector<Scalar> result(row_count * columns);
-    multiply<Scalar>({rows.data(), depth, row_count, packed.data(), columns, depth, result.data(), columns, finish}, set);
+    multiply<Scalar>({rows.data(), depth, row_count, packed.data(), columns, depth, result.data(), columns, finish},
+                     set);
     return result;
 }
 
@@ -98,8 +99,8 @@ TEST_CASE("a row gives the same bits whatever rows it is computed beside") {
         const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth);
         for (const std::size_t count : {1u, 2u, 3u, 5u, 13u, 14u, 100u}) {
             for (std::size_t row = 0; row + count <= row_count; row += count) {
-                const auto some = multiplied<float>(set, part_of(rows, row * depth, count * depth), count, packed,
-                                                    columns, depth);
+                const auto some =
+                    multiplied<float>(set, part_of(rows, row * depth, count * depth), count, packed, columns, depth);
                 REQUIRE(some == part_of(together, row * columns, count * columns));
             }
         }
@@ -116,7 +117,8 @@ TEST_CASE("panels computed one by one give the same bits as all at once, and not
         const epilogue<float> finish{bias.data(), nullptr, false, function::quick_gelu};
         const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth, finish);
         std::vector<float> apart(row_count * columns, -7.0f);
-        const product<float> p{rows.data(), depth, row_count, packed.data(), columns, depth, apart.data(), columns, finish};
+        const product<float> p{rows.data(), depth,        row_count, packed.data(), columns,
+                               depth,       apart.data(), columns,   finish};
         multiply(p, set, 1, 2);
         for (std::size_t i = 0; i < apart.size(); ++i)
             REQUIRE((apart[i] != -7.0f) == (i % columns >= 16 && i % columns < 32));
@@ -134,7 +136,8 @@ TEST_CASE("what follows a sum is done in its order: bias, gain, what stood there
         const auto packed = packed_weights(weights, columns, depth);
         const auto with = [&](const epilogue<float>& finish) {
             std::vector<float> result(row_count * columns, 7.0f);
-            multiply<float>({rows.data(), 1, row_count, packed.data(), columns, depth, result.data(), columns, finish}, set);
+            multiply<float>({rows.data(), 1, row_count, packed.data(), columns, depth, result.data(), columns, finish},
+                            set);
             return result;
         };
         const auto all = [&](float value) { return std::vector<float>(row_count * columns, value); };

@@ -9,7 +9,9 @@ using namespace zeroshot;
 
 namespace {
 
-std::vector<std::size_t> rows_of(const sequences& all, std::size_t index) { return {all[index].begin(), all[index].end()}; }
+std::vector<std::size_t> rows_of(const sequences& all, std::size_t index) {
+    return {all[index].begin(), all[index].end()};
+}
 
 }  // namespace
 

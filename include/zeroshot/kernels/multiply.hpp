@@ -17,7 +17,9 @@ namespace zeroshot::inline ZEROSHOT_ABI::kernels {
 inline constexpr std::size_t panel_width = 16;
 
 /// How many panels hold so many columns.
-constexpr std::size_t panel_count(std::size_t columns) { return (columns + panel_width - 1) / panel_width; }
+constexpr std::size_t panel_count(std::size_t columns) {
+    return (columns + panel_width - 1) / panel_width;
+}
 
 /// How many elements `columns` packed columns of the given depth take.
 constexpr std::size_t packed_size(std::size_t columns, std::size_t depth) {
@@ -60,15 +62,15 @@ struct epilogue {
 /// What a product works on. result[row, column] = sum over k of rows[row, k] * weights[column, k].
 template <class Scalar>
 struct product {
-    const Scalar* rows;          // [row_count, depth], row_stride elements apart
-    std::size_t row_stride;      //
-    std::size_t row_count;       //
-    const Scalar* packed;        // packed weights of [columns, depth]
-    std::size_t columns;         //
-    std::size_t depth;           //
-    Scalar* result;              // [row_count, columns], result_stride elements apart
-    std::size_t result_stride;   //
-    epilogue<Scalar> finish{};   //
+    const Scalar* rows;         // [row_count, depth], row_stride elements apart
+    std::size_t row_stride;     //
+    std::size_t row_count;      //
+    const Scalar* packed;       // packed weights of [columns, depth]
+    std::size_t columns;        //
+    std::size_t depth;          //
+    Scalar* result;             // [row_count, columns], result_stride elements apart
+    std::size_t result_stride;  //
+    epilogue<Scalar> finish{};  //
 };
 
 namespace detail {
@@ -136,7 +138,8 @@ ZEROSHOT_ALWAYS_INLINE void multiply_rows(std::size_t height, const tile_of<Scal
 
 /// What is left to do to the sums of one row of some panels, which may stand in their place already.
 template <std::size_t Lanes, std::size_t Width, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void finish_row(Scalar* sums, const Scalar* gain, bool add, function f, Scalar* result) noexcept {
+ZEROSHOT_ALWAYS_INLINE void finish_row(Scalar* sums, const Scalar* gain, bool add, function f,
+                                       Scalar* result) noexcept {
     for (std::size_t i = 0; i < Width; i += Lanes) {
         auto sum = vector_at<Lanes>(sums + i);
         if (gain != nullptr) sum *= vector_at<Lanes>(gain + i);
@@ -237,8 +240,8 @@ void multiply_avx512(const product<Scalar>& p, std::size_t panel, std::size_t pa
 
 }  // namespace detail
 
-/// Computes some of the columns, those of the panels from `panel` to before `panel_end`, with the given instruction set,
-/// which must be available.
+/// Computes some of the columns, those of the panels from `panel` to before `panel_end`, with the given instruction
+/// set, which must be available.
 template <class Scalar>
 void multiply(const product<Scalar>& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
 #if ZEROSHOT_KERNELS_X86

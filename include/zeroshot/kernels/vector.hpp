@@ -1,8 +1,8 @@
 #pragma once
 /// \file As many numbers as a register holds, in the compiler's own vector types: the words the kernels are written in.
 ///
-/// Why not intrinsics? Their headers take longer to compile than all of the kernels, and every function would have to be
-/// written once for each instruction set.
+/// Why not intrinsics? Their headers take longer to compile than all of the kernels, and every function would have to
+/// be written once for each instruction set.
 
 #include <cstddef>
 #include <cstdint>

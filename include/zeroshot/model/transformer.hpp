@@ -1,7 +1,6 @@
 #pragma once
 /// \file The transformer both towers are built from: residual attention blocks, one after the other.
 
-#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -15,21 +14,11 @@
 #include <zeroshot/nn/attention.hpp>
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/nn/sequences.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
-
-/// The row at its place of each sequence.
-template <class Scalar>
-matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x,
-                       std::span<const std::size_t> lengths) {
-    auto rows = matrix<Scalar>::for_overwrite({places.size(), x.columns()});
-    std::size_t first = 0;
-    for (std::size_t i = 0; i < places.size(); first += lengths[i++])
-        std::ranges::copy(x.row(first + places[i]), rows.row(i).begin());
-    return rows;
-}
 
 /// Mirrors ResidualAttentionBlock in openai/CLIP clip/model.py, with the LayerScale of open_clip where there is one.
 template <class Scalar>
@@ -47,29 +36,27 @@ class residual_attention_block {
         c_proj_.scale((w / "ls_2").template read_vector<Scalar>("gamma", config.width));
     }
 
-    /// \param x [tokens of all sequences, width]
-    /// \param lengths how many tokens each sequence has, in order
-    matrix<Scalar> operator()(matrix<Scalar> x, std::span<const std::size_t> lengths,
-                              executor* threads = nullptr) const {
-        x += attn_(ln_1_(x), lengths, threads);
+    /// \param x [rows of all sequences, width]
+    matrix<Scalar> operator()(matrix<Scalar> x, const sequences& all, executor* threads = nullptr) const {
+        x += attn_(ln_1_(x), all, threads);
         x += mlp(ln_2_(x), threads);
-        return x;  // [tokens, width]
+        return x;  // [rows, width]
     }
 
     /// The same where one token of each sequence is read afterwards: the others are its keys and values only.
     /// \param places of the tokens that are read, in their sequences
     /// \return [sequences, width]
-    matrix<Scalar> at(std::span<const std::size_t> places, const matrix<Scalar>& x,
-                      std::span<const std::size_t> lengths, executor* threads = nullptr) const {
-        matrix<Scalar> read = rows_at(places, x, lengths);
-        read += attn_.at(places, ln_1_(x), lengths, threads);
+    matrix<Scalar> at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all,
+                      executor* threads = nullptr) const {
+        matrix<Scalar> read = rows_at(places, x, all);
+        read += attn_.at(places, ln_1_(x), all, threads);
         read += mlp(ln_2_(read), threads);
         return read;
     }
 
    private:
     linear_product<Scalar> mlp(const matrix<Scalar>& x, executor* threads) const {
-        return c_proj_(c_fc_(x, activation_, threads), threads);  // [tokens, width]
+        return c_proj_(c_fc_(x, activation_, threads), threads);  // [rows, width]
     }
 
     layer_norm<Scalar> ln_1_;
@@ -91,32 +78,31 @@ class transformer {
         }
     }
 
-    /// \param x [tokens of all sequences, width]
-    /// \param lengths how many tokens each sequence has, in order
+    /// \param x [rows of all sequences, width]
     /// \param name of this transformer, for the observer
-    /// \return [tokens of all sequences, width]
-    matrix<Scalar> operator()(matrix<Scalar> x, std::span<const std::size_t> lengths, const std::string& name,
+    /// \return [rows of all sequences, width]
+    matrix<Scalar> operator()(matrix<Scalar> x, const sequences& all, const std::string& name,
                               const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
-        return through(resblocks_.size(), std::move(x), lengths, name, observe, threads);
+        return through(resblocks_.size(), std::move(x), all, name, observe, threads);
     }
 
     /// The same where one token of each sequence is read; but for an observer, the last block computes nothing else.
     /// \param places of the tokens that are read, in their sequences
     /// \return [sequences, width]
-    matrix<Scalar> at(std::span<const std::size_t> places, matrix<Scalar> x, std::span<const std::size_t> lengths,
+    matrix<Scalar> at(std::span<const std::size_t> places, matrix<Scalar> x, const sequences& all,
                       const std::string& name, const stage_observer<Scalar>& observe,
                       executor* threads = nullptr) const {
         const bool in_full = observe || resblocks_.empty();
         const std::size_t blocks = resblocks_.size() - (in_full ? 0 : 1);
-        x = through(blocks, std::move(x), lengths, name, observe, threads);
-        return in_full ? rows_at(places, x, lengths) : resblocks_.back().at(places, x, lengths, threads);
+        x = through(blocks, std::move(x), all, name, observe, threads);
+        return in_full ? rows_at(places, x, all) : resblocks_.back().at(places, x, all, threads);
     }
 
    private:
-    matrix<Scalar> through(std::size_t blocks, matrix<Scalar> x, std::span<const std::size_t> lengths,
-                           const std::string& name, const stage_observer<Scalar>& observe, executor* threads) const {
+    matrix<Scalar> through(std::size_t blocks, matrix<Scalar> x, const sequences& all, const std::string& name,
+                           const stage_observer<Scalar>& observe, executor* threads) const {
         for (std::size_t layer = 0; layer < blocks; ++layer) {
-            x = resblocks_[layer](std::move(x), lengths, threads);
+            x = resblocks_[layer](std::move(x), all, threads);
             if (observe) observe(name + ".resblocks." + std::to_string(layer), x);
         }
         return x;

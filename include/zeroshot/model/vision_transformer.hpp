@@ -16,6 +16,7 @@
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/position_embedding.hpp>
+#include <zeroshot/nn/sequences.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -110,17 +111,18 @@ class vision_transformer {
         return rows;
     }
 
-    /// Through the blocks, to one normalised row for each picture. Mirrors VisionTransformer._pool in open_clip transformer.py.
+    /// Through the blocks, to one normalised row for each picture. Mirrors VisionTransformer._pool in open_clip
+    /// transformer.py.
     matrix<Scalar> pooled(matrix<Scalar> x, std::size_t pictures, const stage_observer<Scalar>& observe,
                           executor* threads) const {
         const std::string name = "visual.transformer";
-        const std::vector<std::size_t> lengths(pictures, config_.patches() + 1);
+        const sequences all(std::vector<std::size_t>(pictures, config_.patches() + 1));
         if (config_.pool == image_pool::mean)
-            return ln_post_(mean_patches(transformer_(std::move(x), lengths, name, observe, threads), pictures));
+            return ln_post_(mean_patches(transformer_(std::move(x), all, name, observe, threads), pictures));
         if (config_.pool == image_pool::mean_of_normalised)
-            return mean_patches(ln_post_(transformer_(std::move(x), lengths, name, observe, threads)), pictures);
+            return mean_patches(ln_post_(transformer_(std::move(x), all, name, observe, threads)), pictures);
         const std::vector<std::size_t> class_tokens(pictures, 0);
-        return ln_post_(transformer_.at(class_tokens, std::move(x), lengths, name, observe, threads));
+        return ln_post_(transformer_.at(class_tokens, std::move(x), all, name, observe, threads));
     }
 
     matrix<Scalar> mean_patches(const matrix<Scalar>& x, std::size_t pictures) const {

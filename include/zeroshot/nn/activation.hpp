@@ -27,7 +27,8 @@ constexpr std::string_view name_of(activation function) {
 
 /// The same as the kernels know it.
 constexpr kernels::function kernel_of(activation f) {
-    constexpr std::array functions{kernels::function::quick_gelu, kernels::function::gelu, kernels::function::gelu_tanh};
+    constexpr std::array functions{kernels::function::quick_gelu, kernels::function::gelu,
+                                   kernels::function::gelu_tanh};
     return functions[static_cast<std::size_t>(f)];
 }
 

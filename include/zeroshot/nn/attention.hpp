@@ -5,12 +5,13 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
-#include <vector>
+#include <utility>
 
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/row.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/nn/sequences.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -65,6 +66,15 @@ class attention_head {
 
 }  // namespace detail
 
+/// One row of each sequence.
+/// \param places of these rows in their sequences
+template <class Scalar>
+matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all) {
+    auto rows = matrix<Scalar>::for_overwrite({places.size(), x.columns()});
+    for (std::size_t i = 0; i < places.size(); ++i) std::ranges::copy(x.row(all[i][places[i]]), rows.row(i).begin());
+    return rows;
+}
+
 /// Mirrors torch.nn.MultiheadAttention(x, x, x) as ResidualAttentionBlock.attention in openai/CLIP clip/model.py calls
 /// it.
 template <class Scalar>
@@ -79,17 +89,17 @@ class attention {
     /// From now on the results are multiplied with a gain for each column.
     void scale(aligned_vector<Scalar> gain) { out_proj_.scale(std::move(gain)); }
 
-    /// \param x [tokens of all sequences, width]
-    /// \param lengths how many tokens each sequence has, in order; a sequence sees only itself
-    /// \return [tokens, width]
-    linear_product<Scalar> operator()(const matrix<Scalar>& x, std::span<const std::size_t> lengths,
-                                      executor* threads) const {
-        const matrix<Scalar> qkv = in_proj_(x, kernels::function::identity, threads);  // [tokens, 3 * width]
+    /// \param x [rows of all sequences, width]; a sequence sees only itself
+    /// \return [rows, width]
+    linear_product<Scalar> operator()(const matrix<Scalar>& x, const sequences& all, executor* threads) const {
+        const matrix<Scalar> qkv = in_proj_(x, kernels::function::identity, threads);  // [rows, 3 * width]
         auto mixed = matrix<Scalar>::for_overwrite({x.rows(), x.columns()});
-        const std::vector<std::size_t> first = starts(lengths);
-        for_each_head(lengths.size(), threads, [&](std::size_t sequence, std::size_t column) {
-            const std::size_t at = first[sequence], tokens = lengths[sequence];
-            ask(qkv, at, tokens, column, qkv.row(at).data() + column, tokens, 0, mixed.row(at).data() + column);
+        for_each_head(all.size(), threads, [&](std::size_t sequence, std::size_t column) {
+            const std::size_t own = all.own(sequence), shared = all[sequence].size() - own;
+            if (own == 0) return;
+            const std::size_t first = all[sequence][shared];
+            ask(qkv, all[sequence], column, qkv.row(first).data() + column, own, shared,
+                mixed.row(first).data() + column);
         });
         return out_proj_(std::move(mixed), threads);
     }
@@ -97,46 +107,46 @@ class attention {
     /// The same for one token of each sequence, which asks alone.
     /// \param places of these tokens in their sequences
     /// \return [sequences, width]
-    linear_product<Scalar> at(std::span<const std::size_t> places, const matrix<Scalar>& x,
-                              std::span<const std::size_t> lengths, executor* threads) const {
+    linear_product<Scalar> at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all,
+                              executor* threads) const {
         const std::size_t width = x.columns();
-        const std::vector<std::size_t> first = starts(lengths);
-        auto asking = matrix<Scalar>::for_overwrite({lengths.size(), width});
-        for (std::size_t i = 0; i < lengths.size(); ++i)
-            std::ranges::copy(x.row(first[i] + places[i]), asking.row(i).begin());
-        auto queries = matrix<Scalar>::for_overwrite({lengths.size(), 3 * width});  // the first third is read
+        matrix<Scalar> asking = rows_at(places, x, all);
+        auto queries = matrix<Scalar>::for_overwrite({all.size(), 3 * width});  // the first third is read
         in_proj_.apply_some(asking.data(), width, asking.rows(), queries.data(), {}, threads, 0, width);
         auto qkv = matrix<Scalar>::for_overwrite({x.rows(), 3 * width});  // the other two thirds are read
         in_proj_.apply_some(x.data(), width, x.rows(), qkv.data(), {}, threads, width, 3 * width);
-        for_each_head(lengths.size(), threads, [&](std::size_t sequence, std::size_t column) {
-            ask(qkv, first[sequence], lengths[sequence], column, queries.row(sequence).data() + column, 1,
-                places[sequence], asking.row(sequence).data() + column);
+        for_each_head(all.size(), threads, [&](std::size_t sequence, std::size_t column) {
+            ask(qkv, all[sequence], column, queries.row(sequence).data() + column, 1, places[sequence],
+                asking.row(sequence).data() + column);
         });
         return out_proj_(std::move(asking), threads);
     }
 
    private:
-    static std::vector<std::size_t> starts(std::span<const std::size_t> lengths) {
-        std::vector<std::size_t> first(lengths.size());
-        for (std::size_t i = 1; i < lengths.size(); ++i) first[i] = first[i - 1] + lengths[i - 1];
-        return first;
-    }
-
     /// task(sequence, first column of the head) for every head of every sequence.
     template <class Task>
-    void for_each_head(std::size_t sequences, executor* threads, const Task& task) const {
+    void for_each_head(std::size_t count, executor* threads, const Task& task) const {
         const std::size_t size = out_proj_.inputs() / heads_;
-        parallel_for(threads, sequences * heads_,
-                     [&](std::size_t index) { task(index / heads_, index % heads_ * size); });
+        parallel_for(threads, count * heads_, [&](std::size_t index) { task(index / heads_, index % heads_ * size); });
     }
 
-    /// Some queries of one head, from the place `position` of the sequence on.
-    void ask(const matrix<Scalar>& qkv, std::size_t first, std::size_t tokens, std::size_t column, const Scalar* query,
+    /// Some queries of one head of one sequence, the first of them at the place `position`.
+    void ask(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column, const Scalar* query,
              std::size_t queries, std::size_t position, Scalar* results) const {
-        const std::size_t width = out_proj_.inputs();
-        detail::attention_head<Scalar> head(tokens, width / heads_, kernels_);
-        const Scalar* key = qkv.row(first).data() + width + column;
-        head.remember(key, key + width, 3 * width);
+        const std::size_t width = out_proj_.inputs(), size = width / heads_;
+        detail::attention_head<Scalar> head(rows.size(), size, kernels_);
+        if (rows.back() - rows.front() + 1 == rows.size()) {  // one after the other
+            const Scalar* key = qkv.row(rows.front()).data() + width + column;
+            head.remember(key, key + width, 3 * width);
+        } else {
+            auto copies = matrix<Scalar>::for_overwrite({rows.size(), 2 * size});  // keys, values
+            for (std::size_t i = 0; i < rows.size(); ++i) {
+                const Scalar* key = qkv.row(rows[i]).data() + width + column;
+                std::copy_n(key, size, copies.row(i).data());
+                std::copy_n(key + width, size, copies.row(i).data() + size);
+            }
+            head.remember(copies.data(), copies.data() + size, 2 * size);
+        }
         head.answer(query, 3 * width, queries, position, mask_, results, width);
     }
 

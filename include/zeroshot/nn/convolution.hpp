@@ -69,8 +69,8 @@ class convolution {
             const std::size_t first = pixels * index / strips, end = pixels * (index + 1) / strips;
             auto patches = matrix<Scalar>::for_overwrite({end - first, map_.inputs()});
             for (std::size_t i = first; i < end; ++i) gather(input, output.width, i, patches.row(i - first).data());
-            map_.apply(patches.data(), map_.inputs(), end - first, output.pixels.data() + first * map_.outputs(), finish,
-                       nullptr);
+            map_.apply(patches.data(), map_.inputs(), end - first, output.pixels.data() + first * map_.outputs(),
+                       finish, nullptr);
         });
     }
 

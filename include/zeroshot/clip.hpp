@@ -112,15 +112,17 @@ class basic_clip {
     /// finite; cancelled_error
     matrix<Scalar> encode_image(std::span<const image> pictures, const run_options& options = {}) const {
         const image_encoder<Scalar>& visual = model().visual();
-        return in_pieces(pictures.size(), options, [&](std::size_t first, std::size_t count) {
-            const std::size_t size = picture_size();
-            aligned_vector<Scalar> batch(count * size);
-            for (std::size_t i = 0; i < count; ++i) {
-                const tensor<Scalar, 3> picture = preprocess(pictures[first + i]);
-                std::ranges::copy(picture.values(), batch.begin() + static_cast<std::ptrdiff_t>(i * size));
-            }
-            return visual(batch, count);
-        });
+        return in_pieces(pictures.size(), largest_image_piece, options,
+                         [&](std::size_t first, std::size_t count, executor* threads) {
+                             const std::size_t size = picture_size();
+                             aligned_vector<Scalar> batch(count * size);
+                             for (std::size_t i = 0; i < count; ++i) {
+                                 const tensor<Scalar, 3> picture = preprocess(pictures[first + i]);
+                                 std::ranges::copy(picture.values(),
+                                                   batch.begin() + static_cast<std::ptrdiff_t>(i * size));
+                             }
+                             return visual(batch, count, {}, threads);
+                         });
     }
     matrix<Scalar> encode_image(const image& picture) const { return encode_image(std::span(&picture, 1)); }
 
@@ -131,9 +133,11 @@ class basic_clip {
     matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
         const image_encoder<Scalar>& visual = model().visual();
         check_pixels(batch);
-        return in_pieces(batch.rows(), options, [&](std::size_t first, std::size_t count) {
-            return visual(batch.values().subspan(first * picture_size(), count * picture_size()), count);
-        });
+        return in_pieces(
+            batch.rows(), largest_image_piece, options, [&](std::size_t first, std::size_t count, executor* threads) {
+                return model().visual()(batch.values().subspan(first * picture_size(), count * picture_size()), count,
+                                        {}, threads);
+            });
     }
 
     /// Texts to embeddings.
@@ -160,10 +164,25 @@ class basic_clip {
     /// \throws as encode_text, for an empty prompt and too many ids as well
     matrix<Scalar> encode_tokens(std::span<const std::vector<token>> prompts, const run_options& options = {}) const {
         const text_encoder<Scalar>& text = model().text();
-        const std::vector<std::span<const token>> views(prompts.begin(), prompts.end());
-        return in_pieces(prompts.size(), options, [&](std::size_t first, std::size_t count) {
-            return text(std::span(views).subspan(first, count));
-        });
+        // In alphabetical order, equal prompts stand together, and those with the same beginning.
+        std::vector<std::span<const token>> different(prompts.begin(), prompts.end());
+        std::sort(different.begin(), different.end(), comes_before);
+        const auto same = [](std::span<const token> a, std::span<const token> b) { return std::ranges::equal(a, b); };
+        different.erase(std::unique(different.begin(), different.end(), same), different.end());
+        std::size_t longest = 1;
+        for (const auto prompt : different) longest = std::max(longest, prompt.size());
+        const matrix<Scalar> embeddings =
+            in_pieces(different.size(), std::clamp<std::size_t>(tokens_of_a_piece / longest, 1, largest_text_piece),
+                      options, [&](std::size_t first, std::size_t count, executor* threads) {
+                          return text(std::span(different).subspan(first, count), {}, threads);
+                      });
+        matrix<Scalar> all(prompts.size(), embedding_size());
+        for (std::size_t i = 0; i < prompts.size(); ++i) {
+            const std::span<const token> prompt(prompts[i]);
+            const auto found = std::lower_bound(different.begin(), different.end(), prompt, comes_before);
+            std::ranges::copy(embeddings.row(static_cast<std::size_t>(found - different.begin())), all.row(i).begin());
+        }
+        return all;
     }
 
    private:
@@ -176,22 +195,33 @@ class basic_clip {
 
     static constexpr Scalar largest_pixel =
         1'000'000;  // preprocessing gives less than 3; squares of this still sum in float
-    static constexpr std::size_t largest_piece = 8;  // pictures or prompts that go through a tower together
+    // How many go through a tower together: enough rows for its products, few enough for the caches.
+    static constexpr std::size_t largest_image_piece = 8;
+    static constexpr std::size_t largest_text_piece = 64;
+    static constexpr std::size_t tokens_of_a_piece = 1024;
+
+    static bool comes_before(std::span<const token> a, std::span<const token> b) {
+        return std::ranges::lexicographical_compare(a, b);
+    }
 
     std::size_t picture_size() const noexcept { return 3 * config().image_size() * config().image_size(); }
 
-    /// Cuts the work into pieces for the threads at hand; encode(first, count) gives the rows [count, embedding].
+    /// Cuts the work into pieces for the threads at hand; encode(first, count, threads) gives the rows [count,
+    /// embedding].
     template <class Encode>
-    matrix<Scalar> in_pieces(std::size_t total, const run_options& options, const Encode& encode) const {
+    matrix<Scalar> in_pieces(std::size_t total, std::size_t largest, const run_options& options,
+                             const Encode& encode) const {
         matrix<Scalar> embeddings(total, embedding_size());
-        const std::size_t threads = options.threads != nullptr ? options.threads->concurrency() : 1;
-        const std::size_t piece = std::clamp<std::size_t>((total + threads - 1) / threads, 1, largest_piece);
+        const std::size_t threads = concurrency_of(options.threads);
+        // Fewer than there are threads go together: then the threads share every product.
+        const std::size_t share = total < threads ? total : (total + threads - 1) / threads;
+        const std::size_t piece = std::clamp<std::size_t>(share, 1, largest);
         const std::size_t pieces = (total + piece - 1) / piece;
         run_pieces(
             pieces,
             [&](std::size_t index) {
                 const std::size_t first = index * piece, count = std::min(piece, total - first);
-                const matrix<Scalar> rows = encode(first, count);
+                const matrix<Scalar> rows = encode(first, count, pieces == 1 ? options.threads : nullptr);
                 if (!all_finite(rows.values())) {
                     throw numeric_error(error_code::numeric, {"embedding", "the model's output is not finite", "",
                                                               "are the weights intact?"});

@@ -59,6 +59,17 @@ class serial_executor final : public executor {
     }
 };
 
+/// Runs the pieces on an executor; where there is none, or one piece only, in the calling thread.
+inline void parallel_for(executor* threads, std::size_t count, index_task task) {
+    if (threads != nullptr && count > 1) return threads->parallel_for(count, task);
+    for (std::size_t index = 0; index < count; ++index) task(index);
+}
+
+/// How many pieces may run at the same time: 1 where there is no executor.
+inline std::size_t concurrency_of(const executor* threads) noexcept {
+    return threads == nullptr ? 1 : threads->concurrency();
+}
+
 /// How many threads this process may use: its CPU affinity where that can be asked, the machine's cores otherwise.
 inline std::size_t available_threads() noexcept {
 #if defined(__linux__)
@@ -184,9 +195,7 @@ inline void run_pieces(std::size_t count, index_task task, const run_options& op
             options.report({++done, count});
         }
     };
-    serial_executor alone;
-    executor& threads = options.threads != nullptr ? *options.threads : alone;
-    threads.parallel_for(count, piece);
+    parallel_for(options.threads, count, piece);
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

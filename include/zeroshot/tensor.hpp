@@ -48,6 +48,28 @@ class aligned_allocator {
 template <class Scalar>
 using aligned_vector = std::vector<Scalar, aligned_allocator<Scalar>>;
 
+/// The same memory, whose elements have no value until they are given one.
+template <class Scalar>
+class overwriting_allocator : public aligned_allocator<Scalar> {
+   public:
+    template <class Other>
+    struct rebind {
+        using other = overwriting_allocator<Other>;
+    };
+
+    overwriting_allocator() = default;
+    template <class Other>
+    overwriting_allocator(const overwriting_allocator<Other>&) noexcept {}
+
+    template <class Element, class... Arguments>
+    void construct(Element* place, Arguments&&... arguments) {
+        if constexpr (sizeof...(Arguments) == 0)
+            ::new (static_cast<void*>(place)) Element;
+        else
+            ::new (static_cast<void*>(place)) Element(std::forward<Arguments>(arguments)...);
+    }
+};
+
 /// The number of elements of a shape.
 /// \throws argument_error (LIMIT) where the product does not fit 64 bits
 inline std::size_t element_count(std::span<const std::size_t> shape) {
@@ -79,7 +101,15 @@ requires(Rank >= 1) class tensor {
         : tensor(shape_type{static_cast<std::size_t>(extents)...}) {}
 
     /// Zeros of the given shape.
-    explicit tensor(const shape_type& shape) : shape_(shape), values_(element_count(shape)) {}
+    explicit tensor(const shape_type& shape) : shape_(shape), values_(element_count(shape), Scalar{}) {}
+
+    /// For a result that will be written in full: its elements have no value yet.
+    static tensor for_overwrite(const shape_type& shape) {
+        tensor made;
+        made.values_.resize(element_count(shape));
+        made.shape_ = shape;
+        return made;
+    }
 
     const shape_type& shape() const noexcept { return shape_; }
     std::size_t extent(std::size_t axis) const noexcept { return shape_[axis]; }
@@ -143,7 +173,7 @@ requires(Rank >= 1) class tensor {
     Eigen::Index eigen_columns() const noexcept { return static_cast<Eigen::Index>(row_size()); }
 
     shape_type shape_{};
-    aligned_vector<Scalar> values_;
+    std::vector<Scalar, overwriting_allocator<Scalar>> values_;
 };
 
 /// Rows of numbers: tokens, pixels or embeddings are rows.

@@ -22,14 +22,19 @@ std::vector<Scalar> random_numbers(std::size_t count, unsigned seed) {
 }
 
 template <class Scalar>
-std::vector<Scalar> multiplied(instruction_set set, const std::vector<Scalar>& rows, std::size_t row_count,
-                               const std::vector<Scalar>& weights, const Scalar* bias, std::size_t columns,
-                               std::size_t depth) {
-    std::vector<Scalar> packed(packed_size(columns, depth)), result(row_count * columns);
+std::vector<Scalar> packed_weights(const std::vector<Scalar>& weights, std::size_t columns, std::size_t depth) {
+    std::vector<Scalar> packed(packed_size(columns, depth));
     pack(weights.data(), depth, 1, columns, depth, packed.data());
-    multiply(
-        product<Scalar>{rows.data(), depth, row_count, packed.data(), bias, columns, depth, result.data(), columns},
-        set);
+    return packed;
+}
+
+template <class Scalar>
+std::vector<Scalar> multiplied(instruction_set set, const std::vector<Scalar>& rows, std::size_t row_count,
+                               const std::vector<Scalar>& packed, std::size_t columns, std::size_t depth,
+                               const epilogue<Scalar>& finish = {}) {
+    std::vector<Scalar> result(row_count * columns);
+    multiply<Scalar>({rows.data(), depth, row_count, packed.data(), columns, depth, result.data(), columns, finish},
+                     set);
     return result;
 }
 
@@ -40,7 +45,8 @@ void check_against_long_double(instruction_set set, std::size_t row_count, std::
     const auto rows = random_numbers<Scalar>(row_count * depth, 1);
     const auto weights = random_numbers<Scalar>(columns * depth, 2);
     const auto bias = random_numbers<Scalar>(columns, 3);
-    const auto result = multiplied(set, rows, row_count, weights, bias.data(), columns, depth);
+    const auto result =
+        multiplied(set, rows, row_count, packed_weights(weights, columns, depth), columns, depth, {bias.data()});
     for (std::size_t row = 0; row < row_count; ++row) {
         for (std::size_t column = 0; column < columns; ++column) {
             long double exact = bias[column], norm = std::abs(bias[column]);
@@ -58,6 +64,12 @@ void check_against_long_double(instruction_set set, std::size_t row_count, std::
     }
 }
 
+template <class Scalar>
+std::vector<Scalar> part_of(const std::vector<Scalar>& numbers, std::size_t first, std::size_t count) {
+    const auto begin = numbers.begin() + static_cast<std::ptrdiff_t>(first);
+    return {begin, begin + static_cast<std::ptrdiff_t>(count)};
+}
+
 }  // namespace
 
 TEST_CASE("every instruction set of this machine multiplies within the bound of a sum, at odd shapes") {
@@ -66,7 +78,7 @@ TEST_CASE("every instruction set of this machine multiplies within the bound of 
             WARN("instruction set " << name_of(set) << " is not on this machine: not tested");
             continue;
         }
-        for (const std::size_t row_count : {1u, 2u, 5u, 12u, 25u}) {
+        for (const std::size_t row_count : {1u, 2u, 5u, 12u, 25u, 28u}) {
             for (const std::size_t columns : {1u, 15u, 16u, 17u, 50u}) {
                 for (const std::size_t depth : {1u, 7u, 64u, 129u}) {
                     check_against_long_double<float>(set, row_count, columns, depth);
@@ -74,23 +86,66 @@ TEST_CASE("every instruction set of this machine multiplies within the bound of 
                 }
             }
         }
+        check_against_long_double<float>(set, 230, 33, 1000);  // more than one block of rows
     }
 }
 
 TEST_CASE("a row gives the same bits whatever rows it is computed beside") {
-    const std::size_t row_count = 31, columns = 33, depth = 100;
+    const std::size_t row_count = 131, columns = 49, depth = 900;
     const auto rows = random_numbers<float>(row_count * depth, 4);
-    const auto weights = random_numbers<float>(columns * depth, 5);
+    const auto packed = packed_weights(random_numbers<float>(columns * depth, 5), columns, depth);
     for (const instruction_set set : all_instruction_sets) {
         if (!is_available(set)) continue;
-        const auto together = multiplied<float>(set, rows, row_count, weights, nullptr, columns, depth);
-        for (std::size_t row = 0; row < row_count; ++row) {
-            const std::vector<float> one(rows.begin() + static_cast<std::ptrdiff_t>(row * depth),
-                                         rows.begin() + static_cast<std::ptrdiff_t>((row + 1) * depth));
-            const auto alone = multiplied<float>(set, one, 1, weights, nullptr, columns, depth);
-            const std::vector<float> slice(together.begin() + static_cast<std::ptrdiff_t>(row * columns),
-                                           together.begin() + static_cast<std::ptrdiff_t>((row + 1) * columns));
-            REQUIRE(alone == slice);
+        const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth);
+        for (const std::size_t count : {1u, 2u, 3u, 5u, 13u, 14u, 100u}) {
+            for (std::size_t row = 0; row + count <= row_count; row += count) {
+                const auto some =
+                    multiplied<float>(set, part_of(rows, row * depth, count * depth), count, packed, columns, depth);
+                REQUIRE(some == part_of(together, row * columns, count * columns));
+            }
         }
+    }
+}
+
+TEST_CASE("panels computed one by one give the same bits as all at once, and nothing else is written") {
+    const std::size_t row_count = 7, columns = 75, depth = 40;
+    const auto rows = random_numbers<float>(row_count * depth, 4);
+    const auto packed = packed_weights(random_numbers<float>(columns * depth, 5), columns, depth);
+    const auto bias = random_numbers<float>(columns, 6);
+    for (const instruction_set set : all_instruction_sets) {
+        if (!is_available(set)) continue;
+        const epilogue<float> finish{bias.data(), nullptr, false, function::quick_gelu};
+        const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth, finish);
+        std::vector<float> apart(row_count * columns, -7.0f);
+        const product<float> p{rows.data(), depth,        row_count, packed.data(), columns,
+                               depth,       apart.data(), columns,   finish};
+        multiply(p, set, 1, 2);
+        for (std::size_t i = 0; i < apart.size(); ++i)
+            REQUIRE((apart[i] != -7.0f) == (i % columns >= 16 && i % columns < 32));
+        multiply(p, set, 0, 1);
+        multiply(p, set, 2, panel_count(columns));
+        CHECK(apart == together);
+    }
+}
+
+TEST_CASE("what follows a sum is done in its order: bias, gain, what stood there, the function") {
+    const std::size_t row_count = 9, columns = 50, depth = 1;
+    const std::vector<float> rows(row_count, 2.0f), weights(columns, 1.5f), bias(columns, -5.0f), gain(columns, 4.0f);
+    for (const instruction_set set : all_instruction_sets) {
+        if (!is_available(set)) continue;
+        const auto packed = packed_weights(weights, columns, depth);
+        const auto with = [&](const epilogue<float>& finish) {
+            std::vector<float> result(row_count * columns, 7.0f);
+            multiply<float>({rows.data(), 1, row_count, packed.data(), columns, depth, result.data(), columns, finish},
+                            set);
+            return result;
+        };
+        const auto all = [&](float value) { return std::vector<float>(row_count * columns, value); };
+        CHECK(with({}) == all(3));
+        CHECK(with({bias.data()}) == all(-2));
+        CHECK(with({bias.data(), gain.data()}) == all(-8));
+        CHECK(with({bias.data(), gain.data(), true}) == all(-1));
+        CHECK(with({bias.data(), gain.data(), true, function::rectify}) == all(0));
+        CHECK(with({nullptr, nullptr, true}) == all(10));
     }
 }

@@ -71,6 +71,18 @@ TEST_CASE("a prompt gives the same bits whatever its neighbours, and whatever fo
     }
 }
 
+TEST_CASE("prompts with the same beginning give the same bits as each alone, in any order, and so do equal prompts") {
+    const auto encoder = tiny_encoder<float>();
+    std::vector<std::int32_t> ids = reference_model("openai_vit").prompts().front();
+    const std::int32_t end = *std::ranges::max_element(ids);
+    const std::vector<std::vector<std::int32_t>> prompts{{1, 2, 3, 4, end}, {1, 2, 3, 4, end}, {1, 2, 3, 5, 6, end},
+                                                         {1, 2, end},       {1, 2, 3, 5, end}, {2, 2, 3, 5, end}};
+    const std::vector<std::span<const std::int32_t>> views(prompts.begin(), prompts.end());
+    const matrix<float> together = encoder(views);
+    for (std::size_t i = 0; i < prompts.size(); ++i)
+        CHECK(std::ranges::equal(encoder(std::span(&views[i], 1)).row(0), together.row(i)));
+}
+
 TEST_CASE("a tower that is read at its first token sees no other, one read at its last place sees the padding") {
     const weights w(checkpoint::open(model_folder("openai_vit") + "/model.safetensors"));
     clip_config config = openai_vit(w.shape("token_embedding.weight").front());

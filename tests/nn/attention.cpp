@@ -63,7 +63,8 @@ TEST_CASE("attention is softmax(Q K^T / sqrt(d)) V for each head") {
     const matrix<double> x = random_matrix<double>(7, width, 5);
     for (const mask visible : {mask::none, mask::causal}) {
         const attention<double> layer(made.get(), width, heads, visible);
-        const matrix<double> got = layer(x, std::array<std::size_t, 1>{7}), expected = naive(made, x, visible);
+        const matrix<double> got = layer(x, sequences(std::array<std::size_t, 1>{7}), nullptr),
+                             expected = naive(made, x, visible);
         // three sums of 12 terms below about 20, in double
         for (std::size_t i = 0; i < got.size(); ++i) CHECK(std::abs(got.values()[i] - expected.values()[i]) <= 1e-13);
     }
@@ -72,9 +73,9 @@ TEST_CASE("attention is softmax(Q K^T / sqrt(d)) V for each head") {
 TEST_CASE("a causal mask hides later tokens") {
     const attention<float> layer(random_attention().get(), width, heads, mask::causal);
     matrix<float> x = random_matrix<float>(6, width, 5);
-    const matrix<float> before = layer(x, std::array<std::size_t, 1>{6});
+    const matrix<float> before = layer(x, sequences(std::array<std::size_t, 1>{6}), nullptr);
     std::ranges::fill(x.row(5), 9.0f);
-    const matrix<float> after = layer(x, std::array<std::size_t, 1>{6});
+    const matrix<float> after = layer(x, sequences(std::array<std::size_t, 1>{6}), nullptr);
     for (std::size_t row = 0; row < 5; ++row) CHECK(std::ranges::equal(before.row(row), after.row(row)));
     CHECK_FALSE(std::ranges::equal(before.row(5), after.row(5)));
 }
@@ -82,13 +83,31 @@ TEST_CASE("a causal mask hides later tokens") {
 TEST_CASE("sequences side by side see only themselves, to the bit") {
     const attention<float> layer(random_attention().get(), width, heads, mask::none);
     const matrix<float> x = random_matrix<float>(9, width, 5);
-    const matrix<float> together = layer(x, std::array<std::size_t, 3>{2, 3, 4});
+    const matrix<float> together = layer(x, sequences(std::array<std::size_t, 3>{2, 3, 4}), nullptr);
     std::size_t first = 0;
     for (const std::size_t tokens : {2u, 3u, 4u}) {
         matrix<float> own(tokens, width);
         std::ranges::copy(x.values().subspan(first * width, tokens * width), own.data());
-        const matrix<float> alone = layer(own, std::array<std::size_t, 1>{tokens});
+        const matrix<float> alone = layer(own, sequences(std::array<std::size_t, 1>{tokens}), nullptr);
         CHECK(std::ranges::equal(alone.values(), together.values().subspan(first * width, tokens * width)));
         first += tokens;
+    }
+}
+
+TEST_CASE("a beginning that sequences share gives the same bits as one of their own") {
+    const attention<float> layer(random_attention().get(), width, heads, mask::causal);
+    const matrix<float> x = random_matrix<float>(8, width, 5);
+    sequences all;
+    all.add(0, 5);
+    all.add(3, 2);  // rows 0, 1, 2, 5, 6
+    all.add(2, 1);  // rows 0, 1, 7
+    const matrix<float> together = layer(x, all, nullptr);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        matrix<float> own(all[i].size(), width);
+        for (std::size_t token = 0; token < own.rows(); ++token)
+            std::ranges::copy(x.row(all[i][token]), own.row(token).begin());
+        const matrix<float> alone = layer(own, sequences(std::array<std::size_t, 1>{own.rows()}), nullptr);
+        for (std::size_t token = 0; token < own.rows(); ++token)
+            CHECK(std::ranges::equal(alone.row(token), together.row(all[i][token])));
     }
 }

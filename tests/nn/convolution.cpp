@@ -106,11 +106,19 @@ TEST_CASE("average pooling takes means and drops what is left over") {
     CHECK(out.pixels(1, 0) == 5.0f);  // of 2, 3, 7, 8
 }
 
-TEST_CASE("rectifying leaves no negative number") {
-    feature_map<float> map{1, 2, matrix<float>(2, 1)};
-    map.pixels(0, 0) = -2;
-    map.pixels(1, 0) = 3;
-    rectify(map);
-    CHECK(map.pixels(0, 0) == 0.0f);
-    CHECK(map.pixels(1, 0) == 3.0f);
+TEST_CASE("a convolution can end in a shortcut and a rectification, on any number of threads") {
+    const feature_map<double> in{9, 30, random_matrix<double>(270, 5, 1)};
+    const feature_map<double> shortcut{9, 30, random_matrix<double>(270, 20, 4)};
+    thread_pool threads(3);
+    for (const std::size_t size : {1u, 3u}) {
+        tensor<double, 4> kernel(20, 5, size, size);
+        std::ranges::copy(random_numbers(kernel.size(), 2), kernel.data());
+        const convolution<double> layer(kernel, {}, 1, size / 2);
+        const feature_map<double> plain = layer(in);
+        const feature_map<double> got = layer.added_to(shortcut, in, kernels::function::rectify, &threads);
+        for (std::size_t i = 0; i < plain.pixels.size(); ++i) {
+            const double expected = std::max(plain.pixels.values()[i] + shortcut.pixels.values()[i], 0.0);
+            REQUIRE(got.pixels.values()[i] == expected);
+        }
+    }
 }

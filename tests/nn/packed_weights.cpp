@@ -26,7 +26,7 @@ matrix<float> product(const weights& w, std::size_t inputs, std::size_t outputs,
     const matrix<float> x = random_matrix<float>(11, inputs, 5);
     const std::vector<float> bias(outputs, 0.25f);
     matrix<float> y(11, outputs);
-    packed.multiply(x.data(), inputs, 11, bias.data(), y.data());
+    packed.multiply(x.data(), inputs, 11, y.data(), {bias.data()});
     return y;
 }
 

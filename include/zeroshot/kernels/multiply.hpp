@@ -1,158 +1,261 @@
 #pragma once
-/// \file The one product everything is made of: rows times packed weights, over raw pointers.
+/// \file The one product everything is made of: rows times packed weights, over raw pointers, with what is done to the
+/// sums before they are stored.
 ///
-/// An element of the result is the sum over k in ascending order, whatever rows it is computed beside: the same row
-/// gives the same bits in any batch and on any number of threads.
+/// An element of the result is the sum over k in ascending order, whatever rows and columns it is computed beside: the
+/// same row gives the same bits in any batch and on any number of threads.
 
 #include <cstddef>
 
+#include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/vector.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI::kernels {
 
 /// Weights lie in panels of this many columns: [columns / 16][depth][16], the last panel filled with zeros.
 inline constexpr std::size_t panel_width = 16;
 
+/// How many panels hold so many columns.
+constexpr std::size_t panel_count(std::size_t columns) {
+    return (columns + panel_width - 1) / panel_width;
+}
+
 /// How many elements `columns` packed columns of the given depth take.
 constexpr std::size_t packed_size(std::size_t columns, std::size_t depth) {
-    return (columns + panel_width - 1) / panel_width * panel_width * depth;
+    return panel_count(columns) * panel_width * depth;
 }
 
 /// Packs a matrix whose element (column, k) stands at source[column * column_stride + k * depth_stride].
 template <class Scalar>
 void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_stride, std::size_t columns,
           std::size_t depth, Scalar* packed) noexcept {
-    for (std::size_t first = 0; first < columns; first += panel_width) {
-        for (std::size_t k = 0; k < depth; ++k) {
-            for (std::size_t lane = 0; lane < panel_width; ++lane) {
-                const std::size_t column = first + lane;
-                *packed++ = column < columns ? source[column * column_stride + k * depth_stride] : Scalar{0};
+    for (std::size_t first = 0; first < columns; first += panel_width, packed += panel_width * depth) {
+        const std::size_t count = columns - first < panel_width ? columns - first : panel_width;
+        const Scalar* panel = source + first * column_stride;
+        if (count < panel_width) {
+            for (std::size_t i = 0; i < panel_width * depth; ++i) packed[i] = Scalar{0};
+        }
+        if (column_stride == 1) {  // the source's rows run along the panel's
+            for (std::size_t k = 0; k < depth; ++k) {
+                for (std::size_t lane = 0; lane < count; ++lane)
+                    packed[k * panel_width + lane] = panel[k * depth_stride + lane];
+            }
+        } else {
+            for (std::size_t lane = 0; lane < count; ++lane) {
+                for (std::size_t k = 0; k < depth; ++k)
+                    packed[k * panel_width + lane] = panel[lane * column_stride + k * depth_stride];
             }
         }
     }
 }
 
-/// What a product works on. result[row, column] = sum over k of rows[row, k] * weights[column, k] (+ bias[column]).
+/// What becomes of a sum: result = f(gain * (sum + bias) [+ result]).
+template <class Scalar>
+struct epilogue {
+    const Scalar* bias = nullptr;     ///< [columns], or null
+    const Scalar* gain = nullptr;     ///< [columns], or null
+    bool add = false;                 ///< to what stands in the result already
+    function f = function::identity;  ///< applied last
+};
+
+/// What a product works on. result[row, column] = sum over k of rows[row, k] * weights[column, k].
 template <class Scalar>
 struct product {
     const Scalar* rows;         // [row_count, depth], row_stride elements apart
     std::size_t row_stride;     //
     std::size_t row_count;      //
     const Scalar* packed;       // packed weights of [columns, depth]
-    const Scalar* bias;         // [columns], or null
     std::size_t columns;        //
     std::size_t depth;          //
     Scalar* result;             // [row_count, columns], result_stride elements apart
     std::size_t result_stride;  //
+    epilogue<Scalar> finish{};  //
 };
 
 namespace detail {
 
-/// As many numbers as one register of the instruction set holds.
-#if defined(__GNUC__) || defined(__clang__)
-template <class Scalar, std::size_t Lanes>
-struct vector_of {
-    typedef Scalar type __attribute__((vector_size(Lanes * sizeof(Scalar)), aligned(sizeof(Scalar)), may_alias));
+/// What a tile is made of and where it goes: pointers to its first row and column.
+template <class Scalar>
+struct tile_of {
+    const Scalar* rows;
+    std::size_t row_stride;
+    const Scalar* panel;
+    std::size_t next_panel;  // elements from one panel to the next
+    std::size_t depth;
+    const Scalar* bias;  // or null
+    Scalar* result;
+    std::size_t result_stride;
 };
-#else
-template <class Scalar, std::size_t Lanes>
-struct vector_of {
-    struct type {
-        Scalar values[Lanes];
-        type& operator+=(const type& other) {
-            for (std::size_t i = 0; i < Lanes; ++i) values[i] += other.values[i];
-            return *this;
-        }
-        friend type operator*(Scalar factor, type vector) {
-            for (Scalar& value : vector.values) value *= factor;
-            return vector;
-        }
-        Scalar operator[](std::size_t i) const { return values[i]; }
-    };
-};
-#endif
 
-/// Height x 16 results at once: the sums stay in registers while k runs.
-template <std::size_t Height, std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_tile(const product<Scalar>& p, std::size_t row, std::size_t column) noexcept {
+/// Height x 16 Panels sums at once: they stay in registers while k runs. With every k a line of what is needed next is
+/// asked for, or a part of one, so that memory is read while the sums are made.
+template <std::size_t Height, std::size_t Panels, std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void multiply_tile(const tile_of<Scalar>& tile, const char* next, std::size_t step) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
-    constexpr std::size_t width = panel_width / Lanes;
-    const Scalar* rows = p.rows + row * p.row_stride;
-    const Scalar* panel = p.packed + column * p.depth;
-    vector sums[Height][width] = {};
-    for (std::size_t k = 0; k < p.depth; ++k) {
-        const vector* weights = reinterpret_cast<const vector*>(panel + k * panel_width);
+    constexpr std::size_t width = panel_width / Lanes, vectors = Panels * width;
+    vector sums[Height][vectors] = {};
+    const Scalar* const rows = tile.rows;
+    const std::size_t row_stride = tile.row_stride, next_panel = tile.next_panel;
+    for (std::size_t k = 0; k < tile.depth; ++k) {
+        const Scalar* panel = tile.panel + k * panel_width;
+        vector weights[vectors];
+#pragma GCC unroll 16
+        for (std::size_t j = 0; j < vectors; ++j)
+            weights[j] = vector_at<Lanes>(panel + j / width * next_panel + j % width * Lanes);
+        prefetch(next);
+        next += step;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Height; ++i) {
 #pragma GCC unroll 16
-            for (std::size_t j = 0; j < width; ++j) sums[i][j] += rows[i * p.row_stride + k] * weights[j];
+            for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += rows[i * row_stride + k] * weights[j];
         }
     }
-    const std::size_t columns = p.columns - column < panel_width ? p.columns - column : panel_width;
+    if (tile.bias != nullptr) {
+#pragma GCC unroll 16
+        for (std::size_t i = 0; i < Height; ++i) {
+#pragma GCC unroll 16
+            for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += vector_at<Lanes>(tile.bias + j * Lanes);
+        }
+    }
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < Height; ++i) {
-        Scalar* result = p.result + (row + i) * p.result_stride + column;
-        if (columns == panel_width) {
 #pragma GCC unroll 16
-            for (std::size_t j = 0; j < width; ++j) {
-                if (p.bias != nullptr) sums[i][j] += reinterpret_cast<const vector*>(p.bias + column)[j];
-                reinterpret_cast<vector*>(result)[j] = sums[i][j];
-            }
-        } else {
-            for (std::size_t c = 0; c < columns; ++c) {
-                const Scalar sum = sums[i][c / Lanes][c % Lanes];
-                result[c] = p.bias != nullptr ? sum + p.bias[column + c] : sum;
+        for (std::size_t j = 0; j < vectors; ++j)
+            vector_at<Lanes>(tile.result + i * tile.result_stride + j * Lanes) = sums[i][j];
+    }
+}
+
+/// Chooses the tile of the given height, Height at most.
+template <std::size_t Height, std::size_t Panels, std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void multiply_rows(std::size_t height, const tile_of<Scalar>& tile, const char* next,
+                                          std::size_t step) noexcept {
+    if constexpr (Height > 1) {
+        if (height < Height) return multiply_rows<Height - 1, Panels, Lanes>(height, tile, next, step);
+    }
+    multiply_tile<Height, Panels, Lanes>(tile, next, step);
+}
+
+/// What is left to do to the sums of one row of some panels, which may stand in their place already.
+template <std::size_t Lanes, std::size_t Width, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void finish_row(Scalar* sums, const Scalar* gain, bool add, function f,
+                                       Scalar* result) noexcept {
+    for (std::size_t i = 0; i < Width; i += Lanes) {
+        auto sum = vector_at<Lanes>(sums + i);
+        if (gain != nullptr) sum *= vector_at<Lanes>(gain + i);
+        if (add) sum += vector_at<Lanes>(result + i);
+        vector_at<Lanes>(result + i) = sum;
+    }
+    if (f != function::identity) apply_to<Lanes, Width>(f, result);
+}
+
+/// Whole panels, or the last one padded to full width: what the epilogue adds to and multiplies with.
+template <std::size_t Width, class Scalar>
+struct padded_columns {
+    Scalar values[Width];
+
+    const Scalar* operator()(const Scalar* from, std::size_t column, std::size_t columns) noexcept {
+        if (from == nullptr || columns == Width) return from == nullptr ? nullptr : from + column;
+        for (std::size_t c = 0; c < Width; ++c) values[c] = c < columns ? from[column + c] : Scalar{0};
+        return values;
+    }
+};
+
+/// Some rows of Panels panels: in tiles of equal heights, give or take one, meanwhile fetching the panels that follow.
+template <std::size_t Height, std::size_t Panels, std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void multiply_panels(const product<Scalar>& p, std::size_t row, std::size_t row_end,
+                                            std::size_t column, std::size_t panels) noexcept {
+    constexpr std::size_t cache_line = 64, width = Panels * panel_width;
+    const std::size_t rows = row_end - row, tiles = (rows + Height - 1) / Height;
+    const std::size_t share = width * sizeof(Scalar) / tiles, step = share < cache_line ? share : cache_line;
+    const std::size_t wanted = panels * panel_width;
+    const std::size_t columns = p.columns - column < wanted ? p.columns - column : wanted;
+    const Scalar* panel = p.packed + column * p.depth;
+    const char* next = reinterpret_cast<const char*>(panel + panels * panel_width * p.depth);
+    padded_columns<width, Scalar> padded_bias, padded_gain;
+    const Scalar* bias = padded_bias(p.finish.bias, column, columns);
+    const Scalar* gain = padded_gain(p.finish.gain, column, columns);
+    const bool in_place = columns == width && gain == nullptr && !p.finish.add;
+    alignas(64) Scalar sums[Height * width];
+    for (std::size_t tile = 0; tile < tiles; ++tile, next += step * p.depth) {
+        const std::size_t height = rows / tiles + (tile < rows % tiles ? 1 : 0);
+        Scalar* result = p.result + row * p.result_stride + column;
+        multiply_rows<Height, Panels, Lanes>(
+            height,
+            tile_of<Scalar>{p.rows + row * p.row_stride, p.row_stride, panel,
+                            panels == Panels ? panel_width * p.depth : 0,  // a lone panel is computed twice
+                            p.depth, bias, in_place ? result : sums, in_place ? p.result_stride : width},
+            next, step);
+        for (std::size_t i = 0; i < height && !(in_place && p.finish.f == function::identity); ++i) {
+            Scalar* there = result + i * p.result_stride;
+            if (columns == width) {
+                finish_row<Lanes, width>(in_place ? there : sums + i * width, gain, p.finish.add, p.finish.f, there);
+            } else {
+                alignas(64) Scalar padded[width];
+                for (std::size_t c = 0; c < width; ++c) padded[c] = c < columns && p.finish.add ? there[c] : Scalar{0};
+                finish_row<Lanes, width>(sums + i * width, gain, p.finish.add, p.finish.f, padded);
+                for (std::size_t c = 0; c < columns; ++c) there[c] = padded[c];
             }
         }
+        row += height;
     }
 }
 
-/// All rows of one panel: tiles of the full height, then what is left, halving.
-template <std::size_t Height, std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_panel(const product<Scalar>& p, std::size_t row, std::size_t column) noexcept {
-    for (; row + Height <= p.row_count; row += Height) multiply_tile<Height, Lanes>(p, row, column);
-    if constexpr (Height > 1) {
-        if (row < p.row_count) multiply_panel<Height / 2, Lanes>(p, row, column);
-    }
-}
-
+/// Blocks of rows that stay in the cache while all panels pass by.
 /// Register: its size in bytes. Height: such that the sums fill the registers but for the weights and one broadcast.
-template <std::size_t Height, std::size_t Register, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_all(const product<Scalar>& p) noexcept {
+template <std::size_t Height, std::size_t Panels, std::size_t Register, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void multiply_all(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
     constexpr std::size_t lanes = Register / sizeof(Scalar);
-    for (std::size_t column = 0; column < p.columns; column += panel_width) multiply_panel<Height, lanes>(p, 0, column);
+    constexpr std::size_t cached = 320 * 1024 / sizeof(Scalar);  // elements: a part of the second level of the caches
+    constexpr std::size_t fewest = 96;                           // for less, the weights would pass by too often
+    const std::size_t wanted = cached / (p.depth + 1) < fewest ? fewest : cached / (p.depth + 1);
+    const std::size_t blocks = (p.row_count + wanted - 1) / wanted;
+    for (std::size_t block = 0; block < blocks; ++block) {
+        const std::size_t row = p.row_count * block / blocks, row_end = p.row_count * (block + 1) / blocks;
+        for (std::size_t at = panel; at < panel_end; at += Panels) {
+            const std::size_t panels = panel_end - at < Panels ? panel_end - at : Panels;
+            multiply_panels<Height, Panels, lanes>(p, row, row_end, at * panel_width, panels);
+        }
+    }
 }
 
 template <class Scalar>
-void multiply_portable(const product<Scalar>& p) noexcept {
-    multiply_all<8 / sizeof(Scalar), 16>(p);  // SSE2, NEON: 16 registers or more
+void multiply_portable(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
+    multiply_all<8 / sizeof(Scalar), 1, 16>(p, panel, panel_end);  // SSE2, NEON: 16 registers or more
 }
 
 #if ZEROSHOT_KERNELS_X86
 template <class Scalar>
 ZEROSHOT_TARGET("avx2,fma")
-void multiply_avx2(const product<Scalar>& p) noexcept {
-    multiply_all<24 / sizeof(Scalar), 32>(p);
+void multiply_avx2(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
+    multiply_all<24 / sizeof(Scalar), 1, 32>(p, panel, panel_end);
 }
 
 template <class Scalar>
 ZEROSHOT_TARGET("avx512f,fma")
-void multiply_avx512(const product<Scalar>& p) noexcept {
-    multiply_all<48 / sizeof(Scalar), 64>(p);
+void multiply_avx512(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
+    multiply_all<56 / sizeof(Scalar), 2, 64>(p, panel, panel_end);
 }
 #endif
 
 }  // namespace detail
 
-/// Computes the product with the given instruction set, which must be available.
+/// Computes some of the columns, those of the panels from `panel` to before `panel_end`, with the given instruction
+/// set, which must be available.
 template <class Scalar>
-void multiply(const product<Scalar>& p, instruction_set set) noexcept {
+void multiply(const product<Scalar>& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
 #if ZEROSHOT_KERNELS_X86
-    if (set == instruction_set::avx512) return detail::multiply_avx512(p);
-    if (set == instruction_set::avx2) return detail::multiply_avx2(p);
+    if (set == instruction_set::avx512) return detail::multiply_avx512(p, panel, panel_end);
+    if (set == instruction_set::avx2) return detail::multiply_avx2(p, panel, panel_end);
 #endif
     (void)set;
-    detail::multiply_portable(p);
+    detail::multiply_portable(p, panel, panel_end);
+}
+
+/// Computes the product.
+template <class Scalar>
+void multiply(const product<Scalar>& p, instruction_set set) noexcept {
+    multiply(p, set, 0, panel_count(p.columns));
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI::kernels

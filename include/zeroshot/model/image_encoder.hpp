@@ -10,6 +10,7 @@
 #include <zeroshot/model/modified_resnet.hpp>
 #include <zeroshot/model/stage_observer.hpp>
 #include <zeroshot/model/vision_transformer.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -26,8 +27,8 @@ class image_encoder {
     /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
     /// \return [pictures, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
-                              const stage_observer<Scalar>& observe = {}) const {
-        return std::visit([&](const auto& visual) { return visual(pixels, pictures, observe); }, visual_);
+                              const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const {
+        return std::visit([&](const auto& visual) { return visual(pixels, pictures, observe, threads); }, visual_);
     }
 
    private:

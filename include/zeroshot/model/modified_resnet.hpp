@@ -15,6 +15,7 @@
 #include <zeroshot/model/stage_observer.hpp>
 #include <zeroshot/nn/attention_pool.hpp>
 #include <zeroshot/nn/convolution.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -36,15 +37,12 @@ class bottleneck {
         }
     }
 
-    feature_map<Scalar> operator()(const feature_map<Scalar>& x) const {
-        feature_map<Scalar> out = conv1_(x);
-        rectify(out);
-        out = conv2_(out);
-        rectify(out);
-        out = conv3_(pooled(std::move(out)));
-        out.pixels += downsample_ ? (*downsample_)(pooled(x)).pixels : x.pixels;
-        rectify(out);
-        return out;
+    feature_map<Scalar> operator()(feature_map<Scalar> x, executor* threads = nullptr) const {
+        using enum kernels::function;
+        feature_map<Scalar> out = conv2_(conv1_(x, rectify, threads), rectify, threads);
+        out = pooled(std::move(out));
+        if (downsample_) x = (*downsample_)(pooled(std::move(x)), identity, threads);
+        return conv3_.added_to(std::move(x), out, rectify, threads);
     }
 
    private:
@@ -82,37 +80,37 @@ class modified_resnet {
     /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
     /// \return [pictures, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
-                              const stage_observer<Scalar>& observe) const {
+                              const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
         matrix<Scalar> embeddings(pictures, attnpool_.outputs());
         const std::size_t picture_size = pixels.size() / pictures;
         for (std::size_t picture = 0; picture < pictures; ++picture) {
-            const matrix<Scalar> embedding = encode(pixels.subspan(picture * picture_size, picture_size), observe);
+            const matrix<Scalar> embedding =
+                encode(pixels.subspan(picture * picture_size, picture_size), observe, threads);
             std::ranges::copy(embedding.row(0), embeddings.row(picture).begin());
         }
         return embeddings;
     }
 
    private:
-    matrix<Scalar> encode(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe) const {
-        feature_map<Scalar> x = stem(channels_last(pixels));
+    matrix<Scalar> encode(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
+                          executor* threads) const {
+        feature_map<Scalar> x = stem(channels_last(pixels), threads);
         if (observe) observe("visual.stem", x.pixels);
         for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
             for (std::size_t block = 0; block < layers_[stage].size(); ++block) {
-                x = layers_[stage][block](x);
+                x = layers_[stage][block](std::move(x), threads);
                 if (observe)
                     observe("visual.layer" + std::to_string(stage + 1) + "." + std::to_string(block), x.pixels);
             }
         }
-        const matrix<Scalar> embedding = attnpool_(x.pixels);
+        const matrix<Scalar> embedding = attnpool_(x.pixels, threads);
         if (observe) observe("visual.attnpool", embedding);
         return embedding;  // [1, embedding]
     }
 
-    feature_map<Scalar> stem(feature_map<Scalar> x) const {
-        for (const convolution<Scalar>* conv : {&conv1_, &conv2_, &conv3_}) {
-            x = (*conv)(x);
-            rectify(x);
-        }
+    feature_map<Scalar> stem(feature_map<Scalar> x, executor* threads) const {
+        for (const convolution<Scalar>* conv : {&conv1_, &conv2_, &conv3_})
+            x = (*conv)(x, kernels::function::rectify, threads);
         return average_pool(x, 2);
     }
 

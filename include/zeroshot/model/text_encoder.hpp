@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,6 +16,8 @@
 #include <zeroshot/nn/embedding.hpp>
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -24,7 +25,8 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 /// Mirrors CLIP.encode_text in openai/CLIP clip/model.py and open_clip's model.py. The reference pads every prompt to
 /// the context and reads one row, mostly that of the first token with the highest id, the end token. Under a causal
 /// mask nothing after that row matters, so each prompt stops there; without one it is padded as in the reference.
-/// Either way its numbers do not depend on its neighbours.
+/// Either way its numbers do not depend on its neighbours. A beginning that a prompt shares with the one before it is
+/// computed once, so prompts in alphabetical order cost less.
 template <class Scalar>
 class text_encoder {
    public:
@@ -44,18 +46,28 @@ class text_encoder {
     /// the token that is read is not looked at \return [prompts, embedding], not normalised \throws text_error for an
     /// empty prompt, one without its end token, an id outside the vocabulary, more ids than the context
     matrix<Scalar> operator()(std::span<const std::span<const std::int32_t>> prompts,
-                              const stage_observer<Scalar>& observe = {}) const {
-        std::vector<std::size_t> places, lengths;
+                              const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const {
+        std::vector<std::size_t> places;
+        std::vector<std::vector<std::int32_t>> ids;  // what is looked at
         for (const auto prompt : prompts) {
             places.push_back(place_of(prompt));
-            lengths.push_back(config_.causal ? places.back() + 1 : std::max(prompt.size(), context()));
+            const std::size_t length = config_.causal ? places.back() + 1 : std::max(prompt.size(), context());
+            ids.emplace_back(prompt.begin(), prompt.end()).resize(length, static_cast<std::int32_t>(config_.padding));
         }
-        matrix<Scalar> x = embedded(prompts, lengths);  // [tokens of all prompts, width]
+        sequences all;
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const std::size_t shared = i > 0 && config_.causal ? common_beginning(ids[i - 1], ids[i]) : 0;
+            all.add(shared, ids[i].size() - shared);
+        }
+        matrix<Scalar> x = embedded(ids, all);  // [rows of all prompts, width]
         if (observe) observe("text.embedding", x);
-        x = transformer_(std::move(x), lengths, "transformer", observe);
-        x = ln_final_(std::move(x));
-        if (observe) observe("ln_final", x);
-        return text_projection_(rows_at(places, x, lengths));
+        if (!observe) {
+            x = transformer_.at(places, std::move(x), all, "transformer", observe, threads);
+            return text_projection_(ln_final_(std::move(x)));
+        }
+        x = ln_final_(transformer_(std::move(x), all, "transformer", observe, threads));
+        observe("ln_final", x);
+        return text_projection_(rows_at(places, x, all));
     }
 
    private:
@@ -86,29 +98,19 @@ class text_encoder {
         return static_cast<std::size_t>(end - prompt.begin());
     }
 
-    matrix<Scalar> embedded(std::span<const std::span<const std::int32_t>> prompts,
-                            std::span<const std::size_t> lengths) const {
-        matrix<Scalar> x(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0}), embedding_.width());
-        std::size_t first = 0;
-        for (std::size_t i = 0; i < prompts.size(); ++i) {
-            std::vector<std::int32_t> ids(prompts[i].begin(), prompts[i].end());
-            ids.resize(lengths[i], static_cast<std::int32_t>(config_.padding));
-            embedding_(ids, x.values().subspan(first * x.columns(), lengths[i] * x.columns()));
-            first += lengths[i];
-        }
-        return x;
+    static std::size_t common_beginning(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+        return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
     }
 
-    /// The row at its place of each sequence.
-    static matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x,
-                                  std::span<const std::size_t> lengths) {
-        matrix<Scalar> rows(places.size(), x.columns());
-        std::size_t first = 0;
-        for (std::size_t i = 0; i < places.size(); ++i) {
-            std::ranges::copy(x.row(first + places[i]), rows.row(i).begin());
-            first += lengths[i];
+    matrix<Scalar> embedded(std::span<const std::vector<std::int32_t>> ids, const sequences& all) const {
+        auto x = matrix<Scalar>::for_overwrite({all.row_count(), embedding_.width()});
+        std::size_t row = 0;
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const std::size_t own = all.own(i);
+            embedding_(ids[i], ids[i].size() - own, x.values().subspan(row * x.columns(), own * x.columns()));
+            row += own;
         }
-        return rows;
+        return x;
     }
 
     text_config config_;

@@ -14,6 +14,8 @@
 #include <zeroshot/nn/attention.hpp>
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -30,32 +32,31 @@ class residual_attention_block {
           c_proj_(w / "mlp" / "c_proj", config.mlp_width, config.width),
           activation_(config.function) {
         if (!config.layer_scale) return;
-        ls_1_ = (w / "ls_1").template read_vector<Scalar>("gamma", config.width);
-        ls_2_ = (w / "ls_2").template read_vector<Scalar>("gamma", config.width);
+        attn_.scale((w / "ls_1").template read_vector<Scalar>("gamma", config.width));
+        c_proj_.scale((w / "ls_2").template read_vector<Scalar>("gamma", config.width));
     }
 
-    /// \param x [tokens of all sequences, width]
-    /// \param lengths how many tokens each sequence has, in order
-    matrix<Scalar> operator()(matrix<Scalar> x, std::span<const std::size_t> lengths) const {
-        x += scaled(attn_(ln_1_(x), lengths), ls_1_);
-        x += scaled(mlp(ln_2_(x)), ls_2_);
-        return x;  // [tokens, width]
+    /// \param x [rows of all sequences, width]
+    matrix<Scalar> operator()(matrix<Scalar> x, const sequences& all, executor* threads = nullptr) const {
+        x += attn_(ln_1_(x), all, threads);
+        x += mlp(ln_2_(x), threads);
+        return x;  // [rows, width]
+    }
+
+    /// The same where one token of each sequence is read afterwards: the others are its keys and values only.
+    /// \param places of the tokens that are read, in their sequences
+    /// \return [sequences, width]
+    matrix<Scalar> at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all,
+                      executor* threads = nullptr) const {
+        matrix<Scalar> read = rows_at(places, x, all);
+        read += attn_.at(places, ln_1_(x), all, threads);
+        read += mlp(ln_2_(read), threads);
+        return read;
     }
 
    private:
-    /// LayerScale of open_clip transformer.py; without gains, the branch as it is.
-    static matrix<Scalar> scaled(matrix<Scalar> branch, std::span<const Scalar> gamma) {
-        if (gamma.empty()) return branch;
-        for (std::size_t row = 0; row < branch.rows(); ++row) {
-            for (std::size_t i = 0; i < gamma.size(); ++i) branch.row(row)[i] *= gamma[i];
-        }
-        return branch;
-    }
-
-    matrix<Scalar> mlp(const matrix<Scalar>& x) const {
-        matrix<Scalar> hidden = c_fc_(x);  // [tokens, mlp_width]
-        activate(activation_, hidden.values());
-        return c_proj_(hidden);
+    linear_product<Scalar> mlp(const matrix<Scalar>& x, executor* threads) const {
+        return c_proj_(c_fc_(x, activation_, threads), threads);  // [rows, width]
     }
 
     layer_norm<Scalar> ln_1_;
@@ -63,7 +64,6 @@ class residual_attention_block {
     layer_norm<Scalar> ln_2_;
     linear<Scalar> c_fc_;
     linear<Scalar> c_proj_;
-    aligned_vector<Scalar> ls_1_, ls_2_;  // [width], or empty
     activation activation_;
 };
 
@@ -78,19 +78,36 @@ class transformer {
         }
     }
 
-    /// \param x [tokens of all sequences, width]
-    /// \param lengths how many tokens each sequence has, in order
+    /// \param x [rows of all sequences, width]
     /// \param name of this transformer, for the observer
-    matrix<Scalar> operator()(matrix<Scalar> x, std::span<const std::size_t> lengths, const std::string& name,
-                              const stage_observer<Scalar>& observe) const {
-        for (std::size_t layer = 0; layer < resblocks_.size(); ++layer) {
-            x = resblocks_[layer](std::move(x), lengths);
+    /// \return [rows of all sequences, width]
+    matrix<Scalar> operator()(matrix<Scalar> x, const sequences& all, const std::string& name,
+                              const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
+        return through(resblocks_.size(), std::move(x), all, name, observe, threads);
+    }
+
+    /// The same where one token of each sequence is read; but for an observer, the last block computes nothing else.
+    /// \param places of the tokens that are read, in their sequences
+    /// \return [sequences, width]
+    matrix<Scalar> at(std::span<const std::size_t> places, matrix<Scalar> x, const sequences& all,
+                      const std::string& name, const stage_observer<Scalar>& observe,
+                      executor* threads = nullptr) const {
+        const bool in_full = observe || resblocks_.empty();
+        const std::size_t blocks = resblocks_.size() - (in_full ? 0 : 1);
+        x = through(blocks, std::move(x), all, name, observe, threads);
+        return in_full ? rows_at(places, x, all) : resblocks_.back().at(places, x, all, threads);
+    }
+
+   private:
+    matrix<Scalar> through(std::size_t blocks, matrix<Scalar> x, const sequences& all, const std::string& name,
+                           const stage_observer<Scalar>& observe, executor* threads) const {
+        for (std::size_t layer = 0; layer < blocks; ++layer) {
+            x = resblocks_[layer](std::move(x), all, threads);
             if (observe) observe(name + ".resblocks." + std::to_string(layer), x);
         }
         return x;
     }
 
-   private:
     std::vector<residual_attention_block<Scalar>> resblocks_;
 };
 

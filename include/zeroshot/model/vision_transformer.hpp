@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/position_embedding.hpp>
+#include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -41,14 +44,13 @@ class vision_transformer {
     /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
     /// \return [pictures, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
-                              const stage_observer<Scalar>& observe) const {
-        const std::vector<std::size_t> lengths(pictures, config_.patches() + 1);
-        matrix<Scalar> x = tokens(pixels, pictures, observe);  // [pictures * (1 + patches), width]
+                              const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
+        matrix<Scalar> x = tokens(pixels, pictures, observe, threads);  // [pictures * (1 + patches), width]
         if (ln_pre_) {
             x = (*ln_pre_)(std::move(x));
             if (observe) observe("visual.ln_pre", x);
         }
-        x = pooled(transformer_(std::move(x), lengths, "visual.transformer", observe), pictures);
+        x = pooled(std::move(x), pictures, observe, threads);
         if (observe) observe("visual.ln_post", x);
         return proj_(x);  // [pictures, embedding]
     }
@@ -72,12 +74,12 @@ class vision_transformer {
     }
 
     /// The class token and the embedded patches of each picture, with their positions.
-    matrix<Scalar> tokens(std::span<const Scalar> pixels, std::size_t pictures,
-                          const stage_observer<Scalar>& observe) const {
+    matrix<Scalar> tokens(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe,
+                          executor* threads) const {
         const std::size_t patches = config_.patches();
-        const matrix<Scalar> embedded = conv1_(cut(pixels, pictures));  // [pictures * patches, width]
+        const matrix<Scalar> embedded = conv1_(cut(pixels, pictures), threads);  // [pictures * patches, width]
         if (observe) observe("visual.conv1", embedded);
-        matrix<Scalar> x(pictures * (patches + 1), embedded.columns());
+        auto x = matrix<Scalar>::for_overwrite({pictures * (patches + 1), embedded.columns()});
         for (std::size_t picture = 0; picture < pictures; ++picture) {
             for (std::size_t place = 0; place <= patches; ++place) {
                 const std::span<const Scalar> value = place == 0 ? std::span<const Scalar>(class_embedding_)
@@ -93,7 +95,7 @@ class vision_transformer {
     /// Patches as rows, row by row over the picture: [pictures * patches, 3 * patch * patch]
     matrix<Scalar> cut(std::span<const Scalar> pixels, std::size_t pictures) const {
         const std::size_t size = config_.image_size, patch = config_.patch_size, grid = size / patch;
-        matrix<Scalar> rows(pictures * grid * grid, 3 * patch * patch);
+        auto rows = matrix<Scalar>::for_overwrite({pictures * grid * grid, 3 * patch * patch});
         Scalar* to = rows.data();
         for (std::size_t picture = 0; picture < pictures; ++picture) {
             for (std::size_t cell = 0; cell < grid * grid; ++cell) {
@@ -109,16 +111,18 @@ class vision_transformer {
         return rows;
     }
 
-    /// One normalised row for each picture. Mirrors VisionTransformer._pool in open_clip transformer.py.
-    matrix<Scalar> pooled(matrix<Scalar> x, std::size_t pictures) const {
-        switch (config_.pool) {
-            case image_pool::mean:
-                return ln_post_(mean_patches(x, pictures));
-            case image_pool::mean_of_normalised:
-                return mean_patches(ln_post_(std::move(x)), pictures);
-            default:
-                return ln_post_(class_tokens(x, pictures));
-        }
+    /// Through the blocks, to one normalised row for each picture. Mirrors VisionTransformer._pool in open_clip
+    /// transformer.py.
+    matrix<Scalar> pooled(matrix<Scalar> x, std::size_t pictures, const stage_observer<Scalar>& observe,
+                          executor* threads) const {
+        const std::string name = "visual.transformer";
+        const sequences all(std::vector<std::size_t>(pictures, config_.patches() + 1));
+        if (config_.pool == image_pool::mean)
+            return ln_post_(mean_patches(transformer_(std::move(x), all, name, observe, threads), pictures));
+        if (config_.pool == image_pool::mean_of_normalised)
+            return mean_patches(ln_post_(transformer_(std::move(x), all, name, observe, threads)), pictures);
+        const std::vector<std::size_t> class_tokens(pictures, 0);
+        return ln_post_(transformer_.at(class_tokens, std::move(x), all, name, observe, threads));
     }
 
     matrix<Scalar> mean_patches(const matrix<Scalar>& x, std::size_t pictures) const {
@@ -133,14 +137,6 @@ class vision_transformer {
             for (Scalar& value : mean) value /= static_cast<Scalar>(patches);
         }
         return means;
-    }
-
-    matrix<Scalar> class_tokens(const matrix<Scalar>& x, std::size_t pictures) const {
-        matrix<Scalar> first(pictures, x.columns());
-        for (std::size_t picture = 0; picture < pictures; ++picture) {
-            std::ranges::copy(x.row(picture * (config_.patches() + 1)), first.row(picture).begin());
-        }
-        return first;
     }
 
     vision_transformer_config config_;

@@ -5,11 +5,14 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
+#include <zeroshot/kernels/row.hpp>
 #include <zeroshot/nn/linear.hpp>
-#include <zeroshot/nn/softmax.hpp>
+#include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -19,7 +22,7 @@ enum class mask { none, causal };
 
 namespace detail {
 
-/// One head of one sequence: softmax(scale Q Kᵀ) V, over views into wider rows.
+/// One head of one sequence: softmax(Q Kᵀ / sqrt(size)) V, over views into wider rows.
 template <class Scalar>
 class attention_head {
    public:
@@ -27,8 +30,8 @@ class attention_head {
         : tokens_(tokens),
           size_(size),
           set_(set),
-          keys_(kernels::packed_size(tokens, size)),
-          values_(kernels::packed_size(size, tokens)) {}
+          keys_(matrix<Scalar>::for_overwrite({1, kernels::packed_size(tokens, size)})),
+          values_(matrix<Scalar>::for_overwrite({1, kernels::packed_size(size, tokens)})) {}
 
     /// \param keys, values [tokens, size], `stride` elements apart
     void remember(const Scalar* keys, const Scalar* values, std::size_t stride) noexcept {
@@ -36,31 +39,41 @@ class attention_head {
         kernels::pack(values, 1, stride, size_, tokens_, values_.data());
     }
 
-    /// \param query [queries, size], already scaled
+    /// \param query [queries, size], `stride` elements apart
+    /// \param first the place of the first query among the tokens, the others follow
     /// \param results [queries, size]
-    void answer(const Scalar* query, std::size_t stride, std::size_t queries, mask visible, Scalar* results,
-                std::size_t result_stride) {
-        matrix<Scalar> scores(queries, tokens_);
-        kernels::multiply<Scalar>(
-            {query, stride, queries, keys_.data(), nullptr, tokens_, size_, scores.data(), tokens_}, set_);
+    void answer(const Scalar* query, std::size_t stride, std::size_t queries, std::size_t first, mask visible,
+                Scalar* results, std::size_t result_stride) const {
+        auto scores = matrix<Scalar>::for_overwrite({queries, tokens_});
+        kernels::multiply<Scalar>({query, stride, queries, keys_.data(), tokens_, size_, scores.data(), tokens_}, set_);
+        const Scalar scale = 1 / std::sqrt(static_cast<Scalar>(size_));
         for (std::size_t i = 0; i < queries; ++i) {
-            const std::size_t seen = visible == mask::causal ? i + 1 : tokens_;
-            softmax(scores.row(i).first(seen));
+            const std::size_t seen = visible == mask::causal ? first + i + 1 : tokens_;
+            kernels::softmax(scores.row(i).data(), seen, scale, set_);
             std::ranges::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
         }
         kernels::multiply<Scalar>(
-            {scores.data(), tokens_, queries, values_.data(), nullptr, size_, tokens_, results, result_stride}, set_);
+            {scores.data(), tokens_, queries, values_.data(), size_, tokens_, results, result_stride}, set_);
     }
 
    private:
     std::size_t tokens_;
     std::size_t size_;
     kernels::instruction_set set_;
-    aligned_vector<Scalar> keys_;    // packed, tokens columns of depth size
-    aligned_vector<Scalar> values_;  // packed, size columns of depth tokens
+    matrix<Scalar> keys_;    // packed, tokens columns of depth size
+    matrix<Scalar> values_;  // packed, size columns of depth tokens
 };
 
 }  // namespace detail
+
+/// One row of each sequence.
+/// \param places of these rows in their sequences
+template <class Scalar>
+matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all) {
+    auto rows = matrix<Scalar>::for_overwrite({places.size(), x.columns()});
+    for (std::size_t i = 0; i < places.size(); ++i) std::ranges::copy(x.row(all[i][places[i]]), rows.row(i).begin());
+    return rows;
+}
 
 /// Mirrors torch.nn.MultiheadAttention(x, x, x) as ResidualAttentionBlock.attention in openai/CLIP clip/model.py calls
 /// it.
@@ -73,35 +86,71 @@ class attention {
           heads_(heads),
           mask_(visible) {}
 
-    /// \param x [tokens of all sequences, width]
-    /// \param lengths how many tokens each sequence has, in order; a sequence sees only itself
-    matrix<Scalar> operator()(const matrix<Scalar>& x, std::span<const std::size_t> lengths) const {
-        const std::size_t width = x.columns(), size = width / heads_;
-        matrix<Scalar> qkv = in_proj_(x);  // [tokens, 3 * width]: queries, keys, values
-        scale_queries(qkv, width, size);
-        matrix<Scalar> mixed(x.rows(), width);
-        std::size_t first = 0;
-        for (const std::size_t tokens : lengths) {
-            detail::attention_head<Scalar> head(tokens, size, kernels_);
-            for (std::size_t h = 0; h < heads_; ++h) {
-                const Scalar* query = qkv.row(first).data() + h * size;
-                head.remember(query + width, query + 2 * width, 3 * width);
-                head.answer(query, 3 * width, tokens, mask_, mixed.row(first).data() + h * size, width);
-            }
-            first += tokens;
-        }
-        return out_proj_(mixed);  // [tokens, width]
+    /// From now on the results are multiplied with a gain for each column.
+    void scale(aligned_vector<Scalar> gain) { out_proj_.scale(std::move(gain)); }
+
+    /// \param x [rows of all sequences, width]; a sequence sees only itself
+    /// \return [rows, width]
+    linear_product<Scalar> operator()(const matrix<Scalar>& x, const sequences& all, executor* threads) const {
+        const matrix<Scalar> qkv = in_proj_(x, kernels::function::identity, threads);  // [rows, 3 * width]
+        auto mixed = matrix<Scalar>::for_overwrite({x.rows(), x.columns()});
+        for_each_head(all.size(), threads, [&](std::size_t sequence, std::size_t column) {
+            const std::size_t own = all.own(sequence), shared = all[sequence].size() - own;
+            if (own == 0) return;
+            const std::size_t first = all[sequence][shared];
+            ask(qkv, all[sequence], column, qkv.row(first).data() + column, own, shared,
+                mixed.row(first).data() + column);
+        });
+        return out_proj_(std::move(mixed), threads);
+    }
+
+    /// The same for one token of each sequence, which asks alone.
+    /// \param places of these tokens in their sequences
+    /// \return [sequences, width]
+    linear_product<Scalar> at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all,
+                              executor* threads) const {
+        const std::size_t width = x.columns();
+        matrix<Scalar> asking = rows_at(places, x, all);
+        auto queries = matrix<Scalar>::for_overwrite({all.size(), 3 * width});  // the first third is read
+        in_proj_.apply_some(asking.data(), width, asking.rows(), queries.data(), {}, threads, 0, width);
+        auto qkv = matrix<Scalar>::for_overwrite({x.rows(), 3 * width});  // the other two thirds are read
+        in_proj_.apply_some(x.data(), width, x.rows(), qkv.data(), {}, threads, width, 3 * width);
+        for_each_head(all.size(), threads, [&](std::size_t sequence, std::size_t column) {
+            ask(qkv, all[sequence], column, queries.row(sequence).data() + column, 1, places[sequence],
+                asking.row(sequence).data() + column);
+        });
+        return out_proj_(std::move(asking), threads);
     }
 
    private:
-    static void scale_queries(matrix<Scalar>& qkv, std::size_t width, std::size_t head_size) noexcept {
-        const Scalar scale = 1 / std::sqrt(static_cast<Scalar>(head_size));
-        for (std::size_t row = 0; row < qkv.rows(); ++row) {
-            for (Scalar& query : qkv.row(row).first(width)) query *= scale;
-        }
+    /// task(sequence, first column of the head) for every head of every sequence.
+    template <class Task>
+    void for_each_head(std::size_t count, executor* threads, const Task& task) const {
+        const std::size_t size = out_proj_.inputs() / heads_;
+        parallel_for(threads, count * heads_, [&](std::size_t index) { task(index / heads_, index % heads_ * size); });
     }
 
-    linear<Scalar> in_proj_;
+    /// Some queries of one head of one sequence, the first of them at the place `position`.
+    void ask(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column, const Scalar* query,
+             std::size_t queries, std::size_t position, Scalar* results) const {
+        const std::size_t width = out_proj_.inputs(), size = width / heads_;
+        detail::attention_head<Scalar> head(rows.size(), size, kernels_);
+        if (rows.back() - rows.front() + 1 == rows.size()) {  // one after the other
+            const Scalar* key = qkv.row(rows.front()).data() + width + column;
+            head.remember(key, key + width, 3 * width);
+        } else {
+            auto copies = matrix<Scalar>::for_overwrite({rows.size(), 2 * size});  // keys, values
+            for (std::size_t i = 0; i < rows.size(); ++i) {
+                const Scalar* key = qkv.row(rows[i]).data() + width + column;
+                std::copy_n(key, size, copies.row(i).data());
+                std::copy_n(key + width, size, copies.row(i).data() + size);
+            }
+            head.remember(copies.data(), copies.data() + size, 2 * size);
+        }
+        head.answer(query, 3 * width, queries, position, mask_, results, width);
+    }
+
+    linear<Scalar> in_proj_;  // queries, keys, values
     linear<Scalar> out_proj_;
     std::size_t heads_;
     mask mask_;

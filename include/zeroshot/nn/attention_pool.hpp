@@ -3,13 +3,13 @@
 /// pooling.
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/attention.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -30,19 +30,18 @@ class attention_pool {
 
     /// \param cells [positions, width], one picture's feature map
     /// \return [1, outputs]
-    matrix<Scalar> operator()(const matrix<Scalar>& cells) const {
+    matrix<Scalar> operator()(const matrix<Scalar>& cells, executor* threads = nullptr) const {
         const matrix<Scalar> tokens = with_mean_token(cells);  // [1 + positions, width]
         const std::size_t width = tokens.columns(), size = width / heads_;
         matrix<Scalar> query(1, width);
-        q_proj_.apply(tokens.data(), width, 1, query.data());
-        const Scalar scale = 1 / std::sqrt(static_cast<Scalar>(size));
-        for (Scalar& value : query.values()) value *= scale;
-        const matrix<Scalar> keys = k_proj_(tokens), values = v_proj_(tokens);
+        q_proj_.apply(tokens.data(), width, 1, query.data(), {}, threads);
+        const matrix<Scalar> keys = k_proj_(tokens, kernels::function::identity, threads);
+        const matrix<Scalar> values = v_proj_(tokens, kernels::function::identity, threads);
         matrix<Scalar> mixed(1, width);
         detail::attention_head<Scalar> head(tokens.rows(), size, kernels_);
         for (std::size_t h = 0; h < heads_; ++h) {
             head.remember(keys.data() + h * size, values.data() + h * size, width);
-            head.answer(query.data() + h * size, width, 1, mask::none, mixed.data() + h * size, width);
+            head.answer(query.data() + h * size, width, 1, 0, mask::none, mixed.data() + h * size, width);
         }
         return c_proj_(mixed);
     }

@@ -12,6 +12,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -34,28 +35,44 @@ class convolution {
     convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding)
         : size_(kernel.extent(2)), stride_(stride), padding_(padding), map_(channels_last(kernel), std::move(bias)) {}
 
-    feature_map<Scalar> operator()(const feature_map<Scalar>& input) const {
+    /// \param f what is done to every number of the result
+    feature_map<Scalar> operator()(const feature_map<Scalar>& input, kernels::function f = kernels::function::identity,
+                                   executor* threads = nullptr) const {
         feature_map<Scalar> output;
         output.height = (input.height + 2 * padding_ - size_) / stride_ + 1;
         output.width = (input.width + 2 * padding_ - size_) / stride_ + 1;
-        output.pixels = matrix<Scalar>(output.height * output.width, map_.outputs());
-        if (size_ == 1 && stride_ == 1) {
-            map_.apply(input.pixels.data(), map_.inputs(), input.pixels.rows(), output.pixels.data());
-            return output;
-        }
-        // Strips of patches that stay in the cache between being gathered and being multiplied.
-        const std::size_t strip = std::max<std::size_t>(1, strip_elements / map_.inputs());
-        matrix<Scalar> patches(std::min(strip, output.pixels.rows()), map_.inputs());
-        for (std::size_t first = 0; first < output.pixels.rows(); first += strip) {
-            const std::size_t count = std::min(strip, output.pixels.rows() - first);
-            for (std::size_t i = 0; i < count; ++i) gather(input, output.width, first + i, patches.row(i).data());
-            map_.apply(patches.data(), map_.inputs(), count, output.pixels.row(first).data());
-        }
+        output.pixels = matrix<Scalar>::for_overwrite({output.height * output.width, map_.outputs()});
+        convolve(input, output, {.f = f}, threads);
         return output;
     }
 
+    /// f(shortcut + convolution(input)), in the shortcut's place.
+    feature_map<Scalar> added_to(feature_map<Scalar> shortcut, const feature_map<Scalar>& input, kernels::function f,
+                                 executor* threads = nullptr) const {
+        convolve(input, shortcut, {.add = true, .f = f}, threads);
+        return shortcut;
+    }
+
    private:
-    static constexpr std::size_t strip_elements = 32 * 1024;  // 128 KiB of float
+    static constexpr std::size_t strip_elements = 64 * 1024;  // 256 KiB of float
+    static constexpr std::size_t shortest_strip = 48;         // for less, the weights would pass by too often
+
+    void convolve(const feature_map<Scalar>& input, feature_map<Scalar>& output,
+                  const kernels::epilogue<Scalar>& finish, executor* threads) const {
+        const std::size_t pixels = output.pixels.rows();
+        if (size_ == 1 && stride_ == 1)
+            return map_.apply(input.pixels.data(), map_.inputs(), pixels, output.pixels.data(), finish, threads);
+        // Strips of patches that stay in the cache between being gathered and being multiplied.
+        const std::size_t strip = std::max(shortest_strip, strip_elements / map_.inputs());
+        const std::size_t strips = std::max(concurrency_of(threads), (pixels + strip - 1) / strip);
+        parallel_for(threads, strips, [&](std::size_t index) {
+            const std::size_t first = pixels * index / strips, end = pixels * (index + 1) / strips;
+            auto patches = matrix<Scalar>::for_overwrite({end - first, map_.inputs()});
+            for (std::size_t i = first; i < end; ++i) gather(input, output.width, i, patches.row(i - first).data());
+            map_.apply(patches.data(), map_.inputs(), end - first, output.pixels.data() + first * map_.outputs(),
+                       finish, nullptr);
+        });
+    }
 
     /// [outputs, inputs, size, size] -> [outputs, size * size * inputs]
     static matrix<Scalar> channels_last(const tensor<Scalar, 4>& kernel) {
@@ -141,12 +158,6 @@ feature_map<Scalar> average_pool(const feature_map<Scalar>& input, std::size_t s
         for (Scalar& value : mean) value /= cells;
     }
     return output;
-}
-
-/// max(x, 0) in place.
-template <class Scalar>
-void rectify(feature_map<Scalar>& map) noexcept {
-    for (Scalar& value : map.pixels.values()) value = std::max(value, Scalar{0});
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

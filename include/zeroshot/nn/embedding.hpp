@@ -38,16 +38,16 @@ class embedding {
     std::size_t context() const noexcept { return positional_embedding_.rows(); }
     std::size_t width() const noexcept { return positional_embedding_.columns(); }
 
-    /// Writes one vector for each id.
-    /// \param rows [ids, width]
+    /// Writes one vector for each id from the place `first` on.
+    /// \param rows [ids - first, width]
     /// \throws text_error where an id is outside the vocabulary or there are more ids than positions
-    void operator()(std::span<const std::int32_t> ids, std::span<Scalar> rows) const {
+    void operator()(std::span<const std::int32_t> ids, std::size_t first, std::span<Scalar> rows) const {
         if (ids.size() > context()) {
             throw text_error(error_code::limit,
                              {"tokens", std::to_string(ids.size()) + " ids",
                               "at most " + std::to_string(context()) + ", the context of this model", ""});
         }
-        for (std::size_t position = 0; position < ids.size(); ++position) {
+        for (std::size_t position = first; position < ids.size(); ++position) {
             const std::int32_t id = ids[position];
             if (id < 0 || static_cast<std::size_t>(id) >= vocabulary()) {
                 throw text_error(error_code::argument,
@@ -55,7 +55,7 @@ class embedding {
                                   "0 to " + std::to_string(vocabulary() - 1), ""});
             }
             const std::span<const Scalar> place = positional_embedding_.row(position);
-            const std::span<Scalar> row = rows.subspan(position * width(), width());
+            const std::span<Scalar> row = rows.subspan((position - first) * width(), width());
             const auto add = [&](const auto& words) {
                 const auto word = words.row(static_cast<std::size_t>(id));
                 for (std::size_t i = 0; i < row.size(); ++i) row[i] = wide(word[i]) + place[i];

@@ -1,11 +1,10 @@
 #pragma once
 /// \file Layer normalisation: each row to mean 0 and variance 1, then a gain and a bias for each column.
 
-#include <cmath>
 #include <cstddef>
-#include <span>
 
 #include <zeroshot/io/weights.hpp>
+#include <zeroshot/kernels/row.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -24,25 +23,18 @@ class layer_norm {
 
     /// \param x [rows, width]
     matrix<Scalar> operator()(matrix<Scalar> x) const {
-        for (std::size_t row = 0; row < x.rows(); ++row) normalise(x.row(row));
+        for (std::size_t row = 0; row < x.rows(); ++row) {
+            Scalar* numbers = x.row(row).data();
+            kernels::normalise(numbers, weight_.size(), weight_.data(), bias_.data(), epsilon_, numbers, kernels_);
+        }
         return x;
     }
 
    private:
-    void normalise(std::span<Scalar> row) const noexcept {
-        const auto width = static_cast<Scalar>(row.size());
-        Scalar sum = 0;
-        for (const Scalar value : row) sum += value;
-        const Scalar mean = sum / width;
-        Scalar squares = 0;
-        for (const Scalar value : row) squares += (value - mean) * (value - mean);
-        const Scalar scale = 1 / std::sqrt(squares / width + epsilon_);
-        for (std::size_t i = 0; i < row.size(); ++i) row[i] = (row[i] - mean) * scale * weight_[i] + bias_[i];
-    }
-
     aligned_vector<Scalar> weight_;  // [width]
     aligned_vector<Scalar> bias_;    // [width]
     Scalar epsilon_ = 0;
+    kernels::instruction_set kernels_ = kernels::active();
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

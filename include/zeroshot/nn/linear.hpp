@@ -6,10 +6,15 @@
 #include <utility>
 
 #include <zeroshot/io/weights.hpp>
+#include <zeroshot/nn/activation.hpp>
 #include <zeroshot/nn/packed_weights.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
+
+template <class Scalar>
+class linear_product;
 
 /// A linear map with an optional bias.
 template <class Scalar>
@@ -39,17 +44,46 @@ class linear {
         return map;
     }
 
+    /// From now on the results are multiplied with a gain for each output: LayerScale of open_clip transformer.py.
+    void scale(aligned_vector<Scalar> gain) { gain_ = std::move(gain); }
+
     /// \param x [rows, inputs]
     /// \return [rows, outputs]
     matrix<Scalar> operator()(const matrix<Scalar>& x) const {
-        matrix<Scalar> y(x.rows(), outputs());
-        apply(x.data(), inputs(), x.rows(), y.data());
-        return y;
+        return (*this)(x, kernels::function::identity, nullptr);
     }
 
-    /// The same over raw rows, `row_stride` elements apart; the results lie one after the other.
+    /// The same, followed by a function of every number, on many threads.
+    matrix<Scalar> operator()(const matrix<Scalar>& x, kernels::function f, executor* threads) const {
+        auto y = matrix<Scalar>::for_overwrite({x.rows(), outputs()});
+        apply(x.data(), inputs(), x.rows(), y.data(), {.f = f}, threads);
+        return y;
+    }
+    matrix<Scalar> operator()(const matrix<Scalar>& x, activation f, executor* threads) const {
+        return (*this)(x, kernel_of(f), threads);
+    }
+
+    /// A product that is still to be made: `sum += map(x, threads)` adds to the sum without a matrix in between.
+    linear_product<Scalar> operator()(matrix<Scalar> x, executor* threads) const {
+        return {*this, std::move(x), threads};
+    }
+
+    /// Over raw rows, `row_stride` elements apart; the results lie one after the other.
+    /// \param finish what becomes of the sums; its bias and gain are this map's
+    void apply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
+               kernels::epilogue<Scalar> finish, executor* threads) const {
+        apply_some(rows, row_stride, row_count, results, finish, threads, 0, outputs());
+    }
     void apply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results) const {
-        weight_.multiply(rows, row_stride, row_count, bias_.empty() ? nullptr : bias_.data(), results);
+        apply(rows, row_stride, row_count, results, {}, nullptr);
+    }
+
+    /// Only the outputs from `first` to before `end` are wanted: those beside them may be written or not.
+    void apply_some(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
+                    kernels::epilogue<Scalar> finish, executor* threads, std::size_t first, std::size_t end) const {
+        finish.bias = bias_.empty() ? nullptr : bias_.data();
+        finish.gain = gain_.empty() ? nullptr : gain_.data();
+        weight_.multiply(rows, row_stride, row_count, results, finish, threads, first, end);
     }
 
     std::size_t inputs() const noexcept { return weight_.inputs(); }
@@ -57,7 +91,28 @@ class linear {
 
    private:
     packed_weights<Scalar> weight_;
-    aligned_vector<Scalar> bias_;
+    aligned_vector<Scalar> bias_;  // [outputs], or empty
+    aligned_vector<Scalar> gain_;  // [outputs], or empty
+};
+
+/// Rows and the map they are about to go through. It lives within one expression.
+template <class Scalar>
+class linear_product {
+   public:
+    linear_product(const linear<Scalar>& map, matrix<Scalar> x, executor* threads)
+        : map_(&map), x_(std::move(x)), threads_(threads) {}
+
+    operator matrix<Scalar>() const { return (*map_)(x_, kernels::function::identity, threads_); }
+
+    friend matrix<Scalar>& operator+=(matrix<Scalar>& sum, const linear_product& y) {
+        y.map_->apply(y.x_.data(), y.map_->inputs(), y.x_.rows(), sum.data(), {.add = true}, y.threads_);
+        return sum;
+    }
+
+   private:
+    const linear<Scalar>* map_;
+    matrix<Scalar> x_;  // [rows, inputs]
+    executor* threads_;
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

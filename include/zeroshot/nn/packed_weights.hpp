@@ -12,6 +12,7 @@
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/widen.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -48,13 +49,29 @@ class packed_weights {
     std::size_t outputs() const noexcept { return outputs_; }
 
     /// \param rows [row_count, inputs], row_stride elements apart
-    /// \param bias [outputs], or null
     /// \param results [row_count, outputs]
-    void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, const Scalar* bias,
-                  Scalar* results) const {
-        const kernels::product<Scalar> whole{rows,     row_stride, row_count, nullptr, bias,
-                                             outputs_, inputs_,    results,   outputs_};
-        std::visit([&](const auto& packed) { multiply(whole, packed); }, packed_);
+    /// \param finish what becomes of the sums
+    /// \param first, end the outputs wanted; of their neighbours, some may be written as well
+    void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
+                  const kernels::epilogue<Scalar>& finish, executor* threads, std::size_t first,
+                  std::size_t end) const {
+        const kernels::product<Scalar> whole{rows,    row_stride, row_count, nullptr, outputs_,
+                                             inputs_, results,    outputs_,  finish};
+        const std::size_t panel = first / kernels::panel_width, panels = kernels::panel_count(end) - panel;
+        const std::size_t parts = worth_of(row_count * panels, concurrency_of(threads));
+        parallel_for(threads, parts, [&](std::size_t part) {
+            std::visit(
+                [&](const auto& packed) {
+                    multiply(whole, packed, panel + panels * part / parts, panel + panels * (part + 1) / parts);
+                },
+                packed_);
+        });
+    }
+
+    /// All outputs, by the calling thread.
+    void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
+                  const kernels::epilogue<Scalar>& finish) const {
+        multiply(rows, row_stride, row_count, results, finish, nullptr, 0, outputs_);
     }
 
    private:
@@ -69,21 +86,31 @@ class packed_weights {
         packed_ = std::move(packed);
     }
 
-    void multiply(kernels::product<Scalar> p, const aligned_vector<Scalar>& packed) const noexcept {
+    /// How many threads share a product of so many rows and panels: waking one costs as much as some work.
+    std::size_t worth_of(std::size_t tiles, std::size_t threads) const noexcept {
+        constexpr std::size_t smallest_part = 500'000;  // products of numbers, some 20 microseconds
+        const std::size_t parts = tiles * kernels::panel_width * inputs_ / smallest_part;
+        return std::clamp<std::size_t>(parts, 1, threads);
+    }
+
+    void multiply(kernels::product<Scalar> p, const aligned_vector<Scalar>& packed, std::size_t panel,
+                  std::size_t end) const noexcept {
         p.packed = packed.data();
-        kernels::multiply(p, kernels_);
+        kernels::multiply(p, kernels_, panel, end);
     }
 
     /// A panel at a time: its numbers are widened once, and serve all rows.
     template <class Stored>
-    void multiply(const kernels::product<Scalar>& whole, const aligned_vector<Stored>& packed) const {
+    void multiply(const kernels::product<Scalar>& whole, const aligned_vector<Stored>& packed, std::size_t first,
+                  std::size_t end) const {
         constexpr std::size_t width = kernels::panel_width;
         aligned_vector<Scalar> panel(width * inputs_);
-        for (std::size_t column = 0; column < outputs_; column += width) {
+        for (std::size_t column = first * width; column < end * width; column += width) {
             kernels::widen(packed.data() + column * inputs_, panel.size(), panel.data(), kernels_);
             kernels::product<Scalar> part = whole;
             part.packed = panel.data();
-            part.bias = whole.bias == nullptr ? nullptr : whole.bias + column;
+            if (part.finish.bias != nullptr) part.finish.bias += column;
+            if (part.finish.gain != nullptr) part.finish.gain += column;
             part.columns = std::min(width, outputs_ - column);
             part.result = whole.result + column;
             kernels::multiply(part, kernels_);

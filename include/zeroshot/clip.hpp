@@ -135,8 +135,8 @@ class basic_clip {
         check_pixels(batch);
         return in_pieces(
             batch.rows(), largest_image_piece, options, [&](std::size_t first, std::size_t count, executor* threads) {
-                return model().visual()(batch.values().subspan(first * picture_size(), count * picture_size()), count,
-                                        {}, threads);
+                return visual(batch.values().subspan(first * picture_size(), count * picture_size()), count, {},
+                              threads);
             });
     }
 

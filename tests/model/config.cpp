@@ -35,7 +35,7 @@ std::string refusal(clip_config config, const std::function<void(clip_config&)>&
     return "accepted";
 }
 
-vision_transformer_config& image(clip_config& config) {
+vision_transformer_config& tower_of(clip_config& config) {
     return std::get<vision_transformer_config>(config.image);
 }
 modified_resnet_config& stages(clip_config& config) {
@@ -56,23 +56,23 @@ TEST_CASE("the shapes of ViT-B/32 and RN50 are accepted, and their derived sizes
 TEST_CASE("D1-D4: sizes that make no model are refused before a tensor is built") {
     const std::size_t huge = std::numeric_limits<std::size_t>::max();
     const auto starts = [](const std::string& text) { return Catch::StartsWith("config.json: " + text); };
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).patch_size = 0; }), starts("patch_size is 0"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).image_size = 0; }), starts("image_size is 0"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).patch_size = 225; }),
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).patch_size = 0; }), starts("patch_size is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).image_size = 0; }), starts("image_size is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).patch_size = 225; }),
                starts("patch_size is 225, expected 1 to 224"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).image_size = 46340; }), starts("image_size is 46340"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).image_size = 256, image(c).patch_size = 1; }),
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).image_size = 46340; }), starts("image_size is 46340"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).image_size = 256, tower_of(c).patch_size = 1; }),
                starts("tokens of the vision tower is 65537"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).patch_size = 4, image(c).blocks.mlp_width = 65536; }),
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).patch_size = 4, tower_of(c).blocks.mlp_width = 65536; }),
                starts("activations of the vision tower is"));
     CHECK_THAT(refusal(resnet(), [](auto& c) { stages(c).image_size = 4096; }),
                starts("activations of the vision tower is"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).blocks.heads = 0; }), starts("vision heads is 0"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).blocks.heads = 7; }),
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).blocks.heads = 0; }), starts("vision heads is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).blocks.heads = 7; }),
                starts("vision width 768 is not a multiple of heads 7"));
-    CHECK_THAT(refusal(vit(), [=](auto& c) { image(c).blocks.layers = huge; }), starts("vision layers is"));
-    CHECK_THAT(refusal(vit(), [=](auto& c) { image(c).blocks.width = huge; }), starts("vision width is"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { image(c).blocks.epsilon = -1; }), starts("vision layer norm epsilon"));
+    CHECK_THAT(refusal(vit(), [=](auto& c) { tower_of(c).blocks.layers = huge; }), starts("vision layers is"));
+    CHECK_THAT(refusal(vit(), [=](auto& c) { tower_of(c).blocks.width = huge; }), starts("vision width is"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).blocks.epsilon = -1; }), starts("vision layer norm epsilon"));
     CHECK_THAT(refusal(vit(), [](auto& c) { c.text.context = 0; }), starts("context is 0"));
     CHECK_THAT(refusal(vit(), [](auto& c) { c.text.context = 2; }), starts("context is 2, expected at least 3"));
     CHECK_THAT(refusal(vit(), [](auto& c) { c.text.vocabulary = 0; }), starts("vocabulary is 0"));

@@ -26,7 +26,7 @@ text_encoder<Scalar> tiny_encoder() {
 }
 
 template <class Scalar>
-void check_stages(double bound) {
+void check_text_stages(double bound) {
     const reference_model reference("openai_vit");
     const auto encoder = tiny_encoder<Scalar>();
     const auto prompts = reference.prompts();
@@ -51,10 +51,10 @@ void check_stages(double bound) {
 }  // namespace
 
 TEST_CASE("a text encoder in double equals the reference at every stage") {
-    check_stages<double>(stage_bound<double>());
+    check_text_stages<double>(stage_bound<double>());
 }
 TEST_CASE("a text encoder in float equals the reference at every stage") {
-    check_stages<float>(stage_bound<float>());
+    check_text_stages<float>(stage_bound<float>());
 }
 
 TEST_CASE("a prompt gives the same bits whatever its neighbours, and whatever follows its end token") {

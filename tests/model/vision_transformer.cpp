@@ -17,7 +17,7 @@ vision_transformer_config openai_vit() {
 }
 
 template <class Scalar>
-void check_stages(double bound) {
+void check_visual_stages(double bound) {
     const reference_model reference("openai_vit");
     const weights w(checkpoint::open(model_folder("openai_vit") + "/model.safetensors"));
     const vision_transformer<Scalar> visual(w / "visual", openai_vit(), 32);
@@ -38,8 +38,8 @@ void check_stages(double bound) {
 }  // namespace
 
 TEST_CASE("a vision transformer in double equals the reference at every stage") {
-    check_stages<double>(stage_bound<double>());
+    check_visual_stages<double>(stage_bound<double>());
 }
 TEST_CASE("a vision transformer in float equals the reference at every stage") {
-    check_stages<float>(stage_bound<float>());
+    check_visual_stages<float>(stage_bound<float>());
 }

@@ -123,7 +123,7 @@ void tell(const zeroshot::evaluation& found, const evaluate_options& options, co
 void evaluate_data(const evaluate_options& options, session& with) {
     const auto begin = std::chrono::steady_clock::now();
     console& out = with.out;
-    const opened_data data = open_data(options.data, options.format);
+    const opened_data data = open_data(options.data, options.format, options.split);
     const class_list classes = classes_for(*data.pictures, options.classes, options.unknown);
     const model clip(options.model, out);
     workers team(options.threads);

@@ -54,7 +54,7 @@ inline void calibrate(evaluation& found, std::span<const answer> answers, const 
         const answer& said = answers[place];
         if (said.is_stranger()) return;
         loss += log_sum_exp(logits) - logits[said.labels.front()];
-        if (validation[place]) return;
+        if (validation[place] || !found.temperature) return;
         scaled.assign(logits.begin(), logits.end());
         for (double& logit : scaled) logit /= *found.temperature;
         mended.push_back({std::exp(*std::ranges::max_element(scaled) - log_sum_exp(scaled)), said.is_right()});

@@ -12,6 +12,7 @@
 #include <zeroshot/evaluate/gzip.hpp>
 #endif
 #include <zeroshot/evaluate/open_data_set.hpp>
+#include <zeroshot/evaluate/prompt_lists.hpp>
 #include <zeroshot/io/file.hpp>
 
 #include "console.hpp"
@@ -29,12 +30,6 @@ constexpr auto opener = zeroshot::open_plain;
 
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string expected = "", std::string hint = "") {
     throw zeroshot::data_set_error(zeroshot::error_code::argument, {where, std::move(what), std::move(expected), std::move(hint)});
-}
-
-std::vector<std::string> names_in(const std::string& file) {
-    std::vector<std::string> names;
-    for (text_line& line : read_entries(file, "classes")) names.push_back(std::move(line.text));
-    return names;
 }
 
 /// Positions by name; nothing for a name that is there twice.
@@ -70,6 +65,13 @@ std::vector<std::uint32_t> known_labels(const zeroshot::data_set& pictures, cons
 
 }  // namespace
 
+std::vector<std::string> class_names_in(const std::string& list) {
+    if (list == "imagenet") return zeroshot::imagenet_classes();
+    std::vector<std::string> names;
+    for (text_line& line : read_entries(list, "classes")) names.push_back(std::move(line.text));
+    return names;
+}
+
 opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split) {
     const zeroshot::data_format kind = format ? zeroshot::data_format_of(*format).value() : zeroshot::recognised(place, split);
     return {zeroshot::open_data_set(place, kind, split, opener), std::string(zeroshot::name_of(kind))};
@@ -93,7 +95,7 @@ class_list classes_for(const zeroshot::data_set& pictures, const std::optional<s
     const std::vector<std::string>& own = pictures.classes();
     if (own.empty()) {
         if (!file) refuse(pictures.place(), "it does not name its classes", "--classes FILE with a name on each line");
-        return {names_in(*file), {}};
+        return {class_names_in(*file), {}};
     }
     const std::vector<std::uint32_t> known = known_labels(pictures, unknown);
     class_list found;
@@ -104,7 +106,7 @@ class_list classes_for(const zeroshot::data_set& pictures, const std::optional<s
             found.names.push_back(own[label]);
         }
     } else {
-        found.names = names_in(*file);
+        found.names = class_names_in(*file);
         const auto positions = positions_of(found.names);
         const auto missing = std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(own[label]); });
         const bool by_name = missing == known.end() && std::ranges::all_of(known, [&](std::uint32_t label) { return positions.at(own[label]).has_value(); });
@@ -120,6 +122,8 @@ class_list classes_for(const zeroshot::data_set& pictures, const std::optional<s
 }
 
 std::vector<std::string> templates_in(const std::string& list) {
+    if (list == "openai80") return zeroshot::openai_templates();
+    if (list == "openai7") return zeroshot::short_openai_templates();
     std::vector<std::string> templates;
     for (const text_line& line : read_entries(list, "templates")) {
         try {

@@ -39,6 +39,10 @@ struct class_list {
 /// \throws zeroshot::error where the names do not fit
 class_list classes_for(const zeroshot::data_set& pictures, const std::optional<std::string>& file, const std::vector<std::string>& unknown);
 
+/// The names of a list: a file, or imagenet.
+/// \throws zeroshot::error
+std::vector<std::string> class_names_in(const std::string& list);
+
 /// The templates of a list: a file, openai80 or openai7.
 /// \throws zeroshot::error
 std::vector<std::string> templates_in(const std::string& list);

@@ -10,26 +10,26 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-namespace detail::tables {
+namespace detail {
 
 #include <zeroshot/evaluate/tables/prompts.inc>
 
-}  // namespace detail::tables
+}  // namespace detail
 
 /// The 1000 names by label, as OpenAI and open_clip prompt with them. "missile" and "sunglasses" stand twice: labels
 /// are positions, not names.
 inline std::vector<std::string> imagenet_classes() {
-    return {std::begin(detail::tables::imagenet_classes), std::end(detail::tables::imagenet_classes)};
+    return {std::begin(detail::imagenet_classes), std::end(detail::imagenet_classes)};
 }
 
 /// The 80 templates of the paper's ImageNet figures.
 inline std::vector<std::string> openai_templates() {
-    return {std::begin(detail::tables::openai_templates_80), std::end(detail::tables::openai_templates_80)};
+    return {std::begin(detail::openai_templates_80), std::end(detail::openai_templates_80)};
 }
 
 /// Seven of them that do nearly as well.
 inline std::vector<std::string> short_openai_templates() {
-    return {std::begin(detail::tables::openai_templates_7), std::end(detail::tables::openai_templates_7)};
+    return {std::begin(detail::openai_templates_7), std::end(detail::openai_templates_7)};
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

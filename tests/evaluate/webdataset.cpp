@@ -28,7 +28,7 @@ std::string refusal(const std::string& members) {
 
 TEST_CASE("shards come by number, samples by key, with the names and templates that lie above") {
     const support::scratch_folder home;
-    support::write(home / "test/0.tar", sample("s0", "1") + sample("d/s1.x", "0", "PNG") + tar_end);
+    support::write(home / "test/0.tar", sample("s0", "1") + sample("d/s1", "0", "PNG") + tar_end);
     support::write(home / "test/10.tar", sample("s3", "0\n", "webp") + tar_end);
     support::write(home / "test/9.tar", sample("s2", "1") + tar_end);
     support::write(home / "classnames.txt", "cat\ndog\n");

@@ -70,13 +70,13 @@ void add_colour(CLI::App& sub, const std::string& name, std::optional<std::array
     sub.add_option(name, CLI::callback_t(read), about)->option_text("R G B")->expected(3)->delimiter(',')->allow_extra_args(false)->group("Checkpoint");
 }
 
-void add_precision(CLI::App& sub) {
+void add_precision(CLI::App& sub, std::string& to) {
     const auto check = [](const std::string& word) -> std::string {
         if (word == "f32") return {};
         if (word == "bf16" || word == "int8") return word + " is not built in yet; use f32";
         return "'" + word + "' is none of f32, bf16, int8";
     };
-    sub.add_option("--precision", "Arithmetic of the model: f32; bf16 and int8 are not built in yet")->type_name("f32")->check(check, "", "");
+    sub.add_option("--precision", to, "Arithmetic of the model: f32; bf16 and int8 are not built in yet")->type_name("f32")->check(check, "", "");
 }
 
 void add_manners(CLI::App& sub, manners& to) {
@@ -106,7 +106,7 @@ void add_keeping(CLI::App& sub, model_options& to) {
 
 void add_model(CLI::App& sub, model_options& to) {
     sub.add_option("-m,--model", to.model, "A checkpoint, a model folder, or a name such as openai/clip-vit-base-patch32; without it the bundled model")->type_name("MODEL");
-    add_precision(sub);
+    add_precision(sub, to.precision);
     add_checkpoint_choices(sub, to);
     add_keeping(sub, to);
 }
@@ -120,7 +120,7 @@ void add_threads(CLI::App& sub, std::size_t& to) {
 void add_idle_choices(CLI::App& sub, manners& to) {
     add_threads(sub, to.idle_threads);
     sub.get_option("--threads")->description("As for the other commands; this one needs a single thread");
-    add_precision(sub);
+    add_precision(sub, to.idle_precision);
 }
 
 /// The command, with what was asked of it.
@@ -237,6 +237,20 @@ void add_inspect(CLI::App& program, command& to) {
     sub->callback([options, &to] { to = chosen(options, inspect); });
 }
 
+void add_bench(CLI::App& program, command& to) {
+    const auto options = std::make_shared<bench_options>();
+    CLI::App* sub = program.add_subcommand("bench", "How long the model takes: pictures, texts, loading");
+    at_least(sub->add_option("--repeat", options->repeat, "How often each is run, at least; the shortest time counts (7)"), 1)->type_name("N");
+    add_manners(*sub, options->as);
+    add_threads(*sub, options->threads);
+    add_model(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot bench
+
+  zeroshot bench --model ViT-B-32.safetensors --threads 1 --json)");
+    sub->callback([options, &to] { to = chosen(options, bench); });
+}
+
 void describe(CLI::App& program, command& to) {
     program.description("CLIP in C++: a picture and labels in, probabilities out.");
     program.name("zeroshot");
@@ -255,6 +269,7 @@ void describe(CLI::App& program, command& to) {
     add_embed(program, to);
     add_convert(program, to);
     add_inspect(program, to);
+    add_bench(program, to);
 }
 
 std::vector<std::string> names_of_commands(const CLI::App& program) {

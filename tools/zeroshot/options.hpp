@@ -17,7 +17,8 @@ struct session;
 struct manners {
     bool quiet = false;
     bool json = false;
-    std::size_t idle_threads = 1;  ///< --threads of a command that needs only one
+    std::size_t idle_threads = 1;         ///< --threads of a command that needs only one
+    std::string idle_precision = "f32";  ///< --precision of a command that computes nothing
 };
 
 /// Which model, and what its checkpoint leaves open.
@@ -34,6 +35,7 @@ struct model_options {
     std::optional<std::string> config;
     bool compact = false;
     bool verify = false;
+    std::string precision = "f32";
 };
 
 struct classify_options {
@@ -115,5 +117,16 @@ struct inspect_options {
 /// What a checkpoint is.
 /// \throws usage_error, zeroshot::error, output_error
 void inspect(const inspect_options& options, session& with);
+
+struct bench_options {
+    std::size_t repeat = 7;
+    std::size_t threads = zeroshot::available_threads();
+    model_options model;
+    manners as;
+};
+
+/// How long the encoders take.
+/// \throws zeroshot::error, output_error
+void bench(const bench_options& options, session& with);
 
 }  // namespace program

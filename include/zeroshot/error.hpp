@@ -77,6 +77,12 @@ class text_error : public error {
     using error::error;
 };
 
+/// Data sets: their files, labels and class names.
+class data_set_error : public error {
+   public:
+    using error::error;
+};
+
 /// Arguments of a call.
 class argument_error : public error {
    public:

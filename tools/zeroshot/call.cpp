@@ -205,6 +205,39 @@ void add_embed(CLI::App& program, command& to) {
     sub->callback([options, &to] { to = chosen(options, embed); });
 }
 
+void add_evaluate(CLI::App& program, command& to) {
+    const auto options = std::make_shared<evaluate_options>();
+    CLI::App* sub = program.add_subcommand("evaluate", "A data set in, how good zero-shot classification is out");
+    sub->add_option("-d,--data", options->data, "A folder for each class, a manifest, or a data set as it is published")->type_name("PATH");
+    one_of(sub->add_option("--format", options->format, "What it is: folders, manifest, idx, cifar10, cifar100 or webdataset; else recognised"),
+           {"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset"})->type_name("NAME");
+    sub->add_option("--classes", options->classes, "Class names from a file, one on each line; or imagenet. Else those of the data set")->type_name("FILE");
+    sub->add_option("--unknown", options->unknown, "A class of the data set that is to be none of the list; repeatable")
+        ->expected(1)->allow_extra_args(false)->take_all()->type_name("CLASS");
+    sub->add_option("-t,--template", options->templates, "A sentence with {} for the class; several make an ensemble")
+        ->expected(1)->allow_extra_args(false)->take_all()->type_name("SENTENCE");
+    sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line; or openai80, openai7")->type_name("FILE");
+    sub->add_flag("--compare-templates", options->compare_templates, "What each template gives alone, and which are best together");
+    sub->add_option("--features", options->features, "Instead of data: image embeddings [n, d]")->type_name("FILE.npy");
+    sub->add_option("--labels", options->labels, "Of the embeddings: classes [n], or [n, classes] of 0 and 1")->type_name("FILE.npy");
+    sub->add_option("--class-embeddings", options->class_embeddings, "Of the classes: [classes, d]")->type_name("FILE.npy");
+    sub->add_option("--scale", options->scale, "By which cosines become logits (that of the model; 100 for recorded embeddings)")->type_name("NUMBER");
+    sub->add_option("--per-picture", options->per_picture, "Write a line of JSON for each picture")->type_name("FILE.jsonl");
+    sub->add_option("--csv", options->csv, "Write a line for each class, with commas")->type_name("FILE.csv");
+    sub->add_option("--embeddings", options->embeddings, "Write the embeddings of the pictures that could be read: float32 [n, embedding]")->type_name("FILE.npy");
+    sub->add_option("--resume", options->resume, "Keep embeddings in this folder, and take those that are there")->type_name("FOLDER");
+    sub->add_option("--seed", options->seed, "Of the intervals and splits (0)")->type_name("N");
+    sub->add_flag("--truncate", options->truncate, "Cut prompts that are too long, instead of refusing them");
+    add_manners(*sub, options->as);
+    add_threads(*sub, options->threads);
+    add_model(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot evaluate --data photos/ --template "a photo of a {}."
+
+  zeroshot evaluate --data cifar-10-batches-bin --model ViT-B-32.safetensors --templates-from openai7 --json)");
+    sub->callback([options, &to] { to = chosen(options, evaluate); });
+}
+
 void add_convert(CLI::App& program, command& to) {
     const auto options = std::make_shared<convert_call>();
     CLI::App* sub = program.add_subcommand("convert", "Any readable checkpoint into one file that needs nothing beside it");
@@ -267,6 +300,7 @@ void describe(CLI::App& program, command& to) {
     add_tokenize(program, to);
     add_preprocess(program, to);
     add_embed(program, to);
+    add_evaluate(program, to);
     add_convert(program, to);
     add_inspect(program, to);
     add_bench(program, to);

@@ -1,9 +1,14 @@
 #include "model.hpp"
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <zeroshot/classify/classifier.hpp>
 #include <zeroshot/clip.hpp>
+#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/io/sha256.hpp>
 #include <zeroshot/load.hpp>
 
 #include "console.hpp"
@@ -32,6 +37,22 @@ zeroshot::load_options load_options_of(const model_options& options) {
     return load;
 }
 
+namespace {
+
+/// A checkpoint, or what lies in its folder.
+std::vector<std::filesystem::path> files_of(const std::filesystem::path& place) {
+    std::error_code unknown;
+    if (!std::filesystem::is_directory(place, unknown)) return {place};
+    std::vector<std::filesystem::path> files;
+    for (const auto& each : std::filesystem::directory_iterator(place)) {
+        if (each.is_regular_file()) files.push_back(each.path());
+    }
+    std::ranges::sort(files);
+    return files;
+}
+
+}  // namespace
+
 struct model::loaded {
     zeroshot::clip clip;
 };
@@ -44,10 +65,31 @@ model::model(const model_options& options, console& out)
 const zeroshot::clip_config& model::config() const { return loaded_->clip.config(); }
 const zeroshot::preprocessing& model::pixels() const { return loaded_->clip.pixels(); }
 const zeroshot::provenance& model::origin() const { return loaded_->clip.origin(); }
+const std::string& model::place() const { return origin().place; }
 bool model::takes_texts() const { return loaded_->clip.takes_texts(); }
 const zeroshot::tokenizer& model::words() const { return loaded_->clip.words(); }
 float model::logit_scale() const { return loaded_->clip.logit_scale(); }
 float model::logit_bias() const { return loaded_->clip.logit_bias(); }
+
+std::string model::digest() const {
+    zeroshot::sha256 digest;
+    for (const std::filesystem::path& file : files_of(place())) {
+        const auto source = std::make_shared<const zeroshot::file_source>(file);
+        digest.add(zeroshot::path_text(file.filename()) + " ").add_all({source, 0, source->size()});
+    }
+    const zeroshot::preprocessing& how = pixels();
+    zeroshot::json_writer rest;
+    rest.begin_array().value(zeroshot::version).value("f32").value(how.size).value(name_of(how.order)).value(name_of(how.mode));
+    rest.value(static_cast<int>(how.filter)).value(static_cast<int>(how.fill));
+    for (const float number : how.mean) rest.value(number);
+    for (const float number : how.std) rest.value(number);
+    digest.add(rest.end_array().text());
+    // Heads, activation, precision and kernels show in the embedding of any picture: a ramp of grey.
+    zeroshot::tensor<float, 4> ramp(std::size_t{1}, std::size_t{3}, how.size, how.size);
+    for (std::size_t i = 0; i < ramp.size(); ++i) ramp.data()[i] = static_cast<float>(i) / static_cast<float>(ramp.size());
+    const zeroshot::matrix<float> encoded = encode_pixels(ramp, {});
+    return digest.add(std::as_bytes(std::span(encoded.values()))).digits();
+}
 
 zeroshot::matrix<float> model::encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const {
     return loaded_->clip.encode_pixels(pixels, run);
@@ -78,6 +120,8 @@ std::vector<ranking> labeller::operator()(const zeroshot::tensor<float, 4>& pixe
     }
     return answers;
 }
+
+const zeroshot::matrix<float>& labeller::text_embeddings() const { return embedded_->which.text_embeddings(); }
 
 zeroshot::matrix<float> of_length_one(zeroshot::matrix<float> embeddings) { return zeroshot::normalized(std::move(embeddings)); }
 

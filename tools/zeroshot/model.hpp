@@ -33,6 +33,13 @@ class model {
     const zeroshot::clip_config& config() const;
     const zeroshot::preprocessing& pixels() const;
     const zeroshot::provenance& origin() const;
+
+    /// The file or folder it was read from.
+    const std::string& place() const;
+
+    /// A digest of that, and of how the model is run: what its embeddings depend on beside the pictures.
+    /// \throws zeroshot::file_error
+    std::string digest() const;
     bool takes_texts() const;
 
     /// \throws zeroshot::text_error where the model takes ids and no texts
@@ -69,6 +76,9 @@ class labeller {
 
     /// \param pixels [pictures, 3, size, size]
     std::vector<ranking> operator()(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const;
+
+    /// [labels, embedding], each of length 1.
+    const zeroshot::matrix<float>& text_embeddings() const;
 
    private:
     struct embedded;

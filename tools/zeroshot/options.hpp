@@ -97,6 +97,33 @@ struct embed_options {
 /// \throws usage_error, zeroshot::error, output_error
 void embed(const embed_options& options, session& with);
 
+struct evaluate_options {
+    std::string data;
+    std::optional<std::string> format;  ///< else recognised
+    std::optional<std::string> classes;  ///< a file, or imagenet
+    std::vector<std::string> unknown;    ///< classes of the data set that are to be none of the list
+    std::vector<std::string> templates;
+    std::optional<std::string> templates_from;  ///< a file, openai80 or openai7
+    std::string features;
+    std::string labels;
+    std::string class_embeddings;
+    std::optional<double> scale;
+    std::string embeddings;
+    std::string per_picture;
+    std::string csv;
+    std::string resume;
+    bool compare_templates = false;
+    std::size_t seed = 0;
+    bool truncate = false;
+    std::size_t threads = zeroshot::available_threads();
+    model_options model;
+    manners as;
+};
+
+/// Zero-shot on a data set, or on recorded embeddings: how good it is.
+/// \throws usage_error, zeroshot::error, output_error
+void evaluate(const evaluate_options& options, session& with);
+
 struct convert_call {
     std::string output;
     std::optional<std::string> dtype;

@@ -1,0 +1,112 @@
+#include "data_sets.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include <zeroshot/classify/prompts.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/evaluate/class_folders.hpp>
+#include <zeroshot/io/file.hpp>
+
+#include "console.hpp"
+#include "lines.hpp"
+
+namespace program {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& where, std::string what, std::string expected = "", std::string hint = "") {
+    throw zeroshot::data_set_error(zeroshot::error_code::argument, {where, std::move(what), std::move(expected), std::move(hint)});
+}
+
+std::vector<std::string> names_in(const std::string& file) {
+    std::vector<std::string> names;
+    for (text_line& line : read_entries(file, "classes")) names.push_back(std::move(line.text));
+    return names;
+}
+
+/// Positions by name; nothing for a name that is there twice.
+std::map<std::string, std::optional<std::uint32_t>> positions_of(const std::vector<std::string>& names) {
+    std::map<std::string, std::optional<std::uint32_t>> positions;
+    for (std::uint32_t i = 0; i < names.size(); ++i) {
+        const auto [at, is_new] = positions.emplace(names[i], i);
+        if (!is_new) at->second.reset();
+    }
+    return positions;
+}
+
+/// The classes of the data set that are not unknown, by their labels.
+std::vector<std::uint32_t> known_labels(const zeroshot::data_set& pictures, const std::vector<std::string>& unknown) {
+    const std::vector<std::string>& own = pictures.classes();
+    for (const std::string& name : unknown) {
+        if (std::ranges::find(own, name) == own.end()) refuse(pictures.place(), "there is no class " + zeroshot::quoted(name), "", "--unknown names classes of the data set");
+    }
+    std::vector<std::uint32_t> known;
+    for (std::uint32_t label = 0; label < own.size(); ++label) {
+        if (std::ranges::find(unknown, own[label]) == unknown.end()) known.push_back(label);
+    }
+    return known;
+}
+
+}  // namespace
+
+opened_data open_data(const std::string& place, const std::optional<std::string>& format) {
+    std::error_code unknown;
+    if (!std::filesystem::exists(place, unknown)) {
+        throw zeroshot::file_error(zeroshot::error_code::io, {zeroshot::path_text(place), "there is no such file or folder", "", ""});
+    }
+    return {std::make_unique<zeroshot::class_folders>(place), format.value_or("folders")};
+}
+
+std::vector<std::uint32_t> class_list::labels_of(const std::vector<std::uint32_t>& own) const {
+    std::vector<std::uint32_t> labels;
+    for (const std::uint32_t label : own) {
+        if (of_label[label]) labels.push_back(*of_label[label]);
+    }
+    return labels;
+}
+
+class_list classes_for(const zeroshot::data_set& pictures, const std::optional<std::string>& file, const std::vector<std::string>& unknown) {
+    const std::vector<std::string>& own = pictures.classes();
+    const std::vector<std::uint32_t> known = known_labels(pictures, unknown);
+    class_list found;
+    found.of_label.resize(own.size());
+    if (!file) {
+        for (const std::uint32_t label : known) {
+            found.of_label[label] = static_cast<std::uint32_t>(found.names.size());
+            found.names.push_back(own[label]);
+        }
+    } else {
+        found.names = names_in(*file);
+        const auto positions = positions_of(found.names);
+        const auto missing = std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(own[label]); });
+        const bool by_name = missing == known.end() && std::ranges::all_of(known, [&](std::uint32_t label) { return positions.at(own[label]).has_value(); });
+        if (!by_name && found.names.size() != known.size()) {
+            refuse(pictures.place(), missing == known.end() ? "a class name stands twice in " + zeroshot::path_text(*file) : "class " + zeroshot::quoted(own[*missing]) + " is not in " + zeroshot::path_text(*file),
+                   "every class of the data set, or a name for each of its " + std::to_string(known.size()) + " classes in their order", "--unknown CLASS leaves one out");
+        }
+        for (std::uint32_t i = 0; i < known.size(); ++i) found.of_label[known[i]] = by_name ? positions.at(own[known[i]]) : i;
+    }
+    if (found.names.empty()) refuse(pictures.place(), "no class is left", "at least one");
+    return found;
+}
+
+std::vector<std::string> templates_in(const std::string& list) {
+    std::vector<std::string> templates;
+    for (const text_line& line : read_entries(list, "templates")) {
+        try {
+            zeroshot::prompt_template{line.text};
+        } catch (const zeroshot::error& fault) {
+            zeroshot::finding found = fault.found();
+            found.where = zeroshot::path_text(list) + ": line " + std::to_string(line.number) + ": " + found.where;
+            throw zeroshot::argument_error(fault.code(), std::move(found));
+        }
+        templates.push_back(line.text);
+    }
+    return templates;
+}
+
+}  // namespace program

@@ -1,0 +1,292 @@
+#include "embedded.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include <zeroshot/evaluate/kept_batch.hpp>
+#include <zeroshot/image/decode.hpp>
+#include <zeroshot/io/file.hpp>
+#include <zeroshot/io/sha256.hpp>
+
+#include "console.hpp"
+#include "interrupt.hpp"
+#include "model.hpp"
+#include "pictures.hpp"
+#include "session.hpp"
+
+namespace program {
+
+namespace {
+
+constexpr std::size_t batch_size = 32;  // pictures that a thread takes at a time, and that a killed run may lose
+
+using zeroshot::reading_failure;
+
+/// Some consecutive pictures of the data set.
+struct batch {
+    std::size_t number = 0;
+    std::vector<zeroshot::example> examples;
+};
+
+/// What became of them.
+struct outcome {
+    std::vector<embedded_picture> pictures;
+    std::vector<float> rows;  // of those that did not fail
+    std::string note{};       // something a user should know
+};
+
+reading_failure as_reading(failure found) { return {found.code, std::move(found.sentence)}; }
+
+/// The failure in flight, of a picture of that name.
+reading_failure failure_of(const std::string& name) {
+    failure found = current_failure();
+    if (!found.sentence.starts_with(name)) found.sentence = name + ": " + found.sentence;
+    return as_reading(std::move(found));
+}
+
+/// The encoded bytes of a picture, where it is not pixels already.
+std::span<const std::byte> bytes_of(const zeroshot::stored_picture& picture, std::vector<std::byte>& read) {
+    if (const auto* path = std::get_if<std::filesystem::path>(&picture)) {
+        constexpr std::size_t largest = INT_MAX;  // bytes; stb_image counts in int
+        read = zeroshot::read_file(*path, largest);
+        return read;
+    }
+    return std::get<std::vector<std::byte>>(picture);
+}
+
+zeroshot::image image_of(const zeroshot::stored_picture& picture) {
+    if (const auto* pixels = std::get_if<zeroshot::image>(&picture)) return *pixels;
+    if (const auto* path = std::get_if<std::filesystem::path>(&picture)) return zeroshot::read_image(*path);
+    return zeroshot::decode(std::get<std::vector<std::byte>>(picture));
+}
+
+std::string sentence_place(const zeroshot::example& one) {
+    if (const auto* path = std::get_if<std::filesystem::path>(&one.picture)) return zeroshot::path_text(*path);
+    return one.name;
+}
+
+/// Encodes pixels, one picture after the other where the numbers of one of them fail.
+void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot::tensor<float, 4>& pixels, const model& clip) {
+    const auto add = [&](const zeroshot::matrix<float>& rows) { to.rows.insert(to.rows.end(), rows.values().begin(), rows.values().end()); };
+    try {
+        add(clip.encode_pixels(pixels, {}));
+    } catch (const zeroshot::numeric_error&) {
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            zeroshot::tensor<float, 4> one(std::size_t{1}, pixels.extent(1), pixels.extent(2), pixels.extent(3));
+            std::ranges::copy(pixels.row(i), one.row(0).begin());
+            try {
+                add(clip.encode_pixels(one, {}));
+            } catch (const zeroshot::numeric_error&) {
+                to.pictures[places[i]].failed = failure_of(to.pictures[places[i]].name);
+            }
+        }
+    }
+}
+
+outcome compute(const batch& some, const model& clip) {
+    const zeroshot::preprocessing& how = clip.pixels();
+    outcome found;
+    std::vector<std::size_t> good;
+    zeroshot::tensor<float, 4> pixels(some.examples.size(), std::size_t{3}, how.size, how.size);
+    for (const zeroshot::example& one : some.examples) {
+        found.pictures.push_back({one.name, {one.labels.begin(), one.labels.end()}, std::nullopt});
+        try {
+            zeroshot::preprocess_into(image_of(one.picture), how, pixels.row(good.size()));
+            good.push_back(found.pictures.size() - 1);
+        } catch (...) {
+            found.pictures.back().failed = failure_of(sentence_place(one));
+        }
+    }
+    if (good.empty()) return found;
+    if (good.size() < some.examples.size()) {
+        zeroshot::tensor<float, 4> kept(good.size(), std::size_t{3}, how.size, how.size);
+        std::ranges::copy(pixels.values().first(kept.size()), kept.values().begin());
+        pixels = std::move(kept);
+    }
+    encode(found, good, pixels, clip);
+    return found;
+}
+
+/// What the embeddings of a batch depend on, and nothing else.
+std::string key_of(const batch& some, const std::string& model) {
+    zeroshot::sha256 digest;
+    digest.add(model);
+    for (const zeroshot::example& one : some.examples) {
+        zeroshot::sha256 picture;
+        if (const auto* pixels = std::get_if<zeroshot::image>(&one.picture)) {
+            picture.add(std::to_string(pixels->width()) + "x" + std::to_string(static_cast<int>(pixels->mode())) + ":");
+            for (std::size_t y = 0; y < pixels->height(); ++y) picture.add(std::as_bytes(pixels->row(y)));
+        } else {
+            std::vector<std::byte> read;
+            try {
+                picture.add(bytes_of(one.picture, read));
+            } catch (const zeroshot::error&) {
+                return {};  // what cannot be read has no content to be known by
+            }
+        }
+        digest.add(picture.digits());
+    }
+    return digest.digits();
+}
+
+/// As kept from a run before, or computed now and kept.
+outcome kept_or_computed(const batch& some, const model& clip, const kept_embeddings* keep) {
+    if (keep == nullptr) return compute(some, clip);
+    const std::string key = key_of(some, keep->model);
+    if (key.empty()) return compute(some, clip);
+    const std::filesystem::path file = keep->folder / (key + ".embeddings");
+    std::string note;
+    try {
+        if (const auto kept = zeroshot::read_kept_batch(file, key, some.examples.size(), clip.config().embedding)) {
+            outcome found;
+            for (std::size_t i = 0; i < some.examples.size(); ++i) {
+                const zeroshot::example& one = some.examples[i];
+                found.pictures.push_back({one.name, {one.labels.begin(), one.labels.end()}, std::nullopt});
+            }
+            found.rows = kept->rows;
+            return found;
+        }
+    } catch (const zeroshot::error& fault) {
+        note = std::string(fault.what()) + "; it is computed again";
+    }
+    outcome found = compute(some, clip);
+    // A picture that failed is read again next time: it may have been mended, and its sentence is its own.
+    const bool all_good = std::ranges::none_of(found.pictures, [](const embedded_picture& one) { return one.failed.has_value(); });
+    if (all_good) {
+        const uninterrupted no_leftovers;
+        zeroshot::write_kept_batch(file, key, some.examples.size(), found.rows);
+    }
+    found.note = std::move(note);
+    return found;
+}
+
+/// Batches go out to the threads as they ask, and come back in order.
+class conveyor {
+   public:
+    conveyor(zeroshot::data_set& from, const model& clip, session& with, const kept_embeddings* keep, std::size_t threads)
+        : from_(from), clip_(clip), with_(with), keep_(keep), most_waiting_(4 * threads), to_{{}, row_file(clip.config().embedding)} {}
+
+    /// What each thread does.
+    void work() {
+        try {
+            while (const std::optional<batch> some = take()) {
+                if (with_.stop.stop_requested()) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
+                hand_in(some->number, kept_or_computed(*some, clip_, keep_));
+            }
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            failed_ = true;
+            room_.notify_all();
+            throw;
+        }
+    }
+
+    embedded_set result() && { return std::move(to_); }
+
+   private:
+    std::optional<batch> take() {
+        const std::lock_guard lock(mutex_);
+        batch some{taken_, {}};
+        while (!failed_ && some.examples.size() < batch_size) {
+            std::optional<zeroshot::example> one = from_.next();
+            if (!one) break;
+            some.examples.push_back(*std::move(one));
+        }
+        if (some.examples.empty()) return std::nullopt;
+        ++taken_;
+        return some;
+    }
+
+    /// Keeps what is early until its turn comes; a thread too far ahead waits.
+    void hand_in(std::size_t number, outcome what) {
+        std::unique_lock lock(mutex_);
+        room_.wait(lock, [&] { return failed_ || number < given_ + most_waiting_; });
+        if (failed_) return;
+        waiting_.emplace(number, std::move(what));
+        for (auto next = waiting_.find(given_); next != waiting_.end(); next = waiting_.find(given_)) {
+            add(next->second);
+            waiting_.erase(next);
+            ++given_;
+        }
+        room_.notify_all();
+    }
+
+    void add(outcome& what) {
+        if (!what.note.empty()) with_.out.note(what.note);
+        for (embedded_picture& each : what.pictures) {
+            if (each.failed) with_.out.complain(each.failed->sentence);
+            to_.pictures.push_back(std::move(each));
+        }
+        to_.rows.add(what.rows);
+        const std::size_t done = to_.pictures.size();
+        with_.out.progress("pictures", done, std::max(done, from_.count().value_or(done)));
+    }
+
+    zeroshot::data_set& from_;
+    const model& clip_;
+    session& with_;
+    const kept_embeddings* keep_;
+    std::size_t most_waiting_;
+    embedded_set to_;
+    std::mutex mutex_;
+    std::condition_variable room_;
+    std::map<std::size_t, outcome> waiting_;
+    std::size_t taken_ = 0;  // batches that went out
+    std::size_t given_ = 0;  // batches that came back in order
+    bool failed_ = false;
+};
+
+[[noreturn]] void throw_row_error(const char* doing) {
+    throw zeroshot::file_error(zeroshot::error_code::io, {"temporary file", std::string(doing) + ": " + std::generic_category().message(errno), "", "is the disk full?"});
+}
+
+}  // namespace
+
+row_file::row_file(std::size_t columns) : columns_(columns), file_(std::tmpfile()) {
+    if (!file_) throw_row_error("cannot create");
+}
+
+void row_file::add(std::span<const float> numbers) {
+    if (numbers.empty()) return;
+    const bool written = std::fseek(file_.get(), 0, SEEK_END) == 0 && std::fwrite(numbers.data(), sizeof(float), numbers.size(), file_.get()) == numbers.size() &&
+                         std::fflush(file_.get()) == 0;
+    if (!written) throw_row_error("cannot write");
+    rows_ += numbers.size() / columns_;
+}
+
+void row_file::read(const std::function<void(std::size_t, std::span<const float>)>& take) const {
+    constexpr std::size_t at_once = 256;
+    if (std::fseek(file_.get(), 0, SEEK_SET) != 0) throw_row_error("cannot read");
+    std::vector<float> some(at_once * columns_);
+    for (std::size_t first = 0; first < rows_; first += at_once) {
+        const std::size_t count = std::min(at_once, rows_ - first);
+        if (std::fread(some.data(), sizeof(float), count * columns_, file_.get()) != count * columns_) throw_row_error("cannot read");
+        for (std::size_t i = 0; i < count; ++i) take(first + i, std::span(some).subspan(i * columns_, columns_));
+    }
+}
+
+void embedded_set::read(const std::function<void(std::size_t, std::span<const float>)>& take) const {
+    std::size_t place = 0;
+    rows.read([&](std::size_t, std::span<const float> row) {
+        while (pictures[place].failed) ++place;
+        take(place++, row);
+    });
+}
+
+embedded_set embed_all(zeroshot::data_set& from, const model& clip, workers& team, session& with, const kept_embeddings* keep) {
+    const zeroshot::run_options run = team.running(with);
+    const std::size_t threads = run.threads->concurrency();
+    conveyor belt(from, clip, with, keep, threads);
+    run.threads->parallel_for(threads, [&](std::size_t) { belt.work(); });
+    with.out.end_progress();
+    return std::move(belt).result();
+}
+
+}  // namespace program

@@ -1,0 +1,77 @@
+#pragma once
+/// \file A data set through the image encoder: reading, decoding and encoding side by side, in bounded memory.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <zeroshot/evaluate/answer.hpp>
+#include <zeroshot/evaluate/data_set.hpp>
+
+namespace program {
+
+class model;
+class workers;
+struct session;
+
+/// What is known of a picture when its embedding is not at hand.
+struct embedded_picture {
+    std::string name;
+    std::vector<std::uint32_t> labels;  ///< as the data set has them
+    std::optional<zeroshot::reading_failure> failed{};
+};
+
+/// Rows of numbers, as many as there is disk: they lie in a temporary file without a name, which goes with the program.
+class row_file {
+   public:
+    /// \throws zeroshot::file_error (IO)
+    explicit row_file(std::size_t columns);
+
+    std::size_t columns() const noexcept { return columns_; }
+    std::size_t rows() const noexcept { return rows_; }
+
+    /// \throws zeroshot::file_error (IO) where the disk is full
+    void add(std::span<const float> numbers);
+
+    /// Hands on each row in order.
+    void read(const std::function<void(std::size_t, std::span<const float>)>& take) const;
+
+   private:
+    struct closing {
+        void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+    };
+
+    std::size_t columns_;
+    std::size_t rows_ = 0;
+    std::unique_ptr<std::FILE, closing> file_;
+};
+
+/// A data set's pictures and their embeddings.
+struct embedded_set {
+    std::vector<embedded_picture> pictures;
+    row_file rows;  ///< [pictures that did not fail, embedding], not normalised
+
+    /// Hands on each picture that did not fail, in order, with its place among all.
+    void read(const std::function<void(std::size_t, std::span<const float>)>& take) const;
+};
+
+/// Where embeddings are kept from one run to the next: a folder, and what they depend on beside the pictures.
+struct kept_embeddings {
+    std::filesystem::path folder;
+    std::string model;  ///< a digest of the model and of how it is run
+};
+
+/// Embeds all pictures of a data set. Each thread takes some, decodes and encodes them, so that none waits for another;
+/// what fails is told to the console, in order.
+/// \param keep where finished batches are kept, and found again; nullptr for nowhere
+/// \throws zeroshot::data_set_error, zeroshot::file_error, zeroshot::cancelled_error
+embedded_set embed_all(zeroshot::data_set& from, const model& clip, workers& team, session& with, const kept_embeddings* keep);
+
+}  // namespace program

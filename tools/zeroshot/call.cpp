@@ -211,6 +211,7 @@ void add_evaluate(CLI::App& program, command& to) {
     sub->add_option("-d,--data", options->data, "A folder for each class, a manifest, or a data set as it is published")->type_name("PATH");
     one_of(sub->add_option("--format", options->format, "What it is: folders, manifest, idx, cifar10, cifar100 or webdataset; else recognised"),
            {"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset"})->type_name("NAME");
+    one_of(sub->add_option("--split", options->split, "train or test, where both lie together (test)"), {"train", "test"})->type_name("NAME");
     sub->add_option("--classes", options->classes, "Class names from a file, one on each line; or imagenet. Else those of the data set")->type_name("FILE");
     sub->add_option("--unknown", options->unknown, "A class of the data set that is to be none of the list; repeatable")
         ->expected(1)->allow_extra_args(false)->take_all()->type_name("CLASS");

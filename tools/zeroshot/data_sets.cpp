@@ -8,7 +8,11 @@
 
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/evaluate/class_folders.hpp>
+#if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
+#include <zeroshot/evaluate/gzip.hpp>
+#endif
+#include <zeroshot/evaluate/open_data_set.hpp>
+#include <zeroshot/evaluate/prompt_lists.hpp>
 #include <zeroshot/io/file.hpp>
 
 #include "console.hpp"
@@ -18,14 +22,14 @@ namespace program {
 
 namespace {
 
+#if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
+constexpr auto opener = zeroshot::open_unpacked;
+#else
+constexpr auto opener = zeroshot::open_plain;
+#endif
+
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string expected = "", std::string hint = "") {
     throw zeroshot::data_set_error(zeroshot::error_code::argument, {where, std::move(what), std::move(expected), std::move(hint)});
-}
-
-std::vector<std::string> names_in(const std::string& file) {
-    std::vector<std::string> names;
-    for (text_line& line : read_entries(file, "classes")) names.push_back(std::move(line.text));
-    return names;
 }
 
 /// Positions by name; nothing for a name that is there twice.
@@ -36,6 +40,14 @@ std::map<std::string, std::optional<std::uint32_t>> positions_of(const std::vect
         if (!is_new) at->second.reset();
     }
     return positions;
+}
+
+/// "0", "1", "2", ...: a data set that does not name its classes.
+bool are_numbers(const std::vector<std::string>& names) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (names[i] != std::to_string(i)) return false;
+    }
+    return true;
 }
 
 /// The classes of the data set that are not unknown, by their labels.
@@ -53,24 +65,38 @@ std::vector<std::uint32_t> known_labels(const zeroshot::data_set& pictures, cons
 
 }  // namespace
 
-opened_data open_data(const std::string& place, const std::optional<std::string>& format) {
-    std::error_code unknown;
-    if (!std::filesystem::exists(place, unknown)) {
-        throw zeroshot::file_error(zeroshot::error_code::io, {zeroshot::path_text(place), "there is no such file or folder", "", ""});
-    }
-    return {std::make_unique<zeroshot::class_folders>(place), format.value_or("folders")};
+std::vector<std::string> class_names_in(const std::string& list) {
+    if (list == "imagenet") return zeroshot::imagenet_classes();
+    std::vector<std::string> names;
+    for (text_line& line : read_entries(list, "classes")) names.push_back(std::move(line.text));
+    return names;
+}
+
+opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split) {
+    const zeroshot::data_format kind = format ? zeroshot::data_format_of(*format).value() : zeroshot::recognised(place, split);
+    return {zeroshot::open_data_set(place, kind, split, opener), std::string(zeroshot::name_of(kind))};
 }
 
 std::vector<std::uint32_t> class_list::labels_of(const std::vector<std::uint32_t>& own) const {
-    std::vector<std::uint32_t> labels;
-    for (const std::uint32_t label : own) {
-        if (of_label[label]) labels.push_back(*of_label[label]);
+    if (!of_label.empty()) {
+        std::vector<std::uint32_t> labels;
+        for (const std::uint32_t label : own) {
+            if (of_label[label]) labels.push_back(*of_label[label]);
+        }
+        return labels;
     }
-    return labels;
+    for (const std::uint32_t label : own) {
+        if (label >= names.size()) refuse("labels", "label " + std::to_string(label), "below " + std::to_string(names.size()) + ", the number of classes");
+    }
+    return own;
 }
 
 class_list classes_for(const zeroshot::data_set& pictures, const std::optional<std::string>& file, const std::vector<std::string>& unknown) {
     const std::vector<std::string>& own = pictures.classes();
+    if (own.empty()) {
+        if (!file) refuse(pictures.place(), "it does not name its classes", "--classes FILE with a name on each line");
+        return {class_names_in(*file), {}};
+    }
     const std::vector<std::uint32_t> known = known_labels(pictures, unknown);
     class_list found;
     found.of_label.resize(own.size());
@@ -80,11 +106,12 @@ class_list classes_for(const zeroshot::data_set& pictures, const std::optional<s
             found.names.push_back(own[label]);
         }
     } else {
-        found.names = names_in(*file);
+        found.names = class_names_in(*file);
         const auto positions = positions_of(found.names);
         const auto missing = std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(own[label]); });
         const bool by_name = missing == known.end() && std::ranges::all_of(known, [&](std::uint32_t label) { return positions.at(own[label]).has_value(); });
-        if (!by_name && found.names.size() != known.size()) {
+        const bool numbered = found.names.size() > known.size() && are_numbers(own);
+        if (!by_name && !numbered && found.names.size() != known.size()) {
             refuse(pictures.place(), missing == known.end() ? "a class name stands twice in " + zeroshot::path_text(*file) : "class " + zeroshot::quoted(own[*missing]) + " is not in " + zeroshot::path_text(*file),
                    "every class of the data set, or a name for each of its " + std::to_string(known.size()) + " classes in their order", "--unknown CLASS leaves one out");
         }
@@ -95,6 +122,8 @@ class_list classes_for(const zeroshot::data_set& pictures, const std::optional<s
 }
 
 std::vector<std::string> templates_in(const std::string& list) {
+    if (list == "openai80") return zeroshot::openai_templates();
+    if (list == "openai7") return zeroshot::short_openai_templates();
     std::vector<std::string> templates;
     for (const text_line& line : read_entries(list, "templates")) {
         try {

@@ -18,15 +18,18 @@ struct opened_data {
 };
 
 /// \param format as --format names it; else it is recognised
+/// \param split train or test, where both lie together
 /// \throws zeroshot::error where there is no data set, or it is damaged
-opened_data open_data(const std::string& place, const std::optional<std::string>& format);
+opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split);
 
 /// The classes of an evaluation, and which of them a data set's own are.
 struct class_list {
     std::vector<std::string> names;
-    std::vector<std::optional<std::uint32_t>> of_label;  ///< for each class of the data set; nothing for an unknown one
+    std::vector<std::optional<std::uint32_t>> of_label;  ///< for each class of the data set, nothing for an unknown one;
+                                                         ///< empty where the data set names none, and labels stand as they are
 
     /// The labels of a picture among `names`.
+    /// \throws zeroshot::data_set_error for one that has no name
     std::vector<std::uint32_t> labels_of(const std::vector<std::uint32_t>& own) const;
 };
 
@@ -35,6 +38,10 @@ struct class_list {
 /// \param unknown classes of the data set that are none of the list
 /// \throws zeroshot::error where the names do not fit
 class_list classes_for(const zeroshot::data_set& pictures, const std::optional<std::string>& file, const std::vector<std::string>& unknown);
+
+/// The names of a list: a file, or imagenet.
+/// \throws zeroshot::error
+std::vector<std::string> class_names_in(const std::string& list);
 
 /// The templates of a list: a file, openai80 or openai7.
 /// \throws zeroshot::error

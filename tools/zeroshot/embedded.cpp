@@ -25,7 +25,7 @@ namespace program {
 
 namespace {
 
-constexpr std::size_t batch_size = 32;  // pictures that a thread takes at a time, and that a killed run may lose
+constexpr std::size_t batch_size = 16;  // pictures that a thread takes at a time, and that a killed run may lose
 
 using zeroshot::reading_failure;
 
@@ -128,7 +128,7 @@ std::string key_of(const batch& some, const std::string& model) {
             try {
                 picture.add(bytes_of(one.picture, read));
             } catch (const zeroshot::error&) {
-                return {};  // what cannot be read has no content to be known by
+                picture.add("cannot be read");
             }
         }
         digest.add(picture.digits());
@@ -136,34 +136,40 @@ std::string key_of(const batch& some, const std::string& model) {
     return digest.digits();
 }
 
+/// What was kept, if it is what would be computed now: a picture that failed must fail again, and says why.
+std::optional<outcome> from_kept(const batch& some, const zeroshot::kept_batch& kept, const model& clip) {
+    outcome found;
+    found.rows = kept.rows;
+    for (std::size_t i = 0; i < some.examples.size(); ++i) {
+        const zeroshot::example& one = some.examples[i];
+        found.pictures.push_back({one.name, {one.labels.begin(), one.labels.end()}, std::nullopt});
+        if (kept.is_good[i]) continue;
+        outcome again = compute({some.number, {one}}, clip);
+        if (!again.pictures.front().failed) return std::nullopt;
+        found.pictures.back() = std::move(again.pictures.front());
+    }
+    return found;
+}
+
 /// As kept from a run before, or computed now and kept.
 outcome kept_or_computed(const batch& some, const model& clip, const kept_embeddings* keep) {
     if (keep == nullptr) return compute(some, clip);
     const std::string key = key_of(some, keep->model);
-    if (key.empty()) return compute(some, clip);
     const std::filesystem::path file = keep->folder / (key + ".embeddings");
     std::string note;
     try {
         if (const auto kept = zeroshot::read_kept_batch(file, key, some.examples.size(), clip.config().embedding)) {
-            outcome found;
-            for (std::size_t i = 0; i < some.examples.size(); ++i) {
-                const zeroshot::example& one = some.examples[i];
-                found.pictures.push_back({one.name, {one.labels.begin(), one.labels.end()}, std::nullopt});
-            }
-            found.rows = kept->rows;
-            return found;
+            if (std::optional<outcome> found = from_kept(some, *kept, clip)) return *std::move(found);
         }
     } catch (const zeroshot::error& fault) {
         note = std::string(fault.what()) + "; it is computed again";
     }
     outcome found = compute(some, clip);
-    // A picture that failed is read again next time: it may have been mended, and its sentence is its own.
-    const bool all_good = std::ranges::none_of(found.pictures, [](const embedded_picture& one) { return one.failed.has_value(); });
-    if (all_good) {
-        const uninterrupted no_leftovers;
-        zeroshot::write_kept_batch(file, key, some.examples.size(), found.rows);
-    }
     found.note = std::move(note);
+    zeroshot::kept_batch kept{{}, found.rows};
+    for (const embedded_picture& one : found.pictures) kept.is_good.push_back(!one.failed);
+    const uninterrupted no_leftovers;
+    zeroshot::write_kept_batch(file, key, kept);
     return found;
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -14,7 +17,10 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/evaluate/class_scores.hpp>
 #include <zeroshot/evaluate/summary.hpp>
+#include <zeroshot/evaluate/template_choice.hpp>
 #include <zeroshot/io/file.hpp>
+#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/tensor.hpp>
 
 #include "console.hpp"
 #include "data_sets.hpp"
@@ -35,6 +41,8 @@ void check_call(const evaluate_options& options) {
     if (options.data.empty() && recorded == 0) throw usage_error("nothing to evaluate; give --data, or --features with --labels and --class-embeddings");
     if (!options.data.empty() && recorded != 0) throw usage_error("--data and recorded --features are two things to evaluate; give one");
     if (recorded != 0 && recorded != 3) throw usage_error("--features, --labels and --class-embeddings go together");
+    const bool asks_for_more = options.compare_templates || !options.embeddings.empty() || !options.resume.empty() || !options.unknown.empty();
+    if (recorded != 0 && asks_for_more) throw usage_error("--compare-templates, --embeddings, --resume and --unknown need --data");
     for (const std::string& sentence : options.templates) {
         try {
             zeroshot::prompt_template{sentence};
@@ -66,41 +74,26 @@ void note_empty_classes(const zeroshot::evaluation& found, console& out) {
     if (empty > most_named) out.note("warning: nor have " + counted(empty - most_named, "more") + " of the classes");
 }
 
-/// Scores of all pictures, as often as they are needed: from embeddings on disk, so that no table of them is kept.
-class scored_set {
-   public:
-    scored_set(const embedded_set& pictures, const class_list& classes, const zeroshot::class_scores& scores, double scale, double bias)
-        : pictures_(pictures), classes_(classes), scores_(scores), scale_(scale), bias_(bias) {}
-
-    /// An answer for each picture, in order.
-    std::vector<zeroshot::answer> answers() const {
-        std::vector<zeroshot::answer> found;
-        found.reserve(pictures_.pictures.size());
-        for (const embedded_picture& one : pictures_.pictures) found.push_back(zeroshot::unreadable(classes_.labels_of(one.labels)));
-        read([&](std::size_t place, std::span<const double> logits) { found[place] = zeroshot::answer_of(logits, std::move(found[place].labels)); });
-        return found;
-    }
-
-    zeroshot::score_pass pass() const {
-        return [this](const auto& take) { read(take); };
-    }
-
-   private:
-    void read(const std::function<void(std::size_t, std::span<const double>)>& take) const {
-        pictures_.read([&](std::size_t place, std::span<const float> row) { take(place, scores_.logits(row, scale_, bias_)); });
-    }
-
-    const embedded_set& pictures_;
-    const class_list& classes_;
-    const zeroshot::class_scores& scores_;
-    double scale_, bias_;
+/// What is evaluated: who each picture is, and its scores as often as they are needed. They come from embeddings on disk,
+/// so that no table of them is kept.
+struct subject {
+    std::vector<std::string> names;  // of the pictures
+    std::vector<zeroshot::answer> answers;
+    std::vector<std::optional<zeroshot::reading_failure>> failures;
+    zeroshot::score_pass scores;
 };
 
-void write_per_picture(const std::string& file, const embedded_set& pictures, std::span<const zeroshot::answer> answers) {
+void answer_all(subject& what) {
+    what.scores([&](std::size_t place, std::span<const double> logits) {
+        what.answers[place] = zeroshot::answer_of(logits, std::move(what.answers[place].labels));
+    });
+}
+
+void write_per_picture(const std::string& file, const subject& what) {
     const uninterrupted no_leftovers;
     zeroshot::atomic_file lines(file);
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-        lines.write(zeroshot::json_line(pictures.pictures[i].name, answers[i], pictures.pictures[i].failed) + "\n");
+    for (std::size_t i = 0; i < what.answers.size(); ++i) {
+        lines.write(zeroshot::json_line(what.names[i], what.answers[i], what.failures[i]) + "\n");
     }
     lines.commit();
 }
@@ -111,8 +104,15 @@ void write_embeddings(const std::string& file, const embedded_set& pictures) {
     rows.commit();
 }
 
-void tell(const zeroshot::evaluation& found, const evaluate_options& options, console& out) {
-    if (!options.csv.empty()) zeroshot::write_file(options.csv, csv_of(found));
+/// All figures, to where they were asked for.
+void conclude(zeroshot::evaluation& found, const subject& what, std::span<const std::string> classes, const evaluate_options& options, console& out) {
+    zeroshot::summarise(found, what.answers, classes, what.scores, options.seed);
+    if (!options.per_picture.empty()) write_per_picture(options.per_picture, what);
+    note_empty_classes(found, out);
+    if (!options.csv.empty()) {
+        const uninterrupted no_leftovers;
+        zeroshot::write_file(options.csv, csv_of(found));
+    }
     if (options.as.json) {
         out.answer(zeroshot::json_line(found));
     } else {
@@ -120,43 +120,163 @@ void tell(const zeroshot::evaluation& found, const evaluate_options& options, co
     }
 }
 
+using clock = std::chrono::steady_clock;
+
+double seconds_since(clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); }
+
+zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const model& clip, const std::vector<std::string>& classes,
+                                         const std::vector<std::string>& templates, workers& team, session& with) {
+    const std::size_t prompts = classes.size() * std::max<std::size_t>(templates.size(), 1);
+    const labeller which(clip, classes, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts));
+    with.out.end_progress();
+    return which.text_embeddings();
+}
+
+/// What each template gives alone, and which are best together.
+void compare(zeroshot::evaluation& found, const subject& what, const embedded_set& pictures, const evaluate_options& options, const model& clip,
+             const std::vector<std::string>& classes, workers& team, session& with) {
+    std::vector<zeroshot::matrix<float>> each;
+    for (const std::string& sentence : found.templates) each.push_back(embedded_classes(options, clip, classes, {sentence}, team, with));
+    const auto embeddings = [&](const auto& take) { pictures.read(take); };
+    zeroshot::compared_templates compared = zeroshot::compare_templates(found.templates, each, what.answers, embeddings, options.seed);
+    found.each_template = std::move(compared.each);
+    found.choice = std::move(compared.choice);
+}
+
 void evaluate_data(const evaluate_options& options, session& with) {
-    const auto begin = std::chrono::steady_clock::now();
-    console& out = with.out;
-    const opened_data data = open_data(options.data, options.format);
+    const clock::time_point begin = clock::now();
+    const opened_data data = open_data(options.data, options.format, options.split);
     const class_list classes = classes_for(*data.pictures, options.classes, options.unknown);
-    const model clip(options.model, out);
-    workers team(options.threads);
     zeroshot::evaluation found;
     found.data = options.data;
     found.format = data.format;
-    found.model = clip.place();
     found.templates = templates_of(options, *data.pictures);
-    const std::size_t prompts = classes.names.size() * std::max<std::size_t>(found.templates.size(), 1);
-    const labeller which(clip, classes.names, found.templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts));
-    out.end_progress();
+    if (options.compare_templates && found.templates.empty()) throw usage_error("no templates to compare; give some: --template, or --templates-from");
+    const model clip(options.model, with.out);
+    found.model = clip.place();
+    workers team(options.threads);
+    const zeroshot::class_scores scores(embedded_classes(options, clip, classes.names, found.templates, team, with));
     std::optional<kept_embeddings> keep;
     if (!options.resume.empty()) {
         std::filesystem::create_directories(options.resume);
         keep = kept_embeddings{options.resume, clip.digest()};
     }
     const embedded_set pictures = embed_all(*data.pictures, clip, team, with, keep ? &*keep : nullptr);
-    const zeroshot::class_scores scores(which.text_embeddings());
-    const scored_set scored(pictures, classes, scores, options.scale.value_or(static_cast<double>(clip.logit_scale())), static_cast<double>(clip.logit_bias()));
-    const std::vector<zeroshot::answer> answers = scored.answers();
-    zeroshot::summarise(found, answers, classes.names, scored.pass(), options.seed);
-    if (!options.per_picture.empty()) write_per_picture(options.per_picture, pictures, answers);
+    const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())), bias = static_cast<double>(clip.logit_bias());
+    subject what;
+    for (const embedded_picture& one : pictures.pictures) {
+        what.names.push_back(one.name);
+        what.answers.push_back(zeroshot::unreadable(classes.labels_of(one.labels)));
+        what.failures.push_back(one.failed);
+    }
+    what.scores = [&](const auto& take) {
+        pictures.read([&](std::size_t place, std::span<const float> row) { take(place, scores.logits(row, scale, bias)); });
+    };
+    answer_all(what);
     if (!options.embeddings.empty()) write_embeddings(options.embeddings, pictures);
-    found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    note_empty_classes(found, out);
-    tell(found, options, out);
+    if (options.compare_templates) compare(found, what, pictures, options, clip, classes.names, team, with);
+    found.seconds = seconds_since(begin);
+    conclude(found, what, classes.names, options, with.out);
+}
+
+/// The rows of a file, as double.
+zeroshot::matrix<double> matrix_in(const std::string& file) {
+    const npy_array array(file, npy_types::real);
+    if (array.shape().size() != 2) {
+        throw zeroshot::argument_error(zeroshot::error_code::shape, {zeroshot::path_text(file), "shape " + zeroshot::shape_text(array.shape()), "[rows, numbers]", ""});
+    }
+    zeroshot::matrix<double> rows(array.shape()[0], array.shape()[1]);
+    std::ranges::copy(array.numbers(), rows.values().begin());
+    return rows;
+}
+
+/// Classes [n], where -1 is none of them, or [n, classes] of 0 and 1.
+std::vector<std::vector<std::uint32_t>> labels_in(const std::string& file, std::size_t rows, std::size_t classes) {
+    const npy_array array(file, npy_types::any);
+    const std::vector<double> numbers = array.numbers();
+    const std::vector<std::size_t>& shape = array.shape();
+    const bool one_each = shape == std::vector{rows}, several = shape == std::vector{rows, classes};
+    if (!one_each && !several) {
+        throw zeroshot::argument_error(zeroshot::error_code::shape,
+                                       {zeroshot::path_text(file), "shape " + zeroshot::shape_text(shape),
+                                        "[" + std::to_string(rows) + "], or [" + std::to_string(rows) + ", " + std::to_string(classes) + "], as there are features and classes", ""});
+    }
+    std::vector<std::vector<std::uint32_t>> labels(rows);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        const double number = numbers[i];
+        const bool good = several ? number == 0 || number == 1 : number >= -1 && number < static_cast<double>(classes) && number == std::floor(number);
+        if (!good) {
+            throw zeroshot::data_set_error(zeroshot::error_code::argument,
+                                           {zeroshot::path_text(file) + ": row " + std::to_string(several ? i / classes : i), "label " + zeroshot::json_writer().value(number).text(),
+                                            several ? "0 or 1" : "a class from 0 to " + std::to_string(classes - 1) + ", or -1 for none of them", ""});
+        }
+        if (several && number == 1) labels[i / classes].push_back(static_cast<std::uint32_t>(i % classes));
+        if (!several && number >= 0) labels[i].push_back(static_cast<std::uint32_t>(number));
+    }
+    return labels;
+}
+
+std::vector<std::string> recorded_names(const evaluate_options& options, std::size_t classes) {
+    std::vector<std::string> names;
+    if (!options.classes) {
+        for (std::size_t label = 0; label < classes; ++label) names.push_back(std::to_string(label));
+        return names;
+    }
+    names = class_names_in(*options.classes);
+    if (names.size() != classes) {
+        throw zeroshot::data_set_error(zeroshot::error_code::argument, {zeroshot::path_text(*options.classes), counted(names.size(), "name"),
+                                                                        std::to_string(classes) + " as there are class embeddings", ""});
+    }
+    return names;
+}
+
+void evaluate_recorded(const evaluate_options& options, session& with) {
+    constexpr double usual_scale = 100;  // the factor of OpenAI's models, and CLIP_benchmark's
+    const clock::time_point begin = clock::now();
+    const zeroshot::matrix<double> features = matrix_in(options.features), classes = matrix_in(options.class_embeddings);
+    if (features.columns() != classes.columns() || classes.rows() == 0) {
+        throw zeroshot::argument_error(zeroshot::error_code::shape, {zeroshot::path_text(options.class_embeddings), "shape " + zeroshot::shape_text(classes.shape()),
+                                                                     "[classes, " + std::to_string(features.columns()) + "] as the features have", ""});
+    }
+    const std::vector<std::string> names = recorded_names(options, classes.rows());
+    const zeroshot::class_scores scores(classes);
+    const double scale = options.scale.value_or(usual_scale);
+    subject what;
+    for (std::vector<std::uint32_t>& labels : labels_in(options.labels, features.rows(), classes.rows())) {
+        const std::size_t row = what.names.size();
+        what.names.push_back(std::to_string(row));
+        what.answers.push_back(zeroshot::unreadable(std::move(labels)));
+        what.failures.push_back(std::nullopt);
+        try {
+            scores.logits(std::span(features.row(row)));
+        } catch (const zeroshot::numeric_error& fault) {
+            what.failures.back() = {fault.code(), zeroshot::path_text(options.features) + ": row " + std::to_string(row) + ": " + fault.what()};
+            with.out.complain(what.failures.back()->sentence);
+        }
+    }
+    what.scores = [&](const auto& take) {
+        for (std::size_t row = 0; row < features.rows(); ++row) {
+            if (!what.failures[row]) take(row, scores.logits(std::span(features.row(row)), scale));
+        }
+    };
+    answer_all(what);
+    zeroshot::evaluation found;
+    found.data = options.features;
+    found.format = "recorded";
+    found.model = options.class_embeddings;
+    found.seconds = seconds_since(begin);
+    conclude(found, what, names, options, with.out);
 }
 
 }  // namespace
 
 void evaluate(const evaluate_options& options, session& with) {
     check_call(options);
-    evaluate_data(options, with);
+    if (options.data.empty()) {
+        evaluate_recorded(options, with);
+    } else {
+        evaluate_data(options, with);
+    }
 }
 
 }  // namespace program

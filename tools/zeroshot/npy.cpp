@@ -140,9 +140,9 @@ class dictionary_reader {
     const std::filesystem::path& path_;
 };
 
-/// Elements times four, where that can be.
-std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesystem::path& path) {
-    std::size_t size = sizeof(float);
+/// Elements times the size of one, where that can be.
+std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesystem::path& path, std::size_t element = sizeof(float)) {
+    std::size_t size = element;
     for (const std::size_t extent : shape) {
         if (extent != 0 && size > std::numeric_limits<std::size_t>::max() / extent) {
             refuse(zeroshot::error_code::format, path, "shape " + zeroshot::shape_text(shape) + " has too many elements");
@@ -152,9 +152,38 @@ std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesys
     return size;
 }
 
+/// Is the type one of those? And what to say that it should have been.
+bool is_among(npy_types wanted, std::string_view type) {
+    const bool real = type == "<f4" || type == "<f8";
+    const bool whole = type == "|b1" || type == "|i1" || type == "|u1" || type == "<i2" || type == "<u2" || type == "<i4" || type == "<u4" || type == "<i8" || type == "<u8";
+    return wanted == npy_types::float32 ? type == "<f4" : wanted == npy_types::real ? real : wanted == npy_types::whole ? whole : real || whole;
+}
+
+const char* expected_of(npy_types wanted) {
+    switch (wanted) {
+        case npy_types::float32:
+            return "float32 ('<f4'); save it with .astype('float32')";
+        case npy_types::real:
+            return "float32 or float64 ('<f4', '<f8')";
+        case npy_types::whole:
+            return "whole numbers, as '<i8'";
+        default:
+            return "float32, float64, or whole numbers";
+    }
+}
+
+template <class Number>
+void append_all(std::vector<double>& to, std::span<const std::byte> bytes) {
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof(Number)) {
+        Number number;
+        std::memcpy(&number, bytes.data() + at, sizeof number);
+        to.push_back(static_cast<double>(number));
+    }
+}
+
 }  // namespace
 
-npy_array::npy_array(const std::filesystem::path& path) : bytes_(zeroshot::read_file(path)) {
+npy_array::npy_array(const std::filesystem::path& path, npy_types wanted_types) : bytes_(zeroshot::read_file(path)) {
     const std::string_view text(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
     if (!text.starts_with(magic)) refuse(zeroshot::error_code::format, path, "this is no NumPy file", "a .npy file of float32");
     const auto byte = [&](std::size_t at) {
@@ -170,12 +199,14 @@ npy_array::npy_array(const std::filesystem::path& path) : bytes_(zeroshot::read_
     if (data_begins_ > bytes_.size()) refuse(zeroshot::error_code::format, path, "it ends within its header");
 
     auto found = dictionary_reader(text.substr(before_length + length_bytes, length), path).read();
-    if (found.type != "<f4") refuse(zeroshot::error_code::unsupported, path, "numbers of type " + zeroshot::quoted(found.type), "float32 ('<f4'); save it with .astype('float32')");
+    if (!is_among(wanted_types, found.type)) refuse(zeroshot::error_code::unsupported, path, "numbers of type " + zeroshot::quoted(found.type), expected_of(wanted_types));
     if (found.fortran && found.shape.size() > 1) {
         refuse(zeroshot::error_code::unsupported, path, "an array in Fortran's order", "C order; save numpy.ascontiguousarray(...)");
     }
     shape_ = std::move(found.shape);
-    const std::size_t wanted = size_in_bytes(shape_, path), there = bytes_.size() - data_begins_;
+    type_ = std::move(found.type);
+    const auto element = static_cast<std::size_t>(type_.back() - '0');
+    const std::size_t wanted = size_in_bytes(shape_, path, element), there = bytes_.size() - data_begins_;
     if (there != wanted) {
         refuse(zeroshot::error_code::format, path, "shape " + zeroshot::shape_text(shape_) + " takes " + std::to_string(wanted) + " bytes, there are " + std::to_string(there));
     }
@@ -183,6 +214,23 @@ npy_array::npy_array(const std::filesystem::path& path) : bytes_(zeroshot::read_
 
 void npy_array::copy(std::size_t first, std::span<float> into) const {
     std::memcpy(into.data(), bytes_.data() + data_begins_ + first * sizeof(float), into.size_bytes());
+}
+
+std::vector<double> npy_array::numbers() const {
+    const std::span<const std::byte> bytes = std::span(bytes_).subspan(data_begins_);
+    std::vector<double> all;
+    all.reserve(bytes.size() / static_cast<std::size_t>(type_.back() - '0'));
+    if (type_ == "<f4") append_all<float>(all, bytes);
+    else if (type_ == "<f8") append_all<double>(all, bytes);
+    else if (type_ == "|i1") append_all<std::int8_t>(all, bytes);
+    else if (type_ == "|u1" || type_ == "|b1") append_all<std::uint8_t>(all, bytes);
+    else if (type_ == "<i2") append_all<std::int16_t>(all, bytes);
+    else if (type_ == "<u2") append_all<std::uint16_t>(all, bytes);
+    else if (type_ == "<i4") append_all<std::int32_t>(all, bytes);
+    else if (type_ == "<u4") append_all<std::uint32_t>(all, bytes);
+    else if (type_ == "<i8") append_all<std::int64_t>(all, bytes);
+    else append_all<std::uint64_t>(all, bytes);
+    return all;
 }
 
 npy_writer::npy_writer(const std::filesystem::path& path, const std::vector<std::size_t>& shape)

@@ -1,5 +1,5 @@
 #pragma once
-/// \file NumPy's files: float32 in, float32 out.
+/// \file NumPy's files: float32 out; float32, and numbers of other types where they are asked for, in.
 
 #include <cstddef>
 #include <filesystem>
@@ -13,21 +13,36 @@
 
 namespace program {
 
-/// An array as it lies in a file: float32, C order.
+/// Which types of numbers are taken.
+enum class npy_types {
+    float32,
+    real,   ///< float32 and float64
+    whole,  ///< integers of any size, and truth values
+    any
+};
+
+/// An array as it lies in a file, in C order.
 class npy_array {
    public:
     /// \throws zeroshot::file_error where it cannot be read, is no such file (FORMAT), or holds something else (UNSUPPORTED)
-    explicit npy_array(const std::filesystem::path& path);
+    explicit npy_array(const std::filesystem::path& path, npy_types wanted = npy_types::float32);
 
     const std::vector<std::size_t>& shape() const noexcept { return shape_; }
 
-    /// Copies elements, counted from the first of the array.
+    /// The type as NumPy writes it: "<f4".
+    const std::string& type() const noexcept { return type_; }
+
+    /// Copies elements of a float32 array, counted from its first.
     void copy(std::size_t first, std::span<float> into) const;
+
+    /// All elements, whatever their type.
+    std::vector<double> numbers() const;
 
    private:
     std::vector<std::byte> bytes_;
     std::size_t data_begins_ = 0;
     std::vector<std::size_t> shape_;
+    std::string type_;
 };
 
 /// Writes an array of a known shape row by row; the file appears whole with commit(), or not at all.

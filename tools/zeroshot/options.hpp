@@ -100,6 +100,7 @@ void embed(const embed_options& options, session& with);
 struct evaluate_options {
     std::string data;
     std::optional<std::string> format;  ///< else recognised
+    std::string split = "test";
     std::optional<std::string> classes;  ///< a file, or imagenet
     std::vector<std::string> unknown;    ///< classes of the data set that are to be none of the list
     std::vector<std::string> templates;

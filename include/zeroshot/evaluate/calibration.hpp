@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -70,14 +71,15 @@ inline double expected_calibration_error(std::span<const reliability_bin> bins) 
 using logit_pass = std::function<void(const std::function<void(std::span<const double>, std::uint32_t)>&)>;
 
 /// The temperature T > 0 for which the mean of -log softmax(logits / T)[label] is least. The loss is convex in 1 / T:
-/// Newton's steps on it, and half the bracket where a step leaves it. Where the loss falls for ever (every picture is
-/// right, or its classes are all alike) the end of the range is given.
-inline double fitted_temperature(const logit_pass& pass) {
-    constexpr double least = 1e-4, most = 1e4;  // of 1 / T
+/// Newton's steps on it, and half the bracket where a step leaves it. Nothing where the loss is least at an end: every
+/// picture is right, so that it falls for ever as T goes to 0; or chance does better, and T would be infinite.
+inline std::optional<double> fitted_temperature(const logit_pass& pass) {
+    constexpr double least = 1e-6, most = 1e6;  // of 1 / T
     constexpr int most_steps = 100;
     constexpr double close_enough = 1e-12;  // of 1 / T, relative
     struct derivatives {
         double first = 0, second = 0;
+        bool all_right = true;
     };
     const auto at = [&](double inverse) {
         derivatives found;
@@ -91,12 +93,15 @@ inline double fitted_temperature(const logit_pass& pass) {
                 const double weight = std::exp(scaled[i] - all), distance = logits[i] - logits[label];
                 mean += weight * distance;
                 square += weight * distance * distance;
+                found.all_right = found.all_right && distance <= 0;
             }
             found.first += mean;
             found.second += square - mean * mean;
         });
         return found;
     };
+    const derivatives flat = at(0);
+    if (flat.all_right || flat.first >= 0) return std::nullopt;
     double low = least, high = most, inverse = 1;
     for (int step = 0; step < most_steps; ++step) {
         const derivatives slope = at(inverse);

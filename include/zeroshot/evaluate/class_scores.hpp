@@ -2,6 +2,7 @@
 /// \file Embeddings scored against classes, many pictures against many classes.
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -18,10 +19,12 @@ class class_scores {
    public:
     /// \param classes [classes, embedding]; their length does not count
     /// \throws numeric_error for a class whose embedding has no direction
-    explicit class_scores(const matrix<float>& classes)
+    template <std::floating_point Scalar>
+    explicit class_scores(const matrix<Scalar>& classes)
         : classes_(classes.rows()), turned_(classes.rows() * classes.columns()), embedding_(classes.columns()) {
         for (std::size_t label = 0; label < classes_; ++label) {
-            const double length = length_of(classes.row(label), "class embedding " + std::to_string(label));
+            const double length =
+                length_of(std::span<const Scalar>(classes.row(label)), "class embedding " + std::to_string(label));
             for (std::size_t k = 0; k < embedding_; ++k) {
                 turned_[k * classes_ + label] = static_cast<double>(classes(label, k)) / length;
             }
@@ -34,7 +37,8 @@ class class_scores {
     /// scale * cosine + bias of a picture and each class.
     /// \param picture [embedding], of any length but 0
     /// \throws argument_error SHAPE; numeric_error for a picture whose embedding has no direction
-    std::vector<double> logits(std::span<const float> picture, double scale = 1, double bias = 0) const {
+    template <std::floating_point Scalar>
+    std::vector<double> logits(std::span<const Scalar> picture, double scale = 1, double bias = 0) const {
         if (picture.size() != embedding_) {
             throw argument_error(error_code::shape,
                                  {"image embedding", std::to_string(picture.size()) + " numbers",
@@ -52,9 +56,10 @@ class class_scores {
     }
 
    private:
-    static double length_of(std::span<const float> numbers, const std::string& what) {
+    template <std::floating_point Scalar>
+    static double length_of(std::span<const Scalar> numbers, const std::string& what) {
         double squares = 0;
-        for (const float number : numbers) squares += static_cast<double>(number) * static_cast<double>(number);
+        for (const Scalar number : numbers) squares += static_cast<double>(number) * static_cast<double>(number);
         const double length = std::sqrt(squares);
         if (!(length > 0) || !is_finite(length)) {
             throw numeric_error(error_code::numeric, {what, "norm " + std::to_string(length), "a direction", ""});

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,13 +55,32 @@ inline void calibrate(evaluation& found, std::span<const answer> answers, const 
         const answer& said = answers[place];
         if (said.is_stranger()) return;
         loss += log_sum_exp(logits) - logits[said.labels.front()];
-        if (validation[place]) return;
+        if (validation[place] || !found.temperature) return;
         scaled.assign(logits.begin(), logits.end());
         for (double& logit : scaled) logit /= *found.temperature;
         mended.push_back({std::exp(*std::ranges::max_element(scaled) - log_sum_exp(scaled)), said.is_right()});
     });
     found.log_loss = loss / static_cast<double>(claims.size());
     if (!mended.empty()) found.calibrated_error = expected_calibration_error(reliability_of(mended));
+}
+
+/// What pictures scored for some consecutive classes; those that could not be read come last.
+inline std::vector<std::vector<scored_truth>> columns_of(std::span<const answer> answers, const score_pass& scores,
+                                                         std::size_t first, std::size_t count) {
+    std::vector<std::vector<scored_truth>> columns(count);
+    const auto add = [&](std::size_t place, const auto& score_of) {
+        const std::vector<std::uint32_t>& labels = answers[place].labels;
+        for (std::size_t i = 0; i < count; ++i) {
+            columns[i].push_back({score_of(first + i), std::ranges::find(labels, first + i) != labels.end()});
+        }
+    };
+    scores([&](std::size_t place, std::span<const double> logits) {
+        add(place, [&](std::size_t label) { return logits[label]; });
+    });
+    for (std::size_t place = 0; place < answers.size(); ++place) {
+        if (!answers[place].readable) add(place, [](std::size_t) { return std::numeric_limits<double>::lowest(); });
+    }
+    return columns;
 }
 
 /// Average precisions, some classes at a time, so that the table of all scores is never in memory.
@@ -71,18 +91,12 @@ inline void add_average_precisions(evaluation& found, std::span<const answer> an
         std::clamp<std::size_t>(most_scores / std::max<std::size_t>(answers.size(), 1), 1, classes);
     double sum = 0;
     for (std::size_t first = 0; first < classes; first += at_once) {
-        const std::size_t count = std::min(at_once, classes - first);
-        std::vector<std::vector<scored_truth>> columns(count);
-        scores([&](std::size_t place, std::span<const double> logits) {
-            const std::vector<std::uint32_t>& labels = answers[place].labels;
-            for (std::size_t i = 0; i < count; ++i) {
-                const bool is_true = std::ranges::find(labels, first + i) != labels.end();
-                columns[i].push_back({logits[first + i], is_true});
-            }
-        });
-        for (std::size_t i = 0; i < count; ++i) {
-            found.classes[first + i].average_precision = average_precision(std::move(columns[i]));
-            sum += *found.classes[first + i].average_precision;
+        std::size_t label = first;
+        for (std::vector<scored_truth>& column :
+             columns_of(answers, scores, first, std::min(at_once, classes - first))) {
+            const double precision = average_precision(std::move(column));
+            found.classes[label++].average_precision = precision;
+            sum += precision;
         }
     }
     found.mean_average_precision = sum / static_cast<double>(classes);

@@ -38,7 +38,7 @@ enum class pickle_kind : std::uint8_t {
     tuple,       ///< items: as written
     list,        ///< items: as written
     dictionary,  ///< items: keys and values in turn
-    call,        ///< items: the function and the tuple of its arguments
+    call,        ///< items: the function, the tuple of its arguments, and the state if it was given one
     object,      ///< items: the class, and the state if it has one
     reference    ///< items: what stands outside of the pickle, a tuple
 };
@@ -97,6 +97,7 @@ enum class opcode : std::uint8_t {
     binpersid = 'Q',
     reduce = 'R',
     short_binstring = 'U',
+    binstring = 'T',  // Python 2's: a string longer than 255 bytes, as arrays of NumPy
     binunicode = 'X',
     append = 'a',
     build = 'b',
@@ -197,6 +198,8 @@ class pickle_machine {
                 return push({pickle_kind::text, 0, 0, take(number<std::uint32_t>())});
             case opcode::short_binstring:
                 return push({pickle_kind::text, 0, 0, take(number<std::uint8_t>())});
+            case opcode::binstring:
+                return push({pickle_kind::text, 0, 0, take(number<std::uint32_t>())});
             case opcode::global:
                 return push_global();
             case opcode::empty_tuple:
@@ -379,12 +382,13 @@ class pickle_machine {
         push({pickle_kind::object, 0, 0, {}, {made[0]}});
     }
 
-    /// Gives an object its state. That of dictionaries and calls is dropped: attributes of a state dict, as
+    /// Gives an object, or what a call made, its state. That of dictionaries is dropped: attributes of a state dict, as
     /// `_metadata`.
     void build() {
         const std::uint32_t state = pop();
         pickle_node& built = top();
-        if (built.kind == pickle_kind::object && built.items.size() == 1) {
+        const std::size_t stateless = built.kind == pickle_kind::object ? 1 : built.kind == pickle_kind::call ? 2 : 0;
+        if (stateless != 0 && built.items.size() == stateless) {
             built.items.push_back(state);
         } else if (built.kind != pickle_kind::dictionary && built.kind != pickle_kind::call) {
             refuse_to("give a state to", stack_.back());

@@ -239,6 +239,39 @@ void add_evaluate(CLI::App& program, command& to) {
     sub->callback([options, &to] { to = chosen(options, evaluate); });
 }
 
+void add_probe(CLI::App& program, command& to) {
+    const auto options = std::make_shared<probe_options>();
+    CLI::App* sub = program.add_subcommand("probe", "Labelled pictures in, how far a linear classifier of their features gets out");
+    sub->add_option("--train", options->train, "A data set to fit on, as evaluate takes it")->type_name("PATH");
+    sub->add_option("--test", options->test, "A data set to judge by, with classes of the same names")->type_name("PATH");
+    one_of(sub->add_option("--format", options->format, "What they are: folders, manifest, idx, cifar10, cifar100 or webdataset; else recognised"),
+           {"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset"})->type_name("NAME");
+    sub->add_option("--train-features", options->train_features, "Instead of data: features [n, d]")->type_name("FILE.npy");
+    sub->add_option("--train-labels", options->train_labels, "Their classes [n], counted from 0")->type_name("FILE.npy");
+    sub->add_option("--test-features", options->test_features, "The features to judge by")->type_name("FILE.npy");
+    sub->add_option("--test-labels", options->test_labels, "Their classes")->type_name("FILE.npy");
+    many(sub->add_option("-c,--strength", options->strengths, "scikit-learn's C; the best of several; without it the paper's search from 1e-6 to 1e6"))->type_name("C...");
+    sub->add_option("--held-back", options->held_back, "Share of the training set that strengths are tried on (0.2)")->type_name("SHARE");
+    sub->add_flag("--normalize", options->normalize, "Scale features to length 1");
+    sub->add_flag("--zero-shot", options->zero_shot, "Also zero-shot, and the mixtures of its weights with the probe's (WiSE-FT); implies --normalize");
+    sub->add_option("-t,--template", options->templates, "For --zero-shot: a sentence with {} for the class; several make an ensemble")
+        ->expected(1)->allow_extra_args(false)->take_all()->type_name("SENTENCE");
+    sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line; or openai80, openai7")->type_name("FILE");
+    at_least(many(sub->add_option("--few-shot", options->few_shot, "Also fits on so many pictures of each class: 1 2 4 8 16")), 1)->type_name("N...");
+    at_least(sub->add_option("--seeds", options->seeds, "How often those few are drawn (3)"), 1)->type_name("N");
+    sub->add_option("--seed", options->seed, "Of what is held back and drawn (0)")->type_name("N");
+    sub->add_option("-s,--save", options->save, "Write the fitted probe")->type_name("FILE.safetensors");
+    sub->add_option("--resume", options->resume, "Keep embeddings in this folder, and take those that are there")->type_name("FOLDER");
+    add_manners(*sub, options->as);
+    add_threads(*sub, options->threads);
+    add_model(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot probe --train photos/train --test photos/test --zero-shot --template "a photo of a {}." --few-shot 1 2 4 8 16
+
+  zeroshot probe --train-features x.npy --train-labels y.npy --test-features u.npy --test-labels v.npy --strength 0.316 --save probe.safetensors --json)");
+    sub->callback([options, &to] { to = chosen(options, probe); });
+}
+
 void add_convert(CLI::App& program, command& to) {
     const auto options = std::make_shared<convert_call>();
     CLI::App* sub = program.add_subcommand("convert", "Any readable checkpoint into one file that needs nothing beside it");
@@ -302,6 +335,7 @@ void describe(CLI::App& program, command& to) {
     add_preprocess(program, to);
     add_embed(program, to);
     add_evaluate(program, to);
+    add_probe(program, to);
     add_convert(program, to);
     add_inspect(program, to);
     add_bench(program, to);

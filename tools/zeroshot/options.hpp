@@ -125,6 +125,34 @@ struct evaluate_options {
 /// \throws usage_error, zeroshot::error, output_error
 void evaluate(const evaluate_options& options, session& with);
 
+struct probe_options {
+    std::string train;
+    std::string test;
+    std::optional<std::string> format;  ///< else recognised
+    std::string train_features;
+    std::string train_labels;
+    std::string test_features;
+    std::string test_labels;
+    std::vector<double> strengths;  ///< one to be taken, several to be tried, none for a search
+    double held_back = 0.2;         ///< of the training set, while strengths are tried
+    bool normalize = false;
+    bool zero_shot = false;
+    std::vector<std::string> templates;
+    std::optional<std::string> templates_from;  ///< a file, openai80 or openai7
+    std::vector<std::size_t> few_shot;
+    std::size_t seeds = 3;
+    std::size_t seed = 0;
+    std::string save;
+    std::string resume;
+    std::size_t threads = zeroshot::available_threads();
+    model_options model;
+    manners as;
+};
+
+/// Logistic regression on features, and how good it is.
+/// \throws usage_error, zeroshot::error, output_error
+void probe(const probe_options& options, session& with);
+
 struct convert_call {
     std::string output;
     std::optional<std::string> dtype;

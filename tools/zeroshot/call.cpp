@@ -272,6 +272,21 @@ void add_probe(CLI::App& program, command& to) {
     sub->callback([options, &to] { to = chosen(options, probe); });
 }
 
+void add_report(CLI::App& program, command& to) {
+    const auto options = std::make_shared<report_options>();
+    CLI::App* sub = program.add_subcommand("report", "What evaluations and probes found, as one page that needs nothing beside it");
+    sub->add_option("suite", options->suite, "A list of results: {\"title\": ..., \"results\": [{\"name\": ..., \"evaluation\": FILE, ...}]}")->required()->type_name("SUITE.json");
+    sub->add_option("-o,--output", options->output, "The page to write")->required()->type_name("FILE.html");
+    add_manners(*sub, options->as);
+    add_idle_choices(*sub, options->as);
+    sub->footer(R"(A result has a "name" and the file of its "evaluation" (evaluate --json), and may have "probe" (probe --json), "bench" (bench --json),
+"per_picture" (evaluate --per-picture) and the "folder" the pictures lie in. Files are looked for beside the suite.
+
+Example:
+  zeroshot report suite.json --output report.html)");
+    sub->callback([options, &to] { to = chosen(options, report); });
+}
+
 void add_convert(CLI::App& program, command& to) {
     const auto options = std::make_shared<convert_call>();
     CLI::App* sub = program.add_subcommand("convert", "Any readable checkpoint into one file that needs nothing beside it");
@@ -336,6 +351,7 @@ void describe(CLI::App& program, command& to) {
     add_embed(program, to);
     add_evaluate(program, to);
     add_probe(program, to);
+    add_report(program, to);
     add_convert(program, to);
     add_inspect(program, to);
     add_bench(program, to);

@@ -153,6 +153,16 @@ struct probe_options {
 /// \throws usage_error, zeroshot::error, output_error
 void probe(const probe_options& options, session& with);
 
+struct report_options {
+    std::string suite;
+    std::string output;
+    manners as;
+};
+
+/// What evaluations and probes found, as a page.
+/// \throws usage_error, zeroshot::error
+void report(const report_options& options, session& with);
+
 struct convert_call {
     std::string output;
     std::optional<std::string> dtype;

@@ -68,6 +68,15 @@ std::array<std::uint8_t, 3> colour_at(float x, float y) {
 
 }  // namespace
 
+std::string jpeg_of(const std::vector<std::uint8_t>& pixels, std::size_t width, std::size_t height) {
+    std::string file;
+    const auto add = [](void* to, void* bytes, int count) { static_cast<std::string*>(to)->append(static_cast<const char*>(bytes), static_cast<std::size_t>(count)); };
+    if (stbi_write_jpg_to_func(add, &file, static_cast<int>(width), static_cast<int>(height), 3, pixels.data(), quality) == 0) {
+        throw std::runtime_error("a picture could not be written as JPEG");
+    }
+    return file;
+}
+
 std::string photo_like_jpeg(std::size_t width, std::size_t height) {
     std::vector<std::uint8_t> pixels;  // [height, width, 3]
     for (std::size_t y = 0; y < height; ++y) {
@@ -76,12 +85,7 @@ std::string photo_like_jpeg(std::size_t width, std::size_t height) {
             pixels.insert(pixels.end(), colour.begin(), colour.end());
         }
     }
-    std::string file;
-    const auto add = [](void* to, void* bytes, int count) { static_cast<std::string*>(to)->append(static_cast<const char*>(bytes), static_cast<std::size_t>(count)); };
-    if (stbi_write_jpg_to_func(add, &file, static_cast<int>(width), static_cast<int>(height), 3, pixels.data(), quality) == 0) {
-        throw std::runtime_error("the picture to measure with could not be encoded");
-    }
-    return file;
+    return jpeg_of(pixels, width, height);
 }
 
 }  // namespace program

@@ -26,6 +26,10 @@ FetchContent_Declare(CLI11
     URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.4.2.tar.gz
     URL_HASH SHA256=f2d893a65c3b1324c50d4e682c0cdc021dd0477ae2c048544f39eed6654b699a
     SOURCE_SUBDIR headers-only)
+FetchContent_Declare(LBFGSpp
+    GIT_REPOSITORY https://github.com/yixuan/LBFGSpp.git
+    GIT_TAG 624755d2508daf1a2887c71748c6534c1bcd107e  # v0.1.0
+    SOURCE_SUBDIR headers-only)
 FetchContent_Declare(Catch2
     URL https://github.com/catchorg/Catch2/archive/refs/tags/v3.5.4.tar.gz
     URL_HASH SHA256=b7754b711242c167d8f60b890695347f90a1ebc95949a045385114165d606dbb)
@@ -76,6 +80,19 @@ if(ZEROSHOT_BUILD_PROGRAM)
     if(NOT TARGET CLI11::CLI11)
         zeroshot_fetch_headers(CLI11 CLI11::CLI11 include)
         list(REMOVE_ITEM ZEROSHOT_FETCHED CLI11)  # the program needs it, the library does not
+    endif()
+endif()
+
+if(ZEROSHOT_BUILD_PROGRAM OR ZEROSHOT_BUILD_TESTS)
+    # For evaluate/logistic_regression.hpp alone. It has no CMake package where Debian has it.
+    find_path(ZEROSHOT_LBFGS_INCLUDE_DIR LBFGS.h DOC "The folder that holds LBFGS.h of LBFGSpp")
+    mark_as_advanced(ZEROSHOT_LBFGS_INCLUDE_DIR)
+    if(ZEROSHOT_LBFGS_INCLUDE_DIR)
+        add_library(zeroshot::lbfgs INTERFACE IMPORTED GLOBAL)
+        target_include_directories(zeroshot::lbfgs INTERFACE ${ZEROSHOT_LBFGS_INCLUDE_DIR})
+    else()
+        zeroshot_fetch_headers(LBFGSpp zeroshot::lbfgs include)
+        list(REMOVE_ITEM ZEROSHOT_FETCHED LBFGSpp)  # the program and the tests need it, the rest of the library does not
     endif()
 endif()
 

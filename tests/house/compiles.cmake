@@ -4,7 +4,7 @@
 # The flags of our own code.
 set(check_flags -std=c++20 ${zeroshot_strict_options} -pthread -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}
     -DZEROSHOT_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\" -DZEROSHOT_CMAKE_VERSION=\"${PROJECT_VERSION}\")
-foreach(library Eigen3::Eigen nlohmann_json::nlohmann_json zeroshot::stb)
+foreach(library Eigen3::Eigen nlohmann_json::nlohmann_json zeroshot::stb zeroshot::lbfgs)
     if(TARGET ${library})
         get_target_property(folders ${library} INTERFACE_INCLUDE_DIRECTORIES)
         foreach(folder IN LISTS folders)

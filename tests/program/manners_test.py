@@ -11,7 +11,7 @@ import time
 
 from harness import PATIENCE, PROGRAM, REPOSITORY, ProgramTest, run, write_png, write_tiny_model
 
-COMMANDS = ["classify", "tokenize", "preprocess", "embed", "inspect"]
+COMMANDS = ["classify", "tokenize", "preprocess", "embed", "inspect", "bench"]
 
 
 class Manners(ProgramTest):

@@ -70,13 +70,13 @@ void add_colour(CLI::App& sub, const std::string& name, std::optional<std::array
     sub.add_option(name, CLI::callback_t(read), about)->option_text("R G B")->expected(3)->delimiter(',')->allow_extra_args(false)->group("Checkpoint");
 }
 
-void add_precision(CLI::App& sub) {
+void add_precision(CLI::App& sub, std::string& to) {
     const auto check = [](const std::string& word) -> std::string {
         if (word == "f32") return {};
         if (word == "bf16" || word == "int8") return word + " is not built in yet; use f32";
         return "'" + word + "' is none of f32, bf16, int8";
     };
-    sub.add_option("--precision", "Arithmetic of the model: f32; bf16 and int8 are not built in yet")->type_name("f32")->check(check, "", "");
+    sub.add_option("--precision", to, "Arithmetic of the model: f32; bf16 and int8 are not built in yet")->type_name("f32")->check(check, "", "");
 }
 
 void add_manners(CLI::App& sub, manners& to) {
@@ -106,7 +106,7 @@ void add_keeping(CLI::App& sub, model_options& to) {
 
 void add_model(CLI::App& sub, model_options& to) {
     sub.add_option("-m,--model", to.model, "A checkpoint, a model folder, or a name such as openai/clip-vit-base-patch32; without it the bundled model")->type_name("MODEL");
-    add_precision(sub);
+    add_precision(sub, to.precision);
     add_checkpoint_choices(sub, to);
     add_keeping(sub, to);
 }
@@ -120,7 +120,7 @@ void add_threads(CLI::App& sub, std::size_t& to) {
 void add_idle_choices(CLI::App& sub, manners& to) {
     add_threads(sub, to.idle_threads);
     sub.get_option("--threads")->description("As for the other commands; this one needs a single thread");
-    add_precision(sub);
+    add_precision(sub, to.idle_precision);
 }
 
 /// The command, with what was asked of it.
@@ -239,6 +239,54 @@ void add_evaluate(CLI::App& program, command& to) {
     sub->callback([options, &to] { to = chosen(options, evaluate); });
 }
 
+void add_probe(CLI::App& program, command& to) {
+    const auto options = std::make_shared<probe_options>();
+    CLI::App* sub = program.add_subcommand("probe", "Labelled pictures in, how far a linear classifier of their features gets out");
+    sub->add_option("--train", options->train, "A data set to fit on, as evaluate takes it")->type_name("PATH");
+    sub->add_option("--test", options->test, "A data set to judge by, with classes of the same names")->type_name("PATH");
+    one_of(sub->add_option("--format", options->format, "What they are: folders, manifest, idx, cifar10, cifar100 or webdataset; else recognised"),
+           {"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset"})->type_name("NAME");
+    sub->add_option("--train-features", options->train_features, "Instead of data: features [n, d]")->type_name("FILE.npy");
+    sub->add_option("--train-labels", options->train_labels, "Their classes [n], counted from 0")->type_name("FILE.npy");
+    sub->add_option("--test-features", options->test_features, "The features to judge by")->type_name("FILE.npy");
+    sub->add_option("--test-labels", options->test_labels, "Their classes")->type_name("FILE.npy");
+    many(sub->add_option("-c,--strength", options->strengths, "scikit-learn's C; the best of several; without it the paper's search from 1e-6 to 1e6"))->type_name("C...");
+    sub->add_option("--held-back", options->held_back, "Share of the training set that strengths are tried on (0.2)")->type_name("SHARE");
+    sub->add_flag("--normalize", options->normalize, "Scale features to length 1");
+    sub->add_flag("--zero-shot", options->zero_shot, "Also zero-shot, and the mixtures of its weights with the probe's (WiSE-FT); implies --normalize");
+    sub->add_option("-t,--template", options->templates, "For --zero-shot: a sentence with {} for the class; several make an ensemble")
+        ->expected(1)->allow_extra_args(false)->take_all()->type_name("SENTENCE");
+    sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line; or openai80, openai7")->type_name("FILE");
+    at_least(many(sub->add_option("--few-shot", options->few_shot, "Also fits on so many pictures of each class: 1 2 4 8 16")), 1)->type_name("N...");
+    at_least(sub->add_option("--seeds", options->seeds, "How often those few are drawn (3)"), 1)->type_name("N");
+    sub->add_option("--seed", options->seed, "Of what is held back and drawn (0)")->type_name("N");
+    sub->add_option("-s,--save", options->save, "Write the fitted probe")->type_name("FILE.safetensors");
+    sub->add_option("--resume", options->resume, "Keep embeddings in this folder, and take those that are there")->type_name("FOLDER");
+    add_manners(*sub, options->as);
+    add_threads(*sub, options->threads);
+    add_model(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot probe --train photos/train --test photos/test --zero-shot --template "a photo of a {}." --few-shot 1 2 4 8 16
+
+  zeroshot probe --train-features x.npy --train-labels y.npy --test-features u.npy --test-labels v.npy --strength 0.316 --save probe.safetensors --json)");
+    sub->callback([options, &to] { to = chosen(options, probe); });
+}
+
+void add_report(CLI::App& program, command& to) {
+    const auto options = std::make_shared<report_options>();
+    CLI::App* sub = program.add_subcommand("report", "What evaluations and probes found, as one page that needs nothing beside it");
+    sub->add_option("suite", options->suite, "A list of results: {\"title\": ..., \"results\": [{\"name\": ..., \"evaluation\": FILE, ...}]}")->required()->type_name("SUITE.json");
+    sub->add_option("-o,--output", options->output, "The page to write")->required()->type_name("FILE.html");
+    add_manners(*sub, options->as);
+    add_idle_choices(*sub, options->as);
+    sub->footer(R"(A result has a "name" and the file of its "evaluation" (evaluate --json), and may have "probe" (probe --json), "bench" (bench --json),
+"per_picture" (evaluate --per-picture) and the "folder" the pictures lie in. Files are looked for beside the suite.
+
+Example:
+  zeroshot report suite.json --output report.html)");
+    sub->callback([options, &to] { to = chosen(options, report); });
+}
+
 void add_convert(CLI::App& program, command& to) {
     const auto options = std::make_shared<convert_call>();
     CLI::App* sub = program.add_subcommand("convert", "Any readable checkpoint into one file that needs nothing beside it");
@@ -271,6 +319,20 @@ void add_inspect(CLI::App& program, command& to) {
     sub->callback([options, &to] { to = chosen(options, inspect); });
 }
 
+void add_bench(CLI::App& program, command& to) {
+    const auto options = std::make_shared<bench_options>();
+    CLI::App* sub = program.add_subcommand("bench", "How long the model takes: pictures, texts, loading");
+    at_least(sub->add_option("--repeat", options->repeat, "How often each is run, at least; the shortest time counts (7)"), 1)->type_name("N");
+    add_manners(*sub, options->as);
+    add_threads(*sub, options->threads);
+    add_model(*sub, options->model);
+    sub->footer(R"(Examples:
+  zeroshot bench
+
+  zeroshot bench --model ViT-B-32.safetensors --threads 1 --json)");
+    sub->callback([options, &to] { to = chosen(options, bench); });
+}
+
 void describe(CLI::App& program, command& to) {
     program.description("CLIP in C++: a picture and labels in, probabilities out.");
     program.name("zeroshot");
@@ -288,8 +350,11 @@ void describe(CLI::App& program, command& to) {
     add_preprocess(program, to);
     add_embed(program, to);
     add_evaluate(program, to);
+    add_probe(program, to);
+    add_report(program, to);
     add_convert(program, to);
     add_inspect(program, to);
+    add_bench(program, to);
 }
 
 std::vector<std::string> names_of_commands(const CLI::App& program) {

@@ -17,7 +17,8 @@ struct session;
 struct manners {
     bool quiet = false;
     bool json = false;
-    std::size_t idle_threads = 1;  ///< --threads of a command that needs only one
+    std::size_t idle_threads = 1;         ///< --threads of a command that needs only one
+    std::string idle_precision = "f32";  ///< --precision of a command that computes nothing
 };
 
 /// Which model, and what its checkpoint leaves open.
@@ -34,6 +35,7 @@ struct model_options {
     std::optional<std::string> config;
     bool compact = false;
     bool verify = false;
+    std::string precision = "f32";
 };
 
 struct classify_options {
@@ -123,6 +125,44 @@ struct evaluate_options {
 /// \throws usage_error, zeroshot::error, output_error
 void evaluate(const evaluate_options& options, session& with);
 
+struct probe_options {
+    std::string train;
+    std::string test;
+    std::optional<std::string> format;  ///< else recognised
+    std::string train_features;
+    std::string train_labels;
+    std::string test_features;
+    std::string test_labels;
+    std::vector<double> strengths;  ///< one to be taken, several to be tried, none for a search
+    double held_back = 0.2;         ///< of the training set, while strengths are tried
+    bool normalize = false;
+    bool zero_shot = false;
+    std::vector<std::string> templates;
+    std::optional<std::string> templates_from;  ///< a file, openai80 or openai7
+    std::vector<std::size_t> few_shot;
+    std::size_t seeds = 3;
+    std::size_t seed = 0;
+    std::string save;
+    std::string resume;
+    std::size_t threads = zeroshot::available_threads();
+    model_options model;
+    manners as;
+};
+
+/// Logistic regression on features, and how good it is.
+/// \throws usage_error, zeroshot::error, output_error
+void probe(const probe_options& options, session& with);
+
+struct report_options {
+    std::string suite;
+    std::string output;
+    manners as;
+};
+
+/// What evaluations and probes found, as a page.
+/// \throws usage_error, zeroshot::error
+void report(const report_options& options, session& with);
+
 struct convert_call {
     std::string output;
     std::optional<std::string> dtype;
@@ -143,5 +183,16 @@ struct inspect_options {
 /// What a checkpoint is.
 /// \throws usage_error, zeroshot::error, output_error
 void inspect(const inspect_options& options, session& with);
+
+struct bench_options {
+    std::size_t repeat = 7;
+    std::size_t threads = zeroshot::available_threads();
+    model_options model;
+    manners as;
+};
+
+/// How long the encoders take.
+/// \throws zeroshot::error, output_error
+void bench(const bench_options& options, session& with);
 
 }  // namespace program

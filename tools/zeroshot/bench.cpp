@@ -1,0 +1,208 @@
+/// \file zeroshot bench: how long the model takes on this machine.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if __has_include(<sys/resource.h>)
+#include <sys/resource.h>
+#endif
+
+#include <zeroshot/clip.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/decode.hpp>
+#include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/kernels/instruction_set.hpp>
+
+#include "console.hpp"
+#include "model.hpp"
+#include "options.hpp"
+#include "photo.hpp"
+#include "session.hpp"
+
+namespace program {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+constexpr std::size_t whole_text = 77, short_prompt = 10;  // tokens; CLIP's context, and "a photo of a dog." with its ends
+constexpr std::size_t photo_width = 640, photo_height = 480;
+
+double seconds_since(clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); }
+
+/// The shortest time of several runs after one that does not count.
+double shortest(std::size_t repeats, const std::stop_token& stop, const std::function<void()>& run) {
+    constexpr double enough_each = 0.07, too_long = 12;  // seconds: quick runs are repeated more often, slow ones less
+    const double enough = enough_each * static_cast<double>(repeats);
+    run();
+    double best = std::numeric_limits<double>::infinity();
+    const clock::time_point begin = clock::now();
+    for (std::size_t done = 0; done < repeats || seconds_since(begin) < enough; ++done) {
+        if (done > 2 && seconds_since(begin) > too_long) break;
+        if (stop.stop_requested()) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
+        const clock::time_point start = clock::now();
+        run();
+        best = std::min(best, seconds_since(start));
+    }
+    return best;
+}
+
+/// Something to measure.
+struct measurement {
+    std::string name;
+    std::size_t items;          ///< of one run
+    std::function<void()> run;
+};
+
+/// Numbers like those of normalised pictures: [pictures, 3, size, size].
+zeroshot::tensor<float, 4> noise(std::size_t pictures, std::size_t size) {
+    zeroshot::tensor<float, 4> pixels(pictures, std::size_t{3}, size, size);
+    std::uint32_t state = 1;
+    for (float& value : pixels.values()) {
+        state = state * 1664525u + 1013904223u;  // Numerical Recipes' generator
+        value = static_cast<float>(state >> 8) / static_cast<float>(1u << 23) - 1;
+    }
+    return pixels;
+}
+
+/// Different prompts of so many tokens, all of which are read: the end token is the last.
+std::vector<std::vector<zeroshot::token>> prompts(std::size_t count, std::size_t length, const zeroshot::text_config& text) {
+    const std::size_t others = text.vocabulary - 1;
+    const std::size_t end = text.pool == zeroshot::text_pool::end ? text.end : others;
+    std::vector<std::vector<zeroshot::token>> made(count);
+    std::size_t next = 1;
+    for (std::vector<zeroshot::token>& prompt : made) {
+        while (prompt.size() + 1 < length) {
+            next = (next * 7919 + 1) % others;
+            prompt.push_back(static_cast<zeroshot::token>(next == end ? others : next));
+        }
+        prompt.push_back(static_cast<zeroshot::token>(end));
+    }
+    return made;
+}
+
+measurement of_images(const model& clip, const zeroshot::run_options& run, std::size_t count) {
+    return {"image b" + std::to_string(count), count,
+            [&clip, run, pixels = noise(count, clip.pixels().size)] { clip.encode_pixels(pixels, run); }};
+}
+
+measurement of_texts(const model& clip, const zeroshot::run_options& run, const std::string& name, std::size_t count, std::size_t tokens) {
+    const zeroshot::text_config& text = clip.config().text;
+    return {name + " b" + std::to_string(count), count,
+            [&clip, run, ids = prompts(count, std::min(tokens, text.context), text)] { clip.encode_tokens(ids, run); }};
+}
+
+measurement of_photo(const model& clip) {
+    return {"decode+preprocess " + std::to_string(photo_width) + "x" + std::to_string(photo_height), 1,
+            [&clip, file = photo_like_jpeg(photo_width, photo_height)] { zeroshot::preprocess(zeroshot::decode(std::as_bytes(std::span(file))), clip.pixels()); }};
+}
+
+/// Peak memory of the process so far in MiB; nothing where the system does not tell.
+std::optional<double> peak_memory() {
+#if __has_include(<sys/resource.h>)
+    rusage used{};
+    if (getrusage(RUSAGE_SELF, &used) != 0) return std::nullopt;
+#if defined(__APPLE__)
+    constexpr double unit = 1;  // bytes there, KiB elsewhere
+#else
+    constexpr double unit = 1024;
+#endif
+    return static_cast<double>(used.ru_maxrss) * unit / (1024 * 1024);
+#else
+    return std::nullopt;
+#endif
+}
+
+/// What of the processor matters here, as Linux calls it; empty where it does not tell.
+std::string capabilities() {
+    constexpr std::array<std::string_view, 16> telling{"avx",         "f16c",     "fma",       "avx2",        "avx_vnni", "avx512f",  "avx512bw", "avx512_vnni",
+                                                       "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm"};
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
+        std::istringstream words(line);
+        std::string found;
+        for (std::string word; words >> word;) {
+            if (std::ranges::find(telling, word) != telling.end()) found += (found.empty() ? "" : " ") + word;
+        }
+        return found;
+    }
+    return {};
+}
+
+/// A figure under its name.
+struct figure {
+    std::string name;
+    double value;
+    std::string_view unit;
+};
+
+std::string json_of(const std::vector<figure>& figures, const bench_options& options, const model& clip) {
+    zeroshot::json_writer json;
+    json.begin_object();
+    for (const figure& each : figures) json.key(each.name).value(each.value);
+    json.key("machine").begin_object();
+    json.key("model").value(clip.origin().place).key("kernels").value(zeroshot::kernels::name_of(zeroshot::kernels::active()));
+    json.key("capabilities").value(capabilities()).key("threads").value(std::to_string(options.threads));
+    json.key("precision").value(options.model.precision).key("units").value("ms per item; load in ms; peak memory in MiB");
+    return json.end_object().end_object().text();
+}
+
+void show(const std::vector<figure>& figures, const bench_options& options, const model& clip, console& out) {
+    constexpr std::size_t name_columns = 28, number_columns = 10;
+    out.answer(out.styled(printable(clip.origin().place), look::strong));
+    out.answer("  " + std::string(zeroshot::kernels::name_of(zeroshot::kernels::active())) + ", " + counted(options.threads, "thread") + ", " + options.model.precision);
+    for (const figure& each : figures) {
+        const std::string number = fixed(each.value, each.value < 100 ? 2 : 1);
+        out.answer("  " + padded(each.name, name_columns) + std::string(number_columns - std::min(number_columns, number.size()), ' ') + number + " " + std::string(each.unit));
+    }
+    const std::size_t context = clip.config().text.context;
+    if (context < whole_text) out.note("the model's context is " + std::to_string(context) + " tokens: 'text' stands for so many");
+}
+
+}  // namespace
+
+void bench(const bench_options& options, session& with) {
+    std::optional<model> loaded(std::in_place, options.model, with.out);
+    console silent;  // what there is to say of a model has been said
+    silent.be_quiet();
+    const auto load = [&] {
+        loaded.reset();
+        loaded.emplace(options.model, silent);
+    };
+    constexpr std::size_t loads = 3;
+    std::vector<figure> figures{{"load", 1000 * shortest(loads, with.stop, load), "ms"}};
+    const model& clip = *loaded;
+    workers team(options.threads);
+    const zeroshot::run_options run = team.running(with);
+    const std::vector<measurement> all{
+        of_images(clip, run, 1), of_images(clip, run, 8), of_texts(clip, run, "text", 1, whole_text), of_texts(clip, run, "text", 8, whole_text),
+        of_texts(clip, run, "prompt", 1, short_prompt), of_texts(clip, run, "prompt", 64, short_prompt), of_photo(clip)};
+    for (const measurement& each : all) {
+        figures.push_back({each.name, 1000 * shortest(options.repeat, with.stop, each.run) / static_cast<double>(each.items), "ms per item"});
+        with.out.progress("measurements", figures.size(), all.size() + 1);
+    }
+    with.out.end_progress();
+    std::rotate(figures.begin(), figures.begin() + 1, figures.end());  // what is loaded once stands below what is done often
+    if (const std::optional<double> peak = peak_memory()) figures.push_back({"peak memory", *peak, "MiB"});
+    if (options.as.json) {
+        with.out.answer(json_of(figures, options, clip));
+    } else {
+        show(figures, options, clip, with.out);
+    }
+}
+
+}  // namespace program

@@ -1,0 +1,401 @@
+/// \file zeroshot probe: a few labelled pictures, or many, and how far a linear classifier of their features gets.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/classify/prompts.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/evaluate/linear_classifier.hpp>
+#include <zeroshot/evaluate/logistic_regression.hpp>
+#include <zeroshot/evaluate/strength_search.hpp>
+#include <zeroshot/io/file.hpp>
+#include <zeroshot/io/json_writer.hpp>
+
+#include "console.hpp"
+#include "data_sets.hpp"
+#include "embedded.hpp"
+#include "interrupt.hpp"
+#include "model.hpp"
+#include "npy.hpp"
+#include "options.hpp"
+#include "session.hpp"
+
+namespace program {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+double seconds_since(clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); }
+
+/// Features with labels, and what could not be read of them.
+struct sample {
+    zeroshot::labelled_features features;
+    std::size_t unreadable = 0;
+
+    std::size_t count() const { return features.rows() + unreadable; }
+};
+
+/// What a probe is fitted on and judged by.
+struct material {
+    std::string model;                    ///< empty for recorded features
+    std::vector<std::string> classes;     ///< by label; their numbers for recorded features
+    sample training, test;
+    std::optional<zeroshot::linear_classifier> zero_shot;  ///< of the same classes
+};
+
+constexpr std::uint32_t no_class = std::numeric_limits<std::uint32_t>::max();
+
+[[noreturn]] void refuse(zeroshot::error_code code, const std::string& where, const std::string& what, const std::string& expected) {
+    throw zeroshot::argument_error(code, {where, what, expected, ""});
+}
+
+std::vector<std::uint32_t> labels_in(const std::string& file) {
+    const npy_array array(file, npy_types::any);
+    const std::string name = zeroshot::path_text(file);
+    if (array.shape().size() != 1) refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()), "[n]: a class for each row");
+    const std::vector<double> numbers = array.numbers();
+    std::vector<std::uint32_t> labels;
+    for (std::size_t row = 0; row < numbers.size(); ++row) {
+        constexpr double most = no_class;
+        const bool is_label = numbers[row] >= 0 && numbers[row] < most && numbers[row] == std::floor(numbers[row]);
+        if (!is_label) refuse(zeroshot::error_code::argument, name, "label " + std::to_string(numbers[row]) + " in row " + std::to_string(row), "a class, counted from 0");
+        labels.push_back(static_cast<std::uint32_t>(numbers[row]));
+    }
+    return labels;
+}
+
+/// Features and labels of two files.
+sample recorded(const std::string& features, const std::string& labels) {
+    const npy_array array(features, npy_types::real);
+    const std::string name = zeroshot::path_text(features);
+    if (array.shape().size() != 2) refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()), "[n, d]: a row of features for each picture");
+    const std::size_t rows = array.shape()[0], columns = array.shape()[1];
+    if (rows == 0 || columns == 0) refuse(zeroshot::error_code::argument, name, "shape " + zeroshot::shape_text(array.shape()) + ": it is empty", "features");
+    std::vector<std::uint32_t> classes = labels_in(labels);
+    if (classes.size() != rows) {
+        refuse(zeroshot::error_code::shape, zeroshot::path_text(labels), std::to_string(classes.size()) + " labels", std::to_string(rows) + ", one for each row of " + name);
+    }
+    if (array.type() == "<f4") {
+        const auto kept = std::make_shared<zeroshot::matrix<float>>(rows, columns);
+        array.copy(0, kept->values());
+        return {zeroshot::labelled<float>(kept, std::move(classes))};
+    }
+    const auto kept = std::make_shared<zeroshot::matrix<double>>(rows, columns);
+    std::ranges::copy(array.numbers(), kept->data());
+    return {zeroshot::labelled<double>(kept, std::move(classes))};
+}
+
+/// Each row scaled to length 1 as it is read.
+void scale_to_one(zeroshot::labelled_features& features) {
+    features.read = [read = std::move(features.read)](std::size_t first, zeroshot::matrix<double>& some) {
+        read(first, some);
+        for (std::size_t row = 0; row < some.rows(); ++row) {
+            double squares = 0;
+            for (const double x : some.row(row)) squares += x * x;
+            if (!(squares > 0)) {
+                throw zeroshot::numeric_error(zeroshot::error_code::numeric, {"features", "row " + std::to_string(first + row) + " has no direction", "one that can be scaled to length 1", ""});
+            }
+            for (double& x : some.row(row)) x /= std::sqrt(squares);
+        }
+    };
+}
+
+/// A data set's pictures as features; labels are those of the training set's classes of the same name, or stand as they
+/// are where the data set names none.
+sample embedded(const opened_data& data, const std::vector<std::string>& classes, const model& clip, workers& team, session& with, const kept_embeddings* keep) {
+    std::vector<std::uint32_t> label_of;
+    for (const std::string& name : data.pictures->classes()) {
+        const auto at = std::ranges::find(classes, name);
+        label_of.push_back(at == classes.end() ? no_class : static_cast<std::uint32_t>(at - classes.begin()));
+        if (at == classes.end()) with.out.note("warning: class '" + name + "' of " + data.pictures->place() + " is none of the training set's; its pictures count as wrong");
+    }
+    const embedded_set all = embed_all(*data.pictures, clip, team, with, keep);
+    const auto rows = std::make_shared<zeroshot::matrix<float>>(all.rows.rows(), all.rows.columns());
+    std::vector<std::uint32_t> labels;
+    sample found;
+    for (const embedded_picture& one : all.pictures) found.unreadable += one.failed ? 1 : 0;
+    all.read([&](std::size_t place, std::span<const float> row) {
+        const std::vector<std::uint32_t>& own = all.pictures[place].labels;
+        if (own.size() != 1) refuse(zeroshot::error_code::argument, all.pictures[place].name, std::to_string(own.size()) + " labels", "one: a probe tells classes apart");
+        std::ranges::copy(row, rows->row(labels.size()).begin());
+        labels.push_back(label_of.empty() ? own.front() : label_of[own.front()]);
+    });
+    found.features = zeroshot::labelled<float>(rows, std::move(labels));
+    return found;
+}
+
+/// The labels' numbers, as names of classes that have none.
+std::vector<std::string> numbers_up_to(std::span<const std::uint32_t> labels, const std::string& place) {
+    constexpr std::uint32_t most_classes = 1'000'000;
+    const std::uint32_t highest = labels.empty() ? 0 : *std::ranges::max_element(labels);
+    if (highest >= most_classes) refuse(zeroshot::error_code::limit, place, "label " + std::to_string(highest), "classes counted from 0, at most " + std::to_string(most_classes));
+    std::vector<std::string> names;
+    for (std::uint32_t label = 0; label <= highest; ++label) names.push_back(std::to_string(label));
+    return names;
+}
+
+std::vector<std::string> templates_of(const probe_options& options, const zeroshot::data_set& pictures) {
+    std::vector<std::string> templates = options.templates;
+    if (options.templates_from) {
+        for (std::string& sentence : templates_in(*options.templates_from)) templates.push_back(std::move(sentence));
+    }
+    return templates.empty() ? pictures.templates() : templates;
+}
+
+material from_data_sets(const probe_options& options, workers& team, session& with) {
+    const opened_data training = open_data(options.train, options.format, "train"), test = open_data(options.test, options.format, "test");
+    const model clip(options.model, with.out);
+    std::optional<kept_embeddings> keep;
+    if (!options.resume.empty()) {
+        std::filesystem::create_directories(options.resume);
+        keep = kept_embeddings{options.resume, clip.digest()};
+    }
+    const kept_embeddings* const kept = keep ? &*keep : nullptr;
+    material found;
+    found.model = clip.place();
+    found.classes = training.pictures->classes();
+    if (options.zero_shot) {
+        if (found.classes.empty()) throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
+        const labeller which(clip, found.classes, templates_of(options, *training.pictures), false, team.running(with));
+        found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, which.text_embeddings(), static_cast<double>(clip.logit_scale()), static_cast<double>(clip.logit_bias()));
+    }
+    found.training = embedded(training, found.classes, clip, team, with, kept);
+    if (found.classes.empty()) found.classes = numbers_up_to(found.training.features.labels, options.train);
+    found.test = embedded(test, found.classes, clip, team, with, kept);
+    with.out.end_progress();
+    return found;
+}
+
+material from_recorded(const probe_options& options) {
+    material found;
+    found.training = recorded(options.train_features, options.train_labels);
+    found.test = recorded(options.test_features, options.test_labels);
+    found.classes = numbers_up_to(found.training.features.labels, zeroshot::path_text(options.train_labels));
+    return found;
+}
+
+/// The accuracy over all pictures: those that could not be read are wrong.
+double judged(const zeroshot::logistic_fit& fit, const sample& test) {
+    return zeroshot::accuracy(fit, test.features) * static_cast<double>(test.features.rows()) / static_cast<double>(test.count());
+}
+
+/// A classifier of the fit's classes as a fit: for what judges fits.
+zeroshot::logistic_fit as_fit(const zeroshot::linear_classifier& head, const zeroshot::logistic_fit& like) {
+    zeroshot::logistic_fit fit = like;
+    fit.weights = head.weights();
+    fit.intercepts = head.intercepts();
+    return fit;
+}
+
+zeroshot::linear_classifier classifier_of(const zeroshot::logistic_fit& fit, const material& from, bool of_length_one) {
+    std::vector<std::string> labels;
+    for (const std::uint32_t label : fit.classes) labels.push_back(from.classes[label]);
+    return {std::move(labels), fit.weights, fit.intercepts, of_length_one ? zeroshot::embedding_length::one : zeroshot::embedding_length::as_it_is};
+}
+
+/// How well as many labelled examples of each class do, drawn with several seeds.
+struct few_shot_point {
+    std::size_t shots;
+    std::vector<double> top1;
+};
+
+/// A share of the probe in its mixture with the zero-shot head.
+struct mixture_point {
+    double share;
+    double top1;
+};
+
+/// All that a probe found.
+struct probe_result {
+    zeroshot::logistic_fit fit;
+    double top1 = 0;
+    double training_top1 = 0;
+    std::optional<zeroshot::strength_search> search;
+    std::optional<double> zero_shot_top1;
+    std::vector<mixture_point> mixtures;
+    std::vector<few_shot_point> few_shot;
+    double search_seconds = 0, fit_seconds = 0;
+};
+
+zeroshot::strength_search search(const material& from, const probe_options& options, const zeroshot::run_options& run) {
+    const zeroshot::labelled_features& all = from.training.features;
+    const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, options.seed);
+    if (parts.validation.empty()) {
+        refuse(zeroshot::error_code::argument, "training set", "too few pictures of each class to hold some back", "some more, or one --strength");
+    }
+    const zeroshot::logistic_regression training(zeroshot::subset(all, parts.training), {}, run);
+    const zeroshot::labelled_features validation = zeroshot::subset(all, parts.validation);
+    if (options.strengths.empty()) return zeroshot::search_strengths(training, validation, run);
+    return zeroshot::try_strengths(training, validation, options.strengths, run);
+}
+
+void add_few_shot(probe_result& found, const material& from, const probe_options& options, const zeroshot::run_options& run, console& out) {
+    const zeroshot::labelled_features& all = from.training.features;
+    std::size_t done = 0;
+    for (const std::size_t shots : options.few_shot) {
+        few_shot_point point{shots, {}};
+        for (std::size_t seed = 0; seed < options.seeds; ++seed) {
+            const auto few = zeroshot::few_of_each(all.labels, shots, options.seed + seed);
+            const zeroshot::logistic_regression training(zeroshot::subset(all, few), {}, run);
+            point.top1.push_back(judged(training.fit(found.fit.strength, run), from.test));
+            out.progress("few-shot fits", ++done, options.few_shot.size() * options.seeds);
+        }
+        found.few_shot.push_back(std::move(point));
+    }
+    out.end_progress();
+}
+
+void add_mixtures(probe_result& found, const material& from) {
+    constexpr std::size_t steps = 10;
+    const zeroshot::linear_classifier probe = classifier_of(found.fit, from, true);
+    zeroshot::matrix<double> weights(found.fit.weights.shape());
+    std::vector<double> intercepts;
+    for (std::size_t k = 0; k < found.fit.classes.size(); ++k) {
+        std::ranges::copy(from.zero_shot->weights().row(found.fit.classes[k]), weights.row(k).begin());
+        intercepts.push_back(from.zero_shot->intercepts()[found.fit.classes[k]]);
+    }
+    const zeroshot::linear_classifier zero_shot(probe.labels(), std::move(weights), std::move(intercepts), zeroshot::embedding_length::one);
+    for (std::size_t step = 0; step <= steps; ++step) {
+        const double share = static_cast<double>(step) / steps;
+        found.mixtures.push_back({share, judged(as_fit(zeroshot::mixed(zero_shot, probe, share), found.fit), from.test)});
+    }
+    found.zero_shot_top1 = found.mixtures.front().top1;
+}
+
+probe_result probed(const material& from, const probe_options& options, workers& team, session& with) {
+    const zeroshot::run_options run = team.running(with);
+    probe_result found;
+    const clock::time_point begin = clock::now();
+    if (options.strengths.size() != 1) {
+        found.search = search(from, options, run);
+        found.search_seconds = seconds_since(begin);
+    }
+    const clock::time_point fitting = clock::now();
+    const zeroshot::logistic_regression training(from.training.features, {}, run);
+    found.fit = training.fit(found.search ? found.search->best : options.strengths.front(), run);
+    found.fit_seconds = seconds_since(fitting);
+    if (!found.fit.converged) with.out.note("warning: " + std::to_string(found.fit.iterations) + " iterations were not enough; the objective may be above its minimum");
+    found.top1 = judged(found.fit, from.test);
+    found.training_top1 = judged(found.fit, from.training);
+    if (from.zero_shot) add_mixtures(found, from);
+    add_few_shot(found, from, options, run, with.out);
+    return found;
+}
+
+std::string json_of(const probe_result& found, const material& from, const probe_options& options) {
+    zeroshot::json_writer json;
+    json.begin_object().key("top1").value(found.top1).key("strength").value(found.fit.strength).key("objective").value(found.fit.objective);
+    json.key("iterations").value(found.fit.iterations).key("converged").value(found.fit.converged);
+    json.key("training_top1").value(found.training_top1);
+    json.key("train").value(options.train.empty() ? options.train_features : options.train).key("test").value(options.test.empty() ? options.test_features : options.test);
+    json.key("model").value(from.model).key("classes").value(found.fit.classes.size()).key("columns").value(found.fit.weights.columns());
+    json.key("train_count").value(from.training.count()).key("train_unreadable").value(from.training.unreadable);
+    json.key("count").value(from.test.count()).key("unreadable").value(from.test.unreadable);
+    json.key("search").begin_array();
+    if (found.search) {
+        for (const zeroshot::tried_strength& one : found.search->tried) {
+            json.begin_object().key("strength").value(one.strength).key("validation_top1").value(one.accuracy).key("iterations").value(one.iterations).end_object();
+        }
+    }
+    json.end_array().key("zero_shot_top1");
+    if (found.zero_shot_top1) json.value(*found.zero_shot_top1);
+    else json.null();
+    json.key("mixtures").begin_array();
+    for (const mixture_point& one : found.mixtures) json.begin_object().key("share").value(one.share).key("top1").value(one.top1).end_object();
+    json.end_array().key("few_shot").begin_array();
+    for (const few_shot_point& one : found.few_shot) {
+        json.begin_object().key("shots").value(one.shots).key("top1").begin_array();
+        for (const double top1 : one.top1) json.value(top1);
+        json.end_array().end_object();
+    }
+    json.end_array().key("search_seconds").value(found.search_seconds).key("fit_seconds").value(found.fit_seconds);
+    return json.end_object().text();
+}
+
+double mean_of(std::span<const double> numbers) {
+    double sum = 0;
+    for (const double x : numbers) sum += x;
+    return sum / static_cast<double>(numbers.size());
+}
+
+/// A number with as many digits as tell it from its neighbours in a sweep.
+std::string short_number(double x) {
+    constexpr double readable = 1e-3, many = 1e5;
+    return x >= readable && x < many ? fixed(x, x < 1 ? 4 : 2) : zeroshot::json_writer().value(static_cast<float>(x)).text();
+}
+
+void show(const probe_result& found, const material& from, console& out) {
+    constexpr std::size_t columns = 24, bar = 24;
+    const auto line = [&](const std::string& name, double share) { out.answer("  " + padded(name, columns) + percent(share) + "  " + out.styled(blocks(share, bar), look::good)); };
+    out.answer(out.styled(std::to_string(found.fit.classes.size()) + " classes, " + counted(from.training.features.rows(), "row") + " of " + std::to_string(found.fit.weights.columns()) + " features, judged on " + std::to_string(from.test.count()), look::strong));
+    line("linear probe", found.top1);
+    if (found.zero_shot_top1) line("zero-shot", *found.zero_shot_top1);
+    line("on the training set", found.training_top1);
+    out.answer("  " + padded("strength (C)", columns) + short_number(found.fit.strength));
+    out.answer("  " + padded("objective", columns) + short_number(found.fit.objective) + " after " + counted(found.fit.iterations, "iteration"));
+    if (found.search) {
+        out.answer(out.styled("strengths, on what was held back", look::strong));
+        for (const zeroshot::tried_strength& one : found.search->tried) line(short_number(one.strength), one.accuracy);
+    }
+    if (!found.mixtures.empty()) out.answer(out.styled("zero-shot weights mixed with the probe's", look::strong));
+    for (const mixture_point& one : found.mixtures) line(fixed(one.share, 1) + " of the probe", one.top1);
+    if (!found.few_shot.empty()) out.answer(out.styled("few labelled pictures of each class", look::strong));
+    for (const few_shot_point& one : found.few_shot) line(std::to_string(one.shots), mean_of(one.top1));
+}
+
+void check_call(const probe_options& options) {
+    const int recorded_parts = !options.train_features.empty() + !options.train_labels.empty() + !options.test_features.empty() + !options.test_labels.empty();
+    const int data_parts = !options.train.empty() + !options.test.empty();
+    if (recorded_parts == 0 && data_parts == 0) throw usage_error("nothing to fit; give --train and --test, or --train-features, --train-labels, --test-features and --test-labels");
+    if (recorded_parts != 0 && data_parts != 0) throw usage_error("data sets and recorded features are two things to fit; give one");
+    if (data_parts == 1) throw usage_error("--train and --test go together");
+    if (recorded_parts != 0 && recorded_parts != 4) throw usage_error("--train-features, --train-labels, --test-features and --test-labels go together");
+    if (options.zero_shot && data_parts == 0) throw usage_error("--zero-shot needs the class names of --train");
+    for (const double strength : options.strengths) {
+        if (!(strength > 0) || strength > std::numeric_limits<double>::max()) throw usage_error("--strength takes positive numbers");
+    }
+    if (!(options.held_back > 0 && options.held_back < 1)) throw usage_error("--held-back takes a share between 0 and 1");
+    const std::vector<std::filesystem::path> inputs{options.train_features, options.train_labels, options.test_features, options.test_labels};
+    if (!options.save.empty()) check_target(options.save, inputs);
+}
+
+}  // namespace
+
+void probe(const probe_options& options, session& with) {
+    check_call(options);
+    workers team(options.threads);
+    material from = options.train.empty() ? from_recorded(options) : from_data_sets(options, team, with);
+    const bool of_length_one = options.normalize || options.zero_shot;
+    if (of_length_one) {
+        scale_to_one(from.training.features);
+        scale_to_one(from.test.features);
+    }
+    if (from.test.features.columns != from.training.features.columns) {
+        refuse(zeroshot::error_code::shape, "test set", std::to_string(from.test.features.columns) + " features", std::to_string(from.training.features.columns) + ", as in the training set");
+    }
+    const probe_result found = probed(from, options, team, with);
+    if (!options.save.empty()) {
+        const uninterrupted no_leftovers;
+        zeroshot::write_probe(options.save, classifier_of(found.fit, from, of_length_one));
+    }
+    if (options.as.json) {
+        with.out.answer(json_of(found, from, options));
+    } else {
+        show(found, from, with.out);
+    }
+    if (!options.save.empty()) with.out.note("wrote " + options.save);
+}
+
+}  // namespace program

@@ -1,0 +1,313 @@
+/// \file zeroshot report: what evaluations and probes found, as one page that needs nothing beside it.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/io/file.hpp>
+#include <zeroshot/io/json.hpp>
+
+#include "charts.hpp"
+#include "console.hpp"
+#include "interrupt.hpp"
+#include "npy.hpp"
+#include "options.hpp"
+#include "session.hpp"
+#include "thumbnail.hpp"
+
+namespace program {
+
+namespace {
+
+using zeroshot::json;
+
+/// One data set with one model, and what was found.
+struct entry {
+    std::string name;
+    json evaluation;
+    std::optional<json> probe;
+    std::optional<json> bench;
+    std::vector<json> pictures;     // a line for each, as --per-picture writes them
+    std::filesystem::path folder;   // where the pictures lie; empty where they do not
+};
+
+std::string text_at(const json& object, std::string_view key, std::string otherwise = "") {
+    const std::optional<json> found = object.find(key);
+    return found && found->is_string() ? found->as_string() : otherwise;
+}
+
+std::optional<double> number_at(const json& object, std::string_view key) {
+    const std::optional<json> found = object.find(key);
+    if (!found || !found->is_number()) return std::nullopt;
+    return found->as_number();
+}
+
+std::string share_or_dash(const std::optional<double>& fraction) { return fraction ? html::share(*fraction) : "–"; }
+
+/// The suite's entries; paths in it are seen from its own folder.
+std::vector<entry> entries_of(const json& suite, const std::filesystem::path& folder) {
+    std::vector<entry> found;
+    for (const json& one : suite.at("results").items()) {
+        entry made{one.at("name").as_string(), zeroshot::read_json(folder / one.at("evaluation").as_string()), {}, {}, {}, {}};
+        if (const std::string file = text_at(one, "probe"); !file.empty()) made.probe = zeroshot::read_json(folder / file);
+        if (const std::string file = text_at(one, "bench"); !file.empty()) made.bench = zeroshot::read_json(folder / file);
+        if (const std::string file = text_at(one, "folder"); !file.empty()) made.folder = folder / file;
+        if (const std::string file = text_at(one, "per_picture"); !file.empty()) {
+            const std::vector<std::byte> bytes = zeroshot::read_file(folder / file);
+            std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            for (std::size_t line = 1; !text.empty(); ++line) {
+                const std::size_t end = std::min(text.find('\n'), text.size());
+                if (end > 0) made.pictures.push_back(json::parse(text.substr(0, end), file + ": line " + std::to_string(line)));
+                text.remove_prefix(std::min(end + 1, text.size()));
+            }
+        }
+        found.push_back(std::move(made));
+    }
+    if (found.empty()) throw zeroshot::data_set_error(zeroshot::error_code::argument, {suite.where(), "no results in it", "at least one", ""});
+    return found;
+}
+
+std::string section(const std::string& title, const std::string& content) {
+    return content.empty() ? "" : "<section><h2>" + html::escaped(title) + "</h2>\n" + content + "</section>\n";
+}
+
+std::string summary(std::span<const entry> all) {
+    std::vector<std::vector<std::string>> rows;
+    for (const entry& one : all) {
+        const json& found = one.evaluation;
+        const json interval = found.at("intervals").at("top1");
+        rows.push_back({one.name, std::to_string(found.at("count").as_size()), std::to_string(found.at("per_class").size()), std::to_string(found.at("unreadable").as_size()),
+                        html::share(found.at("top1").as_number()), html::share(interval.at(0).as_number()) + " – " + html::share(interval.at(1).as_number()),
+                        html::share(found.at("top5").as_number()), share_or_dash(number_at(found, "mean_per_class")), share_or_dash(number_at(found, "expected_calibration_error")),
+                        one.probe ? html::share(one.probe->at("top1").as_number()) : "–"});
+    }
+    const std::vector<std::string> head{"data set", "pictures", "classes", "unreadable", "zero-shot top-1", "95 % interval", "top-5", "mean per class", "calibration error", "probe top-1"};
+    return html::table("What was found. Pictures that could not be read count as wrong.", head, rows);
+}
+
+std::string differences(std::span<const entry> all) {
+    std::vector<html::bar> bars;
+    double furthest = 0.05;
+    for (const entry& one : all) {
+        if (!one.probe) continue;
+        const double ahead = one.evaluation.at("top1").as_number() - one.probe->at("top1").as_number();
+        furthest = std::max(furthest, std::abs(ahead));
+        bars.push_back({one.name, ahead, (ahead < 0 ? "−" : "+") + fixed(100 * std::abs(ahead), 1) + " points"});
+    }
+    if (bars.empty()) return "";
+    std::ranges::sort(bars, std::ranges::greater(), &html::bar::value);
+    return html::bar_chart("How far zero-shot is ahead of the linear probe, in points of top-1 accuracy", bars, -1.4 * furthest, 1.4 * furthest);
+}
+
+double mean_of(const json& numbers) {
+    double sum = 0;
+    for (const json& x : numbers.items()) sum += x.as_number();
+    return sum / static_cast<double>(std::max<std::size_t>(numbers.size(), 1));
+}
+
+std::string few_shot(const entry& one) {
+    if (!one.probe || one.probe->at("few_shot").size() < 2) return "";
+    const std::vector<json> points = one.probe->at("few_shot").items();
+    const double most = std::log2(points.back().at("shots").as_number());
+    html::curve probe{"linear probe", "first", {}}, zero_shot{"zero-shot", "second", {}};
+    std::vector<std::pair<double, std::string>> ticks;
+    for (const json& point : points) {
+        const double at = most > 0 ? std::log2(point.at("shots").as_number()) / most : 0;
+        probe.points.emplace_back(at, mean_of(point.at("top1")));
+        ticks.emplace_back(at, std::to_string(point.at("shots").as_size()));
+    }
+    const double line = one.evaluation.at("top1").as_number();
+    zero_shot.points = {{0, line}, {1, line}};
+    return html::line_chart(one.name + ": a few labelled pictures of each class against zero-shot", std::vector{probe, zero_shot}, ticks, "labelled pictures of each class", "top-1");
+}
+
+std::string mixtures(const entry& one) {
+    if (!one.probe || one.probe->at("mixtures").size() < 2) return "";
+    html::curve curve{"mixture", "first", {}};
+    for (const json& point : one.probe->at("mixtures").items()) curve.points.emplace_back(point.at("share").as_number(), point.at("top1").as_number());
+    const std::vector<std::pair<double, std::string>> ticks{{0, "zero-shot"}, {0.5, "half"}, {1, "probe"}};
+    return html::line_chart(one.name + ": the weights of zero-shot and of the probe, mixed", std::vector{curve}, ticks, "share of the probe", "top-1");
+}
+
+std::vector<std::string> class_names(const entry& one) {
+    std::vector<std::string> names;
+    for (const json& each : one.evaluation.at("per_class").items()) names.push_back(each.at("class").as_string());
+    return names;
+}
+
+std::string confusion(const entry& one) {
+    constexpr std::size_t most_in_matrix = 40, most_pairs = 12;
+    const std::vector<std::string> names = class_names(one);
+    struct pair_count {
+        std::size_t label, predicted, count;
+    };
+    std::vector<pair_count> pairs;
+    std::vector<double> totals(names.size()), shares(names.size() * names.size());
+    for (const json& each : one.evaluation.at("confusion").items()) {
+        const pair_count found{each.at(0).as_size(), each.at(1).as_size(), each.at(2).as_size()};
+        if (found.label >= names.size() || found.predicted >= names.size()) continue;
+        totals[found.label] += static_cast<double>(found.count);
+        shares[found.label * names.size() + found.predicted] = static_cast<double>(found.count);
+        if (found.label != found.predicted) pairs.push_back(found);
+    }
+    std::string made;
+    if (names.size() > 1 && names.size() <= most_in_matrix) {
+        for (std::size_t i = 0; i < shares.size(); ++i) shares[i] /= std::max(1.0, totals[i / names.size()]);
+        made += html::matrix_chart(one.name + ": rows are the true classes, columns what they were taken for", names, shares);
+    }
+    std::ranges::stable_sort(pairs, std::ranges::greater(), &pair_count::count);
+    std::vector<std::vector<std::string>> rows;
+    for (const pair_count& each : std::span(pairs).first(std::min(pairs.size(), most_pairs))) rows.push_back({names[each.label], names[each.predicted], std::to_string(each.count)});
+    if (!rows.empty()) made += html::table(one.name + ": what is most often taken for something else", std::vector<std::string>{"class", "taken for", "pictures"}, rows);
+    return made;
+}
+
+std::string reliability(const entry& one) {
+    html::curve found{"as it is", "first", {}}, perfect{"were it sure rightly", "guide", {{0, 0}, {1, 1}}};
+    for (const json& bin : one.evaluation.at("reliability").items()) {
+        if (bin.at("count").as_size() > 0) found.points.emplace_back(bin.at("confidence").as_number(), bin.at("accuracy").as_number());
+    }
+    if (found.points.size() < 2) return "";
+    const std::vector<std::pair<double, std::string>> ticks{{0, "0 %"}, {0.5, "50 %"}, {1, "100 %"}};
+    return html::line_chart(one.name + ": how often it is right, by how sure it is", std::vector{perfect, found}, ticks, "confidence", "accuracy");
+}
+
+/// Recall of the classes, the worst first.
+std::string per_class(const entry& one) {
+    constexpr std::size_t most = 24;
+    std::vector<html::bar> bars;
+    for (const json& each : one.evaluation.at("per_class").items()) {
+        const std::optional<double> recall = number_at(each, "recall");
+        if (recall) bars.push_back({each.at("class").as_string(), *recall, html::share(*recall) + " of " + std::to_string(each.at("count").as_size())});
+    }
+    if (bars.empty()) return "";
+    std::ranges::stable_sort(bars, {}, &html::bar::value);
+    const bool cut = bars.size() > most;
+    if (cut) bars.resize(most);
+    return html::bar_chart(one.name + ": how many of each class are right" + (cut ? ", the " + std::to_string(most) + " worst" : ""), bars, 0, 1);
+}
+
+std::string picture_grid(const entry& one, std::span<const json> pictures, const std::string& title) {
+    if (pictures.empty() || one.folder.empty()) return "";
+    const std::vector<std::string> names = class_names(one);
+    const auto name_of = [&](std::size_t label) { return label < names.size() ? names[label] : std::to_string(label); };
+    std::string made = "<h3>" + html::escaped(one.name + ": " + title) + "</h3><ul class=\"pictures\">";
+    for (const json& picture : pictures) {
+        const std::string file = picture.at("name").as_string();
+        const std::string truth = name_of(picture.at("labels").at(0).as_size());
+        const json first = picture.at("top").at(0);
+        const std::string said = name_of(first.at("class").as_size()) + ", " + html::share(first.at("probability").as_number());
+        made += "<li><img alt=\"" + html::escaped(truth) + "\" src=\"" + thumbnail(one.folder / file) + "\">" + html::escaped("is " + truth) + "<br>" + html::escaped("said " + said) + "</li>";
+    }
+    return made + "</ul>\n";
+}
+
+std::string pictures(const entry& one) {
+    constexpr std::size_t most = 12;
+    std::vector<json> mistakes, close;
+    for (const json& picture : one.pictures) {
+        if (!picture.find("rank") || picture.at("top").size() < 2 || picture.at("labels").size() == 0) continue;
+        if (picture.at("rank").as_size() > 0) mistakes.push_back(picture);
+        close.push_back(picture);
+    }
+    const auto sure = [](const json& picture) { return picture.at("top").at(0).at("probability").as_number(); };
+    const auto lead = [&](const json& picture) { return sure(picture) - picture.at("top").at(1).at("probability").as_number(); };
+    std::ranges::stable_sort(mistakes, std::ranges::greater(), sure);
+    std::ranges::stable_sort(close, {}, lead);
+    return picture_grid(one, std::span(mistakes).first(std::min(most, mistakes.size())), "the surest mistakes") +
+           picture_grid(one, std::span(close).first(std::min(most, close.size())), "the closest calls");
+}
+
+std::string prompts(const entry& one) {
+    const std::optional<json> found = one.evaluation.find("prompts");
+    if (!found || found->is_null()) return "";
+    std::vector<std::pair<double, std::string>> each;
+    for (const json& one_of_them : found->at("each").items()) each.emplace_back(one_of_them.at("top1").as_number(), one_of_them.at("template").as_string());
+    std::ranges::stable_sort(each, std::ranges::greater(), &std::pair<double, std::string>::first);
+    constexpr std::size_t most = 20;
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [top1, sentence] : std::span(each).first(std::min(each.size(), most))) rows.push_back({sentence, html::share(top1)});
+    const std::string made = html::table(one.name + ": what each template gives alone" + (each.size() > most ? ", the best of them" : ""), std::vector<std::string>{"template", "top-1"}, rows);
+    std::string chosen;
+    for (const json& sentence : found->at("chosen").items()) chosen += "<li>" + html::escaped(sentence.as_string()) + "</li>";
+    return made + "<p>Chosen one after the other on half of the pictures; on the other half they give " + html::share(found->at("test_top1").as_number()) + ", all templates together " +
+           html::share(found->at("test_top1_of_all").as_number()) + ":</p><ol>" + chosen + "</ol>\n";
+}
+
+std::string models(std::span<const entry> all) {
+    std::vector<std::vector<std::string>> rows;
+    for (const entry& one : all) {
+        if (!one.bench) continue;
+        rows.push_back({one.name, std::filesystem::path(one.evaluation.at("model").as_string()).filename().string(), html::share(one.evaluation.at("top1").as_number()), fixed(one.bench->at("image b8").as_number(), 2) + " ms"});
+    }
+    return rows.empty() ? "" : html::table("Accuracy beside the time of a picture", std::vector<std::string>{"data set", "model", "top-1", "time of a picture"}, rows);
+}
+
+bool counts_something(const std::string& name) {
+    for (const char* word : {"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"}) {
+        const std::size_t at = name.find(word);
+        if (at != std::string::npos && (at == 0 || name[at - 1] == ' ') && (at + std::string(word).size() == name.size() || name[at + std::string(word).size()] == ' ')) return true;
+    }
+    return std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// What is weak, in words: classes never found, names given twice, counting words.
+std::string weak_spots(const entry& one) {
+    std::map<std::string, std::size_t> times;
+    std::string never;
+    std::size_t missed = 0;
+    double counting = 0, others = 0;
+    std::size_t counting_classes = 0, other_classes = 0;
+    for (const json& each : one.evaluation.at("per_class").items()) {
+        const std::string name = each.at("class").as_string();
+        ++times[name];
+        const std::optional<double> recall = number_at(each, "recall");
+        if (!recall) continue;
+        if (*recall == 0 && ++missed <= 12) never += (never.empty() ? "" : ", ") + name;
+        (counts_something(name) ? counting : others) += *recall;
+        ++(counts_something(name) ? counting_classes : other_classes);
+    }
+    std::string items;
+    if (missed > 0) items += "<li>" + html::escaped(std::string(missed == 1 ? "one class is" : std::to_string(missed) + " classes are") + " never found: " + never + (missed > 12 ? ", ..." : "")) + "</li>";
+    for (const auto& [name, count] : times) {
+        if (count > 1) items += "<li>" + html::escaped("the name '" + name + "' is given to " + std::to_string(count) + " classes, which nothing can tell apart by it") + "</li>";
+    }
+    if (counting_classes > 0 && other_classes > 0) {
+        items += "<li>" + html::escaped("classes that count or number something: " + html::share(counting / static_cast<double>(counting_classes)) + " of them are right, of the others " + html::share(others / static_cast<double>(other_classes))) + "</li>";
+    }
+    return items.empty() ? "" : "<h3>" + html::escaped(one.name) + "</h3><ul>" + items + "</ul>\n";
+}
+
+template <class Part>
+std::string for_each(std::span<const entry> all, const Part& part) {
+    std::string made;
+    for (const entry& one : all) made += part(one);
+    return made;
+}
+
+}  // namespace
+
+void report(const report_options& options, session& with) {
+    const std::filesystem::path file(options.suite);
+    const std::vector<std::filesystem::path> inputs{file};
+    check_target(options.output, inputs);
+    const json suite = zeroshot::read_json(file);
+    const std::vector<entry> all = entries_of(suite, file.parent_path());
+    const std::string title = text_at(suite, "title", "zeroshot: what was found");
+    const std::string content = section("Summary", summary(all)) + section("Zero-shot against the linear probe", differences(all) + for_each(all, few_shot) + for_each(all, mixtures)) +
+                                section("Classes", for_each(all, per_class)) + section("Confusion", for_each(all, confusion)) + section("Is it as often right as it says?", for_each(all, reliability)) +
+                                section("Pictures", for_each(all, pictures)) + section("Prompts", for_each(all, prompts)) + section("Models", models(all)) + section("What is weak", for_each(all, weak_spots));
+    const uninterrupted no_leftovers;
+    zeroshot::write_file(options.output, html::page(title, content));
+    with.out.note("wrote " + options.output);
+}
+
+}  // namespace program

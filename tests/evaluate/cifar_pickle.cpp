@@ -18,7 +18,7 @@ std::string batch(const std::string& labels, const std::string& data) {
                             text("data") + data));
 }
 
-std::string refusal(const std::string& bytes) {
+std::string pickle_refusal(const std::string& bytes) {
     const support::scratch_folder home;
     support::write(home / "batches.meta", meta);
     support::write(home / "test_batch", bytes);
@@ -43,18 +43,19 @@ TEST_CASE("a pickled batch is read as data, a picture at a time") {
 }
 
 TEST_CASE("a batch that wants to call something else is refused and not executed") {
-    CHECK(has(refusal(whole("cos\nsystem\n" + text("true") + "\x85R")),
+    CHECK(has(pickle_refusal(whole("cos\nsystem\n" + text("true") + "\x85R")),
               "'os system', which is refused and not executed"));
 }
 
 TEST_CASE("a batch of another form is told") {
     const std::string labels = number(1) + number(0);
-    CHECK(has(refusal(whole(list(labels))), "here is a list, expected a dictionary"));
-    CHECK(has(refusal(whole(dictionary(text("data") + number(1)))), "there is nothing under 'labels'"));
-    CHECK(has(refusal(batch(labels + number(2), array(2, 3072, pixels))), "label 2, expected below 2"));
-    CHECK(has(refusal(batch(number(1), array(2, 3072, pixels))), "unsigned bytes [1, 3072], a row for each label"));
-    CHECK(has(refusal(batch(labels, array(2, 3072, pixels, "f4"))), "the pictures are another array"));
-    CHECK(has(refusal(batch(labels, array(2, 3072, pixels.substr(1)))), "the pictures are another array"));
-    CHECK(has(refusal(batch(labels, number(1))), "here is an integer, expected an array of NumPy"));
-    CHECK(has(refusal(batch(labels, array(2, 3072, pixels)).substr(0, 3000)), "FORMAT "));
+    CHECK(has(pickle_refusal(whole(list(labels))), "here is a list, expected a dictionary"));
+    CHECK(has(pickle_refusal(whole(dictionary(text("data") + number(1)))), "there is nothing under 'labels'"));
+    CHECK(has(pickle_refusal(batch(labels + number(2), array(2, 3072, pixels))), "label 2, expected below 2"));
+    CHECK(has(pickle_refusal(batch(number(1), array(2, 3072, pixels))),
+              "unsigned bytes [1, 3072], a row for each label"));
+    CHECK(has(pickle_refusal(batch(labels, array(2, 3072, pixels, "f4"))), "the pictures are another array"));
+    CHECK(has(pickle_refusal(batch(labels, array(2, 3072, pixels.substr(1)))), "the pictures are another array"));
+    CHECK(has(pickle_refusal(batch(labels, number(1))), "here is an integer, expected an array of NumPy"));
+    CHECK(has(pickle_refusal(batch(labels, array(2, 3072, pixels)).substr(0, 3000)), "FORMAT "));
 }

@@ -22,7 +22,7 @@ struct pair_of_files {
 const std::string two_pictures = idx_head({2, 1, 3}) + "\x01\x02\x03\x04\x05\x06";
 const std::string two_labels = idx_head({2}) + std::string("\x02\0", 2);
 
-std::string refusal(const std::string& pictures, const std::string& labels) {
+std::string idx_refusal(const std::string& pictures, const std::string& labels) {
     const pair_of_files files(pictures, labels);
     return thrown<data_set_error>([&] {
         idx_pair pair(files.images);
@@ -55,14 +55,14 @@ TEST_CASE("EMNIST's mapping names the classes") {
 }
 
 TEST_CASE("files that are cut off, or do not belong together, are told") {
-    CHECK(has(refusal(two_pictures.substr(0, 20), two_labels),
+    CHECK(has(idx_refusal(two_pictures.substr(0, 20), two_labels),
               "byte 20: the file ends within picture 1, expected 2 bytes more; was it cut off?"));
-    CHECK(has(refusal(two_pictures.substr(0, 10), two_labels), "ends within its head"));
-    CHECK(has(refusal(two_pictures, two_labels.substr(0, 9)), "ends within the labels"));
-    CHECK(has(refusal(two_pictures, idx_head({3}) + "abc"), "3 labels, expected 2 as there are pictures"));
-    CHECK(has(refusal("GIF89a...", two_labels), "this is no IDX file of bytes with 3 axes"));
-    CHECK(has(refusal(idx_head({2, 0, 3}), two_labels), "pictures of 3 x 0"));
-    CHECK(has(refusal(idx_head({0xffffffff, 1, 3}), idx_head({0xffffffff})), "ends within the labels"));
+    CHECK(has(idx_refusal(two_pictures.substr(0, 10), two_labels), "ends within its head"));
+    CHECK(has(idx_refusal(two_pictures, two_labels.substr(0, 9)), "ends within the labels"));
+    CHECK(has(idx_refusal(two_pictures, idx_head({3}) + "abc"), "3 labels, expected 2 as there are pictures"));
+    CHECK(has(idx_refusal("GIF89a...", two_labels), "this is no IDX file of bytes with 3 axes"));
+    CHECK(has(idx_refusal(idx_head({2, 0, 3}), two_labels), "pictures of 3 x 0"));
+    CHECK(has(idx_refusal(idx_head({0xffffffff, 1, 3}), idx_head({0xffffffff})), "ends within the labels"));
     const support::scratch_folder home;
     support::write(home / "pictures", two_pictures);
     CHECK(has(thrown<data_set_error>([&] { idx_pair{home / "pictures"}; }),

@@ -15,7 +15,7 @@ std::string listed(const std::string& text) {
     return support::listed(list);
 }
 
-std::string refusal(const std::string& text) {
+std::string list_refusal(const std::string& text) {
     return thrown([&] { listed(text); });
 }
 
@@ -52,13 +52,13 @@ TEST_CASE("paths are relative to the list, and the list knows how many there are
 }
 
 TEST_CASE("a damaged list is told by its line") {
-    CHECK(has(refusal(""), "no pictures in it"));
-    CHECK(has(refusal("path,label\n"), "no pictures in it"));
-    CHECK(has(refusal("a.png,dog\nb.png\n"), "list.csv: line 2: one cell, expected a path and a label"));
-    CHECK(has(refusal("a.png,dog\n\"b.png,dog\n"), "line 2: a quotation mark is not closed"));
-    CHECK(has(refusal("\"a\"b,dog\n"), "line 1: text stands behind a closing quotation mark"));
-    CHECK(has(refusal("a.png,dog\n,cat\n"), "line 2: an empty path"));
-    CHECK(has(refusal("{\"path\": \"a.png\"}\n"), "line 1: /label is missing"));
-    CHECK(has(refusal("{\"path\": \"a.png\", \"label\": 1}\n{\"path\"\n"), "line 2"));
-    CHECK(has(refusal("{\"path\": \"a.png\", \"label\": 1.5}\n"), "an unsigned integer"));
+    CHECK(has(list_refusal(""), "no pictures in it"));
+    CHECK(has(list_refusal("path,label\n"), "no pictures in it"));
+    CHECK(has(list_refusal("a.png,dog\nb.png\n"), "list.csv: line 2: one cell, expected a path and a label"));
+    CHECK(has(list_refusal("a.png,dog\n\"b.png,dog\n"), "line 2: a quotation mark is not closed"));
+    CHECK(has(list_refusal("\"a\"b,dog\n"), "line 1: text stands behind a closing quotation mark"));
+    CHECK(has(list_refusal("a.png,dog\n,cat\n"), "line 2: an empty path"));
+    CHECK(has(list_refusal("{\"path\": \"a.png\"}\n"), "line 1: /label is missing"));
+    CHECK(has(list_refusal("{\"path\": \"a.png\", \"label\": 1}\n{\"path\"\n"), "line 2"));
+    CHECK(has(list_refusal("{\"path\": \"a.png\", \"label\": 1.5}\n"), "an unsigned integer"));
 }

@@ -21,7 +21,7 @@ std::string members(const std::string& bytes) {
     return text;
 }
 
-std::string refusal(const std::string& bytes) {
+std::string tar_refusal(const std::string& bytes) {
     return thrown<data_set_error>([&] { members(bytes); });
 }
 
@@ -55,18 +55,18 @@ TEST_CASE("long names are read as GNU and POSIX write them") {
 
 TEST_CASE("an archive that is cut off is told by its byte, wherever the cut is") {
     const std::string whole = tar_entry("a", "1") + tar_entry("b", std::string(600, 'x')) + tar_end;
-    CHECK(has(refusal(""), "byte 0: the archive ends without its end mark; was it cut off?"));
-    CHECK(has(refusal(whole.substr(0, 1024)), "byte 1024: the archive ends without its end mark"));
-    CHECK(has(refusal(whole.substr(0, 1100)), "byte 1024: the archive ends within a header"));
-    CHECK(has(refusal(whole.substr(0, 1700)), "byte 1700: the file ends within member 'b'"));
-    CHECK(has(refusal(whole.substr(0, 2200)), "the file ends within member 'b'"));
+    CHECK(has(tar_refusal(""), "byte 0: the archive ends without its end mark; was it cut off?"));
+    CHECK(has(tar_refusal(whole.substr(0, 1024)), "byte 1024: the archive ends without its end mark"));
+    CHECK(has(tar_refusal(whole.substr(0, 1100)), "byte 1024: the archive ends within a header"));
+    CHECK(has(tar_refusal(whole.substr(0, 1700)), "byte 1700: the file ends within member 'b'"));
+    CHECK(has(tar_refusal(whole.substr(0, 2200)), "the file ends within member 'b'"));
 }
 
 TEST_CASE("what is no archive, or damaged, is refused") {
-    CHECK(has(refusal(std::string(512, 'x')), "this is no tar archive, or damaged"));
+    CHECK(has(tar_refusal(std::string(512, 'x')), "this is no tar archive, or damaged"));
     std::string damaged = tar_entry("a", "1");
     damaged[3] = 'z';
-    CHECK(has(refusal(damaged + tar_end), "the checksum of a header does not fit"));
-    CHECK(has(refusal(tar_entry("pax", "99 path=x\n", 'x') + tar_end), "an extended header is damaged"));
-    CHECK(has(refusal(tar_entry("pax", "20 size=99999999999\n", 'x') + tar_entry("a", "1") + tar_end), "FORMAT "));
+    CHECK(has(tar_refusal(damaged + tar_end), "the checksum of a header does not fit"));
+    CHECK(has(tar_refusal(tar_entry("pax", "99 path=x\n", 'x') + tar_end), "an extended header is damaged"));
+    CHECK(has(tar_refusal(tar_entry("pax", "20 size=99999999999\n", 'x') + tar_entry("a", "1") + tar_end), "FORMAT "));
 }

@@ -14,7 +14,7 @@ std::string sample(const std::string& key, const std::string& label, const std::
     return tar_entry(key + ".cls", label) + tar_entry(key + "." + extension, "picture " + key);
 }
 
-std::string refusal(const std::string& members) {
+std::string shard_refusal(const std::string& members) {
     const support::scratch_folder home;
     support::write(home / "0.tar", members + tar_end);
     support::write(home / "classnames.txt", "cat\ndog\n");
@@ -56,12 +56,12 @@ TEST_CASE("without classnames.txt labels are numbers") {
 }
 
 TEST_CASE("a sample that lacks something is told by its key") {
-    CHECK(has(refusal(tar_entry("a.jpg", "x")), "0.tar/a: there is no class"));
-    CHECK(has(refusal(tar_entry("a.cls", "1")), "0.tar/a: there is no picture"));
-    CHECK(has(refusal(sample("a", "dog")), "0.tar/a.cls: the class is 'dog', expected a number"));
-    CHECK(has(refusal(sample("a", "2")), "0.tar/a: label 2, expected below 2"));
-    CHECK(has(refusal(tar_entry("a.npy", "x") + tar_entry("a.jpg", "x")), "UNSUPPORTED "));
-    CHECK(has(refusal("").substr(0, 7), "nothing"));
+    CHECK(has(shard_refusal(tar_entry("a.jpg", "x")), "0.tar/a: there is no class"));
+    CHECK(has(shard_refusal(tar_entry("a.cls", "1")), "0.tar/a: there is no picture"));
+    CHECK(has(shard_refusal(sample("a", "dog")), "0.tar/a.cls: the class is 'dog', expected a number"));
+    CHECK(has(shard_refusal(sample("a", "2")), "0.tar/a: label 2, expected below 2"));
+    CHECK(has(shard_refusal(tar_entry("a.npy", "x") + tar_entry("a.jpg", "x")), "UNSUPPORTED "));
+    CHECK(has(shard_refusal("").substr(0, 7), "nothing"));
 }
 
 TEST_CASE("a folder without shards is told") {

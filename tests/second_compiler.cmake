@@ -17,7 +17,6 @@ ExternalProject_Add(second_compiler
         -DZEROSHOT_TEST_HOUSE=OFF -DZEROSHOT_BUILD_PROGRAM=OFF -DZEROSHOT_BUILD_EXAMPLES=OFF -DZEROSHOT_INSTALL=OFF
     BUILD_COMMAND ${CMAKE_COMMAND} --build <BINARY_DIR> -- -k 0
     BUILD_ALWAYS ON  # ninja knows what is left to do
-    USES_TERMINAL_BUILD ON
     INSTALL_COMMAND "")
 
 foreach(room IN LISTS rooms)

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-STYLES = {"openmoji": "OpenMoji", "emojione-v1": "EmojiOne 1", "streamline-emojis": "Streamline (chosen by nothing)"}
+STYLES = {"openmoji": "OpenMoji", "emojione-v1": "EmojiOne 1", "streamline-emojis": "Streamline (nothing was chosen by it)"}
 GROUPS = {  # emojibase's numbers; 2 are the components of others
     "0": "smileys", "1": "people", "3": "animals, nature", "4": "food, drink", "5": "travel, places",
     "6": "activities", "7": "objects", "8": "symbols", "9": "flags",

@@ -126,7 +126,11 @@ template <std::size_t Lanes, std::size_t Count, class Scalar>
 ZEROSHOT_ALWAYS_INLINE void apply_to(function f, Scalar* numbers) noexcept {
 #if ZEROSHOT_KERNELS_VECTORS
     if constexpr (std::is_same_v<Scalar, float>) {
-        for (std::size_t i = 0; i < Count; i += Lanes) approximate<Lanes>(f, vector_at<Lanes>(numbers + i));
+        for (std::size_t i = 0; i < Count; i += Lanes) {
+            auto some = vector_at<Lanes>(numbers + i).vector;
+            approximate<Lanes>(f, some);
+            vector_at<Lanes>(numbers + i).vector = some;
+        }
         return;
     }
 #endif

@@ -102,7 +102,7 @@ ZEROSHOT_ALWAYS_INLINE void multiply_tile(const tile_of<Scalar>& tile, const cha
         vector weights[vectors];
 #pragma GCC unroll 16
         for (std::size_t j = 0; j < vectors; ++j)
-            weights[j] = vector_at<Lanes>(panel + j / width * next_panel + j % width * Lanes);
+            weights[j] = vector_at<Lanes>(panel + j / width * next_panel + j % width * Lanes).vector;
         prefetch(next);
         next += step;
 #pragma GCC unroll 16
@@ -115,14 +115,14 @@ ZEROSHOT_ALWAYS_INLINE void multiply_tile(const tile_of<Scalar>& tile, const cha
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Height; ++i) {
 #pragma GCC unroll 16
-            for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += vector_at<Lanes>(tile.bias + j * Lanes);
+            for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += vector_at<Lanes>(tile.bias + j * Lanes).vector;
         }
     }
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < Height; ++i) {
 #pragma GCC unroll 16
         for (std::size_t j = 0; j < vectors; ++j)
-            vector_at<Lanes>(tile.result + i * tile.result_stride + j * Lanes) = sums[i][j];
+            vector_at<Lanes>(tile.result + i * tile.result_stride + j * Lanes).vector = sums[i][j];
     }
 }
 
@@ -141,10 +141,10 @@ template <std::size_t Lanes, std::size_t Width, class Scalar>
 ZEROSHOT_ALWAYS_INLINE void finish_row(Scalar* sums, const Scalar* gain, bool add, function f,
                                        Scalar* result) noexcept {
     for (std::size_t i = 0; i < Width; i += Lanes) {
-        auto sum = vector_at<Lanes>(sums + i);
-        if (gain != nullptr) sum *= vector_at<Lanes>(gain + i);
-        if (add) sum += vector_at<Lanes>(result + i);
-        vector_at<Lanes>(result + i) = sum;
+        auto sum = vector_at<Lanes>(sums + i).vector;
+        if (gain != nullptr) sum *= vector_at<Lanes>(gain + i).vector;
+        if (add) sum += vector_at<Lanes>(result + i).vector;
+        vector_at<Lanes>(result + i).vector = sum;
     }
     if (f != function::identity) apply_to<Lanes, Width>(f, result);
 }

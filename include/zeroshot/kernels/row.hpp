@@ -28,7 +28,7 @@ ZEROSHOT_ALWAYS_INLINE double sum_of(const Scalar* numbers, std::size_t count, S
         std::size_t i = first;
         for (; i + 2 * Lanes <= end; i += 2 * Lanes) {
             for (std::size_t half = 0; half < 2; ++half) {
-                const vector some = vector_at<Lanes>(numbers + i + half * Lanes) - mean;
+                const vector some = vector_at<Lanes>(numbers + i + half * Lanes).vector - mean;
                 parts[half] += Squares ? some * some : some;
             }
         }
@@ -63,7 +63,7 @@ ZEROSHOT_ALWAYS_INLINE void shift_and_scale(Scalar* numbers, std::size_t count, 
     std::size_t i = 0;
     for (; i + Lanes <= count; i += Lanes) {
         auto& some = vector_at<Lanes>(numbers + i);
-        some = factor * (some - shift);
+        some.vector = factor * (some.vector - shift);
     }
     for (; i < count; ++i) numbers[i] = factor * (numbers[i] - shift);
 }
@@ -83,8 +83,9 @@ ZEROSHOT_ALWAYS_INLINE void normalise_row(const Scalar* row, std::size_t width, 
     const Scalar scale = 1 / std::sqrt(variance + epsilon);
     std::size_t i = 0;
     for (; i + Lanes <= width; i += Lanes) {
-        vector_at<Lanes>(result + i) =
-            scale * (vector_at<Lanes>(row + i) - mean) * vector_at<Lanes>(gain + i) + vector_at<Lanes>(bias + i);
+        vector_at<Lanes>(result + i).vector =
+            scale * (vector_at<Lanes>(row + i).vector - mean) * vector_at<Lanes>(gain + i).vector +
+            vector_at<Lanes>(bias + i).vector;
     }
     for (; i < width; ++i) result[i] = scale * (row[i] - mean) * gain[i] + bias[i];
 }

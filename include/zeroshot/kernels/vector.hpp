@@ -55,14 +55,28 @@ struct vector_of {
 };
 #endif
 
+/// A vector in the middle of numbers. Why not a reference to it? Clang takes what a function returns for aligned,
+/// whatever its type says.
+#if ZEROSHOT_KERNELS_VECTORS
+template <class Scalar, std::size_t Lanes>
+struct __attribute__((packed, may_alias)) unaligned {
+    typename vector_of<Scalar, Lanes>::type vector;
+};
+#else
+template <class Scalar, std::size_t Lanes>
+struct unaligned {
+    typename vector_of<Scalar, Lanes>::type vector;
+};
+#endif
+
 /// The vector at an address, which need not be aligned.
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE typename vector_of<Scalar, Lanes>::type& vector_at(Scalar* address) noexcept {
-    return *reinterpret_cast<typename vector_of<Scalar, Lanes>::type*>(address);
+ZEROSHOT_ALWAYS_INLINE unaligned<Scalar, Lanes>& vector_at(Scalar* address) noexcept {
+    return *reinterpret_cast<unaligned<Scalar, Lanes>*>(address);
 }
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE const typename vector_of<Scalar, Lanes>::type& vector_at(const Scalar* address) noexcept {
-    return *reinterpret_cast<const typename vector_of<Scalar, Lanes>::type*>(address);
+ZEROSHOT_ALWAYS_INLINE const unaligned<Scalar, Lanes>& vector_at(const Scalar* address) noexcept {
+    return *reinterpret_cast<const unaligned<Scalar, Lanes>*>(address);
 }
 
 /// Asks for memory that will be read soon, to the second level of the caches.

@@ -10,6 +10,7 @@
 #include <zeroshot/io/safetensors.hpp>
 
 #include "tests/io/support.hpp"
+#include "tests/sanitized.hpp"
 
 using namespace zeroshot;
 using support::container;
@@ -188,7 +189,7 @@ namespace {
 /// Runs a call on a thread whose stack is as small as allowed, and returns what it threw.
 template <class Call>
 std::string on_a_small_stack(const Call& call) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if ZEROSHOT_SANITIZED
     constexpr std::size_t stack = 512 * 1024;  // the sanitizers' frames are several times larger
 #else
     constexpr std::size_t stack = 64 * 1024;
@@ -263,7 +264,7 @@ std::size_t most_memory(const Call& call) {
 
 }  // namespace
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !ZEROSHOT_SANITIZED
 #define ZEROSHOT_COUNTS_MEMORY 1
 #include <malloc.h>
 
@@ -342,7 +343,7 @@ TEST_CASE("A14 a long header takes bounded time, and memory of a few times its s
 }
 
 TEST_CASE("A15 a header of a million entries works, without comparing each with each") {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if ZEROSHOT_SANITIZED
     constexpr std::size_t count = 100'000;
 #else
     constexpr std::size_t count = 1'000'000;

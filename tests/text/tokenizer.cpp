@@ -13,6 +13,7 @@
 #include <zeroshot/text/tokenizer.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/sanitized.hpp"
 
 #if defined(__linux__)
 #include <pthread.h>
@@ -57,7 +58,7 @@ std::string repeated(std::string_view text, std::size_t times) {
 /// Runs it on a thread with a stack of 64 KiB, where the platform lets us ask for that.
 template <class Work>
 void on_small_stack(Work work) {
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__linux__) && !ZEROSHOT_SANITIZED
     pthread_attr_t attributes;
     REQUIRE(pthread_attr_init(&attributes) == 0);
     REQUIRE(pthread_attr_setstacksize(&attributes, 64 * 1024) == 0);

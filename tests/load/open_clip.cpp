@@ -8,7 +8,7 @@ using namespace zeroshot;
 
 namespace {
 
-settings model(const std::string& vision, const std::string& text = "", const std::string& more = "") {
+settings configured(const std::string& vision, const std::string& text = "", const std::string& more = "") {
     return open_clip_settings(json::parse(R"({"model_cfg": {"embed_dim": 512, "vision_cfg": {)" + vision +
                                               R"(}, "text_cfg": {)" + text + "}" + more + "}}",
                                           "open_clip_config.json"));
@@ -17,14 +17,14 @@ settings model(const std::string& vision, const std::string& text = "", const st
 }  // namespace
 
 TEST_CASE("open_clip means GELU unless it says quick_gelu, and heads of 64 unless it says head_width") {
-    const settings found = model(R"("width": 768)", R"("heads": 12)");
+    const settings found = configured(R"("width": 768)", R"("heads": 12)");
     CHECK(found.vision.function == activation::gelu);
     CHECK(found.vision.head_width == 64u);
     CHECK(found.text.heads == 12u);
-    CHECK(model("", "", R"(, "quick_gelu": true)").text.function == activation::quick_gelu);
-    CHECK(model(R"("act_kwargs": {"approximate": "tanh"})").vision.function == activation::gelu_tanh);
-    CHECK(model(R"("norm_kwargs": {"eps": 1e-6})").vision.epsilon == 1e-6);
-    CHECK(model(R"("head_width": 80)").vision.head_width == 80u);
+    CHECK(configured("", "", R"(, "quick_gelu": true)").text.function == activation::quick_gelu);
+    CHECK(configured(R"("act_kwargs": {"approximate": "tanh"})").vision.function == activation::gelu_tanh);
+    CHECK(configured(R"("norm_kwargs": {"eps": 1e-6})").vision.epsilon == 1e-6);
+    CHECK(configured(R"("head_width": 80)").vision.head_width == 80u);
 }
 
 TEST_CASE("a model_cfg alone will do, and preprocess_cfg gives mean and std") {
@@ -43,17 +43,18 @@ TEST_CASE("a model_cfg alone will do, and preprocess_cfg gives mean and std") {
 }
 
 TEST_CASE("what makes another model than CLIP is refused by its name") {
-    CHECK_THROWS_WITH(model(R"("timm_model_name": "vit_base")"), Catch::Contains("timm_model_name is set"));
-    CHECK_THROWS_WITH(model("", R"("hf_model_name": "roberta")"), Catch::Contains("hf_model_name is set"));
-    CHECK_THROWS_WITH(model("", R"("embed_cls": true)"), Catch::Contains("embed_cls is set"));
-    CHECK_THROWS_WITH(model(R"("qk_norm": true)"), Catch::Contains("qk_norm is set"));
-    CHECK_THROWS_WITH(model(R"("pool_type": "none")"), Catch::Contains("pool_type is 'none', expected tok or avg"));
-    CHECK_THROWS_WITH(model("", R"("pool_type": "none")"),
+    CHECK_THROWS_WITH(configured(R"("timm_model_name": "vit_base")"), Catch::Contains("timm_model_name is set"));
+    CHECK_THROWS_WITH(configured("", R"("hf_model_name": "roberta")"), Catch::Contains("hf_model_name is set"));
+    CHECK_THROWS_WITH(configured("", R"("embed_cls": true)"), Catch::Contains("embed_cls is set"));
+    CHECK_THROWS_WITH(configured(R"("qk_norm": true)"), Catch::Contains("qk_norm is set"));
+    CHECK_THROWS_WITH(configured(R"("pool_type": "none")"),
+                      Catch::Contains("pool_type is 'none', expected tok or avg"));
+    CHECK_THROWS_WITH(configured("", R"("pool_type": "none")"),
                       Catch::Contains("pool_type is 'none', expected argmax, eos, last or first"));
-    CHECK_THROWS_WITH(model("", R"("proj_type": "none")"), Catch::Contains("proj_type is 'none'"));
-    CHECK_THROWS_WITH(model(R"("norm_kwargs": {"elementwise_affine": false})"),
+    CHECK_THROWS_WITH(configured("", R"("proj_type": "none")"), Catch::Contains("proj_type is 'none'"));
+    CHECK_THROWS_WITH(configured(R"("norm_kwargs": {"elementwise_affine": false})"),
                       Catch::Contains("a layer norm with 'elementwise_affine'"));
-    CHECK_NOTHROW(model(R"("timm_model_name": null, "attentional_pool": false)"));
+    CHECK_NOTHROW(configured(R"("timm_model_name": null, "attentional_pool": false)"));
     CHECK_THROWS_WITH(
         open_clip_settings(json::parse(
             R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"resize_mode": "crop"}})", "c")),
@@ -61,19 +62,19 @@ TEST_CASE("what makes another model than CLIP is refused by its name") {
 }
 
 TEST_CASE("what open_clip's own variants say of their towers is understood") {
-    const settings clipa = model(R"("no_ln_pre": true, "pool_type": "avg", "final_ln_after_pool": true)",
-                                 R"("no_causal_mask": true, "pool_type": "last", "pad_id": 1)");
+    const settings clipa = configured(R"("no_ln_pre": true, "pool_type": "avg", "final_ln_after_pool": true)",
+                                      R"("no_causal_mask": true, "pool_type": "last", "pad_id": 1)");
     CHECK(clipa.pre_norm == false);
     CHECK(clipa.vision_pooling == image_pool::mean);
     CHECK(clipa.causal == false);
     CHECK(clipa.text_pooling == text_pool::last);
     CHECK(clipa.padding == 1u);
-    CHECK(model(R"("pool_type": "avg")").vision_pooling == image_pool::mean_of_normalised);
-    CHECK(model("", R"("pool_type": "eos")").end == 2u);
-    CHECK(model("", R"("pool_type": "eos", "eos_id": 1)").end == 1u);
-    CHECK(model("", R"("pool_type": "first")").text_pooling == text_pool::first);
-    CHECK(model(R"("ls_init_value": 0.0001)").vision.layer_scale == true);
-    const settings usual = model("");
+    CHECK(configured(R"("pool_type": "avg")").vision_pooling == image_pool::mean_of_normalised);
+    CHECK(configured("", R"("pool_type": "eos")").end == 2u);
+    CHECK(configured("", R"("pool_type": "eos", "eos_id": 1)").end == 1u);
+    CHECK(configured("", R"("pool_type": "first")").text_pooling == text_pool::first);
+    CHECK(configured(R"("ls_init_value": 0.0001)").vision.layer_scale == true);
+    const settings usual = configured("");
     CHECK(usual.pre_norm == true);
     CHECK(usual.vision_pooling == image_pool::class_token);
     CHECK(usual.text_pooling == text_pool::highest);
@@ -82,9 +83,9 @@ TEST_CASE("what open_clip's own variants say of their towers is understood") {
 }
 
 TEST_CASE("a tokenizer other than CLIP's is known by its name, and so is another way to clean") {
-    CHECK(model("", R"("hf_tokenizer_name": "google/mt5-base")").tokenizer == "google/mt5-base");
-    CHECK(model("", R"("tokenizer_kwargs": {"clean": "canonicalize"})").tokenizer == "SimpleTokenizer with clean");
-    CHECK_FALSE(model("", R"("hf_tokenizer_name": null, "tokenizer_kwargs": {"clean": "lower"})").tokenizer);
+    CHECK(configured("", R"("hf_tokenizer_name": "google/mt5-base")").tokenizer == "google/mt5-base");
+    CHECK(configured("", R"("tokenizer_kwargs": {"clean": "canonicalize"})").tokenizer == "SimpleTokenizer with clean");
+    CHECK_FALSE(configured("", R"("hf_tokenizer_name": null, "tokenizer_kwargs": {"clean": "lower"})").tokenizer);
 }
 
 TEST_CASE("preprocess_cfg says how pictures become squares") {

@@ -15,14 +15,14 @@ foreach(library Eigen3::Eigen nlohmann_json::nlohmann_json zeroshot::stb zerosho
     endif()
 endforeach()
 
-# compiles(<variable> <name> <compiler> <argument>...): a build step that compiles; its outcome is appended to the variable.
-function(compiles outcomes name compiler)
+# compiles(<variable> <name> <argument>...): a build step that compiles; its outcome is appended to the variable.
+function(compiles outcomes name)
     set(outcome ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
     get_filename_component(folder ${outcome} DIRECTORY)
     file(MAKE_DIRECTORY ${folder})
     file(RELATIVE_PATH relative ${CMAKE_BINARY_DIR} ${outcome})
     add_custom_command(OUTPUT ${outcome}
-        COMMAND ${compiler} ${check_flags} -O0 -c ${ARGN} -o ${outcome} -MD -MF ${outcome}.d -MT ${relative}
+        COMMAND ${CMAKE_CXX_COMPILER} ${check_flags} -O0 -c ${ARGN} -o ${outcome} -MD -MF ${outcome}.d -MT ${relative}
         DEPFILE ${outcome}.d COMMENT "Checking ${name}" VERBATIM)
     set(${outcomes} ${${outcomes}} ${outcome} PARENT_SCOPE)
 endfunction()
@@ -33,7 +33,7 @@ if(NOT ZLIB_FOUND)
 endif()
 set(alone "")
 foreach(header IN LISTS headers)
-    compiles(alone alone/${header} ${CMAKE_CXX_COMPILER} -include ${header} ${zeroshot_nothing})
+    compiles(alone alone/${header} -include ${header} ${zeroshot_nothing})
 endforeach()
 add_custom_target(headers_alone ALL DEPENDS ${alone})
 add_test(NAME "house: every header compiles alone" COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target headers_alone)

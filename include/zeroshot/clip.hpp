@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
 #include <zeroshot/image/preprocess.hpp>
@@ -118,8 +119,7 @@ class basic_clip {
                              aligned_vector<Scalar> batch(count * size);
                              for (std::size_t i = 0; i < count; ++i) {
                                  const tensor<Scalar, 3> picture = preprocess(pictures[first + i]);
-                                 std::ranges::copy(picture.values(),
-                                                   batch.begin() + static_cast<std::ptrdiff_t>(i * size));
+                                 detail::copy(picture.values(), batch.begin() + static_cast<std::ptrdiff_t>(i * size));
                              }
                              return visual(batch, count, {}, threads);
                          });
@@ -133,11 +133,11 @@ class basic_clip {
     matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
         const image_encoder<Scalar>& visual = model().visual();
         check_pixels(batch);
-        return in_pieces(
-            batch.rows(), largest_image_piece, options, [&](std::size_t first, std::size_t count, executor* threads) {
-                return visual(batch.values().subspan(first * picture_size(), count * picture_size()), count, {},
-                              threads);
-            });
+        return in_pieces(batch.rows(), largest_image_piece, options,
+                         [&](std::size_t first, std::size_t count, executor* threads) {
+                             return visual(batch.values().subspan(first * picture_size(), count * picture_size()),
+                                           count, {}, threads);
+                         });
     }
 
     /// Texts to embeddings.
@@ -166,8 +166,10 @@ class basic_clip {
         const text_encoder<Scalar>& text = model().text();
         // In alphabetical order, equal prompts stand together, and those with the same beginning.
         std::vector<std::span<const token>> different(prompts.begin(), prompts.end());
-        std::sort(different.begin(), different.end(), comes_before);
-        const auto same = [](std::span<const token> a, std::span<const token> b) { return std::ranges::equal(a, b); };
+        detail::sort(different, comes_before);
+        const auto same = [](std::span<const token> a, std::span<const token> b) {
+            return std::equal(a.begin(), a.end(), b.begin(), b.end());
+        };
         different.erase(std::unique(different.begin(), different.end(), same), different.end());
         std::size_t longest = 1;
         for (const auto prompt : different) longest = std::max(longest, prompt.size());
@@ -180,7 +182,7 @@ class basic_clip {
         for (std::size_t i = 0; i < prompts.size(); ++i) {
             const std::span<const token> prompt(prompts[i]);
             const auto found = std::lower_bound(different.begin(), different.end(), prompt, comes_before);
-            std::ranges::copy(embeddings.row(static_cast<std::size_t>(found - different.begin())), all.row(i).begin());
+            detail::copy(embeddings.row(static_cast<std::size_t>(found - different.begin())), all.row(i).begin());
         }
         return all;
     }
@@ -201,7 +203,7 @@ class basic_clip {
     static constexpr std::size_t tokens_of_a_piece = 1024;
 
     static bool comes_before(std::span<const token> a, std::span<const token> b) {
-        return std::ranges::lexicographical_compare(a, b);
+        return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
     }
 
     std::size_t picture_size() const noexcept { return 3 * config().image_size() * config().image_size(); }
@@ -226,7 +228,7 @@ class basic_clip {
                     throw numeric_error(error_code::numeric, {"embedding", "the model's output is not finite", "",
                                                               "are the weights intact?"});
                 }
-                std::ranges::copy(rows.values(), embeddings.row(first).begin());
+                detail::copy(rows.values(), embeddings.row(first).begin());
             },
             options);
         return embeddings;
@@ -240,7 +242,7 @@ class basic_clip {
                                  {"pixels", "shape " + shape_text(batch.shape()), shape_text(expected), ""});
         }
         const auto sound = [](Scalar value) { return is_finite(value) && std::abs(value) <= largest_pixel; };
-        if (!std::ranges::all_of(batch.values(), sound)) {
+        if (!detail::all_of(batch.values(), sound)) {
             throw numeric_error(error_code::numeric, {"pixels", "a value is not finite, or beyond a million",
                                                       "normalised pixels, of a few units", ""});
         }

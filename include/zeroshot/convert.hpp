@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/clip.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
@@ -65,7 +66,7 @@ class rewritten_tensor final : public byte_source {
     void read(std::size_t offset, std::span<std::byte> into) const override {
         const std::lock_guard one_at_a_time(making_);
         if (made_.empty()) made_ = made();
-        std::ranges::copy(std::span(made_).subspan(offset, into.size()), into.begin());
+        detail::copy(std::span(made_).subspan(offset, into.size()), into.begin());
         if (offset + into.size() == size_) made_ = {};
     }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/clip.hpp>
@@ -40,7 +41,8 @@ class basic_classification {
         softmax(std::span<Scalar>(probabilities_));
         ranking_.resize(logits_.size());
         std::iota(ranking_.begin(), ranking_.end(), std::size_t{0});
-        std::ranges::stable_sort(ranking_, std::greater<>{}, [&](std::size_t label) { return logits_[label]; });
+        std::stable_sort(ranking_.begin(), ranking_.end(),
+                         [&](std::size_t a, std::size_t b) { return logits_[a] > logits_[b]; });
         sorted_.reserve(ranking_.size());
         for (const std::size_t label : ranking_) sorted_.push_back({labels[label], probabilities_[label]});
     }
@@ -152,7 +154,7 @@ class basic_classifier {
         for (std::size_t first = 0; first < labels_.size(); first += part) {
             const std::size_t count = std::min(part, labels_.size() - first);
             const matrix<Scalar> some = embed_part(first, count, templates, options);
-            std::ranges::copy(some.values(), embeddings.row(first).begin());
+            detail::copy(some.values(), embeddings.row(first).begin());
         }
         return embeddings;
     }
@@ -181,7 +183,7 @@ class basic_classifier {
         const std::span<const token> middle = std::span(ids).subspan(1, ids.size() - 2);
         const vocabulary& symbols = clip_.words().words();
         const auto is_special = [&](token id) { return id == symbols.start() || id == symbols.end(); };
-        if (std::ranges::any_of(middle, is_special)) {
+        if (detail::any_of(middle, is_special)) {
             throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt),
                                                     "it contains a start or end token", "plain text",
                                                     "the model would ignore what follows that token"});

@@ -2,6 +2,7 @@
 /// \file From the bytes of a JPEG or PNG file to pixels: the only header that knows stb_image. Define
 /// ZEROSHOT_NO_DECODER to do without it and bring your own pixels.
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/version.hpp>
 
 #if !defined(ZEROSHOT_NO_DECODER)
@@ -282,7 +283,7 @@ inline image decode_jpeg(std::span<const std::byte> bytes, const decode_options&
 /// The compressed data in one piece; `joined` keeps it where the file has it in several.
 inline std::span<const std::byte> compressed_data(const png_file& file, std::vector<std::byte>& joined) {
     if (file.compressed.size() == 1) return file.compressed.front();
-    for (const auto& part : file.compressed) joined.insert(joined.end(), part.begin(), part.end());
+    for (const auto& part : file.compressed) append(joined, part);
     return joined;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
 
@@ -62,7 +63,7 @@ inline image upright(const image& picture, unsigned orientation) {
             const std::size_t source_x = mirrored_x ? picture.width() - 1 - column : column;
             const std::size_t source_y = mirrored_y ? picture.height() - 1 - line : line;
             const auto pixel = picture.row(source_y).subspan(source_x * picture.channels(), picture.channels());
-            pixels.insert(pixels.end(), pixel.begin(), pixel.end());
+            detail::append(pixels, pixel);
         }
     }
     return image(std::move(pixels), width, height, picture.mode());

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -94,7 +95,7 @@ class image {
         const image seen = view(pixels, width, height, mode, stride);
         std::vector<std::uint8_t> packed;
         packed.reserve(height * seen.row(0).size());
-        for (std::size_t y = 0; y < height; ++y) packed.insert(packed.end(), seen.row(y).begin(), seen.row(y).end());
+        for (std::size_t y = 0; y < height; ++y) detail::append(packed, seen.row(y));
         return image(std::move(packed), width, height, mode);
     }
 

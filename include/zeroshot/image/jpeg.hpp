@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/jpeg_entropy.hpp>
@@ -426,9 +427,9 @@ class jpeg_walk {
     void check_complete(std::size_t position) const {
         const auto incomplete = [&](const component& part) {
             if (!part.sent || (progressive_ && part.lowest_bit[0] != 0)) return true;
-            return std::ranges::any_of(part.lowest_bit, [](unsigned bit) { return bit != unsent && bit != 0; });
+            return detail::any_of(part.lowest_bit, [](unsigned bit) { return bit != unsent && bit != 0; });
         };
-        if (!frame_seen_ || std::ranges::any_of(components_, incomplete)) {
+        if (!frame_seen_ || detail::any_of(components_, incomplete)) {
             throw_at_byte(error_code::format, position, "image data ends early at byte " + std::to_string(position), "",
                           "parts of the picture are missing");
         }

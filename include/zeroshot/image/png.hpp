@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/image.hpp>
@@ -268,7 +269,7 @@ class png_unpacker {
                     std::span<std::uint8_t> output) const {
         const std::size_t channels = channels_of(png_mode(file_));
         if (file_.depth == 8 && file_.colour != png_colour::palette && pass.step_x == 1) {
-            std::ranges::copy(row, output.begin());
+            detail::copy(row, output.begin());
             return;
         }
         for (std::size_t x = 0; x < pass.width; ++x) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
 #include <zeroshot/image/resize.hpp>
@@ -139,7 +140,7 @@ inline image padded(const image& picture, std::size_t size, std::size_t left, st
     std::vector<std::uint8_t> pixels(size * size * 3, fill);
     for (std::size_t y = 0; y < picture.height(); ++y) {
         const std::size_t begin = ((top + y) * size + left) * 3;
-        std::ranges::copy(picture.row(y), pixels.begin() + static_cast<std::ptrdiff_t>(begin));
+        detail::copy(picture.row(y), pixels.begin() + static_cast<std::ptrdiff_t>(begin));
     }
     return image(std::move(pixels), size, size, pixel_mode::rgb);
 }

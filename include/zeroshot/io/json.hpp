@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/io/json_grammar.hpp>
@@ -77,16 +78,16 @@ class json_builder final : public json_events {
     void end_array() override { close(); }
     void end_object() override {
         const json_node& object = close();
-        const auto begin = document_.order.begin() + object.first;
+        const std::span<std::uint32_t> members = std::span(document_.order).subspan(object.first);
         const auto name = [&](std::uint32_t node) -> const std::string& {
             return document_.texts[document_.nodes[node].key];
         };
-        std::sort(begin, document_.order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        sort(members, [&](std::uint32_t a, std::uint32_t b) {
             const int order = name(a).compare(name(b));
             return order != 0 ? order < 0 : a < b;
         });
         for (std::uint32_t i = 1; i < object.count; ++i) {
-            if (name(begin[i - 1]) == name(begin[i])) refuse_duplicate(begin[i - 1], begin[i]);
+            if (name(members[i - 1]) == name(members[i])) refuse_duplicate(members[i - 1], members[i]);
         }
     }
 
@@ -120,9 +121,8 @@ class json_builder final : public json_events {
         json_node& node = document_.nodes[last.node];
         node.first = static_cast<std::uint32_t>(document_.order.size());
         node.count = static_cast<std::uint32_t>(children_.size() - last.children);
-        const auto begin = children_.begin() + static_cast<std::ptrdiff_t>(last.children);
-        document_.order.insert(document_.order.end(), begin, children_.end());
-        children_.erase(begin, children_.end());
+        append(document_.order, std::span(children_).subspan(last.children));
+        children_.resize(last.children);
         return node;
     }
 
@@ -252,7 +252,7 @@ class json {
     std::vector<std::pair<std::string, json>> members() const {
         expect(json_kind::object);
         std::vector<json> values = children();
-        std::sort(values.begin(), values.end(), [](const json& a, const json& b) { return a.index_ < b.index_; });
+        detail::sort(values, [](const json& a, const json& b) { return a.index_ < b.index_; });
         std::vector<std::pair<std::string, json>> found;
         found.reserve(values.size());
         for (json& value : values) found.emplace_back(document_->texts[value.node().key], std::move(value));
@@ -296,7 +296,7 @@ class json {
             steps.push_back(in_object ? escaped(document_->texts[step.key]) : std::to_string(step.key));
         }
         std::string text;
-        for (auto step = steps.rbegin(); step != steps.rend(); ++step) text += "/" + *step;
+        for (; !steps.empty(); steps.pop_back()) text += "/" + steps.back();
         return text;
     }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/source.hpp>
 
@@ -327,7 +328,7 @@ class pickle_machine {
             refuse(error_code::format, "items are put into " + std::string(name_of(container.kind)),
                    std::string(name_of(kind)));
         }
-        container.items.insert(container.items.end(), values.begin(), values.end());
+        append(container.items, values);
     }
 
     void set_items(const std::vector<std::uint32_t>& values) {

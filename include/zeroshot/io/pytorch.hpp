@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/json_writer.hpp>
 #include <zeroshot/io/pickle.hpp>
@@ -89,8 +90,8 @@ inline constexpr std::array<std::string_view, 7> torch_functions{"torch Size",
 
 template <std::size_t Count>
 std::optional<dtype> type_of(const std::array<typed_name, Count>& names, std::string_view name) {
-    const auto at = std::ranges::find(names, name, &typed_name::name);
-    return at == names.end() ? std::nullopt : std::optional(at->type);
+    const typed_name* found = find_if(names, [&](const typed_name& each) { return each.name == name; });
+    return found == nullptr ? std::nullopt : std::optional(found->type);
 }
 
 /// The names that a checkpoint's pickle may hold: less than PyTorch's own weights_only allows, and classes of
@@ -100,8 +101,7 @@ inline pickle_role torch_role(std::string_view name) {
     if (name == "collections OrderedDict") return pickle_role::dictionary;
     if (type_of(torch_storages, name) || type_of(torch_types, name) || name == torch_untyped) return pickle_role::name;
     const bool function = name == rebuild_tensor || name == rebuild_untyped_tensor ||
-                          std::ranges::find(rebuild_parameter, name) != rebuild_parameter.end() ||
-                          std::ranges::find(torch_functions, name) != torch_functions.end();
+                          detail::contains(rebuild_parameter, name) || detail::contains(torch_functions, name);
     return function ? pickle_role::function : pickle_role::refused;
 }
 
@@ -270,7 +270,7 @@ class torch_reader {
     void drop_module_prefix() {
         constexpr std::string_view prefix = "module.";
         const auto has_prefix = [&](const named_tensor& each) { return each.name.starts_with(prefix); };
-        if (!std::ranges::all_of(found_.tensors, has_prefix)) return;
+        if (!detail::all_of(found_.tensors, has_prefix)) return;
         for (named_tensor& each : found_.tensors) each.name.erase(0, prefix.size());
     }
 
@@ -286,9 +286,7 @@ class torch_reader {
         return node.kind == pickle_kind::call ? pickle_[node.items[0]].text : std::string_view();
     }
 
-    bool is_parameter(std::uint32_t index) const {
-        return std::ranges::find(rebuild_parameter, function_of(index)) != rebuild_parameter.end();
-    }
+    bool is_parameter(std::uint32_t index) const { return detail::contains(rebuild_parameter, function_of(index)); }
     bool is_tensor(std::uint32_t index) const {
         return is_parameter(index) || function_of(index) == rebuild_tensor ||
                function_of(index) == rebuild_untyped_tensor;
@@ -414,7 +412,7 @@ class torch_reader {
         for (std::size_t axis = 0; axis < view.shape.size(); ++axis) {
             if (view.shape[axis] > 1) axes.emplace_back(view.strides[axis], view.shape[axis] - 1);
         }
-        std::ranges::sort(axes);
+        sort(axes, [](const auto& a, const auto& b) { return a.first < b.first; });
         std::size_t last = 0;
         for (const auto& [stride, steps] : axes) {
             if (stride <= last) refuse_view(" reaches elements twice");

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/io/json.hpp>
@@ -301,7 +302,7 @@ inline void place_tensors(tensor_list& found, std::deque<tensor_range>& ranges,
                           const std::shared_ptr<const byte_source>& source, std::size_t data, bool allow_trailing) {
     const std::string& place = source->place();
     const std::size_t data_bytes = source->size() - data;
-    std::sort(ranges.begin(), ranges.end(), [](const tensor_range& a, const tensor_range& b) {
+    detail::sort(ranges, [](const tensor_range& a, const tensor_range& b) {
         return a.begin != b.begin ? a.begin < b.begin : a.end != b.end ? a.end < b.end : a.index < b.index;
     });
     std::uint64_t reached = 0;
@@ -402,7 +403,7 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
     };
     std::vector<const named_tensor*> sorted;
     for (const named_tensor& each : tensors) sorted.push_back(&each);
-    std::sort(sorted.begin(), sorted.end(), [](const named_tensor* a, const named_tensor* b) {
+    detail::sort(sorted, [](const named_tensor* a, const named_tensor* b) {
         const std::size_t bits_a = bits_of(a->tensor.type), bits_b = bits_of(b->tensor.type);
         return bits_a != bits_b ? bits_a > bits_b : a->name < b->name;  // the widest first keeps all of them aligned
     });
@@ -430,7 +431,7 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
         names.push_back(name);
         plan.order.push_back(&stored);
     }
-    std::sort(names.begin(), names.end());
+    detail::sort(names, std::less<>());
     const auto twice = std::adjacent_find(names.begin(), names.end());
     if (twice != names.end()) refuse(*twice, "there are two of this name");
     writer.end_object();
@@ -456,11 +457,10 @@ inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> te
     std::vector<std::byte> bytes;
     bytes.reserve(plan.size);
     const auto header = std::as_bytes(std::span(plan.header));
-    bytes.insert(bytes.end(), header.begin(), header.end());
+    detail::append(bytes, header);
     for (const stored_tensor* stored : plan.order)
-        stored->bytes.in_blocks(detail::copied_at_once, [&](std::span<const std::byte> piece) {
-            bytes.insert(bytes.end(), piece.begin(), piece.end());
-        });
+        stored->bytes.in_blocks(detail::copied_at_once,
+                                [&](std::span<const std::byte> piece) { detail::append(bytes, piece); });
     return bytes;
 }
 

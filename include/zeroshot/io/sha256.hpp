@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/io/source.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -21,7 +22,7 @@ class sha256 {
         total_ += bytes.size();
         while (!bytes.empty()) {
             const std::size_t count = std::min(bytes.size(), block_.size() - filled_);
-            std::ranges::copy(bytes.first(count), block_.begin() + static_cast<std::ptrdiff_t>(filled_));
+            detail::copy(bytes.first(count), block_.begin() + static_cast<std::ptrdiff_t>(filled_));
             bytes = bytes.subspan(count);
             filled_ += count;
             if (filled_ == block_.size()) digest_block();

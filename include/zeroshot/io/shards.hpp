@@ -1,7 +1,6 @@
 #pragma once
 /// \file A checkpoint in several files, joined by an index: model.safetensors.index.json.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/io/json.hpp>
@@ -109,7 +109,7 @@ inline void join_shard(const shard_map& shards, const std::string& file, const s
         if (at->second != file) refuse(each.name, " is in this shard too", "it in " + quoted(at->second) + " alone");
         all.tensors.push_back(std::move(each));
     }
-    std::ranges::move(shard.skipped, std::back_inserter(all.skipped));
+    append(all.skipped, shard.skipped);
     all.metadata.merge(shard.metadata);
 }
 

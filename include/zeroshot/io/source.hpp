@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
 
@@ -63,7 +64,7 @@ class memory_source final : public byte_source {
     const std::string& place() const noexcept override { return place_; }
     std::size_t size() const noexcept override { return bytes_.size(); }
     void read(std::size_t offset, std::span<std::byte> into) const override {
-        std::ranges::copy(memory().subspan(offset, into.size()), into.begin());
+        detail::copy(memory().subspan(offset, into.size()), into.begin());
     }
     std::span<const std::byte> memory() const noexcept override { return bytes_; }
 
@@ -110,7 +111,7 @@ class byte_range {
     /// \throws as byte_source::read
     void read(std::size_t offset, std::span<std::byte> into) const {
         if (source_ != nullptr && memory_.data() == nullptr) return source_->read(offset_ + offset, into);
-        std::ranges::copy(memory_.subspan(offset, into.size()), into.begin());
+        detail::copy(memory_.subspan(offset, into.size()), into.begin());
     }
 
     /// Hands all the bytes on, in order and in blocks of at most `block`: where they lie, or read into one buffer.

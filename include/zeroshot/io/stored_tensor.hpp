@@ -110,7 +110,7 @@ struct tensor_list {
     std::optional<std::pair<std::uint32_t, std::uint32_t>> sort_names() {
         by_name.resize(tensors.size());
         std::iota(by_name.begin(), by_name.end(), std::uint32_t{0});
-        std::sort(by_name.begin(), by_name.end(), [this](std::uint32_t a, std::uint32_t b) {
+        detail::sort(by_name, [this](std::uint32_t a, std::uint32_t b) {
             const int order = tensors[a].name.compare(tensors[b].name);
             return order != 0 ? order < 0 : a < b;
         });

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/checkpoint.hpp>
 #include <zeroshot/io/layout.hpp>
@@ -132,7 +133,7 @@ class weights {
         if (shared_->options.storage == weight_storage::full) return false;
         const dtype first = type(name);
         const auto same = [first](const tensor_part& part) { return part.stored.type == first; };
-        return (first == dtype::f16 || first == dtype::bf16) && std::ranges::all_of(find(joined(name)).parts, same);
+        return (first == dtype::f16 || first == dtype::bf16) && detail::all_of(find(joined(name)).parts, same);
     }
 
     /// A tensor of the expected shape, converted from F16, BF16, F32 or F64; as half or bfloat16 only where it is
@@ -247,7 +248,9 @@ class weights {
             if (other.size() <= longest) nearest.emplace_back(detail::edit_distance(name, other), other);
         }
         const std::size_t shown = std::min<std::size_t>(nearest.size(), 3);
-        std::partial_sort(nearest.begin(), nearest.begin() + static_cast<std::ptrdiff_t>(shown), nearest.end());
+        detail::sort(nearest, [](const auto& a, const auto& b) {
+            return a.first != b.first ? a.first < b.first : a.second < b.second;
+        });
         std::string hint;
         for (std::size_t i = 0; i < shown; ++i)
             hint += (i == 0 ? "the nearest are " : ", ") + quoted(nearest[i].second);

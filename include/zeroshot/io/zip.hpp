@@ -250,7 +250,9 @@ class zip_reader {
 
     /// Takes the values that did not fit 32 bits from the zip64 field, where they stand in this order.
     void widen(const zip_entry& entry, std::span<const std::byte> extra, std::vector<std::uint64_t*> values) const {
-        std::erase_if(values, [](const std::uint64_t* value) { return *value != in_zip64; });
+        values.erase(
+            std::remove_if(values.begin(), values.end(), [](const std::uint64_t* value) { return *value != in_zip64; }),
+            values.end());
         if (values.empty()) return;
         std::span<const std::byte> field = extra_field(entry, extra, zip64_extra);
         if (field.size() < values.size() * sizeof(std::uint64_t)) refuse(entry, "has no zip64 field that is complete");
@@ -318,8 +320,7 @@ class zip_reader {
     void expect_disjoint(const std::vector<zip_entry>& entries) const {
         std::vector<const zip_entry*> order;
         for (const zip_entry& entry : entries) order.push_back(&entry);
-        std::sort(order.begin(), order.end(),
-                  [](const zip_entry* a, const zip_entry* b) { return a->header < b->header; });
+        detail::sort(order, [](const zip_entry* a, const zip_entry* b) { return a->header < b->header; });
         if (!order.empty() && order.front()->header != 0)
             refuse(error_code::format, "there are bytes before the zip archive", "",
                    "is it a self-extracting program?");
@@ -330,9 +331,11 @@ class zip_reader {
     }
 
     void sort_by_name(std::vector<zip_entry>& entries) const {
-        std::ranges::sort(entries, {}, &zip_entry::name);
-        const auto twice = std::ranges::adjacent_find(entries, {}, &zip_entry::name);
-        if (twice != entries.end()) refuse(error_code::format, "there are two entries " + quoted(twice->name));
+        detail::sort(entries, [](const zip_entry& a, const zip_entry& b) { return a.name < b.name; });
+        for (std::size_t i = 1; i < entries.size(); ++i) {
+            if (entries[i].name == entries[i - 1].name)
+                refuse(error_code::format, "there are two entries " + quoted(entries[i].name));
+        }
     }
 
     static constexpr const char* incomplete = "incomplete download?";
@@ -362,7 +365,9 @@ class zip_archive {
 
     /// The entry of that name, or null.
     const zip_entry* find(std::string_view name) const {
-        const auto at = std::ranges::lower_bound(entries_, name, {}, &zip_entry::name);
+        const auto at =
+            std::lower_bound(entries_.begin(), entries_.end(), name,
+                             [](const zip_entry& entry, std::string_view wanted) { return entry.name < wanted; });
         return at != entries_.end() && at->name == name ? &*at : nullptr;
     }
 

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/io/weights.hpp>
@@ -73,8 +74,8 @@ inline std::string clean_tag(std::string_view tag) {
 /// "ViT-L/14@336px" and the file's "ViT-L-14-336px" as open_clip spells them.
 inline std::string plain_spelling(std::string_view name) {
     std::string plain(name);
-    std::ranges::replace(plain, '/', '-');
-    std::ranges::replace(plain, '@', '-');
+    detail::replace(plain, '/', '-');
+    detail::replace(plain, '@', '-');
     if (plain.ends_with("px")) plain.resize(plain.size() - 2);
     return plain;
 }
@@ -154,7 +155,7 @@ class known_model {
     /// Whether these weights are in that repository.
     bool is_in(std::string_view repository) const {
         const std::vector<std::string> all = repositories();
-        return std::ranges::find(all, repository) != all.end();
+        return detail::contains(all, repository);
     }
 
     /// The activation, where all weights that may be meant want the same one.
@@ -164,14 +165,14 @@ class known_model {
         if (all.empty()) return activation::gelu;  // what open_clip's configuration says of an architecture
         const std::optional<activation> first = all.front().weights_->function;
         const auto same = [&](const known_model& each) { return each.weights_->function == first; };
-        return std::ranges::all_of(all, same) ? first : std::nullopt;
+        return detail::all_of(all, same) ? first : std::nullopt;
     }
 
     /// Whether all weights that may be meant want pictures squashed to a square, which this library does not do.
     bool squashes() const {
         const std::vector<known_model> all = candidates();
         const auto squashed = [](const known_model& each) { return each.weights_->squashed; };
-        return !all.empty() && std::ranges::all_of(all, squashed);
+        return !all.empty() && detail::all_of(all, squashed);
     }
 
     /// What the name tells: sizes to check against, heads, and what all weights that may be meant agree upon.
@@ -256,13 +257,14 @@ class known_model {
                tower.blocks.layers == known.layers[0] && tower.blocks.mlp_width == known.mlp_width;
     }
     static bool fits(const detail::known_architecture& known, const modified_resnet_config& tower) {
-        return known.patch_size == 0 && tower.width == known.width && std::ranges::equal(tower.layers, known.layers);
+        return known.patch_size == 0 && tower.width == known.width &&
+               std::equal(tower.layers.begin(), tower.layers.end(), known.layers.begin());
     }
 
     void read_pixels(settings& found) const {
         const std::vector<known_model> all = candidates();
         const auto all_want = [&](detail::known_pixels pixels) {
-            return std::ranges::all_of(all, [&](const known_model& each) { return each.weights_->pixels == pixels; });
+            return detail::all_of(all, [&](const known_model& each) { return each.weights_->pixels == pixels; });
         };
         constexpr std::array<float, 3> halves{0.5f, 0.5f, 0.5f};
         if (all_want(detail::known_pixels::openai)) {
@@ -290,9 +292,11 @@ inline std::string nearest_known_model(std::string_view name) {
     constexpr std::size_t longest = 100;  // nobody means something by more
     if (name.size() > longest) return {};
     const std::string plain = detail::clean_tag(detail::plain_spelling(name));
-    std::pair<std::size_t, std::string> best{std::max<std::size_t>(2, name.size() / 4) + 1, ""};
+    std::size_t nearest = std::max<std::size_t>(2, name.size() / 4) + 1;
+    std::string best;
     const auto consider = [&](const std::string& candidate) {
-        best = std::min(best, {detail::edit_distance(plain, detail::clean_tag(candidate)), candidate});
+        const std::size_t distance = detail::edit_distance(plain, detail::clean_tag(candidate));
+        if (distance < nearest) nearest = distance, best = candidate;
     };
     const bool weights = plain.find(':') != std::string::npos;
     for (const detail::known_architecture& each : detail::known_architectures) {
@@ -301,7 +305,7 @@ inline std::string nearest_known_model(std::string_view name) {
         for (const known_model& candidate : weights ? model->candidates() : std::vector<known_model>{})
             consider(candidate.name());
     }
-    return best.second;
+    return best;
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

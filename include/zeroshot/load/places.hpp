@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/load/known_models.hpp>
@@ -77,7 +78,7 @@ inline bool is_plain_part(std::string_view text) {
         return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
                (letter >= '0' && letter <= '9') || letter == '-' || letter == '_' || letter == '.';
     };
-    return !text.empty() && text.size() <= longest && text.front() != '.' && std::ranges::all_of(text, plain);
+    return !text.empty() && text.size() <= longest && text.front() != '.' && detail::all_of(text, plain);
 }
 
 /// "org/name@revision" of the Hub; a revision may have slashes.
@@ -129,8 +130,8 @@ class model_search {
     std::optional<model_place> find() {
         add_places();
         const auto there = [](const model_place& each) { return stands(each.path); };
-        const auto found = std::ranges::find_if(places_, there);
-        return found == places_.end() ? std::nullopt : std::optional(*found);
+        const model_place* found = detail::find_if(places_, there);
+        return found == nullptr ? std::nullopt : std::optional(*found);
     }
 
     file_error nowhere() const {
@@ -143,7 +144,7 @@ class model_search {
 
    private:
     static bool is_checkpoint_file(std::string_view name) {
-        return std::ranges::any_of(checkpoint_endings, [&](std::string_view ending) { return name.ends_with(ending); });
+        return detail::any_of(checkpoint_endings, [&](std::string_view ending) { return name.ends_with(ending); });
     }
 
     /// Everywhere the model may lie, in the order of preference.
@@ -159,7 +160,7 @@ class model_search {
     /// The name as a file's: Windows has no ':'.
     static std::string file_stem(const known_model& known) {
         std::string stem = known.name();
-        std::ranges::replace(stem, ':', '-');
+        detail::replace(stem, ':', '-');
         return stem;
     }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/clip.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/checkpoint.hpp>
@@ -78,7 +79,9 @@ inline bool is_near(std::string_view a, std::string_view b) {
     constexpr std::size_t slip = 2, longest = 200;
     const auto digits = [](std::string_view name) {
         std::string found;
-        std::ranges::copy_if(name, std::back_inserter(found), [](char each) { return each >= '0' && each <= '9'; });
+        for (const char each : name) {
+            if (each >= '0' && each <= '9') found += each;
+        }
         return found;
     };
     const std::size_t lengths = std::max(a.size(), b.size()) - std::min(a.size(), b.size());
@@ -90,10 +93,10 @@ inline bool is_near(std::string_view a, std::string_view b) {
 /// \param read the names that the model looked for and found
 inline void warn_of_near_misses(std::vector<std::string> read, provenance& origin) {
     constexpr std::size_t most = 16;  // unread tensors: hostile files must not make it slow
-    read.insert(read.end(), {"logit_bias", "text_projection.bias"});  // those that a model can do without
+    for (const char* spare : {"logit_bias", "text_projection.bias"}) read.push_back(spare);  // a model can do without
     for (const std::string& name : std::span(origin.unread).first(std::min(most, origin.unread.size()))) {
-        const auto meant = std::ranges::find_if(read, [&](const std::string& each) { return is_near(each, name); });
-        if (meant == read.end()) continue;
+        const std::string* meant = find_if(read, [&](const std::string& each) { return is_near(each, name); });
+        if (meant == nullptr) continue;
         origin.warnings.push_back(origin.place + ": tensor " + quoted(name) + " is not used; is " + quoted(*meant) +
                                   " meant?");
     }

@@ -2,7 +2,6 @@
 /// \file Whom to ask what a checkpoint is: the caller, its name, its metadata, the files beside it, the model that has
 /// its sizes.
 
-#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/checkpoint.hpp>
 #include <zeroshot/io/json.hpp>
@@ -60,8 +60,7 @@ inline settings named_settings(const std::string& name) {
 
 /// Three numbers that OpenAI's own files hold, and files that open_clip wrote do not.
 inline bool is_openais_archive(const checkpoint& file) {
-    return std::ranges::any_of(file.tensors(),
-                               [](const named_tensor& each) { return each.name == "input_resolution"; });
+    return detail::any_of(file.tensors(), [](const named_tensor& each) { return each.name == "input_resolution"; });
 }
 
 /// A bare file is what it was looked up as, or what its sizes show; of which weights, its own name may tell.
@@ -81,12 +80,12 @@ inline std::optional<known_model> recognised(const weights& w, const std::filesy
 
 /// Whether nothing but options describes the checkpoint.
 inline bool is_bare(std::span<const settings> sources) {
-    return std::ranges::all_of(sources, [](const settings& each) { return each.source == options_source; });
+    return detail::all_of(sources, [](const settings& each) { return each.source == options_source; });
 }
 
 /// A name alone may leave open what its user should say rather than believe.
 inline void expect_activation(const std::string& name, std::span<const settings> sources) {
-    if (std::ranges::any_of(sources, [](const settings& each) { return each.text.function.has_value(); })) return;
+    if (detail::any_of(sources, [](const settings& each) { return each.text.function.has_value(); })) return;
     std::string weights;
     for (const known_model& each : known_model::find(name)->candidates())
         weights += (weights.empty() ? "" : ", ") + each.name();

@@ -1,7 +1,6 @@
 #pragma once
 /// \file The image tower of RN50 and its kin: the paper's ResNet-D with anti-aliased strides and attention pooling.
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/stage_observer.hpp>
@@ -86,7 +86,7 @@ class modified_resnet {
         for (std::size_t picture = 0; picture < pictures; ++picture) {
             const matrix<Scalar> embedding =
                 encode(pixels.subspan(picture * picture_size, picture_size), observe, threads);
-            std::ranges::copy(embedding.row(0), embeddings.row(picture).begin());
+            detail::copy(embedding.row(0), embeddings.row(picture).begin());
         }
         return embeddings;
     }

@@ -85,12 +85,12 @@ class text_encoder {
             case text_pool::end:
                 return place_of_end(prompt);
             default:
-                return static_cast<std::size_t>(std::ranges::max_element(prompt) - prompt.begin());
+                return static_cast<std::size_t>(std::max_element(prompt.begin(), prompt.end()) - prompt.begin());
         }
     }
 
     std::size_t place_of_end(std::span<const std::int32_t> prompt) const {
-        const auto end = std::ranges::find(prompt, static_cast<std::int32_t>(config_.end));
+        const auto end = std::find(prompt.begin(), prompt.end(), static_cast<std::int32_t>(config_.end));
         if (end == prompt.end()) {
             throw text_error(error_code::argument, {"tokens", "a prompt without the end token",
                                                     "id " + std::to_string(config_.end) + " at its end", ""});
@@ -99,7 +99,7 @@ class text_encoder {
     }
 
     static std::size_t common_beginning(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
-        return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+        return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
     }
 
     matrix<Scalar> embedded(std::span<const std::vector<std::int32_t>> ids, const sequences& all) const {

@@ -1,7 +1,6 @@
 #pragma once
 /// \file The image tower of ViT-B/32 and its kin: patches are tokens, the class token or their mean is the answer.
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/stage_observer.hpp>
@@ -61,7 +61,7 @@ class vision_transformer {
         const std::size_t patch = config.patch_size, width = config.blocks.width;
         const auto kernel = (w / "conv1").template read<Scalar, 4>("weight", {width, 3, patch, patch});
         matrix<Scalar> rows(width, 3 * patch * patch);
-        std::ranges::copy(kernel.values(), rows.data());
+        detail::copy(kernel.values(), rows.data());
         return linear<Scalar>(rows);
     }
 
@@ -103,7 +103,7 @@ class vision_transformer {
                 for (std::size_t channel = 0; channel < 3; ++channel) {
                     for (std::size_t y = top; y < top + patch; ++y) {
                         const std::size_t from = ((picture * 3 + channel) * size + y) * size + left;
-                        to = std::ranges::copy(pixels.subspan(from, patch), to).out;
+                        to = detail::copy(pixels.subspan(from, patch), to).out;
                     }
                 }
             }

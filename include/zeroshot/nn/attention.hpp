@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/row.hpp>
@@ -50,7 +51,7 @@ class attention_head {
         for (std::size_t i = 0; i < queries; ++i) {
             const std::size_t seen = visible == mask::causal ? first + i + 1 : tokens_;
             kernels::softmax(scores.row(i).data(), seen, scale, set_);
-            std::ranges::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
+            detail::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
         }
         kernels::multiply<Scalar>(
             {scores.data(), tokens_, queries, values_.data(), size_, tokens_, results, result_stride}, set_);
@@ -71,7 +72,7 @@ class attention_head {
 template <class Scalar>
 matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all) {
     auto rows = matrix<Scalar>::for_overwrite({places.size(), x.columns()});
-    for (std::size_t i = 0; i < places.size(); ++i) std::ranges::copy(x.row(all[i][places[i]]), rows.row(i).begin());
+    for (std::size_t i = 0; i < places.size(); ++i) detail::copy(x.row(all[i][places[i]]), rows.row(i).begin());
     return rows;
 }
 

@@ -2,10 +2,10 @@
 /// \file Attention pooling: the mean of a feature map asks where to look. The paper's replacement of global average
 /// pooling.
 
-#include <algorithm>
 #include <cstddef>
 #include <span>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/attention.hpp>
 #include <zeroshot/nn/linear.hpp>
@@ -54,7 +54,7 @@ class attention_pool {
         const std::span<Scalar> mean = tokens.row(0);
         for (std::size_t cell = 0; cell < cells.rows(); ++cell) {
             for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += cells.row(cell)[i];
-            std::ranges::copy(cells.row(cell), tokens.row(cell + 1).begin());
+            detail::copy(cells.row(cell), tokens.row(cell + 1).begin());
         }
         for (Scalar& value : mean) value /= static_cast<Scalar>(cells.rows());
         return tokens += positional_embedding_;

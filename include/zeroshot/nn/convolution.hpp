@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/linear.hpp>
@@ -98,7 +99,7 @@ class convolution {
                 // y - padding and x - padding are the input's coordinates; wrapped-around ones are outside too
                 const bool inside = y - padding_ < input.height && x - padding_ < input.width;
                 if (inside) {
-                    std::ranges::copy(input.pixels.row((y - padding_) * input.width + x - padding_), patch);
+                    detail::copy(input.pixels.row((y - padding_) * input.width + x - padding_), patch);
                 } else {
                     std::fill_n(patch, channels, Scalar{0});
                 }

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -76,12 +77,12 @@ matrix<Scalar> resampled_positions(const matrix<Scalar>& positions, std::size_t 
             add(across.row(cell), weights(cell % to, x), positions.row(1 + cell / to * from + x));
     }
     matrix<Scalar> result(1 + to * to, width);
-    std::ranges::copy(positions.row(0), result.row(0).begin());
+    detail::copy(positions.row(0), result.row(0).begin());
     aligned_vector<double> sum(width);
     for (std::size_t cell = 0; cell < to * to; ++cell) {
-        std::ranges::fill(sum, 0.0);
+        detail::fill(sum, 0.0);
         for (std::size_t y = 0; y < from; ++y) add(sum, weights(cell / to, y), across.row(y * to + cell % to));
-        std::ranges::transform(sum, result.row(1 + cell).begin(), [](double x) { return static_cast<Scalar>(x); });
+        for (std::size_t i = 0; i < sum.size(); ++i) result(1 + cell, i) = static_cast<Scalar>(sum[i]);
     }
     return result;
 }

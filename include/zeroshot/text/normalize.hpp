@@ -49,7 +49,7 @@ inline void append_decomposed(std::u32string& text, char32_t character) {
         character = decompositions[3 * row + 1];
     }
     text += character;
-    text.append(seconds.rbegin(), seconds.rend());
+    for (; !seconds.empty(); seconds.pop_back()) text += seconds.back();
 }
 
 /// The character that two make, or 0.

@@ -1,7 +1,6 @@
 #pragma once
 /// \file Text into the ids that the text encoder reads, as OpenAI's CLIP does it, and back for a person to look at.
 
-#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/text/bpe.hpp>
 #include <zeroshot/text/clean.hpp>
@@ -42,7 +42,7 @@ class tokenizer {
         for_each_piece(detail::cleaned(text, policy), [&](std::u32string_view piece) {
             spell(symbols, piece);
             merge(symbols);
-            ids.insert(ids.end(), symbols.begin(), symbols.end());
+            detail::append(ids, symbols);
         });
         ids.push_back(words_.end());
         return ids;

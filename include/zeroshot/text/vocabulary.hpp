@@ -180,8 +180,8 @@ class vocabulary {
                 continuations[free[static_cast<std::size_t>(left)]++] = {right, whole++};
             }
             for (std::size_t left = 0; left + 1 < begins.size(); ++left) {
-                std::sort(continuations.begin() + begins[left], continuations.begin() + begins[left + 1],
-                          [](const continuation& a, const continuation& b) { return a.right < b.right; });
+                detail::sort(std::span(continuations).subspan(begins[left], begins[left + 1] - begins[left]),
+                             [](const continuation& a, const continuation& b) { return a.right < b.right; });
             }
         }
 

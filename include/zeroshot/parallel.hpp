@@ -3,6 +3,7 @@
 /// stopped.
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -115,9 +116,13 @@ class thread_pool final : public executor {
         wake_.notify_all();
         current->run();
         {
+            std::lock_guard lock(mutex_);
+            job_.reset();  // nobody begins any more
+        }
+        const auto all_left = [&] { return current->running == 0; };
+        if (!soon(all_left)) {
             std::unique_lock lock(mutex_);
-            job_.reset();
-            idle_.wait(lock, [&] { return current->running == 0; });
+            idle_.wait(lock, all_left);
         }
         busy_.clear();
         if (current->failure) std::rethrow_exception(current->failure);
@@ -139,16 +144,31 @@ class thread_pool final : public executor {
 
         index_task task;
         std::size_t count;
-        std::size_t running = 0;  // workers inside run(), guarded by the pool's mutex
+        std::atomic<std::size_t> running{0};  // workers inside run(); changed by those who hold the pool's mutex
         std::atomic<std::size_t> next{0};
         std::atomic<bool> failed{false};
         std::exception_ptr failure;
     };
 
+    /// Whether something comes true within the time that it takes to wake a thread, about. The products of one picture
+    /// follow each other closely: who slept in between would come late to each.
+    template <class Condition>
+    static bool soon(const Condition& is_true) {
+        constexpr std::chrono::microseconds patience{50};
+        const auto begin = std::chrono::steady_clock::now();
+        do {
+            for (int i = 0; i < 64; ++i) {
+                if (is_true()) return true;
+            }
+        } while (std::chrono::steady_clock::now() - begin < patience);
+        return false;
+    }
+
     void work(const std::stop_token& stop) {
-        std::size_t seen = 0;
-        std::unique_lock lock(mutex_);
-        while (wake_.wait(lock, stop, [&] { return job_ != nullptr && generation_ != seen; })) {
+        for (std::size_t seen = 0;;) {
+            soon([&] { return generation_ != seen; });
+            std::unique_lock lock(mutex_);
+            if (!wake_.wait(lock, stop, [&] { return job_ != nullptr && generation_ != seen; })) return;
             seen = generation_;
             const std::shared_ptr<job> current = job_;
             ++current->running;
@@ -164,8 +184,8 @@ class thread_pool final : public executor {
     std::condition_variable_any wake_;
     std::condition_variable idle_;
     std::shared_ptr<job> job_;
-    std::size_t generation_ = 0;
-    std::vector<std::jthread> workers_;  // last: joined before what they use goes
+    std::atomic<std::size_t> generation_{0};  // changed by those who hold the mutex
+    std::vector<std::jthread> workers_;       // last: joined before what they use goes
 };
 
 /// How far a long call has come.

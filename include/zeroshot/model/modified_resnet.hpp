@@ -27,9 +27,10 @@ class bottleneck {
    public:
     static constexpr std::size_t expansion = modified_resnet_config::expansion;
 
-    bottleneck(const weights& w, std::size_t inputs, std::size_t planes, std::size_t stride)
+    /// \param pixels how many come in
+    bottleneck(const weights& w, std::size_t inputs, std::size_t planes, std::size_t stride, std::size_t pixels)
         : conv1_(folded_convolution<Scalar>(w, "conv1", "bn1", inputs, planes, 1)),
-          conv2_(folded_convolution<Scalar>(w, "conv2", "bn2", planes, planes, 3)),
+          conv2_(folded_convolution<Scalar>(w, "conv2", "bn2", planes, planes, 3, 1, pixels)),
           conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", planes, planes * expansion, 1)),
           stride_(stride) {
         if (stride > 1 || inputs != planes * expansion) {
@@ -62,15 +63,17 @@ class modified_resnet {
     modified_resnet(const weights& w, const modified_resnet_config& config, std::size_t embedding)
         : config_(config),
           conv1_(folded_convolution<Scalar>(w, "conv1", "bn1", 3, config.width / 2, 3, 2)),
-          conv2_(folded_convolution<Scalar>(w, "conv2", "bn2", config.width / 2, config.width / 2, 3)),
-          conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", config.width / 2, config.width, 3)),
+          conv2_(
+              folded_convolution<Scalar>(w, "conv2", "bn2", config.width / 2, config.width / 2, 3, 1, area(config, 2))),
+          conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", config.width / 2, config.width, 3, 1, area(config, 2))),
           attnpool_(w / "attnpool", config.positions(), config.features(), config.heads, embedding) {
         std::size_t inputs = config.width;
         for (std::size_t stage = 0; stage < 4; ++stage) {
             const weights layer = w / ("layer" + std::to_string(stage + 1));
             const std::size_t planes = config.width << stage;
             for (std::size_t block = 0; block < config.layers[stage]; ++block) {
-                layers_[stage].emplace_back(layer / block, inputs, planes, stage > 0 && block == 0 ? 2 : 1);
+                const std::size_t stride = stage > 0 && block == 0 ? 2 : 1, shrunk = (std::size_t{4} << stage) / stride;
+                layers_[stage].emplace_back(layer / block, inputs, planes, stride, area(config, shrunk));
                 inputs = planes * bottleneck<Scalar>::expansion;
             }
         }
@@ -92,6 +95,11 @@ class modified_resnet {
     }
 
    private:
+    /// Pixels of a feature map that is so many times smaller than the picture.
+    static std::size_t area(const modified_resnet_config& config, std::size_t times) {
+        return (config.image_size / times) * (config.image_size / times);
+    }
+
     matrix<Scalar> encode(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
                           executor* threads) const {
         feature_map<Scalar> x = stem(channels_last(pixels), threads);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/nn/winograd.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -26,15 +28,22 @@ struct feature_map {
     matrix<Scalar> pixels;  // [height * width, channels]
 };
 
-/// A square convolution without dilation or groups. What is inside (patches in a row, times the weights) may be
-/// replaced alone.
+/// A square convolution without dilation or groups: patches in a row, times the weights; or, where that is faster,
+/// Winograd's way.
 template <class Scalar>
 class convolution {
    public:
     /// \param kernel [outputs, inputs, size, size] as torch.nn.Conv2d stores it
     /// \param bias [outputs], or empty
-    convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding)
-        : size_(kernel.extent(2)), stride_(stride), padding_(padding), map_(channels_last(kernel), std::move(bias)) {}
+    /// \param pixels how many a result will have, about: it decides how the convolution is made
+    convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding,
+                std::size_t pixels = 0)
+        : size_(kernel.extent(2)), stride_(stride), padding_(padding), outputs_(kernel.rows()) {
+        if (size_ == 3 && stride == 1 && padding == 1 && pixels >= fewest_for_winograd)
+            winograd_.emplace(kernel, std::move(bias));
+        else
+            map_ = linear<Scalar>(channels_last(kernel), std::move(bias));
+    }
 
     /// \param f what is done to every number of the result
     feature_map<Scalar> operator()(const feature_map<Scalar>& input, kernels::function f = kernels::function::identity,
@@ -42,7 +51,7 @@ class convolution {
         feature_map<Scalar> output;
         output.height = (input.height + 2 * padding_ - size_) / stride_ + 1;
         output.width = (input.width + 2 * padding_ - size_) / stride_ + 1;
-        output.pixels = matrix<Scalar>::for_overwrite({output.height * output.width, map_.outputs()});
+        output.pixels = matrix<Scalar>::for_overwrite({output.height * output.width, outputs_});
         convolve(input, output, {.f = f}, threads);
         return output;
     }
@@ -57,9 +66,13 @@ class convolution {
    private:
     static constexpr std::size_t strip_elements = 64 * 1024;  // 256 KiB of float
     static constexpr std::size_t shortest_strip = 48;         // for less, the weights would pass by too often
+    // Its weights are four times as many: where few pixels share them, fetching them takes longer than is spared.
+    static constexpr std::size_t fewest_for_winograd = 14 * 14;
 
     void convolve(const feature_map<Scalar>& input, feature_map<Scalar>& output,
                   const kernels::epilogue<Scalar>& finish, executor* threads) const {
+        if (winograd_)
+            return (*winograd_)(input.pixels, input.height, input.width, output.pixels, finish.add, finish.f, threads);
         const std::size_t pixels = output.pixels.rows();
         if (size_ == 1 && stride_ == 1)
             return map_.apply(input.pixels.data(), map_.inputs(), pixels, output.pixels.data(), finish, threads);
@@ -110,15 +123,19 @@ class convolution {
     std::size_t size_;
     std::size_t stride_;
     std::size_t padding_;
-    linear<Scalar> map_;  // [outputs, size * size * inputs]
+    std::size_t outputs_;
+    linear<Scalar> map_;  // [outputs, size * size * inputs]; unless winograd_ is there
+    std::optional<winograd<Scalar>> winograd_;
 };
 
 /// A bias-free convolution followed by batch normalisation with running statistics, folded into one convolution:
 /// y = (conv(x) - mean) * weight / sqrt(variance + 1e-5) + bias.
 /// \param conv, bn the names of both under w: "conv1" and "bn1"
+/// \param pixels how many a result will have
 template <class Scalar>
 convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, std::string_view bn, std::size_t inputs,
-                                       std::size_t outputs, std::size_t size, std::size_t stride = 1) {
+                                       std::size_t outputs, std::size_t size, std::size_t stride = 1,
+                                       std::size_t pixels = 0) {
     constexpr double epsilon = 1e-5;  // torch.nn.BatchNorm2d
     tensor<Scalar, 4> kernel = (w / conv).template read<Scalar, 4>("weight", {outputs, inputs, size, size});
     const aligned_vector<Scalar> gain = (w / bn).template read_vector<Scalar>("weight", outputs);
@@ -138,7 +155,7 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
         for (Scalar& value : kernel.row(o)) value = static_cast<Scalar>(static_cast<double>(value) * scale);
         bias[o] = static_cast<Scalar>(static_cast<double>(bias[o]) - static_cast<double>(mean[o]) * scale);
     }
-    return convolution<Scalar>(kernel, std::move(bias), stride, size / 2);
+    return convolution<Scalar>(kernel, std::move(bias), stride, size / 2, pixels);
 }
 
 /// torch.nn.AvgPool2d(size): means of size x size cells; what is left over at the right and the bottom is dropped.

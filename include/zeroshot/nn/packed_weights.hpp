@@ -86,11 +86,12 @@ class packed_weights {
         packed_ = std::move(packed);
     }
 
-    /// How many threads share a product of so many rows and panels: waking one costs as much as some work.
+    /// Into how many parts a product of so many rows and panels is cut: waking a thread costs as much as some work, and
+    /// of several parts each, a thread that is held up leaves some to the others.
     std::size_t worth_of(std::size_t tiles, std::size_t threads) const noexcept {
         constexpr std::size_t smallest_part = 500'000;  // products of numbers, some 20 microseconds
         const std::size_t parts = tiles * kernels::panel_width * inputs_ / smallest_part;
-        return std::clamp<std::size_t>(parts, 1, threads);
+        return threads == 1 ? 1 : std::clamp<std::size_t>(parts, 1, 4 * threads);
     }
 
     void multiply(kernels::product<Scalar> p, const aligned_vector<Scalar>& packed, std::size_t panel,

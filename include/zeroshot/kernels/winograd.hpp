@@ -1,0 +1,172 @@
+#pragma once
+/// \file Winograd's F(4x4, 3x3): sixteen results of a 3x3 convolution from 36 multiplications a channel instead of 144.
+///
+/// A patch of 6x6 pixels is transformed along both axes, multiplied place by place with the kernel, which was
+/// transformed when it was loaded, and transformed back to 4x4 pixels: y = Aᵀ [(G g Gᵀ) * (Bᵀ d B)] A as in Lavin and
+/// Gray, "Fast algorithms for convolutional neural networks" (2015). The polynomials are evaluated at 0, ±5/8, ±3/2 and
+/// infinity instead of their 0, ±1, ±2: all numbers stay exact, and the error in float is half of theirs, twice that of
+/// the plain sum.
+
+#include <array>
+#include <cstddef>
+
+#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/vector.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+
+/// Sides of a tile: results, the patch that they are made of.
+inline constexpr std::size_t winograd_results = 4, winograd_patch = 6;
+inline constexpr std::size_t winograd_places = winograd_patch * winograd_patch;
+
+namespace detail {
+
+inline constexpr double winograd_a = 5.0 / 8, winograd_b = 3.0 / 2;
+
+/// G g: a row or column of the kernel at the six points.
+constexpr std::array<double, winograd_patch> winograd_kernel_line(double g0, double g1, double g2) {
+    constexpr double a2 = winograd_a * winograd_a, b2 = winograd_b * winograd_b;
+    const double even_a = (g0 + a2 * g2) / (2 * a2 * (a2 - b2)), odd_a = winograd_a * g1 / (2 * a2 * (a2 - b2));
+    const double even_b = (g0 + b2 * g2) / (2 * b2 * (b2 - a2)), odd_b = winograd_b * g1 / (2 * b2 * (b2 - a2));
+    return {g0 / (a2 * b2), even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, g2};
+}
+
+/// Bᵀ d: six numbers, `step` apart, in place.
+template <class Number, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void winograd_patch_line(Number* d, std::size_t step) noexcept {
+    constexpr auto a = static_cast<Scalar>(winograd_a), b = static_cast<Scalar>(winograd_b);
+    constexpr Scalar a2 = a * a, b2 = b * b;
+    const Number d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+    const Number even_a = d4 - b2 * d2, odd_a = a * (d3 - b2 * d1);
+    const Number even_b = d4 - a2 * d2, odd_b = b * (d3 - a2 * d1);
+    d[0] = (a2 * b2) * d0 - (a2 + b2) * d2 + d4;
+    d[step] = even_a + odd_a;
+    d[2 * step] = even_a - odd_a;
+    d[3 * step] = even_b + odd_b;
+    d[4 * step] = even_b - odd_b;
+    d[5 * step] = (a2 * b2) * d1 - (a2 + b2) * d3 + d5;
+}
+
+/// Aᵀ m: four numbers from six, `step` apart, in place.
+template <class Number, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void winograd_result_line(Number* m, std::size_t step) noexcept {
+    constexpr auto a = static_cast<Scalar>(winograd_a), b = static_cast<Scalar>(winograd_b);
+    constexpr Scalar a2 = a * a, b2 = b * b;
+    const Number even_a = m[step] + m[2 * step], odd_a = a * (m[step] - m[2 * step]);
+    const Number even_b = m[3 * step] + m[4 * step], odd_b = b * (m[3 * step] - m[4 * step]);
+    m[0] = m[0] + even_a + even_b;
+    m[step] = odd_a + odd_b;
+    m[2 * step] = a2 * even_a + b2 * even_b;
+    m[3 * step] = a2 * odd_a + b2 * odd_b + m[5 * step];
+}
+
+/// Some channels of a patch.
+template <std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void winograd_transform(const Scalar* const* patch, std::size_t channel, Scalar* places,
+                                               std::size_t stride) noexcept {
+    using vector = typename vector_of<Scalar, Lanes>::type;
+    vector d[winograd_places];
+    for (std::size_t i = 0; i < winograd_places; ++i) d[i] = vector_at<Lanes>(patch[i] + channel).vector;
+    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<vector, Scalar>(d + i, winograd_patch);
+    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<vector, Scalar>(d + i * winograd_patch, 1);
+    for (std::size_t i = 0; i < winograd_places; ++i) vector_at<Lanes>(places + i * stride + channel).vector = d[i];
+}
+
+/// Some channels of a tile of results.
+template <std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bias,
+                                            std::size_t channel, bool add, Scalar* const* results) noexcept {
+    using vector = typename vector_of<Scalar, Lanes>::type;
+    vector m[winograd_places];
+    for (std::size_t i = 0; i < winograd_places; ++i) m[i] = vector_at<Lanes>(places + i * stride + channel).vector;
+    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_result_line<vector, Scalar>(m + i, winograd_patch);
+    for (std::size_t y = 0; y < winograd_results; ++y) {
+        winograd_result_line<vector, Scalar>(m + y * winograd_patch, 1);
+        for (std::size_t x = 0; x < winograd_results; ++x) {
+            vector sum = m[y * winograd_patch + x];
+            if (bias != nullptr) sum += vector_at<Lanes>(bias + channel).vector;
+            auto& result = vector_at<Lanes>(results[y * winograd_results + x] + channel);
+            if (add) sum += result.vector;
+            result.vector = sum;
+        }
+    }
+}
+
+template <std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void winograd_transform_all(const Scalar* const* patch, std::size_t channels, Scalar* places,
+                                                   std::size_t stride) noexcept {
+    std::size_t channel = 0;
+    for (; channel + Lanes <= channels; channel += Lanes) winograd_transform<Lanes>(patch, channel, places, stride);
+    for (; channel < channels; ++channel) winograd_transform<1>(patch, channel, places, stride);
+}
+
+template <std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void winograd_finish_all(const Scalar* places, std::size_t stride, const Scalar* bias,
+                                                std::size_t channels, bool add, Scalar* const* results) noexcept {
+    std::size_t channel = 0;
+    for (; channel + Lanes <= channels; channel += Lanes)
+        winograd_finish<Lanes>(places, stride, bias, channel, add, results);
+    for (; channel < channels; ++channel) winograd_finish<1>(places, stride, bias, channel, add, results);
+}
+
+#if ZEROSHOT_KERNELS_X86
+template <class Scalar>
+ZEROSHOT_TARGET("avx2,fma")
+void winograd_transform_avx2(const Scalar* const* patch, std::size_t channels, Scalar* places,
+                             std::size_t stride) noexcept {
+    winograd_transform_all<32 / sizeof(Scalar)>(patch, channels, places, stride);
+}
+
+template <class Scalar>
+ZEROSHOT_TARGET("avx2,fma")
+void winograd_finish_avx2(const Scalar* places, std::size_t stride, const Scalar* bias, std::size_t channels, bool add,
+                          Scalar* const* results) noexcept {
+    winograd_finish_all<32 / sizeof(Scalar)>(places, stride, bias, channels, add, results);
+}
+#endif
+
+}  // namespace detail
+
+/// G g Gᵀ of a 3x3 kernel: what the 36 places of a patch are multiplied with.
+inline std::array<double, winograd_places> winograd_kernel(const std::array<double, 9>& g) noexcept {
+    std::array<std::array<double, winograd_patch>, 3> rows;  // of g, each at the six points
+    for (std::size_t y = 0; y < 3; ++y) rows[y] = detail::winograd_kernel_line(g[3 * y], g[3 * y + 1], g[3 * y + 2]);
+    std::array<double, winograd_places> places;
+    for (std::size_t x = 0; x < winograd_patch; ++x) {
+        const auto column = detail::winograd_kernel_line(rows[0][x], rows[1][x], rows[2][x]);
+        for (std::size_t y = 0; y < winograd_patch; ++y) places[y * winograd_patch + x] = column[y];
+    }
+    return places;
+}
+
+/// Bᵀ d B of a patch.
+/// \param patch its 36 pixels, each [channels]
+/// \param places [36, channels], `stride` elements apart
+/// \param set must be available
+template <class Scalar>
+void winograd_transform(const Scalar* const* patch, std::size_t channels, Scalar* places, std::size_t stride,
+                        instruction_set set) noexcept {
+#if ZEROSHOT_KERNELS_X86
+    if (set != instruction_set::portable) return detail::winograd_transform_avx2(patch, channels, places, stride);
+#endif
+    (void)set;
+    detail::winograd_transform_all<16 / sizeof(Scalar)>(patch, channels, places, stride);
+}
+
+/// Aᵀ m A + bias [+ what stands there] of the products at the 36 places.
+/// \param places [36, channels], `stride` elements apart
+/// \param bias [channels], or null
+/// \param results the tile's 16 pixels, each [channels]
+/// \param set must be available
+template <class Scalar>
+void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bias, std::size_t channels, bool add,
+                     Scalar* const* results, instruction_set set) noexcept {
+#if ZEROSHOT_KERNELS_X86
+    if (set != instruction_set::portable)
+        return detail::winograd_finish_avx2(places, stride, bias, channels, add, results);
+#endif
+    (void)set;
+    detail::winograd_finish_all<16 / sizeof(Scalar)>(places, stride, bias, channels, add, results);
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels

@@ -1,0 +1,81 @@
+#include <cmath>
+
+#include <zeroshot/nn/convolution.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/nn/random_weights.hpp"
+
+using namespace zeroshot;
+using namespace zeroshot_tests;
+
+namespace {
+
+constexpr std::size_t many = 100'000;  // pixels: enough for Winograd's way to be taken
+
+template <class Scalar>
+struct layer {
+    feature_map<Scalar> in;
+    tensor<Scalar, 4> kernel;
+    aligned_vector<Scalar> bias;
+
+    layer(std::size_t height, std::size_t width, std::size_t inputs, std::size_t outputs)
+        : in{height, width, matrix<Scalar>(height * width, inputs)}, kernel(outputs, inputs, 3, 3) {
+        const auto pixels = random_numbers(in.pixels.size(), 1), taps = random_numbers(kernel.size(), 2);
+        const auto shifts = random_numbers(outputs, 3);
+        std::transform(pixels.begin(), pixels.end(), in.pixels.data(), [](double x) { return static_cast<Scalar>(x); });
+        std::transform(taps.begin(), taps.end(), kernel.data(), [](double x) { return static_cast<Scalar>(x); });
+        bias.assign(shifts.begin(), shifts.end());
+    }
+
+    feature_map<Scalar> made(std::size_t pixels, executor* threads = nullptr) const {
+        return convolution<Scalar>(kernel, bias, 1, 1, pixels)(in, kernels::function::rectify, threads);
+    }
+};
+
+template <class A, class B>
+double distance(const feature_map<A>& a, const feature_map<B>& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.pixels.size(); ++i) {
+        const double difference = static_cast<double>(a.pixels.values()[i]) - static_cast<double>(b.pixels.values()[i]);
+        sum += difference * difference;
+    }
+    return std::sqrt(sum);
+}
+
+}  // namespace
+
+TEST_CASE("Winograd's way gives the plain convolution, whatever hangs over the border") {
+    for (const auto& [height, width] : {std::pair{1, 1}, {3, 5}, {4, 4}, {9, 14}, {33, 30}}) {
+        INFO(height << " x " << width);
+        const layer<double> some(static_cast<std::size_t>(height), static_cast<std::size_t>(width), 5, 7);
+        const feature_map<double> plain = some.made(0), quick = some.made(many);
+        for (std::size_t i = 0; i < plain.pixels.size(); ++i) {
+            // 45 products below 1, each grown by at most 3700 and rounded at most 20 times on its way
+            REQUIRE(std::abs(plain.pixels.values()[i] - quick.pixels.values()[i]) <= 45 * 3700 * 10 * 2.3e-16);
+        }
+    }
+}
+
+TEST_CASE("in float, Winograd's error is a few times that of the plain sum") {
+    const layer<float> some(16, 16, 64, 8);
+    layer<double> exact(16, 16, 64, 8);
+    std::copy_n(some.in.pixels.data(), some.in.pixels.size(), exact.in.pixels.data());
+    std::copy_n(some.kernel.data(), some.kernel.size(), exact.kernel.data());
+    std::copy_n(some.bias.data(), some.bias.size(), exact.bias.data());
+    const feature_map<double> truth = exact.made(0);
+    CHECK(distance(some.made(many), truth) <= 4 * distance(some.made(0), truth));  // 2 on average
+}
+
+TEST_CASE("Winograd's way gives the same bits on any number of threads, and adds to a shortcut") {
+    const layer<float> some(30, 22, 9, 20);
+    thread_pool threads(3);
+    const feature_map<float> alone = some.made(many), shared = some.made(many, &threads);
+    CHECK(std::equal(alone.pixels.values().begin(), alone.pixels.values().end(), shared.pixels.values().begin()));
+
+    feature_map<float> shortcut = alone;
+    const convolution<float> quick(some.kernel, some.bias, 1, 1, many);
+    const feature_map<float> sum = quick.added_to(shortcut, some.in, kernels::function::identity);
+    const feature_map<float> plain = quick(some.in);
+    for (std::size_t i = 0; i < sum.pixels.size(); ++i)
+        REQUIRE(sum.pixels.values()[i] == plain.pixels.values()[i] + shortcut.pixels.values()[i]);
+}

@@ -32,44 +32,47 @@ constexpr std::array<double, winograd_patch> winograd_kernel_line(double g0, dou
 }
 
 /// Bᵀ d: six numbers, `step` apart, in place.
-template <class Number, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void winograd_patch_line(Number* d, std::size_t step) noexcept {
+template <std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void winograd_patch_line(unaligned<Scalar, Lanes>* d, std::size_t step) noexcept {
+    using vector = typename vector_of<Scalar, Lanes>::type;
     constexpr auto a = static_cast<Scalar>(winograd_a), b = static_cast<Scalar>(winograd_b);
     constexpr Scalar a2 = a * a, b2 = b * b;
-    const Number d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
-    const Number even_a = d4 - b2 * d2, odd_a = a * (d3 - b2 * d1);
-    const Number even_b = d4 - a2 * d2, odd_b = b * (d3 - a2 * d1);
-    d[0] = (a2 * b2) * d0 - (a2 + b2) * d2 + d4;
-    d[step] = even_a + odd_a;
-    d[2 * step] = even_a - odd_a;
-    d[3 * step] = even_b + odd_b;
-    d[4 * step] = even_b - odd_b;
-    d[5 * step] = (a2 * b2) * d1 - (a2 + b2) * d3 + d5;
+    const vector d0 = d[0].vector, d1 = d[step].vector, d2 = d[2 * step].vector, d3 = d[3 * step].vector,
+                 d4 = d[4 * step].vector, d5 = d[5 * step].vector;
+    const vector even_a = d4 - b2 * d2, odd_a = a * (d3 - b2 * d1);
+    const vector even_b = d4 - a2 * d2, odd_b = b * (d3 - a2 * d1);
+    d[0].vector = (a2 * b2) * d0 - (a2 + b2) * d2 + d4;
+    d[step].vector = even_a + odd_a;
+    d[2 * step].vector = even_a - odd_a;
+    d[3 * step].vector = even_b + odd_b;
+    d[4 * step].vector = even_b - odd_b;
+    d[5 * step].vector = (a2 * b2) * d1 - (a2 + b2) * d3 + d5;
 }
 
 /// Aᵀ m: four numbers from six, `step` apart, in place.
-template <class Number, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void winograd_result_line(Number* m, std::size_t step) noexcept {
+template <std::size_t Lanes, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void winograd_result_line(unaligned<Scalar, Lanes>* m, std::size_t step) noexcept {
+    using vector = typename vector_of<Scalar, Lanes>::type;
     constexpr auto a = static_cast<Scalar>(winograd_a), b = static_cast<Scalar>(winograd_b);
     constexpr Scalar a2 = a * a, b2 = b * b;
-    const Number even_a = m[step] + m[2 * step], odd_a = a * (m[step] - m[2 * step]);
-    const Number even_b = m[3 * step] + m[4 * step], odd_b = b * (m[3 * step] - m[4 * step]);
-    m[0] = m[0] + even_a + even_b;
-    m[step] = odd_a + odd_b;
-    m[2 * step] = a2 * even_a + b2 * even_b;
-    m[3 * step] = a2 * odd_a + b2 * odd_b + m[5 * step];
+    const vector even_a = m[step].vector + m[2 * step].vector, odd_a = a * (m[step].vector - m[2 * step].vector);
+    const vector even_b = m[3 * step].vector + m[4 * step].vector,
+                 odd_b = b * (m[3 * step].vector - m[4 * step].vector);
+    m[0].vector = m[0].vector + even_a + even_b;
+    m[step].vector = odd_a + odd_b;
+    m[2 * step].vector = a2 * even_a + b2 * even_b;
+    m[3 * step].vector = a2 * odd_a + b2 * odd_b + m[5 * step].vector;
 }
 
 /// Some channels of a patch.
 template <std::size_t Lanes, class Scalar>
 ZEROSHOT_ALWAYS_INLINE void winograd_transform(const Scalar* const* patch, std::size_t channel, Scalar* places,
                                                std::size_t stride) noexcept {
-    using vector = typename vector_of<Scalar, Lanes>::type;
-    vector d[winograd_places];
-    for (std::size_t i = 0; i < winograd_places; ++i) d[i] = vector_at<Lanes>(patch[i] + channel).vector;
-    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<vector, Scalar>(d + i, winograd_patch);
-    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<vector, Scalar>(d + i * winograd_patch, 1);
-    for (std::size_t i = 0; i < winograd_places; ++i) vector_at<Lanes>(places + i * stride + channel).vector = d[i];
+    unaligned<Scalar, Lanes> d[winograd_places];
+    for (std::size_t i = 0; i < winograd_places; ++i) d[i] = vector_at<Lanes>(patch[i] + channel);
+    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<Lanes>(d + i, winograd_patch);
+    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<Lanes>(d + i * winograd_patch, 1);
+    for (std::size_t i = 0; i < winograd_places; ++i) vector_at<Lanes>(places + i * stride + channel) = d[i];
 }
 
 /// Some channels of a tile of results.
@@ -77,13 +80,13 @@ template <std::size_t Lanes, class Scalar>
 ZEROSHOT_ALWAYS_INLINE void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bias,
                                             std::size_t channel, bool add, Scalar* const* results) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
-    vector m[winograd_places];
-    for (std::size_t i = 0; i < winograd_places; ++i) m[i] = vector_at<Lanes>(places + i * stride + channel).vector;
-    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_result_line<vector, Scalar>(m + i, winograd_patch);
+    unaligned<Scalar, Lanes> m[winograd_places];
+    for (std::size_t i = 0; i < winograd_places; ++i) m[i] = vector_at<Lanes>(places + i * stride + channel);
+    for (std::size_t i = 0; i < winograd_patch; ++i) winograd_result_line<Lanes>(m + i, winograd_patch);
     for (std::size_t y = 0; y < winograd_results; ++y) {
-        winograd_result_line<vector, Scalar>(m + y * winograd_patch, 1);
+        winograd_result_line<Lanes>(m + y * winograd_patch, 1);
         for (std::size_t x = 0; x < winograd_results; ++x) {
-            vector sum = m[y * winograd_patch + x];
+            vector sum = m[y * winograd_patch + x].vector;
             if (bias != nullptr) sum += vector_at<Lanes>(bias + channel).vector;
             auto& result = vector_at<Lanes>(results[y * winograd_results + x] + channel);
             if (add) sum += result.vector;

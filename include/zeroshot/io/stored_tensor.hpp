@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/source.hpp>
 

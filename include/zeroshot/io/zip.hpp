@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/crc32.hpp>
 #include <zeroshot/io/source.hpp>

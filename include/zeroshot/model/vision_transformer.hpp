@@ -103,7 +103,7 @@ class vision_transformer {
                 for (std::size_t channel = 0; channel < 3; ++channel) {
                     for (std::size_t y = top; y < top + patch; ++y) {
                         const std::size_t from = ((picture * 3 + channel) * size + y) * size + left;
-                        to = detail::copy(pixels.subspan(from, patch), to).out;
+                        to = detail::copy(pixels.subspan(from, patch), to);
                     }
                 }
             }

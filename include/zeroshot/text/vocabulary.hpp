@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/text/utf8.hpp>
 

@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "ground": {"ground"},
     "kernels": {"kernels", "version.hpp", "half.hpp"},
     "io": {"ground", "io"},
-    "image": {"ground", "image", "io/file.hpp", "io/crc32.hpp"},
+    "image": {"ground", "image", "io/file.hpp", "io/crc32.hpp", "kernels/resample.hpp", "kernels/instruction_set.hpp"},
     "text": {"ground", "text", "io"},
     "nn": {"ground", "nn", "io/weights.hpp", "kernels"},
     "model": {"ground", "model", "nn", "io"},

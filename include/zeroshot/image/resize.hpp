@@ -15,6 +15,8 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
+#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/resample.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -56,10 +58,6 @@ inline image crop(const image& picture, const window& part) {
 
 namespace detail {
 
-// Pillow's src/libImaging/Resample.c: weights are 22-bit fixed point, sums of bytes start at one half.
-inline constexpr int weight_bits = 32 - 8 - 2;
-inline constexpr std::int32_t one_half = 1 << (weight_bits - 1);
-
 /// Keys' cubic with a = -0.5, as bicubic_filter of Resample.c.
 inline double bicubic(double x) {
     constexpr double a = -0.5;
@@ -92,10 +90,7 @@ struct axis {
 };
 
 /// A run of pixels along one axis.
-struct range {
-    std::size_t first;
-    std::size_t count;
-};
+using range = kernels::pixel_range;
 
 /// Which input pixels each wanted output pixel is made of, and their weights.
 struct weighted_sums {
@@ -144,72 +139,101 @@ inline weighted_sums filtered_sums(const axis& line, interpolation filter) {
         for (std::size_t tap = 0; tap < count; ++tap) {
             const double weight = total == 0 ? exact[tap] : exact[tap] / total;
             sums.weights[output * sums.taps + tap] =
-                static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << weight_bits));
+                static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kernels::resample_bits));
         }
         sums.sources.push_back({begin, count});
     }
     return sums;
 }
 
-inline std::uint8_t byte_of(std::int32_t sum) {
-    return static_cast<std::uint8_t>(std::clamp(sum >> weight_bits, 0, 255));
-}
+/// Rows of a picture, readable a little beyond the pixels they are needed up to: where that would be outside of the
+/// picture, they are copied.
+class readable_rows {
+   public:
+    /// \param needed bytes of each row
+    readable_rows(const image& picture, std::size_t needed)
+        : picture_(picture), needed_(needed), end_(picture.row(picture.height() - 1).data() + picture.row(0).size()) {}
 
+    /// As many as pass through the kernel together, beginning at `first`; the last again where there are no more.
+    const std::uint8_t* const* operator()(std::size_t first, std::size_t end) {
+        for (std::size_t i = 0; i < kernels::rows_at_once; ++i) {
+            const auto row = picture_.row(std::min(first + i, end - 1));
+            const bool reaches_outside = static_cast<std::size_t>(end_ - row.data()) < needed_ + kernels::read_beyond;
+            if (reaches_outside) {
+                copies_[i].assign(row.begin(), row.end());
+                copies_[i].resize(row.size() + kernels::read_beyond);
+            }
+            rows_[i] = reaches_outside ? copies_[i].data() : row.data();
+        }
+        return rows_.data();
+    }
+
+   private:
+    const image& picture_;
+    std::size_t needed_;
+    const std::uint8_t* end_;
+    std::array<const std::uint8_t*, kernels::rows_at_once> rows_{};
+    std::array<std::vector<std::uint8_t>, kernels::rows_at_once> copies_{};
+};
+
+/// The pass along x, then the one along y, which follows a few rows behind: what lies between them stays in the cache.
 template <std::size_t Channels>
-void sum_along_row(std::span<const std::uint8_t> row, const weighted_sums& sums, std::uint8_t* output) {
-    for (std::size_t x = 0; x < sums.sources.size(); ++x) {
-        std::array<std::int32_t, Channels> total;
-        total.fill(one_half);
-        const std::uint8_t* pixel = row.data() + sums.sources[x].first * Channels;
-        for (const std::int32_t weight : sums.weights_of(x)) {
-            for (std::size_t channel = 0; channel < Channels; ++channel) total[channel] += pixel[channel] * weight;
-            pixel += Channels;
+image across_then_down(const image& picture, const weighted_sums& across, const weighted_sums& down) {
+    const kernels::instruction_set set = kernels::active();
+    const kernels::pixel_sums<Channels> narrow(across.sources.data(), across.weights.data(), across.taps,
+                                               across.sources.size(), set);
+    const std::size_t row_size = across.sources.size() * Channels;
+    std::vector<std::uint8_t> output(down.sources.size() * row_size);
+    const std::size_t kept =
+        down.taps + kernels::rows_at_once;  // rows between the passes, each in the place of an old one
+    std::vector<std::uint8_t> between(kept * row_size);
+    const auto place = [&](std::size_t row) { return between.data() + row % kept * row_size; };
+    readable_rows input(picture, (across.needed().first + across.needed().count) * Channels);
+    std::array<std::uint8_t*, kernels::rows_at_once> made{};
+    std::vector<const std::uint8_t*> summed(down.taps);
+    const std::size_t end = down.needed().first + down.needed().count;
+    std::size_t next = down.needed().first;
+    for (std::size_t y = 0; y < down.sources.size(); ++y) {
+        const range& source = down.sources[y];
+        for (; next < source.first + source.count; next += kernels::rows_at_once) {
+            for (std::size_t i = 0; i < made.size(); ++i) made[i] = place(std::min(next + i, end - 1));
+            narrow(input(next, end), made.data());
         }
-        for (std::size_t channel = 0; channel < Channels; ++channel) *output++ = byte_of(total[channel]);
+        for (std::size_t i = 0; i < source.count; ++i) summed[i] = place(source.first + i);
+        kernels::sum_rows(summed.data(), down.weights_of(y).data(), source.count, row_size,
+                          output.data() + y * row_size, set);
     }
+    return image(std::move(output), across.sources.size(), down.sources.size(), picture.mode());
 }
 
-inline void sum_along_row(std::span<const std::uint8_t> row, std::size_t channels, const weighted_sums& sums,
-                          std::uint8_t* output) {
-    switch (channels) {
-        case 1:
-            return sum_along_row<1>(row, sums, output);
-        case 2:
-            return sum_along_row<2>(row, sums, output);
-        case 3:
-            return sum_along_row<3>(row, sums, output);
-        default:
-            return sum_along_row<4>(row, sums, output);
-    }
-}
-
-/// The pass along x, for some of the rows: [rows.count, outputs, channels].
-inline image sum_across(const image& picture, const weighted_sums& sums, const range& rows) {
-    const std::size_t channels = picture.channels();
-    const std::size_t row_size = sums.sources.size() * channels;
-    std::vector<std::uint8_t> output(rows.count * row_size);
-    for (std::size_t y = 0; y < rows.count; ++y) {
-        sum_along_row(picture.row(rows.first + y), channels, sums, output.data() + y * row_size);
-    }
-    return image(std::move(output), sums.sources.size(), rows.count, picture.mode());
-}
-
-/// The pass along y, for some of the columns: [outputs, columns.count, channels].
-inline image sum_down(const image& picture, const weighted_sums& sums, const range& columns) {
-    const std::size_t left = columns.first * picture.channels();
-    const std::size_t row_size = columns.count * picture.channels();
-    std::vector<std::uint8_t> output(sums.sources.size() * row_size);
-    std::vector<std::int32_t> total(row_size);
-    for (std::size_t y = 0; y < sums.sources.size(); ++y) {
-        std::ranges::fill(total, one_half);
-        std::size_t source = sums.sources[y].first;
-        for (const std::int32_t weight : sums.weights_of(y)) {
-            const std::uint8_t* row = picture.row(source++).data() + left;
-            for (std::size_t i = 0; i < row_size; ++i) total[i] += row[i] * weight;
+/// The pass along y, then the one along x.
+template <std::size_t Channels>
+image down_then_across(const image& picture, const weighted_sums& across, const weighted_sums& down) {
+    const kernels::instruction_set set = kernels::active();
+    const range needed = across.needed();
+    const weighted_sums across_needed = weighted_sums(across).over_needed();
+    const kernels::pixel_sums<Channels> narrow(across_needed.sources.data(), across_needed.weights.data(), across.taps,
+                                               across.sources.size(), set);
+    const std::size_t row_size = across.sources.size() * Channels, flat_size = needed.count * Channels;
+    std::vector<std::uint8_t> output(down.sources.size() * row_size);
+    std::array<std::vector<std::uint8_t>, kernels::rows_at_once> flat;
+    for (auto& row : flat) row.resize(flat_size + kernels::read_beyond);
+    std::array<const std::uint8_t*, kernels::rows_at_once> summed_rows{};
+    std::array<std::uint8_t*, kernels::rows_at_once> made{};
+    std::vector<const std::uint8_t*> summed(down.taps);
+    for (std::size_t y = 0; y < down.sources.size(); y += kernels::rows_at_once) {
+        for (std::size_t i = 0; i < kernels::rows_at_once; ++i) {
+            const std::size_t row = std::min(y + i, down.sources.size() - 1);
+            const range& source = down.sources[row];
+            for (std::size_t k = 0; k < source.count; ++k)
+                summed[k] = picture.row(source.first + k).data() + needed.first * Channels;
+            kernels::sum_rows(summed.data(), down.weights_of(row).data(), source.count, flat_size, flat[i].data(), set);
+            summed_rows[i] = flat[i].data();
+            made[i] = output.data() + row * row_size;
         }
-        std::ranges::transform(total, output.data() + y * row_size, byte_of);
+        narrow(summed_rows.data(), made.data());
     }
-    return image(std::move(output), columns.count, sums.sources.size(), picture.mode());
+    return image(std::move(output), across.sources.size(), down.sources.size(), picture.mode());
 }
 
 inline bool has_alpha(pixel_mode mode) {
@@ -261,16 +285,25 @@ inline bool begins_downwards(const axis& columns, const axis& rows) {
     return shrinks_by(rows) > 0 && shrinks_by(rows) > 2 * shrinks_by(columns);
 }
 
+template <std::size_t Channels>
+image resize_filtered(const image& picture, const axis& columns, const axis& rows, interpolation filter) {
+    const weighted_sums across = filtered_sums(columns, filter), down = filtered_sums(rows, filter);
+    return begins_downwards(columns, rows) ? down_then_across<Channels>(picture, across, down)
+                                           : across_then_down<Channels>(picture, across, down);
+}
+
 /// Both passes, each over no more than the wanted pixels need.
 inline image resize_filtered(const image& picture, const axis& columns, const axis& rows, interpolation filter) {
-    weighted_sums across = filtered_sums(columns, filter);
-    weighted_sums down = filtered_sums(rows, filter);
-    if (begins_downwards(columns, rows)) {
-        const image flat = sum_down(picture, down, across.needed());
-        return sum_across(flat, std::move(across).over_needed(), {0, flat.height()});
+    switch (picture.channels()) {
+        case 1:
+            return resize_filtered<1>(picture, columns, rows, filter);
+        case 2:
+            return resize_filtered<2>(picture, columns, rows, filter);
+        case 3:
+            return resize_filtered<3>(picture, columns, rows, filter);
+        default:
+            return resize_filtered<4>(picture, columns, rows, filter);
     }
-    const image narrow = sum_across(picture, across, down.needed());
-    return sum_down(narrow, std::move(down).over_needed(), {0, narrow.width()});
 }
 
 /// The nearest input pixel of each wanted output pixel. Mirrors ImagingScaleAffine of Pillow's Geometry.c, which adds

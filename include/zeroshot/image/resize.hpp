@@ -89,13 +89,10 @@ struct axis {
     std::size_t count;
 };
 
-/// A run of pixels along one axis.
-using range = kernels::pixel_range;
-
 /// Which input pixels each wanted output pixel is made of, and their weights.
 struct weighted_sums {
-    std::vector<range> sources;         // [count]
-    std::vector<std::int32_t> weights;  // [count, taps], fixed point
+    std::vector<kernels::pixel_range> sources;  // [count]
+    std::vector<std::int32_t> weights;          // [count, taps], fixed point
     std::size_t taps;
 
     std::span<const std::int32_t> weights_of(std::size_t output) const {
@@ -103,14 +100,14 @@ struct weighted_sums {
     }
 
     /// All input pixels that some output pixel is made of.
-    range needed() const {
+    kernels::pixel_range needed() const {
         return {sources.front().first, sources.back().first + sources.back().count - sources.front().first};
     }
 
     /// The same sums over an input that holds only the needed pixels.
     weighted_sums over_needed() && {
         const std::size_t start = needed().first;
-        for (range& source : sources) source.first -= start;
+        for (kernels::pixel_range& source : sources) source.first -= start;
         return std::move(*this);
     }
 };
@@ -194,7 +191,7 @@ image across_then_down(const image& picture, const weighted_sums& across, const 
     const std::size_t end = down.needed().first + down.needed().count;
     std::size_t next = down.needed().first;
     for (std::size_t y = 0; y < down.sources.size(); ++y) {
-        const range& source = down.sources[y];
+        const kernels::pixel_range& source = down.sources[y];
         for (; next < source.first + source.count; next += kernels::rows_at_once) {
             for (std::size_t i = 0; i < made.size(); ++i) made[i] = place(std::min(next + i, end - 1));
             narrow(input(next, end), made.data());
@@ -210,7 +207,7 @@ image across_then_down(const image& picture, const weighted_sums& across, const 
 template <std::size_t Channels>
 image down_then_across(const image& picture, const weighted_sums& across, const weighted_sums& down) {
     const kernels::instruction_set set = kernels::active();
-    const range needed = across.needed();
+    const kernels::pixel_range needed = across.needed();
     const weighted_sums across_needed = weighted_sums(across).over_needed();
     const kernels::pixel_sums<Channels> narrow(across_needed.sources.data(), across_needed.weights.data(), across.taps,
                                                across.sources.size(), set);
@@ -224,7 +221,7 @@ image down_then_across(const image& picture, const weighted_sums& across, const 
     for (std::size_t y = 0; y < down.sources.size(); y += kernels::rows_at_once) {
         for (std::size_t i = 0; i < kernels::rows_at_once; ++i) {
             const std::size_t row = std::min(y + i, down.sources.size() - 1);
-            const range& source = down.sources[row];
+            const kernels::pixel_range& source = down.sources[row];
             for (std::size_t k = 0; k < source.count; ++k)
                 summed[k] = picture.row(source.first + k).data() + needed.first * Channels;
             kernels::sum_rows(summed.data(), down.weights_of(row).data(), source.count, flat_size, flat[i].data(), set);

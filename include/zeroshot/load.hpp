@@ -92,7 +92,7 @@ basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& o
 /// \throws as load from bytes
 template <class Scalar = float>
 basic_clip<Scalar> load(checkpoint file, const load_options& options = {}) {
-    return detail::build<Scalar>(weights(std::move(file), {options.check, options.storage}), {}, options);
+    return detail::build<Scalar>(weights(std::move(file), {options.check, options.storage, options.threads}), {}, options);
 }
 
 /// Loads a CLIP from the bytes of a file.

@@ -10,9 +10,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -69,6 +71,18 @@ inline void parallel_for(executor* threads, std::size_t count, index_task task) 
 /// How many pieces may run at the same time: 1 where there is no executor.
 inline std::size_t concurrency_of(const executor* threads) noexcept {
     return threads == nullptr ? 1 : threads->concurrency();
+}
+
+/// make(0), make(1), ... in order, each made on any thread.
+template <class Make>
+auto made_in_parallel(executor* threads, std::size_t count, const Make& make) {
+    using made = std::invoke_result_t<const Make&, std::size_t>;
+    std::vector<std::optional<made>> parts(count);
+    parallel_for(threads, count, [&](std::size_t index) { parts[index].emplace(make(index)); });
+    std::vector<made> all;
+    all.reserve(count);
+    for (std::optional<made>& part : parts) all.push_back(*std::move(part));
+    return all;
 }
 
 /// How many threads this process may use: its CPU affinity where that can be asked, the machine's cores otherwise.

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -27,6 +28,15 @@ TEST_CASE("an exception in a piece reaches the caller and the pool stays usable"
     std::atomic<int> done{0};
     pool.parallel_for(10, [&](std::size_t) { ++done; });
     CHECK(done == 10);
+}
+
+TEST_CASE("what is made in parallel stands in order, and need not be copied", "[threads]") {
+    thread_pool pool(3);
+    const auto made =
+        made_in_parallel(&pool, 50, [](std::size_t index) { return std::make_unique<std::size_t>(index); });
+    REQUIRE(made.size() == 50);
+    for (std::size_t i = 0; i < made.size(); ++i) CHECK(*made[i] == i);
+    CHECK(made_in_parallel(nullptr, 0, [](std::size_t index) { return index; }).empty());
 }
 
 TEST_CASE("a piece may use the pool it runs on", "[threads]") {

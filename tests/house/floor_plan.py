@@ -19,7 +19,7 @@ UMBRELLAS = {"zeroshot.hpp", "evaluate.hpp"}
 MAY_INCLUDE = {
     "ground": {"ground"},
     "kernels": {"kernels", "version.hpp", "half.hpp"},
-    "io": {"ground", "io"},
+    "io": {"ground", "io", "kernels/widen.hpp", "kernels/instruction_set.hpp"},
     "image": {"ground", "image", "io/file.hpp", "io/crc32.hpp", "kernels/resample.hpp", "kernels/instruction_set.hpp"},
     "text": {"ground", "text", "io"},
     "nn": {"ground", "nn", "io/weights.hpp", "kernels"},

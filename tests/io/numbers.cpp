@@ -38,7 +38,22 @@ TEST_CASE("numbers beyond one block come in order") {
     CHECK(std::equal(read.begin(), read.end(), values.begin(), values.end()));
     std::size_t blocks = 0;
     in_blocks(stored, [&](const stored_numbers&) { ++blocks; });
-    CHECK(blocks == 4);  // of 256 KiB
+    CHECK(blocks == 13);  // of 64 KiB
+    const auto middle = stored_values<float>(some_of(stored, 99'999, 50'001));
+    CHECK(std::equal(middle.begin(), middle.end(), values.begin() + 99'999, values.begin() + 150'000));
+}
+
+TEST_CASE("half numbers widen to the same floats at any alignment") {
+    std::string text = "x";
+    for (std::uint16_t bits = 0; bits < 0x7c00; ++bits)
+        text += raw<std::uint16_t>({bits, static_cast<std::uint16_t>(bits | 0x8000)});
+    const std::vector<std::byte> odd = support::bytes_of(text), even(odd.begin() + 1, odd.end());
+    const stored_tensor misaligned{dtype::f16, {even.size() / 2}, byte_range(std::span(odd).subspan(1))};
+    const stored_tensor aligned{dtype::f16, {even.size() / 2}, even};
+    const auto a = stored_values<float>(misaligned), b = stored_values<float>(aligned);
+    CHECK(std::equal(a.begin(), a.end(), b.begin(), b.end()));
+    CHECK(b[2 * 0x3c00] == 1.0f);
+    CHECK(b[2] == 0x1p-24f);  // the smallest subnormal
 }
 
 TEST_CASE("only floating types hold weights") {

@@ -29,6 +29,8 @@ TEST_CASE("a part of a source reads the same from memory, from a file, and from 
     for (const byte_range& range : ranges) {
         CHECK(range.size() == 7);
         CHECK(text_of(range.bytes()) == "2345678");
+        CHECK(text_of(range.part(1, 4).bytes()) == "3456");
+        CHECK(in_pieces(range.part(1, 4), 3) == "345|6|");
         CHECK(in_pieces(range, 3) == "234|567|8|");
         CHECK(in_pieces(range, 100) == "2345678|");
         std::vector<std::byte> two(2);

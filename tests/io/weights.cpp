@@ -204,6 +204,24 @@ TEST_CASE("B12 a tensor of another shape, or transposed, is refused with both sh
               "tensor visual.proj (in the file: 'visual_projection.weight') is [3, 2], expected [2, 3]"));
 }
 
+TEST_CASE("a tensor that several threads read is the one that a single thread reads", "[threads]") {
+    constexpr std::size_t rows = 1001, columns = 997;
+    thread_pool pool(3);
+    std::string text;
+    for (std::size_t i = 0; i < rows * columns; ++i) text += raw<float>({static_cast<float>(i)});
+    const auto read = [&](const std::string& numbers, executor* threads) {
+        file_builder builder;
+        builder.add("visual.proj", shape_text(std::array{rows, columns}), numbers);
+        const weights all(checkpoint::from_bytes(builder.bytes(), "a.safetensors"), {.threads = threads});
+        return all.read<float, 2>("visual.proj", {rows, columns});
+    };
+    const matrix<float> alone = read(text, nullptr), shared = read(text, &pool);
+    CHECK(std::ranges::equal(alone.values(), shared.values()));
+    CHECK(shared(1000, 996) == static_cast<float>(rows * columns - 1));
+    text.replace(4 * (900 * columns + 7), 4, raw<float>({not_a_number}));
+    CHECK(has(thrown<numeric_error>([&] { read(text, &pool); }), "not finite at [900, 7]"));
+}
+
 TEST_CASE("B13 numbers that are not finite are refused with tensor and place, unless unchecked") {
     for (const float bad : {infinity, -infinity, not_a_number}) {
         file_builder builder;

@@ -44,6 +44,20 @@ TEST_CASE("a vocabulary made from lines is the one that wrote them") {
     CHECK(words.merged(words.of_byte('i', false), words.of_byte('n', false)) == 512);
 }
 
+TEST_CASE("CLIP's merges and the first of them are recognised, others are looked up, and all mean the same") {
+    std::vector<std::string> lines = vocabulary::clip().merge_lines();
+    lines.resize(1000);
+    const std::vector<std::string> recognised = vocabulary::from_merges(lines).merge_lines();
+    CHECK(recognised == lines);
+    for (std::string& line : lines) line += '\r';  // ends lines in some files, and is not recognised
+    CHECK(vocabulary::from_merges(lines).merge_lines() == recognised);
+    lines.resize(500);
+    lines.back() = "z z";  // another than CLIP's
+    const vocabulary other = vocabulary::from_merges(lines);
+    CHECK(other.spelling(512 + 499).bytes == "zz");
+    CHECK(other.merge_lines().front() == recognised.front());
+}
+
 TEST_CASE("a table of merges may have a version line, CRLF and an empty last line") {
     const std::vector<std::string> lines{"#version: 0.2\r", "t h\r", "th e</w>\r", "\r"};  // D9
     const vocabulary words = vocabulary::from_merges(lines);

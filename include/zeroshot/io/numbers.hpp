@@ -14,6 +14,8 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
 #include <zeroshot/io/stored_tensor.hpp>
+#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/widen.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -32,7 +34,7 @@ struct stored_numbers {
 
 namespace detail {
 
-inline constexpr std::size_t bytes_at_once = 1 << 18;  // still in the cache when they are converted and checked
+inline constexpr std::size_t bytes_at_once = 1 << 16;  // still in the cache when they are converted and checked
 
 inline std::size_t element_bytes(dtype type) {
     return bits_of(type) / 8;
@@ -52,6 +54,11 @@ void convert(const stored_numbers& from, std::span<Scalar> into) noexcept {
     const std::byte* const bytes = from.bytes;
     Scalar* const to = into.data();
     if (from.type == dtype::f16) {
+        constexpr bool widens = std::is_same_v<Scalar, float>;
+        if (widens && reinterpret_cast<std::uintptr_t>(bytes) % alignof(half) == 0) {
+            kernels::widen(reinterpret_cast<const half*>(bytes), count, to, kernels::active());
+            return;
+        }
         for (std::size_t i = 0; i < count; ++i)
             to[i] = static_cast<Scalar>(float_from_half(load<std::uint16_t>(bytes, i)));
     } else if (from.type == dtype::bf16) {
@@ -92,6 +99,16 @@ inline std::vector<std::byte> gathered(const stored_tensor& stored) {
 }
 
 }  // namespace detail
+
+/// Some of a tensor's numbers, in row-major order.
+/// \param stored without strides
+inline stored_tensor some_of(const stored_tensor& stored, std::size_t first, std::size_t count) {
+    const std::size_t width = detail::element_bytes(stored.type);
+    stored_tensor some = stored;
+    some.shape = {count};
+    some.bytes = stored.bytes.part(first * width, count * width);
+    return some;
+}
 
 /// Hands the numbers of a tensor on in row-major order.
 /// \param take called with each block of stored_numbers

@@ -107,6 +107,15 @@ class byte_range {
 
     std::size_t size() const noexcept { return size_; }
 
+    /// Some of them: `offset` and `size` must lie within size().
+    byte_range part(std::size_t offset, std::size_t size) const {
+        byte_range some = *this;
+        if (memory_.data() != nullptr) some.memory_ = memory_.subspan(offset, size);
+        some.offset_ += offset;
+        some.size_ = size;
+        return some;
+    }
+
     /// Fills the span with the bytes from `offset` on, which must lie within size().
     /// \throws as byte_source::read
     void read(std::size_t offset, std::span<std::byte> into) const {

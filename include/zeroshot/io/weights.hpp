@@ -24,6 +24,7 @@
 #include <zeroshot/io/checkpoint.hpp>
 #include <zeroshot/io/layout.hpp>
 #include <zeroshot/io/numbers.hpp>
+#include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -42,6 +43,7 @@ enum class weight_storage {
 struct weight_options {
     finite_check check = finite_check::checked;
     weight_storage storage = weight_storage::full;
+    executor* threads = nullptr;  ///< those that read and pack; null: the calling thread alone
 };
 
 namespace detail {
@@ -90,6 +92,9 @@ class weights {
     const std::string& place() const noexcept { return shared_->file.place(); }
     const checkpoint& file() const noexcept { return shared_->file; }
     checkpoint_layout layout() const noexcept { return shared_->all.layout; }
+
+    /// The threads that read and pack; null for the calling thread alone.
+    executor* threads() const noexcept { return shared_->options.threads; }
 
     /// Whether a tensor stands at path.name; with "", at the path itself.
     bool has(std::string_view name) const { return shared_->all.tensors.contains(joined(name)); }
@@ -144,7 +149,7 @@ class weights {
     tensor<Scalar, Rank> read(std::string_view name, const std::array<std::size_t, Rank>& expected) const {
         const std::string full = joined(name);
         const canonical_tensor& found = expect(full, expected);
-        tensor<Scalar, Rank> values(expected);
+        auto values = tensor<Scalar, Rank>::for_overwrite(expected);
         fill(full, found, values.values());
         return values;
     }
@@ -300,16 +305,24 @@ class weights {
     template <class Scalar>
     std::size_t read_checked(const std::string& name, const canonical_tensor& found, const tensor_part& part,
                              std::span<Scalar> into) const {
-        std::size_t done = 0;
-        in_blocks(part.stored, [&](const stored_numbers& block) {
-            const std::span<Scalar> piece = into.subspan(done, block.count);
-            detail::convert(block, piece);
-            if (shared_->options.check == finite_check::checked && !all_finite(piece)) {
-                throw not_finite(name, found, part, done, piece);
-            }
-            done += block.count;
+        constexpr std::size_t worth_sharing = 1 << 18;  // numbers; waking a thread costs as much as reading some
+        const std::size_t count = element_count(part.stored.shape);
+        const bool shared = count >= worth_sharing && part.stored.strides.empty();
+        const std::size_t shares = shared ? concurrency_of(threads()) : 1;
+        parallel_for(threads(), shares, [&](std::size_t share) {
+            const std::size_t begin = count * share / shares, end = count * (share + 1) / shares;
+            std::size_t done = begin;
+            in_blocks(shared ? some_of(part.stored, begin, end - begin) : part.stored,
+                      [&](const stored_numbers& block) {
+                          const std::span<Scalar> piece = into.subspan(done, block.count);
+                          detail::convert(block, piece);
+                          if (shared_->options.check == finite_check::checked && !all_finite(piece)) {
+                              throw not_finite(name, found, part, done, piece);
+                          }
+                          done += block.count;
+                      });
         });
-        return done;
+        return count;
     }
 
     template <class Scalar>

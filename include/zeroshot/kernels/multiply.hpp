@@ -42,9 +42,13 @@ void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_str
                     packed[k * panel_width + lane] = panel[k * depth_stride + lane];
             }
         } else {
-            for (std::size_t lane = 0; lane < count; ++lane) {
-                for (std::size_t k = 0; k < depth; ++k)
-                    packed[k * panel_width + lane] = panel[lane * column_stride + k * depth_stride];
+            constexpr std::size_t line = 16;  // numbers of a cache line: none is fetched twice
+            for (std::size_t begin = 0; begin < depth; begin += line) {
+                const std::size_t end = depth - begin < line ? depth : begin + line;
+                for (std::size_t lane = 0; lane < count; ++lane) {
+                    for (std::size_t k = begin; k < end; ++k)
+                        packed[k * panel_width + lane] = panel[lane * column_stride + k * depth_stride];
+                }
             }
         }
     }

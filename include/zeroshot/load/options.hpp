@@ -13,6 +13,7 @@
 #include <zeroshot/load/places.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/nn/activation.hpp>
+#include <zeroshot/parallel.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -32,6 +33,7 @@ struct load_options {
     bool verify = false;                            ///< replay the record that a converted checkpoint carries of itself
     weight_storage storage = weight_storage::full;  ///< compact: 16-bit matrices stay 16 bits wide in memory
     checkpoint_limits limits{};
+    executor* threads = nullptr;             ///< those that read and pack the weights; null: the calling thread alone
     std::optional<model_folders> folders{};  ///< where names are looked up; the environment's unless said
 };
 

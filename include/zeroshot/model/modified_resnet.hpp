@@ -71,11 +71,13 @@ class modified_resnet {
         for (std::size_t stage = 0; stage < 4; ++stage) {
             const weights layer = w / ("layer" + std::to_string(stage + 1));
             const std::size_t planes = config.width << stage;
-            for (std::size_t block = 0; block < config.layers[stage]; ++block) {
+            const std::size_t outputs = planes * bottleneck<Scalar>::expansion;
+            layers_[stage] = made_in_parallel(w.threads(), config.layers[stage], [&](std::size_t block) {
                 const std::size_t stride = stage > 0 && block == 0 ? 2 : 1, shrunk = (std::size_t{4} << stage) / stride;
-                layers_[stage].emplace_back(layer / block, inputs, planes, stride, area(config, shrunk));
-                inputs = planes * bottleneck<Scalar>::expansion;
-            }
+                return bottleneck<Scalar>(layer / block, block == 0 ? inputs : outputs, planes, stride,
+                                          area(config, shrunk));
+            });
+            if (config.layers[stage] > 0) inputs = outputs;
         }
     }
 

@@ -71,12 +71,10 @@ class residual_attention_block {
 template <class Scalar>
 class transformer {
    public:
-    transformer(const weights& w, const transformer_config& config, mask visible) {
-        resblocks_.reserve(config.layers);
-        for (std::size_t layer = 0; layer < config.layers; ++layer) {
-            resblocks_.emplace_back(w / "resblocks" / layer, config, visible);
-        }
-    }
+    transformer(const weights& w, const transformer_config& config, mask visible)
+        : resblocks_(made_in_parallel(w.threads(), config.layers, [&](std::size_t layer) {
+              return residual_attention_block<Scalar>(w / "resblocks" / layer, config, visible);
+          })) {}
 
     /// \param x [rows of all sequences, width]
     /// \param name of this transformer, for the observer

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <zeroshot/half.hpp>
 #include <zeroshot/io/weights.hpp>
@@ -38,11 +39,11 @@ class packed_weights {
         const std::array shape =
             order == matrix_order::outputs_first ? std::array{outputs, inputs} : std::array{inputs, outputs};
         if (!w.stays_compact(name))
-            pack(w.template read<Scalar, 2>(name, shape), order);
+            pack(w.template read<Scalar, 2>(name, shape), order, w.threads());
         else if (w.type(name) == dtype::f16)
-            pack(w.template read<half, 2>(name, shape), order);
+            pack(w.template read<half, 2>(name, shape), order, w.threads());
         else
-            pack(w.template read<bfloat16, 2>(name, shape), order);
+            pack(w.template read<bfloat16, 2>(name, shape), order, w.threads());
     }
 
     std::size_t inputs() const noexcept { return inputs_; }
@@ -76,13 +77,22 @@ class packed_weights {
 
    private:
     template <class Stored>
-    void pack(const matrix<Stored>& weight, matrix_order order) {
+    using packed_numbers = std::vector<Stored, overwriting_allocator<Stored>>;
+
+    template <class Stored>
+    void pack(const matrix<Stored>& weight, matrix_order order, executor* threads = nullptr) {
         const bool outputs_first = order == matrix_order::outputs_first;
         outputs_ = outputs_first ? weight.rows() : weight.columns();
         inputs_ = outputs_first ? weight.columns() : weight.rows();
         const std::size_t next_output = outputs_first ? inputs_ : 1, next_input = outputs_first ? 1 : outputs_;
-        aligned_vector<Stored> packed(kernels::packed_size(outputs_, inputs_));
-        kernels::pack(weight.data(), next_output, next_input, outputs_, inputs_, packed.data());
+        packed_numbers<Stored> packed(kernels::packed_size(outputs_, inputs_));
+        const std::size_t panels = kernels::panel_count(outputs_), parts = worth_of(panels, concurrency_of(threads));
+        parallel_for(threads, parts, [&](std::size_t part) {
+            const std::size_t first = panels * part / parts * kernels::panel_width;
+            const std::size_t end = std::min(outputs_, panels * (part + 1) / parts * kernels::panel_width);
+            kernels::pack(weight.data() + first * next_output, next_output, next_input, end - first, inputs_,
+                          packed.data() + first * inputs_);
+        });
         packed_ = std::move(packed);
     }
 
@@ -94,7 +104,7 @@ class packed_weights {
         return threads == 1 ? 1 : std::clamp<std::size_t>(parts, 1, 4 * threads);
     }
 
-    void multiply(kernels::product<Scalar> p, const aligned_vector<Scalar>& packed, std::size_t panel,
+    void multiply(kernels::product<Scalar> p, const packed_numbers<Scalar>& packed, std::size_t panel,
                   std::size_t end) const noexcept {
         p.packed = packed.data();
         kernels::multiply(p, kernels_, panel, end);
@@ -102,7 +112,7 @@ class packed_weights {
 
     /// A panel at a time: its numbers are widened once, and serve all rows.
     template <class Stored>
-    void multiply(const kernels::product<Scalar>& whole, const aligned_vector<Stored>& packed, std::size_t first,
+    void multiply(const kernels::product<Scalar>& whole, const packed_numbers<Stored>& packed, std::size_t first,
                   std::size_t end) const {
         constexpr std::size_t width = kernels::panel_width;
         aligned_vector<Scalar> panel(width * inputs_);
@@ -120,7 +130,7 @@ class packed_weights {
 
     std::size_t inputs_ = 0;
     std::size_t outputs_ = 0;
-    std::variant<aligned_vector<Scalar>, aligned_vector<half>, aligned_vector<bfloat16>> packed_;
+    std::variant<packed_numbers<Scalar>, packed_numbers<half>, packed_numbers<bfloat16>> packed_;
     kernels::instruction_set kernels_ = kernels::active();
 };
 

@@ -75,12 +75,7 @@ class vocabulary {
     vocabulary& operator=(const vocabulary&) = default;
 
     /// The merges of OpenAI's bpe_simple_vocab_16e6.txt that CLIP uses, 48,894 of them.
-    static vocabulary clip() {
-        std::vector<std::pair<token, token>> pairs;
-        pairs.reserve(std::size(detail::clip_merges));
-        for (const std::uint32_t pair : detail::clip_merges) pairs.emplace_back(pair >> 16, pair & 0xFFFF);
-        return vocabulary(std::move(pairs));
-    }
+    static vocabulary clip() { return clip(std::size(detail::clip_merges)); }
 
     /// Merges as lines "i n", "t h", "th e</w>", in order of rank. A first line "#version..." and an empty last one are
     /// left out; a carriage return at the end of a line is.
@@ -97,6 +92,7 @@ class vocabulary {
             throw checkpoint_error(error_code::limit, {"merges", "there are " + std::to_string(lines.size()),
                                                        "at most " + std::to_string(most), ""});
         }
+        if (are_clips(lines)) return clip(lines.size());
         std::map<std::string, token> ids = spelt_singles();
         std::vector<std::pair<token, token>> pairs;
         pairs.reserve(lines.size());
@@ -195,6 +191,44 @@ class vocabulary {
             return found == end || found->right != right ? -1 : found->whole;
         }
     };
+
+    /// The first of CLIP's merges.
+    static vocabulary clip(std::size_t count) {
+        std::vector<std::pair<token, token>> pairs;
+        pairs.reserve(count);
+        for (const std::uint32_t pair : std::span(detail::clip_merges).first(count))
+            pairs.emplace_back(pair >> 16, pair & 0xFFFF);
+        return vocabulary(std::move(pairs));
+    }
+
+    /// Whether these are CLIP's merges, or the first of them, as in most checkpoints: then no symbol need be looked up.
+    static bool are_clips(std::span<const std::string> lines) {
+        if (lines.size() > std::size(detail::clip_merges)) return false;
+        const detail::byte_alphabet alphabet;
+        std::vector<std::string_view> firsts, seconds;  // [id]: a symbol as a line spells it, in two parts
+        std::vector<std::string> singles;
+        singles.reserve(detail::single_count);
+        for (token id = 0; id < detail::single_count; ++id) singles.push_back(spelt_single(alphabet, id));
+        firsts.assign(singles.begin(), singles.end());
+        seconds.resize(singles.size());
+        for (std::size_t rank = 0; rank < lines.size(); ++rank) {
+            const std::uint32_t pair = detail::clip_merges[rank];
+            std::string_view rest = lines[rank];
+            const auto follows = [&rest](std::string_view text) {
+                const bool found = rest.starts_with(text);
+                if (found) rest.remove_prefix(text.size());
+                return found;
+            };
+            const std::size_t left = pair >> 16, right = pair & 0xFFFF;
+            const bool left_follows = follows(firsts[left]) && follows(seconds[left]);
+            const std::size_t space = lines[rank].size() - rest.size();
+            if (!left_follows || !follows(" ") || !follows(firsts[right]) || !follows(seconds[right]) || !rest.empty())
+                return false;
+            firsts.push_back(std::string_view(lines[rank]).substr(0, space));
+            seconds.push_back(std::string_view(lines[rank]).substr(space + 1));
+        }
+        return true;
+    }
 
     explicit vocabulary(std::vector<std::pair<token, token>> pairs) {
         auto merges = std::make_shared<tables>();

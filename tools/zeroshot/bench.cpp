@@ -176,17 +176,17 @@ void show(const std::vector<figure>& figures, const bench_options& options, cons
 }  // namespace
 
 void bench(const bench_options& options, session& with) {
-    std::optional<model> loaded(std::in_place, options.model, with.out);
+    workers team(options.threads);
+    std::optional<model> loaded(std::in_place, options.model, with.out, team.threads());
     console silent;  // what there is to say of a model has been said
     silent.be_quiet();
     const auto load = [&] {
         loaded.reset();
-        loaded.emplace(options.model, silent);
+        loaded.emplace(options.model, silent, team.threads());
     };
     constexpr std::size_t loads = 3;
     std::vector<figure> figures{{"load", 1000 * shortest(loads, with.stop, load), "ms"}};
     const model& clip = *loaded;
-    workers team(options.threads);
     const zeroshot::run_options run = team.running(with);
     const std::vector<measurement> all{
         of_images(clip, run, 1), of_images(clip, run, 8), of_texts(clip, run, "text", 1, whole_text), of_texts(clip, run, "text", 8, whole_text),

@@ -231,8 +231,8 @@ void classify(const classify_options& options, session& with) {
     console& out = with.out;
     const std::vector<std::string> labels = labels_of(options, out), templates = templates_of(options);
     const std::vector<picture> pictures = pictures_of(options.pictures);
-    const model clip(options.model, out);
     workers team(options.threads);
+    const model clip(options.model, out, team.threads());
     const std::size_t prompts = labels.size() * std::max<std::size_t>(templates.size(), 1);
     const labeller which(clip, labels, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts));
     out.end_progress();
@@ -240,19 +240,21 @@ void classify(const classify_options& options, session& with) {
     const std::unique_ptr<answer_sheet> sheet = sheet_for(options, out, labels, pictures);
     const std::size_t top = std::min(options.top, labels.size());
     sheet->begin();
-    prepare(pictures, clip.pixels(), team.running(with), [&](prepared some) {
-        const std::size_t count = some.failures.size();
-        const std::vector<ranking> answers = classified(which, some, std::span(pictures).subspan(some.first, count), team.running(with, "pictures", some.first, count, pictures.size()));
-        auto next = answers.begin();
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::string& name = pictures[some.first + i].name;
-            if (some.failures[i]) {
-                out.complain(some.failures[i]->sentence);
-                sheet->add(name, *some.failures[i]);
-            } else {
-                sheet->add(name, *next++, top);
+    prepare(pictures, clip.pixels(), team.running(with), [&](prepared some, const zeroshot::run_options& run) {
+        std::vector<ranking> answers = classified(which, some, std::span(pictures).subspan(some.first, some.failures.size()), run);
+        return [&, first = some.first, failures = std::move(some.failures), answers = std::move(answers)] {
+            auto next = answers.begin();
+            for (std::size_t i = 0; i < failures.size(); ++i) {
+                const std::string& name = pictures[first + i].name;
+                if (failures[i]) {
+                    out.complain(failures[i]->sentence);
+                    sheet->add(name, *failures[i]);
+                } else {
+                    sheet->add(name, *next++, top);
+                }
             }
-        }
+            out.progress("pictures", first + failures.size(), pictures.size());
+        };
     });
     out.end_progress();
 }

@@ -26,27 +26,11 @@ namespace program {
 
 namespace {
 
-/// Embeddings one below the other, with the names of what they are of.
-class embedding_rows {
-   public:
-    embedding_rows(std::size_t columns, bool normalize) : columns_(columns), normalize_(normalize) {}
-
-    /// \throws zeroshot::numeric_error where a row has no direction and is to be normalised
-    void add(const std::vector<std::string>& names, zeroshot::matrix<float> rows) {
-        if (normalize_) rows = of_length_one(std::move(rows));
-        numbers_.insert(numbers_.end(), rows.values().begin(), rows.values().end());
-        names_.insert(names_.end(), names.begin(), names.end());
-    }
-
-    std::size_t columns() const { return columns_; }
-    const std::vector<std::string>& names() const { return names_; }
-    std::span<const float> numbers() const { return numbers_; }
-
-   private:
-    std::size_t columns_;
-    bool normalize_;
-    std::vector<float> numbers_;
-    std::vector<std::string> names_;
+/// Embeddings one below the other, with the names of what they are of, and what is to be said of what failed.
+struct embedding_rows {
+    std::vector<std::string> names{};
+    std::vector<float> numbers{};  // [names, embedding]
+    std::vector<std::string> complaints{};
 };
 
 /// What a command in progress holds.
@@ -55,25 +39,39 @@ struct work {
     const model& clip;
     workers& team;
     session& with;
-    embedding_rows rows;
+    embedding_rows rows{};
     std::string place{};  // stands before a name, for the message: "x.npy: picture "
+
+    void add(const embedding_rows& some) {
+        for (const std::string& sentence : some.complaints) with.out.complain(sentence);
+        rows.names.insert(rows.names.end(), some.names.begin(), some.names.end());
+        rows.numbers.insert(rows.numbers.end(), some.numbers.begin(), some.numbers.end());
+    }
 };
 
 /// Encodes some inputs together, and one by one where the numbers of one of them fail.
 /// \param encode (first, count, run) to [count, embedding]
 template <class Encode>
-void add_rows(work& now, const std::vector<std::string>& names, const zeroshot::run_options& run, const Encode& encode) {
+embedding_rows encoded(const work& now, const std::vector<std::string>& names, const zeroshot::run_options& run, const Encode& encode) {
+    embedding_rows found;
+    const auto add = [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
+        zeroshot::matrix<float> rows = encode(first, count, how);
+        if (now.options.normalize) rows = of_length_one(std::move(rows));
+        found.numbers.insert(found.numbers.end(), rows.values().begin(), rows.values().end());
+        for (std::size_t i = first; i < first + count; ++i) found.names.push_back(names[i]);
+    };
     try {
-        now.rows.add(names, encode(0, names.size(), run));
+        add(0, names.size(), run);
     } catch (const zeroshot::numeric_error&) {
         for (std::size_t i = 0; i < names.size(); ++i) {
             try {
-                now.rows.add({names[i]}, encode(i, 1, now.team.running(now.with)));
+                add(i, 1, {run.threads, run.stop, {}});
             } catch (const zeroshot::numeric_error& fault) {
-                now.with.out.complain(now.place + names[i] + ": " + fault.what());
+                found.complaints.push_back(now.place + names[i] + ": " + fault.what());
             }
         }
     }
+    return found;
 }
 
 zeroshot::tensor<float, 4> slice(const zeroshot::tensor<float, 4>& all, std::size_t first, std::size_t count) {
@@ -82,25 +80,28 @@ zeroshot::tensor<float, 4> slice(const zeroshot::tensor<float, 4>& all, std::siz
     return some;
 }
 
-void embed_pixels(work& now, const std::vector<std::string>& names, const zeroshot::tensor<float, 4>& pixels, std::size_t begin, std::size_t total) {
-    const auto run = now.team.running(now.with, "pictures", begin, names.size(), total);
-    add_rows(now, names, run, [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
+embedding_rows encoded_pixels(const work& now, const std::vector<std::string>& names, const zeroshot::run_options& run, const zeroshot::tensor<float, 4>& pixels) {
+    return encoded(now, names, run, [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
         return count == pixels.rows() ? now.clip.encode_pixels(pixels, how) : now.clip.encode_pixels(slice(pixels, first, count), how);
     });
 }
 
 void embed_pictures(work& now) {
     const std::vector<picture> pictures = pictures_of(now.options.pictures);
-    prepare(pictures, now.clip.pixels(), now.team.running(now.with), [&](const prepared& some) {
-        std::vector<std::string> names;
+    prepare(pictures, now.clip.pixels(), now.team.running(now.with), [&](prepared some, const zeroshot::run_options& run) {
+        std::vector<std::string> names, complaints;
         for (std::size_t i = 0; i < some.failures.size(); ++i) {
-            if (some.failures[i]) {
-                now.with.out.complain(some.failures[i]->sentence);
-            } else {
+            if (some.failures[i])
+                complaints.push_back(some.failures[i]->sentence);
+            else
                 names.push_back(pictures[some.first + i].name);
-            }
         }
-        if (!names.empty()) embed_pixels(now, names, some.pixels, some.first, pictures.size());
+        embedding_rows rows = names.empty() ? embedding_rows{} : encoded_pixels(now, names, run, some.pixels);
+        rows.complaints.insert(rows.complaints.begin(), complaints.begin(), complaints.end());
+        return [&, rows = std::move(rows), done = some.first + some.failures.size()] {
+            now.add(rows);
+            now.with.out.progress("pictures", done, pictures.size());
+        };
     });
 }
 
@@ -122,7 +123,7 @@ void embed_pixel_file(work& now) {
         file.copy(first * pixels.row_size(), pixels.values());
         std::vector<std::string> names;
         for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(first + i));
-        embed_pixels(now, names, pixels, first, total);
+        now.add(encoded_pixels(now, names, now.team.running(now.with, "pictures", first, count, total), pixels));
     }
 }
 
@@ -161,8 +162,8 @@ void embed_prompts(work& now, const prompt_list& prompts) {
         const std::size_t here = std::min(at_once, total - begin);
         const auto ids = prompts.ids().subspan(begin, here);
         const auto names = prompts.names().subspan(begin, here);
-        add_rows(now, {names.begin(), names.end()}, now.team.running(now.with, "prompts", begin, here, total),
-                 [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) { return now.clip.encode_tokens(ids.subspan(first, count), how); });
+        now.add(encoded(now, {names.begin(), names.end()}, now.team.running(now.with, "prompts", begin, here, total),
+                        [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) { return now.clip.encode_tokens(ids.subspan(first, count), how); }));
     }
 }
 
@@ -247,24 +248,24 @@ void check_call(const embed_options& options) {
 
 void write_rows(const work& now) {
     const embedding_rows& rows = now.rows;
-    npy_writer file(now.options.output, {rows.names().size(), rows.columns()});
-    file.add(rows.numbers());
+    npy_writer file(now.options.output, {rows.names.size(), now.clip.config().embedding});
+    file.add(rows.numbers);
     file.commit();
 }
 
 void tell_result(const work& now) {
-    const std::vector<std::string>& names = now.rows.names();
+    const std::vector<std::string>& names = now.rows.names;
     console& out = now.with.out;
     if (now.options.as.json) {
         zeroshot::json_writer line;
         line.begin_object().key("output").value(now.options.output).key("shape").begin_array();
-        line.value(names.size()).value(now.rows.columns()).end_array().key("names").begin_array();
+        line.value(names.size()).value(now.clip.config().embedding).end_array().key("names").begin_array();
         for (const std::string& name : names) line.value(name);
         out.answer(line.end_array().end_object().text());
     } else if (now.options.skip_bad) {
         for (const std::string& name : names) out.answer(name);
     }
-    out.note("wrote " + now.options.output + ": " + counted(names.size(), "embedding") + " of " + std::to_string(now.rows.columns()) + " numbers" +
+    out.note("wrote " + now.options.output + ": " + counted(names.size(), "embedding") + " of " + std::to_string(now.clip.config().embedding) + " numbers" +
              (now.options.normalize ? ", of length 1" : ""));
 }
 
@@ -272,16 +273,16 @@ void tell_result(const work& now) {
 
 void embed(const embed_options& options, session& with) {
     check_call(options);
-    const model clip(options.model, with.out);
     workers team(options.threads);
-    work now{options, clip, team, with, embedding_rows(clip.config().embedding, options.normalize)};
+    const model clip(options.model, with.out, team.threads());
+    work now{options, clip, team, with};
     if (!options.texts_from.empty() || !options.ids.empty()) clip.encode_tokens({}, {});  // throws where there is no text tower
     if (!options.pictures.empty()) embed_pictures(now);
     if (!options.pixels.empty()) embed_pixel_file(now);
     if (!options.texts_from.empty()) embed_texts(now);
     if (!options.ids.empty()) embed_ids(now);
     with.out.end_progress();
-    if (with.out.failed() && (!options.skip_bad || now.rows.names().empty())) {
+    if (with.out.failed() && (!options.skip_bad || now.rows.names.empty())) {
         with.out.note(options.output + " was not written" + (options.skip_bad ? ": nothing is left" : "; --skip-bad leaves out what is bad"));
         return;
     }

@@ -152,9 +152,9 @@ void evaluate_data(const evaluate_options& options, session& with) {
     found.format = data.format;
     found.templates = templates_of(options, *data.pictures);
     if (options.compare_templates && found.templates.empty()) throw usage_error("no templates to compare; give some: --template, or --templates-from");
-    const model clip(options.model, with.out);
-    found.model = clip.place();
     workers team(options.threads);
+    const model clip(options.model, with.out, team.threads());
+    found.model = clip.place();
     const zeroshot::class_scores scores(embedded_classes(options, clip, classes.names, found.templates, team, with));
     std::optional<kept_embeddings> keep;
     if (!options.resume.empty()) {

@@ -57,8 +57,10 @@ struct model::loaded {
     zeroshot::clip clip;
 };
 
-model::model(const model_options& options, console& out)
-    : loaded_(std::make_shared<const loaded>(loaded{zeroshot::load(place_of_model(options.model, out), load_options_of(options))})) {
+model::model(const model_options& options, console& out, zeroshot::executor* threads) {
+    zeroshot::load_options load = load_options_of(options);
+    load.threads = threads;
+    loaded_ = std::make_shared<const loaded>(loaded{zeroshot::load(place_of_model(options.model, out), load)});
     for (const std::string& warning : origin().warnings) out.note("warning: " + warning);
 }
 

@@ -27,8 +27,9 @@ class console;
 class model {
    public:
     /// Finds and loads what the options name; the console hears of what a user should know.
+    /// \param threads those that load it; null: the calling thread alone
     /// \throws zeroshot::error
-    model(const model_options& options, console& out);
+    model(const model_options& options, console& out, zeroshot::executor* threads = nullptr);
 
     const zeroshot::clip_config& config() const;
     const zeroshot::preprocessing& pixels() const;

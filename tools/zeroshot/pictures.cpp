@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <condition_variable>
 #include <exception>
 #include <iterator>
+#include <map>
+#include <mutex>
 #include <new>
 #include <string_view>
 #include <system_error>
@@ -84,11 +87,11 @@ std::optional<failure> prepare_one(const picture& one, const zeroshot::preproces
     }
 }
 
-/// How many pictures are in memory at a time: some for each thread, but no more than a fixed amount of memory.
-std::size_t pictures_at_once(std::size_t pixels_each, std::size_t threads) {
-    constexpr std::size_t for_each_thread = 8, most = 64, most_bytes = std::size_t{1} << 28;
-    const std::size_t by_memory = most_bytes / (pixels_each * sizeof(float));
-    return std::max<std::size_t>(1, std::min({threads * for_each_thread, most, by_memory}));
+/// How many pictures a thread takes at a time: as many as go through the encoder together, fewer where the numbers of all
+/// threads' pictures would take more than a fixed amount of memory.
+std::size_t pictures_of_a_piece(std::size_t pixels_each, std::size_t threads) {
+    constexpr std::size_t most = 8, most_bytes = std::size_t{1} << 28;
+    return std::clamp<std::size_t>(most_bytes / (threads * pixels_each * sizeof(float)), 1, most);
 }
 
 /// Keeps the rows without a failure.
@@ -101,6 +104,51 @@ zeroshot::tensor<float, 4> good_rows(const zeroshot::tensor<float, 4>& all, std:
     }
     return kept;
 }
+
+/// Decodes and prepares some consecutive pictures.
+prepared prepare_some(std::span<const picture> pictures, std::size_t first, std::size_t count, const zeroshot::preprocessing& how,
+                      const zeroshot::run_options& options) {
+    zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, how.size, how.size);
+    std::vector<std::optional<failure>> failures(count);
+    zeroshot::run_pieces(count, [&](std::size_t i) { failures[i] = prepare_one(pictures[first + i], how, pixels.row(i)); }, {options.threads, options.stop, {}});
+    const bool all_good = std::ranges::none_of(failures, &std::optional<failure>::has_value);
+    zeroshot::tensor<float, 4> good = all_good ? std::move(pixels) : good_rows(pixels, failures);
+    return {first, std::move(failures), std::move(good)};
+}
+
+/// Runs numbered steps in their order, whichever thread comes with them. A thread too far ahead waits.
+class ordered_steps {
+   public:
+    explicit ordered_steps(std::size_t most_ahead) : most_ahead_(most_ahead) {}
+
+    void add(std::size_t number, std::function<void()> step) {
+        std::unique_lock lock(mutex_);
+        room_.wait(lock, [&] { return failed_ || number < next_ + most_ahead_; });
+        if (failed_) return;
+        waiting_.emplace(number, std::move(step));
+        for (auto due = waiting_.find(next_); due != waiting_.end(); due = waiting_.find(next_)) {
+            due->second();
+            waiting_.erase(due);
+            ++next_;
+        }
+        room_.notify_all();
+    }
+
+    /// There will be no more of them.
+    void give_up() {
+        const std::lock_guard lock(mutex_);
+        failed_ = true;
+        room_.notify_all();
+    }
+
+   private:
+    std::size_t most_ahead_;
+    std::mutex mutex_;
+    std::condition_variable room_;
+    std::map<std::size_t, std::function<void()>> waiting_;
+    std::size_t next_ = 0;
+    bool failed_ = false;
+};
 
 }  // namespace
 
@@ -142,20 +190,27 @@ void keep_standard_input(std::span<picture> pictures) {
     }
 }
 
-void prepare(std::span<const picture> pictures, const zeroshot::preprocessing& how, const zeroshot::run_options& options,
-             const std::function<void(prepared)>& use) {
-    const std::size_t threads = options.threads != nullptr ? options.threads->concurrency() : 1;
-    const std::size_t at_once = pictures_at_once(3 * how.size * how.size, threads);
-    for (std::size_t first = 0; first < pictures.size(); first += at_once) {
-        const std::size_t count = std::min(at_once, pictures.size() - first);
-        zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, how.size, how.size);
-        std::vector<std::optional<failure>> failures(count);
-        zeroshot::run_pieces(count, [&](std::size_t i) { failures[i] = prepare_one(pictures[first + i], how, pixels.row(i)); },
-                             {options.threads, options.stop, {}});
-        const bool all_good = std::ranges::none_of(failures, &std::optional<failure>::has_value);
-        zeroshot::tensor<float, 4> good = all_good ? std::move(pixels) : good_rows(pixels, failures);
-        use({first, std::move(failures), std::move(good)});
+void prepare(std::span<const picture> pictures, const zeroshot::preprocessing& how, const zeroshot::run_options& options, const picture_work& work) {
+    if (pictures.empty()) return;
+    const std::size_t threads = zeroshot::concurrency_of(options.threads);
+    if (pictures.size() < threads) {
+        work(prepare_some(pictures, 0, pictures.size(), how, options), options)();
+        return;
     }
+    const std::size_t rounds = (pictures.size() - 1) / (threads * pictures_of_a_piece(3 * how.size * how.size, threads)) + 1;
+    const std::size_t pieces = std::min(threads * rounds, pictures.size());  // as many for each thread
+    const auto first_of = [&](std::size_t piece) { return pictures.size() * piece / pieces; };
+    ordered_steps steps(4 * threads);
+    const zeroshot::run_options alone{nullptr, options.stop, {}};
+    zeroshot::parallel_for(options.threads, pieces, [&](std::size_t piece) {
+        try {
+            const std::size_t first = first_of(piece);
+            steps.add(piece, work(prepare_some(pictures, first, first_of(piece + 1) - first, how, alone), alone));
+        } catch (...) {
+            steps.give_up();
+            throw;
+        }
+    });
 }
 
 }  // namespace program

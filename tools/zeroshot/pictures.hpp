@@ -48,9 +48,16 @@ struct prepared {
     zeroshot::tensor<float, 4> pixels;             ///< [those that went well, 3, size, size]
 };
 
-/// Decodes and prepares pictures on all threads, a limited number at a time, and hands them on in order.
+/// What is made of some pictures, as the options ask, on any thread; the function it returns is called in the order of the
+/// pictures, by one thread at a time.
+using picture_work = std::function<std::function<void()>(prepared, const zeroshot::run_options&)>;
+
+/// Decodes and prepares pictures, and does the work on them. Each thread takes eight at most through all of that by itself,
+/// so that one decodes while the other encodes and no thread waits for another; where there are fewer pictures than
+/// threads, the threads share the work on each. In memory at a time: the pixels of eight pictures a thread, of all
+/// threads at most 256 MiB or one picture each, a decoded picture a thread, and what came of the work on up to four times
+/// as many.
 /// \throws zeroshot::cancelled_error
-void prepare(std::span<const picture> pictures, const zeroshot::preprocessing& how, const zeroshot::run_options& options,
-             const std::function<void(prepared)>& use);
+void prepare(std::span<const picture> pictures, const zeroshot::preprocessing& how, const zeroshot::run_options& options, const picture_work& work);
 
 }  // namespace program

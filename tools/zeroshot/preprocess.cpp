@@ -26,15 +26,17 @@ std::vector<bool> write_all(const std::vector<picture>& pictures, const preproce
     npy_writer file(options.output, {pictures.size(), 3, size, size});
     std::vector<bool> bad(pictures.size(), false);
     bool all_good = true;
-    prepare(pictures, clip.pixels(), team.running(with), [&](const prepared& some) {
-        for (std::size_t i = 0; i < some.failures.size(); ++i) {
-            if (!some.failures[i]) continue;
-            with.out.complain(some.failures[i]->sentence);
-            bad[some.first + i] = true;
-            all_good = false;
-        }
-        if (all_good) file.add(some.pixels.values());
-        with.out.progress("pictures", some.first + some.failures.size(), pictures.size());
+    prepare(pictures, clip.pixels(), team.running(with), [&](prepared some, const zeroshot::run_options&) {
+        return [&, some = std::move(some)] {
+            for (std::size_t i = 0; i < some.failures.size(); ++i) {
+                if (!some.failures[i]) continue;
+                with.out.complain(some.failures[i]->sentence);
+                bad[some.first + i] = true;
+                all_good = false;
+            }
+            if (all_good) file.add(some.pixels.values());
+            with.out.progress("pictures", some.first + some.failures.size(), pictures.size());
+        };
     });
     with.out.end_progress();
     if (all_good) file.commit();
@@ -62,8 +64,8 @@ void preprocess(const preprocess_options& options, session& with) {
     std::vector<std::filesystem::path> inputs;
     for (const picture& each : pictures) inputs.push_back(each.path);
     check_target(options.output, inputs);
-    const model clip(options.model, with.out);
     workers team(options.threads);
+    const model clip(options.model, with.out, team.threads());
 
     keep_standard_input(pictures);  // it may be read twice
     const std::vector<bool> bad = write_all(pictures, options, clip, team, with);

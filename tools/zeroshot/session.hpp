@@ -26,6 +26,8 @@ class workers {
    public:
     explicit workers(std::size_t count) : pool_(count) {}
 
+    zeroshot::executor* threads() noexcept { return &pool_; }
+
     /// To run a piece of work with a bar: `what` are counted, `count` of `total` here, and `begin` were done before.
     zeroshot::run_options running(session& with, std::string what, std::size_t begin, std::size_t count, std::size_t total);
 

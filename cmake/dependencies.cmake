@@ -5,6 +5,7 @@ include(FetchContent)
 set(ZEROSHOT_EIGEN_MINIMUM 3.4)
 set(ZEROSHOT_JSON_MINIMUM 3.10)
 set(ZEROSHOT_CLI11_MINIMUM 2.1)
+set(ZEROSHOT_BENCHMARK_MINIMUM 1.7)
 
 if(POLICY CMP0135)
     cmake_policy(SET CMP0135 NEW)  # what is unpacked is as old as the download
@@ -30,6 +31,10 @@ FetchContent_Declare(LBFGSpp
     GIT_REPOSITORY https://github.com/yixuan/LBFGSpp.git
     GIT_TAG 624755d2508daf1a2887c71748c6534c1bcd107e  # v0.1.0
     SOURCE_SUBDIR headers-only)
+FetchContent_Declare(benchmark
+    GIT_REPOSITORY https://github.com/google/benchmark.git
+    GIT_TAG 344117638c8ff7e239044fd0fa7085839fc03021  # v1.8.3
+)
 FetchContent_Declare(Catch2
     URL https://github.com/catchorg/Catch2/archive/refs/tags/v3.5.4.tar.gz
     URL_HASH SHA256=b7754b711242c167d8f60b890695347f90a1ebc95949a045385114165d606dbb)
@@ -93,6 +98,16 @@ if(ZEROSHOT_BUILD_PROGRAM OR ZEROSHOT_BUILD_TESTS)
     else()
         zeroshot_fetch_headers(LBFGSpp zeroshot::lbfgs include)
         list(REMOVE_ITEM ZEROSHOT_FETCHED LBFGSpp)  # the program and the tests need it, the rest of the library does not
+    endif()
+endif()
+
+if(ZEROSHOT_BUILD_BENCHMARKS)
+    zeroshot_find(benchmark::benchmark_main benchmark ${ZEROSHOT_BENCHMARK_MINIMUM})
+    if(NOT TARGET benchmark::benchmark_main)
+        message(STATUS "zeroshot: Google Benchmark not found, fetching it")
+        set(BENCHMARK_ENABLE_TESTING OFF CACHE BOOL "of Google Benchmark itself")
+        set(BENCHMARK_ENABLE_INSTALL OFF CACHE BOOL "of Google Benchmark itself")
+        FetchContent_MakeAvailable(benchmark)
     endif()
 endif()
 

@@ -1,0 +1,67 @@
+#pragma once
+/// \file What one core of this machine can multiply and add at most, measured: the roof that kernels are compared with.
+
+#include <algorithm>
+#include <cstddef>
+#include <ctime>
+#include <limits>
+
+#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/vector.hpp>
+
+namespace benchmarks {
+
+namespace kernels = zeroshot::kernels;
+
+/// Products and sums of Chains independent vectors, so many times; what comes of them depends on all.
+template <std::size_t Chains, std::size_t Lanes>
+ZEROSHOT_ALWAYS_INLINE float chains_of(std::size_t steps) noexcept {
+    using vector = typename kernels::detail::vector_of<float, Lanes>::type;
+    vector sums[Chains] = {}, factor = sums[0] + 0.5f, addend = sums[0] + 0.25f;
+    for (std::size_t step = 0; step < steps; ++step) {
+#pragma GCC unroll 32
+        for (std::size_t i = 0; i < Chains; ++i) sums[i] = sums[i] * factor + addend;
+    }
+    float all = 0;
+    for (const vector& each : sums) all += each[0];
+    return all;
+}
+
+inline float chains_portable(std::size_t steps) noexcept {
+    return chains_of<12, 4>(steps);
+}
+#if ZEROSHOT_KERNELS_X86
+ZEROSHOT_TARGET("avx2,fma") inline float chains_avx2(std::size_t steps) noexcept {
+    return chains_of<12, 8>(steps);
+}
+ZEROSHOT_TARGET("avx512f,fma") inline float chains_avx512(std::size_t steps) noexcept {
+    return chains_of<24, 16>(steps);
+}
+#endif
+
+/// Operations a second, products and sums counted apart: the best of several runs, each of some milliseconds.
+inline double measured_peak(kernels::instruction_set set) {
+    constexpr std::size_t steps = 2'000'000, runs = 7;
+    std::size_t lanes = 4, chains = 12;
+    float (*run)(std::size_t) noexcept = chains_portable;
+#if ZEROSHOT_KERNELS_X86
+    if (set != kernels::instruction_set::portable) {
+        const bool wide = set == kernels::instruction_set::avx512;
+        lanes = wide ? 16 : 8;
+        chains = wide ? 24 : 12;
+        run = wide ? chains_avx512 : chains_avx2;
+    }
+#endif
+    (void)set;
+    double best = std::numeric_limits<double>::infinity();
+    volatile float kept = 0;
+    for (std::size_t i = 0; i < runs; ++i) {
+        const std::clock_t begin = std::clock();  // processor time: others may use the core meanwhile
+        kept = run(steps);
+        best = std::min(best, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
+    }
+    (void)kept;
+    return 2.0 * static_cast<double>(steps * lanes * chains) / best;
+}
+
+}  // namespace benchmarks

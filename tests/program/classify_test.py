@@ -192,6 +192,14 @@ class Classify(ProgramTest):
         self.assertEqual(self.classify("--threads", 3, *words, *["a.png"] * 30).stdout.splitlines()[:2], one.splitlines())
         self.assertEqual(self.classify("b.png", "--labels", "a dog", "a cat", "b", "--json").stdout.splitlines(), one.splitlines()[1:])
 
+    def test_answers_come_in_order_whoever_makes_them(self):
+        names = ["bad.png" if i % 7 == 3 else "b.png" if i % 2 else "a.png" for i in range(61)]
+        alone = self.classify("--threads", 1, *names, "--labels", "x", "y", "--json")
+        many = self.classify("--threads", 4, *names, "--labels", "x", "y", "--json")
+        self.assertEqual([answer["picture"] for answer in self.objects(many, status=1)], names)
+        self.assertEqual(many.stdout, alone.stdout)
+        self.assertEqual(many.stderr, alone.stderr)
+
     def test_an_embedding_without_direction_takes_no_neighbour_with_it(self):
         # J4: a projection of zeros gives every picture an embedding of length 0
         def without_projection(header, data):

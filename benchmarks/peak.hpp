@@ -17,7 +17,9 @@ namespace kernels = zeroshot::kernels;
 template <std::size_t Chains, std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE float chains_of(std::size_t steps) noexcept {
     using vector = typename kernels::detail::vector_of<float, Lanes>::type;
-    vector sums[Chains] = {}, factor = sums[0] + 0.5f, addend = sums[0] + 0.25f;
+    vector sums[Chains] = {};
+    const vector factor = sums[0] + 0.5f, addend = sums[0] + 0.25f;
+    for (std::size_t i = 0; i < Chains; ++i) sums[i] += static_cast<float>(i);  // equal chains would be one
     for (std::size_t step = 0; step < steps; ++step) {
 #pragma GCC unroll 32
         for (std::size_t i = 0; i < Chains; ++i) sums[i] = sums[i] * factor + addend;
@@ -46,7 +48,7 @@ inline double measured_peak(kernels::instruction_set set) {
     float (*run)(std::size_t) noexcept = chains_portable;
 #if ZEROSHOT_KERNELS_X86
     if (set != kernels::instruction_set::portable) {
-        const bool wide = set == kernels::instruction_set::avx512;
+        const bool wide = set >= kernels::instruction_set::avx512;
         lanes = wide ? 16 : 8;
         chains = wide ? 24 : 12;
         run = wide ? chains_avx512 : chains_avx2;

@@ -101,12 +101,12 @@ inline image to_rgb(const image& picture) {
     if (picture.mode() == pixel_mode::palette) return picture.reinterpreted(pixel_mode::rgb);
     const std::size_t channels = picture.channels();
     const bool grey = channels < 3;
-    std::vector<std::uint8_t> pixels;
-    pixels.reserve(picture.width() * picture.height() * 3);
+    std::vector<std::uint8_t> pixels(picture.width() * picture.height() * 3);
+    std::uint8_t* next = pixels.data();
     for (std::size_t y = 0; y < picture.height(); ++y) {
         const auto row = picture.row(y);
         for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
-            for (std::size_t colour = 0; colour < 3; ++colour) pixels.push_back(row[pixel + (grey ? 0 : colour)]);
+            for (std::size_t colour = 0; colour < 3; ++colour) *next++ = row[pixel + (grey ? 0 : colour)];
         }
     }
     return image(std::move(pixels), picture.width(), picture.height(), pixel_mode::rgb);

@@ -238,22 +238,25 @@ inline bool has_alpha(pixel_mode mode) {
 }
 
 /// Every colour replaced by change(colour, alpha); alpha, the last channel, stays.
-template <class Change>
+template <std::size_t Channels, class Change>
 image with_colours(const image& picture, const Change& change) {
-    const std::size_t channels = picture.channels();
-    std::vector<std::uint8_t> output;
-    output.reserve(picture.width() * picture.height() * channels);
+    std::vector<std::uint8_t> output(picture.width() * picture.height() * Channels);
+    std::uint8_t* there = output.data();
     for (std::size_t y = 0; y < picture.height(); ++y) {
-        const auto row = picture.row(y);
-        for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
-            const std::uint8_t alpha = row[pixel + channels - 1];
-            for (std::size_t channel = 0; channel + 1 < channels; ++channel) {
-                output.push_back(static_cast<std::uint8_t>(change(unsigned{row[pixel + channel]}, unsigned{alpha})));
-            }
-            output.push_back(alpha);
+        const std::uint8_t* pixel = picture.row(y).data();
+        for (std::size_t x = 0; x < picture.width(); ++x, pixel += Channels, there += Channels) {
+            const unsigned alpha = pixel[Channels - 1];
+            for (std::size_t channel = 0; channel + 1 < Channels; ++channel)
+                there[channel] = static_cast<std::uint8_t>(change(unsigned{pixel[channel]}, alpha));
+            there[Channels - 1] = pixel[Channels - 1];
         }
     }
     return image(std::move(output), picture.width(), picture.height(), picture.mode());
+}
+
+template <class Change>
+image with_colours(const image& picture, const Change& change) {
+    return picture.channels() == 2 ? with_colours<2>(picture, change) : with_colours<4>(picture, change);
 }
 
 /// Colours times alpha, as Pillow's MULDIV255 rounds it (Convert.c, RGBA to RGBa).

@@ -204,7 +204,7 @@ TEST_CASE("B12 a tensor of another shape, or transposed, is refused with both sh
               "tensor visual.proj (in the file: 'visual_projection.weight') is [3, 2], expected [2, 3]"));
 }
 
-TEST_CASE("a tensor that several threads read is the one that a single thread reads", "[threads]") {
+TEST_CASE("a tensor that several threads read is the one that a single thread reads") {
     constexpr std::size_t rows = 1001, columns = 997;
     thread_pool pool(3);
     std::string text;

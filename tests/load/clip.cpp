@@ -76,6 +76,20 @@ TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 
     }
 }
 
+TEST_CASE("a model that several threads load gives the same bits", "[threads]") {
+    thread_pool pool(3);
+    load_options shared;
+    shared.threads = &pool;
+    const std::vector<image> some = pictures(1);
+    const std::vector<std::string> texts = prompts(2);
+    for (const auto& checkpoint :
+         {testing::random_checkpoint(), testing::random_checkpoint(testing::tiny_modified_resnet())}) {
+        const clip alone = load(checkpoint.bytes()), together = load(checkpoint.bytes(), shared);
+        CHECK(together.encode_image(some) == alone.encode_image(some));
+        CHECK(together.encode_text(texts) == alone.encode_text(texts));
+    }
+}
+
 TEST_CASE("K14: 16 threads use one model at once and get what one gets", "[threads]") {
     const clip model = both_towers().front();
     const std::vector<image> some = pictures(4);

@@ -32,8 +32,12 @@ class convolution {
    public:
     /// \param kernel [outputs, inputs, size, size] as torch.nn.Conv2d stores it
     /// \param bias [outputs], or empty
-    convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding)
-        : size_(kernel.extent(2)), stride_(stride), padding_(padding), map_(channels_last(kernel), std::move(bias)) {}
+    convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding,
+                precision arithmetic = precision::f32)
+        : size_(kernel.extent(2)),
+          stride_(stride),
+          padding_(padding),
+          map_(channels_last(kernel), std::move(bias), arithmetic) {}
 
     /// \param f what is done to every number of the result
     feature_map<Scalar> operator()(const feature_map<Scalar>& input, kernels::function f = kernels::function::identity,
@@ -137,7 +141,7 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
         for (Scalar& value : kernel.row(o)) value = static_cast<Scalar>(static_cast<double>(value) * scale);
         bias[o] = static_cast<Scalar>(static_cast<double>(bias[o]) - static_cast<double>(mean[o]) * scale);
     }
-    return convolution<Scalar>(kernel, std::move(bias), stride, size / 2);
+    return convolution<Scalar>(kernel, std::move(bias), stride, size / 2, w.arithmetic());
 }
 
 /// torch.nn.AvgPool2d(size): means of size x size cells; what is left over at the right and the bottom is dropped.

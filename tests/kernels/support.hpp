@@ -8,7 +8,8 @@
 
 #include <zeroshot/kernels/multiply_narrow.hpp>
 
-namespace zeroshot_tests {
+// In the version's namespace too: one test compiles the kernels in another way, under another version's name.
+namespace zeroshot_tests::inline ZEROSHOT_ABI {
 
 inline std::vector<float> normal_numbers(std::size_t count, unsigned seed) {
     std::mt19937 generator(seed);
@@ -73,4 +74,4 @@ struct narrow_case {
     std::vector<float> product(zeroshot::kernels::instruction_set set) const { return product(set, 0, row_count); }
 };
 
-}  // namespace zeroshot_tests
+}  // namespace zeroshot_tests::inline ZEROSHOT_ABI

@@ -238,13 +238,14 @@ struct int8_tile_avx2 {
 };
 
 // In assembly: compilers call these by different names, and with different types. A test replaces them by what they do.
-
+#ifndef ZEROSHOT_VPDPBUSD
 /// sum += the products of four unsigned bytes of the rows and four signed ones of the weights, in every lane.
 #define ZEROSHOT_VPDPBUSD(sum, row, weights) __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(weights))
 #define ZEROSHOT_VPDPBUSD_VEX(sum, row, weights) \
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(row), "x"(weights))
 /// sum += the products of two bfloat16 each.
 #define ZEROSHOT_VDPBF16PS(sum, row, weights) __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(row), "v"(weights))
+#endif
 
 struct int8_tile_avx_vnni {
     using word = std::uint32_t;

@@ -11,6 +11,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include <zeroshot/half.hpp>
 #include <zeroshot/kernels/function.hpp>
@@ -39,7 +40,7 @@ constexpr std::size_t word_count(narrow type, std::size_t depth) {
     return (depth + in_block - 1) / in_block * block_words;
 }
 
-/// What stands before the words of a column of 8-bit weights: its scale, a float, and 128 times the sum of its numbers.
+/// What stands before the words of a column of 8-bit weights: its scale, a float, and the sum of its numbers.
 inline constexpr std::size_t int8_column_header = 2;
 
 /// How many words a column takes in its panel.
@@ -52,8 +53,8 @@ constexpr std::size_t packed_size(narrow type, std::size_t columns, std::size_t 
     return packed_size(columns, column_words(type, depth));
 }
 
-/// What stands before the words of a row: its scale, a float, in a line of its own. Rows whose distance is a power of
-/// two would push each other out of the caches; so it is none, whatever the type.
+/// What stands before the words of a row, in a line of its own: its scale, a float, and the byte that stands for zero.
+/// Rows whose distance is a power of two would push each other out of the caches; so it is none, whatever the type.
 inline constexpr std::size_t row_header = block_words;
 
 /// Whether rows of bfloat16 are kept as floats, first all lower halves of the words, then all upper ones: where no
@@ -79,8 +80,9 @@ constexpr std::size_t packed_rows_size(narrow type, std::size_t row_count, std::
 namespace detail {
 
 /// float's mantissa ends at the units of numbers near this one: adding it rounds to the nearest integer, ties to the
-/// even one, which then stands in the lowest bits. 128 more make it an unsigned byte.
-inline constexpr float to_unsigned_byte = 12582912.0f + 128.0f;
+/// even one, which then stands in the lowest bits.
+inline constexpr float to_integer = 12582912.0f;
+inline constexpr std::uint32_t middle_byte = 128;         // the zero of signed numbers
 inline constexpr std::uint32_t byte_signs = 0x80808080u;  // flipped, unsigned bytes are the signed ones again
 
 inline constexpr std::uint32_t upper_half = 0xffff0000u;
@@ -96,15 +98,16 @@ ZEROSHOT_ALWAYS_INLINE void load_bits(const float* numbers, words<Lanes>& bits) 
 }
 #endif
 
-/// 64 numbers times `per_unit`, within 127, to 16 words of unsigned bytes, 128 standing for zero.
+/// 64 numbers times `per_unit` to 16 words of unsigned bytes, `zero` standing for zero.
 template <std::size_t Lanes>
-ZEROSHOT_ALWAYS_INLINE void quantise_block(const float* numbers, float per_unit, std::uint32_t* to) noexcept {
+ZEROSHOT_ALWAYS_INLINE void quantise_block(const float* numbers, float per_unit, std::uint32_t zero,
+                                           std::uint32_t* to) noexcept {
+    const float shift = to_integer + static_cast<float>(zero);
 #if ZEROSHOT_KERNELS_VECTORS
     for (std::size_t w = 0; w < block_words; w += Lanes) {
         words<Lanes> word = {};
         for (std::size_t byte = 0; byte < 4; ++byte) {
-            const floats<Lanes> some =
-                vector_at<Lanes>(numbers + byte * block_words + w).vector * per_unit + to_unsigned_byte;
+            const floats<Lanes> some = vector_at<Lanes>(numbers + byte * block_words + w).vector * per_unit + shift;
             word |= (reinterpret_cast<const words<Lanes>&>(some) & 0xffu) << static_cast<std::uint32_t>(8 * byte);
         }
         vector_at<Lanes>(to + w).vector = word;
@@ -113,7 +116,7 @@ ZEROSHOT_ALWAYS_INLINE void quantise_block(const float* numbers, float per_unit,
     for (std::size_t w = 0; w < block_words; ++w) {
         to[w] = 0;
         for (std::size_t byte = 0; byte < 4; ++byte) {
-            const float one = numbers[byte * block_words + w] * per_unit + to_unsigned_byte;
+            const float one = numbers[byte * block_words + w] * per_unit + shift;
             to[w] |= (std::bit_cast<std::uint32_t>(one) & 0xffu) << (8 * byte);
         }
     }
@@ -142,26 +145,40 @@ ZEROSHOT_ALWAYS_INLINE void round_block(const float* numbers, std::uint32_t* to)
 #endif
 }
 
-/// The largest magnitude among some numbers; NaN where one of them is.
+/// Between which numbers a row lies, zero included, and its largest magnitude: NaN where one of them is.
+struct row_range {
+    float lowest = 0, highest = 0, magnitude = 0;
+};
+
 template <std::size_t Lanes>
-ZEROSHOT_ALWAYS_INLINE float largest_magnitude(const float* numbers, std::size_t count) noexcept {
+ZEROSHOT_ALWAYS_INLINE row_range range_of(const float* numbers, std::size_t count) noexcept {
+    row_range found;
     std::size_t i = 0;
-    std::uint32_t largest = 0;
+    std::uint32_t magnitude = 0;  // as bits: without their sign, floats are in the order of integers, NaN last
 #if ZEROSHOT_KERNELS_VECTORS
-    words<Lanes> lanes = {};  // as bits: without their sign, floats are in the order of integers, NaN last
+    words<Lanes> magnitudes = {};
+    floats<Lanes> lowest = {}, highest = {};
     for (; i + Lanes <= count; i += Lanes) {
-        words<Lanes> bits;
-        load_bits<Lanes>(numbers + i, bits);
-        bits &= 0x7fffffffu;
-        lanes = lanes < bits ? bits : lanes;
+        const floats<Lanes> some = vector_at<Lanes>(numbers + i).vector;
+        words<Lanes> bits = reinterpret_cast<const words<Lanes>&>(some) & 0x7fffffffu;
+        magnitudes = magnitudes < bits ? bits : magnitudes;
+        lowest = some < lowest ? some : lowest;
+        highest = some > highest ? some : highest;
     }
-    for (std::size_t lane = 0; lane < Lanes; ++lane) largest = largest < lanes[lane] ? lanes[lane] : largest;
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        magnitude = magnitude < magnitudes[lane] ? magnitudes[lane] : magnitude;
+        found.lowest = lowest[lane] < found.lowest ? lowest[lane] : found.lowest;
+        found.highest = highest[lane] > found.highest ? highest[lane] : found.highest;
+    }
 #endif
     for (; i < count; ++i) {
         const std::uint32_t bits = std::bit_cast<std::uint32_t>(numbers[i]) & 0x7fffffffu;
-        largest = largest < bits ? bits : largest;
+        magnitude = magnitude < bits ? bits : magnitude;
+        found.lowest = numbers[i] < found.lowest ? numbers[i] : found.lowest;
+        found.highest = numbers[i] > found.highest ? numbers[i] : found.highest;
     }
-    return std::bit_cast<float>(largest);
+    found.magnitude = std::bit_cast<float>(magnitude);
+    return found;
 }
 
 /// The last block of a row, filled up with zeros.
@@ -176,21 +193,37 @@ struct padded_block {
     }
 };
 
-/// What 127 steps of a scale reach. Below the smallest, nothing is left of a number: its inverse would be infinite.
-constexpr float steps_per(float largest) noexcept {
-    constexpr float smallest = 1e-36f;
-    return largest < smallest ? 0.0f : 127.0f / largest;
+/// How a row becomes bytes.
+struct byte_scale {
+    float step;
+    float per_unit;  ///< 1 / step, or 0 where that would not be finite: what is so small is zero
+    std::uint32_t zero;
+};
+
+constexpr float inverse_of(float step) noexcept {
+    constexpr float smallest = 1e-37f, largest = 3e38f;
+    return step > smallest && step < largest ? 1.0f / step : 0.0f;
+}
+
+/// Of 255 steps two are left for rounding: zero falls on a step, and nothing beyond the first or the last. A row that
+/// holds NaN or infinity gets a scale that is one.
+inline byte_scale scale_of(const row_range& range) noexcept {
+    constexpr float steps = 253, finite = 1e38f;
+    if (!(range.magnitude < finite)) return {range.magnitude * 10.0f, 0.0f, 0};
+    const float step = (range.highest - range.lowest) / steps, per_unit = inverse_of(step);
+    return {step, per_unit, static_cast<std::uint32_t>(-range.lowest * per_unit) + (range.lowest < 0 ? 1u : 0u)};
 }
 
 template <std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE void pack_int8_row(const float* row, std::size_t depth, std::uint32_t* to) noexcept {
     constexpr std::size_t in_block = 4 * block_words;
-    const float largest = largest_magnitude<Lanes>(row, depth), per_unit = steps_per(largest);
-    to[0] = std::bit_cast<std::uint32_t>(largest / 127.0f);
+    const byte_scale scale = scale_of(range_of<Lanes>(row, depth));
+    to[0] = std::bit_cast<std::uint32_t>(scale.step);
+    to[1] = scale.zero;
     to += row_header;
     padded_block<in_block> block;
     for (std::size_t first = 0; first < depth; first += in_block, to += block_words)
-        quantise_block<Lanes>(block(row + first, depth - first), per_unit, to);
+        quantise_block<Lanes>(block(row + first, depth - first), scale.per_unit, scale.zero, to);
 }
 
 template <std::size_t Lanes>
@@ -235,53 +268,51 @@ struct weight_column {
     }
 };
 
-/// How large a step of a column is: such that no number exceeds 127 steps, and no four that meet in 16 bits of a sum
-/// (the two lower or the two upper bytes of two words) exceed 128 together, so that with unsigned bytes their sum is
-/// within 255 * 128. Rounding adds half a step to each.
+/// How large a step of a column is: such that no two numbers that meet in 16 bits of a sum (the two lower or the two
+/// upper bytes of a word) exceed 128 steps together, so that times unsigned bytes their sum is within 255 * 128.
+/// Rounding adds half a step to each.
 inline float int8_step(const weight_column& column) noexcept {
     constexpr std::size_t in_block = 4 * block_words;
-    constexpr float together = 128 - 4 * 0.5f;
+    constexpr float together = 128 - 2 * 0.5f;
     float largest = 0, block[in_block];
     for (std::size_t first = 0; first < column.depth; first += in_block) {
         column.block(first, block);
         for (float& number : block) number = number < 0 ? -number : number;
-        for (std::size_t w = 0; w < block_words; w += 2) {
-            for (const float* lower = block + w; lower < block + in_block; lower += 2 * block_words) {
-                const float* const upper = lower + block_words;
-                const float step = (lower[0] + lower[1] + upper[0] + upper[1]) / together;
-                largest = largest < step ? step : largest;
+        for (const float* pair : {block, block + 2 * block_words}) {
+            for (std::size_t w = 0; w < block_words; ++w) {
+                const float sum = pair[w] + pair[w + block_words];
+                largest = largest < sum ? sum : largest;
             }
         }
-        for (const float number : block) largest = largest < number / 127.0f ? number / 127.0f : largest;
     }
-    return largest;
+    return largest / together;
 }
 
-/// 128 times the sum of the signed bytes.
-inline std::uint32_t offset_of(const std::uint32_t* packed, std::size_t count) noexcept {
+/// The sum of the signed bytes.
+inline std::uint32_t sum_of_bytes(const std::uint32_t* packed, std::size_t count) noexcept {
     std::int32_t sum = 0;
     for (std::size_t i = 0; i < count; ++i) {
         for (unsigned byte = 0; byte < 4; ++byte)
             sum += static_cast<std::int8_t>((packed[i * panel_width] >> (8 * byte)) & 0xffu);
     }
-    return static_cast<std::uint32_t>(128 * sum);
+    return static_cast<std::uint32_t>(sum);
 }
 
 inline void pack_int8_column(const weight_column& column, std::uint32_t* to) noexcept {
     constexpr std::size_t in_block = 4 * block_words;
-    const float step = int8_step(column), per_unit = steps_per(127 * step);
+    const float step = int8_step(column), per_unit = inverse_of(step);
     float block[in_block];
     std::uint32_t packed[block_words], *next = to + int8_column_header * panel_width;
     for (std::size_t first = 0; first < column.depth; first += in_block) {
         column.block(first, block);
-        quantise_block<4>(block, per_unit, packed);
+        quantise_block<4>(block, per_unit, middle_byte, packed);
         for (const std::uint32_t word : packed) {
             *next = word ^ byte_signs;
             next += panel_width;
         }
     }
     to[0] = std::bit_cast<std::uint32_t>(step);
-    to[panel_width] = offset_of(to + int8_column_header * panel_width, word_count(narrow::int8, column.depth));
+    to[panel_width] = sum_of_bytes(to + int8_column_header * panel_width, word_count(narrow::int8, column.depth));
 }
 
 inline void pack_bf16_column(const weight_column& column, std::uint32_t* to) noexcept {

@@ -99,10 +99,15 @@ class packed_weights {
     };
     using rounded_rows = std::vector<std::uint32_t, overwriting_allocator<std::uint32_t>>;
 
+    /// Shorter sums stay bf16 in int8: the errors of their terms show more, and rounding the rows and finishing the
+    /// sums is more of the work. Measured in docs/performance.md.
+    static constexpr std::size_t shortest_int8_sum = 512;
+
     void round(const matrix<Scalar>& weight, matrix_order order, precision arithmetic) {
         measure(weight, order);
         const bool outputs_first = order == matrix_order::outputs_first;
-        narrow_weights packed{arithmetic == precision::bf16 ? kernels::narrow::bf16 : kernels::narrow::int8, {}};
+        const bool as_bytes = arithmetic == precision::int8 && inputs_ >= shortest_int8_sum;
+        narrow_weights packed{as_bytes ? kernels::narrow::int8 : kernels::narrow::bf16, {}};
         packed.words.resize(kernels::packed_size(packed.type, outputs_, inputs_));
         kernels::pack(packed.type, weight.data(), outputs_first ? inputs_ : 1, outputs_first ? 1 : outputs_, outputs_,
                       inputs_, packed.words.data());

@@ -152,14 +152,16 @@ inline std::string origin_text(const provenance& origin, const std::filesystem::
 /// the old one then keeps its bytes
 inline conversion convert(const std::filesystem::path& from, const std::filesystem::path& to,
                           const convert_options& options = {}) {
-    const opened_checkpoint input = open_checkpoint(from, options.load);
+    load_options as_floats = options.load;
+    as_floats.precision = precision::f32;  // its record is one of floats
+    const opened_checkpoint input = open_checkpoint(from, as_floats);
     conversion made;
     std::optional<self_record> before;
     std::vector<std::string> needed;
     std::optional<provenance> origin;
     tensor_metadata metadata;
     {
-        const clip original = detail::build<float>(input.tensors, input.place, options.load);
+        const clip original = detail::build<float>(input.tensors, input.place, as_floats);
         before = record_of(original);
         needed = input.tensors.read_names();
         origin = original.origin();

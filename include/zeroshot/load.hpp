@@ -42,6 +42,18 @@ inline self_record recorded_in(const checkpoint& file) {
     return read_self_record(json::parse(record->second, file.place() + ": metadata " + std::string(self_check_key)));
 }
 
+template <class Scalar>
+basic_clip<Scalar> build(const weights& w, const model_place& place, const load_options& options);
+
+/// Records are made in full precision, and replayed in it.
+template <class Scalar>
+void verify_as_recorded(const basic_clip<Scalar>& clip, const weights& w, const model_place& place,
+                        load_options options) {
+    if (w.arithmetic() == precision::f32) return verify(clip, recorded_in(w.file()));
+    options.precision = precision::f32;
+    build<Scalar>(weights(w.file(), {options.check, options.storage}), place, options);
+}
+
 /// \param place the checkpoint's file, and what it was looked up as; empty where it lies in none
 template <class Scalar>
 basic_clip<Scalar> build(const weights& w, const model_place& place, const load_options& options) {
@@ -64,7 +76,7 @@ basic_clip<Scalar> build(const weights& w, const model_place& place, const load_
     origin.decisions = decisions_of(found.config, sources);
     if (found.config.towers == clip_towers::both) warn_of_temperature(static_cast<double>(model.logit_scale()), origin);
     const basic_clip<Scalar> clip(std::move(model), std::move(words), std::move(pixels), std::move(origin));
-    if (options.verify) verify(clip, recorded_in(w.file()));
+    if (options.verify) verify_as_recorded(clip, w, place, options);
     return clip;
 }
 
@@ -92,7 +104,8 @@ basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& o
 /// \throws as load from bytes
 template <class Scalar = float>
 basic_clip<Scalar> load(checkpoint file, const load_options& options = {}) {
-    return detail::build<Scalar>(weights(std::move(file), {options.check, options.storage, options.threads}), {}, options);
+    return detail::build<Scalar>(
+        weights(std::move(file), {options.check, options.storage, options.threads, options.precision}), {}, options);
 }
 
 /// Loads a CLIP from the bytes of a file.

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <thread>
@@ -17,9 +19,18 @@ using zeroshot_tests::random_picture;
 
 namespace {
 
+constexpr std::array every_precision{precision::f32, precision::bf16, precision::int8};
+
+/// Both kinds of image tower, and in each precision one whose rows are long enough for 8 bits.
 std::vector<clip> both_towers() {
-    return {load(testing::random_checkpoint().bytes()),
-            load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes())};
+    std::vector<clip> all{load(testing::random_checkpoint().bytes()),
+                          load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes())};
+    clip_config wide = testing::tiny_vision_transformer();
+    wide.image = vision_transformer_config{32, 16, {512, 2, 8, 64, activation::quick_gelu, 1e-5}};
+    wide.text.blocks = {512, 1, 8, 64, activation::quick_gelu, 1e-5};
+    const std::vector<std::byte> bytes = testing::random_checkpoint(wide).bytes();
+    for (const precision how : every_precision) all.push_back(load(bytes, {.precision = how}));
+    return all;
 }
 
 std::vector<image> pictures(std::size_t count) {
@@ -62,15 +73,18 @@ TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 
 TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads",
           "[threads]") {
     const std::vector<std::string> eight = prompts(8);
-    const clip model = both_towers().front();
-    const matrix<float> expected = model.encode_text(eight);
-    for (const std::size_t threads : {1u, 2u, 4u}) {
-        thread_pool pool(threads);
-        for (const std::size_t batch : {1u, 3u, 8u}) {
-            for (std::size_t first = 0; first < eight.size(); first += batch) {
-                const std::size_t count = std::min(batch, eight.size() - first);
-                const matrix<float> got = model.encode_text(std::span(eight).subspan(first, count), {.threads = &pool});
-                CHECK(std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
+    for (const clip& model : both_towers()) {
+        const matrix<float> expected = model.encode_text(eight);
+        for (const std::size_t threads : {1u, 2u, 4u}) {
+            thread_pool pool(threads);
+            for (const std::size_t batch : {1u, 3u, 8u}) {
+                for (std::size_t first = 0; first < eight.size(); first += batch) {
+                    const std::size_t count = std::min(batch, eight.size() - first);
+                    const matrix<float> got =
+                        model.encode_text(std::span(eight).subspan(first, count), {.threads = &pool});
+                    CHECK(
+                        std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
+                }
             }
         }
     }

@@ -106,6 +106,24 @@ TEST_CASE("average pooling takes means and drops what is left over") {
     CHECK(out.pixels(1, 0) == 5.0f);  // of 2, 3, 7, 8
 }
 
+TEST_CASE("a convolution in every precision gives the same bits on any number of threads, near those in float") {
+    const feature_map<float> in{9, 30, random_matrix<float>(270, 64, 1)};  // 3 * 3 * 64 are enough for 8 bits
+    tensor<float, 4> kernel(20, 64, 3, 3);
+    std::ranges::transform(random_numbers(kernel.size(), 2), kernel.data(), [](double x) { return float(x); });
+    const matrix<float> exact = convolution<float>(kernel, {}, 1, 1)(in).pixels;
+    thread_pool threads(3);
+    for (const precision how : {precision::bf16, precision::int8}) {
+        const convolution<float> layer(kernel, {}, 1, 1, how);
+        const matrix<float> got = layer(in).pixels;
+        CHECK(layer(in, kernels::function::identity, &threads).pixels == got);
+        // As in the test of packed_weights: 8 deviations of the rounding of 576 terms.
+        const double step = how == precision::bf16 ? 2.0 / 256 : 1.0 / 126 + 1.0 / 63;
+        const double bound = 8 * 0.29 * step * std::sqrt(576.0 / 3);
+        for (std::size_t i = 0; i < got.size(); ++i)
+            REQUIRE(std::abs(static_cast<double>(got.values()[i] - exact.values()[i])) <= bound);
+    }
+}
+
 TEST_CASE("a convolution can end in a shortcut and a rectification, on any number of threads") {
     const feature_map<double> in{9, 30, random_matrix<double>(270, 5, 1)};
     const feature_map<double> shortcut{9, 30, random_matrix<double>(270, 20, 4)};

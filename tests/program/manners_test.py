@@ -72,13 +72,14 @@ class Manners(ProgramTest):
         self.refused(self.call("classify", "a.png", "--labels", "a", "--csv", "--json"), 2, "--csv")
         self.refused(self.call("tokenize", "\x1b[31m"), 2, "\\x1b[31m")
 
-    def test_what_is_not_built_in_is_told(self):
-        for command in ("classify", "embed", "preprocess"):
-            for precision in ("bf16", "int8"):
-                done = self.call(command, "a.png", "--precision", precision, "--labels" if command == "classify" else "--output", "x")
-                self.refused(done, 2, f"{precision} is not built in yet; use f32")
+    def test_every_precision_is_taken_and_others_are_told(self):
         self.refused(self.call("classify", "a.png", "--labels", "x", "--precision", "f8"), 2, "none of f32, bf16, int8")
-        self.answer(self.with_model("classify", "a.png", "--labels", "x", "--precision", "f32"))
+        logits = {}
+        for precision in ("f32", "bf16", "int8"):
+            lines = self.answer(self.with_model("classify", "a.png", "--labels", "x", "y", "--json", "--precision", precision))
+            logits[precision] = [each["logit"] for each in json.loads(lines[0])["labels"]]
+            self.answer(self.with_model("tokenize", "--text", "x", "--precision", precision))
+        self.assertNotEqual(logits["bf16"], logits["f32"])
 
     def test_numbers_are_checked(self):
         for words in (("--threads", "0"), ("--threads", "1e3"), ("--threads", "-1"), ("--threads", "99999"), ("--top", "x"), ("--vision-heads", "0")):

@@ -14,8 +14,8 @@ CHUNK = 400  # pictures on one command line
 class Program:
     """The C++ program as a user runs it."""
 
-    def __init__(self, program: Path, model: Path):
-        self.program, self.model = program, model
+    def __init__(self, program: Path, model: Path, precision: str = "f32"):
+        self.program, self.model, self.precision = program, model, precision
 
     def _run(self, *arguments: str) -> str:
         command = [str(self.program), *arguments]
@@ -24,7 +24,7 @@ class Program:
     def _embed(self, *arguments: str) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "embeddings.npy"
-            self._run("embed", *arguments, "--model", str(self.model), "--output", str(output), "--quiet")
+            self._run("embed", *arguments, "--model", str(self.model), "--precision", self.precision, "--output", str(output), "--quiet")
             return np.load(output)
 
     def images(self, files: list[Path]) -> np.ndarray:

@@ -71,12 +71,7 @@ void add_colour(CLI::App& sub, const std::string& name, std::optional<std::array
 }
 
 void add_precision(CLI::App& sub, std::string& to) {
-    const auto check = [](const std::string& word) -> std::string {
-        if (word == "f32") return {};
-        if (word == "bf16" || word == "int8") return word + " is not built in yet; use f32";
-        return "'" + word + "' is none of f32, bf16, int8";
-    };
-    sub.add_option("--precision", to, "Arithmetic of the model: f32; bf16 and int8 are not built in yet")->type_name("f32")->check(check, "", "");
+    one_of(sub.add_option("--precision", to, "What the model's matrices are multiplied in: f32, bf16 or int8"), {"f32", "bf16", "int8"})->type_name("NAME");
 }
 
 void add_manners(CLI::App& sub, manners& to) {

@@ -34,6 +34,9 @@ zeroshot::load_options load_options_of(const model_options& options) {
     if (options.config) load.config = *options.config;
     if (options.compact) load.storage = zeroshot::weight_storage::compact;
     load.verify = options.verify;
+    load.precision = options.precision == "bf16"   ? zeroshot::precision::bf16
+                     : options.precision == "int8" ? zeroshot::precision::int8
+                                                   : zeroshot::precision::f32;
     return load;
 }
 
@@ -55,12 +58,13 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& place) 
 
 struct model::loaded {
     zeroshot::clip clip;
+    std::string precision;
 };
 
 model::model(const model_options& options, console& out, zeroshot::executor* threads) {
     zeroshot::load_options load = load_options_of(options);
     load.threads = threads;
-    loaded_ = std::make_shared<const loaded>(loaded{zeroshot::load(place_of_model(options.model, out), load)});
+    loaded_ = std::make_shared<const loaded>(loaded{zeroshot::load(place_of_model(options.model, out), load), options.precision});
     for (const std::string& warning : origin().warnings) out.note("warning: " + warning);
 }
 
@@ -81,7 +85,7 @@ std::string model::digest() const {
     }
     const zeroshot::preprocessing& how = pixels();
     zeroshot::json_writer rest;
-    rest.begin_array().value(zeroshot::version).value("f32").value(how.size).value(name_of(how.order)).value(name_of(how.mode));
+    rest.begin_array().value(zeroshot::version).value(loaded_->precision).value(how.size).value(name_of(how.order)).value(name_of(how.mode));
     rest.value(static_cast<int>(how.filter)).value(static_cast<int>(how.fill));
     for (const float number : how.mean) rest.value(number);
     for (const float number : how.std) rest.value(number);

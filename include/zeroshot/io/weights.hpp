@@ -39,11 +39,27 @@ enum class weight_storage {
              ///< memory
 };
 
-/// How weights are read.
+/// What the matrices of a model are multiplied in. Sums, residuals, normalisations, softmax and attention's own
+/// products are float in each of them.
+enum class precision {
+    f32,   ///< float
+    bf16,  ///< weights and what they are multiplied with rounded to bfloat16: half the memory, and twice the speed
+           ///< where the processor multiplies them
+    int8   ///< both rounded to 8 bits, with a scale for each output and for each row; the layers that this would harm
+           ///< are bf16
+};
+
+constexpr std::string_view name_of(precision how) {
+    constexpr std::array<std::string_view, 3> names{"f32", "bf16", "int8"};
+    return names[static_cast<std::size_t>(how)];
+}
+
+/// How weights are read, and what for.
 struct weight_options {
     finite_check check = finite_check::checked;
     weight_storage storage = weight_storage::full;
     executor* threads = nullptr;  ///< those that read and pack; null: the calling thread alone
+    precision arithmetic = precision::f32;
 };
 
 namespace detail {
@@ -80,9 +96,9 @@ class weights {
 
     /// \throws checkpoint_error where the checkpoint's layout is not known
     explicit weights(checkpoint file, const weight_options& options = {})
-        : shared_(std::make_shared<const contents>(std::move(file), options)) {}
+        : shared_(std::make_shared<const contents>(std::move(file), options)), arithmetic_(options.arithmetic) {}
 
-    weights operator/(std::string_view child) const { return weights(shared_, joined(child)); }
+    weights operator/(std::string_view child) const { return weights(shared_, joined(child), arithmetic_); }
     weights operator/(std::size_t child) const { return *this / std::string_view(std::to_string(child)); }
 
     /// Where this is: "visual.transformer.resblocks.0"; empty at the root.
@@ -95,6 +111,14 @@ class weights {
 
     /// The threads that read and pack; null for the calling thread alone.
     executor* threads() const noexcept { return shared_->options.threads; }
+
+    /// What these matrices are to be multiplied in.
+    precision arithmetic() const noexcept { return arithmetic_; }
+
+    /// The same tensors for a layer that 8 bits would harm.
+    weights at_least_bf16() const {
+        return weights(shared_, path_, arithmetic_ == precision::int8 ? precision::bf16 : arithmetic_);
+    }
 
     /// Whether a tensor stands at path.name; with "", at the path itself.
     bool has(std::string_view name) const { return shared_->all.tensors.contains(joined(name)); }
@@ -228,8 +252,8 @@ class weights {
         mutable std::vector<std::atomic<bool>> touched;  // by canonical_tensor::index; set by whichever thread reads
     };
 
-    weights(std::shared_ptr<const contents> shared, std::string path)
-        : shared_(std::move(shared)), path_(std::move(path)) {}
+    weights(std::shared_ptr<const contents> shared, std::string path, precision arithmetic)
+        : shared_(std::move(shared)), path_(std::move(path)), arithmetic_(arithmetic) {}
 
     std::string joined(std::string_view name) const {
         return path_ + (path_.empty() || name.empty() ? "" : ".") + std::string(name);
@@ -353,7 +377,8 @@ class weights {
     }
 
     std::shared_ptr<const contents> shared_;
-    std::string path_;
+    std::string path_{};
+    precision arithmetic_;
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -64,12 +64,13 @@ struct epilogue {
 };
 
 /// What a product works on. result[row, column] = sum over k of rows[row, k] * weights[column, k].
-template <class Scalar>
+/// Word: what rows and weights are made of; Scalar itself, or 32 bits of several narrow numbers (narrow.hpp).
+template <class Scalar, class Word = Scalar>
 struct product {
-    const Scalar* rows;         // [row_count, depth], row_stride elements apart
+    const Word* rows;           // [row_count, depth], row_stride elements apart
     std::size_t row_stride;     //
     std::size_t row_count;      //
-    const Scalar* packed;       // packed weights of [columns, depth]
+    const Word* packed;         // packed weights of [columns, depth]
     std::size_t columns;        //
     std::size_t depth;          //
     Scalar* result;             // [row_count, columns], result_stride elements apart
@@ -80,11 +81,11 @@ struct product {
 namespace detail {
 
 /// What a tile is made of and where it goes: pointers to its first row and column.
-template <class Scalar>
+template <class Scalar, class Word = Scalar>
 struct tile_of {
-    const Scalar* rows;
+    const Word* rows;
     std::size_t row_stride;
-    const Scalar* panel;
+    const Word* panel;
     std::size_t next_panel;  // elements from one panel to the next
     std::size_t depth;
     const Scalar* bias;  // or null
@@ -92,52 +93,69 @@ struct tile_of {
     std::size_t result_stride;
 };
 
-/// Height x 16 Panels sums at once: they stay in registers while k runs. With every k a line of what is needed next is
-/// asked for, or a part of one, so that memory is read while the sums are made.
-template <std::size_t Height, std::size_t Panels, std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_tile(const tile_of<Scalar>& tile, const char* next, std::size_t step) noexcept {
-    using vector = typename vector_of<Scalar, Lanes>::type;
-    constexpr std::size_t width = panel_width / Lanes, vectors = Panels * width;
-    vector sums[Height][vectors] = {};
-    const Scalar* const rows = tile.rows;
-    const std::size_t row_stride = tile.row_stride, next_panel = tile.next_panel;
-    for (std::size_t k = 0; k < tile.depth; ++k) {
-        const Scalar* panel = tile.panel + k * panel_width;
-        vector weights[vectors];
-#pragma GCC unroll 16
-        for (std::size_t j = 0; j < vectors; ++j)
-            weights[j] = vector_at<Lanes>(panel + j / width * next_panel + j % width * Lanes).vector;
-        prefetch(next);
-        next += step;
-#pragma GCC unroll 16
-        for (std::size_t i = 0; i < Height; ++i) {
-#pragma GCC unroll 16
-            for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += rows[i * row_stride + k] * weights[j];
-        }
-    }
+/// Stores the sums of a tile, the bias added.
+template <std::size_t Height, std::size_t Vectors, std::size_t Lanes, class Scalar, class Word>
+ZEROSHOT_ALWAYS_INLINE void store_tile(typename vector_of<Scalar, Lanes>::type (&sums)[Height][Vectors],
+                                       const tile_of<Scalar, Word>& tile) noexcept {
     if (tile.bias != nullptr) {
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Height; ++i) {
 #pragma GCC unroll 16
-            for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += vector_at<Lanes>(tile.bias + j * Lanes).vector;
+            for (std::size_t j = 0; j < Vectors; ++j) sums[i][j] += vector_at<Lanes>(tile.bias + j * Lanes).vector;
         }
     }
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < Height; ++i) {
 #pragma GCC unroll 16
-        for (std::size_t j = 0; j < vectors; ++j)
+        for (std::size_t j = 0; j < Vectors; ++j)
             vector_at<Lanes>(tile.result + i * tile.result_stride + j * Lanes).vector = sums[i][j];
     }
 }
 
-/// Chooses the tile of the given height, Height at most.
-template <std::size_t Height, std::size_t Panels, std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_rows(std::size_t height, const tile_of<Scalar>& tile, const char* next,
-                                          std::size_t step) noexcept {
-    if constexpr (Height > 1) {
-        if (height < Height) return multiply_rows<Height - 1, Panels, Lanes>(height, tile, next, step);
+/// The tiles of numbers as they are: Height x 16 Panels sums at once stay in registers while k runs. With every k a
+/// line of what is needed next is asked for, or a part of one, so that memory is read while the sums are made.
+/// Register: its size in bytes. Height: such that the sums fill the registers but for the weights and one broadcast.
+template <class Scalar, std::size_t Height, std::size_t Panels, std::size_t Register>
+struct plain_tile {
+    using word = Scalar;
+    static constexpr std::size_t height = Height, panels = Panels, lanes = Register / sizeof(Scalar);
+    static constexpr std::size_t row_words = 1;  // for each k
+    static constexpr std::size_t grain = 1;
+
+    template <std::size_t Rows>
+    ZEROSHOT_ALWAYS_INLINE static void multiply(const tile_of<Scalar>& tile, const char* next,
+                                                std::size_t step) noexcept {
+        using vector = typename vector_of<Scalar, lanes>::type;
+        constexpr std::size_t width = panel_width / lanes, vectors = Panels * width;
+        vector sums[Rows][vectors] = {};
+        const Scalar* const rows = tile.rows;
+        const std::size_t row_stride = tile.row_stride, next_panel = tile.next_panel;
+        for (std::size_t k = 0; k < tile.depth; ++k) {
+            const Scalar* panel = tile.panel + k * panel_width;
+            vector weights[vectors];
+#pragma GCC unroll 16
+            for (std::size_t j = 0; j < vectors; ++j)
+                weights[j] = vector_at<lanes>(panel + j / width * next_panel + j % width * lanes).vector;
+            prefetch(next);
+            next += step;
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+                for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += rows[i * row_stride + k] * weights[j];
+            }
+        }
+        store_tile<Rows, vectors, lanes>(sums, tile);
     }
-    multiply_tile<Height, Panels, Lanes>(tile, next, step);
+};
+
+/// Chooses the tile of the given height, a multiple of the grain and Height at most.
+template <class Tile, std::size_t Height, class Place>
+ZEROSHOT_ALWAYS_INLINE void multiply_rows(std::size_t height, const Place& tile, const char* next,
+                                          std::size_t step) noexcept {
+    if constexpr (Height > Tile::grain) {
+        if (height < Height) return multiply_rows<Tile, Height - Tile::grain>(height, tile, next, step);
+    }
+    Tile::template multiply<Height>(tile, next, step);
 }
 
 /// What is left to do to the sums of one row of some panels, which may stand in their place already.
@@ -166,79 +184,84 @@ struct padded_columns {
 };
 
 /// Some rows of Panels panels: in tiles of equal heights, give or take one, meanwhile fetching the panels that follow.
-template <std::size_t Height, std::size_t Panels, std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_panels(const product<Scalar>& p, std::size_t row, std::size_t row_end,
-                                            std::size_t column, std::size_t panels) noexcept {
-    constexpr std::size_t cache_line = 64, width = Panels * panel_width;
-    const std::size_t rows = row_end - row, tiles = (rows + Height - 1) / Height;
-    const std::size_t share = width * sizeof(Scalar) / tiles, step = share < cache_line ? share : cache_line;
+template <class Tile, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void multiply_panels(const product<Scalar, typename Tile::word>& p, std::size_t row,
+                                            std::size_t row_end, std::size_t column, std::size_t panels) noexcept {
+    using word = typename Tile::word;
+    constexpr std::size_t cache_line = 64, height_limit = Tile::height, lanes = Tile::lanes;
+    constexpr std::size_t width = Tile::panels * panel_width;
+    constexpr std::size_t grain = Tile::grain;
+    const std::size_t grains = (row_end - row + grain - 1) / grain;
+    const std::size_t tiles = (grains * grain + height_limit - 1) / height_limit;
+    const std::size_t share = width * sizeof(word) / tiles, step = share < cache_line ? share : cache_line;
     const std::size_t wanted = panels * panel_width;
     const std::size_t columns = p.columns - column < wanted ? p.columns - column : wanted;
-    const Scalar* panel = p.packed + column * p.depth;
+    const word* panel = p.packed + column * p.depth;
     const char* next = reinterpret_cast<const char*>(panel + panels * panel_width * p.depth);
     padded_columns<width, Scalar> padded_bias, padded_gain;
     const Scalar* bias = padded_bias(p.finish.bias, column, columns);
     const Scalar* gain = padded_gain(p.finish.gain, column, columns);
-    const bool in_place = columns == width && gain == nullptr && !p.finish.add;
-    alignas(64) Scalar sums[Height * width];
+    alignas(64) Scalar sums[height_limit * width];
     for (std::size_t tile = 0; tile < tiles; ++tile, next += step * p.depth) {
-        const std::size_t height = rows / tiles + (tile < rows % tiles ? 1 : 0);
+        const std::size_t full = grain * (grains / tiles + (tile < grains % tiles ? 1 : 0));
+        const std::size_t height = row_end - row < full ? row_end - row : full;
+        const bool in_place = columns == width && height == full && gain == nullptr && !p.finish.add;
         Scalar* result = p.result + row * p.result_stride + column;
-        multiply_rows<Height, Panels, Lanes>(
-            height,
-            tile_of<Scalar>{p.rows + row * p.row_stride, p.row_stride, panel,
-                            panels == Panels ? panel_width * p.depth : 0,  // a lone panel is computed twice
-                            p.depth, bias, in_place ? result : sums, in_place ? p.result_stride : width},
+        multiply_rows<Tile, height_limit>(
+            full,
+            tile_of<Scalar, word>{p.rows + row * p.row_stride, p.row_stride, panel,
+                                  panels == Tile::panels ? panel_width * p.depth : 0,  // a lone panel is computed twice
+                                  p.depth, bias, in_place ? result : sums, in_place ? p.result_stride : width},
             next, step);
         for (std::size_t i = 0; i < height && !(in_place && p.finish.f == function::identity); ++i) {
-            Scalar* there = result + i * p.result_stride;
-            if (columns == width) {
-                finish_row<Lanes, width>(in_place ? there : sums + i * width, gain, p.finish.add, p.finish.f, there);
-            } else {
-                alignas(64) Scalar padded[width];
+            Scalar* const there = result + i * p.result_stride;
+            alignas(64) Scalar padded[width];
+            if (columns < width) {
                 for (std::size_t c = 0; c < width; ++c) padded[c] = c < columns && p.finish.add ? there[c] : Scalar{0};
-                finish_row<Lanes, width>(sums + i * width, gain, p.finish.add, p.finish.f, padded);
-                for (std::size_t c = 0; c < columns; ++c) there[c] = padded[c];
             }
+            finish_row<lanes, width>(in_place ? there : sums + i * width, gain, p.finish.add, p.finish.f,
+                                     columns == width ? there : padded);
+            for (std::size_t c = 0; columns < width && c < columns; ++c) there[c] = padded[c];
         }
         row += height;
     }
 }
 
 /// Blocks of rows that stay in the cache while all panels pass by.
-/// Register: its size in bytes. Height: such that the sums fill the registers but for the weights and one broadcast.
-template <std::size_t Height, std::size_t Panels, std::size_t Register, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_all(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    constexpr std::size_t lanes = Register / sizeof(Scalar);
-    constexpr std::size_t cached = 320 * 1024 / sizeof(Scalar);  // elements: a part of the second level of the caches
-    constexpr std::size_t fewest = 96;                           // for less, the weights would pass by too often
+template <class Tile, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void multiply_all(const product<Scalar, typename Tile::word>& p, std::size_t panel,
+                                         std::size_t panel_end) noexcept {
+    constexpr std::size_t k_size = Tile::row_words * sizeof(typename Tile::word);
+    constexpr std::size_t cached = 320 * 1024 / k_size;  // of a row's words: a part of the second level of the caches
+    constexpr std::size_t fewest = 96;                   // for less, the weights would pass by too often
     const std::size_t wanted = cached / (p.depth + 1) < fewest ? fewest : cached / (p.depth + 1);
     const std::size_t blocks = (p.row_count + wanted - 1) / wanted;
     for (std::size_t block = 0; block < blocks; ++block) {
         const std::size_t row = p.row_count * block / blocks, row_end = p.row_count * (block + 1) / blocks;
-        for (std::size_t at = panel; at < panel_end; at += Panels) {
-            const std::size_t panels = panel_end - at < Panels ? panel_end - at : Panels;
-            multiply_panels<Height, Panels, lanes>(p, row, row_end, at * panel_width, panels);
+        for (std::size_t at = panel; at < panel_end; at += Tile::panels) {
+            const std::size_t panels = panel_end - at < Tile::panels ? panel_end - at : Tile::panels;
+            multiply_panels<Tile, Scalar>(p, row, row_end, at * panel_width, panels);
         }
     }
 }
 
 template <class Scalar>
 void multiply_portable(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    multiply_all<8 / sizeof(Scalar), 1, 16>(p, panel, panel_end);  // SSE2, NEON: 16 registers or more
+    // SSE2, NEON: 16 registers or more
+    multiply_all<plain_tile<Scalar, 8 / sizeof(Scalar), 1, 16>>(p, panel, panel_end);
 }
 
 #if ZEROSHOT_KERNELS_X86
 template <class Scalar>
 ZEROSHOT_TARGET("avx2,fma")
 void multiply_avx2(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    multiply_all<24 / sizeof(Scalar), 1, 32>(p, panel, panel_end);
+    multiply_all<plain_tile<Scalar, 24 / sizeof(Scalar), 1, 32>>(p, panel, panel_end);
 }
 
 template <class Scalar>
 ZEROSHOT_TARGET("avx512f,fma")
 void multiply_avx512(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    multiply_all<56 / sizeof(Scalar), 2, 64>(p, panel, panel_end);
+    multiply_all<plain_tile<Scalar, 56 / sizeof(Scalar), 2, 64>>(p, panel, panel_end);
 }
 #endif
 
@@ -249,8 +272,8 @@ void multiply_avx512(const product<Scalar>& p, std::size_t panel, std::size_t pa
 template <class Scalar>
 void multiply(const product<Scalar>& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
 #if ZEROSHOT_KERNELS_X86
-    if (set == instruction_set::avx512) return detail::multiply_avx512(p, panel, panel_end);
-    if (set == instruction_set::avx2) return detail::multiply_avx2(p, panel, panel_end);
+    if (set >= instruction_set::avx512) return detail::multiply_avx512(p, panel, panel_end);
+    if (set != instruction_set::portable) return detail::multiply_avx2(p, panel, panel_end);
 #endif
     (void)set;
     detail::multiply_portable(p, panel, panel_end);

@@ -32,6 +32,7 @@ struct load_options {
     finite_check check = finite_check::checked;     ///< look for NaN and infinity among the weights
     bool verify = false;                            ///< replay the record that a converted checkpoint carries of itself
     weight_storage storage = weight_storage::full;  ///< compact: 16-bit matrices stay 16 bits wide in memory
+    zeroshot::precision precision = zeroshot::precision::f32;  ///< what a float model multiplies its matrices in
     checkpoint_limits limits{};
     executor* threads = nullptr;             ///< those that read and pack the weights; null: the calling thread alone
     std::optional<model_folders> folders{};  ///< where names are looked up; the environment's unless said

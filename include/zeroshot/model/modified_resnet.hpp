@@ -62,7 +62,7 @@ class modified_resnet {
     /// \param embedding the size of the space the towers share
     modified_resnet(const weights& w, const modified_resnet_config& config, std::size_t embedding)
         : config_(config),
-          conv1_(folded_convolution<Scalar>(w, "conv1", "bn1", 3, config.width / 2, 3, 2)),
+          conv1_(folded_convolution<Scalar>(w.at_least_bf16(), "conv1", "bn1", 3, config.width / 2, 3, 2)),
           conv2_(
               folded_convolution<Scalar>(w, "conv2", "bn2", config.width / 2, config.width / 2, 3, 1, area(config, 2))),
           conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", config.width / 2, config.width, 3, 1, area(config, 2))),

@@ -25,7 +25,7 @@ class attention_pool {
           q_proj_(w / "q_proj", width, width),
           k_proj_(w / "k_proj", width, width),
           v_proj_(w / "v_proj", width, width),
-          c_proj_(w / "c_proj", width, outputs),
+          c_proj_(w.at_least_bf16() / "c_proj", width, outputs),
           heads_(heads) {}
 
     /// \param cells [positions, width], one picture's feature map

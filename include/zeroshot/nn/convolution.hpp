@@ -37,12 +37,12 @@ class convolution {
     /// \param bias [outputs], or empty
     /// \param pixels how many a result will have, about: it decides how the convolution is made
     convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding,
-                std::size_t pixels = 0)
+                std::size_t pixels = 0, precision arithmetic = precision::f32)
         : size_(kernel.extent(2)), stride_(stride), padding_(padding), outputs_(kernel.rows()) {
-        if (size_ == 3 && stride == 1 && padding == 1 && pixels >= fewest_for_winograd)
+        if (arithmetic == precision::f32 && size_ == 3 && stride == 1 && padding == 1 && pixels >= fewest_for_winograd)
             winograd_.emplace(kernel, std::move(bias));
         else
-            map_ = linear<Scalar>(channels_last(kernel), std::move(bias));
+            map_ = linear<Scalar>(channels_last(kernel), std::move(bias), arithmetic);
     }
 
     /// \param f what is done to every number of the result
@@ -155,7 +155,7 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
         for (Scalar& value : kernel.row(o)) value = static_cast<Scalar>(static_cast<double>(value) * scale);
         bias[o] = static_cast<Scalar>(static_cast<double>(bias[o]) - static_cast<double>(mean[o]) * scale);
     }
-    return convolution<Scalar>(kernel, std::move(bias), stride, size / 2, pixels);
+    return convolution<Scalar>(kernel, std::move(bias), stride, size / 2, pixels, w.arithmetic());
 }
 
 /// torch.nn.AvgPool2d(size): means of size x size cells; what is left over at the right and the bottom is dropped.

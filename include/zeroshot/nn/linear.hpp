@@ -24,8 +24,9 @@ class linear {
 
     /// \param weight [outputs, inputs]
     /// \param bias [outputs], or empty
-    explicit linear(const matrix<Scalar>& weight, aligned_vector<Scalar> bias = {})
-        : weight_(weight, matrix_order::outputs_first), bias_(std::move(bias)) {}
+    explicit linear(const matrix<Scalar>& weight, aligned_vector<Scalar> bias = {},
+                    precision arithmetic = precision::f32)
+        : weight_(weight, matrix_order::outputs_first, arithmetic), bias_(std::move(bias)) {}
 
     /// torch.nn.Linear: tensors "weight" [outputs, inputs] and "bias" [outputs].
     linear(const weights& w, std::size_t inputs, std::size_t outputs) : linear(w, "weight", "bias", inputs, outputs) {}

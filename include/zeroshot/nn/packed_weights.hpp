@@ -1,10 +1,13 @@
 #pragma once
-/// \file A matrix of weights as the kernels want it, in full or in the 16 bits it was stored in.
+/// \file A matrix of weights as the kernels want it: in full, in the 16 bits it was stored in, or rounded to the
+/// precision it is multiplied in.
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -12,6 +15,8 @@
 #include <zeroshot/half.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
+#include <zeroshot/kernels/multiply_narrow.hpp>
+#include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/kernels/widen.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
@@ -31,14 +36,26 @@ class packed_weights {
     packed_weights() = default;
 
     /// \param weight [outputs, inputs] or [inputs, outputs]
-    packed_weights(const matrix<Scalar>& weight, matrix_order order) { pack(weight, order); }
+    /// \param arithmetic of floats; double, the oracle of the tests, stays double
+    packed_weights(const matrix<Scalar>& weight, matrix_order order, precision arithmetic = precision::f32) {
+        if constexpr (std::is_same_v<Scalar, float>) {
+            if (arithmetic != precision::f32) {
+                round(weight, order, arithmetic);
+                return;
+            }
+        }
+        pack(weight, order);
+    }
 
-    /// The tensor of that name; it stays in 16 bits where the weights are to be kept compact.
+    /// The tensor of that name, for the weights' own arithmetic; in f32, it stays in 16 bits where the weights are to
+    /// be kept compact.
     packed_weights(const weights& w, std::string_view name, std::size_t inputs, std::size_t outputs,
                    matrix_order order) {
         const std::array shape =
             order == matrix_order::outputs_first ? std::array{outputs, inputs} : std::array{inputs, outputs};
-        if (!w.stays_compact(name))
+        if (std::is_same_v<Scalar, float> && w.arithmetic() != precision::f32)
+            *this = packed_weights(w.template read<Scalar, 2>(name, shape), order, w.arithmetic());
+        else if (!w.stays_compact(name))
             pack(w.template read<Scalar, 2>(name, shape), order, w.threads());
         else if (w.type(name) == dtype::f16)
             pack(w.template read<half, 2>(name, shape), order, w.threads());
@@ -60,10 +77,12 @@ class packed_weights {
                                              inputs_, results,    outputs_,  finish};
         const std::size_t panel = first / kernels::panel_width, panels = kernels::panel_count(end) - panel;
         const std::size_t parts = worth_of(row_count * panels, concurrency_of(threads));
+        const rounded_rows rounded = round_rows(whole, parts > 1 ? threads : nullptr);
         parallel_for(threads, parts, [&](std::size_t part) {
             std::visit(
                 [&](const auto& packed) {
-                    multiply(whole, packed, panel + panels * part / parts, panel + panels * (part + 1) / parts);
+                    multiply(whole, rounded, packed, panel + panels * part / parts,
+                             panel + panels * (part + 1) / parts);
                 },
                 packed_);
         });
@@ -78,12 +97,38 @@ class packed_weights {
    private:
     template <class Stored>
     using packed_numbers = std::vector<Stored, overwriting_allocator<Stored>>;
+    struct narrow_weights {
+        kernels::narrow type;
+        aligned_vector<std::uint32_t> words;
+    };
+    using rounded_rows = std::vector<std::uint32_t, overwriting_allocator<std::uint32_t>>;
+
+    /// Shorter sums stay bf16 in int8: the errors of their terms show more, and rounding the rows and finishing the
+    /// sums is more of the work. Measured in docs/performance.md.
+    static constexpr std::size_t shortest_int8_sum = 512;
+
+    void round(const matrix<Scalar>& weight, matrix_order order, precision arithmetic) {
+        measure(weight, order);
+        const bool outputs_first = order == matrix_order::outputs_first;
+        const bool as_bytes = arithmetic == precision::int8 && inputs_ >= shortest_int8_sum;
+        narrow_weights packed{as_bytes ? kernels::narrow::int8 : kernels::narrow::bf16, {}};
+        packed.words.resize(kernels::packed_size(packed.type, outputs_, inputs_));
+        kernels::pack(packed.type, weight.data(), outputs_first ? inputs_ : 1, outputs_first ? 1 : outputs_, outputs_,
+                      inputs_, packed.words.data());
+        packed_ = std::move(packed);
+    }
 
     template <class Stored>
-    void pack(const matrix<Stored>& weight, matrix_order order, executor* threads = nullptr) {
+    void measure(const matrix<Stored>& weight, matrix_order order) {
         const bool outputs_first = order == matrix_order::outputs_first;
         outputs_ = outputs_first ? weight.rows() : weight.columns();
         inputs_ = outputs_first ? weight.columns() : weight.rows();
+    }
+
+    template <class Stored>
+    void pack(const matrix<Stored>& weight, matrix_order order, executor* threads = nullptr) {
+        measure(weight, order);
+        const bool outputs_first = order == matrix_order::outputs_first;
         const std::size_t next_output = outputs_first ? inputs_ : 1, next_input = outputs_first ? 1 : outputs_;
         packed_numbers<Stored> packed(kernels::packed_size(outputs_, inputs_));
         const std::size_t panels = kernels::panel_count(outputs_), parts = worth_of(panels, concurrency_of(threads));
@@ -104,16 +149,47 @@ class packed_weights {
         return threads == 1 ? 1 : std::clamp<std::size_t>(parts, 1, 4 * threads);
     }
 
-    void multiply(kernels::product<Scalar> p, const packed_numbers<Scalar>& packed, std::size_t panel,
-                  std::size_t end) const noexcept {
+    /// Rows as narrow weights want them, rounded once for all columns; none for others.
+    rounded_rows round_rows(const kernels::product<Scalar>& whole, executor* threads) const {
+        rounded_rows rounded;
+        if constexpr (std::is_same_v<Scalar, float>) {
+            const auto* const narrow = std::get_if<narrow_weights>(&packed_);
+            if (narrow == nullptr) return rounded;
+            constexpr std::size_t grain = kernels::packed_rows_grain;
+            const std::size_t size = kernels::row_words(narrow->type, inputs_, kernels_);
+            rounded.resize(kernels::packed_rows_size(narrow->type, whole.row_count, inputs_, kernels_));
+            std::fill(rounded.begin() + static_cast<std::ptrdiff_t>(whole.row_count * size), rounded.end(), 0u);
+            parallel_for(threads, (whole.row_count + grain - 1) / grain, [&](std::size_t part) {
+                const std::size_t row = part * grain, count = std::min(grain, whole.row_count - row);
+                kernels::pack_rows(narrow->type, whole.rows + row * whole.row_stride, whole.row_stride, count, inputs_,
+                                   rounded.data() + row * size, kernels_);
+            });
+        }
+        return rounded;
+    }
+
+    void multiply(const kernels::product<Scalar>& whole, const rounded_rows& rounded, const narrow_weights& packed,
+                  std::size_t panel, std::size_t end) const noexcept {
+        if constexpr (std::is_same_v<Scalar, float>) {
+            const kernels::narrow_product p{rounded.data(),  kernels::row_words(packed.type, inputs_, kernels_),
+                                            whole.row_count, packed.words.data(),
+                                            outputs_,        kernels::column_words(packed.type, inputs_),
+                                            whole.result,    whole.result_stride,
+                                            whole.finish};
+            kernels::multiply(packed.type, p, kernels_, panel, end);
+        }
+    }
+
+    void multiply(kernels::product<Scalar> p, const rounded_rows&, const packed_numbers<Scalar>& packed,
+                  std::size_t panel, std::size_t end) const noexcept {
         p.packed = packed.data();
         kernels::multiply(p, kernels_, panel, end);
     }
 
     /// A panel at a time: its numbers are widened once, and serve all rows.
     template <class Stored>
-    void multiply(const kernels::product<Scalar>& whole, const packed_numbers<Stored>& packed, std::size_t first,
-                  std::size_t end) const {
+    void multiply(const kernels::product<Scalar>& whole, const rounded_rows&, const packed_numbers<Stored>& packed,
+                  std::size_t first, std::size_t end) const {
         constexpr std::size_t width = kernels::panel_width;
         aligned_vector<Scalar> panel(width * inputs_);
         for (std::size_t column = first * width; column < end * width; column += width) {
@@ -130,7 +206,7 @@ class packed_weights {
 
     std::size_t inputs_ = 0;
     std::size_t outputs_ = 0;
-    std::variant<packed_numbers<Scalar>, packed_numbers<half>, packed_numbers<bfloat16>> packed_;
+    std::variant<packed_numbers<Scalar>, packed_numbers<half>, packed_numbers<bfloat16>, narrow_weights> packed_;
     kernels::instruction_set kernels_ = kernels::active();
 };
 

@@ -1,0 +1,360 @@
+#pragma once
+/// \file The product of multiply.hpp over numbers of 16 and of 8 bits, as narrow.hpp packs them.
+///
+/// In bfloat16, an element of the result is a sum of exact products in float: word after word, the lower half's product
+/// before the upper's, each sum rounded. So the kernels without an instruction for pairs give the same sums to the bit;
+/// those with one round as the processor does it. In 8 bits the sums are exact, so every instruction set has the same.
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <zeroshot/kernels/function.hpp>
+#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/multiply.hpp>
+#include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/vector.hpp>
+
+namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+
+/// Rows and weights packed for one instruction set and type; depth is column_words, row_stride row_words.
+using narrow_product = product<float, std::uint32_t>;
+
+namespace detail {
+
+using narrow_tile = tile_of<float, std::uint32_t>;
+
+#if ZEROSHOT_KERNELS_VECTORS
+template <std::size_t Lanes>
+using integers = typename vector_of<std::int32_t, Lanes>::type;
+
+/// The same address, of which a compiler cannot know that: it reads there again, rather than hold in registers what it
+/// read before.
+ZEROSHOT_ALWAYS_INLINE const std::uint32_t* again(const std::uint32_t* address) noexcept {
+    __asm__("" : "+r"(address));
+    return address;
+}
+
+/// sums += one half of each word of the rows and of the weights.
+template <bool Upper, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
+ZEROSHOT_ALWAYS_INLINE void add_halves(floats<Lanes> (&sums)[Rows][Vectors], const std::uint32_t* row,
+                                       std::size_t row_stride, const std::uint32_t* panel,
+                                       std::size_t next_panel) noexcept {
+    constexpr std::size_t width = panel_width / Lanes;
+    words<Lanes> weights[Vectors];
+#pragma GCC unroll 16
+    for (std::size_t j = 0; j < Vectors; ++j) {
+        weights[j] = vector_at<Lanes>(panel + j / width * next_panel + j % width * Lanes).vector;
+        weights[j] = Upper ? weights[j] & upper_half : weights[j] << 16;
+    }
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < Rows; ++i) {
+        const float number = std::bit_cast<float>(row[i * row_stride]);
+#pragma GCC unroll 16
+        for (std::size_t j = 0; j < Vectors; ++j)
+            sums[i][j] += number * reinterpret_cast<const floats<Lanes>&>(weights[j]);
+    }
+}
+
+/// Pairs of bfloat16 where no instruction multiplies them: one half of the weights at a time is widened on its way into
+/// the registers, and multiplied with rows of floats.
+template <std::size_t Height, std::size_t Panels, std::size_t Register>
+struct bf16_tile {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = Height, panels = Panels, lanes = Register / sizeof(word);
+    static constexpr std::size_t row_words = 2, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+        constexpr std::size_t vectors = Panels * panel_width / lanes;
+        floats<lanes> sums[Rows][vectors] = {};
+        const std::uint32_t *lower = tile.rows + row_header, *upper = lower + tile.depth, *panel = tile.panel;
+        for (std::size_t k = 0; k < tile.depth; ++k, panel += panel_width, next += step) {
+            add_halves<false, Rows, vectors, lanes>(sums, lower + k, tile.row_stride, panel, tile.next_panel);
+            prefetch(next);
+            add_halves<true, Rows, vectors, lanes>(sums, upper + k, tile.row_stride, again(panel), tile.next_panel);
+        }
+        store_tile<Rows, vectors, lanes>(sums, tile);
+    }
+};
+
+/// What sums of unsigned bytes times signed ones stand for: less the zero of the row times the sum of the weights,
+/// times both scales.
+template <std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
+ZEROSHOT_ALWAYS_INLINE void store_int8_tile(integers<Lanes> (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
+    constexpr std::size_t width = panel_width / Lanes;
+    floats<Lanes> scaled[Rows][Vectors];
+#pragma GCC unroll 16
+    for (std::size_t j = 0; j < Vectors; ++j) {
+        const std::uint32_t* const header = tile.panel + j / width * tile.next_panel + j % width * Lanes;
+        const words<Lanes> scale = vector_at<Lanes>(header).vector;
+        const words<Lanes> weights_sum = vector_at<Lanes>(header + panel_width).vector;
+#pragma GCC unroll 16
+        for (std::size_t i = 0; i < Rows; ++i) {
+            const float row_scale = std::bit_cast<float>(tile.rows[i * tile.row_stride]);
+            const words<Lanes> zeros = tile.rows[i * tile.row_stride + 1] * weights_sum;
+            const integers<Lanes> sum = sums[i][j] - reinterpret_cast<const integers<Lanes>&>(zeros);
+            scaled[i][j] = __builtin_convertvector(sum, floats<Lanes>) *
+                           (row_scale * reinterpret_cast<const floats<Lanes>&>(scale));
+        }
+    }
+    store_tile<Rows, Vectors, Lanes>(scaled, tile);
+}
+
+/// Bytes where no instruction multiplies them: as numbers of 16 bits, of which two bytes' products add up to one of 16
+/// bits, as narrow.hpp sees to.
+template <std::size_t Height, std::size_t Register>
+struct int8_tile {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = Height, panels = 1, lanes = Register / sizeof(word);
+    static constexpr std::size_t row_words = 1, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+        using shorts = typename vector_of<std::int16_t, 2 * lanes>::type;
+        constexpr std::size_t vectors = panel_width / lanes;
+        integers<lanes> sums[Rows][vectors] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + int8_column_header * panel_width;
+        const std::size_t count = tile.depth - int8_column_header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
+            prefetch(next);
+#pragma GCC unroll 16
+            for (std::size_t j = 0; j < vectors; ++j) {
+                const words<lanes> some = vector_at<lanes>(panel + j * lanes).vector;
+                const shorts even = reinterpret_cast<const shorts&>(some) << 8 >> 8;  // bytes 0 and 2
+                const shorts odd = reinterpret_cast<const shorts&>(some) >> 8;
+#pragma GCC unroll 16
+                for (std::size_t i = 0; i < Rows; ++i) {
+                    const std::uint32_t bytes = row[i * tile.row_stride + k];
+                    const words<lanes> evens = words<lanes>{} + (bytes & 0x00ff00ffu);
+                    const words<lanes> odds = words<lanes>{} + ((bytes >> 8) & 0x00ff00ffu);
+                    const shorts products =
+                        reinterpret_cast<const shorts&>(evens) * even + reinterpret_cast<const shorts&>(odds) * odd;
+                    const integers<lanes>& pairs = reinterpret_cast<const integers<lanes>&>(products);
+                    sums[i][j] += (pairs << 16 >> 16) + (pairs >> 16);
+                }
+            }
+        }
+        store_int8_tile<Rows, vectors, lanes>(sums, tile);
+    }
+};
+#else
+/// One number after the other.
+template <std::size_t Height, std::size_t Panels, std::size_t Register>
+struct bf16_tile {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 2, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    static void multiply(const narrow_tile& tile, const char*, std::size_t) noexcept {
+        for (std::size_t i = 0; i < Rows; ++i) {
+            const std::uint32_t* const row = tile.rows + i * tile.row_stride + row_header;
+            for (std::size_t column = 0; column < panel_width; ++column) {
+                float sum = 0;
+                for (std::size_t k = 0; k < tile.depth; ++k) {
+                    const std::uint32_t weights = tile.panel[k * panel_width + column];
+                    sum += std::bit_cast<float>(row[k]) * std::bit_cast<float>(weights << 16);
+                    sum += std::bit_cast<float>(row[tile.depth + k]) * std::bit_cast<float>(weights & upper_half);
+                }
+                tile.result[i * tile.result_stride + column] = sum + (tile.bias == nullptr ? 0 : tile.bias[column]);
+            }
+        }
+    }
+};
+
+template <std::size_t Height, std::size_t Register>
+struct int8_tile {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    static void multiply(const narrow_tile& tile, const char*, std::size_t) noexcept {
+        for (std::size_t i = 0; i < Rows; ++i) {
+            const std::uint32_t* const row = tile.rows + i * tile.row_stride;
+            for (std::size_t column = 0; column < panel_width; ++column) {
+                const std::uint32_t* const weights = tile.panel + column;
+                auto sum = -static_cast<std::int32_t>(row[1] * weights[panel_width]);
+                for (std::size_t k = 0; k + int8_column_header < tile.depth; ++k) {
+                    for (unsigned byte = 0; byte < 32; byte += 8) {
+                        const std::uint32_t word = weights[(int8_column_header + k) * panel_width];
+                        sum += static_cast<std::int32_t>((row[row_header + k] >> byte) & 0xffu) *
+                               static_cast<std::int8_t>((word >> byte) & 0xffu);
+                    }
+                }
+                const float scale = std::bit_cast<float>(row[0]) * std::bit_cast<float>(weights[0]);
+                tile.result[i * tile.result_stride + column] =
+                    static_cast<float>(sum) * scale + (tile.bias == nullptr ? 0 : tile.bias[column]);
+            }
+        }
+    }
+};
+#endif
+
+#if ZEROSHOT_KERNELS_X86
+/// Products of an unsigned and a signed byte, added up by two in 16 bits, then to sums of 32. Why not the exact
+/// VPMADDWD on numbers widened to 16 bits? It takes another word for every two numbers: 1.5 times the speed of floats
+/// (Zen 3) instead of 2. Why not add up four in 16 bits? It is 2.3 times that speed, but leaves the weights 7 bits, and
+/// one answer in thirty changed.
+struct int8_tile_avx2 {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = 6, panels = 1, lanes = 8, row_words = 1, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    ZEROSHOT_TARGET("avx2,fma")
+    static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+        typedef char bytes __attribute__((vector_size(32)));
+        typedef short shorts __attribute__((vector_size(32)));
+        constexpr std::size_t vectors = 2;
+        const shorts ones = shorts{} + 1;
+        integers<lanes> sums[Rows][vectors] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + int8_column_header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - int8_column_header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
+            const words<lanes> left = vector_at<lanes>(panel).vector, right = vector_at<lanes>(panel + lanes).vector;
+            prefetch(next);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> some = words<lanes>{} + row[i * row_stride + k];
+                const auto row_bytes = reinterpret_cast<bytes>(some);
+                const shorts lefts = __builtin_ia32_pmaddubsw256(row_bytes, reinterpret_cast<bytes>(left));
+                const shorts rights = __builtin_ia32_pmaddubsw256(row_bytes, reinterpret_cast<bytes>(right));
+                sums[i][0] += reinterpret_cast<integers<lanes>>(__builtin_ia32_pmaddwd256(lefts, ones));
+                sums[i][1] += reinterpret_cast<integers<lanes>>(__builtin_ia32_pmaddwd256(rights, ones));
+            }
+        }
+        store_int8_tile<Rows, vectors, lanes>(sums, tile);
+    }
+};
+
+// In assembly: compilers call these by different names, and with different types. A test replaces them by what they do.
+#ifndef ZEROSHOT_VPDPBUSD
+/// sum += the products of four unsigned bytes of the rows and four signed ones of the weights, in every lane.
+#define ZEROSHOT_VPDPBUSD(sum, row, weights) __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(weights))
+#define ZEROSHOT_VPDPBUSD_VEX(sum, row, weights) \
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(row), "x"(weights))
+/// sum += the products of two bfloat16 each.
+#define ZEROSHOT_VDPBF16PS(sum, row, weights) __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(row), "v"(weights))
+#endif
+
+struct int8_tile_avx_vnni {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = 6, panels = 1, lanes = 8, row_words = 1, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    ZEROSHOT_TARGET("avx2,fma")
+    static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+        integers<lanes> sums[Rows][2] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + int8_column_header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - int8_column_header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
+            const words<lanes> left = vector_at<lanes>(panel).vector, right = vector_at<lanes>(panel + lanes).vector;
+            prefetch(next);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> bytes = words<lanes>{} + row[i * row_stride + k];
+                ZEROSHOT_VPDPBUSD_VEX(sums[i][0], bytes, left);
+                ZEROSHOT_VPDPBUSD_VEX(sums[i][1], bytes, right);
+            }
+        }
+        store_int8_tile<Rows, 2, lanes>(sums, tile);
+    }
+};
+
+struct int8_tile_avx512_vnni {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = 14, panels = 2, lanes = 16, row_words = 1, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    ZEROSHOT_TARGET("avx512f,fma")
+    static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+        integers<lanes> sums[Rows][panels] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + int8_column_header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - int8_column_header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
+            const words<lanes> left = vector_at<lanes>(panel).vector;
+            const words<lanes> right = vector_at<lanes>(panel + tile.next_panel).vector;
+            prefetch(next);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> bytes = words<lanes>{} + row[i * row_stride + k];
+                ZEROSHOT_VPDPBUSD(sums[i][0], bytes, left);
+                ZEROSHOT_VPDPBUSD(sums[i][1], bytes, right);
+            }
+        }
+        store_int8_tile<Rows, panels, lanes>(sums, tile);
+    }
+};
+
+struct bf16_tile_avx512_bf16 {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = 14, panels = 2, lanes = 16, row_words = 1, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    ZEROSHOT_TARGET("avx512f,fma")
+    static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+        floats<lanes> sums[Rows][panels] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel;
+        const std::size_t row_stride = tile.row_stride;
+        for (std::size_t k = 0; k < tile.depth; ++k, panel += panel_width, next += step) {
+            const words<lanes> left = vector_at<lanes>(panel).vector;
+            const words<lanes> right = vector_at<lanes>(panel + tile.next_panel).vector;
+            prefetch(next);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> pair = words<lanes>{} + row[i * row_stride + k];
+                ZEROSHOT_VDPBF16PS(sums[i][0], pair, left);
+                ZEROSHOT_VDPBF16PS(sums[i][1], pair, right);
+            }
+        }
+        store_tile<Rows, panels, lanes>(sums, tile);
+    }
+};
+
+template <class Tile>
+ZEROSHOT_TARGET("avx2,fma")
+void multiply_narrow_avx2(const narrow_product& p, std::size_t panel, std::size_t panel_end) noexcept {
+    multiply_all<Tile, float>(p, panel, panel_end);
+}
+
+template <class Tile>
+ZEROSHOT_TARGET("avx512f,fma")
+void multiply_narrow_avx512(const narrow_product& p, std::size_t panel, std::size_t panel_end) noexcept {
+    multiply_all<Tile, float>(p, panel, panel_end);
+}
+#endif
+
+template <class Product>
+void multiply_bf16(const Product& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
+#if ZEROSHOT_KERNELS_X86
+    if (set == instruction_set::avx512_bf16) return multiply_narrow_avx512<bf16_tile_avx512_bf16>(p, panel, panel_end);
+    if (set >= instruction_set::avx512) return multiply_narrow_avx512<bf16_tile<14, 1, 64>>(p, panel, panel_end);
+    if (set != instruction_set::portable) return multiply_narrow_avx2<bf16_tile<6, 1, 32>>(p, panel, panel_end);
+#endif
+    (void)set;
+    multiply_all<bf16_tile<2, 1, 16>, float>(p, panel, panel_end);
+}
+
+template <class Product>
+void multiply_int8(const Product& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
+#if ZEROSHOT_KERNELS_X86
+    if (set >= instruction_set::avx512_vnni) return multiply_narrow_avx512<int8_tile_avx512_vnni>(p, panel, panel_end);
+    if (set == instruction_set::avx_vnni) return multiply_narrow_avx2<int8_tile_avx_vnni>(p, panel, panel_end);
+    if (set != instruction_set::portable) return multiply_narrow_avx2<int8_tile_avx2>(p, panel, panel_end);
+#endif
+    (void)set;
+    multiply_all<int8_tile<2, 16>, float>(p, panel, panel_end);
+}
+
+}  // namespace detail
+
+/// Computes some of the columns, those of the panels from `panel` to before `panel_end`, with the given instruction
+/// set, which must be available and the one the rows were packed for.
+/// \param p a narrow_product; Why a template? So that what is not used is not compiled.
+template <class Product>
+void multiply(narrow type, const Product& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
+    if (type == narrow::bf16) return detail::multiply_bf16(p, set, panel, panel_end);
+    detail::multiply_int8(p, set, panel, panel_end);
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels

@@ -1,0 +1,195 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <zeroshot/kernels/multiply_narrow.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
+
+using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
+
+namespace {
+
+constexpr double epsilon = std::numeric_limits<float>::epsilon();
+
+std::vector<instruction_set> sets_here() {
+    std::vector<instruction_set> here;
+    for (const instruction_set set : all_instruction_sets) {
+        if (is_available(set))
+            here.push_back(set);
+        else
+            WARN("instruction set " << name_of(set) << " is not on this machine: not tested");
+    }
+    return here;
+}
+
+double as_bfloat(float number) {
+    return zeroshot::float_from_bfloat(zeroshot::bfloat_from_float(number));
+}
+
+/// The exact product of numbers rounded to bfloat16, within the bound of a sum in any order.
+void check_bf16(const narrow_case& c, instruction_set set) {
+    const std::vector<float> result = c.product(set);
+    for (std::size_t row = 0; row < c.row_count; ++row) {
+        for (std::size_t column = 0; column < c.columns; ++column) {
+            double exact = 0, norm = 0;
+            for (std::size_t k = 0; k < c.depth; ++k) {
+                const double term = as_bfloat(c.rows[row * c.depth + k]) * as_bfloat(c.weights[column * c.depth + k]);
+                exact += term;
+                norm += std::abs(term);
+            }
+            const double got = static_cast<double>(result[row * c.columns + column]);
+            INFO(name_of(set) << " row " << row << " column " << column << ": " << got << " for " << exact);
+            REQUIRE(std::abs(got - exact) <= static_cast<double>(c.depth + 2) * epsilon * norm);
+        }
+    }
+}
+
+/// The exact product of the numbers themselves: each factor may be half a step off: of rows, a 253rd of their
+/// range; of weights, a 127th of the largest, or a 63rd at most where two large ones meet.
+void check_int8(const narrow_case& c, instruction_set set) {
+    const std::vector<float> result = c.product(set);
+    const std::vector<std::uint32_t> packed = c.packed_weights();
+    for (std::size_t column = 0; column < c.columns; ++column) {
+        const std::uint32_t* panel = packed.data() + column / panel_width * panel_width * column_words(c.type, c.depth);
+        const auto step = static_cast<double>(std::bit_cast<float>(panel[column % panel_width]));
+        const auto weight = c.weights.begin() + static_cast<std::ptrdiff_t>(column * c.depth);
+        const auto largest = static_cast<double>(
+            std::abs(*std::max_element(weight, weight + static_cast<std::ptrdiff_t>(c.depth),
+                                       [](float a, float b) { return std::abs(a) < std::abs(b); })));
+        REQUIRE(step >= largest / 127 * (1 - epsilon));
+        REQUIRE(step <= largest / 63);
+        for (std::size_t row = 0; row < c.row_count; ++row) {
+            double lowest = 0, highest = 0, exact = 0, bound = 0;
+            for (std::size_t k = 0; k < c.depth; ++k) {
+                lowest = std::min(lowest, static_cast<double>(c.rows[row * c.depth + k]));
+                highest = std::max(highest, static_cast<double>(c.rows[row * c.depth + k]));
+            }
+            const double row_step = (highest - lowest) / 253;
+            for (std::size_t k = 0; k < c.depth; ++k) {
+                const auto a = static_cast<double>(c.rows[row * c.depth + k]);
+                const auto b = static_cast<double>(weight[static_cast<std::ptrdiff_t>(k)]);
+                exact += a * b;
+                bound += std::abs(a) * step / 2 + std::abs(b) * row_step / 2 + step * row_step / 4;
+            }
+            const double got = static_cast<double>(result[row * c.columns + column]);
+            INFO(name_of(set) << " row " << row << " column " << column << ": " << got << " for " << exact);
+            REQUIRE(std::abs(got - exact) <= bound * 1.0001);
+        }
+    }
+}
+
+bool nearly_equal(float a, float b) {
+    return std::abs(a - b) <= 4 * std::numeric_limits<float>::epsilon() * std::max(std::abs(a), std::abs(b));
+}
+
+}  // namespace
+
+TEST_CASE("narrow products are within the bounds of their rounding, by every instruction set, at odd shapes") {
+    for (const instruction_set set : sets_here()) {
+        for (const std::size_t row_count : {1u, 2u, 3u, 6u, 7u, 13u, 17u}) {
+            for (const std::size_t columns : {1u, 15u, 16u, 33u}) {
+                for (const std::size_t depth : {1u, 31u, 64u, 65u, 200u}) {
+                    check_bf16({narrow::bf16, row_count, columns, depth}, set);
+                    check_int8({narrow::int8, row_count, columns, depth}, set);
+                }
+            }
+        }
+        check_bf16({narrow::bf16, 230, 33, 1000}, set);  // more than one block of rows
+        check_int8({narrow::int8, 430, 17, 1000}, set);
+    }
+}
+
+TEST_CASE("every instruction set gives what the portable one gives: the same sums, finished alike") {
+    const narrow_case eights(narrow::int8, 27, 50, 333), sixteens(narrow::bf16, 27, 50, 333);
+    const std::vector<float> eight = eights.product(instruction_set::portable);
+    const std::vector<float> sixteen = sixteens.product(instruction_set::portable);
+    for (const instruction_set set : sets_here()) {
+        INFO(name_of(set));
+        CHECK(std::ranges::equal(eights.product(set), eight, nearly_equal));
+        if (is_widened(narrow::bf16, set)) CHECK(sixteens.product(set) == sixteen);
+    }
+}
+
+TEST_CASE("the largest bytes that can meet do not overflow on their way") {
+    for (const instruction_set set : sets_here()) {
+        for (const float sign : {1.0f, -1.0f}) {
+            for (const float other : {1.0f, -1.0f}) {  // of the weights that do not meet in a sum of 16 bits
+                narrow_case c(narrow::int8, 3, 20, 256);
+                std::ranges::fill(c.rows, 1.0f);  // 253 as an unsigned byte
+                for (std::size_t i = 0; i < c.weights.size(); ++i)
+                    c.weights[i] = sign * (i % 64 < 32 ? 1.0f : other) * (i % 2 == 0 ? 1.0f : 0.96875f);
+                double exact = 0;
+                for (std::size_t k = 0; k < c.depth; ++k) exact += static_cast<double>(c.weights[k]);
+                // 63 steps and a half are 1, and each weight is off by half a step at most.
+                const double bound = 256 * 0.5 / 63 + 1e-3;
+                for (const float got : c.product(set)) {
+                    INFO(name_of(set) << ": " << got << " for " << exact);
+                    REQUIRE(std::abs(static_cast<double>(got) - exact) <= bound);
+                }
+                CHECK(std::ranges::equal(c.product(set), c.product(instruction_set::portable), nearly_equal));
+            }
+        }
+    }
+}
+
+TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a panel whatever panels") {
+    for (const narrow type : {narrow::bf16, narrow::int8}) {
+        const narrow_case c(type, 61, 49, 300);
+        const std::vector<float> bias = normal_numbers(c.columns, 7);
+        const epilogue<float> finish{bias.data(), nullptr, false, function::quick_gelu};
+        for (const instruction_set set : sets_here()) {
+            const std::vector<float> together = c.product(set, 0, c.row_count, finish);
+            for (const std::size_t count : {1u, 2u, 3u, 5u, 14u, 40u}) {
+                for (std::size_t row = 0; row + count <= c.row_count; row += count) {
+                    const auto expected = together.begin() + static_cast<std::ptrdiff_t>(row * c.columns);
+                    REQUIRE(std::ranges::equal(
+                        c.product(set, row, count, finish),
+                        std::ranges::subrange(expected, expected + static_cast<std::ptrdiff_t>(count * c.columns))));
+                }
+            }
+            std::vector<float> apart(c.row_count * c.columns, -7.0f);
+            const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count), weights = c.packed_weights();
+            narrow_product p = c.over(rows, weights, set, c.row_count, apart);
+            p.finish = finish;
+            multiply(type, p, set, 1, 2);
+            for (std::size_t i = 0; i < apart.size(); ++i)
+                REQUIRE((apart[i] != -7.0f) == (i % c.columns >= 16 && i % c.columns < 32));
+            multiply(type, p, set, 0, 1);
+            multiply(type, p, set, 2, panel_count(c.columns));
+            CHECK(apart == together);
+        }
+    }
+}
+
+TEST_CASE("what follows a narrow sum is done in its order: bias, gain, what stood there, the function") {
+    for (const narrow type : {narrow::bf16, narrow::int8}) {
+        narrow_case c(type, 9, 50, 1);
+        std::ranges::fill(c.rows, 2.0f);
+        std::ranges::fill(c.weights, 1.5f);
+        const std::vector<float> bias(c.columns, -5.0f), gain(c.columns, 4.0f);
+        for (const instruction_set set : sets_here()) {
+            const auto with = [&](const epilogue<float>& finish) {
+                std::vector<float> result(c.row_count * c.columns, 7.0f);
+                const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count),
+                                                 weights = c.packed_weights();
+                narrow_product p = c.over(rows, weights, set, c.row_count, result);
+                p.finish = finish;
+                multiply(type, p, set, 0, panel_count(c.columns));
+                return result;
+            };
+            const auto all = [&](const std::vector<float>& found, float value) {
+                return std::ranges::all_of(found, [&](float each) { return std::abs(each - value) < 1e-4f; });
+            };
+            CHECK(all(with({}), 3));
+            CHECK(all(with({bias.data()}), -2));
+            CHECK(all(with({bias.data(), gain.data()}), -8));
+            CHECK(all(with({bias.data(), gain.data(), true}), -1));
+            CHECK(all(with({bias.data(), gain.data(), true, function::rectify}), 0));
+        }
+    }
+}

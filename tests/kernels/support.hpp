@@ -1,0 +1,77 @@
+#pragma once
+/// \file Numbers to multiply, and products of narrow numbers by any instruction set.
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include <zeroshot/kernels/multiply_narrow.hpp>
+
+// In the version's namespace too: one test compiles the kernels in another way, under another version's name.
+namespace zeroshot_tests::inline ZEROSHOT_ABI {
+
+inline std::vector<float> normal_numbers(std::size_t count, unsigned seed) {
+    std::mt19937 generator(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> numbers(count);
+    for (float& number : numbers) number = normal(generator);
+    return numbers;
+}
+
+/// Rows times weights, both packed here.
+struct narrow_case {
+    zeroshot::kernels::narrow type;
+    std::size_t row_count, columns, depth;
+    std::vector<float> rows, weights;
+
+    narrow_case(zeroshot::kernels::narrow of, std::size_t row_count_, std::size_t columns_, std::size_t depth_)
+        : type(of),
+          row_count(row_count_),
+          columns(columns_),
+          depth(depth_),
+          rows(normal_numbers(row_count * depth, 1)),
+          weights(normal_numbers(columns * depth, 2)) {}
+
+    std::vector<std::uint32_t> packed_weights() const {
+        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_size(type, columns, depth));
+        zeroshot::kernels::pack(type, weights.data(), depth, 1, columns, depth, packed.data());
+        return packed;
+    }
+
+    /// Some of the rows.
+    std::vector<std::uint32_t> packed_rows(zeroshot::kernels::instruction_set set, std::size_t first,
+                                           std::size_t count) const {
+        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, count, depth, set));
+        zeroshot::kernels::pack_rows(type, rows.data() + first * depth, depth, count, depth, packed.data(), set);
+        return packed;
+    }
+
+    /// What a kernel is given: `result` is [count, columns].
+    zeroshot::kernels::narrow_product over(const std::vector<std::uint32_t>& packed_rows_,
+                                           const std::vector<std::uint32_t>& packed,
+                                           zeroshot::kernels::instruction_set set, std::size_t count,
+                                           std::vector<float>& result) const {
+        return {packed_rows_.data(),
+                zeroshot::kernels::row_words(type, depth, set),
+                count,
+                packed.data(),
+                columns,
+                zeroshot::kernels::column_words(type, depth),
+                result.data(),
+                columns};
+    }
+
+    std::vector<float> product(zeroshot::kernels::instruction_set set, std::size_t first, std::size_t count,
+                               const zeroshot::kernels::epilogue<float>& finish = {}) const {
+        std::vector<float> result(count * columns);
+        const std::vector<std::uint32_t> left = packed_rows(set, first, count), right = packed_weights();
+        zeroshot::kernels::narrow_product p = over(left, right, set, count, result);
+        p.finish = finish;
+        zeroshot::kernels::multiply(type, p, set, 0, zeroshot::kernels::panel_count(columns));
+        return result;
+    }
+    std::vector<float> product(zeroshot::kernels::instruction_set set) const { return product(set, 0, row_count); }
+};
+
+}  // namespace zeroshot_tests::inline ZEROSHOT_ABI

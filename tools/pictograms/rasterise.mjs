@@ -1,15 +1,17 @@
 // Draws the emoji and icons of the npm packages: raw pixels to train on, PNG files to evaluate on.
 //
-//   node rasterise.mjs WORK     (WORK/node_modules holds the packages of package.json)
+//   node rasterise.mjs WORK [--pictures]     (WORK/node_modules holds the packages of package.json)
 //
 // Writes WORK/data/emoji.rgba and icons.a8 (80 x 80 pixels each), data.json (names, what each picture shows),
-// and WORK/pictures/<style>/<hexcode>.png (256 x 256 on white) for the held-out styles and the validation split.
+// and WORK/pictures/<style>/<hexcode>.png (256 x 256 on white) for the held-out styles and the validation split;
+// with --pictures these alone, and WORK/data/pictures.json.
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const work = path.resolve(process.argv[2] ?? 'build/pictograms');
+const pictures_only = process.argv[3] === '--pictures';
 const require = createRequire(path.join(work, 'node_modules', 'here.js'));
 const sharp = require('sharp');
 sharp.cache(false);
@@ -198,6 +200,8 @@ async function draw_pictures(concepts, concept_of) {
 fs.mkdirSync(path.join(work, 'data'), { recursive: true });
 const { concepts, concept_of } = read_concepts();
 const pictures = await draw_pictures(concepts, concept_of);
+fs.writeFileSync(path.join(work, 'data', 'pictures.json'), JSON.stringify({ concepts, pictures }));
+if (pictures_only) process.exit(0);
 const emoji = await draw_emoji(concepts, concept_of);
 const icons = await draw_icons(concept_of);
 fs.writeFileSync(path.join(work, 'data', 'data.json'), JSON.stringify({ size: training_size, concepts, emoji, icons, pictures }));

@@ -113,7 +113,7 @@ class basic_clip {
     /// finite; cancelled_error
     matrix<Scalar> encode_image(std::span<const image> pictures, const run_options& options = {}) const {
         const image_encoder<Scalar>& visual = model().visual();
-        return in_pieces(pictures.size(), largest_image_piece, options,
+        return in_pieces(pictures.size(), embedding_size(), largest_image_piece, options,
                          [&](std::size_t first, std::size_t count, executor* threads) {
                              const std::size_t size = picture_size();
                              aligned_vector<Scalar> batch(count * size);
@@ -133,10 +133,22 @@ class basic_clip {
     matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
         const image_encoder<Scalar>& visual = model().visual();
         check_pixels(batch);
-        return in_pieces(batch.rows(), largest_image_piece, options,
+        return in_pieces(batch.rows(), embedding_size(), largest_image_piece, options,
                          [&](std::size_t first, std::size_t count, executor* threads) {
-                             return visual(batch.values().subspan(first * picture_size(), count * picture_size()),
-                                           count, {}, threads);
+                             return visual(pixels_of(batch, first, count), count, {}, threads);
+                         });
+    }
+
+    /// Pixels to the features that embeddings are projected from: what a linear probe may know more from.
+    /// \param batch [pictures, 3, size, size]
+    /// \return [pictures, model().visual().features()], not normalised
+    /// \throws as encode_pixels
+    matrix<Scalar> encode_features(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
+        const image_encoder<Scalar>& visual = model().visual();
+        check_pixels(batch);
+        return in_pieces(batch.rows(), visual.features(), largest_image_piece, options,
+                         [&](std::size_t first, std::size_t count, executor* threads) {
+                             return visual.features(pixels_of(batch, first, count), count, threads);
                          });
     }
 
@@ -174,8 +186,9 @@ class basic_clip {
         std::size_t longest = 1;
         for (const auto prompt : different) longest = std::max(longest, prompt.size());
         const matrix<Scalar> embeddings =
-            in_pieces(different.size(), std::clamp<std::size_t>(tokens_of_a_piece / longest, 1, largest_text_piece),
-                      options, [&](std::size_t first, std::size_t count, executor* threads) {
+            in_pieces(different.size(), embedding_size(),
+                      std::clamp<std::size_t>(tokens_of_a_piece / longest, 1, largest_text_piece), options,
+                      [&](std::size_t first, std::size_t count, executor* threads) {
                           return text(std::span(different).subspan(first, count), {}, threads);
                       });
         matrix<Scalar> all(prompts.size(), embedding_size());
@@ -211,9 +224,9 @@ class basic_clip {
     /// Cuts the work into pieces for the threads at hand; encode(first, count, threads) gives the rows [count,
     /// embedding].
     template <class Encode>
-    matrix<Scalar> in_pieces(std::size_t total, std::size_t largest, const run_options& options,
+    matrix<Scalar> in_pieces(std::size_t total, std::size_t columns, std::size_t largest, const run_options& options,
                              const Encode& encode) const {
-        matrix<Scalar> embeddings(total, embedding_size());
+        matrix<Scalar> embeddings(total, columns);
         const std::size_t threads = concurrency_of(options.threads);
         // Fewer than there are threads go together: then the threads share every product.
         const std::size_t share = total < threads ? total : (total + threads - 1) / threads;
@@ -232,6 +245,10 @@ class basic_clip {
             },
             options);
         return embeddings;
+    }
+
+    std::span<const Scalar> pixels_of(const tensor<Scalar, 4>& batch, std::size_t first, std::size_t count) const {
+        return batch.values().subspan(first * picture_size(), count * picture_size());
     }
 
     void check_pixels(const tensor<Scalar, 4>& batch) const {

@@ -31,6 +31,15 @@ class image_encoder {
         return std::visit([&](const auto& visual) { return visual(pixels, pictures, observe, threads); }, visual_);
     }
 
+    /// What the embedding is projected from, whose linear probe the paper reports: Radford et al. 2021, appendix A.3.
+    /// \return [pictures, features()], not normalised
+    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t pictures, executor* threads = nullptr) const {
+        return std::visit([&](const auto& visual) { return visual.features(pixels, pictures, {}, threads); }, visual_);
+    }
+    std::size_t features() const noexcept {
+        return std::visit([](const auto& visual) { return visual.features(); }, visual_);
+    }
+
    private:
     static tower build(const weights& w, const clip_config& config) {
         if (const auto* vit = std::get_if<vision_transformer_config>(&config.image)) {

@@ -86,15 +86,25 @@ class modified_resnet {
     /// \return [pictures, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
                               const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
-        matrix<Scalar> embeddings(pictures, attnpool_.outputs());
-        const std::size_t picture_size = pixels.size() / pictures;
-        for (std::size_t picture = 0; picture < pictures; ++picture) {
-            const matrix<Scalar> embedding =
-                encode(pixels.subspan(picture * picture_size, picture_size), observe, threads);
-            detail::copy(embedding.row(0), embeddings.row(picture).begin());
-        }
+        matrix<Scalar> embeddings = attnpool_.project(features(pixels, pictures, observe, threads));
+        if (observe) observe("visual.attnpool", embeddings);
         return embeddings;
     }
+
+    /// What the embedding is projected from: what the heads of the attention pooling answer.
+    /// \return [pictures, features()]
+    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe,
+                            executor* threads = nullptr) const {
+        auto rows = matrix<Scalar>::for_overwrite({pictures, features()});
+        const std::size_t picture_size = pixels.size() / pictures;
+        for (std::size_t picture = 0; picture < pictures; ++picture) {
+            const matrix<Scalar> row =
+                features_of_one(pixels.subspan(picture * picture_size, picture_size), observe, threads);
+            detail::copy(row.row(0), rows.row(picture).begin());
+        }
+        return rows;
+    }
+    std::size_t features() const noexcept { return config_.features(); }
 
    private:
     /// Pixels of a feature map that is so many times smaller than the picture.
@@ -102,8 +112,8 @@ class modified_resnet {
         return (config.image_size / times) * (config.image_size / times);
     }
 
-    matrix<Scalar> encode(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
-                          executor* threads) const {
+    matrix<Scalar> features_of_one(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
+                                   executor* threads) const {
         feature_map<Scalar> x = stem(channels_last(pixels), threads);
         if (observe) observe("visual.stem", x.pixels);
         for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
@@ -113,9 +123,7 @@ class modified_resnet {
                     observe("visual.layer" + std::to_string(stage + 1) + "." + std::to_string(block), x.pixels);
             }
         }
-        const matrix<Scalar> embedding = attnpool_(x.pixels, threads);
-        if (observe) observe("visual.attnpool", embedding);
-        return embedding;  // [1, embedding]
+        return attnpool_.attended(x.pixels, threads);  // [1, features]
     }
 
     feature_map<Scalar> stem(feature_map<Scalar> x, executor* threads) const {

@@ -45,6 +45,13 @@ class vision_transformer {
     /// \return [pictures, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
                               const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
+        return proj_(features(pixels, pictures, observe, threads));  // [pictures, embedding]
+    }
+
+    /// What the embedding is projected from: the class token, or the mean of the patches, normalised.
+    /// \return [pictures, features()]
+    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe,
+                            executor* threads = nullptr) const {
         matrix<Scalar> x = tokens(pixels, pictures, observe, threads);  // [pictures * (1 + patches), width]
         if (ln_pre_) {
             x = (*ln_pre_)(std::move(x));
@@ -52,8 +59,9 @@ class vision_transformer {
         }
         x = pooled(std::move(x), pictures, observe, threads);
         if (observe) observe("visual.ln_post", x);
-        return proj_(x);  // [pictures, embedding]
+        return x;
     }
+    std::size_t features() const noexcept { return config_.blocks.width; }
 
    private:
     /// conv1.weight [width, 3, patch, patch] as a linear map of patches: kernel and stride are the same.

@@ -31,6 +31,12 @@ class attention_pool {
     /// \param cells [positions, width], one picture's feature map
     /// \return [1, outputs]
     matrix<Scalar> operator()(const matrix<Scalar>& cells, executor* threads = nullptr) const {
+        return project(attended(cells, threads));
+    }
+
+    /// What the heads answer, before c_proj.
+    /// \return [1, width]
+    matrix<Scalar> attended(const matrix<Scalar>& cells, executor* threads = nullptr) const {
         const matrix<Scalar> tokens = with_mean_token(cells);  // [1 + positions, width]
         const std::size_t width = tokens.columns(), size = width / heads_;
         matrix<Scalar> query(1, width);
@@ -43,8 +49,12 @@ class attention_pool {
             head.remember(keys.data() + h * size, values.data() + h * size, width);
             head.answer(query.data() + h * size, width, 1, 0, mask::none, mixed.data() + h * size, width);
         }
-        return c_proj_(mixed);
+        return mixed;
     }
+
+    /// \param features [pictures, width]
+    /// \return [pictures, outputs]
+    matrix<Scalar> project(const matrix<Scalar>& features) const { return c_proj_(features); }
 
     std::size_t outputs() const noexcept { return c_proj_.outputs(); }
 

@@ -102,11 +102,18 @@ TEST_CASE("logistic regression reaches scikit-learn's minimum, and predicts the 
 
 TEST_CASE("a fit from earlier ones reaches the same minimum in fewer iterations") {
     const logistic_regression training(many_rows(600, 20));
-    std::vector<logistic_fit> fits;
-    for (const double strength : {0.1, 0.2, 0.4}) fits.push_back(training.fit(strength, {}, fits));
-    const logistic_fit cold = training.fit(0.8), warm = training.fit(0.8, {}, fits);
-    CHECK(std::abs(warm.objective / cold.objective - 1) < 2e-8);  // both are at most 1e-8 above the minimum
-    CHECK(warm.iterations < cold.iterations);
+    fit_memory memory;
+    std::size_t cold = 0, warm = 0;
+    for (const double strength : {0.1, 0.2, 0.4, 0.8, 1.6}) {
+        const logistic_fit alone = training.fit(strength), again = training.fit(strength, memory);
+        CHECK(std::abs(again.objective / alone.objective - 1) < 2e-8);  // both are at most 1e-8 above the minimum
+        cold += alone.iterations;
+        warm += again.iterations;
+    }
+    INFO(cold << " iterations became " << warm);
+    CHECK(3 * warm <= 2 * cold);
+    const logistic_fit same = training.fit(1.6, memory);
+    CHECK(same.iterations == 0);
 }
 
 TEST_CASE("a fit is the same to the bit on any number of threads, and with features that are read each time",
@@ -141,8 +148,9 @@ TEST_CASE("what cannot be fitted is refused with a sentence") {
     const logistic_regression training(labelled<double>(features, {0, 1, 0, 1}));
     CHECK_THROWS_AS(training.fit(0), argument_error);
     CHECK_THROWS_AS(training.fit(std::numeric_limits<double>::infinity()), argument_error);
-    const std::vector<logistic_fit> others{logistic_regression(many_rows(20, 3)).fit(1)};
-    CHECK_THROWS_WITH(training.fit(1, {}, others), Contains("earlier fit"));
+    fit_memory others;
+    logistic_regression(many_rows(20, 3)).fit(1, others);
+    CHECK_THROWS_WITH(training.fit(1, others), Contains("memory of fits: its features or classes are others"));
 }
 
 TEST_CASE("features that never change say nothing, and are fitted") {

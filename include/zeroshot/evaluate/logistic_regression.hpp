@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -84,7 +85,7 @@ struct logistic_fit {
 /// When a fit ends.
 struct fit_limits {
     std::size_t iterations = 1000;  ///< Radford et al. 2021, "Learning Transferable Visual Models", appendix A.3
-    double gap = 1e-8;              ///< of the objective above its minimum, relative: what strong convexity vouches for
+    double gap = 1e-8;              ///< of the objective above its minimum, relative: what its curvature vouches for
     std::size_t memory =
         std::size_t{4} << 30;  ///< bytes that packed features may keep; beyond, they are read each time
 };
@@ -170,6 +171,32 @@ inline double to_residuals(std::span<const double> intercepts, std::span<const s
 
 }  // namespace detail
 
+class logistic_regression;
+
+/// What the fits of one training set leave for the next: where their minima are, and how the loss bends on the way
+/// there.
+class fit_memory {
+   private:
+    friend class logistic_regression;
+
+    struct minimum_of {
+        double strength;
+        double loss;               // the mean, without the penalty
+        aligned_vector<double> x;  // [classes, columns + 1]
+    };
+
+    /// A step, and what it changed of the gradient of the loss. Without the penalty's share, which is known for any
+    /// strength, it is as true for the next one.
+    struct bend {
+        aligned_vector<double> step, change;
+    };
+
+    static constexpr std::size_t most_minima = 16;
+
+    std::deque<minimum_of> minima_;  // the latest last
+    std::deque<bend> bends_;
+};
+
 /// The fits of one training set, for any strength of regularisation: the features are packed once.
 ///
 ///     const logistic_regression probe(training);
@@ -194,15 +221,26 @@ class logistic_regression {
     const std::vector<std::uint32_t>& classes() const noexcept { return classes_; }
     std::size_t columns() const noexcept { return training_.columns; }
 
-    /// Fits, from zeros or from where earlier fits of the same training set point to. The same bits on any number of
-    /// threads.
+    /// Fits from zeros. The same bits on any number of threads.
     /// \param strength scikit-learn's C
-    /// \throws argument_error for a strength that is not positive, a fit of other features or classes; cancelled_error
-    logistic_fit fit(double strength, const run_options& run = {}, std::span<const logistic_fit> earlier = {}) const {
+    /// \throws argument_error for a strength that is not positive; cancelled_error
+    logistic_fit fit(double strength, const run_options& run = {}) const {
+        fit_memory nothing;
+        return fit(strength, nothing, run);
+    }
+
+    /// Fits from where earlier fits of the same training set point to, with what they learnt of the loss.
+    /// \param memory of these fits; this one is added
+    /// \throws argument_error for a memory of other features or classes as well
+    logistic_fit fit(double strength, fit_memory& memory, const run_options& run = {}) const {
         if (!(strength > 0) || !is_finite(strength)) {
             throw argument_error(error_code::argument, {"strength", std::to_string(strength), "a positive number", ""});
         }
-        return result_of(minimise(strength, start_of(strength, earlier, run), run));
+        if (!memory.minima_.empty() && memory.minima_.front().x.size() != classes_.size() * stride()) {
+            throw argument_error(error_code::argument, {"memory of fits", "its features or classes are others",
+                                                        "one of the same training set", ""});
+        }
+        return result_of(minimise(strength, start_of(strength, memory, run), memory, run));
     }
 
    private:
@@ -226,6 +264,7 @@ class logistic_regression {
         vector x;
         double value = 0;
         vector gradient{};  // empty where it was not computed
+        vector spread{};    // [classes], the mean of p * (1 - p): how the loss bends along an intercept
     };
 
     std::size_t parts() const noexcept { return (training_.rows() + part_rows - 1) / part_rows; }
@@ -304,12 +343,13 @@ class logistic_regression {
 
     /// The mean loss and its gradient.
     /// \param x, gradient [classes, columns + 1]
-    double mean_loss(const vector& x, vector& gradient, const run_options& run) const {
+    double mean_loss(const vector& x, vector& gradient, vector& spread, const run_options& run) const {
         const std::size_t classes = classes_.size();
         const run_options quietly{run.threads, run.stop, {}};
         std::vector<double> intercepts(classes), losses(parts());
         for (std::size_t k = 0; k < classes; ++k) intercepts[k] = unit_ * x[at(k, training_.columns)];
         gradient.setZero();
+        spread = vector::Zero(static_cast<Eigen::Index>(classes));
         for (std::size_t first = 0; first < parts(); first += parts_at_once) {
             const std::size_t count = std::min(parts_at_once, parts() - first);
             std::vector<std::optional<detail::packed_rows>> fresh(kept_.empty() ? count : 0);
@@ -324,16 +364,17 @@ class logistic_regression {
                     intercepts, std::span(places_).subspan(part * part_rows, rows_of(part)), residuals[i]);
             };
             run_pieces(count, forth, quietly);
-            add_gradient(rows, residuals, gradient, quietly);
+            add_gradient(rows, residuals, gradient, spread, quietly);
         }
         const double share = 1 / static_cast<double>(training_.rows());
         gradient *= share;
+        spread *= share;
         return share * std::accumulate(losses.begin(), losses.end(), 0.0);
     }
 
     /// Adds residuals · features of some parts, always in the order of the parts.
     void add_gradient(std::span<const detail::packed_rows* const> rows,
-                      std::span<const aligned_vector<double>> residuals, vector& gradient,
+                      std::span<const aligned_vector<double>> residuals, vector& gradient, vector& spread,
                       const run_options& run) const {
         constexpr std::size_t width = detail::packed_rows::feature_block;
         const std::size_t blocks = (training_.columns + width - 1) / width;
@@ -349,9 +390,11 @@ class logistic_regression {
                     double* const sums = gradient.data() + at(begin + k, block * width);
                     for (std::size_t j = 0; j < products.columns(); ++j) sums[j] += products(k, j);
                     if (block != 0) continue;
-                    const double* const each = some + k * rows[i]->count();
+                    const std::span<const double> each(some + k * rows[i]->count(), rows[i]->count());
                     gradient[at(begin + k, training_.columns)] +=
-                        unit_ * std::accumulate(each, each + rows[i]->count(), 0.0);
+                        unit_ * std::accumulate(each.begin(), each.end(), 0.0);
+                    double& bend = spread[static_cast<Eigen::Index>(begin + k)];
+                    for (const double residual : each) bend += std::abs(residual) * (1 - std::abs(residual));
                 }
             }
         };
@@ -379,98 +422,184 @@ class logistic_regression {
     }
 
     /// The mean loss with the penalty, and its gradient.
-    double value_of(double penalty, const vector& x, vector& gradient, const run_options& run) const {
-        const double loss = mean_loss(x, gradient, run);
+    double value_of(double penalty, const vector& x, vector& gradient, vector& spread, const run_options& run) const {
+        const double loss = mean_loss(x, gradient, spread, run);
         return loss + add_penalty(penalty, x, gradient);
     }
 
-    /// How many steps the solver remembers: many are worth their memory where there is little else to keep.
-    std::size_t remembered() const noexcept {
-        constexpr std::size_t usual = 10;  // scipy.optimize's L-BFGS-B, as scikit-learn calls it
-        constexpr std::size_t most = 30, most_bytes = std::size_t{1} << 28;
-        const std::size_t each = 2 * sizeof(double) * classes_.size() * stride();
-        return std::clamp(most_bytes / each, usual, most);
+    /// How far the value may be above its minimum: |gradient|² / (2 * curvature). Along the weights the curvature is at
+    /// least the penalty; along an intercept, which has none, it is taken from the loss where it is.
+    double gap_of(const start& here, double penalty) const {
+        constexpr double least = 1e-12;  // of the curvature of a class that all are sure of
+        double gap = 0;
+        for (std::size_t k = 0; k < classes_.size(); ++k) {
+            const auto weights = here.gradient.segment(at(k, 0), static_cast<Eigen::Index>(training_.columns));
+            const double slope = here.gradient[at(k, training_.columns)];
+            const double bend = unit_ * unit_ * std::max(here.spread[static_cast<Eigen::Index>(k)], least);
+            gap += weights.squaredNorm() / (2 * penalty) + slope * slope / (2 * bend);
+        }
+        return gap;
     }
 
-    minimum minimise(double strength, start from, const run_options& run) const {
+    /// How many steps are remembered. Many are worth it where they stay near the processor, and where going over them
+    /// costs little beside going over the rows. (scipy.optimize, as scikit-learn calls it, remembers 10.)
+    std::size_t remembered() const noexcept {
+        constexpr std::size_t least = 20, most = 100, rows_for_a_step = 16, near_bytes = std::size_t{1} << 21;
+        const std::size_t each = 2 * sizeof(double) * classes_.size() * stride();
+        return std::clamp(std::min(near_bytes / each, training_.rows() / rows_for_a_step), least, most);
+    }
+
+    /// L-BFGS: the curvature and the line search are LBFGSpp's. Why not its solver? It forgets the curvature when it is
+    /// called again, and that is half of what a sweep learns.
+    minimum minimise(double strength, start here, fit_memory& memory, const run_options& run) const {
         const double penalty = penalty_of(strength);
         LBFGSpp::LBFGSParam<double> how;
-        how.m = static_cast<int>(remembered());
-        how.max_iterations = static_cast<int>(limits_.iterations);
         how.linesearch = LBFGSpp::LBFGS_LINESEARCH_BACKTRACKING_STRONG_WOLFE;
-        how.epsilon_rel = 0;
-        how.epsilon = 0;
+        LBFGSpp::BFGSMat<double> curvature;
+        bool is_blank = !recall(memory, curvature, penalty);
         minimum best;
         best.strength = strength;
-        // The value is at most |gradient|² / (2 * penalty) above the minimum, so that tells how small the gradient must
-        // become; the solver looks at it after each step.
         const auto evaluate = [&](const vector& point, vector& gradient) {
-            const bool is_known = from.gradient.size() != 0;
-            const double value = is_known ? from.value : value_of(penalty, point, gradient, run);
-            if (is_known) gradient = std::exchange(from.gradient, {});
+            const double value = value_of(penalty, point, gradient, here.spread, run);
             if (value < best.value) {
                 best.value = value;
                 best.x = point;
             }
-            how.epsilon = std::sqrt(2 * penalty * limits_.gap * value);
             return value;
         };
-        LBFGSpp::LBFGSSolver<double, LBFGSpp::LineSearchNocedalWright> solver(how);
-        double value = 0;
-        try {
-            best.iterations = static_cast<std::size_t>(solver.minimize(evaluate, from.x, value));
-            best.converged = best.iterations < limits_.iterations;
-        } catch (const error&) {
-            throw;
-        } catch (const std::logic_error&) {  // rounding leaves no way down
-            best.converged = true;
-        } catch (const std::runtime_error&) {
-            best.converged = true;
+        if (here.gradient.size() == 0) {
+            here.gradient = vector(here.x.size());
+            here.value = evaluate(here.x, here.gradient);
+        } else {
+            best.value = here.value;
+            best.x = here.x;
         }
+        vector direction(here.x.size());
+        for (; best.iterations < limits_.iterations && !best.converged; ++best.iterations) {
+            best.converged = gap_of(here, penalty) <= limits_.gap * here.value;
+            if (best.converged) break;
+            const start before = here;
+            double step = 1;
+            if (is_blank) {
+                direction = -here.gradient;
+                step = 1 / (penalty + steepest());
+            } else {
+                curvature.apply_Hv(here.gradient, -1.0, direction);
+            }
+            try {
+                search_along(evaluate, how, before.x, direction, step, here);
+                is_blank = !remember(memory, curvature, before, here, penalty) && is_blank;
+            } catch (const error&) {
+                throw;
+            } catch (const std::exception&) {  // rounding leaves no way down, or not in that direction
+                best.converged = is_blank;
+                memory.bends_.clear();
+                is_blank = !recall(memory, curvature, penalty);
+                here = before;
+            }
+        }
+        add_to(memory, best, penalty);
         return best;
     }
 
-    /// Where to begin: at the nearest of the earlier fits, or, where that is lower, where the nearest three point to as
-    /// the minimum moves with the logarithm of the strength: Lagrange's polynomial.
-    start start_of(double strength, std::span<const logistic_fit> earlier, const run_options& run) const {
-        constexpr std::size_t most_nodes = 3;
-        if (earlier.empty()) return {vector::Zero(static_cast<Eigen::Index>(classes_.size() * stride()))};
-        std::vector<const logistic_fit*> near;
-        for (const logistic_fit& fit : earlier) near.push_back(&fit);
-        const auto distance = [&](const logistic_fit* fit) { return std::abs(std::log(strength / fit->strength)); };
+    /// LBFGSpp's line search, called as its version 0.1 wants it, or as later ones do.
+    template <class Evaluate>
+    static void search_along(const Evaluate& evaluate, const LBFGSpp::LBFGSParam<double>& how, const vector& from,
+                             const vector& direction, double& step, start& here) {
+        using search = LBFGSpp::LineSearchNocedalWright<double>;
+        if constexpr (requires {
+                          search::LineSearch(evaluate, here.value, here.x, here.gradient, step, direction, from, how);
+                      }) {
+            search::LineSearch(evaluate, here.value, here.x, here.gradient, step, direction, from, how);
+        } else {
+            double slope = here.gradient.dot(direction);
+            search::LineSearch(evaluate, how, from, direction, how.max_step, step, here.value, here.gradient, slope,
+                               here.x);
+        }
+    }
+
+    /// The most that the loss bends in any direction: half of the mean square of a row.
+    double steepest() const noexcept { return unit_ * unit_ * static_cast<double>(stride()) / 2; }
+
+    /// What earlier fits learnt, as it is with this penalty; false where that is nothing.
+    bool recall(const fit_memory& memory, LBFGSpp::BFGSMat<double>& curvature, double penalty) const {
+        curvature.reset(static_cast<int>(classes_.size() * stride()), static_cast<int>(remembered()));
+        for (const fit_memory::bend& one : memory.bends_) {
+            const vector step = mapped(one.step);
+            vector change = mapped(one.change);
+            add_penalty(penalty, step, change);
+            curvature.add_correction(step, change);
+        }
+        return !memory.bends_.empty();
+    }
+
+    /// Adds a step that was taken; false where rounding made it a bend downwards. What the loss has no part in is for
+    /// this penalty alone.
+    bool remember(fit_memory& memory, LBFGSpp::BFGSMat<double>& curvature, const start& before, const start& after,
+                  double penalty) const {
+        constexpr double least_part = 1e-6;
+        const vector step = after.x - before.x;
+        vector change = after.gradient - before.gradient;
+        const double bend = step.dot(change);
+        if (!(bend > 0)) return false;
+        curvature.add_correction(step, change);
+        add_penalty(-penalty, step, change);
+        if (step.dot(change) < least_part * bend) return true;
+        memory.bends_.push_back({{step.begin(), step.end()}, {change.begin(), change.end()}});
+        if (memory.bends_.size() > remembered()) memory.bends_.pop_front();
+        return true;
+    }
+
+    void add_to(fit_memory& memory, const minimum& found, double penalty) const {
+        vector ignored = found.x;
+        const double loss = found.value - penalty * add_penalty(1, found.x, ignored);
+        memory.minima_.push_back({found.strength, loss, {found.x.begin(), found.x.end()}});
+        if (memory.minima_.size() > fit_memory::most_minima) memory.minima_.pop_front();
+    }
+
+    static Eigen::Map<const vector> mapped(const aligned_vector<double>& numbers) {
+        return {numbers.data(), static_cast<Eigen::Index>(numbers.size())};
+    }
+
+    /// Where to begin: at the nearest of the earlier minima, or, where that is lower, where they point to.
+    start start_of(double strength, const fit_memory& memory, const run_options& run) const {
+        if (memory.minima_.empty()) return {vector::Zero(static_cast<Eigen::Index>(classes_.size() * stride()))};
+        std::vector<const fit_memory::minimum_of*> near;
+        for (const fit_memory::minimum_of& one : memory.minima_) near.push_back(&one);
+        const auto distance = [&](const fit_memory::minimum_of* one) {
+            return std::abs(std::log(strength / one->strength));
+        };
         std::ranges::stable_sort(near, {}, distance);
-        near.resize(std::min(near.size(), most_nodes));
-        start nearest{parameters_of(*near.front())};
-        if (near.size() == 1 || distance(near.front()) == 0) return nearest;
-        start pointed{vector::Zero(nearest.x.size()), 0, vector(nearest.x.size())};
-        for (const logistic_fit* node : near) {
+        start nearest{mapped(near.front()->x)};
+        if (distance(near.front()) == 0) return nearest;
+        start pointed{pointed_to(strength, near), 0, vector(nearest.x.size())};
+        const double penalty = penalty_of(strength);
+        pointed.value = value_of(penalty, pointed.x, pointed.gradient, pointed.spread, run);
+        vector ignored = nearest.x;
+        const double value = near.front()->loss + penalty * add_penalty(1, nearest.x, ignored);
+        return pointed.value < value ? pointed : nearest;  // false where it is no number
+    }
+
+    /// Below all strengths so far, weights shrink as the strength does. Else the minimum moves with its logarithm:
+    /// Lagrange's polynomial through the nearest.
+    vector pointed_to(double strength, std::span<const fit_memory::minimum_of* const> near) const {
+        constexpr std::size_t most_nodes = 3;
+        const auto is_stronger = [&](const fit_memory::minimum_of* one) { return one->strength > strength; };
+        if (near.size() == 1 || std::ranges::all_of(near, is_stronger)) {
+            vector x = mapped(near.front()->x);
+            for (std::size_t k = 0; k < classes_.size(); ++k)
+                x.segment(at(k, 0), static_cast<Eigen::Index>(training_.columns)) *= strength / near.front()->strength;
+            return x;
+        }
+        const auto nodes = near.first(std::min(near.size(), most_nodes));
+        vector x = vector::Zero(static_cast<Eigen::Index>(classes_.size() * stride()));
+        for (const fit_memory::minimum_of* node : nodes) {
             double weight = 1;
-            for (const logistic_fit* other : near) {
+            for (const fit_memory::minimum_of* other : nodes) {
                 if (other != node)
                     weight *= std::log(strength / other->strength) / std::log(node->strength / other->strength);
             }
-            pointed.x += weight * parameters_of(*node);
-        }
-        const double penalty = penalty_of(strength);
-        pointed.value = value_of(penalty, pointed.x, pointed.gradient, run);
-        vector ignored = nearest.x;
-        const double squares = add_penalty(1, nearest.x, ignored);  // half of them
-        const double loss = near.front()->objective / near.front()->strength / static_cast<double>(training_.rows()) -
-                            penalty_of(near.front()->strength) * squares;
-        return pointed.value < loss + penalty * squares ? pointed : nearest;  // false where it is no number
-    }
-
-    vector parameters_of(const logistic_fit& fit) const {
-        if (fit.weights.columns() != training_.columns || fit.classes != classes_) {
-            throw argument_error(error_code::argument, {"earlier fit", "its features or classes are others",
-                                                        "a fit of the same training set", ""});
-        }
-        vector x(static_cast<Eigen::Index>(classes_.size() * stride()));
-        for (std::size_t k = 0; k < classes_.size(); ++k) {
-            const std::span<const double> row = fit.weights.row(k);
-            std::ranges::copy(row, x.data() + at(k, 0));
-            const double shift = std::inner_product(row.begin(), row.end(), means_.begin(), 0.0);
-            x[at(k, training_.columns)] = (fit.intercepts[k] + shift) / unit_;
+            x += weight * mapped(node->x);
         }
         return x;
     }

@@ -104,18 +104,19 @@ inline void find_best(strength_search& found) {
 
 }  // namespace detail
 
+/// When a fit ends that is only compared with others by its accuracy.
+inline constexpr fit_limits search_limits{.gap = 1e-6};
+
 /// Tries the strengths in ascending order, each fit from where those before it point to.
 /// \param strengths at least one, all positive
 inline strength_search try_strengths(const logistic_regression& training, const labelled_features& validation,
                                      std::vector<double> strengths, const run_options& run = {}) {
     std::ranges::sort(strengths);
     strength_search found;
-    std::vector<logistic_fit> fits;
+    fit_memory memory;
     for (const double strength : strengths) {
-        fits.push_back(training.fit(strength, run, fits));
-        found.tried.push_back({strength, accuracy(fits.back(), validation), fits.back().iterations});
-        constexpr std::size_t most_kept = 3;  // what a fit starts from
-        if (fits.size() > most_kept) fits.erase(fits.begin());
+        const logistic_fit fit = training.fit(strength, memory, run);
+        found.tried.push_back({strength, accuracy(fit, validation), fit.iterations});
     }
     detail::find_best(found);
     return found;
@@ -128,11 +129,11 @@ inline strength_search search_strengths(const logistic_regression& training, con
     constexpr int least = -6, most = 6, coarse = 2;  // powers of ten
     constexpr double finest = 1.0 / 8;
     strength_search found;
-    std::vector<logistic_fit> fits;
+    fit_memory memory;
     const auto attempt = [&](double power) {
         const double strength = std::pow(10, power);
-        fits.push_back(training.fit(strength, run, fits));
-        found.tried.push_back({strength, accuracy(fits.back(), validation), fits.back().iterations});
+        const logistic_fit fit = training.fit(strength, memory, run);
+        found.tried.push_back({strength, accuracy(fit, validation), fit.iterations});
     };
     for (int power = least; power <= most; power += coarse) attempt(power);
     detail::find_best(found);

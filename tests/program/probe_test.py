@@ -81,6 +81,30 @@ class Probe(ProgramTest):
         self.assertEqual(said["mixtures"][0]["top1"], said["zero_shot_top1"])
         self.assertEqual(said["mixtures"][-1]["top1"], said["top1"])
 
+    def test_a_cache_of_a_few_stands_beside_zero_shot(self):
+        done = self.with_model("probe", "--train", "train", "--test", "test", "--strength", 1, "--zero-shot", "--held-back", 0.5, "--few-shot", 1, 2, "--seeds", 2, "--cache", "--json")
+        said = json.loads(done.stdout)
+        self.assertEqual([(one["shots"], len(one["top1"]), len(one["alpha"]), len(one["beta"])) for one in said["cache"]], [(1, 2, 2, 2), (2, 2, 2, 2)])
+        for one in said["cache"]:
+            for top1, alpha in zip(one["top1"], one["alpha"]):
+                self.assertLessEqual(top1, 8 / 9)  # one picture cannot be read
+                if alpha == 0:
+                    self.assertEqual(top1, said["zero_shot_top1"])
+        self.refused(self.with_model("probe", "--train", "train", "--test", "test", "--cache"), 2, "--cache needs --zero-shot and --few-shot")
+
+    def test_features_before_the_projection_are_probed(self):
+        columns = {}
+        for features in ("embedding", "penultimate"):
+            done = self.with_model("probe", "--train", "train", "--test", "test", "--strength", 1, "--features", features, "--resume", "kept", "--json")
+            said = json.loads(done.stdout)
+            self.assertEqual(said["features"], features)
+            columns[features] = said["columns"]
+        self.assertNotEqual(columns["embedding"], columns["penultimate"])
+        again = self.with_model("probe", "--train", "train", "--test", "test", "--strength", 1, "--features", "penultimate", "--resume", "kept", "--json")
+        self.assertEqual(json.loads(again.stdout)["objective"], said["objective"])
+        self.refused(self.with_model("probe", "--train", "train", "--test", "test", "--features", "penultimate", "--zero-shot"), 2, "zero-shot compares embeddings")
+        self.refused(self.recorded("--features", "penultimate"), 2, "recorded features are what they are")
+
     def test_people_get_a_table(self):
         lines = self.answer(self.recorded())
         self.assertIn("3 classes, 90 rows of 4 features, judged on 30", lines[0])

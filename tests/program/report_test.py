@@ -68,6 +68,15 @@ class Report(ProgramTest):
         self.assertEqual(len([alt for alt, address in page.pictures if address.startswith("data:image/jpeg;base64,/9j/")]), len(page.pictures))
         self.assertGreaterEqual(len(page.pictures), 6)
 
+    def test_several_probes_are_curves_of_one_chart(self):
+        first = self.probe | {"features": "embedding", "cache": [{"shots": 1, "top1": [0.5]}, {"shots": 4, "top1": [0.6]}]}
+        second = {"features": "penultimate", "top1": 0.8, "few_shot": self.probe["few_shot"], "mixtures": []}
+        (self.folder / "first.json").write_text(json.dumps(first))
+        (self.folder / "second.json").write_text(json.dumps(second))
+        page = self.page_of(probe=["first.json", "second.json"], about="cats & dogs", credit="drawn by <nobody>", per_picture="lines.jsonl", folder="data")
+        for part in ("features before the projection", "zero-shot with a cache of them", "cats & dogs", "drawn by <nobody>", "80.0 %"):
+            self.assertIn(part, page.text)
+
     def test_what_is_not_there_is_left_out(self):
         page = self.page_of()
         self.assertNotIn("linear probe,", page.text)

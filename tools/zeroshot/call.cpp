@@ -252,12 +252,15 @@ void add_probe(CLI::App& program, command& to) {
     sub->add_option("--test-labels", options->test_labels, "Their classes")->type_name("FILE.npy");
     many(sub->add_option("-c,--strength", options->strengths, "scikit-learn's C; the best of several; without it the paper's search from 1e-6 to 1e6"))->type_name("C...");
     sub->add_option("--held-back", options->held_back, "Share of the training set that strengths are tried on (0.2)")->type_name("SHARE");
+    one_of(sub->add_option("--features", options->features, "What a picture's features are: embedding, or penultimate, what embeddings are projected from (embedding)"),
+           {"embedding", "penultimate"})->type_name("NAME");
     sub->add_flag("--normalize", options->normalize, "Scale features to length 1");
     sub->add_flag("--zero-shot", options->zero_shot, "Also zero-shot, and the mixtures of its weights with the probe's (WiSE-FT); implies --normalize");
     sub->add_option("-t,--template", options->templates, "For --zero-shot: a sentence with {} for the class; several make an ensemble")
         ->expected(1)->allow_extra_args(false)->take_all()->type_name("SENTENCE");
     sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line; or openai80, openai7")->type_name("FILE");
     at_least(many(sub->add_option("--few-shot", options->few_shot, "Also fits on so many pictures of each class: 1 2 4 8 16")), 1)->type_name("N...");
+    sub->add_flag("--cache", options->cache, "Also a cache of those few beside zero-shot, without training (Tip-Adapter); needs --zero-shot and --few-shot");
     at_least(sub->add_option("--seeds", options->seeds, "How often those few are drawn (3)"), 1)->type_name("N");
     sub->add_option("--seed", options->seed, "Of what is held back and drawn (0)")->type_name("N");
     sub->add_option("-s,--save", options->save, "Write the fitted probe")->type_name("FILE.safetensors");
@@ -279,8 +282,8 @@ void add_report(CLI::App& program, command& to) {
     sub->add_option("-o,--output", options->output, "The page to write")->required()->type_name("FILE.html");
     add_manners(*sub, options->as);
     add_idle_choices(*sub, options->as);
-    sub->footer(R"(A result has a "name" and the file of its "evaluation" (evaluate --json), and may have "probe" (probe --json), "bench" (bench --json),
-"per_picture" (evaluate --per-picture) and the "folder" the pictures lie in. Files are looked for beside the suite.
+    sub->footer(R"(A result has a "name" and the file of its "evaluation" (evaluate --json), and may have "probe" (probe --json, or a list of such files), "bench" (bench --json),
+"per_picture" (evaluate --per-picture) and the "folder" the pictures lie in, "about" and "credit" for the page to say. Files are looked for beside the suite.
 
 Example:
   zeroshot report suite.json --output report.html)");

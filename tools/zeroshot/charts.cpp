@@ -11,15 +11,15 @@ namespace program::html {
 namespace {
 
 /// Written out by the browser's own fonts and colours; dark where the system is, black on white on paper.
-constexpr std::string_view style = R"(:root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--faint:#57606a;--line:#d0d7de;--first:#0b62c4;--second:#b35900}
-@media (prefers-color-scheme:dark){:root{--paper:#0f1318;--ink:#e6edf3;--faint:#9aa6b2;--line:#333c47;--first:#6cb0ff;--second:#ffa657}}
-@media print{:root{--paper:#fff;--ink:#000;--faint:#444;--line:#bbb;--first:#0b62c4;--second:#b35900}section{break-inside:avoid-page}}
+constexpr std::string_view style = R"(:root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--faint:#57606a;--line:#d0d7de;--first:#0b62c4;--second:#b35900;--third:#1a7f37;--fourth:#8250df}
+@media (prefers-color-scheme:dark){:root{--paper:#0f1318;--ink:#e6edf3;--faint:#9aa6b2;--line:#333c47;--first:#6cb0ff;--second:#ffa657;--third:#56d364;--fourth:#d2a8ff}}
+@media print{:root{--paper:#fff;--ink:#000;--faint:#444;--line:#bbb;--first:#0b62c4;--second:#b35900;--third:#1a7f37;--fourth:#8250df}section{break-inside:avoid-page}}
 *{box-sizing:border-box}body{margin:0 auto;padding:1rem;max-width:64rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
 h1{font-size:1.7rem;line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid var(--line)}p{max-width:44rem}.caption{color:var(--faint);margin:1rem 0 0}
 .scroll{overflow-x:auto;margin:.3rem 0 1rem}table{border-collapse:collapse}th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child{text-align:left}thead th{color:var(--faint);font-weight:600;white-space:normal}figure{margin:1.2rem 0}figcaption{color:var(--faint)}
+th:first-child,td:first-child{text-align:left}tbody th:first-child{white-space:normal;min-width:9rem;max-width:32rem;font-weight:400}thead th{color:var(--faint);font-weight:600;white-space:normal}figure{margin:1.2rem 0}figcaption{color:var(--faint)}
 svg{display:block;width:100%;height:auto;max-width:30rem;font:12px system-ui,sans-serif;fill:var(--ink)}
-.axis{stroke:var(--line);fill:none}.first{stroke:var(--first)}.second{stroke:var(--second)}.guide{stroke:var(--faint);stroke-dasharray:5 4}
+.axis{stroke:var(--line);fill:none}.first{stroke:var(--first)}.second{stroke:var(--second)}.third{stroke:var(--third);stroke-dasharray:9 3}.fourth{stroke:var(--fourth);stroke-dasharray:3 2}.guide{stroke:var(--faint);stroke-dasharray:5 4}
 .curve{fill:none;stroke-width:2.5}.fill-first{fill:var(--first)}.fill-second{fill:var(--second)}.note{fill:var(--faint)}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:.8rem;padding:0;list-style:none}
 .pictures img{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:#fff;border:1px solid var(--line)}.pictures li{font-size:.85rem;overflow-wrap:anywhere})";

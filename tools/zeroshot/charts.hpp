@@ -29,7 +29,7 @@ std::string bar_chart(const std::string& title, std::span<const bar> bars, doubl
 /// Points joined by a line, in a square of [0, 1] upwards.
 struct curve {
     std::string name;
-    std::string look;  ///< a class of the style sheet: "first", "second", "guide"
+    std::string look;  ///< a class of the style sheet: "first", "second", "third", "fourth", "guide"
     std::vector<std::pair<double, double>> points;
 };
 

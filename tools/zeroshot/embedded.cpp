@@ -73,16 +73,16 @@ std::string sentence_place(const zeroshot::example& one) {
 }
 
 /// Encodes pixels, one picture after the other where the numbers of one of them fail.
-void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot::tensor<float, 4>& pixels, const model& clip) {
+void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot::tensor<float, 4>& pixels, const picture_encoder& rows_of) {
     const auto add = [&](const zeroshot::matrix<float>& rows) { to.rows.insert(to.rows.end(), rows.values().begin(), rows.values().end()); };
     try {
-        add(clip.encode_pixels(pixels, {}));
+        add(rows_of(pixels));
     } catch (const zeroshot::numeric_error&) {
         for (std::size_t i = 0; i < places.size(); ++i) {
             zeroshot::tensor<float, 4> one(std::size_t{1}, pixels.extent(1), pixels.extent(2), pixels.extent(3));
             std::ranges::copy(pixels.row(i), one.row(0).begin());
             try {
-                add(clip.encode_pixels(one, {}));
+                add(rows_of(one));
             } catch (const zeroshot::numeric_error&) {
                 to.pictures[places[i]].failed = failure_of(to.pictures[places[i]].name);
             }
@@ -90,8 +90,8 @@ void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot:
     }
 }
 
-outcome compute(const batch& some, const model& clip) {
-    const zeroshot::preprocessing& how = clip.pixels();
+outcome compute(const batch& some, const picture_encoder& rows_of) {
+    const zeroshot::preprocessing& how = rows_of.clip.pixels();
     outcome found;
     std::vector<std::size_t> good;
     zeroshot::tensor<float, 4> pixels(some.examples.size(), std::size_t{3}, how.size, how.size);
@@ -110,7 +110,7 @@ outcome compute(const batch& some, const model& clip) {
         std::ranges::copy(pixels.values().first(kept.size()), kept.values().begin());
         pixels = std::move(kept);
     }
-    encode(found, good, pixels, clip);
+    encode(found, good, pixels, rows_of);
     return found;
 }
 
@@ -137,14 +137,14 @@ std::string key_of(const batch& some, const std::string& model) {
 }
 
 /// What was kept, if it is what would be computed now: a picture that failed must fail again, and says why.
-std::optional<outcome> from_kept(const batch& some, const zeroshot::kept_batch& kept, const model& clip) {
+std::optional<outcome> from_kept(const batch& some, const zeroshot::kept_batch& kept, const picture_encoder& rows_of) {
     outcome found;
     found.rows = kept.rows;
     for (std::size_t i = 0; i < some.examples.size(); ++i) {
         const zeroshot::example& one = some.examples[i];
         found.pictures.push_back({one.name, {one.labels.begin(), one.labels.end()}, std::nullopt});
         if (kept.is_good[i]) continue;
-        outcome again = compute({some.number, {one}}, clip);
+        outcome again = compute({some.number, {one}}, rows_of);
         if (!again.pictures.front().failed) return std::nullopt;
         found.pictures.back() = std::move(again.pictures.front());
     }
@@ -152,19 +152,19 @@ std::optional<outcome> from_kept(const batch& some, const zeroshot::kept_batch& 
 }
 
 /// As kept from a run before, or computed now and kept.
-outcome kept_or_computed(const batch& some, const model& clip, const kept_embeddings* keep) {
-    if (keep == nullptr) return compute(some, clip);
+outcome kept_or_computed(const batch& some, const picture_encoder& rows_of, const kept_embeddings* keep) {
+    if (keep == nullptr) return compute(some, rows_of);
     const std::string key = key_of(some, keep->model);
     const std::filesystem::path file = keep->folder / (key + ".embeddings");
     std::string note;
     try {
-        if (const auto kept = zeroshot::read_kept_batch(file, key, some.examples.size(), clip.config().embedding)) {
-            if (std::optional<outcome> found = from_kept(some, *kept, clip)) return *std::move(found);
+        if (const auto kept = zeroshot::read_kept_batch(file, key, some.examples.size(), rows_of.columns())) {
+            if (std::optional<outcome> found = from_kept(some, *kept, rows_of)) return *std::move(found);
         }
     } catch (const zeroshot::error& fault) {
         note = std::string(fault.what()) + "; it is computed again";
     }
-    outcome found = compute(some, clip);
+    outcome found = compute(some, rows_of);
     found.note = std::move(note);
     zeroshot::kept_batch kept{{}, found.rows};
     for (const embedded_picture& one : found.pictures) kept.is_good.push_back(!one.failed);
@@ -176,15 +176,15 @@ outcome kept_or_computed(const batch& some, const model& clip, const kept_embedd
 /// Batches go out to the threads as they ask, and come back in order.
 class conveyor {
    public:
-    conveyor(zeroshot::data_set& from, const model& clip, session& with, const kept_embeddings* keep, std::size_t threads)
-        : from_(from), clip_(clip), with_(with), keep_(keep), most_waiting_(4 * threads), to_{{}, row_file(clip.config().embedding)} {}
+    conveyor(zeroshot::data_set& from, const picture_encoder& rows_of, session& with, const kept_embeddings* keep, std::size_t threads)
+        : from_(from), rows_of_(rows_of), with_(with), keep_(keep), most_waiting_(4 * threads), to_{{}, row_file(rows_of.columns())} {}
 
     /// What each thread does.
     void work() {
         try {
             while (const std::optional<batch> some = take()) {
                 if (with_.stop.stop_requested()) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
-                hand_in(some->number, kept_or_computed(*some, clip_, keep_));
+                hand_in(some->number, kept_or_computed(*some, rows_of_, keep_));
             }
         } catch (...) {
             const std::lock_guard lock(mutex_);
@@ -236,7 +236,7 @@ class conveyor {
     }
 
     zeroshot::data_set& from_;
-    const model& clip_;
+    picture_encoder rows_of_;
     session& with_;
     const kept_embeddings* keep_;
     std::size_t most_waiting_;
@@ -254,6 +254,10 @@ class conveyor {
 }
 
 }  // namespace
+
+std::size_t picture_encoder::columns() const { return clip.columns(gives); }
+
+zeroshot::matrix<float> picture_encoder::operator()(const zeroshot::tensor<float, 4>& pixels) const { return clip.encode_pixels(pixels, {}, gives); }
 
 row_file::row_file(std::size_t columns) : columns_(columns), file_(std::tmpfile()) {
     if (!file_) throw_row_error("cannot create");
@@ -286,10 +290,10 @@ void embedded_set::read(const std::function<void(std::size_t, std::span<const fl
     });
 }
 
-embedded_set embed_all(zeroshot::data_set& from, const model& clip, workers& team, session& with, const kept_embeddings* keep) {
+embedded_set embed_all(zeroshot::data_set& from, const picture_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep) {
     const zeroshot::run_options run = team.running(with);
     const std::size_t threads = run.threads->concurrency();
-    conveyor belt(from, clip, with, keep, threads);
+    conveyor belt(from, rows_of, with, keep, threads);
     run.threads->parallel_for(threads, [&](std::size_t) { belt.work(); });
     with.out.end_progress();
     return std::move(belt).result();

@@ -15,11 +15,24 @@
 #include <zeroshot/evaluate/answer.hpp>
 #include <zeroshot/evaluate/data_set.hpp>
 
+#include "model.hpp"
+
 namespace program {
 
-class model;
 class workers;
 struct session;
+
+/// How pictures become rows of numbers.
+struct picture_encoder {
+    const model& clip;
+    image_output gives = image_output::embedding;
+
+    std::size_t columns() const;
+
+    /// \param pixels [pictures, 3, size, size]
+    /// \return [pictures, columns()], not normalised
+    zeroshot::matrix<float> operator()(const zeroshot::tensor<float, 4>& pixels) const;
+};
 
 /// What is known of a picture when its embedding is not at hand.
 struct embedded_picture {
@@ -56,7 +69,7 @@ class row_file {
 /// A data set's pictures and their embeddings.
 struct embedded_set {
     std::vector<embedded_picture> pictures;
-    row_file rows;  ///< [pictures that did not fail, embedding], not normalised
+    row_file rows;  ///< [pictures that did not fail, columns], not normalised
 
     /// Hands on each picture that did not fail, in order, with its place among all.
     void read(const std::function<void(std::size_t, std::span<const float>)>& take) const;
@@ -72,6 +85,6 @@ struct kept_embeddings {
 /// what fails is told to the console, in order.
 /// \param keep where finished batches are kept, and found again; nullptr for nowhere
 /// \throws zeroshot::data_set_error, zeroshot::file_error, zeroshot::cancelled_error
-embedded_set embed_all(zeroshot::data_set& from, const model& clip, workers& team, session& with, const kept_embeddings* keep);
+embedded_set embed_all(zeroshot::data_set& from, const picture_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep);
 
 }  // namespace program

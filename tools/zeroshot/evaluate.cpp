@@ -161,7 +161,7 @@ void evaluate_data(const evaluate_options& options, session& with) {
         std::filesystem::create_directories(options.resume);
         keep = kept_embeddings{options.resume, clip.digest()};
     }
-    const embedded_set pictures = embed_all(*data.pictures, clip, team, with, keep ? &*keep : nullptr);
+    const embedded_set pictures = embed_all(*data.pictures, {clip}, team, with, keep ? &*keep : nullptr);
     const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())), bias = static_cast<double>(clip.logit_bias());
     subject what;
     for (const embedded_picture& one : pictures.pictures) {

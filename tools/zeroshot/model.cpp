@@ -93,8 +93,12 @@ std::string model::digest() const {
     return digest.add(std::as_bytes(std::span(encoded.values()))).digits();
 }
 
-zeroshot::matrix<float> model::encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const {
-    return loaded_->clip.encode_pixels(pixels, run);
+zeroshot::matrix<float> model::encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run, image_output what) const {
+    return what == image_output::features ? loaded_->clip.encode_features(pixels, run) : loaded_->clip.encode_pixels(pixels, run);
+}
+
+std::size_t model::columns(image_output what) const {
+    return what == image_output::features ? loaded_->clip.model().visual().features() : config().embedding;
 }
 
 zeroshot::matrix<float> model::encode_tokens(std::span<const std::vector<zeroshot::token>> prompts, const zeroshot::run_options& run) const {

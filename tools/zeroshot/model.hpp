@@ -23,6 +23,12 @@ namespace program {
 
 class console;
 
+/// What the image tower gives for a picture.
+enum class image_output {
+    embedding,
+    features  ///< what embeddings are projected from
+};
+
 /// A loaded CLIP: zeroshot::clip behind a wall.
 class model {
    public:
@@ -49,8 +55,9 @@ class model {
     float logit_bias() const;
 
     /// \param pixels [pictures, 3, size, size]
-    /// \return [pictures, embedding], not normalised
-    zeroshot::matrix<float> encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const;
+    /// \return [pictures, columns(what)], not normalised
+    zeroshot::matrix<float> encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run, image_output what = image_output::embedding) const;
+    std::size_t columns(image_output what) const;
 
     /// \return [prompts, embedding], not normalised
     zeroshot::matrix<float> encode_tokens(std::span<const std::vector<zeroshot::token>> prompts, const zeroshot::run_options& run) const;

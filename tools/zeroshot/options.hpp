@@ -135,8 +135,10 @@ struct probe_options {
     std::string test_labels;
     std::vector<double> strengths;  ///< one to be taken, several to be tried, none for a search
     double held_back = 0.2;         ///< of the training set, while strengths are tried
+    std::string features = "embedding";  ///< or penultimate: what embeddings are projected from
     bool normalize = false;
     bool zero_shot = false;
+    bool cache = false;
     std::vector<std::string> templates;
     std::optional<std::string> templates_from;  ///< a file, openai80 or openai7
     std::vector<std::size_t> few_shot;

@@ -16,6 +16,7 @@
 
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/evaluate/feature_cache.hpp>
 #include <zeroshot/evaluate/linear_classifier.hpp>
 #include <zeroshot/evaluate/logistic_regression.hpp>
 #include <zeroshot/evaluate/strength_search.hpp>
@@ -114,14 +115,14 @@ void scale_to_one(zeroshot::labelled_features& features) {
 
 /// A data set's pictures as features; labels are those of the training set's classes of the same name, or stand as they
 /// are where the data set names none.
-sample embedded(const opened_data& data, const std::vector<std::string>& classes, const model& clip, workers& team, session& with, const kept_embeddings* keep) {
+sample embedded(const opened_data& data, const std::vector<std::string>& classes, const picture_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep) {
     std::vector<std::uint32_t> label_of;
     for (const std::string& name : data.pictures->classes()) {
         const auto at = std::ranges::find(classes, name);
         label_of.push_back(at == classes.end() ? no_class : static_cast<std::uint32_t>(at - classes.begin()));
         if (at == classes.end()) with.out.note("warning: class '" + name + "' of " + data.pictures->place() + " is none of the training set's; its pictures count as wrong");
     }
-    const embedded_set all = embed_all(*data.pictures, clip, team, with, keep);
+    const embedded_set all = embed_all(*data.pictures, rows_of, team, with, keep);
     const auto rows = std::make_shared<zeroshot::matrix<float>>(all.rows.rows(), all.rows.columns());
     std::vector<std::uint32_t> labels;
     sample found;
@@ -160,8 +161,9 @@ material from_data_sets(const probe_options& options, workers& team, session& wi
     std::optional<kept_embeddings> keep;
     if (!options.resume.empty()) {
         std::filesystem::create_directories(options.resume);
-        keep = kept_embeddings{options.resume, clip.digest()};
+        keep = kept_embeddings{options.resume, clip.digest() + (options.features == "embedding" ? "" : " " + options.features)};
     }
+    const picture_encoder rows_of{clip, options.features == "embedding" ? image_output::embedding : image_output::features};
     const kept_embeddings* const kept = keep ? &*keep : nullptr;
     material found;
     found.model = clip.place();
@@ -171,9 +173,9 @@ material from_data_sets(const probe_options& options, workers& team, session& wi
         const labeller which(clip, found.classes, templates_of(options, *training.pictures), false, team.running(with));
         found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, which.text_embeddings(), static_cast<double>(clip.logit_scale()), static_cast<double>(clip.logit_bias()));
     }
-    found.training = embedded(training, found.classes, clip, team, with, kept);
+    found.training = embedded(training, found.classes, rows_of, team, with, kept);
     if (found.classes.empty()) found.classes = numbers_up_to(found.training.features.labels, options.train);
-    found.test = embedded(test, found.classes, clip, team, with, kept);
+    found.test = embedded(test, found.classes, rows_of, team, with, kept);
     with.out.end_progress();
     return found;
 }
@@ -211,6 +213,13 @@ struct few_shot_point {
     std::vector<double> top1;
 };
 
+/// The same of a cache beside zero-shot, with the weights that were best on what was held back.
+struct cache_point {
+    std::size_t shots;
+    std::vector<double> top1;
+    std::vector<zeroshot::cache_weights> weights;
+};
+
 /// A share of the probe in its mixture with the zero-shot head.
 struct mixture_point {
     double share;
@@ -226,6 +235,7 @@ struct probe_result {
     std::optional<double> zero_shot_top1;
     std::vector<mixture_point> mixtures;
     std::vector<few_shot_point> few_shot;
+    std::vector<cache_point> cache;
     double search_seconds = 0, fit_seconds = 0;
 };
 
@@ -235,7 +245,7 @@ zeroshot::strength_search search(const material& from, const probe_options& opti
     if (parts.validation.empty()) {
         refuse(zeroshot::error_code::argument, "training set", "too few pictures of each class to hold some back", "some more, or one --strength");
     }
-    const zeroshot::logistic_regression training(zeroshot::subset(all, parts.training), {}, run);
+    const zeroshot::logistic_regression training(zeroshot::subset(all, parts.training), zeroshot::search_limits, run);
     const zeroshot::labelled_features validation = zeroshot::subset(all, parts.validation);
     if (options.strengths.empty()) return zeroshot::search_strengths(training, validation, run);
     return zeroshot::try_strengths(training, validation, options.strengths, run);
@@ -255,6 +265,23 @@ void add_few_shot(probe_result& found, const material& from, const probe_options
         found.few_shot.push_back(std::move(point));
     }
     out.end_progress();
+}
+
+/// Keys are drawn from what is not held back; alpha and beta are searched on what is.
+void add_cache(probe_result& found, const material& from, const probe_options& options, const zeroshot::run_options& run) {
+    const zeroshot::labelled_features& all = from.training.features;
+    for (const std::size_t shots : options.few_shot) {
+        cache_point point{shots, {}, {}};
+        for (std::size_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
+            const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, seed);
+            const zeroshot::labelled_features keys = zeroshot::subset(all, parts.training);
+            const zeroshot::feature_cache cache(*from.zero_shot, zeroshot::subset(keys, zeroshot::few_of_each(keys.labels, shots, seed)));
+            point.weights.push_back(cache.search(zeroshot::subset(all, parts.validation), run).best);
+            const double right = cache.accuracy(from.test.features, point.weights.back());
+            point.top1.push_back(right * static_cast<double>(from.test.features.rows()) / static_cast<double>(from.test.count()));
+        }
+        found.cache.push_back(std::move(point));
+    }
 }
 
 void add_mixtures(probe_result& found, const material& from) {
@@ -291,6 +318,7 @@ probe_result probed(const material& from, const probe_options& options, workers&
     found.training_top1 = judged(found.fit, from.training);
     if (from.zero_shot) add_mixtures(found, from);
     add_few_shot(found, from, options, run, with.out);
+    if (options.cache) add_cache(found, from, options, run);
     return found;
 }
 
@@ -301,6 +329,7 @@ std::string json_of(const probe_result& found, const material& from, const probe
     json.key("training_top1").value(found.training_top1);
     json.key("train").value(options.train.empty() ? options.train_features : options.train).key("test").value(options.test.empty() ? options.test_features : options.test);
     json.key("model").value(from.model).key("classes").value(found.fit.classes.size()).key("columns").value(found.fit.weights.columns());
+    json.key("features").value(options.train.empty() ? "recorded" : options.features);
     json.key("train_count").value(from.training.count()).key("train_unreadable").value(from.training.unreadable);
     json.key("count").value(from.test.count()).key("unreadable").value(from.test.unreadable);
     json.key("search").begin_array();
@@ -318,6 +347,16 @@ std::string json_of(const probe_result& found, const material& from, const probe
     for (const few_shot_point& one : found.few_shot) {
         json.begin_object().key("shots").value(one.shots).key("top1").begin_array();
         for (const double top1 : one.top1) json.value(top1);
+        json.end_array().end_object();
+    }
+    json.end_array().key("cache").begin_array();
+    for (const cache_point& one : found.cache) {
+        json.begin_object().key("shots").value(one.shots).key("top1").begin_array();
+        for (const double top1 : one.top1) json.value(top1);
+        json.end_array().key("alpha").begin_array();
+        for (const zeroshot::cache_weights& each : one.weights) json.value(each.alpha);
+        json.end_array().key("beta").begin_array();
+        for (const zeroshot::cache_weights& each : one.weights) json.value(each.beta);
         json.end_array().end_object();
     }
     json.end_array().key("search_seconds").value(found.search_seconds).key("fit_seconds").value(found.fit_seconds);
@@ -353,6 +392,8 @@ void show(const probe_result& found, const material& from, console& out) {
     for (const mixture_point& one : found.mixtures) line(fixed(one.share, 1) + " of the probe", one.top1);
     if (!found.few_shot.empty()) out.answer(out.styled("few labelled pictures of each class", look::strong));
     for (const few_shot_point& one : found.few_shot) line(std::to_string(one.shots), mean_of(one.top1));
+    if (!found.cache.empty()) out.answer(out.styled("a cache of these few beside zero-shot", look::strong));
+    for (const cache_point& one : found.cache) line(std::to_string(one.shots), mean_of(one.top1));
 }
 
 void check_call(const probe_options& options) {
@@ -363,6 +404,9 @@ void check_call(const probe_options& options) {
     if (data_parts == 1) throw usage_error("--train and --test go together");
     if (recorded_parts != 0 && recorded_parts != 4) throw usage_error("--train-features, --train-labels, --test-features and --test-labels go together");
     if (options.zero_shot && data_parts == 0) throw usage_error("--zero-shot needs the class names of --train");
+    if (options.zero_shot && options.features != "embedding") throw usage_error("zero-shot compares embeddings; leave out --zero-shot or --features " + options.features);
+    if (recorded_parts != 0 && options.features != "embedding") throw usage_error("recorded features are what they are; --features needs --train and --test");
+    if (options.cache && (!options.zero_shot || options.few_shot.empty())) throw usage_error("--cache needs --zero-shot and --few-shot");
     for (const double strength : options.strengths) {
         if (!(strength > 0) || strength > std::numeric_limits<double>::max()) throw usage_error("--strength takes positive numbers");
     }

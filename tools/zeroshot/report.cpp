@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/evaluate/confusion_groups.hpp>
 #include <zeroshot/io/file.hpp>
 #include <zeroshot/io/json.hpp>
 
@@ -32,8 +34,10 @@ using zeroshot::json;
 /// One data set with one model, and what was found.
 struct entry {
     std::string name;
+    std::string about;   // what the task is, in words
+    std::string credit;  // whose the pictures are
     json evaluation;
-    std::optional<json> probe;
+    std::vector<json> probes;
     std::optional<json> bench;
     std::vector<json> pictures;     // a line for each, as --per-picture writes them
     std::filesystem::path folder;   // where the pictures lie; empty where they do not
@@ -50,14 +54,32 @@ std::optional<double> number_at(const json& object, std::string_view key) {
     return found->as_number();
 }
 
+/// What is found under the key: nothing, one name, or several.
+std::vector<std::string> texts_at(const json& object, std::string_view key) {
+    const std::optional<json> found = object.find(key);
+    if (!found || found->is_null()) return {};
+    if (found->is_string()) return {found->as_string()};
+    std::vector<std::string> texts;
+    for (const json& one : found->items()) texts.push_back(one.as_string());
+    return texts;
+}
+
+bool is_penultimate(const json& probe) { return text_at(probe, "features") == "penultimate"; }
+
+/// The probe that the paper would report: of the features before the projection, where they were probed.
+const json& best_known(std::span<const json> probes) {
+    const auto found = std::ranges::find_if(probes, is_penultimate);
+    return found == probes.end() ? probes.front() : *found;
+}
+
 std::string share_or_dash(const std::optional<double>& fraction) { return fraction ? html::share(*fraction) : "–"; }
 
 /// The suite's entries; paths in it are seen from its own folder.
 std::vector<entry> entries_of(const json& suite, const std::filesystem::path& folder) {
     std::vector<entry> found;
     for (const json& one : suite.at("results").items()) {
-        entry made{one.at("name").as_string(), zeroshot::read_json(folder / one.at("evaluation").as_string()), {}, {}, {}, {}};
-        if (const std::string file = text_at(one, "probe"); !file.empty()) made.probe = zeroshot::read_json(folder / file);
+        entry made{one.at("name").as_string(), text_at(one, "about"), text_at(one, "credit"), zeroshot::read_json(folder / one.at("evaluation").as_string()), {}, {}, {}, {}};
+        for (const std::string& file : texts_at(one, "probe")) made.probes.push_back(zeroshot::read_json(folder / file));
         if (const std::string file = text_at(one, "bench"); !file.empty()) made.bench = zeroshot::read_json(folder / file);
         if (const std::string file = text_at(one, "folder"); !file.empty()) made.folder = folder / file;
         if (const std::string file = text_at(one, "per_picture"); !file.empty()) {
@@ -87,18 +109,22 @@ std::string summary(std::span<const entry> all) {
         rows.push_back({one.name, std::to_string(found.at("count").as_size()), std::to_string(found.at("per_class").size()), std::to_string(found.at("unreadable").as_size()),
                         html::share(found.at("top1").as_number()), html::share(interval.at(0).as_number()) + " – " + html::share(interval.at(1).as_number()),
                         html::share(found.at("top5").as_number()), share_or_dash(number_at(found, "mean_per_class")), share_or_dash(number_at(found, "expected_calibration_error")),
-                        one.probe ? html::share(one.probe->at("top1").as_number()) : "–"});
+                        one.probes.empty() ? "–" : html::share(best_known(one.probes).at("top1").as_number())});
     }
     const std::vector<std::string> head{"data set", "pictures", "classes", "unreadable", "zero-shot top-1", "95 % interval", "top-5", "mean per class", "calibration error", "probe top-1"};
-    return html::table("What was found. Pictures that could not be read count as wrong.", head, rows);
+    std::string tasks;
+    for (const entry& one : all) {
+        if (!one.about.empty()) tasks += "<li>" + html::escaped(one.name + ": " + one.about) + "</li>";
+    }
+    return html::table("What was found. Pictures that could not be read count as wrong.", head, rows) + (tasks.empty() ? "" : "<ul>" + tasks + "</ul>\n");
 }
 
 std::string differences(std::span<const entry> all) {
     std::vector<html::bar> bars;
     double furthest = 0.05;
     for (const entry& one : all) {
-        if (!one.probe) continue;
-        const double ahead = one.evaluation.at("top1").as_number() - one.probe->at("top1").as_number();
+        if (one.probes.empty()) continue;
+        const double ahead = one.evaluation.at("top1").as_number() - best_known(one.probes).at("top1").as_number();
         furthest = std::max(furthest, std::abs(ahead));
         bars.push_back({one.name, ahead, (ahead < 0 ? "−" : "+") + fixed(100 * std::abs(ahead), 1) + " points"});
     }
@@ -113,26 +139,38 @@ double mean_of(const json& numbers) {
     return sum / static_cast<double>(std::max<std::size_t>(numbers.size(), 1));
 }
 
-std::string few_shot(const entry& one) {
-    if (!one.probe || one.probe->at("few_shot").size() < 2) return "";
-    const std::vector<json> points = one.probe->at("few_shot").items();
-    const double most = std::log2(points.back().at("shots").as_number());
-    html::curve probe{"linear probe", "first", {}}, zero_shot{"zero-shot", "second", {}};
-    std::vector<std::pair<double, std::string>> ticks;
-    for (const json& point : points) {
+/// A curve of few-shot accuracies, over the logarithm of the shots.
+html::curve few_shot_curve(const json& points, const std::string& name, const std::string& look, double most) {
+    html::curve curve{name, look, {}};
+    for (const json& point : points.items()) {
         const double at = most > 0 ? std::log2(point.at("shots").as_number()) / most : 0;
-        probe.points.emplace_back(at, mean_of(point.at("top1")));
-        ticks.emplace_back(at, std::to_string(point.at("shots").as_size()));
+        curve.points.emplace_back(at, mean_of(point.at("top1")));
     }
+    return curve;
+}
+
+std::string few_shot(const entry& one) {
+    if (one.probes.empty() || one.probes.front().at("few_shot").size() < 2) return "";
+    const std::vector<json> points = one.probes.front().at("few_shot").items();
+    const double most = std::log2(points.back().at("shots").as_number());
     const double line = one.evaluation.at("top1").as_number();
-    zero_shot.points = {{0, line}, {1, line}};
-    return html::line_chart(one.name + ": a few labelled pictures of each class against zero-shot", std::vector{probe, zero_shot}, ticks, "labelled pictures of each class", "top-1");
+    std::vector<std::pair<double, std::string>> ticks;
+    for (const json& point : points) ticks.emplace_back(most > 0 ? std::log2(point.at("shots").as_number()) / most : 0, std::to_string(point.at("shots").as_size()));
+    std::vector<html::curve> curves;
+    for (const json& probe : one.probes) {
+        const bool before = is_penultimate(probe);
+        curves.push_back(few_shot_curve(probe.at("few_shot"), before ? "linear probe, features before the projection" : "linear probe", before ? "third" : "first", most));
+        const std::optional<json> cache = probe.find("cache");
+        if (cache && cache->size() > 1) curves.push_back(few_shot_curve(*cache, "zero-shot with a cache of them", "fourth", most));
+    }
+    curves.push_back({"zero-shot", "second", {{0, line}, {1, line}}});
+    return html::line_chart(one.name + ": a few labelled pictures of each class against zero-shot", curves, ticks, "labelled pictures of each class", "top-1");
 }
 
 std::string mixtures(const entry& one) {
-    if (!one.probe || one.probe->at("mixtures").size() < 2) return "";
+    if (one.probes.empty() || one.probes.front().at("mixtures").size() < 2) return "";
     html::curve curve{"mixture", "first", {}};
-    for (const json& point : one.probe->at("mixtures").items()) curve.points.emplace_back(point.at("share").as_number(), point.at("top1").as_number());
+    for (const json& point : one.probes.front().at("mixtures").items()) curve.points.emplace_back(point.at("share").as_number(), point.at("top1").as_number());
     const std::vector<std::pair<double, std::string>> ticks{{0, "zero-shot"}, {0.5, "half"}, {1, "probe"}};
     return html::line_chart(one.name + ": the weights of zero-shot and of the probe, mixed", std::vector{curve}, ticks, "share of the probe", "top-1");
 }
@@ -222,8 +260,9 @@ std::string pictures(const entry& one) {
     const auto lead = [&](const json& picture) { return sure(picture) - picture.at("top").at(1).at("probability").as_number(); };
     std::ranges::stable_sort(mistakes, std::ranges::greater(), sure);
     std::ranges::stable_sort(close, {}, lead);
-    return picture_grid(one, std::span(mistakes).first(std::min(most, mistakes.size())), "the surest mistakes") +
-           picture_grid(one, std::span(close).first(std::min(most, close.size())), "the closest calls");
+    const std::string grids = picture_grid(one, std::span(mistakes).first(std::min(most, mistakes.size())), "the surest mistakes") +
+                              picture_grid(one, std::span(close).first(std::min(most, close.size())), "the closest calls");
+    return grids.empty() || one.credit.empty() ? grids : grids + "<p class=\"caption\">" + html::escaped(one.credit) + "</p>\n";
 }
 
 std::string prompts(const entry& one) {
@@ -259,6 +298,28 @@ bool counts_something(const std::string& name) {
     return std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// Classes that are taken for one another, as groups.
+std::string taken_for_one_another(const entry& one) {
+    constexpr std::size_t most = 10;
+    const std::vector<std::string> names = class_names(one);
+    std::vector<std::size_t> counts;
+    for (const json& each : one.evaluation.at("per_class").items()) counts.push_back(each.at("count").as_size());
+    std::vector<zeroshot::confusion_entry> confusion;
+    for (const json& each : one.evaluation.at("confusion").items()) {
+        const std::size_t label = each.at(0).as_size(), predicted = each.at(1).as_size();
+        if (label < names.size() && predicted < names.size()) confusion.push_back({static_cast<std::uint32_t>(label), static_cast<std::uint32_t>(predicted), each.at(2).as_size()});
+    }
+    const std::vector<zeroshot::confusion_group> groups = zeroshot::confusion_groups(counts, confusion);
+    std::vector<std::vector<std::string>> rows;
+    for (const zeroshot::confusion_group& group : std::span(groups).first(std::min(groups.size(), most))) {
+        std::string listed;
+        for (const std::uint32_t label : group.classes) listed += (listed.empty() ? "" : " · ") + names[label];
+        rows.push_back({listed, std::to_string(group.mistakes), std::to_string(group.pictures)});
+    }
+    if (rows.empty()) return "";
+    return html::table(one.name + ": classes that are taken for one another" + (groups.size() > most ? ", the worst groups of " + std::to_string(groups.size()) : ""), std::vector<std::string>{"classes", "mistakes among them", "pictures"}, rows);
+}
+
 /// What is weak, in words: classes never found, names given twice, counting words.
 std::string weak_spots(const entry& one) {
     std::map<std::string, std::size_t> times;
@@ -283,7 +344,9 @@ std::string weak_spots(const entry& one) {
     if (counting_classes > 0 && other_classes > 0) {
         items += "<li>" + html::escaped("classes that count or number something: " + html::share(counting / static_cast<double>(counting_classes)) + " of them are right, of the others " + html::share(others / static_cast<double>(other_classes))) + "</li>";
     }
-    return items.empty() ? "" : "<h3>" + html::escaped(one.name) + "</h3><ul>" + items + "</ul>\n";
+    const std::string groups = taken_for_one_another(one);
+    if (items.empty() && groups.empty()) return "";
+    return "<h3>" + html::escaped(one.name) + "</h3>" + (items.empty() ? "" : "<ul>" + items + "</ul>\n") + groups;
 }
 
 template <class Part>

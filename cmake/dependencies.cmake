@@ -68,6 +68,10 @@ zeroshot_find(Threads::Threads Threads REQUIRED)
 # Optional, for data sets packed by gzip; no part of the library's target: who includes evaluate/gzip.hpp links it.
 find_package(ZLIB QUIET)
 
+if(ZEROSHOT_PARQUET AND (ZEROSHOT_BUILD_PROGRAM OR ZEROSHOT_BUILD_TESTS))
+    include(${CMAKE_CURRENT_LIST_DIR}/arrow.cmake)
+endif()
+
 zeroshot_find(Eigen3::Eigen Eigen3 ${ZEROSHOT_EIGEN_MINIMUM} NO_MODULE)
 if(NOT TARGET Eigen3::Eigen)
     zeroshot_fetch_headers(Eigen3 Eigen3::Eigen .)

@@ -4,7 +4,7 @@
 # The flags of our own code.
 set(check_flags -std=c++20 ${zeroshot_strict_options} -pthread -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}
     -DZEROSHOT_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\" -DZEROSHOT_CMAKE_VERSION=\"${PROJECT_VERSION}\")
-foreach(library Eigen3::Eigen nlohmann_json::nlohmann_json zeroshot::stb zeroshot::lbfgs)
+foreach(library Eigen3::Eigen nlohmann_json::nlohmann_json zeroshot::stb zeroshot::lbfgs zeroshot::arrow)
     if(TARGET ${library})
         get_target_property(folders ${library} INTERFACE_INCLUDE_DIRECTORIES)
         foreach(folder IN LISTS folders)
@@ -30,6 +30,9 @@ endfunction()
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/include/zeroshot/*.hpp)
 if(NOT ZLIB_FOUND)
     list(REMOVE_ITEM headers zeroshot/evaluate/gzip.hpp)
+endif()
+if(NOT TARGET zeroshot::arrow)
+    list(REMOVE_ITEM headers zeroshot/evaluate/parquet.hpp)
 endif()
 set(alone "")
 foreach(header IN LISTS headers)

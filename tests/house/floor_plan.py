@@ -37,6 +37,7 @@ DOORS = [
     ("Eigen", r"Eigen/.*", {"tensor.hpp"}),
     ("zlib", r"zlib\.h", {"evaluate/gzip.hpp"}),
     ("stb_image", r"(stb/)?stb_image\.h", {"image/decode.hpp"}),
+    ("Apache Arrow", r"(arrow|parquet)/.*", {"evaluate/parquet.hpp"}),
     ("LBFGSpp", r"LBFGS.*\.h", {"evaluate/logistic_regression.hpp"}),
     ("intrinsics", r"\w*intrin\.h|arm_neon\.h|cpuid\.h", {"kernels/", "image/decode.hpp"}),  # stb_image has its own
     ("the operating system", r"(sys/.*|unistd|fcntl|sched|pthread|[Ww]indows|io)\.h|dlfcn\.h", {"io/file.hpp", "parallel.hpp", "kernels/"}),

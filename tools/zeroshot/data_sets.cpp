@@ -32,6 +32,15 @@ constexpr auto opener = zeroshot::open_plain;
     throw zeroshot::data_set_error(zeroshot::error_code::argument, {where, std::move(what), std::move(expected), std::move(hint)});
 }
 
+std::unique_ptr<zeroshot::data_set> opened_parquet([[maybe_unused]] const std::string& place, [[maybe_unused]] const std::string& split) {
+#if defined(ZEROSHOT_PROGRAM_HAS_PARQUET)
+    return open_parquet(place, split);
+#else
+    throw zeroshot::data_set_error(zeroshot::error_code::unsupported, {zeroshot::path_text(place), "this program was built without Apache Arrow, which reads Parquet", "",
+                                                                       "install Arrow's C++ packages or Python's pyarrow, and build again: cmake -DPython3_EXECUTABLE=PYTHON"});
+#endif
+}
+
 /// Positions by name; nothing for a name that is there twice.
 std::map<std::string, std::optional<std::uint32_t>> positions_of(const std::vector<std::string>& names) {
     std::map<std::string, std::optional<std::uint32_t>> positions;
@@ -74,6 +83,7 @@ std::vector<std::string> class_names_in(const std::string& list) {
 
 opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split) {
     const zeroshot::data_format kind = format ? zeroshot::data_format_of(*format).value() : zeroshot::recognised(place, split);
+    if (kind == zeroshot::data_format::parquet) return {opened_parquet(place, split), std::string(zeroshot::name_of(kind))};
     return {zeroshot::open_data_set(place, kind, split, opener), std::string(zeroshot::name_of(kind))};
 }
 

@@ -22,6 +22,9 @@ struct opened_data {
 /// \throws zeroshot::error where there is no data set, or it is damaged
 opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split);
 
+/// A data set as Parquet: in a unit of its own, which is there where Arrow is.
+std::unique_ptr<zeroshot::data_set> open_parquet(const std::string& place, const std::string& split);
+
 /// The classes of an evaluation, and which of them a data set's own are.
 struct class_list {
     std::vector<std::string> names;

@@ -27,18 +27,19 @@
 namespace zeroshot::inline ZEROSHOT_ABI {
 
 /// How a data set lies on disk.
-enum class data_format { folders, manifest, idx, cifar10, cifar100, webdataset };
+enum class data_format { folders, manifest, idx, cifar10, cifar100, webdataset, parquet };
 
 /// The format as scripts name it.
 constexpr std::string_view name_of(data_format format) noexcept {
-    constexpr std::array<std::string_view, 6> names{"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset"};
+    constexpr std::array<std::string_view, 7> names{"folders",  "manifest",   "idx",    "cifar10",
+                                                    "cifar100", "webdataset", "parquet"};
     return names[static_cast<std::size_t>(format)];
 }
 
 /// The format of that name, if there is one.
 constexpr std::optional<data_format> data_format_of(std::string_view name) noexcept {
     for (const auto format : {data_format::folders, data_format::manifest, data_format::idx, data_format::cifar10,
-                              data_format::cifar100, data_format::webdataset}) {
+                              data_format::cifar100, data_format::webdataset, data_format::parquet}) {
         if (name_of(format) == name) return format;
     }
     return std::nullopt;
@@ -81,6 +82,7 @@ inline data_format format_of_file(const std::filesystem::path& file) {
     const std::string name = file.filename().string(), extension = file.extension().string();
     const std::filesystem::path folder = folder_of(file);
     if (is_idx_name(name)) return data_format::idx;
+    if (extension == ".parquet") return data_format::parquet;
     for (const char* list : {".csv", ".jsonl", ".json", ".ndjson", ".txt"}) {
         if (extension == list) return data_format::manifest;
     }
@@ -149,6 +151,11 @@ inline data_format recognised(const std::filesystem::path& place, const std::str
     if (detail::has_file(place, "meta") || detail::has_file(place, "fine_label_names.txt"))
         return data_format::cifar100;
     if (!detail::files_in(place, detail::is_idx_name).empty()) return data_format::idx;
+    const auto has_parquet = [&](const std::filesystem::path& folder) {
+        const auto is_parquet = [](const std::string& name) { return name.ends_with(".parquet"); };
+        return std::filesystem::is_directory(folder, unknown) && !detail::files_in(folder, is_parquet).empty();
+    };
+    if (has_parquet(place) || has_parquet(place / "data")) return data_format::parquet;
     const bool has_shards =
         !detail::shards_in(place).empty() ||
         (std::filesystem::is_directory(place / split, unknown) && !detail::shards_in(place / split).empty());
@@ -159,7 +166,8 @@ inline data_format recognised(const std::filesystem::path& place, const std::str
 /// \param format else it is recognised
 /// \param split "train" or "test", where both lie together: CIFAR, MNIST, WebDataset
 /// \param open how files are unpacked; open_unpacked of gzip.hpp reads .gz too
-/// \throws file_error; data_set_error; checkpoint_error for a pickle that is none, or wants to call something
+/// \throws file_error; data_set_error, UNSUPPORTED for Parquet, whose reader needs more; checkpoint_error for a pickle
+/// that is none, or wants to call something
 inline std::unique_ptr<data_set> open_data_set(const std::filesystem::path& place,
                                                std::optional<data_format> format = std::nullopt,
                                                const std::string& split = "test",
@@ -175,6 +183,10 @@ inline std::unique_ptr<data_set> open_data_set(const std::filesystem::path& plac
             return detail::open_cifar(cifar::hundred, place, split);
         case data_format::webdataset:
             return std::make_unique<web_shards>(place, split, open);
+        case data_format::parquet:
+            throw data_set_error(error_code::unsupported,
+                                 {path_text(place), "Parquet is not read here", "",
+                                  "parquet_files of evaluate/parquet.hpp reads it, with Apache Arrow"});
         default:
             return std::make_unique<class_folders>(place);
     }

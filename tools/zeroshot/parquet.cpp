@@ -1,0 +1,14 @@
+/// \file Data sets as Parquet. Compiled where Apache Arrow is found.
+
+#include <memory>
+#include <string>
+
+#include <zeroshot/evaluate/parquet.hpp>
+
+#include "data_sets.hpp"
+
+namespace program {
+
+std::unique_ptr<zeroshot::data_set> open_parquet(const std::string& place, const std::string& split) { return std::make_unique<zeroshot::parquet_files>(place, split); }
+
+}  // namespace program

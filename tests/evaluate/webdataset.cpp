@@ -47,6 +47,21 @@ TEST_CASE("shards come by number, samples by key, with the names and templates t
     }
 }
 
+TEST_CASE("a sample may have several labels, as an array with a 1 for each") {
+    const std::string head = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }\n";
+    const auto array = [&](const std::string& numbers) {
+        return "\x93NUMPY\x01" + std::string(1, '\0') + static_cast<char>(head.size()) + '\0' + head + numbers;
+    };
+    const support::scratch_folder home;
+    support::write(home / "0.tar", tar_entry("a.npy", array({1, 0, 1})) + tar_entry("a.jpg", "x") +
+                                       tar_entry("b.npy", array({0, 0, 0})) + tar_entry("b.jpg", "x") + tar_end);
+    web_shards shards(home.path());
+    CHECK(support::listed(shards) == "0.tar/a:0,2 0.tar/b:");
+    support::write(home / "classnames.txt", "cat\ndog\n");
+    web_shards fewer(home.path());
+    CHECK(has(thrown<data_set_error>([&] { support::all_of(fewer); }), "0.tar/a.npy: label 2, expected below 2"));
+}
+
 TEST_CASE("without classnames.txt labels are numbers") {
     const support::scratch_folder home;
     support::write(home / "000000.tar", sample("a", "41") + tar_end);
@@ -60,7 +75,7 @@ TEST_CASE("a sample that lacks something is told by its key") {
     CHECK(has(shard_refusal(tar_entry("a.cls", "1")), "0.tar/a: there is no picture"));
     CHECK(has(shard_refusal(sample("a", "dog")), "0.tar/a.cls: the class is 'dog', expected a number"));
     CHECK(has(shard_refusal(sample("a", "2")), "0.tar/a: label 2, expected below 2"));
-    CHECK(has(shard_refusal(tar_entry("a.npy", "x") + tar_entry("a.jpg", "x")), "UNSUPPORTED "));
+    CHECK(has(shard_refusal(tar_entry("a.npy", "x") + tar_entry("a.jpg", "x")), "a.npy: this is no array of NumPy"));
     CHECK(has(shard_refusal("").substr(0, 7), "nothing"));
 }
 

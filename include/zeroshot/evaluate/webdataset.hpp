@@ -16,6 +16,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/evaluate/byte_stream.hpp>
 #include <zeroshot/evaluate/data_set.hpp>
+#include <zeroshot/evaluate/multi_hot.hpp>
 #include <zeroshot/evaluate/names.hpp>
 #include <zeroshot/evaluate/tar.hpp>
 #include <zeroshot/io/file.hpp>
@@ -66,7 +67,8 @@ inline std::vector<std::filesystem::path> shards_in(const std::filesystem::path&
 
 }  // namespace detail
 
-/// A data set of shards: pictures under jpg, jpeg, png or webp, the number of their class under cls. Class names and
+/// A data set of shards: pictures under jpg, jpeg, png or webp, the number of their class under cls, or several as a
+/// vector of 0 and 1 under npy. Class names and
 /// templates come from classnames.txt and zeroshot_classification_templates.txt, beside the shards or in the folder
 /// above.
 class web_shards final : public data_set {
@@ -134,8 +136,7 @@ class web_shards final : public data_set {
     struct sample {
         std::string key{};
         std::optional<std::vector<std::byte>> picture{};
-        std::optional<std::size_t> label{};
-        bool has_several_labels = false;
+        std::optional<std::vector<std::size_t>> labels{};
     };
 
     std::optional<named_part> next_part() {
@@ -163,9 +164,9 @@ class web_shards final : public data_set {
         if (std::ranges::find(pictures, part.extension) != pictures.end())
             to.picture = std::move(part.bytes);
         else if (part.extension == "cls")
-            to.label = label_of(part);
+            to.labels = {label_of(part)};
         else if (part.extension == "npy")
-            to.has_several_labels = true;
+            to.labels = several_of(part);
     }
 
     std::size_t label_of(const named_part& part) const {
@@ -187,17 +188,24 @@ class web_shards final : public data_set {
         return label;
     }
 
+    std::vector<std::size_t> several_of(const named_part& part) const {
+        const std::string where = place_ + ": " + part.key + ".npy";
+        std::vector<std::size_t> labels = labels_of_multi_hot(part.bytes, where);
+        if (!classes_.empty() && !labels.empty() && labels.back() >= classes_.size())
+            detail::throw_no_such_label(where, labels.back(), classes_.size());
+        return labels;
+    }
+
     example finished(sample parts) const {
         const std::string where = place_ + ": " + parts.key;
-        if (parts.has_several_labels && !parts.label) {
-            throw data_set_error(error_code::unsupported, {where, "its labels are a NumPy array", "a class under cls",
-                                                           "a manifest can give several labels"});
-        }
         if (!parts.picture)
             throw data_set_error(error_code::format,
                                  {where, "there is no picture", "one under jpg, jpeg, png or webp", ""});
-        if (!parts.label) throw data_set_error(error_code::format, {where, "there is no class", "one under cls", ""});
-        return {std::move(parts.key), *std::move(parts.picture), {*parts.label}};
+        if (!parts.labels) {
+            throw data_set_error(error_code::format,
+                                 {where, "there is no class", "one under cls, or several under npy", ""});
+        }
+        return {std::move(parts.key), *std::move(parts.picture), *std::move(parts.labels)};
     }
 
     std::string place_;

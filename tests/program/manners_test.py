@@ -6,12 +6,27 @@ import pty
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import time
 
-from harness import PATIENCE, PROGRAM, REPOSITORY, ProgramTest, run, write_png, write_tiny_model
+from harness import PATIENCE, PROGRAM, REPOSITORY, ProgramTest, npy_bytes, npy_header, run, write_png, write_tiny_model
 
-COMMANDS = ["classify", "tokenize", "preprocess", "embed", "inspect", "bench"]
+COMMANDS = ["classify", "tokenize", "preprocess", "embed", "evaluate", "probe", "report", "inspect", "bench"]
+
+
+def with_long_context(header, data):
+    """Positions for 77 tokens, as real models have them: those of the tiny one, again and again."""
+    entry = header["positional_embedding"]
+    begin, end = entry["data_offsets"]
+    rows, width = entry["shape"]
+    entry["shape"] = [77, width]
+    row = (end - begin) // rows
+    more = 77 * row - (end - begin)
+    data[begin:end] = b"".join(bytes(data[begin + i % rows * row:begin + (i % rows + 1) * row]) for i in range(77))
+    for key, other in header.items():
+        if key != "__metadata__":
+            other["data_offsets"] = [at + more * (at >= end) for at in other["data_offsets"]]
 
 
 class Manners(ProgramTest):
@@ -76,6 +91,23 @@ class Manners(ProgramTest):
         self.assertRegex(lines[2], r"^compiled: .*Eigen 3")
         self.assertIn("kernels: portable", self.answer(self.call("--version", ZEROSHOT_KERNELS="portable"))[1])
 
+    def put_data(self, here):
+        """What the examples of evaluate and probe are about: pictures in folders, a batch of CIFAR-10, recorded features."""
+        for part in ("train", "test"):
+            for i, name in enumerate(("cat", "dog")):
+                (here / "photos" / part / name).mkdir(parents=True)
+                for j in range(5):
+                    write_png(here / "photos" / part / name / f"{j}.png", 20 + i, 20, seed=10 * i + j)
+        cifar = here / "cifar-10-batches-bin"
+        cifar.mkdir()
+        (cifar / "batches.meta.txt").write_text("\n".join("abcdefghij") + "\n")
+        (cifar / "test_batch.bin").write_bytes(b"".join(bytes([label]) + bytes(3072) for label in (1, 2)))
+        rows = [float(i * (3 * i + 1) % 7) for i in range(80)]
+        for name, kind, shape, numbers in (("x", "<f4", (20, 4), rows), ("u", "<f4", (20, 4), rows), ("y", "|u1", (20,), [i % 2 for i in range(20)]), ("v", "|u1", (20,), [i % 2 for i in range(20)])):
+            text = "(" + ", ".join(map(str, shape)) + (",)" if len(shape) == 1 else ")")
+            packed = struct.pack(f"<{len(numbers)}{'f' if kind == '<f4' else 'B'}", *numbers)
+            (here / f"{name}.npy").write_bytes(npy_bytes(npy_header(text, descr=kind), packed))
+
     def test_help_names_every_command_and_shows_examples_that_work(self):
         page = "\n".join(self.answer(self.call("--help")))
         for command in COMMANDS:
@@ -84,15 +116,18 @@ class Manners(ProgramTest):
         here.mkdir()
         models = here / "models"
         models.mkdir()
-        write_tiny_model(models / "pictograms.safetensors")
+        write_tiny_model(models / "pictograms.safetensors", with_long_context)
         shutil.copy(models / "pictograms.safetensors", here / "ViT-B-32.safetensors")
         (here / "examples").symlink_to(REPOSITORY / "examples")
-        (here / "photos").symlink_to(REPOSITORY / "examples/images")
+        self.put_data(here)
         (here / "bin").mkdir()
         (here / "bin/zeroshot").symlink_to(PROGRAM)
         (here / "animals.txt").write_text("a cat\na dog\n")
         (here / "captions.txt").write_text("a cat\na dog\n")
         environment = self.environment(PATH=f"{here / 'bin'}:{os.environ['PATH']}", ZEROSHOT_MODELS=str(models))
+        said = subprocess.run(["sh", "-c", "zeroshot evaluate --data photos --json"], cwd=here, env=environment, capture_output=True, timeout=PATIENCE, check=True)
+        (here / "evaluation.json").write_bytes(said.stdout)
+        (here / "suite.json").write_text('{"results": [{"name": "photos", "evaluation": "evaluation.json"}]}')
         for command in COMMANDS:
             page = "\n".join(self.answer(self.call(command, "--help")))
             examples = [line.strip() for line in page.split("Example", 1)[1].splitlines()[1:] if line.strip()]

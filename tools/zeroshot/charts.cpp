@@ -17,7 +17,7 @@ constexpr std::string_view style = R"(:root{color-scheme:light dark;--paper:#fff
 *{box-sizing:border-box}body{margin:0 auto;padding:1rem;max-width:64rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
 h1{font-size:1.7rem;line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid var(--line)}p{max-width:44rem}.caption{color:var(--faint);margin:1rem 0 0}
 .scroll{overflow-x:auto;margin:.3rem 0 1rem}table{border-collapse:collapse}th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child{text-align:left}tbody th:first-child{white-space:normal;min-width:9rem;max-width:32rem;font-weight:400}thead th{color:var(--faint);font-weight:600;white-space:normal}figure{margin:1.2rem 0}figcaption{color:var(--faint)}
+th:first-child,td:first-child{text-align:left}tbody th:first-child{white-space:normal;min-width:9rem;max-width:32rem;font-weight:400}thead th{color:var(--faint);font-weight:600;white-space:normal}figure{display:inline-block;vertical-align:top;width:min(100%,29rem);margin:1.2rem 1rem 0 0}figcaption{color:var(--faint)}
 svg{display:block;width:100%;height:auto;max-width:30rem;font:12px system-ui,sans-serif;fill:var(--ink)}
 .axis{stroke:var(--line);fill:none}.first{stroke:var(--first)}.second{stroke:var(--second)}.third{stroke:var(--third);stroke-dasharray:9 3}.fourth{stroke:var(--fourth);stroke-dasharray:3 2}.guide{stroke:var(--faint);stroke-dasharray:5 4}
 .curve{fill:none;stroke-width:2.5}.fill-first{fill:var(--first)}.fill-second{fill:var(--second)}.note{fill:var(--faint)}
@@ -74,7 +74,7 @@ std::string bar_chart(const std::string& title, std::span<const bar> bars, doubl
     double y = 0;
     for (const bar& each : bars) {
         const double end = zero + across * each.value / (most - least), left = std::min(zero, end), length = std::abs(end - zero);
-        drawn += "<g><title>" + escaped(each.name + ": " + each.text) + "</title>" + text_at(names - 8, y + 15, "end", shortened(each.name, 19));
+        drawn += "<g><title>" + escaped(each.name + ": " + each.text) + "</title>" + text_at(names - 8, y + 15, "end", shortened(each.name, 17));
         drawn += "<rect class=\"" + std::string(each.value < 0 ? "fill-second" : "fill-first") + "\" x=\"" + number(left) + "\" y=\"" + number(y + 4) + "\" width=\"" + number(length) + "\" height=\"" + number(thickness) + "\"/>";
         drawn += text_at(std::max(zero, end) + 5, y + 15, "start", each.text, "note") + "</g>";
         y += row;

@@ -181,8 +181,10 @@ std::vector<std::string> class_names(const entry& one) {
     return names;
 }
 
+constexpr std::size_t most_in_matrix = 40;  // classes
+
 std::string confusion(const entry& one) {
-    constexpr std::size_t most_in_matrix = 40, most_pairs = 12;
+    constexpr std::size_t most_pairs = 12;
     const std::vector<std::string> names = class_names(one);
     struct pair_count {
         std::size_t label, predicted, count;
@@ -194,7 +196,7 @@ std::string confusion(const entry& one) {
         if (found.label >= names.size() || found.predicted >= names.size()) continue;
         totals[found.label] += static_cast<double>(found.count);
         shares[found.label * names.size() + found.predicted] = static_cast<double>(found.count);
-        if (found.label != found.predicted) pairs.push_back(found);
+        if (found.label != found.predicted && found.count > 1) pairs.push_back(found);
     }
     std::string made;
     if (names.size() > 1 && names.size() <= most_in_matrix) {
@@ -218,7 +220,7 @@ std::string reliability(const entry& one) {
     return html::line_chart(one.name + ": how often it is right, by how sure it is", std::vector{perfect, found}, ticks, "confidence", "accuracy");
 }
 
-/// Recall of the classes, the worst first.
+/// Recall of the classes, the worst first. Nothing where there is about one picture of each: it would be all or nothing.
 std::string per_class(const entry& one) {
     constexpr std::size_t most = 24;
     std::vector<html::bar> bars;
@@ -226,7 +228,7 @@ std::string per_class(const entry& one) {
         const std::optional<double> recall = number_at(each, "recall");
         if (recall) bars.push_back({each.at("class").as_string(), *recall, html::share(*recall) + " of " + std::to_string(each.at("count").as_size())});
     }
-    if (bars.empty()) return "";
+    if (one.evaluation.at("count").as_size() < 2 * bars.size()) return "";
     std::ranges::stable_sort(bars, {}, &html::bar::value);
     const bool cut = bars.size() > most;
     if (cut) bars.resize(most);
@@ -298,10 +300,11 @@ bool counts_something(const std::string& name) {
     return std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// Classes that are taken for one another, as groups.
+/// Classes that are taken for one another, as groups; where there are few classes, the matrix shows more.
 std::string taken_for_one_another(const entry& one) {
     constexpr std::size_t most = 10;
     const std::vector<std::string> names = class_names(one);
+    if (names.size() <= most_in_matrix) return "";
     std::vector<std::size_t> counts;
     for (const json& each : one.evaluation.at("per_class").items()) counts.push_back(each.at("count").as_size());
     std::vector<zeroshot::confusion_entry> confusion;

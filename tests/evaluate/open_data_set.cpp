@@ -40,10 +40,20 @@ TEST_CASE("a data set is recognised by its files") {
 
 TEST_CASE("what is nothing that is known is told") {
     const support::scratch_folder home;
-    support::write(home / "x.parquet", "PAR1");
-    CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "x.parquet"); }),
+    support::write(home / "x.arrow", "ARROW1");
+    CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "x.arrow"); }),
               "no kind of data set is known by this name"));
     CHECK(has(thrown<file_error>([&] { open_data_set(home / "none"); }), "there is no such file or folder"));
     CHECK(data_format_of("idx") == data_format::idx);
-    CHECK_FALSE(data_format_of("parquet"));
+    CHECK_FALSE(data_format_of("arrow"));
+}
+
+TEST_CASE("Parquet is recognised, and left to who has Apache Arrow") {
+    const support::scratch_folder home;
+    support::write(home / "set/data/test-00000-of-00001.parquet", "PAR1");
+    CHECK(recognised(home / "set") == data_format::parquet);
+    CHECK(recognised(home / "set/data") == data_format::parquet);
+    CHECK(recognised(home / "set/data/test-00000-of-00001.parquet") == data_format::parquet);
+    CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "set"); }), "UNSUPPORTED "));
+    CHECK(data_format_of("parquet") == data_format::parquet);
 }

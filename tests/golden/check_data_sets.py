@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Writes scikit-learn's digits in the layouts that data sets are published in, and compares how they are read: by the
-original library (torchvision, webdataset, numpy) and by zeroshot evaluate. Labels must be the same numbers, and every
+original library (torchvision, webdataset, pyarrow, numpy) and by zeroshot evaluate. Labels must be the same numbers, and every
 picture must have the embedding, bit for bit, that the original library's picture has when it is saved as PNG.
 
 Usage: check_data_sets.py PROGRAM [--pictures N]. Exits with 1 where something differs. Needs numpy, pillow,
-scikit-learn, torchvision and webdataset as pinned in tools/requirements.txt.
+pyarrow, scikit-learn, torchvision and webdataset as pinned in tools/requirements.txt. The program must be built with Apache Arrow.
 """
 
 import argparse
 import gzip
+import io
 import json
 import struct
 import subprocess
@@ -17,6 +18,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import torchvision
 import webdataset
 from PIL import Image
@@ -140,6 +143,23 @@ def web(home, _, colour, labels):
     yield "webdataset", root, list(read)
 
 
+def parquet(home, _, colour, labels):
+    root = home / "parquet"
+    root.mkdir()
+    rows = []
+    for picture, label in zip(colour, labels.tolist()):
+        packed = io.BytesIO()
+        Image.fromarray(picture).save(packed, "PNG")
+        rows.append({"image": {"bytes": packed.getvalue(), "path": None}, "label": label})
+    features = {"image": {"_type": "Image"}, "label": {"names": NAMES, "_type": "ClassLabel"}}
+    picture = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    schema = pyarrow.schema([("image", picture), ("label", pyarrow.int64())], metadata={"huggingface": json.dumps({"info": {"features": features}})})
+    for part, some in enumerate((rows[::2], rows[1::2])):
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(some, schema=schema), root / f"test-0000{part}-of-00002.parquet", row_group_size=20)
+    read = [row for file in sorted(root.iterdir()) for row in pyarrow.parquet.read_table(file).to_pylist()]
+    yield "parquet", root, [(Image.open(io.BytesIO(row["image"]["bytes"])), row["label"]) for row in read]
+
+
 # ---- comparison ----------------------------------------------------------------------------------
 
 
@@ -171,7 +191,7 @@ def main():
     asked = parser.parse_args()
     good = True
     with tempfile.TemporaryDirectory() as home:
-        for layout in (folders, idx, cifar, web):
+        for layout in (folders, idx, cifar, web, parquet):
             for name, place, theirs in layout(Path(home), *digits(asked.pictures)):
                 good &= compare(asked.program, name, place, theirs)
     return 0 if good else 1

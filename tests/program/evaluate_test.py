@@ -4,10 +4,13 @@ import gzip
 import io
 import json
 import math
+import resource
+import signal
 import struct
+import subprocess
 import tarfile
 
-from harness import ProgramTest, npy_bytes, npy_header, read_npy, run, write_png
+from harness import PATIENCE, PROGRAM, REPOSITORY, ProgramTest, npy_bytes, npy_header, read_npy, run, write_png
 
 COLOURS = ["a kap", "b lap", "c map"]
 
@@ -119,6 +122,16 @@ class Evaluate(ProgramTest):
         (place / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(images)[:-20])
         self.refused(self.evaluate("--data", "mnist"), 1, "the packed data is damaged or cut off")
 
+    def test_parquet_is_read_where_arrow_is_built_in(self):
+        done = self.evaluate("--data", str(REPOSITORY / "tests/golden/parquet/several.parquet"), "--json")
+        if b"built without Apache Arrow" in done.stderr:
+            self.refused(done, 1, "several.parquet", "pyarrow")
+            self.skipTest("no Apache Arrow")
+        self.refused(done, 1, "several.parquet/0", "several.parquet/2")  # its pictures are none
+        found = json.loads(done.stdout)
+        self.assertEqual((found["format"], found["count"], found["unreadable"], found["strangers"]), ("parquet", 2, 2, 1))
+        self.assertEqual([one["class"] for one in found["per_class"]], ["cat", "dog", "owl"])
+
     def test_class_names_are_matched_by_name_or_by_place(self):
         (self.folder / "more.txt").write_text("x\n" + "\n".join(COLOURS) + "\n")
         done = self.evaluate("--data", "photos", "--classes", "more.txt", "--json")
@@ -203,6 +216,29 @@ class Evaluate(ProgramTest):
     def test_a_full_disk_leaves_nothing_half_written(self):
         self.refused(self.evaluate("--data", "photos", "--per-picture", "/dev/full"), 1, "/dev/full")
         self.nothing_left("full")
+
+    def test_a_disk_that_fills_up_during_a_run_loses_nothing_that_was_finished(self):
+        for i in range(60):
+            place = self.folder / "many" / COLOURS[i % 3]
+            place.mkdir(parents=True, exist_ok=True)
+            write_png(place / f"{i}.png", 12, 12, seed=i)
+
+        def small_disk():  # 32 numbers for each of 60 pictures are more
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+
+        words = ["evaluate", "--model", "model.safetensors", "--data", "many", "--resume", "kept of many", "--threads", "1", "--json"]
+        done = subprocess.run([PROGRAM, *words], cwd=self.folder, env=self.environment(), capture_output=True, preexec_fn=small_disk, timeout=PATIENCE, check=False)
+        self.refused(done, 1, "cannot write", "is the disk full?")
+        self.assertEqual(done.stdout, b"")
+        kept = {path.name: path.stat().st_mtime_ns for path in (self.folder / "kept of many").iterdir()}
+        self.assertGreaterEqual(len(kept), 2)
+        self.assertTrue(all(name.endswith(".embeddings") for name in kept))
+        again, alone = self.found("--data", "many", "--resume", "kept of many"), self.found("--data", "many")
+        for found in (again, alone):
+            del found["seconds"]
+        self.assertEqual(again, alone)
+        self.assertEqual({name: (self.folder / "kept of many" / name).stat().st_mtime_ns for name in kept}, kept)
 
 
 if __name__ == "__main__":

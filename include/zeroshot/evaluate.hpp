@@ -11,6 +11,7 @@
 #include <zeroshot/evaluate/calibration.hpp>    // whether they are as often right as they say
 #include <zeroshot/evaluate/rejection.hpp>      // what it is worth to say nothing
 #include <zeroshot/evaluate/bootstrap.hpp>      // how sure all that is
+#include <zeroshot/evaluate/confusion_groups.hpp>  // which classes are taken for one another
 #include <zeroshot/evaluate/evaluation.hpp>     // all of it, and its JSON
 #include <zeroshot/evaluate/summary.hpp>        // answers -> evaluation
 #include <zeroshot/evaluate/template_choice.hpp>  // which prompts are worth having

@@ -236,8 +236,11 @@ ZEROSHOT_ALWAYS_INLINE void multiply_all(const product<Scalar, typename Tile::wo
     constexpr std::size_t fewest = 96;                   // for less, the weights would pass by too often
     const std::size_t wanted = cached / (p.depth + 1) < fewest ? fewest : cached / (p.depth + 1);
     const std::size_t blocks = (p.row_count + wanted - 1) / wanted;
+    const std::size_t grains = (p.row_count + Tile::grain - 1) / Tile::grain;  // a block ends between two of them
     for (std::size_t block = 0; block < blocks; ++block) {
-        const std::size_t row = p.row_count * block / blocks, row_end = p.row_count * (block + 1) / blocks;
+        const std::size_t row = grains * block / blocks * Tile::grain,
+                          end = grains * (block + 1) / blocks * Tile::grain;
+        const std::size_t row_end = end < p.row_count ? end : p.row_count;
         for (std::size_t at = panel; at < panel_end; at += Tile::panels) {
             const std::size_t panels = panel_end - at < Tile::panels ? panel_end - at : Tile::panels;
             multiply_panels<Tile, Scalar>(p, row, row_end, at * panel_width, panels);

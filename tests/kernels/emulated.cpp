@@ -52,9 +52,8 @@ integers_256 zeroshot_emulated_pmaddwd256(shorts_256 a, shorts_256 b) {
 }
 
 /// VPDPBUSD: four products of an unsigned and a signed byte, added to the sum of each lane.
-template <class Integers, class Words>
-void dot_bytes(Integers& sums, const Words& a, const Words& b) {
-    for (std::size_t lane = 0; lane < sizeof(Words) / sizeof(std::uint32_t); ++lane) {
+void dot_bytes(std::int32_t* sums, const std::uint32_t* a, const std::uint32_t* b, std::size_t lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
         for (unsigned bit = 0; bit < 32; bit += 8) {
             sums[lane] += static_cast<int>((a[lane] >> bit) & 0xffu) *
                           static_cast<std::int8_t>(static_cast<std::uint8_t>((b[lane] >> bit) & 0xffu));
@@ -63,10 +62,9 @@ void dot_bytes(Integers& sums, const Words& a, const Words& b) {
 }
 
 /// VDPBF16PS: two products of bfloat16, added to the sum of each lane, the upper first.
-template <class Floats, class Words>
-void dot_halves(Floats& sums, const Words& a, const Words& b) {
+void dot_halves(float* sums, const std::uint32_t* a, const std::uint32_t* b, std::size_t lanes) {
     using zeroshot::float_from_bfloat;
-    for (std::size_t lane = 0; lane < sizeof(Words) / sizeof(std::uint32_t); ++lane) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
         for (const unsigned bit : {16u, 0u}) {
             sums[lane] += float_from_bfloat(static_cast<std::uint16_t>(a[lane] >> bit)) *
                           float_from_bfloat(static_cast<std::uint16_t>(b[lane] >> bit));
@@ -76,9 +74,14 @@ void dot_halves(Floats& sums, const Words& a, const Words& b) {
 
 }  // namespace
 
-#define ZEROSHOT_VPDPBUSD(sum, row, weights) dot_bytes(sum, row, weights)
-#define ZEROSHOT_VPDPBUSD_VEX(sum, row, weights) dot_bytes(sum, row, weights)
-#define ZEROSHOT_VDPBF16PS(sum, row, weights) dot_halves(sum, row, weights)
+#define ZEROSHOT_WORDS_OF(vector) reinterpret_cast<const std::uint32_t*>(&(vector))
+#define ZEROSHOT_VPDPBUSD(sum, row, weights)                                                               \
+    dot_bytes(reinterpret_cast<std::int32_t*>(&(sum)), ZEROSHOT_WORDS_OF(row), ZEROSHOT_WORDS_OF(weights), \
+              sizeof(row) / sizeof(std::uint32_t))
+#define ZEROSHOT_VPDPBUSD_VEX(sum, row, weights) ZEROSHOT_VPDPBUSD(sum, row, weights)
+#define ZEROSHOT_VDPBF16PS(sum, row, weights)                                                        \
+    dot_halves(reinterpret_cast<float*>(&(sum)), ZEROSHOT_WORDS_OF(row), ZEROSHOT_WORDS_OF(weights), \
+               sizeof(row) / sizeof(std::uint32_t))
 
 #include <zeroshot/kernels/multiply_narrow.hpp>
 

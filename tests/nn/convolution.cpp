@@ -113,7 +113,7 @@ TEST_CASE("a convolution in every precision gives the same bits on any number of
     const matrix<float> exact = convolution<float>(kernel, {}, 1, 1)(in).pixels;
     thread_pool threads(3);
     for (const precision how : {precision::bf16, precision::int8}) {
-        const convolution<float> layer(kernel, {}, 1, 1, how);
+        const convolution<float> layer(kernel, {}, 1, 1, 0, how);
         const matrix<float> got = layer(in).pixels;
         CHECK(layer(in, kernels::function::identity, &threads).pixels == got);
         // As in the test of packed_weights: 8 deviations of the rounding of 576 terms.

@@ -20,9 +20,7 @@
 #define __builtin_ia32_pmaddwd256 zeroshot_emulated_pmaddwd256
 #define __builtin_ia32_vcvtph2ps256 zeroshot_emulated_vcvtph2ps256
 
-#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wpsabi"  // vectors wider than the machine's pass from one inline function to another
-#endif
 
 namespace {
 

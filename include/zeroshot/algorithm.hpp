@@ -70,11 +70,9 @@ constexpr void replace(Range& range, const Value& old, const Value& value) {
     }
 }
 
-/// Why not std::sort? It is three algorithms in one, and is compiled anew for every order that something is sorted by.
 template <class Range, class Less>
 constexpr void sort(Range&& range, const Less& before) {
-    std::make_heap(range.begin(), range.end(), before);
-    std::sort_heap(range.begin(), range.end(), before);
+    std::sort(range.begin(), range.end(), before);
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI::detail

@@ -1,6 +1,7 @@
 #include <zeroshot/algorithm.hpp>
 
 #include <array>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,4 +36,10 @@ TEST_CASE("a range is copied, added, filled and mended in place") {
     std::string path = "a/b/c";
     detail::replace(path, '/', '-');
     CHECK(path == "a-b-c");
+}
+
+TEST_CASE("a part of a range is sorted by the order that is asked for") {
+    std::array numbers{1, 3, 2, 5, 4};
+    detail::sort(std::span(numbers).subspan(1), [](int a, int b) { return a > b; });
+    CHECK(numbers == std::array{1, 5, 4, 3, 2});
 }

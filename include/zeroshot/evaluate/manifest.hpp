@@ -87,7 +87,7 @@ class csv_text {
     std::size_t line_ = 0;
 };
 
-inline bool is_number(std::string_view text) {
+inline bool is_written_number(std::string_view text) {
     constexpr std::size_t most_digits = 6;
     return !text.empty() && text.size() <= most_digits &&
            text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -197,7 +197,7 @@ class manifest final : public data_set {
     void name_classes() {
         std::set<std::string> names;
         for (const detail::manifest_entry& entry : entries_) names.insert(entry.labels.begin(), entry.labels.end());
-        are_numbers_ = std::ranges::all_of(names, detail::is_number);
+        are_numbers_ = std::ranges::all_of(names, detail::is_written_number);
         if (are_numbers_) {
             for (const std::string& name : names) {
                 for (std::size_t label = classes_.size(); label <= detail::number_of(name); ++label)

@@ -51,7 +51,7 @@ void verify_as_recorded(const basic_clip<Scalar>& clip, const weights& w, const 
                         load_options options) {
     if (w.arithmetic() == precision::f32) return verify(clip, recorded_in(w.file()));
     options.precision = precision::f32;
-    build<Scalar>(weights(w.file(), {options.check, options.storage}), place, options);
+    build<Scalar>(weights(w.file(), reading(options)), place, options);
 }
 
 /// \param place the checkpoint's file, and what it was looked up as; empty where it lies in none
@@ -104,8 +104,7 @@ basic_clip<Scalar> load(const std::filesystem::path& path, const load_options& o
 /// \throws as load from bytes
 template <class Scalar = float>
 basic_clip<Scalar> load(checkpoint file, const load_options& options = {}) {
-    return detail::build<Scalar>(
-        weights(std::move(file), {options.check, options.storage, options.threads, options.precision}), {}, options);
+    return detail::build<Scalar>(weights(std::move(file), detail::reading(options)), {}, options);
 }
 
 /// Loads a CLIP from the bytes of a file.

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -49,24 +50,29 @@ std::vector<std::string> prompts(std::size_t count) {
     return all;
 }
 
+/// Encoding some of the items at a time, on any number of threads, gives the bits of encoding all at once on one.
+template <class Item, class Encode>
+void check_batches(std::span<const Item> all, const Encode& encode) {
+    const matrix<float> expected = encode(all, run_options{});
+    for (const std::size_t threads : {1u, 2u, 4u}) {
+        thread_pool pool(threads);
+        for (const std::size_t batch : {1u, 3u, 8u}) {
+            for (std::size_t first = 0; first < all.size(); first += batch) {
+                const std::size_t count = std::min(batch, all.size() - first);
+                const matrix<float> got = encode(all.subspan(first, count), run_options{.threads = &pool});
+                CHECK(std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
+            }
+        }
+    }
+}
+
 }  // namespace
 
 TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads", "[threads]") {
     const std::vector<image> eight = pictures(8);
     for (const clip& model : both_towers()) {
-        const matrix<float> expected = model.encode_image(eight);
-        for (const std::size_t threads : {1u, 2u, 4u}) {
-            thread_pool pool(threads);
-            for (const std::size_t batch : {1u, 3u, 8u}) {
-                for (std::size_t first = 0; first < eight.size(); first += batch) {
-                    const std::size_t count = std::min(batch, eight.size() - first);
-                    const matrix<float> got =
-                        model.encode_image(std::span(eight).subspan(first, count), {.threads = &pool});
-                    CHECK(
-                        std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
-                }
-            }
-        }
+        check_batches<image>(
+            eight, [&](std::span<const image> some, const run_options& run) { return model.encode_image(some, run); });
     }
 }
 
@@ -74,19 +80,9 @@ TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 
           "[threads]") {
     const std::vector<std::string> eight = prompts(8);
     for (const clip& model : both_towers()) {
-        const matrix<float> expected = model.encode_text(eight);
-        for (const std::size_t threads : {1u, 2u, 4u}) {
-            thread_pool pool(threads);
-            for (const std::size_t batch : {1u, 3u, 8u}) {
-                for (std::size_t first = 0; first < eight.size(); first += batch) {
-                    const std::size_t count = std::min(batch, eight.size() - first);
-                    const matrix<float> got =
-                        model.encode_text(std::span(eight).subspan(first, count), {.threads = &pool});
-                    CHECK(
-                        std::ranges::equal(got.values(), expected.values().subspan(first * got.columns(), got.size())));
-                }
-            }
-        }
+        check_batches<std::string>(eight, [&](std::span<const std::string> some, const run_options& run) {
+            return model.encode_text(some, run);
+        });
     }
 }
 

@@ -55,9 +55,7 @@ inline opened_checkpoint open_checkpoint(const std::filesystem::path& path, cons
     model_place place = find_model(path, options.folders ? *options.folders : folders_of_environment());
     std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
     if (std::filesystem::is_directory(place.path, unreadable)) place.path = detail::checkpoint_in(place.path);
-    return {weights(checkpoint::open(place.path, options.limits),
-                    {options.check, options.storage, options.threads, options.precision}),
-            place};
+    return {weights(checkpoint::open(place.path, options.limits), detail::reading(options)), place};
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -55,6 +55,11 @@ inline settings settings_of(const load_options& options) {
     return said;
 }
 
+/// How the weights are to be read.
+inline weight_options reading(const load_options& options) {
+    return {options.check, options.storage, options.threads, options.precision};
+}
+
 }  // namespace detail
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

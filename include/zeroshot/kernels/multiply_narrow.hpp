@@ -192,41 +192,6 @@ struct int8_tile {
 #endif
 
 #if ZEROSHOT_KERNELS_X86
-/// Products of an unsigned and a signed byte, added up by two in 16 bits, then to sums of 32. Why not the exact
-/// VPMADDWD on numbers widened to 16 bits? It takes another word for every two numbers: 1.5 times the speed of floats
-/// (Zen 3) instead of 2. Why not add up four in 16 bits? It is 2.3 times that speed, but leaves the weights 7 bits, and
-/// one answer in thirty changed.
-struct int8_tile_avx2 {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = 6, panels = 1, lanes = 8, row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    ZEROSHOT_TARGET("avx2,fma")
-    static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
-        typedef char bytes __attribute__((vector_size(32)));
-        typedef short shorts __attribute__((vector_size(32)));
-        constexpr std::size_t vectors = 2;
-        const shorts ones = shorts{} + 1;
-        integers<lanes> sums[Rows][vectors] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + int8_column_header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - int8_column_header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
-            const words<lanes> left = vector_at<lanes>(panel).vector, right = vector_at<lanes>(panel + lanes).vector;
-            prefetch(next);
-#pragma GCC unroll 16
-            for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> some = words<lanes>{} + row[i * row_stride + k];
-                const auto row_bytes = reinterpret_cast<bytes>(some);
-                const shorts lefts = __builtin_ia32_pmaddubsw256(row_bytes, reinterpret_cast<bytes>(left));
-                const shorts rights = __builtin_ia32_pmaddubsw256(row_bytes, reinterpret_cast<bytes>(right));
-                sums[i][0] += reinterpret_cast<integers<lanes>>(__builtin_ia32_pmaddwd256(lefts, ones));
-                sums[i][1] += reinterpret_cast<integers<lanes>>(__builtin_ia32_pmaddwd256(rights, ones));
-            }
-        }
-        store_int8_tile<Rows, vectors, lanes>(sums, tile);
-    }
-};
-
 // In assembly: compilers call these by different names, and with different types. A test replaces them by what they do.
 #ifndef ZEROSHOT_VPDPBUSD
 /// sum += the products of four unsigned bytes of the rows and four signed ones of the weights, in every lane.
@@ -237,7 +202,31 @@ struct int8_tile_avx2 {
 #define ZEROSHOT_VDPBF16PS(sum, row, weights) __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(row), "v"(weights))
 #endif
 
-struct int8_tile_avx_vnni {
+/// Products of an unsigned and a signed byte, added up by two in 16 bits, then to sums of 32. Why not the exact
+/// VPMADDWD on numbers widened to 16 bits? It takes another word for every two numbers: 1.5 times the speed of floats
+/// (Zen 3) instead of 2. Why not add up four in 16 bits? It is 2.3 times that speed, but leaves the weights 7 bits, and
+/// one answer in thirty changed.
+struct dot_avx2 {
+    ZEROSHOT_ALWAYS_INLINE ZEROSHOT_TARGET("avx2,fma") static void add(integers<8>& sum, const words<8>& row,
+                                                                       const words<8>& weights) noexcept {
+        typedef char bytes __attribute__((vector_size(32)));
+        typedef short shorts __attribute__((vector_size(32)));
+        const shorts pairs =
+            __builtin_ia32_pmaddubsw256(reinterpret_cast<bytes>(row), reinterpret_cast<bytes>(weights));
+        sum += reinterpret_cast<integers<8>>(__builtin_ia32_pmaddwd256(pairs, shorts{} + 1));
+    }
+};
+
+struct dot_avx_vnni {
+    ZEROSHOT_ALWAYS_INLINE ZEROSHOT_TARGET("avx2,fma") static void add(integers<8>& sum, const words<8>& row,
+                                                                       const words<8>& weights) noexcept {
+        ZEROSHOT_VPDPBUSD_VEX(sum, row, weights);
+    }
+};
+
+/// Bytes, two registers of columns side by side.
+template <class Dot>
+struct int8_tile_avx2 {
     using word = std::uint32_t;
     static constexpr std::size_t height = 6, panels = 1, lanes = 8, row_words = 1, grain = packed_rows_grain;
 
@@ -252,62 +241,67 @@ struct int8_tile_avx_vnni {
             prefetch(next);
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> bytes = words<lanes>{} + row[i * row_stride + k];
-                ZEROSHOT_VPDPBUSD_VEX(sums[i][0], bytes, left);
-                ZEROSHOT_VPDPBUSD_VEX(sums[i][1], bytes, right);
+                const words<lanes> some = words<lanes>{} + row[i * row_stride + k];
+                Dot::add(sums[i][0], some, left);
+                Dot::add(sums[i][1], some, right);
             }
         }
         store_int8_tile<Rows, 2, lanes>(sums, tile);
     }
 };
 
-struct int8_tile_avx512_vnni {
+struct dot_avx512_vnni {
+    using sum = integers<16>;
+    static constexpr std::size_t header = int8_column_header;
+
+    ZEROSHOT_ALWAYS_INLINE ZEROSHOT_TARGET("avx512f,fma") static void add(sum& to, const words<16>& row,
+                                                                          const words<16>& weights) noexcept {
+        ZEROSHOT_VPDPBUSD(to, row, weights);
+    }
+    template <std::size_t Rows, std::size_t Panels>
+    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Panels], const narrow_tile& tile) noexcept {
+        store_int8_tile<Rows, Panels, 16>(sums, tile);
+    }
+};
+
+struct dot_avx512_bf16 {
+    using sum = floats<16>;
+    static constexpr std::size_t header = 0;
+
+    ZEROSHOT_ALWAYS_INLINE ZEROSHOT_TARGET("avx512f,fma") static void add(sum& to, const words<16>& row,
+                                                                          const words<16>& weights) noexcept {
+        ZEROSHOT_VDPBF16PS(to, row, weights);
+    }
+    template <std::size_t Rows, std::size_t Panels>
+    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Panels], const narrow_tile& tile) noexcept {
+        store_tile<Rows, Panels, 16>(sums, tile);
+    }
+};
+
+/// Words that one instruction multiplies and adds up, two panels of columns side by side.
+template <class Dot>
+struct narrow_tile_avx512 {
     using word = std::uint32_t;
     static constexpr std::size_t height = 14, panels = 2, lanes = 16, row_words = 1, grain = packed_rows_grain;
 
     template <std::size_t Rows>
     ZEROSHOT_TARGET("avx512f,fma")
     static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
-        integers<lanes> sums[Rows][panels] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + int8_column_header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - int8_column_header;
+        typename Dot::sum sums[Rows][panels] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
         for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
             const words<lanes> left = vector_at<lanes>(panel).vector;
             const words<lanes> right = vector_at<lanes>(panel + tile.next_panel).vector;
             prefetch(next);
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> bytes = words<lanes>{} + row[i * row_stride + k];
-                ZEROSHOT_VPDPBUSD(sums[i][0], bytes, left);
-                ZEROSHOT_VPDPBUSD(sums[i][1], bytes, right);
+                const words<lanes> some = words<lanes>{} + row[i * row_stride + k];
+                Dot::add(sums[i][0], some, left);
+                Dot::add(sums[i][1], some, right);
             }
         }
-        store_int8_tile<Rows, panels, lanes>(sums, tile);
-    }
-};
-
-struct bf16_tile_avx512_bf16 {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = 14, panels = 2, lanes = 16, row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    ZEROSHOT_TARGET("avx512f,fma")
-    static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
-        floats<lanes> sums[Rows][panels] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel;
-        const std::size_t row_stride = tile.row_stride;
-        for (std::size_t k = 0; k < tile.depth; ++k, panel += panel_width, next += step) {
-            const words<lanes> left = vector_at<lanes>(panel).vector;
-            const words<lanes> right = vector_at<lanes>(panel + tile.next_panel).vector;
-            prefetch(next);
-#pragma GCC unroll 16
-            for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> pair = words<lanes>{} + row[i * row_stride + k];
-                ZEROSHOT_VDPBF16PS(sums[i][0], pair, left);
-                ZEROSHOT_VDPBF16PS(sums[i][1], pair, right);
-            }
-        }
-        store_tile<Rows, panels, lanes>(sums, tile);
+        Dot::store(sums, tile);
     }
 };
 
@@ -327,7 +321,8 @@ void multiply_narrow_avx512(const narrow_product& p, std::size_t panel, std::siz
 template <class Product>
 void multiply_bf16(const Product& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
 #if ZEROSHOT_KERNELS_X86
-    if (set == instruction_set::avx512_bf16) return multiply_narrow_avx512<bf16_tile_avx512_bf16>(p, panel, panel_end);
+    if (set == instruction_set::avx512_bf16)
+        return multiply_narrow_avx512<narrow_tile_avx512<dot_avx512_bf16>>(p, panel, panel_end);
     if (set >= instruction_set::avx512) return multiply_narrow_avx512<bf16_tile<14, 1, 64>>(p, panel, panel_end);
     if (set != instruction_set::portable) return multiply_narrow_avx2<bf16_tile<6, 1, 32>>(p, panel, panel_end);
 #endif
@@ -338,9 +333,11 @@ void multiply_bf16(const Product& p, instruction_set set, std::size_t panel, std
 template <class Product>
 void multiply_int8(const Product& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
 #if ZEROSHOT_KERNELS_X86
-    if (set >= instruction_set::avx512_vnni) return multiply_narrow_avx512<int8_tile_avx512_vnni>(p, panel, panel_end);
-    if (set == instruction_set::avx_vnni) return multiply_narrow_avx2<int8_tile_avx_vnni>(p, panel, panel_end);
-    if (set != instruction_set::portable) return multiply_narrow_avx2<int8_tile_avx2>(p, panel, panel_end);
+    if (set >= instruction_set::avx512_vnni)
+        return multiply_narrow_avx512<narrow_tile_avx512<dot_avx512_vnni>>(p, panel, panel_end);
+    if (set == instruction_set::avx_vnni)
+        return multiply_narrow_avx2<int8_tile_avx2<dot_avx_vnni>>(p, panel, panel_end);
+    if (set != instruction_set::portable) return multiply_narrow_avx2<int8_tile_avx2<dot_avx2>>(p, panel, panel_end);
 #endif
     (void)set;
     multiply_all<int8_tile<2, 16>, float>(p, panel, panel_end);

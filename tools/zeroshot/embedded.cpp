@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <condition_variable>
-#include <map>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -18,6 +16,7 @@
 #include "console.hpp"
 #include "interrupt.hpp"
 #include "model.hpp"
+#include "ordered_steps.hpp"
 #include "pictures.hpp"
 #include "session.hpp"
 
@@ -177,19 +176,17 @@ outcome kept_or_computed(const batch& some, const picture_encoder& rows_of, cons
 class conveyor {
    public:
     conveyor(zeroshot::data_set& from, const picture_encoder& rows_of, session& with, const kept_embeddings* keep, std::size_t threads)
-        : from_(from), rows_of_(rows_of), with_(with), keep_(keep), most_waiting_(4 * threads), to_{{}, row_file(rows_of.columns())} {}
+        : from_(from), rows_of_(rows_of), with_(with), keep_(keep), to_{{}, row_file(rows_of.columns())}, steps_(4 * threads) {}
 
     /// What each thread does.
     void work() {
         try {
             while (const std::optional<batch> some = take()) {
                 if (with_.stop.stop_requested()) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
-                hand_in(some->number, kept_or_computed(*some, rows_of_, keep_));
+                steps_.add(some->number, [this, what = kept_or_computed(*some, rows_of_, keep_)]() mutable { add(what); });
             }
         } catch (...) {
-            const std::lock_guard lock(mutex_);
-            failed_ = true;
-            room_.notify_all();
+            steps_.give_up();
             throw;
         }
     }
@@ -198,9 +195,9 @@ class conveyor {
 
    private:
     std::optional<batch> take() {
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(taking_);
         batch some{taken_, {}};
-        while (!failed_ && some.examples.size() < batch_size) {
+        while (!steps_.gave_up() && some.examples.size() < batch_size) {
             std::optional<zeroshot::example> one = from_.next();
             if (!one) break;
             some.examples.push_back(*std::move(one));
@@ -208,20 +205,6 @@ class conveyor {
         if (some.examples.empty()) return std::nullopt;
         ++taken_;
         return some;
-    }
-
-    /// Keeps what is early until its turn comes; a thread too far ahead waits.
-    void hand_in(std::size_t number, outcome what) {
-        std::unique_lock lock(mutex_);
-        room_.wait(lock, [&] { return failed_ || number < given_ + most_waiting_; });
-        if (failed_) return;
-        waiting_.emplace(number, std::move(what));
-        for (auto next = waiting_.find(given_); next != waiting_.end(); next = waiting_.find(given_)) {
-            add(next->second);
-            waiting_.erase(next);
-            ++given_;
-        }
-        room_.notify_all();
     }
 
     void add(outcome& what) {
@@ -232,6 +215,7 @@ class conveyor {
         }
         to_.rows.add(what.rows);
         const std::size_t done = to_.pictures.size();
+        const std::lock_guard lock(taking_);
         with_.out.progress("pictures", done, std::max(done, from_.count().value_or(done)));
     }
 
@@ -239,14 +223,10 @@ class conveyor {
     picture_encoder rows_of_;
     session& with_;
     const kept_embeddings* keep_;
-    std::size_t most_waiting_;
     embedded_set to_;
-    std::mutex mutex_;
-    std::condition_variable room_;
-    std::map<std::size_t, outcome> waiting_;
+    ordered_steps steps_;
+    std::mutex taking_;      // guards what is read from
     std::size_t taken_ = 0;  // batches that went out
-    std::size_t given_ = 0;  // batches that came back in order
-    bool failed_ = false;
 };
 
 [[noreturn]] void throw_row_error(const char* doing) {

@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <condition_variable>
 #include <exception>
 #include <iterator>
-#include <map>
-#include <mutex>
 #include <new>
 #include <string_view>
 #include <system_error>
@@ -18,6 +15,7 @@
 
 #include "console.hpp"
 #include "lines.hpp"
+#include "ordered_steps.hpp"
 
 namespace program {
 
@@ -115,40 +113,6 @@ prepared prepare_some(std::span<const picture> pictures, std::size_t first, std:
     zeroshot::tensor<float, 4> good = all_good ? std::move(pixels) : good_rows(pixels, failures);
     return {first, std::move(failures), std::move(good)};
 }
-
-/// Runs numbered steps in their order, whichever thread comes with them. A thread too far ahead waits.
-class ordered_steps {
-   public:
-    explicit ordered_steps(std::size_t most_ahead) : most_ahead_(most_ahead) {}
-
-    void add(std::size_t number, std::function<void()> step) {
-        std::unique_lock lock(mutex_);
-        room_.wait(lock, [&] { return failed_ || number < next_ + most_ahead_; });
-        if (failed_) return;
-        waiting_.emplace(number, std::move(step));
-        for (auto due = waiting_.find(next_); due != waiting_.end(); due = waiting_.find(next_)) {
-            due->second();
-            waiting_.erase(due);
-            ++next_;
-        }
-        room_.notify_all();
-    }
-
-    /// There will be no more of them.
-    void give_up() {
-        const std::lock_guard lock(mutex_);
-        failed_ = true;
-        room_.notify_all();
-    }
-
-   private:
-    std::size_t most_ahead_;
-    std::mutex mutex_;
-    std::condition_variable room_;
-    std::map<std::size_t, std::function<void()>> waiting_;
-    std::size_t next_ = 0;
-    bool failed_ = false;
-};
 
 }  // namespace
 

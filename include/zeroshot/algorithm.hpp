@@ -70,6 +70,12 @@ constexpr void replace(Range& range, const Value& old, const Value& value) {
     }
 }
 
+/// The place of the first of the highest.
+template <class Range>
+constexpr std::size_t first_highest(const Range& range) {
+    return static_cast<std::size_t>(std::max_element(range.begin(), range.end()) - range.begin());
+}
+
 template <class Range, class Less>
 constexpr void sort(Range&& range, const Less& before) {
     std::sort(range.begin(), range.end(), before);

@@ -1,9 +1,9 @@
-#include <zeroshot/algorithm.hpp>
-
 #include <array>
 #include <span>
 #include <string>
 #include <vector>
+
+#include <zeroshot/algorithm.hpp>
 
 #include "tests/catch.hpp"
 
@@ -23,6 +23,7 @@ TEST_CASE("the first element as asked is found in its place") {
     CHECK(detail::find_if(numbers, [](int each) { return each > 3; }) == nullptr);
     CHECK(detail::contains(numbers, -2));
     CHECK_FALSE(detail::contains(numbers, 2));
+    CHECK(detail::first_highest(std::array{1, 3, 2, 3}) == 1);
 }
 
 TEST_CASE("a range is copied, added, filled and mended in place") {

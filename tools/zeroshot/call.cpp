@@ -200,12 +200,17 @@ void add_embed(CLI::App& program, command& to) {
     sub->callback([options, &to] { to = chosen(options, embed); });
 }
 
+/// \param what begins the help: "What it is"
+void add_format(CLI::App& sub, std::optional<std::string>& to, const std::string& what) {
+    one_of(sub.add_option("--format", to, what + ": folders, manifest, idx, cifar10, cifar100, webdataset or parquet; else recognised"),
+           {"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset", "parquet"})->type_name("NAME");
+}
+
 void add_evaluate(CLI::App& program, command& to) {
     const auto options = std::make_shared<evaluate_options>();
     CLI::App* sub = program.add_subcommand("evaluate", "A data set in, how good zero-shot classification is out");
     sub->add_option("-d,--data", options->data, "A folder for each class, a manifest, or a data set as it is published")->type_name("PATH");
-    one_of(sub->add_option("--format", options->format, "What it is: folders, manifest, idx, cifar10, cifar100, webdataset or parquet; else recognised"),
-           {"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset", "parquet"})->type_name("NAME");
+    add_format(*sub, options->format, "What it is");
     one_of(sub->add_option("--split", options->split, "train or test, where both lie together (test)"), {"train", "test"})->type_name("NAME");
     sub->add_option("--classes", options->classes, "Class names from a file, one on each line; or imagenet. Else those of the data set")->type_name("FILE");
     sub->add_option("--unknown", options->unknown, "A class of the data set that is to be none of the list; repeatable")
@@ -239,8 +244,7 @@ void add_probe(CLI::App& program, command& to) {
     CLI::App* sub = program.add_subcommand("probe", "Labelled pictures in, how far a linear classifier of their features gets out");
     sub->add_option("--train", options->train, "A data set to fit on, as evaluate takes it")->type_name("PATH");
     sub->add_option("--test", options->test, "A data set to judge by, with classes of the same names")->type_name("PATH");
-    one_of(sub->add_option("--format", options->format, "What they are: folders, manifest, idx, cifar10, cifar100, webdataset or parquet; else recognised"),
-           {"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset", "parquet"})->type_name("NAME");
+    add_format(*sub, options->format, "What they are");
     sub->add_option("--train-features", options->train_features, "Instead of data: features [n, d]")->type_name("FILE.npy");
     sub->add_option("--train-labels", options->train_labels, "Their classes [n], counted from 0")->type_name("FILE.npy");
     sub->add_option("--test-features", options->test_features, "The features to judge by")->type_name("FILE.npy");

@@ -189,9 +189,10 @@ material from_recorded(const probe_options& options) {
 }
 
 /// The accuracy over all pictures: those that could not be read are wrong.
-double judged(const zeroshot::logistic_fit& fit, const sample& test) {
-    return zeroshot::accuracy(fit, test.features) * static_cast<double>(test.features.rows()) / static_cast<double>(test.count());
-}
+/// The share of all pictures that is right, where `accuracy` is that of the readable ones.
+double of_all(double accuracy, const sample& test) { return accuracy * static_cast<double>(test.features.rows()) / static_cast<double>(test.count()); }
+
+double judged(const zeroshot::logistic_fit& fit, const sample& test) { return of_all(zeroshot::accuracy(fit, test.features), test); }
 
 /// A classifier of the fit's classes as a fit: for what judges fits.
 zeroshot::logistic_fit as_fit(const zeroshot::linear_classifier& head, const zeroshot::logistic_fit& like) {
@@ -277,8 +278,7 @@ void add_cache(probe_result& found, const material& from, const probe_options& o
             const zeroshot::labelled_features keys = zeroshot::subset(all, parts.training);
             const zeroshot::feature_cache cache(*from.zero_shot, zeroshot::subset(keys, zeroshot::few_of_each(keys.labels, shots, seed)));
             point.weights.push_back(cache.search(zeroshot::subset(all, parts.validation), run).best);
-            const double right = cache.accuracy(from.test.features, point.weights.back());
-            point.top1.push_back(right * static_cast<double>(from.test.features.rows()) / static_cast<double>(from.test.count()));
+            point.top1.push_back(of_all(cache.accuracy(from.test.features, point.weights.back()), from.test));
         }
         found.cache.push_back(std::move(point));
     }

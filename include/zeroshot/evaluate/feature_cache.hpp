@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/evaluate/linear_classifier.hpp>
 #include <zeroshot/evaluate/logistic_regression.hpp>
@@ -106,7 +107,7 @@ class feature_cache {
         run_pieces(parts, look, {run.threads, run.stop, {}});
         std::vector<std::size_t> totals(1 + betas * alphas);
         for (std::size_t i = 0; i < right.size(); ++i) totals[i % totals.size()] += right[i];
-        const auto best = static_cast<std::size_t>(std::ranges::max_element(totals) - totals.begin());
+        const auto best = detail::first_highest(totals);
         cache_search found;
         found.accuracy =
             static_cast<double>(totals[best]) / static_cast<double>(std::max<std::size_t>(validation.rows(), 1));
@@ -124,12 +125,7 @@ class feature_cache {
             throw argument_error(error_code::shape, {"features", shape_text(std::array{from.rows(), from.columns}),
                                                      "rows of " + std::to_string(columns_) + " numbers", ""});
         }
-        matrix<double> rows(count, columns_);
-        from.read(first, rows);
-        if (!all_finite(rows.values())) {
-            throw numeric_error(error_code::numeric, {"features", "a number is NaN or infinite", "finite numbers", ""});
-        }
-        return rows;
+        return from.finite(first, count);
     }
 
     /// What the keys of each class say: sums of exp(-beta * (1 - affinity)).
@@ -149,10 +145,8 @@ class feature_cache {
 
     static std::size_t right_in(const matrix<double>& logits, const labelled_features& rows, std::size_t first) {
         std::size_t right = 0;
-        for (std::size_t i = 0; i < logits.rows(); ++i) {
-            const std::span<const double> row = logits.row(i);
-            right += static_cast<std::size_t>(std::ranges::max_element(row) - row.begin()) == rows.labels[first + i];
-        }
+        for (std::size_t i = 0; i < logits.rows(); ++i)
+            right += detail::first_highest(logits.row(i)) == rows.labels[first + i] ? 1 : 0;
         return right;
     }
 

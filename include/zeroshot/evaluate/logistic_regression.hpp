@@ -36,6 +36,16 @@ struct labelled_features {
     std::function<void(std::size_t first, matrix<double>& rows)> read{};
 
     std::size_t rows() const noexcept { return labels.size(); }
+
+    /// Some of the rows. \throws numeric_error where they are not finite
+    matrix<double> finite(std::size_t first, std::size_t count) const {
+        matrix<double> some(count, columns);
+        read(first, some);
+        if (!all_finite(some.values())) {
+            throw numeric_error(error_code::numeric, {"features", "a number is NaN or infinite", "finite numbers", ""});
+        }
+        return some;
+    }
 };
 
 /// Features that are in memory already; a handle keeps them.

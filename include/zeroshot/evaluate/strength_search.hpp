@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/evaluate/bootstrap.hpp>
 #include <zeroshot/evaluate/logistic_regression.hpp>
@@ -67,17 +68,9 @@ inline double accuracy(const logistic_fit& fit, const labelled_features& rows) {
     const linear<double> scores(fit.weights, aligned_vector<double>(fit.intercepts.begin(), fit.intercepts.end()));
     std::size_t right = 0;
     for (std::size_t first = 0; first < rows.rows(); first += at_once) {
-        matrix<double> some(std::min(at_once, rows.rows() - first), rows.columns);
-        rows.read(first, some);
-        if (!all_finite(some.values())) {
-            throw numeric_error(error_code::numeric, {"features", "a number is NaN or infinite", "finite numbers", ""});
-        }
-        const matrix<double> all = scores(some);
-        for (std::size_t i = 0; i < some.rows(); ++i) {
-            const std::span<const double> row = all.row(i);
-            const auto best = static_cast<std::size_t>(std::ranges::max_element(row) - row.begin());
-            right += fit.classes[best] == rows.labels[first + i] ? 1 : 0;
-        }
+        const matrix<double> all = scores(rows.finite(first, std::min(at_once, rows.rows() - first)));
+        for (std::size_t i = 0; i < all.rows(); ++i)
+            right += fit.classes[detail::first_highest(all.row(i))] == rows.labels[first + i] ? 1 : 0;
     }
     return static_cast<double>(right) / static_cast<double>(rows.rows());
 }

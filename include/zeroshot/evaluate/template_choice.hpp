@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/evaluate/answer.hpp>
 #include <zeroshot/evaluate/bootstrap.hpp>
@@ -31,11 +32,6 @@ struct compared_templates {
 };
 
 namespace detail {
-
-/// The first of the highest.
-inline std::uint32_t first_highest(std::span<const double> scores) {
-    return static_cast<std::uint32_t>(std::ranges::max_element(scores) - scores.begin());
-}
 
 /// The templates, and the pictures they are compared on.
 class template_comparison {
@@ -106,7 +102,7 @@ class template_comparison {
         std::vector<float> cosines;  // [templates, classes]
     };
 
-    bool is_right(std::size_t place, std::uint32_t label) const {
+    bool is_right(std::size_t place, std::size_t label) const {
         return std::ranges::find(answers_[place].labels, label) != answers_[place].labels.end();
     }
 

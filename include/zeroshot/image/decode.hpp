@@ -2,7 +2,6 @@
 /// \file From the bytes of a JPEG or PNG file to pixels: the only header that knows stb_image. Define
 /// ZEROSHOT_NO_DECODER to do without it and bring your own pixels.
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/version.hpp>
 
 #if !defined(ZEROSHOT_NO_DECODER)
@@ -45,6 +44,7 @@
 #include <intrin.h>
 #endif
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/exif.hpp>

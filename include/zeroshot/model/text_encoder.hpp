@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/model/config.hpp>
@@ -85,7 +86,7 @@ class text_encoder {
             case text_pool::end:
                 return place_of_end(prompt);
             default:
-                return static_cast<std::size_t>(std::max_element(prompt.begin(), prompt.end()) - prompt.begin());
+                return detail::first_highest(prompt);
         }
     }
 

@@ -1,4 +1,3 @@
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -126,10 +125,8 @@ TEST_CASE("H10 a thousand scans are refused before the first is decoded") {
     for (int i = 0; i < 1000; ++i) file = joined({file, of({0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, 0})});
     file = joined({file, of({0xff, 0xd9})});
     CHECK(file.size() < 11000);
-    const auto start = std::chrono::steady_clock::now();
+    // No table of codes lies before the first scan: decoding it would be answered with FORMAT.
     CHECK_THAT(refusal(file), contains("LIMIT") && contains("more than 100 scans"));
-    CHECK(std::chrono::steady_clock::now() - start <
-          std::chrono::milliseconds(100));  // 1 ms, with room for a busy machine
 }
 
 TEST_CASE("H11 kinds of JPEG that would come out wrong are refused by name") {

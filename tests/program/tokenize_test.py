@@ -1,7 +1,6 @@
 """zeroshot tokenize: a JSON string a line in, an array of ids a line out."""
 
 import json
-import time
 
 from harness import ProgramTest, run
 
@@ -49,11 +48,9 @@ class Tokenize(ProgramTest):
     def test_text_that_is_not_utf8_is_refused(self):
         self.refused(self.call("tokenize", stdin=b'"\xff"\n'), 1, "line 1")  # I1
 
-    def test_twenty_thousand_lines_take_seconds_at_most(self):
+    def test_twenty_thousand_lines_are_one_call(self):
         lines = [json.dumps(f"a photo of {i} red dogs, naïve café & résumé {'x' * (i % 40)}") for i in range(20000)]
-        begin = time.process_time(), time.time()
         self.assertEqual(len(self.answer(self.tokenize(lines))), 20000)
-        print(f"20,000 lines in {time.time() - begin[1]:.2f} s of time")
 
 
 if __name__ == "__main__":

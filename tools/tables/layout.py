@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+ROW = 108  # characters that text() writes into a line: a multiple of 3, 4 and 6
 HEADERS = Path(__file__).resolve().parents[2] / "include" / "zeroshot"
 
 
@@ -16,6 +17,19 @@ def array(kind, name, values, about):
         line += number
     lines.append(line)
     return f"// {about}\ninline constexpr {kind} {name}[] = {{\n" + "\n".join(lines) + "\n};\n"
+
+
+def literal(name, letters, about):
+    """One C++ string of letters, of at most 64 KiB."""
+    lines = [f'    "{letters[at:at + ROW]}"' for at in range(0, len(letters), ROW)]
+    return f"// {about}\ninline constexpr char {name}[] =\n" + "\n".join(lines) + ";\n"
+
+
+def text(name, letters, about):
+    """One C++ array of rows of letters, each as long as a line holds, for more than fits a literal: compilers read letters far
+    faster than numbers."""
+    rows = [f'    "{letters[at:at + ROW]}",' for at in range(0, len(letters), ROW)]
+    return f"// {about}\ninline constexpr char {name}[][{ROW + 1}] = {{\n" + "\n".join(rows) + "\n};\n"
 
 
 def boundaries(belongs):

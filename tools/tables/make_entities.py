@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from ftfy import chardata, fixes
 
-from layout import array, boundaries, write
+from layout import array, boundaries, literal, write
 
 assert version("ftfy") == "6.3.1", version("ftfy")
 assert unicodedata.unidata_version == "14.0.0", unicodedata.unidata_version
@@ -42,7 +42,7 @@ write(
     "entities.inc",
     "make_entities.py",
     [
-        array("unsigned char", "entity_letters", "".join(names).encode("ascii"), "the names in order, without a gap"),
+        literal("entity_letters", "".join(names), "the names in order, without a gap"),
         array("std::uint16_t", "entity_ends", ends, "where each name ends in entity_letters"),
         array(
             "std::uint32_t",

@@ -5,9 +5,10 @@ Made with open_clip_torch 3.3.0; the table inside is OpenAI's bpe_simple_vocab_1
 
 import gzip
 import hashlib
+import string
 from importlib.metadata import files
 
-from layout import array, write
+from layout import text, write
 
 packed = next(f for f in files("open_clip_torch") if f.name == "bpe_simple_vocab_16e6.txt.gz").locate().read_bytes()
 assert hashlib.sha256(packed).hexdigest() == "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a"
@@ -21,14 +22,27 @@ ids = {symbol: number for number, symbol in enumerate(symbols)}
 pairs = []
 for line in lines:
     left, right = line.split(" ")
-    pairs.append(ids[left] << 16 | ids[right])
+    pairs += [ids[left], ids[right]]
     assert left + right not in ids
     ids[left + right] = len(ids)
+
+
+
+def in_letters(number):
+    """Three digits in base 52."""
+    return "".join(string.ascii_letters.swapcase()[number // weight % 52] for weight in (52 * 52, 52, 1))
+
 
 write(
     "merges.inc",
     "make_merges.py",
-    [array("std::uint32_t", "clip_merges", pairs, "[rank] = left id << 16 | right id; they make the symbol 512 + rank")],
+    [
+        text(
+            "clip_merges",
+            "".join(map(in_letters, pairs)),
+            "the ids of the left and the right symbol of each rank, three digits in base 52 (A-Z, a-z) each",
+        )
+    ],
 )
-text = "".join(line + "\n" for line in lines)
-print("sha256 of the lines, each ended by a newline:", hashlib.sha256(text.encode()).hexdigest())
+whole = "".join(line + "\n" for line in lines)
+print("sha256 of the lines, each ended by a newline:", hashlib.sha256(whole.encode()).hexdigest())

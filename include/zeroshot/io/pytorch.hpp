@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -129,7 +128,8 @@ class torch_reader {
         : archive_(archive),
           limits_(limits),
           folder_(torch_folder(archive)),
-          pickle_(read_pickle(*archive.contents(*archive.find(folder_ + "data.pkl")), torch_role, limits.pickle)) {}
+          pickle_(read_pickle(*archive.contents(*archive.find(folder_ + "data.pkl")), torch_role, limits.pickle)),
+          records_(archive.entries().size()) {}
 
     pytorch_file read() {
         expect_little_endian();
@@ -386,12 +386,12 @@ class torch_reader {
     std::shared_ptr<const byte_source> record(std::string_view key) {
         if (key.empty() || key.find_first_not_of("0123456789") != std::string_view::npos)
             refuse(error_code::format, subject_ + " lies in a storage with the key " + quoted(key), "a number");
-        std::shared_ptr<const byte_source>& known = records_[key];
-        if (known != nullptr) return known;
         const zip_entry* const entry = archive_.find(folder_ + "data/" + std::string(key));
         if (entry == nullptr)
             refuse(error_code::format, subject_ + " lies in a storage that is missing: " + quoted(key));
-        return known = archive_.contents(*entry);
+        std::shared_ptr<const byte_source>& known = records_[static_cast<std::size_t>(entry - archive_.entries().data())];
+        if (known == nullptr) known = archive_.contents(*entry);
+        return known;
     }
 
     /// Checks that a view lies within its storage, and reaches no element twice.
@@ -439,7 +439,7 @@ class torch_reader {
     tensor_list found_;
     std::size_t values_ = 0;
     std::string subject_;  // of the sentences: the tensor that is read
-    std::map<std::string_view, std::shared_ptr<const byte_source>> records_;
+    std::vector<std::shared_ptr<const byte_source>> records_;  // of the archive's entries, those that were asked for
 };
 
 }  // namespace detail

@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -67,20 +66,20 @@ inline shard_map read_shard_map(const json& index) {
     return shards;
 }
 
-/// The shards, each once, after it is sure that all are there.
-inline std::set<std::string> shard_files(const shard_map& shards, const std::filesystem::path& index,
+/// The shards and how many tensors each has, after it is sure that all are there.
+inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_map& shards, const std::filesystem::path& index,
                                          const shard_limits& limits) {
     const auto refuse = [&](error_code code, std::string what, std::string expected, const char* hint) {
         throw checkpoint_error(code, {path_text(index), std::move(what), std::move(expected), hint});
     };
-    std::set<std::string> files;
-    for (const auto& [tensor, file] : shards) files.insert(file);
+    std::map<std::string, std::size_t, std::less<>> files;
+    for (const auto& [tensor, file] : shards) ++files[file];
     if (files.size() > limits.shards) {
         refuse(error_code::limit, "the index names " + std::to_string(files.size()) + " shards",
                "at most " + std::to_string(limits.shards), "");
     }
     std::string missing;
-    for (const std::string& file : files) {
+    for (const auto& [file, count] : files) {
         std::error_code unknown;  // whatever else is wrong, opening it says it better
         const auto kind = std::filesystem::symlink_status(folder_of(index) / file, unknown).type();
         if (kind == std::filesystem::file_type::not_found) missing += (missing.empty() ? "" : ", ") + quoted(file);
@@ -144,7 +143,7 @@ shard_list open_shards(const std::filesystem::path& index, std::size_t file_byte
     const json text = read_json(index, limits.index);
     const detail::shard_map shards = detail::read_shard_map(text);
     shard_list all;
-    for (const std::string& file : detail::shard_files(shards, index, limits)) {
+    for (const auto& [file, count] : detail::shard_files(shards, index, limits)) {
         const auto source = std::make_shared<const file_source>(detail::folder_of(index) / file, file_bytes);
         detail::join_shard(shards, file, source->place(), open(source), all.tensors);
         all.files.push_back(source);

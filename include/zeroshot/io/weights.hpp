@@ -8,10 +8,10 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <numeric>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -126,17 +126,19 @@ class weights {
     /// How many of path.0, path.1, ... there are.
     /// \throws checkpoint_error SHAPE where one is missing before the last
     std::size_t children() const {
-        std::set<std::size_t> numbers;
+        std::vector<std::size_t> numbers;
         const std::string beginning = path_ + ".";
         for (auto at = shared_->all.tensors.lower_bound(beginning);
              at != shared_->all.tensors.end() && at->first.starts_with(beginning); ++at) {
             std::size_t number = 0;
             const char* const end = at->first.data() + at->first.size();
             const auto digits = std::from_chars(at->first.data() + beginning.size(), end, number);
-            if (digits.ec == std::errc() && (digits.ptr == end || *digits.ptr == '.')) numbers.insert(number);
+            if (digits.ec == std::errc() && (digits.ptr == end || *digits.ptr == '.')) numbers.push_back(number);
         }
+        detail::sort(numbers, std::less<>());
         std::size_t count = 0;
         for (const std::size_t number : numbers) {
+            if (count != 0 && number == count - 1) continue;  // another tensor of the same
             if (number != count) {
                 throw checkpoint_error(error_code::shape,
                                        {place(), "tensors of " + (*this / count).path_ + " are missing", "",

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <iterator>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,9 +34,11 @@ inline provenance provenance_of(const weights& w, std::span<const settings> sour
     origin.container = name_of(w.file().kind());
     origin.skipped = w.file().skipped();
     origin.warnings = w.file().remarks();
-    std::set<std::string> types;
-    for (const named_tensor& each : w.file().tensors()) types.emplace(name_of(each.tensor.type));
-    origin.dtypes.assign(types.begin(), types.end());
+    for (const named_tensor& each : w.file().tensors()) {
+        const std::string_view type = name_of(each.tensor.type);
+        if (!contains(origin.dtypes, type)) origin.dtypes.emplace_back(type);
+    }
+    sort(origin.dtypes, std::less<>());
     for (const settings& source : sources) origin.sources.push_back(source.source);
     return origin;
 }

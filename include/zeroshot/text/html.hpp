@@ -34,9 +34,9 @@ inline bool is_hex_digit(char32_t character) {
 inline std::size_t find_entity(std::u32string_view name) {
     const auto letters_of = [](std::size_t index) {
         const std::size_t begin = index == 0 ? 0 : entity_ends[index - 1];
-        return std::basic_string_view<unsigned char>(entity_letters + begin, entity_ends[index] - begin);
+        return std::string_view(entity_letters + begin, entity_ends[index] - begin);
     };
-    const auto before = [](std::basic_string_view<unsigned char> entry, std::u32string_view sought) {
+    const auto before = [](std::string_view entry, std::u32string_view sought) {
         return std::lexicographical_compare(entry.begin(), entry.end(), sought.begin(), sought.end());
     };
     std::size_t low = 0;

@@ -32,6 +32,25 @@ inline constexpr token byte_count = 256;               // each byte, within a wo
 inline constexpr token single_count = 2 * byte_count;  // and again as the end of a word
 inline constexpr std::string_view word_end = "</w>";
 
+inline constexpr std::size_t letters_of_a_merge = 6;  // in the table, three for each symbol
+inline constexpr std::size_t merges_in_a_row = (sizeof(clip_merges[0]) - 1) / letters_of_a_merge;
+inline constexpr std::size_t clip_merge_count =
+    (std::size(clip_merges) - 1) * merges_in_a_row +
+    std::string_view(clip_merges[std::size(clip_merges) - 1]).size() / letters_of_a_merge;
+
+/// The symbols that CLIP's merge of that rank puts together.
+inline std::pair<token, token> clip_merge(std::size_t rank) {
+    const char* letters = clip_merges[rank / merges_in_a_row] + rank % merges_in_a_row * letters_of_a_merge;
+    const auto id = [&letters] {
+        token found = 0;
+        for (int place = 0; place < 3; ++place, ++letters)
+            found = found * 52 + (*letters <= 'Z' ? *letters - 'A' : *letters - 'a' + 26);
+        return found;
+    };
+    const token left = id();
+    return {left, id()};
+}
+
 /// Whether a byte is written as the character of the same number in the table of merges.
 /// Mirrors bytes_to_unicode in openai/CLIP clip/simple_tokenizer.py.
 inline bool stands_for_itself(unsigned byte) {
@@ -75,7 +94,7 @@ class vocabulary {
     vocabulary& operator=(const vocabulary&) = default;
 
     /// The merges of OpenAI's bpe_simple_vocab_16e6.txt that CLIP uses, 48,894 of them.
-    static vocabulary clip() { return clip(std::size(detail::clip_merges)); }
+    static vocabulary clip() { return clip(detail::clip_merge_count); }
 
     /// Merges as lines "i n", "t h", "th e</w>", in order of rank. A first line "#version..." and an empty last one are
     /// left out; a carriage return at the end of a line is.
@@ -93,7 +112,7 @@ class vocabulary {
                                                        "at most " + std::to_string(most), ""});
         }
         if (are_clips(lines)) return clip(lines.size());
-        std::map<std::string, token> ids = spelt_singles();
+        spelt_symbols ids = spelt_singles();
         std::vector<std::pair<token, token>> pairs;
         pairs.reserve(lines.size());
         for (const std::string& line : lines) pairs.push_back(read_line(ids, line, first_number + pairs.size()));
@@ -196,14 +215,13 @@ class vocabulary {
     static vocabulary clip(std::size_t count) {
         std::vector<std::pair<token, token>> pairs;
         pairs.reserve(count);
-        for (const std::uint32_t pair : std::span(detail::clip_merges).first(count))
-            pairs.emplace_back(pair >> 16, pair & 0xFFFF);
+        for (std::size_t rank = 0; rank < count; ++rank) pairs.push_back(detail::clip_merge(rank));
         return vocabulary(std::move(pairs));
     }
 
     /// Whether these are CLIP's merges, or the first of them, as in most checkpoints: then no symbol need be looked up.
     static bool are_clips(std::span<const std::string> lines) {
-        if (lines.size() > std::size(detail::clip_merges)) return false;
+        if (lines.size() > detail::clip_merge_count) return false;
         const detail::byte_alphabet alphabet;
         std::vector<std::string_view> firsts, seconds;  // [id]: a symbol as a line spells it, in two parts
         std::vector<std::string> singles;
@@ -212,14 +230,14 @@ class vocabulary {
         firsts.assign(singles.begin(), singles.end());
         seconds.resize(singles.size());
         for (std::size_t rank = 0; rank < lines.size(); ++rank) {
-            const std::uint32_t pair = detail::clip_merges[rank];
+            const auto pair = detail::clip_merge(rank);
             std::string_view rest = lines[rank];
             const auto follows = [&rest](std::string_view text) {
                 const bool found = rest.starts_with(text);
                 if (found) rest.remove_prefix(text.size());
                 return found;
             };
-            const std::size_t left = pair >> 16, right = pair & 0xFFFF;
+            const auto left = static_cast<std::size_t>(pair.first), right = static_cast<std::size_t>(pair.second);
             const bool left_follows = follows(firsts[left]) && follows(seconds[left]);
             const std::size_t space = lines[rank].size() - rest.size();
             if (!left_follows || !follows(" ") || !follows(firsts[right]) || !follows(seconds[right]) || !rest.empty())
@@ -243,16 +261,18 @@ class vocabulary {
         return id < detail::byte_count ? text : text.append(detail::word_end);
     }
 
-    static std::map<std::string, token> spelt_singles() {
+    using spelt_symbols = std::map<std::string, std::size_t, std::less<>>;  // ids, by what the table of merges writes
+
+    static spelt_symbols spelt_singles() {
         const detail::byte_alphabet alphabet;
-        std::map<std::string, token> ids;
-        for (token id = 0; id < detail::single_count; ++id) ids.emplace(spelt_single(alphabet, id), id);
+        spelt_symbols ids;
+        for (token id = 0; id < detail::single_count; ++id)
+            ids.try_emplace(spelt_single(alphabet, id), static_cast<std::size_t>(id));
         return ids;
     }
 
     /// The pair of one line, whose number is for people and begins at 1; adds the symbol it makes to the known ones.
-    static std::pair<token, token> read_line(std::map<std::string, token>& ids, std::string_view line,
-                                             std::size_t number) {
+    static std::pair<token, token> read_line(spelt_symbols& ids, std::string_view line, std::size_t number) {
         const auto refuse = [&](const std::string& what, const std::string& expected) {
             throw checkpoint_error(error_code::format, {"merges, line " + std::to_string(number), what, expected, ""});
         };
@@ -262,15 +282,15 @@ class vocabulary {
             refuse(quoted(line), "two symbols with a space between them");
         }
         const auto id_of = [&](std::string_view part) {
-            const auto known = ids.find(std::string(part));
+            const auto known = ids.find(part);
             if (known == ids.end()) {
                 refuse("symbol " + quoted(part) + " is neither a byte nor merged on a line before", "");
             }
-            return known->second;
+            return static_cast<token>(known->second);
         };
         const std::pair pair(id_of(line.substr(0, space)), id_of(line.substr(space + 1)));
         const std::string whole = std::string(line.substr(0, space)).append(line.substr(space + 1));
-        if (!ids.emplace(whole, static_cast<token>(ids.size())).second) {
+        if (!ids.try_emplace(whole, ids.size()).second) {
             refuse(quoted(whole) + " is there already", "each symbol once");
         }
         return pair;

@@ -17,6 +17,15 @@
 #define ZEROSHOT_KERNELS_X86 0
 #endif
 
+/// AMX is 64-bit processors' alone, and the system's to permit.
+#if ZEROSHOT_KERNELS_X86 && defined(__x86_64__) && defined(__linux__)
+#define ZEROSHOT_KERNELS_AMX 1
+#include <sys/syscall.h>
+#include <unistd.h>
+#else
+#define ZEROSHOT_KERNELS_AMX 0
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define ZEROSHOT_ALWAYS_INLINE [[gnu::always_inline]] inline
 #else
@@ -27,15 +36,16 @@ namespace zeroshot::inline ZEROSHOT_ABI::kernels {
 
 /// From the plainest to the widest. Each runs what stands before it as well, but for avx_vnni, which stands for the
 /// processors that have it and nothing of AVX-512.
-enum class instruction_set { portable, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16 };
+/// amx is its tiles for bfloat16 and for bytes, which no processor has without the other.
+enum class instruction_set { portable, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16, amx };
 
-inline constexpr std::array all_instruction_sets{instruction_set::avx512_bf16, instruction_set::avx512_vnni,
-                                                 instruction_set::avx512,      instruction_set::avx_vnni,
-                                                 instruction_set::avx2,        instruction_set::portable};
+inline constexpr std::array all_instruction_sets{
+    instruction_set::amx,      instruction_set::avx512_bf16, instruction_set::avx512_vnni, instruction_set::avx512,
+    instruction_set::avx_vnni, instruction_set::avx2,        instruction_set::portable};
 
 constexpr std::string_view name_of(instruction_set set) {
-    constexpr std::array<std::string_view, 6> names{"portable", "avx2",        "avx_vnni",
-                                                    "avx512",   "avx512_vnni", "avx512_bf16"};
+    constexpr std::array<std::string_view, 7> names{"portable",    "avx2",        "avx_vnni", "avx512",
+                                                    "avx512_vnni", "avx512_bf16", "amx"};
     return names[static_cast<std::size_t>(set)];
 }
 
@@ -48,15 +58,49 @@ inline bool processor_has_avx_vnni() noexcept {
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
 }
 
+#if ZEROSHOT_KERNELS_AMX
+/// AMX's tiles, for bfloat16 and for bytes: leaf 7, EDX bits 24, 22 and 25.
+inline bool processor_has_amx() noexcept {
+    constexpr unsigned features = 1u << 24 | 1u << 22 | 1u << 25;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & features) == features;
+}
+
+/// Does the system save the shapes and the contents of tiles? XCR0 bits 17 and 18; leaf 1, ECX bit 27 tells whether it
+/// can be read.
+inline bool system_saves_tiles() noexcept {
+    constexpr unsigned readable = 1u << 27, tiles = 1u << 17 | 1u << 18;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & readable) == 0) return false;
+    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return (a & tiles) == tiles;
+}
+
+/// Asks Linux, once, for the memory it saves the contents of tiles in: granted to all threads, until the process ends.
+/// Documentation/arch/x86/xstate.rst of Linux; older than 5.16, it does not know the question.
+inline bool system_permits_tiles() noexcept {
+    constexpr long request = 0x1023, tile_contents = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    static const bool permitted = ::syscall(SYS_arch_prctl, request, tile_contents) == 0;
+    return permitted;
+}
+#endif
+
 }  // namespace detail
 #endif
 
-/// Can this machine run it?
+/// Can this machine run it? Of a machine with AMX, the question for it asks the system for the permission as well.
 inline bool is_available(instruction_set set) noexcept {
 #if ZEROSHOT_KERNELS_X86
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
     switch (set) {
+        case instruction_set::amx:
+#if ZEROSHOT_KERNELS_AMX
+            return is_available(instruction_set::avx512_bf16) && detail::processor_has_amx() &&
+                   detail::system_saves_tiles() && detail::system_permits_tiles();
+#else
+            return false;
+#endif
         case instruction_set::avx512_bf16:
             return avx512 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
         case instruction_set::avx512_vnni:

@@ -171,6 +171,18 @@ ZEROSHOT_ALWAYS_INLINE void finish_row(Scalar* sums, const Scalar* gain, bool ad
     if (f != function::identity) apply_to<Lanes, Width>(f, result);
 }
 
+/// The same where some of the last columns may be missing in the result.
+template <std::size_t Lanes, std::size_t Width, class Scalar>
+ZEROSHOT_ALWAYS_INLINE void finish_columns(Scalar* sums, const Scalar* gain, const epilogue<Scalar>& finish,
+                                           std::size_t columns, Scalar* result) noexcept {
+    alignas(64) Scalar padded[Width];
+    if (columns < Width) {
+        for (std::size_t c = 0; c < Width; ++c) padded[c] = c < columns && finish.add ? result[c] : Scalar{0};
+    }
+    finish_row<Lanes, Width>(sums, gain, finish.add, finish.f, columns == Width ? result : padded);
+    for (std::size_t c = 0; columns < Width && c < columns; ++c) result[c] = padded[c];
+}
+
 /// Whole panels, or the last one padded to full width: what the epilogue adds to and multiplies with.
 template <std::size_t Width, class Scalar>
 struct padded_columns {
@@ -215,13 +227,7 @@ ZEROSHOT_ALWAYS_INLINE void multiply_panels(const product<Scalar, typename Tile:
             next, step);
         for (std::size_t i = 0; i < height && !(in_place && p.finish.f == function::identity); ++i) {
             Scalar* const there = result + i * p.result_stride;
-            alignas(64) Scalar padded[width];
-            if (columns < width) {
-                for (std::size_t c = 0; c < width; ++c) padded[c] = c < columns && p.finish.add ? there[c] : Scalar{0};
-            }
-            finish_row<lanes, width>(in_place ? there : sums + i * width, gain, p.finish.add, p.finish.f,
-                                     columns == width ? there : padded);
-            for (std::size_t c = 0; columns < width && c < columns; ++c) there[c] = padded[c];
+            finish_columns<lanes, width>(in_place ? there : sums + i * width, gain, p.finish, columns, there);
         }
         row += height;
     }

@@ -13,6 +13,7 @@
 #include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/multiply.hpp>
+#include <zeroshot/kernels/multiply_amx.hpp>
 #include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
@@ -305,6 +306,22 @@ struct narrow_tile_avx512 {
     }
 };
 
+#if ZEROSHOT_KERNELS_AMX
+struct dot_amx_int8 : dot_avx512_vnni {
+    template <int Sums, int Rows, int Weights>
+    ZEROSHOT_ALWAYS_INLINE static void add_tiles() noexcept {
+        ZEROSHOT_TDPBUSD(Sums, Rows, Weights);
+    }
+};
+
+struct dot_amx_bf16 : dot_avx512_bf16 {
+    template <int Sums, int Rows, int Weights>
+    ZEROSHOT_ALWAYS_INLINE static void add_tiles() noexcept {
+        ZEROSHOT_TDPBF16PS(Sums, Rows, Weights);
+    }
+};
+#endif
+
 template <class Tile>
 ZEROSHOT_TARGET("avx2,fma")
 void multiply_narrow_avx2(const narrow_product& p, std::size_t panel, std::size_t panel_end) noexcept {
@@ -320,6 +337,9 @@ void multiply_narrow_avx512(const narrow_product& p, std::size_t panel, std::siz
 
 template <class Product>
 void multiply_bf16(const Product& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
+#if ZEROSHOT_KERNELS_AMX
+    if (set == instruction_set::amx) return multiply_amx<dot_amx_bf16>(p, panel, panel_end);
+#endif
 #if ZEROSHOT_KERNELS_X86
     if (set == instruction_set::avx512_bf16)
         return multiply_narrow_avx512<narrow_tile_avx512<dot_avx512_bf16>>(p, panel, panel_end);
@@ -332,6 +352,9 @@ void multiply_bf16(const Product& p, instruction_set set, std::size_t panel, std
 
 template <class Product>
 void multiply_int8(const Product& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
+#if ZEROSHOT_KERNELS_AMX
+    if (set == instruction_set::amx) return multiply_amx<dot_amx_int8>(p, panel, panel_end);
+#endif
 #if ZEROSHOT_KERNELS_X86
     if (set >= instruction_set::avx512_vnni)
         return multiply_narrow_avx512<narrow_tile_avx512<dot_avx512_vnni>>(p, panel, panel_end);

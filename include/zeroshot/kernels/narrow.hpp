@@ -60,7 +60,7 @@ inline constexpr std::size_t row_header = block_words;
 /// Whether rows of bfloat16 are kept as floats, first all lower halves of the words, then all upper ones: where no
 /// instruction multiplies pairs.
 constexpr bool is_widened(narrow type, instruction_set set) {
-    return type == narrow::bf16 && set != instruction_set::avx512_bf16;
+    return type == narrow::bf16 && set != instruction_set::avx512_bf16 && set != instruction_set::amx;
 }
 
 /// How many words a packed row takes, its header included.

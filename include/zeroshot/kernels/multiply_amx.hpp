@@ -1,0 +1,231 @@
+#pragma once
+/// \file The product of narrow numbers by AMX, whose registers are tiles of 16 rows of 16 words: two tiles of rows and
+/// two panels of columns at a time make four tiles of sums.
+///
+/// The words are narrow.hpp's. A block of a row's words is a row of a tile, 16 lines of a panel are a tile of weights.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/multiply.hpp>
+#include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/vector.hpp>
+
+#if ZEROSHOT_KERNELS_AMX
+
+// In assembly, as in multiply_narrow.hpp; a test replaces them by what they do. Tiles are named by constants.
+#ifndef ZEROSHOT_LDTILECFG
+#define ZEROSHOT_LDTILECFG(shapes) __asm__ volatile("ldtilecfg %0" : : "m"(shapes))
+#define ZEROSHOT_TILERELEASE() __asm__ volatile("tilerelease" : :)
+#define ZEROSHOT_TILEZERO(tile) __asm__ volatile("tilezero %%tmm%c0" : : "i"(tile))
+#define ZEROSHOT_TILELOADD(tile, from, stride) \
+    __asm__ volatile("tileloadd (%1,%2,1), %%tmm%c0" : : "i"(tile), "r"(from), "r"(stride) : "memory")
+#define ZEROSHOT_TILESTORED(tile, to, stride) \
+    __asm__ volatile("tilestored %%tmm%c0, (%1,%2,1)" : : "i"(tile), "r"(to), "r"(stride) : "memory")
+/// sums += the products of two bfloat16 each, or of four unsigned bytes of the rows and four signed ones of the
+/// weights.
+#define ZEROSHOT_TDPBF16PS(sums, rows, weights) \
+    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sums), "i"(rows), "i"(weights))
+#define ZEROSHOT_TDPBUSD(sums, rows, weights) \
+    __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sums), "i"(rows), "i"(weights))
+#endif
+
+namespace zeroshot::inline ZEROSHOT_ABI::kernels::detail {
+
+inline constexpr std::size_t tile_rows = 16;
+inline constexpr std::size_t tile_words = tile_rows * block_words;
+inline constexpr std::size_t line_bytes = block_words * sizeof(std::uint32_t);  // a row of a tile
+
+/// What each tile is for: sums of the upper and of the lower rows, by the left and by the right panel; the rows, the
+/// panels.
+enum amx_tile {
+    upper_left_sums,
+    upper_right_sums,
+    lower_left_sums,
+    lower_right_sums,
+    upper_rows,
+    lower_rows,
+    left_panel,
+    right_panel
+};
+
+/// How the rows of a product are cut: into bands of equal height, a tile above another. The last band ends with the
+/// rows and may begin in the one before: what both hold comes out the same. So tiles are shaped once. A band of a
+/// single row is its upper and its lower tile.
+struct amx_bands {
+    std::size_t row_count, count, height, upper, lower;
+
+    explicit constexpr amx_bands(std::size_t rows) noexcept
+        : row_count(rows),
+          count((rows + 2 * tile_rows - 1) / (2 * tile_rows)),
+          height((rows + count - 1) / count),
+          upper((height + 1) / 2),
+          lower(height == 1 ? 1 : height / 2) {}
+
+    /// Which row a band begins with.
+    constexpr std::size_t row_of(std::size_t band) const noexcept {
+        return band * height < row_count - height ? band * height : row_count - height;
+    }
+};
+
+/// What LDTILECFG reads: the shapes of eight tiles (palette 1). Intel's manual, volume 1, 18.1.
+struct alignas(64) tile_shapes {
+    std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    std::uint16_t bytes_of_row[16] = {};
+    std::uint8_t rows[16] = {};
+
+    explicit constexpr tile_shapes(const amx_bands& bands) noexcept {
+        for (std::size_t tile = upper_left_sums; tile <= right_panel; ++tile) {
+            bytes_of_row[tile] = line_bytes;
+            rows[tile] = tile_rows;
+        }
+        for (const amx_tile tile : {upper_left_sums, upper_right_sums, upper_rows})
+            rows[tile] = static_cast<std::uint8_t>(bands.upper);
+        for (const amx_tile tile : {lower_left_sums, lower_right_sums, lower_rows})
+            rows[tile] = static_cast<std::uint8_t>(bands.lower);
+    }
+};
+static_assert(sizeof(tile_shapes) == 64);
+
+/// Two panels of columns: a lone one is both, the results of the second forgotten.
+struct amx_panels {
+    static constexpr std::size_t width = 2 * panel_width;
+
+    const std::uint32_t *left, *right;
+    std::size_t first, columns;  // of the columns that are there
+    const float *bias, *gain;
+};
+
+/// Blocks of words from one step of the sums to the next, of a band and of two panels.
+struct amx_steps {
+    const std::uint32_t *upper, *lower;  // of the rows
+    std::size_t row_stride;              // in bytes
+    const std::uint32_t *left, *right;   // of the panels
+    std::size_t count;
+    const char* next;  // what is asked for meanwhile
+    std::size_t share;
+};
+
+/// sums += the steps, or = where they are the first. sums: [upper + lower][32], floats or integers.
+template <class Dot>
+ZEROSHOT_ALWAYS_INLINE void add_steps(amx_steps steps, bool first, std::uint32_t* sums, std::size_t upper) noexcept {
+    constexpr std::size_t cache_line = 64, sums_stride = amx_panels::width * sizeof(std::uint32_t);
+    std::uint32_t* const lower_sums = sums + upper * amx_panels::width;
+    if (first) {
+        ZEROSHOT_TILEZERO(upper_left_sums);
+        ZEROSHOT_TILEZERO(upper_right_sums);
+        ZEROSHOT_TILEZERO(lower_left_sums);
+        ZEROSHOT_TILEZERO(lower_right_sums);
+    } else {
+        ZEROSHOT_TILELOADD(upper_left_sums, sums, sums_stride);
+        ZEROSHOT_TILELOADD(upper_right_sums, sums + panel_width, sums_stride);
+        ZEROSHOT_TILELOADD(lower_left_sums, lower_sums, sums_stride);
+        ZEROSHOT_TILELOADD(lower_right_sums, lower_sums + panel_width, sums_stride);
+    }
+    for (std::size_t step = 0; step < steps.count; ++step) {
+        ZEROSHOT_TILELOADD(upper_rows, steps.upper, steps.row_stride);
+        ZEROSHOT_TILELOADD(left_panel, steps.left, line_bytes);
+        ZEROSHOT_TILELOADD(right_panel, steps.right, line_bytes);
+        Dot::template add_tiles<upper_left_sums, upper_rows, left_panel>();
+        ZEROSHOT_TILELOADD(lower_rows, steps.lower, steps.row_stride);
+        Dot::template add_tiles<upper_right_sums, upper_rows, right_panel>();
+        Dot::template add_tiles<lower_left_sums, lower_rows, left_panel>();
+        Dot::template add_tiles<lower_right_sums, lower_rows, right_panel>();
+        for (std::size_t byte = 0; byte < steps.share; byte += cache_line) prefetch(steps.next + byte);
+        steps.next += steps.share;
+        steps.upper += block_words;
+        steps.lower += block_words;
+        steps.left += tile_words;
+        steps.right += tile_words;
+    }
+    ZEROSHOT_TILESTORED(upper_left_sums, sums, sums_stride);
+    ZEROSHOT_TILESTORED(upper_right_sums, sums + panel_width, sums_stride);
+    ZEROSHOT_TILESTORED(lower_left_sums, lower_sums, sums_stride);
+    ZEROSHOT_TILESTORED(lower_right_sums, lower_sums + panel_width, sums_stride);
+}
+
+/// What is left to do to a row's sums. Why not within the product? It would be compiled for each type.
+ZEROSHOT_TARGET("avx512f,fma")
+inline void finish_amx_row(float* sums, const amx_panels& panels, const epilogue<float>& finish,
+                           float* result) noexcept {
+    finish_columns<block_words, amx_panels::width>(sums, panels.gain, finish, panels.columns, result);
+}
+
+/// A row's sums to its results.
+template <class Dot>
+ZEROSHOT_ALWAYS_INLINE void store_amx_row(const product<float, std::uint32_t>& p, const amx_panels& panels,
+                                          const std::uint32_t* row, const std::uint32_t* bits, float* result) noexcept {
+    typename Dot::sum sums[1][2];
+    std::memcpy(sums, bits, sizeof(sums));
+    alignas(64) float numbers[amx_panels::width];
+    const auto next_panel = static_cast<std::size_t>(panels.right - panels.left);
+    Dot::store(sums, tile_of<float, std::uint32_t>{row, p.row_stride, panels.left, next_panel, p.depth, panels.bias,
+                                                   numbers, amx_panels::width});
+    finish_amx_row(numbers, panels, p.finish, result);
+}
+
+/// Some bands of two panels. The depth is cut, so that the weights stay in the first level of the caches while the
+/// bands pass by; between its parts the sums wait in memory.
+template <class Dot>
+ZEROSHOT_ALWAYS_INLINE void multiply_bands(const product<float, std::uint32_t>& p, const amx_bands& bands,
+                                           std::size_t first, std::size_t end, const amx_panels& panels,
+                                           std::uint32_t* sums) noexcept {
+    constexpr std::size_t longest = 12;  // steps: 24 KiB of weights
+    constexpr std::size_t band_sums = 2 * tile_rows * amx_panels::width, header = Dot::header * panel_width;
+    const std::size_t steps = (p.depth - Dot::header) / block_words, parts = (steps + longest - 1) / longest;
+    const std::size_t share = 2 * tile_words * sizeof(std::uint32_t) / (end - first);
+    const char* next =
+        reinterpret_cast<const char*>(panels.left + (panels.right == panels.left ? 1 : 2) * panel_width * p.depth);
+    for (std::size_t part = 0; part < parts; ++part) {
+        const std::size_t begin = steps * part / parts, count = steps * (part + 1) / parts - begin;
+        for (std::size_t band = first; band < end; ++band, next += count * share) {
+            const std::size_t top = bands.row_of(band);
+            const std::uint32_t* const rows = p.rows + top * p.row_stride;
+            const std::uint32_t* const words = rows + row_header + begin * block_words;
+            std::uint32_t* const here = sums + (band - first) * band_sums;
+            add_steps<Dot>({words, words + (bands.height - bands.lower) * p.row_stride,
+                            p.row_stride * sizeof(std::uint32_t), panels.left + header + begin * tile_words,
+                            panels.right + header + begin * tile_words, count, next, share},
+                           part == 0, here, bands.upper);
+            if (part + 1 < parts) continue;
+            for (std::size_t i = band * bands.height - top; i < bands.height; ++i) {  // those before are finished
+                store_amx_row<Dot>(p, panels, rows + i * p.row_stride, here + i * amx_panels::width,
+                                   p.result + (top + i) * p.result_stride + panels.first);
+            }
+        }
+    }
+}
+
+/// Dot: what one instruction does to tiles, and what is done to its sums as to those of AVX-512.
+template <class Dot>
+ZEROSHOT_TARGET("avx512f,fma")
+void multiply_amx(const product<float, std::uint32_t>& p, std::size_t panel, std::size_t panel_end) noexcept {
+    constexpr std::size_t most_bands = 8;  // 256 rows: their sums are 32 KiB, their words stay in the second level
+    if (p.row_count == 0) return;
+    const amx_bands bands(p.row_count);
+    const tile_shapes shapes(bands);
+    const std::size_t blocks = (bands.count + most_bands - 1) / most_bands;
+    alignas(64) std::uint32_t sums[most_bands * 2 * tile_rows * amx_panels::width];
+    ZEROSHOT_LDTILECFG(shapes);
+    for (std::size_t block = 0; block < blocks; ++block) {
+        const std::size_t first = bands.count * block / blocks, end = bands.count * (block + 1) / blocks;
+        for (std::size_t at = panel; at < panel_end; at += 2) {
+            const bool alone = at + 1 == panel_end;
+            const std::size_t column = at * panel_width, wanted = alone ? panel_width : amx_panels::width;
+            const std::size_t columns = p.columns - column < wanted ? p.columns - column : wanted;
+            const std::uint32_t* const left = p.packed + column * p.depth;
+            padded_columns<amx_panels::width, float> padded_bias, padded_gain;
+            multiply_bands<Dot>(
+                p, bands, first, end,
+                {left, left + (alone ? 0 : panel_width * p.depth), column, columns,
+                 padded_bias(p.finish.bias, column, columns), padded_gain(p.finish.gain, column, columns)},
+                sums);
+        }
+    }
+    ZEROSHOT_TILERELEASE();
+}
+
+}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels::detail
+#endif

@@ -1,3 +1,5 @@
+#include <set>
+
 #include <zeroshot/convert.hpp>
 #include <zeroshot/testing.hpp>
 

@@ -6,6 +6,7 @@
 /// same row gives the same bits in any batch and on any number of threads.
 
 #include <cstddef>
+#include <type_traits>
 
 #include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
@@ -26,6 +27,38 @@ constexpr std::size_t packed_size(std::size_t columns, std::size_t depth) {
     return panel_count(columns) * panel_width * depth;
 }
 
+namespace detail {
+
+/// Four columns that run along the source, turned to lie across a panel.
+template <class Scalar>
+ZEROSHOT_ALWAYS_INLINE void turn_four(const Scalar* columns, std::size_t column_stride, std::size_t depth,
+                                      Scalar* panel) noexcept {
+    std::size_t k = 0;
+#if ZEROSHOT_KERNELS_VECTORS
+    if constexpr (std::is_floating_point_v<Scalar>) {
+        for (; k + 4 <= depth; k += 4) {
+            const auto a = vector_at<4>(columns + k).vector, b = vector_at<4>(columns + column_stride + k).vector;
+            const auto c = vector_at<4>(columns + 2 * column_stride + k).vector;
+            const auto d = vector_at<4>(columns + 3 * column_stride + k).vector;
+            const auto ac_begin = __builtin_shufflevector(a, c, 0, 4, 1, 5);
+            const auto ac_end = __builtin_shufflevector(a, c, 2, 6, 3, 7);
+            const auto bd_begin = __builtin_shufflevector(b, d, 0, 4, 1, 5);
+            const auto bd_end = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+            Scalar* const to = panel + k * panel_width;
+            vector_at<4>(to).vector = __builtin_shufflevector(ac_begin, bd_begin, 0, 4, 1, 5);
+            vector_at<4>(to + panel_width).vector = __builtin_shufflevector(ac_begin, bd_begin, 2, 6, 3, 7);
+            vector_at<4>(to + 2 * panel_width).vector = __builtin_shufflevector(ac_end, bd_end, 0, 4, 1, 5);
+            vector_at<4>(to + 3 * panel_width).vector = __builtin_shufflevector(ac_end, bd_end, 2, 6, 3, 7);
+        }
+    }
+#endif
+    for (; k < depth; ++k) {
+        for (std::size_t lane = 0; lane < 4; ++lane) panel[k * panel_width + lane] = columns[lane * column_stride + k];
+    }
+}
+
+}  // namespace detail
+
 /// Packs a matrix whose element (column, k) stands at source[column * column_stride + k * depth_stride].
 template <class Scalar>
 void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_stride, std::size_t columns,
@@ -45,7 +78,12 @@ void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_str
             constexpr std::size_t line = 16;  // numbers of a cache line: none is fetched twice
             for (std::size_t begin = 0; begin < depth; begin += line) {
                 const std::size_t end = depth - begin < line ? depth : begin + line;
-                for (std::size_t lane = 0; lane < count; ++lane) {
+                std::size_t lane = 0;
+                for (; depth_stride == 1 && lane + 4 <= count; lane += 4) {
+                    detail::turn_four(panel + lane * column_stride + begin, column_stride, end - begin,
+                                      packed + begin * panel_width + lane);
+                }
+                for (; lane < count; ++lane) {
                     for (std::size_t k = begin; k < end; ++k)
                         packed[k * panel_width + lane] = panel[lane * column_stride + k * depth_stride];
                 }

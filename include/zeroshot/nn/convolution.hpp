@@ -152,7 +152,7 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
                                  "no negative number", ""});
         }
         const double scale = static_cast<double>(gain[o]) / std::sqrt(spread);
-        for (Scalar& value : kernel.row(o)) value = static_cast<Scalar>(static_cast<double>(value) * scale);
+        for (Scalar& value : kernel.row(o)) value *= static_cast<Scalar>(scale);
         bias[o] = static_cast<Scalar>(static_cast<double>(bias[o]) - static_cast<double>(mean[o]) * scale);
     }
     return convolution<Scalar>(kernel, std::move(bias), stride, size / 2, pixels, w.arithmetic());

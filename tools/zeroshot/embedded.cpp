@@ -8,9 +8,9 @@
 #include <utility>
 #include <variant>
 
-#include <zeroshot/evaluate/kept_batch.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/io/file.hpp>
+#include <zeroshot/io/kept_batch.hpp>
 #include <zeroshot/io/sha256.hpp>
 
 #include "console.hpp"

@@ -127,8 +127,7 @@ double seconds_since(clock::time_point begin) { return std::chrono::duration<dou
 zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const model& clip, const std::vector<std::string>& classes,
                                          const std::vector<std::string>& templates, workers& team, session& with) {
     const std::size_t prompts = classes.size() * std::max<std::size_t>(templates.size(), 1);
-    const labeller which(clip, classes, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts));
-    with.out.end_progress();
+    const labeller which(clip, classes, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts), options.resume, with.out);
     return which.text_embeddings();
 }
 

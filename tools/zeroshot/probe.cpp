@@ -170,7 +170,7 @@ material from_data_sets(const probe_options& options, workers& team, session& wi
     found.classes = training.pictures->classes();
     if (options.zero_shot) {
         if (found.classes.empty()) throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
-        const labeller which(clip, found.classes, templates_of(options, *training.pictures), false, team.running(with));
+        const labeller which(clip, found.classes, templates_of(options, *training.pictures), false, team.running(with), options.resume, with.out);
         found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, which.text_embeddings(), static_cast<double>(clip.logit_scale()), static_cast<double>(clip.logit_bias()));
     }
     found.training = embedded(training, found.classes, rows_of, team, with, kept);

@@ -126,10 +126,10 @@ sample embedded(const opened_data& data, const std::vector<std::string>& classes
     const auto rows = std::make_shared<zeroshot::matrix<float>>(all.rows.rows(), all.rows.columns());
     std::vector<std::uint32_t> labels;
     sample found;
-    for (const embedded_picture& one : all.pictures) found.unreadable += one.failed ? 1 : 0;
+    found.unreadable = all.failures.size();
     all.read([&](std::size_t place, std::span<const float> row) {
-        const std::vector<std::uint32_t>& own = all.pictures[place].labels;
-        if (own.size() != 1) refuse(zeroshot::error_code::argument, all.pictures[place].name, std::to_string(own.size()) + " labels", "one: a probe tells classes apart");
+        const zeroshot::label_list& own = all.labels[place];
+        if (own.size() != 1) refuse(zeroshot::error_code::argument, all.names[place], std::to_string(own.size()) + " labels", "one: a probe tells classes apart");
         std::ranges::copy(row, rows->row(labels.size()).begin());
         labels.push_back(label_of.empty() ? own.front() : label_of[own.front()]);
     });

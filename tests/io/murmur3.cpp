@@ -11,7 +11,7 @@ TEST_CASE("the digests are those of the mmh3 package for Python, whatever the pi
     CHECK(murmur3().add("The quick brown fox jumps over the lazy dog").digits() == "e34bbc7bbc071b6c7a433ca9c49a9347");
     std::string bytes;
     for (int i = 0; i < 768; ++i) bytes += static_cast<char>(i % 256);
-    for (const std::size_t piece : {1, 7, 16, 31, 768}) {
+    for (const std::size_t piece : {1u, 7u, 16u, 31u, 768u}) {
         murmur3 in_pieces;
         for (std::size_t at = 0; at < bytes.size(); at += piece)
             in_pieces.add(std::string_view(bytes).substr(at, piece));

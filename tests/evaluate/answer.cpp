@@ -11,7 +11,7 @@ using namespace zeroshot;
 
 namespace {
 
-std::vector<std::uint32_t> order_of(const answer& said) {
+std::vector<std::uint32_t> order_of(const full_answer& said) {
     std::vector<std::uint32_t> order;
     for (std::uint32_t i = 0; i < said.kept; ++i) order.push_back(said.top[i].label);
     return order;
@@ -21,7 +21,7 @@ std::vector<std::uint32_t> order_of(const answer& said) {
 
 TEST_CASE("an answer ranks the classes and finds the true one") {
     const std::vector<double> logits{0.5, 3, -1, 2};
-    const answer said = answer_of(logits, {3});
+    const full_answer said = answer_of(logits, {3});
     CHECK(order_of(said) == std::vector<std::uint32_t>{1, 3, 0, 2});
     CHECK(said.rank == 1);
     CHECK_FALSE(said.is_right());
@@ -40,7 +40,7 @@ TEST_CASE("classes with the same score stand in the order asked for") {
 }
 
 TEST_CASE("of several true classes the one that is placed best counts") {
-    const answer said = answer_of(std::vector<double>{1, 2, 3}, {0, 1});
+    const full_answer said = answer_of(std::vector<double>{1, 2, 3}, {0, 1});
     CHECK(said.rank == 1);
     CHECK(said.probability == said.top[1].probability);
 }
@@ -50,6 +50,18 @@ TEST_CASE("what could not be read is within no number of classes") {
     CHECK_FALSE(none.is_right());
     CHECK_FALSE(none.is_within(1000));
     CHECK_FALSE(none.is_stranger());
+}
+
+TEST_CASE("a picture has any number of labels, and the answer to it takes a few dozen bytes") {
+    const std::vector<std::uint32_t> several{4, 2, 9};
+    CHECK(std::ranges::equal(label_list(several), several));
+    CHECK(std::ranges::equal(label_list{7}, std::vector<std::uint32_t>{7}));
+    CHECK(label_list{}.empty());
+    label_list first = several, second = first;
+    first = label_list{5};
+    CHECK(first.front() == 5);
+    CHECK(second.size() == 3);
+    CHECK(sizeof(answer) <= 48);
 }
 
 TEST_CASE("the logarithm of a sum neither overflows nor underflows") {

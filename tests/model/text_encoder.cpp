@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include <zeroshot/io/murmur3.hpp>
 #include <zeroshot/model/text_encoder.hpp>
 
 #include "tests/catch.hpp"
@@ -99,6 +100,35 @@ TEST_CASE("a tower that is read at its first token sees no other, one read at it
     CHECK(encode({5, 6, 7}) == encode(padded));
     config.text.padding = 8;
     CHECK_FALSE(encode({5, 6, 7}) == encode(padded));
+}
+
+TEST_CASE("a bit of any number of the text tower changes its parameters, and none of the image tower's does") {
+    const checkpoint file = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
+    const auto digest_of = [&](const checkpoint& from, const weight_options& how = {}) {
+        const weights w(from, how);
+        murmur3 sum;
+        text_encoder<float>(w, openai_vit(w.shape("token_embedding.weight").front()))
+            .parameters([&](std::span<const std::byte> bytes) { sum.add(bytes); });
+        return sum.digits();
+    };
+    const std::string whole = digest_of(file);
+    CHECK(digest_of(file) == whole);
+    for (std::size_t which = 0; which < file.tensors().size(); ++which) {
+        tensor_list changed{file.tensors(), {}, file.metadata()};
+        changed.sort_names();
+        const std::string& name = changed.tensors[which].name;
+        std::vector<std::byte> bytes = changed.tensors[which].tensor.bytes.bytes();
+        bytes[bytes.size() / 8 * 4] ^= std::byte{1};  // the lowest of a float in the middle
+        changed.tensors[which].tensor.bytes = bytes;
+        INFO(name);
+        const bool is_of_text = !name.starts_with("visual.") && !changed.tensors[which].tensor.shape.empty();
+        CHECK((digest_of(checkpoint::from_tensors(changed, "changed")) != whole) == is_of_text);
+    }
+    std::set<std::string> all{whole};
+    for (const precision how : {precision::bf16, precision::int8}) {
+        all.insert(digest_of(file, {.arithmetic = how}));
+    }
+    CHECK(all.size() == 2);  // sums of the tiny model's lengths stay bf16 in int8
 }
 
 TEST_CASE("ids the model does not have, and more of them than it holds, are refused") {

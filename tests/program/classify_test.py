@@ -4,11 +4,14 @@ import csv
 import io
 import json
 import math
+import resource
 import shutil
+import signal
 import struct
+import subprocess
 import unittest
 
-from harness import CONTEXT, ProgramTest, read_safetensors, run, write_png, write_tiny_model
+from harness import CONTEXT, PATIENCE, PROGRAM, ProgramTest, read_safetensors, run, write_png, write_tiny_model
 
 
 class Classify(ProgramTest):
@@ -130,6 +133,47 @@ class Classify(ProgramTest):
         (self.folder / "labels.txt").write_text("".join(f"{i}\n" for i in range(4000)))
         (self.folder / "templates.txt").write_text("".join(f"{{}} {i}\n" for i in range(4000)))
         self.refused(self.classify("a.png", "--labels-from", "labels.txt", "--templates-from", "templates.txt"), 1, "10000000 prompts")
+
+    def test_labels_kept_in_a_folder_give_the_same_answers(self):
+        words = ("a.png", "b.png", "--labels", "a dog", "a cat", "b", "--json")
+        plain = self.classify(*words).stdout
+        first, second = (self.classify(*words, "--keep", "kept/labels") for _ in range(2))
+        self.assertEqual((first.stdout, second.stdout), (plain, plain))
+        self.assertIn("the embeddings of 3 labels were computed", first.stderr.decode())
+        self.assertIn("the embeddings of 3 labels come from kept/labels", second.stderr.decode())
+        self.assertEqual(self.classify(*words, "--keep", "kept/labels", "--quiet").stderr, b"")
+        (file,) = (self.folder / "kept/labels").iterdir()
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-1])
+        mended = self.classify(*words, "--keep", "kept/labels")
+        self.refused(mended, 0, "warning: kept/labels/", "damaged; it is computed again")
+        self.assertEqual((mended.stdout, file.read_bytes()), (plain, whole))
+
+    def test_a_folder_that_cannot_be_used_costs_no_answer(self):
+        words = ("a.png", "--labels", "a dog", "a cat", "--json")
+        plain = self.classify(*words).stdout
+        done = self.classify(*words, "--keep", "a.png")
+        self.refused(done, 0, "warning: a.png/", "the class embeddings are not kept")
+        self.assertEqual(done.stdout, plain)
+
+        def small_disk():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+        full = subprocess.run([PROGRAM, "classify", "--model", "model.safetensors", *words, "--keep", "full"], cwd=self.folder,
+                              env=self.environment(), capture_output=True, preexec_fn=small_disk, timeout=PATIENCE, check=False)
+        self.refused(full, 0, "warning: full/", "cannot write", "the class embeddings are not kept")
+        self.assertEqual(full.stdout, plain)
+        self.assertEqual(list((self.folder / "full").iterdir()), [])
+
+    def test_programs_that_keep_the_same_labels_at_once_agree(self):
+        words = [PROGRAM, "classify", "--model", "model.safetensors", "a.png", "--labels", *"abcdef", "--json", "--keep", "shared"]
+        many = [subprocess.Popen(words, cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
+        ends = [each.communicate(timeout=PATIENCE) for each in many]
+        self.assertEqual([each.returncode for each in many], [0] * 6)
+        self.assertEqual(len({answer for answer, _ in ends}), 1)
+        self.assertFalse(any(b"warning" in said for _, said in ends), ends)
+        self.assertEqual([each.suffix for each in (self.folder / "shared").iterdir()], [".classes"])
 
     def test_a_prompt_longer_than_the_context_is_refused_unless_cut(self):
         label = "k " * 20

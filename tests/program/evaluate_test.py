@@ -76,7 +76,8 @@ class Evaluate(ProgramTest):
         first = figures("--threads", 1)
         self.assertEqual(figures("--threads", 3), first)
         self.assertEqual(figures("--resume", "kept"), first)
-        files = sorted((self.folder / "kept").iterdir())
+        self.assertEqual(len(list((self.folder / "kept").glob("*.classes"))), 1)
+        files = sorted((self.folder / "kept").glob("*.embeddings"))
         self.assertEqual(len(files), 1)
         before = files[0].stat().st_mtime_ns
         self.assertEqual(figures("--resume", "kept"), first)
@@ -233,7 +234,7 @@ class Evaluate(ProgramTest):
         self.assertEqual(done.stdout, b"")
         kept = {path.name: path.stat().st_mtime_ns for path in (self.folder / "kept of many").iterdir()}
         self.assertGreaterEqual(len(kept), 2)
-        self.assertTrue(all(name.endswith(".embeddings") for name in kept))
+        self.assertTrue(all(name.endswith((".embeddings", ".classes")) for name in kept))
         again, alone = self.found("--data", "many", "--resume", "kept of many"), self.found("--data", "many")
         for found in (again, alone):
             del found["seconds"]

@@ -136,6 +136,7 @@ void add_classify(CLI::App& program, command& to) {
     sub->add_option("-t,--template", options->templates, "A sentence with {} for the label; several make an ensemble")
         ->expected(1)->allow_extra_args(false)->take_all()->type_name("SENTENCE");
     sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line")->type_name("FILE");
+    sub->add_option("--keep", options->keep, "Keep the labels' embeddings in this folder, and take those that are there")->type_name("FOLDER");
     at_least(sub->add_option("-k,--top", options->top, "How many labels to show, most probable first (5)"), 1)->type_name("K");
     sub->add_flag("--truncate", options->truncate, "Cut prompts that are too long, instead of refusing them");
     sub->add_flag("--csv", options->csv, "A line for each picture and label, with commas");

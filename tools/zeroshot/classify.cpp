@@ -234,8 +234,8 @@ void classify(const classify_options& options, session& with) {
     workers team(options.threads);
     const model clip(options.model, out, team.threads());
     const std::size_t prompts = labels.size() * std::max<std::size_t>(templates.size(), 1);
-    const labeller which(clip, labels, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts));
-    out.end_progress();
+    const labeller which(clip, labels, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts), options.keep, out);
+    if (!options.keep.empty()) out.note("the embeddings of " + counted(labels.size(), "label") + (which.found() ? " come from " + printable(options.keep) : " were computed"));
 
     const std::unique_ptr<answer_sheet> sheet = sheet_for(options, out, labels, pictures);
     const std::size_t top = std::min(options.top, labels.size());

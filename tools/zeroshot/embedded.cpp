@@ -8,9 +8,9 @@
 #include <utility>
 #include <variant>
 
-#include <zeroshot/evaluate/kept_batch.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/io/file.hpp>
+#include <zeroshot/io/kept_batch.hpp>
 #include <zeroshot/io/sha256.hpp>
 
 #include "console.hpp"
@@ -27,6 +27,15 @@ namespace {
 constexpr std::size_t batch_size = 16;  // pictures that a thread takes at a time, and that a killed run may lose
 
 using zeroshot::reading_failure;
+
+/// What is known of a picture beside its embedding.
+struct embedded_picture {
+    std::string name;
+    zeroshot::label_list labels;  // as the data set has them
+    std::optional<reading_failure> failed{};
+};
+
+zeroshot::label_list labels_of(const zeroshot::example& one) { return std::vector<std::uint32_t>(one.labels.begin(), one.labels.end()); }
 
 /// Some consecutive pictures of the data set.
 struct batch {
@@ -95,7 +104,7 @@ outcome compute(const batch& some, const picture_encoder& rows_of) {
     std::vector<std::size_t> good;
     zeroshot::tensor<float, 4> pixels(some.examples.size(), std::size_t{3}, how.size, how.size);
     for (const zeroshot::example& one : some.examples) {
-        found.pictures.push_back({one.name, {one.labels.begin(), one.labels.end()}, std::nullopt});
+        found.pictures.push_back({one.name, labels_of(one), std::nullopt});
         try {
             zeroshot::preprocess_into(image_of(one.picture), how, pixels.row(good.size()));
             good.push_back(found.pictures.size() - 1);
@@ -141,7 +150,7 @@ std::optional<outcome> from_kept(const batch& some, const zeroshot::kept_batch& 
     found.rows = kept.rows;
     for (std::size_t i = 0; i < some.examples.size(); ++i) {
         const zeroshot::example& one = some.examples[i];
-        found.pictures.push_back({one.name, {one.labels.begin(), one.labels.end()}, std::nullopt});
+        found.pictures.push_back({one.name, labels_of(one), std::nullopt});
         if (kept.is_good[i]) continue;
         outcome again = compute({some.number, {one}}, rows_of);
         if (!again.pictures.front().failed) return std::nullopt;
@@ -176,7 +185,10 @@ outcome kept_or_computed(const batch& some, const picture_encoder& rows_of, cons
 class conveyor {
    public:
     conveyor(zeroshot::data_set& from, const picture_encoder& rows_of, session& with, const kept_embeddings* keep, std::size_t threads)
-        : from_(from), rows_of_(rows_of), with_(with), keep_(keep), to_{{}, row_file(rows_of.columns())}, steps_(4 * threads) {}
+        : from_(from), rows_of_(rows_of), with_(with), keep_(keep), to_{{}, {}, {}, row_file(rows_of.columns())}, steps_(4 * threads) {
+        constexpr std::size_t most_expected = 1'000'000;  // a data set may say anything
+        to_.labels.reserve(std::min(from.count().value_or(0), most_expected));
+    }
 
     /// What each thread does.
     void work() {
@@ -210,11 +222,15 @@ class conveyor {
     void add(outcome& what) {
         if (!what.note.empty()) with_.out.note(what.note);
         for (embedded_picture& each : what.pictures) {
-            if (each.failed) with_.out.complain(each.failed->sentence);
-            to_.pictures.push_back(std::move(each));
+            if (each.failed) {
+                with_.out.complain(each.failed->sentence);
+                to_.failures.emplace(to_.labels.size(), *std::move(each.failed));
+            }
+            to_.labels.push_back(std::move(each.labels));
+            to_.names.add(each.name);
         }
         to_.rows.add(what.rows);
-        const std::size_t done = to_.pictures.size();
+        const std::size_t done = to_.labels.size();
         const std::lock_guard lock(taking_);
         with_.out.progress("pictures", done, std::max(done, from_.count().value_or(done)));
     }
@@ -238,6 +254,37 @@ class conveyor {
 std::size_t picture_encoder::columns() const { return clip.columns(gives); }
 
 zeroshot::matrix<float> picture_encoder::operator()(const zeroshot::tensor<float, 4>& pixels) const { return clip.encode_pixels(pixels, {}, gives); }
+
+name_file::name_file() : file_(std::tmpfile()) {
+    if (!file_) throw_row_error("cannot create");
+}
+
+void name_file::add(const std::string& name) {
+    if (is_reading_ && std::fseek(file_.get(), 0, SEEK_END) != 0) throw_row_error("cannot write");
+    is_reading_ = false;
+    const std::size_t size = name.size();
+    const bool written = std::fwrite(&size, sizeof size, 1, file_.get()) == 1 && std::fwrite(name.data(), 1, size, file_.get()) == size;
+    if (!written) throw_row_error("cannot write");
+}
+
+std::string name_file::operator[](std::size_t place) const {
+    if (!is_reading_ || place < at_) {
+        if (std::fseek(file_.get(), 0, SEEK_SET) != 0) throw_row_error("cannot read");
+        is_reading_ = true;
+        at_ = 0;
+    }
+    while (at_ < place) next();
+    return next();
+}
+
+std::string name_file::next() const {
+    std::size_t size = 0;
+    if (std::fread(&size, sizeof size, 1, file_.get()) != 1) throw_row_error("cannot read");
+    std::string name(size, '\0');
+    if (std::fread(name.data(), 1, size, file_.get()) != size) throw_row_error("cannot read");
+    ++at_;
+    return name;
+}
 
 row_file::row_file(std::size_t columns) : columns_(columns), file_(std::tmpfile()) {
     if (!file_) throw_row_error("cannot create");
@@ -264,8 +311,9 @@ void row_file::read(const std::function<void(std::size_t, std::span<const float>
 
 void embedded_set::read(const std::function<void(std::size_t, std::span<const float>)>& take) const {
     std::size_t place = 0;
+    auto failed = failures.begin();
     rows.read([&](std::size_t, std::span<const float> row) {
-        while (pictures[place].failed) ++place;
+        for (; failed != failures.end() && failed->first == place; ++failed) ++place;
         take(place++, row);
     });
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,14 +35,32 @@ struct picture_encoder {
     zeroshot::matrix<float> operator()(const zeroshot::tensor<float, 4>& pixels) const;
 };
 
-/// What is known of a picture when its embedding is not at hand.
-struct embedded_picture {
-    std::string name;
-    std::vector<std::uint32_t> labels;  ///< as the data set has them
-    std::optional<zeroshot::reading_failure> failed{};
+/// Closes a file of C.
+struct closing {
+    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
 
-/// Rows of numbers, as many as there is disk: they lie in a temporary file without a name, which goes with the program.
+/// Names, as many as there is disk: they lie in a temporary file without a name, which goes with the program.
+class name_file {
+   public:
+    /// \throws zeroshot::file_error (IO)
+    name_file();
+
+    /// \throws zeroshot::file_error (IO) where the disk is full
+    void add(const std::string& name);
+
+    /// The name at that place; quickly, where they are asked for in order.
+    std::string operator[](std::size_t place) const;
+
+   private:
+    std::string next() const;
+
+    std::unique_ptr<std::FILE, closing> file_;
+    mutable std::size_t at_ = 0;       // the place that would be read next
+    mutable bool is_reading_ = false;  // else the file stands at its end
+};
+
+/// Rows of numbers, in such a file.
 class row_file {
    public:
     /// \throws zeroshot::file_error (IO)
@@ -57,18 +76,16 @@ class row_file {
     void read(const std::function<void(std::size_t, std::span<const float>)>& take) const;
 
    private:
-    struct closing {
-        void operator()(std::FILE* file) const noexcept { std::fclose(file); }
-    };
-
     std::size_t columns_;
     std::size_t rows_ = 0;
     std::unique_ptr<std::FILE, closing> file_;
 };
 
-/// A data set's pictures and their embeddings.
+/// A data set's pictures and their embeddings. What is in memory of each is its labels.
 struct embedded_set {
-    std::vector<embedded_picture> pictures;
+    std::vector<zeroshot::label_list> labels;                    ///< of each picture, as the data set has them
+    std::map<std::size_t, zeroshot::reading_failure> failures;  ///< by the picture's place
+    name_file names;
     row_file rows;  ///< [pictures that did not fail, columns], not normalised
 
     /// Hands on each picture that did not fail, in order, with its place among all.

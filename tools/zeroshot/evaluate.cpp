@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -74,27 +75,47 @@ void note_empty_classes(const zeroshot::evaluation& found, console& out) {
     if (empty > most_named) out.note("warning: nor have " + counted(empty - most_named, "more") + " of the classes");
 }
 
-/// What is evaluated: who each picture is, and its scores as often as they are needed. They come from embeddings on disk,
+using failure_map = std::map<std::size_t, zeroshot::reading_failure>;  // by the picture's place
+
+/// What is evaluated: who each picture is, and its scores as often as they are needed. Names and scores come from files,
 /// so that no table of them is kept.
 struct subject {
-    std::vector<std::string> names;  // of the pictures
-    std::vector<zeroshot::answer> answers;
-    std::vector<std::optional<zeroshot::reading_failure>> failures;
-    zeroshot::score_pass scores;
+    std::function<std::string(std::size_t)> name_of;  // the picture at that place
+    const failure_map& failures;
+    std::vector<zeroshot::answer> answers{};
+    zeroshot::score_pass scores{};
 };
+
+/// What is known before a picture is answered.
+/// \param own labels of the pictures, as the data set has them; not needed any more
+std::vector<zeroshot::answer> without_answers(std::vector<zeroshot::label_list> own, const class_list& classes) {
+    std::vector<zeroshot::answer> all;
+    all.reserve(own.size());
+    for (const zeroshot::label_list& labels : own) all.push_back(zeroshot::unreadable(classes.labels_of({labels.begin(), labels.end()})));
+    return all;
+}
 
 void answer_all(subject& what) {
     what.scores([&](std::size_t place, std::span<const double> logits) {
-        what.answers[place] = zeroshot::answer_of(logits, std::move(what.answers[place].labels));
+        what.answers[place] = zeroshot::answer_of(logits, what.answers[place].labels);
     });
 }
 
 void write_per_picture(const std::string& file, const subject& what) {
     const uninterrupted no_leftovers;
     zeroshot::atomic_file lines(file);
-    for (std::size_t i = 0; i < what.answers.size(); ++i) {
-        lines.write(zeroshot::json_line(what.names[i], what.answers[i], what.failures[i]) + "\n");
-    }
+    std::size_t next = 0;
+    const auto write_failures_up_to = [&](std::size_t place) {
+        for (; next < place; ++next) {
+            lines.write(zeroshot::json_line(what.name_of(next), zeroshot::unreadable(what.answers[next].labels), what.failures.at(next)) + "\n");
+        }
+    };
+    what.scores([&](std::size_t place, std::span<const double> logits) {
+        write_failures_up_to(place);
+        lines.write(zeroshot::json_line(what.name_of(place), zeroshot::answer_of(logits, what.answers[place].labels)) + "\n");
+        ++next;
+    });
+    write_failures_up_to(what.answers.size());
     lines.commit();
 }
 
@@ -127,8 +148,7 @@ double seconds_since(clock::time_point begin) { return std::chrono::duration<dou
 zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const model& clip, const std::vector<std::string>& classes,
                                          const std::vector<std::string>& templates, workers& team, session& with) {
     const std::size_t prompts = classes.size() * std::max<std::size_t>(templates.size(), 1);
-    const labeller which(clip, classes, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts));
-    with.out.end_progress();
+    const labeller which(clip, classes, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts), options.resume, with.out);
     return which.text_embeddings();
 }
 
@@ -161,14 +181,10 @@ void evaluate_data(const evaluate_options& options, session& with) {
         std::filesystem::create_directories(options.resume);
         keep = kept_embeddings{options.resume, clip.digest()};
     }
-    const embedded_set pictures = embed_all(*data.pictures, {clip}, team, with, keep ? &*keep : nullptr);
+    embedded_set pictures = embed_all(*data.pictures, {clip}, team, with, keep ? &*keep : nullptr);
     const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())), bias = static_cast<double>(clip.logit_bias());
-    subject what;
-    for (const embedded_picture& one : pictures.pictures) {
-        what.names.push_back(one.name);
-        what.answers.push_back(zeroshot::unreadable(classes.labels_of(one.labels)));
-        what.failures.push_back(one.failed);
-    }
+    subject what{[&](std::size_t place) { return pictures.names[place]; }, pictures.failures};
+    what.answers = without_answers(std::move(pictures.labels), classes);
     what.scores = [&](const auto& take) {
         pictures.read([&](std::size_t place, std::span<const float> row) { take(place, scores.logits(row, scale, bias)); });
     };
@@ -241,22 +257,21 @@ void evaluate_recorded(const evaluate_options& options, session& with) {
     const std::vector<std::string> names = recorded_names(options, classes.rows());
     const zeroshot::class_scores scores(classes);
     const double scale = options.scale.value_or(usual_scale);
-    subject what;
-    for (std::vector<std::uint32_t>& labels : labels_in(options.labels, features.rows(), classes.rows())) {
-        const std::size_t row = what.names.size();
-        what.names.push_back(std::to_string(row));
-        what.answers.push_back(zeroshot::unreadable(std::move(labels)));
-        what.failures.push_back(std::nullopt);
+    failure_map failures;
+    subject what{[](std::size_t row) { return std::to_string(row); }, failures};
+    for (const std::vector<std::uint32_t>& labels : labels_in(options.labels, features.rows(), classes.rows())) {
+        const std::size_t row = what.answers.size();
+        what.answers.push_back(zeroshot::unreadable(labels));
         try {
             scores.logits(std::span(features.row(row)));
         } catch (const zeroshot::numeric_error& fault) {
-            what.failures.back() = {fault.code(), zeroshot::path_text(options.features) + ": row " + std::to_string(row) + ": " + fault.what()};
-            with.out.complain(what.failures.back()->sentence);
+            failures[row] = {fault.code(), zeroshot::path_text(options.features) + ": row " + std::to_string(row) + ": " + fault.what()};
+            with.out.complain(failures[row].sentence);
         }
     }
     what.scores = [&](const auto& take) {
         for (std::size_t row = 0; row < features.rows(); ++row) {
-            if (!what.failures[row]) take(row, scores.logits(std::span(features.row(row)), scale));
+            if (!failures.contains(row)) take(row, scores.logits(std::span(features.row(row)), scale));
         }
     };
     answer_all(what);

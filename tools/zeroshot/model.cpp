@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include <zeroshot/load.hpp>
 
 #include "console.hpp"
+#include "interrupt.hpp"
 #include "load_options.hpp"
 #include "model_place.hpp"
 
@@ -114,12 +116,18 @@ struct labeller::embedded {
 };
 
 labeller::labeller(const model& clip, const std::vector<std::string>& labels, const std::vector<std::string>& templates, bool truncate,
-                   const zeroshot::run_options& run) {
+                   const zeroshot::run_options& run, const std::string& keep, console& out) {
     zeroshot::classifier_options options;
     options.fit = truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
     options.run = run;
+    options.keep = keep;
     for (const std::string& sentence : templates) options.templates.emplace_back(sentence);
+    std::optional<uninterrupted> no_leftovers;
+    if (!keep.empty()) no_leftovers.emplace();
     embedded_ = std::make_shared<const embedded>(embedded{zeroshot::classifier(clip.loaded_->clip, labels, options)});
+    out.end_progress();
+    const std::string& trouble = embedded_->which.kept().trouble;
+    if (!trouble.empty()) out.note("warning: " + trouble);
 }
 
 std::vector<ranking> labeller::operator()(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const {
@@ -132,6 +140,7 @@ std::vector<ranking> labeller::operator()(const zeroshot::tensor<float, 4>& pixe
 }
 
 const zeroshot::matrix<float>& labeller::text_embeddings() const { return embedded_->which.text_embeddings(); }
+bool labeller::found() const { return embedded_->which.kept().found; }
 
 zeroshot::matrix<float> of_length_one(zeroshot::matrix<float> embeddings) { return zeroshot::normalized(std::move(embeddings)); }
 

@@ -78,15 +78,20 @@ struct ranking {
 /// Labels and templates, embedded: zeroshot::classifier behind a wall.
 class labeller {
    public:
+    /// \param keep the folder that class embeddings are kept in, and taken from; empty for none. Where it cannot be used,
+    /// the console hears why
     /// \throws zeroshot::error
     labeller(const model& clip, const std::vector<std::string>& labels, const std::vector<std::string>& templates, bool truncate,
-             const zeroshot::run_options& run);
+             const zeroshot::run_options& run, const std::string& keep, console& out);
 
     /// \param pixels [pictures, 3, size, size]
     std::vector<ranking> operator()(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const;
 
     /// [labels, embedding], each of length 1.
     const zeroshot::matrix<float>& text_embeddings() const;
+
+    /// Whether these came from the folder, or were computed.
+    bool found() const;
 
    private:
     struct embedded;

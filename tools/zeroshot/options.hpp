@@ -44,6 +44,7 @@ struct classify_options {
     std::string labels_from;
     std::vector<std::string> templates;
     std::string templates_from;
+    std::string keep;  ///< the folder of class embeddings
     std::size_t top = 5;
     bool csv = false;
     bool truncate = false;

@@ -126,10 +126,10 @@ sample embedded(const opened_data& data, const std::vector<std::string>& classes
     const auto rows = std::make_shared<zeroshot::matrix<float>>(all.rows.rows(), all.rows.columns());
     std::vector<std::uint32_t> labels;
     sample found;
-    for (const embedded_picture& one : all.pictures) found.unreadable += one.failed ? 1 : 0;
+    found.unreadable = all.failures.size();
     all.read([&](std::size_t place, std::span<const float> row) {
-        const std::vector<std::uint32_t>& own = all.pictures[place].labels;
-        if (own.size() != 1) refuse(zeroshot::error_code::argument, all.pictures[place].name, std::to_string(own.size()) + " labels", "one: a probe tells classes apart");
+        const zeroshot::label_list& own = all.labels[place];
+        if (own.size() != 1) refuse(zeroshot::error_code::argument, all.names[place], std::to_string(own.size()) + " labels", "one: a probe tells classes apart");
         std::ranges::copy(row, rows->row(labels.size()).begin());
         labels.push_back(label_of.empty() ? own.front() : label_of[own.front()]);
     });
@@ -170,7 +170,7 @@ material from_data_sets(const probe_options& options, workers& team, session& wi
     found.classes = training.pictures->classes();
     if (options.zero_shot) {
         if (found.classes.empty()) throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
-        const labeller which(clip, found.classes, templates_of(options, *training.pictures), false, team.running(with));
+        const labeller which(clip, found.classes, templates_of(options, *training.pictures), false, team.running(with), options.resume, with.out);
         found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, which.text_embeddings(), static_cast<double>(clip.logit_scale()), static_cast<double>(clip.logit_bias()));
     }
     found.training = embedded(training, found.classes, rows_of, team, with, kept);

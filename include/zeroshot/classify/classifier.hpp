@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <numeric>
 #include <span>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include <zeroshot/algorithm.hpp>
+#include <zeroshot/classify/kept_classes.hpp>
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/clip.hpp>
@@ -93,9 +95,15 @@ struct classifier_options {
     std::vector<prompt_template> templates{};  ///< none: the labels stand as they are; several: an ensemble
     overflow fit = overflow::refuse;           ///< for prompts longer than the context
     run_options run{};                         ///< while the labels are embedded
+
+    /// A folder, made where there is none, that class embeddings are kept in and taken from, bit by bit as they would
+    /// be computed; empty for none. See kept_classes for what a file is known by. Where it cannot be used, the
+    /// embeddings are computed all the same, and basic_classifier::kept() says why.
+    std::filesystem::path keep{};
 };
 
-/// Embeds the labels once, then classifies pictures. Holds a handle to its model; const after construction, re-entrant.
+/// Embeds the labels once, or takes their embeddings from where they are kept, then classifies pictures. Holds a handle
+/// to its model; const after construction, re-entrant.
 template <class Scalar>
 class basic_classifier {
    public:
@@ -113,6 +121,9 @@ class basic_classifier {
 
     /// [labels, embedding], each of length 1.
     const matrix<Scalar>& text_embeddings() const noexcept { return text_embeddings_; }
+
+    /// What became of classifier_options::keep.
+    const keeping& kept() const noexcept { return kept_; }
 
     basic_classification<Scalar> operator()(const image& picture) const {
         return std::move((*this)(std::span(&picture, 1)).front());
@@ -136,9 +147,7 @@ class basic_classifier {
     }
 
    private:
-    /// OpenAI's order (notebooks/Prompt_Engineering_for_ImageNet.ipynb): normalise each prompt, average a label's
-    /// prompts, normalise again. A part of the labels at a time, so that memory does not grow with the templates.
-    matrix<Scalar> embed(const classifier_options& options) const {
+    matrix<Scalar> embed(const classifier_options& options) {
         clip_.logit_scale();  // throws where the checkpoint holds one tower alone
         if (labels_.empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
         std::vector<prompt_template> templates = options.templates;
@@ -149,6 +158,25 @@ class basic_classifier {
                                                          std::to_string(templates.size()) + " templates",
                                                      "at most " + std::to_string(most_prompts) + " prompts", ""});
         }
+        if (options.keep.empty()) return computed(templates, options);
+        const kept_classes<Scalar> folder(options.keep, key_of(templates, options.fit), labels_.size(),
+                                          clip_.embedding_size());
+        if (auto found = folder.read(kept_)) return *std::move(found);
+        matrix<Scalar> embeddings = computed(templates, options);
+        folder.write(embeddings, kept_);
+        return embeddings;
+    }
+
+    /// A digest of all that the class embeddings depend on.
+    std::string key_of(std::span<const prompt_template> templates, overflow fit) const {
+        const std::vector<std::vector<token>> prompt{tokenize(labels_.front(), templates.front(), fit)};
+        const matrix<Scalar> first = normalized(clip_.encode_tokens(prompt), "text embedding");
+        return class_key(clip_, labels_, templates, fit, first.values());
+    }
+
+    /// OpenAI's order (notebooks/Prompt_Engineering_for_ImageNet.ipynb): normalise each prompt, average a label's
+    /// prompts, normalise again. A part of the labels at a time, so that memory does not grow with the templates.
+    matrix<Scalar> computed(std::span<const prompt_template> templates, const classifier_options& options) const {
         matrix<Scalar> embeddings(labels_.size(), clip_.embedding_size());
         const std::size_t part = std::max<std::size_t>(1, prompts_at_once / templates.size());
         for (std::size_t first = 0; first < labels_.size(); first += part) {
@@ -205,6 +233,7 @@ class basic_classifier {
 
     basic_clip<Scalar> clip_;
     std::vector<std::string> labels_;
+    keeping kept_{};
     matrix<Scalar> text_embeddings_;  // [labels, embedding]
 };
 

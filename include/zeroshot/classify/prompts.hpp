@@ -29,6 +29,9 @@ class prompt_template {
         after_ = sentence.substr(at + place.size());
     }
 
+    /// The sentence as it was given.
+    std::string sentence() const { return (*this)(place); }
+
     std::string operator()(std::string_view label) const { return before_ + std::string(label) + after_; }
 
    private:

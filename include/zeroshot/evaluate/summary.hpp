@@ -69,7 +69,7 @@ inline std::vector<std::vector<scored_truth>> columns_of(std::span<const answer>
                                                          std::size_t first, std::size_t count) {
     std::vector<std::vector<scored_truth>> columns(count);
     const auto add = [&](std::size_t place, const auto& score_of) {
-        const std::vector<std::uint32_t>& labels = answers[place].labels;
+        const label_list& labels = answers[place].labels;
         for (std::size_t i = 0; i < count; ++i) {
             columns[i].push_back({score_of(first + i), std::ranges::find(labels, first + i) != labels.end()});
         }

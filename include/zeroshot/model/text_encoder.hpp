@@ -71,6 +71,17 @@ class text_encoder {
         return text_projection_(rows_at(places, x, all));
     }
 
+    /// Hands on the bytes of all that its results depend on beside the configuration: its weights as they lie in
+    /// memory, in the precision and for the kernels they are multiplied with. In a fixed order, for a digest. \param
+    /// take called with each std::span<const std::byte>
+    template <class Take>
+    void parameters(const Take& take) const {
+        embedding_.parameters(take);
+        transformer_.parameters(take);
+        ln_final_.parameters(take);
+        text_projection_.parameters(take);
+    }
+
    private:
     /// Where a prompt is read. Mirrors text_global_pool in open_clip transformer.py; where the end token is missing,
     /// that reads the first.

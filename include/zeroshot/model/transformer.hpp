@@ -54,6 +54,16 @@ class residual_attention_block {
         return read;
     }
 
+    /// As layer_norm::parameters.
+    template <class Take>
+    void parameters(const Take& take) const {
+        ln_1_.parameters(take);
+        attn_.parameters(take);
+        ln_2_.parameters(take);
+        c_fc_.parameters(take);
+        c_proj_.parameters(take);
+    }
+
    private:
     linear_product<Scalar> mlp(const matrix<Scalar>& x, executor* threads) const {
         return c_proj_(c_fc_(x, activation_, threads), threads);  // [rows, width]
@@ -94,6 +104,12 @@ class transformer {
         const std::size_t blocks = resblocks_.size() - (in_full ? 0 : 1);
         x = through(blocks, std::move(x), all, name, observe, threads);
         return in_full ? rows_at(places, x, all) : resblocks_.back().at(places, x, all, threads);
+    }
+
+    /// As layer_norm::parameters.
+    template <class Take>
+    void parameters(const Take& take) const {
+        for (const auto& block : resblocks_) block.parameters(take);
     }
 
    private:

@@ -87,6 +87,14 @@ class attention {
           heads_(heads),
           mask_(visible) {}
 
+    /// As layer_norm::parameters.
+    template <class Take>
+    void parameters(const Take& take) const {
+        in_proj_.parameters(take);
+        out_proj_.parameters(take);
+        take(std::as_bytes(std::span(&kernels_, 1)));
+    }
+
     /// From now on the results are multiplied with a gain for each column.
     void scale(aligned_vector<Scalar> gain) { out_proj_.scale(std::move(gain)); }
 

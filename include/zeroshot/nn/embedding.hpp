@@ -64,6 +64,13 @@ class embedding {
         }
     }
 
+    /// As layer_norm::parameters.
+    template <class Take>
+    void parameters(const Take& take) const {
+        std::visit([&](const auto& words) { take(std::as_bytes(words.values())); }, token_embedding_);
+        take(std::as_bytes(positional_embedding_.values()));
+    }
+
    private:
     using table = std::variant<matrix<Scalar>, matrix<half>, matrix<bfloat16>>;
 

@@ -2,6 +2,7 @@
 /// \file Layer normalisation: each row to mean 0 and variance 1, then a gain and a bias for each column.
 
 #include <cstddef>
+#include <span>
 
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/row.hpp>
@@ -28,6 +29,16 @@ class layer_norm {
             kernels::normalise(numbers, weight_.size(), weight_.data(), bias_.data(), epsilon_, numbers, kernels_);
         }
         return x;
+    }
+
+    /// Hands on the bytes of all that the results depend on beside its sizes, in a fixed order.
+    /// \param take called with each std::span<const std::byte>
+    template <class Take>
+    void parameters(const Take& take) const {
+        take(std::as_bytes(std::span(weight_)));
+        take(std::as_bytes(std::span(bias_)));
+        take(std::as_bytes(std::span(&epsilon_, 1)));
+        take(std::as_bytes(std::span(&kernels_, 1)));
     }
 
    private:

@@ -2,6 +2,7 @@
 /// \file y = x Wᵀ + b: the one place where weights are multiplied.
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -85,6 +86,14 @@ class linear {
         finish.bias = bias_.empty() ? nullptr : bias_.data();
         finish.gain = gain_.empty() ? nullptr : gain_.data();
         weight_.multiply(rows, row_stride, row_count, results, finish, threads, first, end);
+    }
+
+    /// As layer_norm::parameters.
+    template <class Take>
+    void parameters(const Take& take) const {
+        weight_.parameters(take);
+        take(std::as_bytes(std::span(bias_)));
+        take(std::as_bytes(std::span(gain_)));
     }
 
     std::size_t inputs() const noexcept { return weight_.inputs(); }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -94,6 +95,15 @@ class packed_weights {
         multiply(rows, row_stride, row_count, results, finish, nullptr, 0, outputs_);
     }
 
+    /// As layer_norm::parameters; what the numbers are packed as is one of them.
+    template <class Take>
+    void parameters(const Take& take) const {
+        const auto form = static_cast<std::uint32_t>(packed_.index());
+        take(std::as_bytes(std::span(&form, 1)));
+        take(std::as_bytes(std::span(&kernels_, 1)));
+        std::visit([&](const auto& packed) { hand_on(packed, take); }, packed_);
+    }
+
    private:
     template <class Stored>
     using packed_numbers = std::vector<Stored, overwriting_allocator<Stored>>;
@@ -102,6 +112,16 @@ class packed_weights {
         aligned_vector<std::uint32_t> words;
     };
     using rounded_rows = std::vector<std::uint32_t, overwriting_allocator<std::uint32_t>>;
+
+    template <class Stored, class Take>
+    static void hand_on(const packed_numbers<Stored>& packed, const Take& take) {
+        take(std::as_bytes(std::span(packed)));
+    }
+    template <class Take>
+    static void hand_on(const narrow_weights& packed, const Take& take) {
+        take(std::as_bytes(std::span(&packed.type, 1)));
+        take(std::as_bytes(std::span(packed.words)));
+    }
 
     /// Shorter sums stay bf16 in int8: the errors of their terms show more, and rounding the rows and finishing the
     /// sums is more of the work. Measured in docs/performance.md.

@@ -17,6 +17,21 @@
 #define ZEROSHOT_KERNELS_X86 0
 #endif
 
+/// The instructions that every 64-bit ARM has, and those of WebAssembly where the program is compiled with -msimd128.
+#if defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
+#define ZEROSHOT_KERNELS_NEON 1
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
+#else
+#define ZEROSHOT_KERNELS_NEON 0
+#endif
+#if defined(__wasm_simd128__)
+#define ZEROSHOT_KERNELS_SIMD128 1
+#else
+#define ZEROSHOT_KERNELS_SIMD128 0
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define ZEROSHOT_ALWAYS_INLINE [[gnu::always_inline]] inline
 #else
@@ -25,17 +40,37 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI::kernels {
 
-/// From the plainest to the widest. Each runs what stands before it as well, but for avx_vnni, which stands for the
-/// processors that have it and nothing of AVX-512.
-enum class instruction_set { portable, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16 };
+/// From the plainest to the widest of each family of processors: x86, ARM, WebAssembly. Each runs what stands before it
+/// in its family as well, but for avx_vnni, which stands for the processors that have it and nothing of AVX-512.
+enum class instruction_set {
+    portable,
+    avx2,
+    avx_vnni,
+    avx512,
+    avx512_vnni,
+    avx512_bf16,
+    neon,
+    neon_dot,
+    neon_bf16,
+    simd128
+};
 
-inline constexpr std::array all_instruction_sets{instruction_set::avx512_bf16, instruction_set::avx512_vnni,
-                                                 instruction_set::avx512,      instruction_set::avx_vnni,
-                                                 instruction_set::avx2,        instruction_set::portable};
+/// Those of the family that the program is compiled for, the best first.
+inline constexpr std::array all_instruction_sets {
+#if ZEROSHOT_KERNELS_X86
+    instruction_set::avx512_bf16, instruction_set::avx512_vnni, instruction_set::avx512, instruction_set::avx_vnni,
+        instruction_set::avx2,
+#elif ZEROSHOT_KERNELS_NEON
+    instruction_set::neon_bf16, instruction_set::neon_dot, instruction_set::neon,
+#elif ZEROSHOT_KERNELS_SIMD128
+    instruction_set::simd128,
+#endif
+        instruction_set::portable
+};
 
 constexpr std::string_view name_of(instruction_set set) {
-    constexpr std::array<std::string_view, 6> names{"portable", "avx2",        "avx_vnni",
-                                                    "avx512",   "avx512_vnni", "avx512_bf16"};
+    constexpr std::array<std::string_view, 10> names{"portable",    "avx2", "avx_vnni", "avx512",    "avx512_vnni",
+                                                     "avx512_bf16", "neon", "neon_dot", "neon_bf16", "simd128"};
     return names[static_cast<std::size_t>(set)];
 }
 
@@ -46,6 +81,30 @@ namespace detail {
 inline bool processor_has_avx_vnni() noexcept {
     unsigned a = 0, b = 0, c = 0, d = 0;
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
+}
+
+}  // namespace detail
+#elif ZEROSHOT_KERNELS_NEON
+namespace detail {
+
+/// SDOT and BFDOT, by the program's flags or as Linux tells it: HWCAP_ASIMDDP and HWCAP2_BF16 of its asm/hwcap.h.
+inline bool processor_has_dot() noexcept {
+#if defined(__ARM_FEATURE_DOTPROD)
+    return true;
+#elif defined(__linux__)
+    return (getauxval(AT_HWCAP) & (1ul << 20)) != 0;
+#else
+    return false;
+#endif
+}
+inline bool processor_has_bf16() noexcept {
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+    return true;
+#elif defined(__linux__)
+    return (getauxval(AT_HWCAP2) & (1ul << 14)) != 0;
+#else
+    return false;
+#endif
 }
 
 }  // namespace detail
@@ -67,9 +126,22 @@ inline bool is_available(instruction_set set) noexcept {
             return avx2 && detail::processor_has_avx_vnni();
         case instruction_set::avx2:
             return avx2;
-        case instruction_set::portable:
-            return true;
+        default:
+            break;
     }
+#elif ZEROSHOT_KERNELS_NEON
+    switch (set) {
+        case instruction_set::neon_bf16:
+            return detail::processor_has_dot() && detail::processor_has_bf16();
+        case instruction_set::neon_dot:
+            return detail::processor_has_dot();
+        case instruction_set::neon:
+            return true;
+        default:
+            break;
+    }
+#elif ZEROSHOT_KERNELS_SIMD128
+    if (set == instruction_set::simd128) return true;
 #endif
     return set == instruction_set::portable;
 }

@@ -20,7 +20,7 @@ function(compiles outcomes name)
     set(outcome ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
     get_filename_component(folder ${outcome} DIRECTORY)
     file(MAKE_DIRECTORY ${folder})
-    file(RELATIVE_PATH relative ${CMAKE_BINARY_DIR} ${outcome})
+    file(RELATIVE_PATH relative ${CMAKE_CURRENT_BINARY_DIR} ${outcome})
     add_custom_command(OUTPUT ${outcome}
         COMMAND ${CMAKE_CXX_COMPILER} ${check_flags} -O0 -c ${ARGN} -o ${outcome} -MD -MF ${outcome}.d -MT ${relative}
         DEPFILE ${outcome}.d COMMENT "Checking ${name}" VERBATIM)

@@ -12,6 +12,7 @@ using namespace zeroshot::kernels;
 TEST_CASE("the portable kernels run everywhere and the active ones run here") {
     CHECK(is_available(instruction_set::portable));
     CHECK(is_available(active()));
+    CHECK(all_instruction_sets.back() == instruction_set::portable);
 }
 
 TEST_CASE("every instruction set has a name of its own, and is there only where those it needs are") {
@@ -28,6 +29,8 @@ TEST_CASE("ZEROSHOT_KERNELS chooses among the instruction sets of this machine, 
         ::setenv("ZEROSHOT_KERNELS", std::string(name_of(set)).c_str(), 1);
         CHECK(active() == (is_available(set) ? set : best));
     }
+    ::setenv("ZEROSHOT_KERNELS", "portable", 1);
+    CHECK(active() == instruction_set::portable);
     ::setenv("ZEROSHOT_KERNELS", "abacus", 1);
     CHECK(active() == best);
     ::unsetenv("ZEROSHOT_KERNELS");

@@ -27,15 +27,19 @@ float scale_of(const std::vector<float>& row, instruction_set set) {
     return std::bit_cast<float>(packed_row(narrow::int8, row, set)[0]);
 }
 
-/// Byte `place` / 16 of word `place` % 16 of its block of 64.
-int byte_at(const std::vector<std::uint32_t>& packed, std::size_t place) {
+/// Byte `place` / 16 of word `place` % 16 of its block of 64, less the one that stands for zero.
+int byte_at(const std::vector<std::uint32_t>& packed, std::size_t place, instruction_set set) {
     const std::uint32_t word = packed[row_header + place / 64 * 16 + place % 16];
-    return static_cast<int>((word >> (8 * (place % 64 / 16))) & 0xffu) - static_cast<int>(packed[1]);
+    const auto byte = static_cast<std::uint8_t>((word >> (8 * (place % 64 / 16))) & 0xffu);
+    const int number = is_signed(narrow::int8, set) ? static_cast<std::int8_t>(byte) : byte;
+    return number - static_cast<int>(packed[1]);
 }
 
 std::vector<instruction_set> sets_here() {
-    std::vector<instruction_set> here{instruction_set::portable};
-    if (is_available(instruction_set::avx2)) here.push_back(instruction_set::avx2);
+    std::vector<instruction_set> here;
+    for (const instruction_set set : all_instruction_sets) {
+        if (is_available(set)) here.push_back(set);
+    }
     return here;
 }
 
@@ -51,13 +55,13 @@ TEST_CASE("a row's numbers become the nearest of 256 steps, of which the row tak
             int largest = 0, lowest = 0;
             for (std::size_t place = 0; place < row.size(); ++place) {
                 const double steps = static_cast<double>(row[place]) / step;
-                REQUIRE(std::abs(byte_at(packed, place) - steps) <= 0.5 + 1e-4);
-                largest = std::max(largest, byte_at(packed, place));
-                lowest = std::min(lowest, byte_at(packed, place));
+                REQUIRE(std::abs(byte_at(packed, place, set) - steps) <= 0.5 + 1e-4);
+                largest = std::max(largest, byte_at(packed, place, set));
+                lowest = std::min(lowest, byte_at(packed, place, set));
             }
             CHECK(largest - lowest >= 252);
             CHECK(largest - lowest <= 254);
-            for (std::size_t place = row.size(); place < 192; ++place) REQUIRE(byte_at(packed, place) == 0);
+            for (std::size_t place = row.size(); place < 192; ++place) REQUIRE(byte_at(packed, place, set) == 0);
         }
     }
 }
@@ -65,8 +69,8 @@ TEST_CASE("a row's numbers become the nearest of 256 steps, of which the row tak
 TEST_CASE("a row of zeros stays one, what is too small becomes one, and no NaN or infinity is lost") {
     for (const instruction_set set : sets_here()) {
         CHECK(scale_of({0.0f, -0.0f}, set) == 0.0f);
-        CHECK(byte_at(packed_row(narrow::int8, {0.0f, -0.0f}, set), 0) == 0);
-        CHECK(byte_at(packed_row(narrow::int8, {1e-40f, -1e-39f}, set), 1) == 0);
+        CHECK(byte_at(packed_row(narrow::int8, {0.0f, -0.0f}, set), 0, set) == 0);
+        CHECK(byte_at(packed_row(narrow::int8, {1e-40f, -1e-39f}, set), 1, set) == 0);
         for (const std::size_t place : {0u, 20u, 69u}) {
             std::vector<float> row(70, 1.0f);
             row[place] = not_a_number;
@@ -85,7 +89,7 @@ TEST_CASE("bfloat16 is rounded as half.hpp does it, whatever the instruction set
     row[4] = std::bit_cast<float>(0x3f808000u);  // a tie
     row[5] = std::bit_cast<float>(0x7fffffffu);  // a NaN whose bits would overflow
     for (const instruction_set set : sets_here()) {
-        const std::vector<std::uint32_t> floats = packed_row(narrow::bf16, row, set);
+        const std::vector<std::uint32_t> floats = packed_row(narrow::bf16, row, set);  // or pairs
         const std::size_t words = word_count(narrow::bf16, row.size());
         std::vector<std::uint32_t> pairs(packed_rows_size(narrow::bf16, 1, row.size(), instruction_set::avx512_bf16));
         detail::pack_rows<4>(narrow::bf16, row.data(), row.size(), 1, row.size(), pairs.data(),
@@ -94,7 +98,7 @@ TEST_CASE("bfloat16 is rounded as half.hpp does it, whatever the instruction set
             const std::uint32_t expected = zeroshot::bfloat_from_float(row[place]);
             const std::size_t word = place / 32 * 16 + place % 16, half = place % 32 / 16;
             INFO("place " << place);
-            REQUIRE(floats[row_header + half * words + word] == expected << 16);
+            if (is_widened(narrow::bf16, set)) REQUIRE(floats[row_header + half * words + word] == expected << 16);
             REQUIRE(((pairs[row_header + word] >> (16 * half)) & 0xffffu) == expected);
         }
     }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
@@ -15,6 +16,7 @@
 #include "tests/sanitized.hpp"
 
 #if defined(__linux__)
+#include <limits.h>
 #include <pthread.h>
 #endif
 
@@ -54,13 +56,15 @@ std::string repeated(std::string_view text, std::size_t times) {
     return all;
 }
 
-/// Runs it on a thread with a stack of 64 KiB, where the platform lets us ask for that.
+/// Runs it on a thread with a stack of 64 KiB, or the least there is (ARM: 128), where the platform lets us ask for
+/// that.
 template <class Work>
 void on_small_stack(Work work) {
 #if defined(__linux__) && !ZEROSHOT_SANITIZED
     pthread_attr_t attributes;
     REQUIRE(pthread_attr_init(&attributes) == 0);
-    REQUIRE(pthread_attr_setstacksize(&attributes, 64 * 1024) == 0);
+    const std::size_t least = static_cast<std::size_t>(PTHREAD_STACK_MIN);
+    REQUIRE(pthread_attr_setstacksize(&attributes, std::max(least, std::size_t{64} * 1024)) == 0);
     struct task {
         Work& work;
         std::exception_ptr failure;

@@ -37,8 +37,9 @@ inline std::string path_text(const std::filesystem::path& path) {
     return safe.ends_with('\'') ? safe.substr(1, safe.size() - 2) : safe;
 }
 
-/// The most read_file reads unless told otherwise: 64 GiB, far above any CLIP.
-inline constexpr std::size_t largest_file = std::size_t{64} << 30;
+/// The most read_file reads unless told otherwise: 64 GiB, far above any CLIP, or all that 32 bits can address.
+inline constexpr std::size_t largest_file =
+    static_cast<std::size_t>(std::min<std::uintmax_t>(std::uintmax_t{64} << 30, SIZE_MAX));
 
 namespace detail {
 
@@ -302,7 +303,7 @@ class atomic_file {
         }
         written_ += done;
     }
-    void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+    void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
     /// Brings all bytes to the disk and gives the file its name.
     /// \throws file_error IO; the target then keeps its bytes
@@ -427,7 +428,7 @@ class atomic_file {
             detail::throw_file_error(target_, "cannot write", errno);
         }
     }
-    void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+    void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
     void commit() {
         if (std::fclose(file_.release()) != 0) detail::throw_file_error(target_, "cannot close", errno);
@@ -471,7 +472,7 @@ inline void write_file(const std::filesystem::path& target, std::span<const std:
     file.commit();
 }
 inline void write_file(const std::filesystem::path& target, std::string_view text) {
-    write_file(target, std::as_bytes(std::span(text)));
+    write_file(target, std::as_bytes(std::span(text.data(), text.size())));
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -203,9 +203,10 @@ class json {
             return document_->texts[document_->nodes[child].key];
         };
         const auto less = [&](std::uint32_t child, std::string_view wanted) { return name(child) < wanted; };
-        const auto begin = document_->order.begin() + node().first;
-        const auto at = std::lower_bound(begin, begin + node().count, key, less);
-        if (at == begin + node().count || name(*at) != key) return std::nullopt;
+        const auto begin = document_->order.begin() + static_cast<std::ptrdiff_t>(node().first);
+        const auto end = begin + static_cast<std::ptrdiff_t>(node().count);
+        const auto at = std::lower_bound(begin, end, key, less);
+        if (at == end || name(*at) != key) return std::nullopt;
         return json(document_, *at);
     }
 

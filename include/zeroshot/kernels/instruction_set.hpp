@@ -26,6 +26,21 @@
 #define ZEROSHOT_KERNELS_AMX 0
 #endif
 
+/// The instructions that every 64-bit ARM has, and those of WebAssembly where the program is compiled with -msimd128.
+#if defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
+#define ZEROSHOT_KERNELS_NEON 1
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
+#else
+#define ZEROSHOT_KERNELS_NEON 0
+#endif
+#if defined(__wasm_simd128__)
+#define ZEROSHOT_KERNELS_SIMD128 1
+#else
+#define ZEROSHOT_KERNELS_SIMD128 0
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define ZEROSHOT_ALWAYS_INLINE [[gnu::always_inline]] inline
 #else
@@ -34,46 +49,70 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI::kernels {
 
-/// From the plainest to the widest. Each runs what stands before it as well, but for avx_vnni, which stands for the
-/// processors that have it and nothing of AVX-512.
-/// amx is its tiles for bfloat16 and for bytes, which no processor has without the other.
-enum class instruction_set { portable, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16, amx };
+/// From the plainest to the widest of each family of processors: x86, ARM, WebAssembly. Each runs what stands before it
+/// in its family as well, but for avx_vnni, which stands for the processors that have it and nothing of AVX-512. amx is
+/// its tiles for bfloat16 and for bytes, which no processor has without the other.
+enum class instruction_set {
+    portable,
+    avx2,
+    avx_vnni,
+    avx512,
+    avx512_vnni,
+    avx512_bf16,
+    amx,
+    neon,
+    neon_dot,
+    neon_bf16,
+    simd128
+};
 
-inline constexpr std::array all_instruction_sets{
-    instruction_set::amx,      instruction_set::avx512_bf16, instruction_set::avx512_vnni, instruction_set::avx512,
-    instruction_set::avx_vnni, instruction_set::avx2,        instruction_set::portable};
+/// Those of the family that the program is compiled for, the best first.
+inline constexpr std::array all_instruction_sets {
+#if ZEROSHOT_KERNELS_X86
+    instruction_set::amx, instruction_set::avx512_bf16, instruction_set::avx512_vnni, instruction_set::avx512,
+        instruction_set::avx_vnni, instruction_set::avx2,
+#elif ZEROSHOT_KERNELS_NEON
+    instruction_set::neon_bf16, instruction_set::neon_dot, instruction_set::neon,
+#elif ZEROSHOT_KERNELS_SIMD128
+    instruction_set::simd128,
+#endif
+        instruction_set::portable
+};
 
 constexpr std::string_view name_of(instruction_set set) {
-    constexpr std::array<std::string_view, 7> names{"portable",    "avx2",        "avx_vnni", "avx512",
-                                                    "avx512_vnni", "avx512_bf16", "amx"};
+    constexpr std::array<std::string_view, 11> names{"portable",    "avx2", "avx_vnni", "avx512",   "avx512_vnni",
+                                                     "avx512_bf16", "amx",  "neon",     "neon_dot", "neon_bf16",
+                                                     "simd128"};
     return names[static_cast<std::size_t>(set)];
 }
 
 #if ZEROSHOT_KERNELS_X86
 namespace detail {
 
+// Each is asked once: in a virtual machine CPUID takes tens of microseconds.
+
 /// AVX-VNNI, which not every compiler's __builtin_cpu_supports knows: leaf 7, subleaf 1, EAX bit 4.
 inline bool processor_has_avx_vnni() noexcept {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
+    static const bool found = [] {
+        unsigned a = 0, b = 0, c = 0, d = 0;
+        return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
+    }();
+    return found;
 }
 
 #if ZEROSHOT_KERNELS_AMX
-/// AMX's tiles, for bfloat16 and for bytes: leaf 7, EDX bits 24, 22 and 25.
+/// AMX's tiles, for bfloat16 and for bytes: leaf 7, EDX bits 24, 22 and 25. And does the system save their shapes and
+/// contents? XCR0 bits 17 and 18; leaf 1, ECX bit 27 tells whether it can be read.
 inline bool processor_has_amx() noexcept {
-    constexpr unsigned features = 1u << 24 | 1u << 22 | 1u << 25;
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & features) == features;
-}
-
-/// Does the system save the shapes and the contents of tiles? XCR0 bits 17 and 18; leaf 1, ECX bit 27 tells whether it
-/// can be read.
-inline bool system_saves_tiles() noexcept {
-    constexpr unsigned readable = 1u << 27, tiles = 1u << 17 | 1u << 18;
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & readable) == 0) return false;
-    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-    return (a & tiles) == tiles;
+    constexpr unsigned features = 1u << 24 | 1u << 22 | 1u << 25, readable = 1u << 27, tiles = 1u << 17 | 1u << 18;
+    static const bool found = [] {
+        unsigned a = 0, b = 0, c = 0, d = 0;
+        if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & features) != features) return false;
+        if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & readable) == 0) return false;
+        __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+        return (a & tiles) == tiles;
+    }();
+    return found;
 }
 
 /// Asks Linux, once, for the memory it saves the contents of tiles in: granted to all threads, until the process ends.
@@ -84,6 +123,30 @@ inline bool system_permits_tiles() noexcept {
     return permitted;
 }
 #endif
+
+}  // namespace detail
+#elif ZEROSHOT_KERNELS_NEON
+namespace detail {
+
+/// SDOT and BFDOT, by the program's flags or as Linux tells it: HWCAP_ASIMDDP and HWCAP2_BF16 of its asm/hwcap.h.
+inline bool processor_has_dot() noexcept {
+#if defined(__ARM_FEATURE_DOTPROD)
+    return true;
+#elif defined(__linux__)
+    return (getauxval(AT_HWCAP) & (1ul << 20)) != 0;
+#else
+    return false;
+#endif
+}
+inline bool processor_has_bf16() noexcept {
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+    return true;
+#elif defined(__linux__)
+    return (getauxval(AT_HWCAP2) & (1ul << 14)) != 0;
+#else
+    return false;
+#endif
+}
 
 }  // namespace detail
 #endif
@@ -97,7 +160,7 @@ inline bool is_available(instruction_set set) noexcept {
         case instruction_set::amx:
 #if ZEROSHOT_KERNELS_AMX
             return is_available(instruction_set::avx512_bf16) && detail::processor_has_amx() &&
-                   detail::system_saves_tiles() && detail::system_permits_tiles();
+                   detail::system_permits_tiles();
 #else
             return false;
 #endif
@@ -111,9 +174,22 @@ inline bool is_available(instruction_set set) noexcept {
             return avx2 && detail::processor_has_avx_vnni();
         case instruction_set::avx2:
             return avx2;
-        case instruction_set::portable:
-            return true;
+        default:
+            break;
     }
+#elif ZEROSHOT_KERNELS_NEON
+    switch (set) {
+        case instruction_set::neon_bf16:
+            return detail::processor_has_dot() && detail::processor_has_bf16();
+        case instruction_set::neon_dot:
+            return detail::processor_has_dot();
+        case instruction_set::neon:
+            return true;
+        default:
+            break;
+    }
+#elif ZEROSHOT_KERNELS_SIMD128
+    if (set == instruction_set::simd128) return true;
 #endif
     return set == instruction_set::portable;
 }

@@ -294,9 +294,16 @@ ZEROSHOT_ALWAYS_INLINE void multiply_all(const product<Scalar, typename Tile::wo
 
 template <class Scalar>
 void multiply_portable(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    // SSE2, NEON: 16 registers or more
+    // SSE2, SIMD128: 16 registers
     multiply_all<plain_tile<Scalar, 8 / sizeof(Scalar), 1, 16>>(p, panel, panel_end);
 }
+
+#if ZEROSHOT_KERNELS_NEON
+template <class Scalar>
+void multiply_neon(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
+    multiply_all<plain_tile<Scalar, 24 / sizeof(Scalar), 1, 16>>(p, panel, panel_end);  // 32 registers
+}
+#endif
 
 #if ZEROSHOT_KERNELS_X86
 template <class Scalar>
@@ -321,6 +328,8 @@ void multiply(const product<Scalar>& p, instruction_set set, std::size_t panel, 
 #if ZEROSHOT_KERNELS_X86
     if (set >= instruction_set::avx512) return detail::multiply_avx512(p, panel, panel_end);
     if (set != instruction_set::portable) return detail::multiply_avx2(p, panel, panel_end);
+#elif ZEROSHOT_KERNELS_NEON
+    if (set != instruction_set::portable) return detail::multiply_neon(p, panel, panel_end);
 #endif
     (void)set;
     detail::multiply_portable(p, panel, panel_end);

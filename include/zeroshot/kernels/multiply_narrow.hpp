@@ -103,9 +103,21 @@ ZEROSHOT_ALWAYS_INLINE void store_int8_tile(integers<Lanes> (&sums)[Rows][Vector
     store_tile<Rows, Vectors, Lanes>(scaled, tile);
 }
 
+template <std::size_t Lanes>
+using shorts = typename vector_of<std::int16_t, 2 * Lanes>::type;
+
+/// Adds neighbouring numbers of 16 bits to sums of 32.
+struct add_pairs {
+    template <std::size_t Lanes>
+    ZEROSHOT_ALWAYS_INLINE static void to(integers<Lanes>& sum, const shorts<Lanes>& numbers) noexcept {
+        const integers<Lanes>& pairs = reinterpret_cast<const integers<Lanes>&>(numbers);
+        sum += (pairs << 16 >> 16) + (pairs >> 16);
+    }
+};
+
 /// Bytes where no instruction multiplies them: as numbers of 16 bits, of which two bytes' products add up to one of 16
 /// bits, as narrow.hpp sees to.
-template <std::size_t Height, std::size_t Register>
+template <std::size_t Height, std::size_t Register, class AddPairs = add_pairs>
 struct int8_tile {
     using word = std::uint32_t;
     static constexpr std::size_t height = Height, panels = 1, lanes = Register / sizeof(word);
@@ -113,7 +125,7 @@ struct int8_tile {
 
     template <std::size_t Rows>
     ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
-        using shorts = typename vector_of<std::int16_t, 2 * lanes>::type;
+        using numbers = shorts<lanes>;
         constexpr std::size_t vectors = panel_width / lanes;
         integers<lanes> sums[Rows][vectors] = {};
         const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + int8_column_header * panel_width;
@@ -123,17 +135,16 @@ struct int8_tile {
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < vectors; ++j) {
                 const words<lanes> some = vector_at<lanes>(panel + j * lanes).vector;
-                const shorts even = reinterpret_cast<const shorts&>(some) << 8 >> 8;  // bytes 0 and 2
-                const shorts odd = reinterpret_cast<const shorts&>(some) >> 8;
+                const numbers even = reinterpret_cast<const numbers&>(some) << 8 >> 8;  // bytes 0 and 2
+                const numbers odd = reinterpret_cast<const numbers&>(some) >> 8;
 #pragma GCC unroll 16
                 for (std::size_t i = 0; i < Rows; ++i) {
                     const std::uint32_t bytes = row[i * tile.row_stride + k];
                     const words<lanes> evens = words<lanes>{} + (bytes & 0x00ff00ffu);
                     const words<lanes> odds = words<lanes>{} + ((bytes >> 8) & 0x00ff00ffu);
-                    const shorts products =
-                        reinterpret_cast<const shorts&>(evens) * even + reinterpret_cast<const shorts&>(odds) * odd;
-                    const integers<lanes>& pairs = reinterpret_cast<const integers<lanes>&>(products);
-                    sums[i][j] += (pairs << 16 >> 16) + (pairs >> 16);
+                    const numbers products =
+                        reinterpret_cast<const numbers&>(evens) * even + reinterpret_cast<const numbers&>(odds) * odd;
+                    AddPairs::template to<lanes>(sums[i][j], products);
                 }
             }
         }
@@ -333,6 +344,89 @@ ZEROSHOT_TARGET("avx512f,fma")
 void multiply_narrow_avx512(const narrow_product& p, std::size_t panel, std::size_t panel_end) noexcept {
     multiply_all<Tile, float>(p, panel, panel_end);
 }
+#elif ZEROSHOT_KERNELS_NEON
+/// SADALP: pairs added while they are widened.
+struct add_pairs_neon {
+    template <std::size_t Lanes>
+    ZEROSHOT_ALWAYS_INLINE static void to(integers<Lanes>& sum, const shorts<Lanes>& numbers) noexcept {
+        __asm__("sadalp %0.4s, %1.8h" : "+w"(sum) : "w"(numbers));
+    }
+};
+
+// As numbers, their registers put in: assemblers know these instructions only where they are told of a later
+// architecture, and each is told in another way.
+#define ZEROSHOT_ARM_DOT(instruction, sum, weights, row)                                                 \
+    __asm__(                                                                                             \
+        ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n" \
+        ".equ .Lzeroshot_v\\n,\\n\n"                                                                     \
+        ".endr\n"                                                                                        \
+        ".inst " instruction " | .Lzeroshot_%0 | (.Lzeroshot_%1 << 5) | (.Lzeroshot_%2 << 16)"           \
+        : "+w"(sum)                                                                                      \
+        : "w"(weights), "w"(row))
+
+/// SDOT: sum += the products of four signed bytes each, those of the row being in one word.
+struct dot_neon_int8 {
+    using sum = integers<4>;
+    static constexpr std::size_t header = int8_column_header;
+
+    ZEROSHOT_ALWAYS_INLINE static void add(sum& to, const words<4>& row, const words<4>& weights) noexcept {
+        ZEROSHOT_ARM_DOT("0x4f80e000", to, weights, row);  // sdot %0.4s, %1.16b, %2.4b[0]
+    }
+    template <std::size_t Rows, std::size_t Vectors>
+    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
+        store_int8_tile<Rows, Vectors, 4>(sums, tile);
+    }
+};
+
+/// BFDOT: sum += the products of two bfloat16 each, rounded in its own way: not to the nearest.
+struct dot_neon_bf16 {
+    using sum = floats<4>;
+    static constexpr std::size_t header = 0;
+
+    ZEROSHOT_ALWAYS_INLINE static void add(sum& to, const words<4>& row, const words<4>& weights) noexcept {
+        ZEROSHOT_ARM_DOT("0x4f40f000", to, weights, row);  // bfdot %0.4s, %1.8h, %2.2h[0]
+    }
+    template <std::size_t Rows, std::size_t Vectors>
+    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
+        store_tile<Rows, Vectors, 4>(sums, tile);
+    }
+};
+
+/// Words that one instruction multiplies and adds up.
+template <class Dot>
+struct narrow_tile_neon {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = 6, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+        constexpr std::size_t vectors = panel_width / lanes;
+        typename Dot::sum sums[Rows][vectors] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
+            words<lanes> weights[vectors];
+#pragma GCC unroll 16
+            for (std::size_t j = 0; j < vectors; ++j) weights[j] = vector_at<lanes>(panel + j * lanes).vector;
+            prefetch(next);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> some{row[i * row_stride + k]};
+#pragma GCC unroll 16
+                for (std::size_t j = 0; j < vectors; ++j) Dot::add(sums[i][j], some, weights[j]);
+            }
+        }
+        Dot::store(sums, tile);
+    }
+};
+#elif ZEROSHOT_KERNELS_SIMD128
+struct add_pairs_simd128 {
+    template <std::size_t Lanes>
+    ZEROSHOT_ALWAYS_INLINE static void to(integers<Lanes>& sum, const shorts<Lanes>& numbers) noexcept {
+        typedef short eight_shorts __attribute__((vector_size(16)));
+        sum += __builtin_wasm_extadd_pairwise_i16x8_s_i32x4(reinterpret_cast<const eight_shorts&>(numbers));
+    }
+};
 #endif
 
 template <class Product>
@@ -345,6 +439,10 @@ void multiply_bf16(const Product& p, instruction_set set, std::size_t panel, std
         return multiply_narrow_avx512<narrow_tile_avx512<dot_avx512_bf16>>(p, panel, panel_end);
     if (set >= instruction_set::avx512) return multiply_narrow_avx512<bf16_tile<14, 1, 64>>(p, panel, panel_end);
     if (set != instruction_set::portable) return multiply_narrow_avx2<bf16_tile<6, 1, 32>>(p, panel, panel_end);
+#elif ZEROSHOT_KERNELS_NEON
+    if (set == instruction_set::neon_bf16)
+        return multiply_all<narrow_tile_neon<dot_neon_bf16>, float>(p, panel, panel_end);
+    if (set != instruction_set::portable) return multiply_all<bf16_tile<6, 1, 16>, float>(p, panel, panel_end);
 #endif
     (void)set;
     multiply_all<bf16_tile<2, 1, 16>, float>(p, panel, panel_end);
@@ -361,6 +459,13 @@ void multiply_int8(const Product& p, instruction_set set, std::size_t panel, std
     if (set == instruction_set::avx_vnni)
         return multiply_narrow_avx2<int8_tile_avx2<dot_avx_vnni>>(p, panel, panel_end);
     if (set != instruction_set::portable) return multiply_narrow_avx2<int8_tile_avx2<dot_avx2>>(p, panel, panel_end);
+#elif ZEROSHOT_KERNELS_NEON
+    if (is_signed(narrow::int8, set)) return multiply_all<narrow_tile_neon<dot_neon_int8>, float>(p, panel, panel_end);
+    if (set != instruction_set::portable)
+        return multiply_all<int8_tile<4, 16, add_pairs_neon>, float>(p, panel, panel_end);
+#elif ZEROSHOT_KERNELS_SIMD128
+    if (set != instruction_set::portable)
+        return multiply_all<int8_tile<2, 16, add_pairs_simd128>, float>(p, panel, panel_end);
 #endif
     (void)set;
     multiply_all<int8_tile<2, 16>, float>(p, panel, panel_end);

@@ -53,14 +53,22 @@ constexpr std::size_t packed_size(narrow type, std::size_t columns, std::size_t 
     return packed_size(columns, column_words(type, depth));
 }
 
-/// What stands before the words of a row, in a line of its own: its scale, a float, and the byte that stands for zero.
-/// Rows whose distance is a power of two would push each other out of the caches; so it is none, whatever the type.
+/// What stands before the words of a row, in a line of its own: its scale, a float, and the number that stands for
+/// zero. Rows whose distance is a power of two would push each other out of the caches; so it is none, whatever the
+/// type.
 inline constexpr std::size_t row_header = block_words;
 
 /// Whether rows of bfloat16 are kept as floats, first all lower halves of the words, then all upper ones: where no
 /// instruction multiplies pairs.
 constexpr bool is_widened(narrow type, instruction_set set) {
-    return type == narrow::bf16 && set != instruction_set::avx512_bf16 && set != instruction_set::amx;
+    return type == narrow::bf16 && set != instruction_set::avx512_bf16 && set != instruction_set::amx &&
+           set != instruction_set::neon_bf16;
+}
+
+/// Whether the bytes of rows are signed ones, and so is the one that stands for zero: where an instruction multiplies
+/// only bytes of a kind.
+constexpr bool is_signed(narrow type, instruction_set set) {
+    return type == narrow::int8 && (set == instruction_set::neon_dot || set == instruction_set::neon_bf16);
 }
 
 /// How many words a packed row takes, its header included.
@@ -98,11 +106,11 @@ ZEROSHOT_ALWAYS_INLINE void load_bits(const float* numbers, words<Lanes>& bits) 
 }
 #endif
 
-/// 64 numbers times `per_unit` to 16 words of unsigned bytes, `zero` standing for zero.
+/// 64 numbers times `per_unit` to 16 words of bytes, `zero` standing for zero.
 template <std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE void quantise_block(const float* numbers, float per_unit, std::uint32_t zero,
                                            std::uint32_t* to) noexcept {
-    const float shift = to_integer + static_cast<float>(zero);
+    const float shift = to_integer + static_cast<float>(static_cast<std::int32_t>(zero));
 #if ZEROSHOT_KERNELS_VECTORS
     for (std::size_t w = 0; w < block_words; w += Lanes) {
         words<Lanes> word = {};
@@ -215,9 +223,11 @@ inline byte_scale scale_of(const row_range& range) noexcept {
 }
 
 template <std::size_t Lanes>
-ZEROSHOT_ALWAYS_INLINE void pack_int8_row(const float* row, std::size_t depth, std::uint32_t* to) noexcept {
+ZEROSHOT_ALWAYS_INLINE void pack_int8_row(const float* row, std::size_t depth, bool is_signed,
+                                          std::uint32_t* to) noexcept {
     constexpr std::size_t in_block = 4 * block_words;
-    const byte_scale scale = scale_of(range_of<Lanes>(row, depth));
+    byte_scale scale = scale_of(range_of<Lanes>(row, depth));
+    if (is_signed) scale.zero -= middle_byte;
     to[0] = std::bit_cast<std::uint32_t>(scale.step);
     to[1] = scale.zero;
     to += row_header;
@@ -250,7 +260,7 @@ ZEROSHOT_ALWAYS_INLINE void pack_rows(narrow type, const float* rows, std::size_
     const std::size_t stride = row_words(type, depth, set);
     for (std::size_t row = 0; row < row_count; ++row, rows += row_stride, packed += stride) {
         if (type == narrow::int8)
-            pack_int8_row<Lanes>(rows, depth, packed);
+            pack_int8_row<Lanes>(rows, depth, is_signed(type, set), packed);
         else
             pack_bf16_row<Lanes>(rows, depth, is_widened(type, set), packed);
     }

@@ -2,6 +2,7 @@
 /// \file Sixteen-bit weights to full width: exact, and fast enough to be done anew for every product.
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include <zeroshot/half.hpp>
@@ -36,6 +37,20 @@ ZEROSHOT_TARGET("avx2")
 void widen_avx2(const Stored* from, std::size_t count, Scalar* to) noexcept {
     widen_each(from, count, to);
 }
+#elif ZEROSHOT_KERNELS_NEON
+/// The processor's own conversion, four at a time.
+inline void widen_fcvtl(const half* from, std::size_t count, float* to) noexcept {
+    typedef std::uint16_t four_halves __attribute__((vector_size(8), aligned(2), may_alias));
+    typedef float four_floats __attribute__((vector_size(16)));
+    typedef float unaligned_floats __attribute__((vector_size(16), aligned(4), may_alias));
+    std::size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        four_floats widened;
+        __asm__("fcvtl %0.4s, %1.4h" : "=w"(widened) : "w"(*reinterpret_cast<const four_halves*>(from + i)));
+        *reinterpret_cast<unaligned_floats*>(to + i) = widened;
+    }
+    widen_each(from + i, count - i, to + i);
+}
 #endif
 
 }  // namespace detail
@@ -49,6 +64,10 @@ void widen(const Stored* from, std::size_t count, Scalar* to, instruction_set se
             return detail::widen_f16c(from, count, to);  // every processor with AVX2 has F16C
         else
             return detail::widen_avx2(from, count, to);
+    }
+#elif ZEROSHOT_KERNELS_NEON
+    if constexpr (std::is_same_v<Stored, half> && std::is_same_v<Scalar, float>) {
+        if (set != instruction_set::portable) return detail::widen_fcvtl(from, count, to);
     }
 #endif
     (void)set;

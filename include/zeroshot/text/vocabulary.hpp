@@ -204,8 +204,9 @@ class vocabulary {
         token find(token left, token right) const noexcept {
             const auto place = static_cast<std::size_t>(left);
             if (place + 1 >= begins.size()) return -1;  // a special symbol
-            const auto end = continuations.begin() + begins[place + 1];
-            const auto found = std::lower_bound(continuations.begin() + begins[place], end, right,
+            const auto begin = continuations.begin() + static_cast<std::ptrdiff_t>(begins[place]);
+            const auto end = continuations.begin() + static_cast<std::ptrdiff_t>(begins[place + 1]);
+            const auto found = std::lower_bound(begin, end, right,
                                                 [](const continuation& a, token sought) { return a.right < sought; });
             return found == end || found->right != right ? -1 : found->whole;
         }

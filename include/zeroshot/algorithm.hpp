@@ -76,9 +76,23 @@ constexpr std::size_t first_highest(const Range& range) {
     return static_cast<std::size_t>(std::max_element(range.begin(), range.end()) - range.begin());
 }
 
+/// By a heap, in as many steps at worst as usually. Why not std::sort? It is compiled anew for every kind of range, and
+/// is thirty functions.
 template <class Range, class Less>
 constexpr void sort(Range&& range, const Less& before) {
-    std::sort(range.begin(), range.end(), before);
+    const auto sink = [&](std::size_t place, std::size_t end) {
+        for (std::size_t child = 2 * place + 1; child < end; child = 2 * place + 1) {
+            if (child + 1 < end && before(range[child], range[child + 1])) ++child;
+            if (!before(range[place], range[child])) return;
+            std::swap(range[place], range[child]);
+            place = child;
+        }
+    };
+    for (std::size_t place = range.size() / 2; place-- > 0;) sink(place, range.size());
+    for (std::size_t end = range.size(); end-- > 1;) {
+        std::swap(range[0], range[end]);
+        sink(0, end);
+    }
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI::detail

@@ -1,4 +1,8 @@
+#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <functional>
+#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,4 +47,16 @@ TEST_CASE("a part of a range is sorted by the order that is asked for") {
     std::array numbers{1, 3, 2, 5, 4};
     detail::sort(std::span(numbers).subspan(1), [](int a, int b) { return a > b; });
     CHECK(numbers == std::array{1, 5, 4, 3, 2});
+}
+
+TEST_CASE("ranges of every length are sorted as std::sort does it, equal elements and texts among them") {
+    std::mt19937 random(1);
+    for (std::size_t size = 0; size < 70; ++size) {
+        std::vector<std::string> texts(size);
+        for (std::string& text : texts) text = std::to_string(random() % (size + 1));
+        std::vector<std::string> expected = texts;
+        std::sort(expected.begin(), expected.end());
+        detail::sort(texts, std::less<>());
+        CHECK(texts == expected);
+    }
 }

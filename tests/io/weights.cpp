@@ -319,7 +319,8 @@ TEST_CASE("many names, long ones too, do not make the sentence about a missing o
     for (int i = 0; i < 20'000; ++i)
         builder.add("visual." + std::string(180, 'x') + std::to_string(i), "[]", "1", "U8");
     const weights all = weights_of(builder);
-    // 5,000 names of at most 200 bytes: 200 million steps, a fraction of a second. All of every name would be many times that.
+    // 5,000 names of at most 200 bytes: 200 million steps, a fraction of a second. All of every name would be many
+    // times that.
     CHECK(has(thrown<checkpoint_error>([&] { all.shape("visual." + std::string(180, 'y')); }),
               "is missing; the nearest are"));
 }

@@ -389,7 +389,8 @@ class torch_reader {
         const zip_entry* const entry = archive_.find(folder_ + "data/" + std::string(key));
         if (entry == nullptr)
             refuse(error_code::format, subject_ + " lies in a storage that is missing: " + quoted(key));
-        std::shared_ptr<const byte_source>& known = records_[static_cast<std::size_t>(entry - archive_.entries().data())];
+        std::shared_ptr<const byte_source>& known =
+            records_[static_cast<std::size_t>(entry - archive_.entries().data())];
         if (known == nullptr) known = archive_.contents(*entry);
         return known;
     }
@@ -438,7 +439,7 @@ class torch_reader {
     pickle_document pickle_;
     tensor_list found_;
     std::size_t values_ = 0;
-    std::string subject_;  // of the sentences: the tensor that is read
+    std::string subject_;                                      // of the sentences: the tensor that is read
     std::vector<std::shared_ptr<const byte_source>> records_;  // of the archive's entries, those that were asked for
 };
 

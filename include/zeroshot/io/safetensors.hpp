@@ -210,7 +210,7 @@ class safetensors_header final : public json_events {
     }
 
     void begin_metadata(std::string&& name) {
-        const auto [at, is_new] = metadata_positions_.try_emplace(name, position);
+        const auto [at, is_new] = metadata_positions_.try_emplace(name, std::as_const(position));
         if (!is_new) refuse_duplicate(name, at->second, position);
         if (metadata_positions_.size() > limits_.metadata_entries) {
             refuse(error_code::limit, "__metadata__ has too many entries",

@@ -67,8 +67,9 @@ inline shard_map read_shard_map(const json& index) {
 }
 
 /// The shards and how many tensors each has, after it is sure that all are there.
-inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_map& shards, const std::filesystem::path& index,
-                                         const shard_limits& limits) {
+inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_map& shards,
+                                                                   const std::filesystem::path& index,
+                                                                   const shard_limits& limits) {
     const auto refuse = [&](error_code code, std::string what, std::string expected, const char* hint) {
         throw checkpoint_error(code, {path_text(index), std::move(what), std::move(expected), hint});
     };

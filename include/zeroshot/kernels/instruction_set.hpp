@@ -80,9 +80,9 @@ inline constexpr std::array all_instruction_sets {
 };
 
 constexpr std::string_view name_of(instruction_set set) {
-    constexpr std::array<std::string_view, 11> names{"portable",    "avx2", "avx_vnni", "avx512",   "avx512_vnni",
-                                                     "avx512_bf16", "amx",  "neon",     "neon_dot", "neon_bf16",
-                                                     "simd128"};
+    constexpr std::array<std::string_view, 11> names{"portable",    "avx2",        "avx_vnni", "avx512",
+                                                     "avx512_vnni", "avx512_bf16", "amx",      "neon",
+                                                     "neon_dot",    "neon_bf16",   "simd128"};
     return names[static_cast<std::size_t>(set)];
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <zeroshot/algorithm.hpp>
 #include <zeroshot/text/unicode.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -76,16 +77,18 @@ inline char32_t composed(char32_t first, char32_t second) {
 inline void order_marks(std::u32string& text) {
     struct mark {
         char32_t character, rank;
+        std::size_t place;
     };
     std::vector<mark> marks;
     for (std::size_t at = 0; at < text.size();) {
         marks.clear();
         std::size_t end = at;
         for (char32_t rank; end < text.size() && (rank = combining_class(text[end])) != 0; ++end) {
-            marks.push_back({text[end], rank});
+            marks.push_back({text[end], rank, end});
         }
         if (marks.size() > 1) {
-            std::stable_sort(marks.begin(), marks.end(), [](const mark& a, const mark& b) { return a.rank < b.rank; });
+            sort(marks,
+                 [](const mark& a, const mark& b) { return a.rank != b.rank ? a.rank < b.rank : a.place < b.place; });
             for (std::size_t index = 0; index < marks.size(); ++index) text[at + index] = marks[index].character;
         }
         at = end + (marks.empty() ? 1 : 0);

@@ -267,8 +267,10 @@ class vocabulary {
     static spelt_symbols spelt_singles() {
         const detail::byte_alphabet alphabet;
         spelt_symbols ids;
-        for (token id = 0; id < detail::single_count; ++id)
-            ids.try_emplace(spelt_single(alphabet, id), static_cast<std::size_t>(id));
+        for (token single = 0; single < detail::single_count; ++single) {
+            const auto id = static_cast<std::size_t>(single);
+            ids.try_emplace(spelt_single(alphabet, single), id);
+        }
         return ids;
     }
 
@@ -291,7 +293,7 @@ class vocabulary {
         };
         const std::pair pair(id_of(line.substr(0, space)), id_of(line.substr(space + 1)));
         const std::string whole = std::string(line.substr(0, space)).append(line.substr(space + 1));
-        if (!ids.try_emplace(whole, ids.size()).second) {
+        if (const std::size_t id = ids.size(); !ids.try_emplace(whole, id).second) {
             refuse(quoted(whole) + " is there already", "each symbol once");
         }
         return pair;

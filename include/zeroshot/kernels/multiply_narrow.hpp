@@ -151,6 +151,29 @@ struct int8_tile {
         store_int8_tile<Rows, vectors, lanes>(sums, tile);
     }
 };
+
+/// What instructions that multiply and add up whole words sum into, and what becomes of it.
+template <std::size_t Lanes>
+struct int8_sums {
+    using sum = integers<Lanes>;
+    static constexpr std::size_t header = int8_column_header;
+
+    template <std::size_t Rows, std::size_t Vectors>
+    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
+        store_int8_tile<Rows, Vectors, Lanes>(sums, tile);
+    }
+};
+
+template <std::size_t Lanes>
+struct bf16_sums {
+    using sum = floats<Lanes>;
+    static constexpr std::size_t header = 0;
+
+    template <std::size_t Rows, std::size_t Vectors>
+    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
+        store_tile<Rows, Vectors, Lanes>(sums, tile);
+    }
+};
 #else
 /// One number after the other.
 template <std::size_t Height, std::size_t Panels, std::size_t Register>
@@ -262,31 +285,17 @@ struct int8_tile_avx2 {
     }
 };
 
-struct dot_avx512_vnni {
-    using sum = integers<16>;
-    static constexpr std::size_t header = int8_column_header;
-
+struct dot_avx512_vnni : int8_sums<16> {
     ZEROSHOT_ALWAYS_INLINE ZEROSHOT_TARGET("avx512f,fma") static void add(sum& to, const words<16>& row,
                                                                           const words<16>& weights) noexcept {
         ZEROSHOT_VPDPBUSD(to, row, weights);
     }
-    template <std::size_t Rows, std::size_t Panels>
-    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Panels], const narrow_tile& tile) noexcept {
-        store_int8_tile<Rows, Panels, 16>(sums, tile);
-    }
 };
 
-struct dot_avx512_bf16 {
-    using sum = floats<16>;
-    static constexpr std::size_t header = 0;
-
+struct dot_avx512_bf16 : bf16_sums<16> {
     ZEROSHOT_ALWAYS_INLINE ZEROSHOT_TARGET("avx512f,fma") static void add(sum& to, const words<16>& row,
                                                                           const words<16>& weights) noexcept {
         ZEROSHOT_VDPBF16PS(to, row, weights);
-    }
-    template <std::size_t Rows, std::size_t Panels>
-    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Panels], const narrow_tile& tile) noexcept {
-        store_tile<Rows, Panels, 16>(sums, tile);
     }
 };
 
@@ -365,30 +374,16 @@ struct add_pairs_neon {
         : "w"(weights), "w"(row))
 
 /// SDOT: sum += the products of four signed bytes each, those of the row being in one word.
-struct dot_neon_int8 {
-    using sum = integers<4>;
-    static constexpr std::size_t header = int8_column_header;
-
+struct dot_neon_int8 : int8_sums<4> {
     ZEROSHOT_ALWAYS_INLINE static void add(sum& to, const words<4>& row, const words<4>& weights) noexcept {
         ZEROSHOT_ARM_DOT("0x4f80e000", to, weights, row);  // sdot %0.4s, %1.16b, %2.4b[0]
-    }
-    template <std::size_t Rows, std::size_t Vectors>
-    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
-        store_int8_tile<Rows, Vectors, 4>(sums, tile);
     }
 };
 
 /// BFDOT: sum += the products of two bfloat16 each, rounded in its own way: not to the nearest.
-struct dot_neon_bf16 {
-    using sum = floats<4>;
-    static constexpr std::size_t header = 0;
-
+struct dot_neon_bf16 : bf16_sums<4> {
     ZEROSHOT_ALWAYS_INLINE static void add(sum& to, const words<4>& row, const words<4>& weights) noexcept {
         ZEROSHOT_ARM_DOT("0x4f40f000", to, weights, row);  // bfdot %0.4s, %1.8h, %2.2h[0]
-    }
-    template <std::size_t Rows, std::size_t Vectors>
-    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
-        store_tile<Rows, Vectors, 4>(sums, tile);
     }
 };
 

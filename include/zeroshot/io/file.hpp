@@ -31,6 +31,15 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
+namespace detail {
+
+/// Why not a span of the text? Not every standard library makes one.
+inline std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+}  // namespace detail
+
 /// A path as the sentences write it: escaped and cut like all that is not ours, without the quotes.
 inline std::string path_text(const std::filesystem::path& path) {
     const std::string safe = quoted(path.string());
@@ -303,7 +312,7 @@ class atomic_file {
         }
         written_ += done;
     }
-    void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+    void write(std::string_view text) { write(detail::bytes_of(text)); }
 
     /// Brings all bytes to the disk and gives the file its name.
     /// \throws file_error IO; the target then keeps its bytes
@@ -428,7 +437,7 @@ class atomic_file {
             detail::throw_file_error(target_, "cannot write", errno);
         }
     }
-    void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+    void write(std::string_view text) { write(detail::bytes_of(text)); }
 
     void commit() {
         if (std::fclose(file_.release()) != 0) detail::throw_file_error(target_, "cannot close", errno);
@@ -472,7 +481,7 @@ inline void write_file(const std::filesystem::path& target, std::span<const std:
     file.commit();
 }
 inline void write_file(const std::filesystem::path& target, std::string_view text) {
-    write_file(target, std::as_bytes(std::span(text.data(), text.size())));
+    write_file(target, detail::bytes_of(text));
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -39,8 +39,7 @@ template <class Scalar>
 std::string kept_head(std::string_view key, const basic_kept_batch<Scalar>& batch) {
     std::string letters;
     for (const bool good : batch.is_good) letters += good ? '+' : '-';
-    const std::uint32_t sum =
-        crc32().add(std::as_bytes(std::span(letters))).add(std::as_bytes(std::span(batch.rows))).value();
+    const std::uint32_t sum = crc32().add(bytes_of(letters)).add(std::as_bytes(std::span(batch.rows))).value();
     return std::string(kept_magic) + std::string(key) + " " + letters + " " + std::to_string(sum) + "\n";
 }
 

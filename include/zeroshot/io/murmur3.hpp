@@ -36,7 +36,7 @@ class murmur3 {
         filled_ = bytes.size();
         return *this;
     }
-    murmur3& add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
+    murmur3& add(std::string_view text) { return add(detail::bytes_of(text)); }
 
     /// 32 lower-case digits: the first half, then the second.
     std::string digits() const {

@@ -456,8 +456,7 @@ inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> te
     const detail::safetensors_plan plan = detail::plan_safetensors(tensors, metadata);
     std::vector<std::byte> bytes;
     bytes.reserve(plan.size);
-    const auto header = std::as_bytes(std::span(plan.header));
-    detail::append(bytes, header);
+    detail::append(bytes, detail::bytes_of(plan.header));
     for (const stored_tensor* stored : plan.order)
         stored->bytes.in_blocks(detail::copied_at_once,
                                 [&](std::span<const std::byte> piece) { detail::append(bytes, piece); });

@@ -29,7 +29,7 @@ class sha256 {
         }
         return *this;
     }
-    sha256& add(std::string_view text) { return add(std::as_bytes(std::span(text.data(), text.size()))); }
+    sha256& add(std::string_view text) { return add(detail::bytes_of(text)); }
 
     /// All the bytes of a part of a source.
     sha256& add_all(const byte_range& bytes) {

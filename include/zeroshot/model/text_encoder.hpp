@@ -72,8 +72,9 @@ class text_encoder {
     }
 
     /// Hands on the bytes of all that its results depend on beside the configuration: its weights as they lie in
-    /// memory, in the precision and for the kernels they are multiplied with. In a fixed order, for a digest. \param
-    /// take called with each std::span<const std::byte>
+    /// memory, in the precision and for the kernels they are multiplied with. In a fixed order, for a digest.
+    ///
+    /// \param take called with each std::span<const std::byte>
     template <class Take>
     void parameters(const Take& take) const {
         embedding_.parameters(take);

@@ -42,6 +42,7 @@ struct provenance {
     std::string tokenizer{};             ///< the name of the one its texts need, where this library does not have it
     std::string container{};             ///< "safetensors", "pytorch", "torchscript", "shards"
     std::vector<std::string> skipped{};  ///< what the file holds beside tensors, by name: "optimizer", "epoch"
+    bool weights_were_kept = false;      ///< whether its packed weights lay in load_options::keep_weights
 };
 
 /// What the texts of a model need that takes ids alone, for a sentence.

@@ -13,6 +13,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/checkpoint.hpp>
 #include <zeroshot/io/json.hpp>
+#include <zeroshot/io/kept_weights.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/load/architecture.hpp>
 #include <zeroshot/load/converted.hpp>
@@ -54,6 +55,18 @@ void verify_as_recorded(const basic_clip<Scalar>& clip, const weights& w, const 
     build<Scalar>(weights(w.file(), reading(options)), place, options);
 }
 
+/// Packed weights that were not there yet, to their file.
+inline void keep(kept_weights& packed, provenance& origin) {
+    origin.weights_were_kept = packed.is_complete();
+    if (!packed.trouble().empty()) origin.warnings.push_back(packed.trouble());
+    if (packed.is_complete()) return;
+    try {
+        packed.write();
+    } catch (const file_error& fault) {
+        origin.warnings.push_back(std::string(fault.what()) + "; the packed weights are not kept");
+    }
+}
+
 /// \param place the checkpoint's file, and what it was looked up as; empty where it lies in none
 template <class Scalar>
 basic_clip<Scalar> build(const weights& w, const model_place& place, const load_options& options) {
@@ -71,6 +84,7 @@ basic_clip<Scalar> build(const weights& w, const model_place& place, const load_
     warn(found, guess, words, origin);
     clip_model<Scalar> model(w, found.config);
     w.file().expect_unchanged();
+    if (w.kept()) keep(*w.kept(), origin);
     origin.unread = w.unread();
     warn_of_near_misses(w.read_names(), origin);
     origin.decisions = decisions_of(found.config, sources);

@@ -191,8 +191,10 @@ bool is_finite(Scalar number) noexcept {
 /// Are all of them? Without a branch for each, so that it runs at the speed of memory.
 template <class Scalar>
 bool all_finite(std::span<const Scalar> numbers) noexcept {
-    std::uint32_t all = 1;  // as wide as the numbers, or compilers make no vectors of it
-    for (const Scalar number : numbers) all &= is_finite(number) ? 1u : 0u;
+    // as wide as the numbers, or compilers make no vectors of it
+    using flag = std::conditional_t<sizeof(Scalar) == 2, std::uint16_t, std::uint32_t>;
+    flag all = 1;
+    for (std::size_t i = 0; i < numbers.size(); ++i) all &= static_cast<flag>(is_finite(numbers[i]));
     return all != 0;
 }
 template <class Scalar>

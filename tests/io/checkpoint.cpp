@@ -179,3 +179,16 @@ TEST_CASE("the limits of a checkpoint reach its container") {
     CHECK(checkpoint::from_bytes(saved, "a.pt").kind() == checkpoint_kind::pytorch);
     CHECK(has(thrown<checkpoint_error>([&] { checkpoint::from_bytes(saved, "a.pt", few); }), "LIMIT"));
 }
+
+TEST_CASE("a checkpoint of files says which they are, one in memory does not") {
+    const support::scratch_folder folder;
+    support::file_builder builder;
+    builder.add("a", "[1]", support::raw<float>({1}));
+    write_file(folder / "a.safetensors", builder.bytes());
+    const std::string first = checkpoint::open(folder / "a.safetensors").identity();
+    CHECK_FALSE(first.empty());
+    CHECK(checkpoint::open(folder / "a.safetensors").identity() == first);
+    write_file(folder / "a.safetensors", builder.bytes());
+    CHECK(checkpoint::open(folder / "a.safetensors").identity() != first);
+    CHECK(checkpoint::from_bytes(builder.bytes(), "memory").identity().empty());
+}

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -318,6 +319,34 @@ TEST_CASE("K8 whatever call fails while writing, the old file stays and nothing 
     failing_call = 3;  // interrupted: goes on
     write();
     CHECK(text_of(read_file(folder / "a")) == "0123456789");
+}
+
+TEST_CASE("K5 a mapped file is its bytes, and stays so when another is renamed over it") {
+    const support::scratch_folder home;
+    write_file(home / "a", "first");
+    write_file(home / "empty", "");
+    const mapped_file mapped(home / "a");
+    write_file(home / "a", "second, and longer");
+    CHECK(support::text_of({mapped.bytes().begin(), mapped.bytes().end()}) == "first");
+    CHECK(mapped_file(home / "empty").bytes().empty());
+    CHECK(has(thrown<file_error>([&] { mapped_file(home / "none"); }), "cannot open"));
+}
+
+TEST_CASE("a file is the same one until it is written to or replaced") {
+    const support::scratch_folder home;
+    write_file(home / "a", "some");
+    const std::string first = open_file(home / "a").identity();
+    CHECK(open_file(home / "a").identity() == first);
+    write_file(home / "b", "some");
+    CHECK(open_file(home / "b").identity() != first);
+    std::filesystem::rename(home / "b", home / "a");
+    CHECK(open_file(home / "a").identity() != first);
+    const std::string second = open_file(home / "a").identity();
+    {
+        std::ofstream more(home / "a", std::ios::app);
+        more << "more of it";
+    }
+    CHECK(open_file(home / "a").identity() != second);
 }
 
 TEST_CASE("K8 a disk that is too small is told before anything is written") {

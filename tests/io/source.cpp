@@ -66,3 +66,17 @@ TEST_CASE("a source names its place, and notices a file that was rewritten") {
     std::vector<std::byte> ten(10);
     CHECK(support::has(support::thrown<file_error>([&] { source.read(0, ten); }), "the file changed"));
 }
+
+TEST_CASE("a mapped file's bytes lie in memory, and outlive its name") {
+    const support::scratch_folder folder;
+    write_file(folder / "a", "0123456789");
+    const auto source = std::make_shared<mapped_source>(folder / "a");
+    std::filesystem::remove(folder / "a");
+    CHECK(source->place().ends_with("a"));
+    CHECK(source->size() == 10);
+    CHECK(support::text_of(byte_range(source, 2, 3).bytes()) == "234");
+    CHECK(byte_range(source, 2, 3).memory().data() == source->memory().data() + 2);
+    std::vector<std::byte> two(2);
+    source->read(8, two);
+    CHECK(support::text_of(two) == "89");
+}

@@ -122,6 +122,30 @@ TEST_CASE("query, key and value become one matrix, each from its own type") {
     CHECK(std::equal(joined.values().begin(), joined.values().end(), expected.begin(), expected.end()));
 }
 
+TEST_CASE("rows are read a few at a time as they are at once, from several tensors, and turned ones too") {
+    const std::string block = "text_model.encoder.layers.0.self_attn.";
+    file_builder builder;
+    builder.add(block + "q_proj.weight", "[2,2]", halves({1, 2, 3, 4}), "F16");
+    builder.add(block + "k_proj.weight", "[2,2]", bfloats({5, 6, 7, 8}), "BF16");
+    builder.add(block + "v_proj.weight", "[2,2]", raw<float>({9, 10, 11, not_a_number}));
+    builder.add("visual_projection.weight", "[2,3]", raw<float>({1, 2, 3, 4, 5, 6}));
+    const weights all = weights_of(builder);
+    const std::string in_proj = "transformer.resblocks.0.attn.in_proj_weight";
+    const auto joined = all.rows<float>(in_proj, extents{6, 2});
+    std::vector<float> some(6);
+    joined(1, 3, some.data());
+    CHECK(some == std::vector<float>{3, 4, 5, 6, 7, 8});
+    CHECK(has(thrown<numeric_error>([&] { joined(5, 1, some.data()); }), "v_proj.weight') is not finite at [1, 1]"));
+    const auto turned = all.rows<float>("visual.proj", extents{3, 2});
+    turned(1, 2, some.data());
+    CHECK(std::vector(some.begin(), some.begin() + 4) == std::vector<float>{2, 5, 3, 6});
+    CHECK(all.unread().empty());
+    CHECK(has(thrown<checkpoint_error>([&] {
+                  all.rows<float>(in_proj, extents{5, 2});
+              }),
+              "is [6, 2], expected [5, 2]"));
+}
+
 TEST_CASE("B9 types that are no weights are refused, with those that are") {
     for (const char* type : {"BOOL", "I8", "F8_E4M3"}) {
         file_builder builder;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -359,4 +360,59 @@ TEST_CASE("a name is loaded from the folders the caller gives") {
     CHECK(model.config() == load(model_folder("hugging_face_mixed")).config());
     CHECK(model.origin().sources.size() == 2);
     CHECK_THROWS_WITH(load("someone/other", options), Catch::Contains("hf download someone/other"));
+}
+
+TEST_CASE("kept weights give the same bits without being packed, in every form a model is kept in") {
+    const support::scratch_folder home;
+    for (const char* name : {"openai_vit", "openai_resnet", "open_clip_tanh_f16", "hugging_face_mixed"}) {
+        INFO(name);
+        const reference_model reference(name);
+        const auto embeddings = [&](const clip& model) {
+            return std::pair(model.encode_pixels(reference.pixels<float>()), model.encode_tokens(reference.prompts()));
+        };
+        for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
+            for (const weight_storage storage : {weight_storage::full, weight_storage::compact}) {
+                load_options options{.storage = storage, .precision = how};
+                const auto expected = embeddings(load(model_folder(name), options));
+                options.keep_weights = home / "weights";
+                const clip first = load(model_folder(name), options), second = load(model_folder(name), options);
+                CHECK_FALSE(first.origin().weights_were_kept);
+                CHECK(second.origin().weights_were_kept);
+                CHECK(first.origin().warnings == second.origin().warnings);
+                CHECK(first.origin().unread == second.origin().unread);
+                CHECK(embeddings(first) == expected);
+                CHECK(embeddings(second) == expected);
+            }
+        }
+    }
+}
+
+TEST_CASE("kept weights are those of the file as it is now") {
+    const support::scratch_folder home;
+    const reference_model reference("openai_vit");
+    const auto put = [&](const char* name) {
+        write_file(home / "model.safetensors", read_file(model_folder(name) + "/model.safetensors"));
+    };
+    const load_options options{.keep_weights = home / "weights"};
+    const auto model = [&] { return load(home / "model.safetensors", options); };
+    put("openai_vit");
+    model();
+    CHECK(model().origin().weights_were_kept);
+    put("openai_resnet");
+    CHECK_FALSE(model().origin().weights_were_kept);
+    put("openai_vit");
+    CHECK_FALSE(model().origin().weights_were_kept);
+    CHECK(model().encode_tokens(reference.prompts()) ==
+          load(home / "model.safetensors").encode_tokens(reference.prompts()));
+    CHECK(std::ranges::distance(std::filesystem::directory_iterator(home / "weights")) == 1);
+}
+
+TEST_CASE("a folder that weights cannot be kept in is a warning, and bytes in memory are not kept") {
+    const support::scratch_folder home;
+    write_file(home / "a", "a file");
+    const clip model = load(model_folder("openai_vit"), {.keep_weights = home / "a"});
+    CHECK(support::has(model.origin().warnings.back(), "; the packed weights are not kept"));
+    const auto bytes = read_file(model_folder("openai_vit") + "/model.safetensors");
+    load(bytes, {.keep_weights = home / "none"});
+    CHECK_FALSE(std::filesystem::exists(home / "none"));
 }

@@ -75,6 +75,25 @@ TEST_CASE("products in every precision give the same bits for a row alone and on
     }
 }
 
+TEST_CASE("rows that come a few at a time give the bits of the whole matrix, in every precision and on two threads") {
+    const std::size_t inputs = 600, outputs = 1700;  // several pieces, and enough for two threads
+    const matrix<float> weight = random_matrix<float>(outputs, inputs, 1), x = random_matrix<float>(3, inputs, 2);
+    const auto product_of = [&](const packed_weights<float>& packed) {
+        matrix<float> y(3, outputs);
+        packed.multiply(x.data(), inputs, 3, y.data(), {});
+        return y;
+    };
+    const auto read_rows = [&](std::size_t first, std::size_t count, float* rows) {
+        std::copy_n(weight.row(first).data(), count * inputs, rows);
+    };
+    thread_pool threads(2);
+    for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
+        const matrix<float> whole = product_of(packed_weights<float>(weight, matrix_order::outputs_first, how));
+        CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {.arithmetic = how})) == whole);
+        CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {how, &threads})) == whole);
+    }
+}
+
 TEST_CASE("double, the oracle, stays double whatever the precision asked for") {
     const matrix<double> weight = random_matrix<double>(3, 5, 1), x = random_matrix<double>(2, 5, 2);
     const auto with = [&](precision how) {

@@ -166,6 +166,27 @@ class Classify(ProgramTest):
         self.assertEqual(full.stdout, plain)
         self.assertEqual(list((self.folder / "full").iterdir()), [])
 
+    def test_weights_kept_in_a_folder_give_the_same_answers(self):
+        words = ("a.png", "b.png", "--labels", "a dog", "a cat", "b", "--json")
+        plain = self.classify(*words).stdout
+        first, second = (self.classify(*words, "--keep-weights", "kept/weights") for _ in range(2))
+        self.assertEqual((first.stdout, second.stdout), (plain, plain))
+        self.assertIn("the weights were read and packed", first.stderr.decode())
+        self.assertIn("the weights come from kept/weights", second.stderr.decode())
+        self.assertEqual(self.classify(*words, "--keep-weights", "kept/weights", "--quiet").stderr, b"")
+        (file,) = (self.folder / "kept/weights").iterdir()
+        self.assertEqual((file.name[:6], file.suffix), ("model-", ".weights"))
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-1])
+        mended = self.classify(*words, "--keep-weights", "kept/weights")
+        self.refused(mended, 0, "warning: kept/weights/", "the weights are packed again")
+        self.assertEqual((mended.stdout, file.read_bytes()), (plain, whole))
+        self.classify(*words, "--keep-weights", "kept/weights", "--precision", "int8")
+        self.assertEqual(len(list((self.folder / "kept/weights").iterdir())), 2)
+        useless = self.classify(*words, "--keep-weights", "a.png")
+        self.refused(useless, 0, "warning: a.png/", "the packed weights are not kept")
+        self.assertEqual(useless.stdout, plain)
+
     def test_programs_that_keep_the_same_labels_at_once_agree(self):
         words = [PROGRAM, "classify", "--model", "model.safetensors", "a.png", "--labels", *"abcdef", "--json", "--keep", "shared"]
         many = [subprocess.Popen(words, cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]

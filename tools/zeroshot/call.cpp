@@ -96,6 +96,7 @@ void add_checkpoint_choices(CLI::App& sub, model_options& to) {
 /// How a model is kept in memory, and whether it is what it was.
 void add_keeping(CLI::App& sub, model_options& to) {
     sub.add_flag("--compact", to.compact, "Keep 16-bit weights 16 bits wide in memory: the same numbers in half the space")->group("Checkpoint");
+    sub.add_option("--keep-weights", to.keep_weights, "Keep the weights in this folder as they lie in memory, and map those that are there: a quicker start")->type_name("FOLDER")->group("Checkpoint");
     sub.add_flag("--verify", to.verify, "Replay the record that a converted checkpoint carries of itself")->group("Checkpoint");
 }
 

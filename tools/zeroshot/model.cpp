@@ -36,6 +36,7 @@ zeroshot::load_options load_options_of(const model_options& options) {
     if (options.config) load.config = *options.config;
     if (options.compact) load.storage = zeroshot::weight_storage::compact;
     load.verify = options.verify;
+    load.keep_weights = options.keep_weights;
     load.precision = options.precision == "bf16"   ? zeroshot::precision::bf16
                      : options.precision == "int8" ? zeroshot::precision::int8
                                                    : zeroshot::precision::f32;
@@ -66,8 +67,11 @@ struct model::loaded {
 model::model(const model_options& options, console& out, zeroshot::executor* threads) {
     zeroshot::load_options load = load_options_of(options);
     load.threads = threads;
+    std::optional<uninterrupted> no_leftovers;
+    if (!options.keep_weights.empty()) no_leftovers.emplace();
     loaded_ = std::make_shared<const loaded>(loaded{zeroshot::load(place_of_model(options.model, out), load), options.precision});
     for (const std::string& warning : origin().warnings) out.note("warning: " + warning);
+    if (!options.keep_weights.empty()) out.note("the weights " + (origin().weights_were_kept ? "come from " + printable(options.keep_weights) : "were read and packed"));
 }
 
 const zeroshot::clip_config& model::config() const { return loaded_->clip.config(); }

@@ -35,6 +35,7 @@ struct model_options {
     std::optional<std::string> config;
     bool compact = false;
     bool verify = false;
+    std::string keep_weights;  ///< the folder of packed weights
     std::string precision = "f32";
 };
 

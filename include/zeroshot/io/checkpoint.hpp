@@ -180,6 +180,17 @@ class checkpoint {
         return sum.digits();
     }
 
+    /// Which files these are, and which state of them; empty where the bytes are in memory alone.
+    std::string identity() const {
+        std::string all;
+        for (const auto& source : contents_->sources) {
+            const std::string one = source->identity();
+            if (one.empty()) return {};
+            all += one + "\n";
+        }
+        return all;
+    }
+
     /// The file, as the sentences name it.
     const std::string& place() const noexcept { return contents_->place; }
 

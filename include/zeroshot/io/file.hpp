@@ -17,6 +17,7 @@
 #define ZEROSHOT_POSIX_FILES 1
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #else
@@ -195,6 +196,20 @@ class open_file {
         if (read_some(offset, into) != into.size()) throw detail::changed_while_reading(path_);
     }
 
+    /// Which file this is, and which state of it: another one after any write.
+    std::string identity() const {
+        std::string text;
+#if defined(__APPLE__)
+        const auto &written = opened_.st_mtimespec, &changed = opened_.st_ctimespec;
+#else
+        const auto &written = opened_.st_mtim, &changed = opened_.st_ctim;
+#endif
+        const auto add = [&text](auto number) { text += std::to_string(number) + " "; };
+        add(opened_.st_dev), add(opened_.st_ino), add(opened_.st_size);
+        add(written.tv_sec), add(written.tv_nsec), add(changed.tv_sec), add(changed.tv_nsec);
+        return text;
+    }
+
     /// \throws file_error IO where the file is no longer what it was when it was opened
     void expect_unchanged() const {
         std::byte beyond[1];
@@ -204,6 +219,8 @@ class open_file {
     }
 
    private:
+    friend class mapped_file;
+
     struct stat status() const {
         struct stat now {};
         if (calls_.status(file_.get(), &now) != 0) detail::throw_file_error(path_, "cannot ask for the size", errno);
@@ -231,6 +248,31 @@ class open_file {
     const detail::file_calls& calls_;
     detail::descriptor file_;
     struct stat opened_ {};
+};
+
+/// All the bytes of a file where the system keeps them: nothing is copied, and what is not looked at is not read. For
+/// files of our own: one that is cut while it is mapped ends the program with SIGBUS, one that is written to in place
+/// changes under it. atomic_file does neither.
+class mapped_file {
+   public:
+    /// \throws file_error as open_file, and IO where it cannot be mapped
+    explicit mapped_file(const std::filesystem::path& path) {
+        const open_file file(path);
+        if (file.size() == 0) return;
+        void* const begin = ::mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.file_.get(), 0);
+        if (begin == MAP_FAILED) detail::throw_file_error(path, "cannot map", errno);
+        bytes_ = {static_cast<const std::byte*>(begin), file.size()};
+    }
+    mapped_file(const mapped_file&) = delete;
+    mapped_file& operator=(const mapped_file&) = delete;
+    ~mapped_file() {
+        if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+    }
+
+    std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+   private:
+    std::span<const std::byte> bytes_{};
 };
 
 namespace detail {
@@ -400,6 +442,14 @@ class open_file {
         if (static_cast<std::size_t>(file_.gcount()) != into.size()) throw detail::changed_while_reading(path_);
     }
 
+    /// Which file this is, and which state of it, as far as can be seen here.
+    std::string identity() const {
+        std::error_code failed;
+        const auto written = std::filesystem::last_write_time(path_, failed).time_since_epoch().count();
+        return path_text(std::filesystem::absolute(path_, failed)) + " " + std::to_string(size_) + " " +
+               std::to_string(written);
+    }
+
     /// Whether the file was rewritten can only be seen by its size here.
     void expect_unchanged() const {
         std::error_code failed;
@@ -411,6 +461,21 @@ class open_file {
     std::size_t size_ = 0;
     mutable std::mutex moving_;
     mutable std::ifstream file_;
+};
+
+/// All the bytes of a file; read, where they cannot be mapped.
+class mapped_file {
+   public:
+    /// \throws file_error as open_file
+    explicit mapped_file(const std::filesystem::path& path) {
+        const open_file file(path);
+        bytes_.resize(file.size());
+        file.read(0, bytes_);
+    }
+    std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+   private:
+    std::vector<std::byte> bytes_;
 };
 
 /// A file written in pieces to a temporary neighbour, which commit() renames to the target.

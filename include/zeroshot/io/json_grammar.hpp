@@ -208,13 +208,23 @@ class json_walker {
         expect("\"");
         std::string text;
         while (current() != '"') {
+            const std::size_t begin = at_;
+            while (is_plain_next()) ++at_;
+            text += text_.text.substr(begin, at_ - begin);
             if (current() == '\\')
                 escape(text);
-            else
+            else if (current() != '"')
                 character(text);
         }
         ++at_;
         return text;
+    }
+
+    /// Whether a character follows that stands for itself and takes one byte: nearly all are such.
+    bool is_plain_next() const noexcept {
+        if (at_ == text_.text.size()) return false;
+        const char byte = text_.text[at_];
+        return byte >= ' ' && byte != '"' && byte != '\\' && static_cast<unsigned char>(byte) < 0x80;
     }
 
     void character(std::string& text) {

@@ -392,7 +392,7 @@ inline constexpr std::size_t copied_at_once = 1 << 20;  // bytes
 
 /// The tensors in the order they are written, and the header that says so.
 struct safetensors_plan {
-    std::string header;  // with its length before it, padded with spaces so that the data begin at a multiple of 8
+    std::string header;  // with its length before it, padded with spaces so that the data begin with a cache line
     std::vector<const stored_tensor*> order;
     std::size_t size = 0;  // of the whole file
 };
@@ -437,7 +437,8 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
     writer.end_object();
 
     std::string text = std::move(writer).text();
-    text.resize((text.size() + length_bytes - 1) / length_bytes * length_bytes, ' ');
+    constexpr std::size_t line = 64;
+    text.resize((length_bytes + text.size() + line - 1) / line * line - length_bytes, ' ');
     for (std::size_t i = 0; i < length_bytes; ++i) {
         plan.header += static_cast<char>(static_cast<unsigned char>(std::uint64_t{text.size()} >> (8 * i)));
     }

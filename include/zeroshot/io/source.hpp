@@ -48,6 +48,9 @@ class byte_source {
     /// All the bytes where they lie, or nothing where they must be read.
     virtual std::span<const std::byte> memory() const noexcept { return {}; }
 
+    /// Which file the bytes are of, and which state of it; empty where they are of none.
+    virtual std::string identity() const { return {}; }
+
     /// \throws file_error where the bytes are no longer what they were at first
     virtual void expect_unchanged() const {}
 
@@ -83,10 +86,29 @@ class file_source final : public byte_source {
     const std::string& place() const noexcept override { return place_; }
     std::size_t size() const noexcept override { return file_.size(); }
     void read(std::size_t offset, std::span<std::byte> into) const override { file_.read(offset, into); }
+    std::string identity() const override { return file_.identity(); }
     void expect_unchanged() const override { file_.expect_unchanged(); }
 
    private:
     open_file file_;
+    std::string place_;
+};
+
+/// Bytes of a file of our own, where the system keeps them.
+class mapped_source final : public byte_source {
+   public:
+    /// \throws file_error as mapped_file
+    explicit mapped_source(const std::filesystem::path& path) : file_(path), place_(path_text(path)) {}
+
+    const std::string& place() const noexcept override { return place_; }
+    std::size_t size() const noexcept override { return file_.bytes().size(); }
+    void read(std::size_t offset, std::span<std::byte> into) const override {
+        detail::copy(file_.bytes().subspan(offset, into.size()), into.begin());
+    }
+    std::span<const std::byte> memory() const noexcept override { return file_.bytes(); }
+
+   private:
+    mapped_file file_;
     std::string place_;
 };
 
@@ -106,6 +128,9 @@ class byte_range {
     }
 
     std::size_t size() const noexcept { return size_; }
+
+    /// The bytes where they lie, or nothing where they must be read.
+    std::span<const std::byte> memory() const noexcept { return memory_; }
 
     /// Some of them: `offset` and `size` must lie within size().
     byte_range part(std::size_t offset, std::size_t size) const {
@@ -127,14 +152,15 @@ class byte_range {
     /// \param take called with each block
     template <class Take>
     void in_blocks(std::size_t block, const Take& take) const {
-        std::vector<std::byte> buffer(memory_.data() == nullptr ? std::min(block, size_) : 0);
+        const std::size_t largest = memory_.data() == nullptr ? std::min(block, size_) : 0;
+        const std::unique_ptr<std::byte[]> buffer(new std::byte[largest]);  // not zeros: they would be overwritten
         for (std::size_t done = 0; done < size_; done += block) {
             const std::size_t count = std::min(block, size_ - done);
             if (memory_.data() != nullptr) {
                 take(memory_.subspan(done, count));
             } else {
-                read(done, std::span(buffer).first(count));
-                take(std::span<const std::byte>(buffer).first(count));
+                read(done, std::span(buffer.get(), count));
+                take(std::span<const std::byte>(buffer.get(), count));
             }
         }
     }

@@ -22,6 +22,7 @@
 #include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/checkpoint.hpp>
+#include <zeroshot/io/kept_weights.hpp>
 #include <zeroshot/io/layout.hpp>
 #include <zeroshot/io/numbers.hpp>
 #include <zeroshot/parallel.hpp>
@@ -60,6 +61,21 @@ struct weight_options {
     weight_storage storage = weight_storage::full;
     executor* threads = nullptr;  ///< those that read and pack; null: the calling thread alone
     precision arithmetic = precision::f32;
+    std::shared_ptr<kept_weights> kept{};  ///< where packed weights are kept; null: nowhere
+};
+
+/// How the numbers of a tensor become packed weights.
+struct packing {
+    precision arithmetic = precision::f32;  ///< of the products they are for
+    executor* threads = nullptr;            ///< those that pack; null: the calling thread alone
+    std::shared_ptr<kept_weights> kept{};   ///< where they are kept; null: nowhere
+    std::string name{};                     ///< what they are kept as
+
+    /// What make(numbers) writes, or what was kept of it.
+    template <class Number, class Make>
+    fixed_numbers<Number> numbers(std::size_t count, const Make& make) const {
+        return kept ? kept->numbers<Number>(name, count, make) : detail::made_numbers<Number>(count, make);
+    }
 };
 
 namespace detail {
@@ -120,6 +136,14 @@ class weights {
         return weights(shared_, path_, arithmetic_ == precision::int8 ? precision::bf16 : arithmetic_);
     }
 
+    /// How the tensor of that name is packed.
+    packing packing_of(std::string_view name) const {
+        return {arithmetic_, threads(), shared_->options.kept, joined(name)};
+    }
+
+    /// The file of packed weights, if they are kept.
+    const std::shared_ptr<kept_weights>& kept() const noexcept { return shared_->options.kept; }
+
     /// Whether a tensor stands at path.name; with "", at the path itself.
     bool has(std::string_view name) const { return shared_->all.tensors.contains(joined(name)); }
 
@@ -157,11 +181,16 @@ class weights {
     /// \throws checkpoint_error SHAPE where it is missing, with the nearest names
     dtype type(std::string_view name) const { return find(joined(name)).parts.front().stored.type; }
 
-    /// Whether a matrix is to be kept in the 16 bits it is stored in: then it is read as tensor<half, 2> where type()
-    /// says F16, and as tensor<bfloat16, 2> where it says BF16.
+    /// Whether a matrix is to be kept in the 16 bits it is stored in.
     /// \throws as type
     bool stays_compact(std::string_view name) const {
-        if (shared_->options.storage == weight_storage::full) return false;
+        return shared_->options.storage == weight_storage::compact && is_narrow(name);
+    }
+
+    /// Whether all of a tensor is stored in the same 16 bits: then it can be read as tensor<half, Rank> where type()
+    /// says F16, and as tensor<bfloat16, Rank> where it says BF16.
+    /// \throws as type
+    bool is_narrow(std::string_view name) const {
         const dtype first = type(name);
         const auto same = [first](const tensor_part& part) { return part.stored.type == first; };
         return (first == dtype::f16 || first == dtype::bf16) && detail::all_of(find(joined(name)).parts, same);
@@ -178,6 +207,25 @@ class weights {
         auto values = tensor<Scalar, Rank>::for_overwrite(expected);
         fill(full, found, values.values());
         return values;
+    }
+
+    /// The same a few rows at a time, so that they are still in the cache when they are used.
+    /// \return read_rows(first, count, into): reads `count` rows from `first` on to [count, the other axes], from any
+    /// thread; it throws as read
+    /// \throws checkpoint_error as read; the tensor then counts as one that was read
+    template <class Scalar, std::size_t Rank>
+    auto rows(std::string_view name, const std::array<std::size_t, Rank>& expected) const {
+        const std::string full = joined(name);
+        const canonical_tensor& found = expect(full, expected);
+        shared_->touched[found.index].store(true, std::memory_order_relaxed);
+        const bool whole = found.transposed || !lies_in_order(found);
+        return [self = *this, full, &found, row_size = element_count(expected) / std::max<std::size_t>(expected[0], 1),
+                all = whole ? read<Scalar, Rank>(name, expected) : tensor<Scalar, Rank>()](
+                   std::size_t first, std::size_t count, Scalar* into) {
+            const std::size_t begin = first * row_size, size = count * row_size;
+            if (!all.empty()) return void(detail::copy(all.values().subspan(begin, size), into));
+            self.fill_shared(full, found, begin, std::span(into, size));
+        };
     }
 
     /// A tensor of one axis.
@@ -299,13 +347,14 @@ class weights {
 
     checkpoint_error wrong_shape(const std::string& name, const canonical_tensor& found,
                                  const std::string& expected) const {
-        return checkpoint_error(error_code::shape,
-                                {place(), label(name, found) + " is " + shape_text(found.shape), expected, ""});
+        return checkpoint_error(
+            error_code::shape,
+            {place(), label(name, found.parts.front()) + " is " + shape_text(found.shape), expected, ""});
     }
 
     /// "tensor visual.proj", with the file's own name where that is another one.
-    static std::string label(const std::string& name, const canonical_tensor& found) {
-        const std::string& own = found.parts.front().name;
+    static std::string label(const std::string& name, const tensor_part& part) {
+        const std::string& own = part.name;
         return "tensor " + name + (own == name ? "" : " (in the file: " + quoted(own) + ")");
     }
 
@@ -313,47 +362,65 @@ class weights {
     /// round.
     template <class Scalar>
     void fill(const std::string& name, const canonical_tensor& found, std::span<Scalar> into) const {
-        std::size_t done = 0;
+        fill_shared(name, found, 0, into);
+        if (found.transposed) transpose(found.shape[1], found.shape[0], into);
+    }
+
+    /// fill_some, by as many threads as it is worth.
+    template <class Scalar>
+    void fill_shared(const std::string& name, const canonical_tensor& found, std::size_t first,
+                     std::span<Scalar> into) const {
+        constexpr std::size_t worth_sharing = 1 << 18;  // numbers; waking a thread costs as much as reading some
+        const bool shared = into.size() >= worth_sharing && lies_in_order(found);
+        const std::size_t shares = shared ? concurrency_of(threads()) : 1;
+        parallel_for(threads(), shares, [&](std::size_t share) {
+            const std::size_t begin = into.size() * share / shares, end = into.size() * (share + 1) / shares;
+            fill_some(name, found, first + begin, into.subspan(begin, end - begin));
+        });
+    }
+
+    static bool lies_in_order(const canonical_tensor& found) {
+        return detail::all_of(found.parts, [](const tensor_part& part) { return part.stored.strides.empty(); });
+    }
+
+    /// Some of a tensor's numbers in the order of the file, from the number `begin` on; all where it lies in no order.
+    template <class Scalar>
+    void fill_some(const std::string& name, const canonical_tensor& found, std::size_t begin,
+                   std::span<Scalar> into) const {
+        std::size_t passed = 0;
         for (const tensor_part& part : found.parts) {
             if (!is_floating(part.stored.type)) {
                 throw checkpoint_error(
                     error_code::unsupported,
-                    {place(), label(name, found) + " has dtype " + std::string(name_of(part.stored.type)),
+                    {place(), label(name, part) + " has dtype " + std::string(name_of(part.stored.type)),
                      "one of F16 BF16 F32 F64", ""});
             }
-            done += read_checked(name, found, part, into.subspan(done));
+            const std::size_t count = element_count(part.stored.shape);
+            const std::size_t first = std::max(begin, passed), end = std::min(begin + into.size(), passed + count);
+            if (first < end) read_checked(name, part, first - passed, into.subspan(first - begin, end - first));
+            passed += count;
         }
-        if (found.transposed) transpose(found.shape[1], found.shape[0], into);
         shared_->touched[found.index].store(true, std::memory_order_relaxed);
     }
 
-    /// Reads a part to the beginning of `into`, and returns how many numbers that were.
+    /// Some numbers of a part, from the number `first` on.
     template <class Scalar>
-    std::size_t read_checked(const std::string& name, const canonical_tensor& found, const tensor_part& part,
-                             std::span<Scalar> into) const {
-        constexpr std::size_t worth_sharing = 1 << 18;  // numbers; waking a thread costs as much as reading some
-        const std::size_t count = element_count(part.stored.shape);
-        const bool shared = count >= worth_sharing && part.stored.strides.empty();
-        const std::size_t shares = shared ? concurrency_of(threads()) : 1;
-        parallel_for(threads(), shares, [&](std::size_t share) {
-            const std::size_t begin = count * share / shares, end = count * (share + 1) / shares;
-            std::size_t done = begin;
-            in_blocks(shared ? some_of(part.stored, begin, end - begin) : part.stored,
-                      [&](const stored_numbers& block) {
-                          const std::span<Scalar> piece = into.subspan(done, block.count);
-                          detail::convert(block, piece);
-                          if (shared_->options.check == finite_check::checked && !all_finite(piece)) {
-                              throw not_finite(name, found, part, done, piece);
-                          }
-                          done += block.count;
-                      });
+    void read_checked(const std::string& name, const tensor_part& part, std::size_t first,
+                      std::span<Scalar> into) const {
+        std::size_t done = 0;
+        const bool in_order = part.stored.strides.empty();
+        in_blocks(in_order ? some_of(part.stored, first, into.size()) : part.stored, [&](const stored_numbers& block) {
+            const std::span<Scalar> piece = into.subspan(done, block.count);
+            detail::convert(block, piece);
+            if (shared_->options.check == finite_check::checked && !all_finite(piece))
+                throw not_finite(name, part, first + done, piece);
+            done += block.count;
         });
-        return count;
     }
 
     template <class Scalar>
-    numeric_error not_finite(const std::string& name, const canonical_tensor& found, const tensor_part& part,
-                             std::size_t begin, std::span<Scalar> piece) const {
+    numeric_error not_finite(const std::string& name, const tensor_part& part, std::size_t begin,
+                             std::span<Scalar> piece) const {
         std::size_t index = 0;
         while (is_finite(piece[index])) ++index;
         std::vector<std::size_t> position(part.stored.shape.size());
@@ -364,7 +431,7 @@ class weights {
         }
         return numeric_error(
             error_code::numeric,
-            {place(), label(name, found) + " is not finite at " + shape_text(position), "", "is the file damaged?"});
+            {place(), label(name, part) + " is not finite at " + shape_text(position), "", "is the file damaged?"});
     }
 
     /// [rows, columns] becomes [columns, rows].

@@ -2,15 +2,20 @@
 /// \file A path or a name becomes an open checkpoint, in a folder that of the names it is published under.
 
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <string>
 #include <system_error>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/checkpoint.hpp>
 #include <zeroshot/io/file.hpp>
+#include <zeroshot/io/kept_weights.hpp>
+#include <zeroshot/io/sha256.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/load/options.hpp>
 #include <zeroshot/load/places.hpp>
+#include <zeroshot/version.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
@@ -41,6 +46,22 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
                       "model.safetensors, open_clip_model.safetensors, pytorch_model.bin or one .pt file", ""});
 }
 
+/// Where the packed weights of a checkpoint are kept: in one file for each way of packing each of them.
+inline std::shared_ptr<kept_weights> kept_weights_of(const checkpoint& file, const std::filesystem::path& path,
+                                                     const load_options& options) {
+    constexpr std::size_t digits = 16;  // enough for the models of one folder
+    const std::string identity = file.identity();
+    if (options.keep_weights.empty() || identity.empty()) return nullptr;
+    const auto number_of = [](auto choice) { return std::to_string(static_cast<int>(choice)); };
+    const std::string how = std::string(name_of(options.precision)) + " " + number_of(options.storage) + " " +
+                            number_of(options.check) + "\n";
+    std::error_code unknown;
+    const std::string of_this = sha256().add(how + std::filesystem::absolute(path, unknown).string()).digits();
+    return std::make_shared<kept_weights>(
+        options.keep_weights / (path.stem().string() + "-" + of_this.substr(0, digits) + ".weights"),
+        std::string(version) + "\n" + how + identity);
+}
+
 }  // namespace detail
 
 /// A checkpoint, opened, and its place: the files about it may lie beside it.
@@ -55,7 +76,10 @@ inline opened_checkpoint open_checkpoint(const std::filesystem::path& path, cons
     model_place place = find_model(path, options.folders ? *options.folders : folders_of_environment());
     std::error_code unreadable;  // whatever is wrong with the path, opening it says it better
     if (std::filesystem::is_directory(place.path, unreadable)) place.path = detail::checkpoint_in(place.path);
-    return {weights(checkpoint::open(place.path, options.limits), detail::reading(options)), place};
+    const checkpoint file = checkpoint::open(place.path, options.limits);
+    weight_options reading = detail::reading(options);
+    reading.kept = detail::kept_weights_of(file, place.path, options);
+    return {weights(file, reading), place};
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

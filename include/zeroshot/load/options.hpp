@@ -33,6 +33,9 @@ struct load_options {
     bool verify = false;                            ///< replay the record that a converted checkpoint carries of itself
     weight_storage storage = weight_storage::full;  ///< compact: 16-bit matrices stay 16 bits wide in memory
     zeroshot::precision precision = zeroshot::precision::f32;  ///< what a float model multiplies its matrices in
+    /// A folder for packed weights, as large as the model in memory: the next load of the same file maps them instead
+    /// of reading and packing it. Not for a folder whose files others cut or overwrite: a mapped file must not change.
+    std::filesystem::path keep_weights{};
     checkpoint_limits limits{};
     executor* threads = nullptr;             ///< those that read and pack the weights; null: the calling thread alone
     std::optional<model_folders> folders{};  ///< where names are looked up; the environment's unless said

@@ -67,10 +67,9 @@ class vision_transformer {
     /// conv1.weight [width, 3, patch, patch] as a linear map of patches: kernel and stride are the same.
     static linear<Scalar> patch_rows(const weights& w, const vision_transformer_config& config) {
         const std::size_t patch = config.patch_size, width = config.blocks.width;
-        const auto kernel = (w / "conv1").template read<Scalar, 4>("weight", {width, 3, patch, patch});
-        matrix<Scalar> rows(width, 3 * patch * patch);
-        detail::copy(kernel.values(), rows.data());
-        return linear<Scalar>(rows, {}, w.arithmetic());
+        const weights conv1 = w / "conv1";
+        const auto rows = conv1.template rows<Scalar, 4>("weight", {width, 3, patch, patch});
+        return linear<Scalar>({width, 3 * patch * patch, rows, conv1.packing_of("weight")}, {});
     }
 
     /// positional_embedding [1 + grid * grid, width], of another grid where the tower was trained with other pictures.

@@ -2,6 +2,7 @@
 /// \file Convolution and average pooling over feature maps whose pixels are rows.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
@@ -38,11 +40,33 @@ class convolution {
     /// \param pixels how many a result will have, about: it decides how the convolution is made
     convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding,
                 std::size_t pixels = 0, precision arithmetic = precision::f32)
-        : size_(kernel.extent(2)), stride_(stride), padding_(padding), outputs_(kernel.rows()) {
-        if (arithmetic == precision::f32 && size_ == 3 && stride == 1 && padding == 1 && pixels >= fewest_for_winograd)
-            winograd_.emplace(kernel, std::move(bias));
-        else
-            map_ = linear<Scalar>(channels_last(kernel), std::move(bias), arithmetic);
+        : convolution(kernel.shape(),
+                      [&](std::size_t first, std::size_t count, Scalar* rows) {
+                          detail::copy(kernel.values().subspan(first * kernel.row_size(), count * kernel.row_size()),
+                                       rows);
+                      },
+                      std::move(bias), stride, padding, pixels, {.arithmetic = arithmetic}) {}
+
+    /// The same of a kernel that is made, or read, a few rows at a time.
+    /// \param shape [outputs, inputs, size, size]
+    /// \param read_rows read_rows(first, count, into) writes `count` of the kernel's rows from `first` on, from any
+    /// thread
+    template <class ReadRows>
+    convolution(const std::array<std::size_t, 4>& shape, const ReadRows& read_rows, aligned_vector<Scalar> bias,
+                std::size_t stride, std::size_t padding, std::size_t pixels, const packing& how)
+        : size_(shape[2]), stride_(stride), padding_(padding), outputs_(shape[0]) {
+        const std::size_t inputs = shape[1];
+        if (how.arithmetic == precision::f32 && size_ == 3 && stride == 1 && padding == 1 &&
+            pixels >= fewest_for_winograd) {
+            winograd_.emplace(outputs_, inputs, read_rows, std::move(bias), how);
+            return;
+        }
+        const auto read_patches = [&](std::size_t first, std::size_t count, Scalar* patches) {
+            read_rows(first, count, patches);
+            for (std::size_t i = 0; i < count && size_ > 1; ++i)
+                channels_last(std::span(patches + i * inputs * size_ * size_, inputs * size_ * size_), inputs);
+        };
+        map_ = linear<Scalar>({outputs_, size_ * size_ * inputs, read_patches, how}, std::move(bias));
     }
 
     /// \param f what is done to every number of the result
@@ -88,18 +112,13 @@ class convolution {
         });
     }
 
-    /// [outputs, inputs, size, size] -> [outputs, size * size * inputs]
-    static matrix<Scalar> channels_last(const tensor<Scalar, 4>& kernel) {
-        const std::size_t inputs = kernel.extent(1), size = kernel.extent(2);
-        matrix<Scalar> rows(kernel.rows(), size * size * inputs);
-        for (std::size_t o = 0; o < kernel.rows(); ++o) {
-            for (std::size_t y = 0; y < size; ++y) {
-                for (std::size_t x = 0; x < size; ++x) {
-                    for (std::size_t i = 0; i < inputs; ++i) rows(o, (y * size + x) * inputs + i) = kernel(o, i, y, x);
-                }
-            }
+    /// [inputs, size * size] -> [size * size, inputs]
+    static void channels_last(std::span<Scalar> patch, std::size_t inputs) {
+        const std::size_t places = patch.size() / inputs;
+        const std::vector<Scalar> before(patch.begin(), patch.end());
+        for (std::size_t i = 0; i < inputs; ++i) {
+            for (std::size_t place = 0; place < places; ++place) patch[place * inputs + i] = before[i * places + place];
         }
-        return rows;
     }
 
     /// The patch under one output pixel, zeros where it hangs over the border: [size * size * channels]
@@ -137,11 +156,14 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
                                        std::size_t outputs, std::size_t size, std::size_t stride = 1,
                                        std::size_t pixels = 0) {
     constexpr double epsilon = 1e-5;  // torch.nn.BatchNorm2d
-    tensor<Scalar, 4> kernel = (w / conv).template read<Scalar, 4>("weight", {outputs, inputs, size, size});
+    const std::array shape{outputs, inputs, size, size};
+    const weights from = w / conv;
+    const auto stored_rows = from.template rows<Scalar, 4>("weight", shape);
     const aligned_vector<Scalar> gain = (w / bn).template read_vector<Scalar>("weight", outputs);
     aligned_vector<Scalar> bias = (w / bn).template read_vector<Scalar>("bias", outputs);
     const aligned_vector<Scalar> mean = (w / bn).template read_vector<Scalar>("running_mean", outputs);
     const aligned_vector<Scalar> variance = (w / bn).template read_vector<Scalar>("running_var", outputs);
+    aligned_vector<Scalar> scale(outputs);
     for (std::size_t o = 0; o < outputs; ++o) {
         const double spread = static_cast<double>(variance[o]) + epsilon;
         if (!(spread > 0)) {
@@ -151,11 +173,18 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
                                      " at [" + std::to_string(o) + "]",
                                  "no negative number", ""});
         }
-        const double scale = static_cast<double>(gain[o]) / std::sqrt(spread);
-        for (Scalar& value : kernel.row(o)) value *= static_cast<Scalar>(scale);
-        bias[o] = static_cast<Scalar>(static_cast<double>(bias[o]) - static_cast<double>(mean[o]) * scale);
+        const double factor = static_cast<double>(gain[o]) / std::sqrt(spread);
+        scale[o] = static_cast<Scalar>(factor);
+        bias[o] = static_cast<Scalar>(static_cast<double>(bias[o]) - static_cast<double>(mean[o]) * factor);
     }
-    return convolution<Scalar>(kernel, std::move(bias), stride, size / 2, pixels, w.arithmetic());
+    const auto folded_rows = [&](std::size_t first, std::size_t count, Scalar* rows) {
+        stored_rows(first, count, rows);
+        const std::size_t row_size = inputs * size * size;
+        for (std::size_t o = first; o < first + count; ++o, rows += row_size) {
+            for (std::size_t i = 0; i < row_size; ++i) rows[i] *= scale[o];
+        }
+    };
+    return convolution<Scalar>(shape, folded_rows, std::move(bias), stride, size / 2, pixels, from.packing_of("weight"));
 }
 
 /// torch.nn.AvgPool2d(size): means of size x size cells; what is left over at the right and the bottom is dropped.

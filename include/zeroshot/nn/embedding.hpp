@@ -13,6 +13,7 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
+#include <zeroshot/io/kept_weights.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -24,17 +25,20 @@ class embedding {
    public:
     /// \param token_embedding [vocabulary, width]
     /// \param positional_embedding [context, width]
-    embedding(matrix<Scalar> token_embedding, matrix<Scalar> positional_embedding)
-        : token_embedding_(std::move(token_embedding)), positional_embedding_(std::move(positional_embedding)) {}
+    embedding(const matrix<Scalar>& token_embedding, matrix<Scalar> positional_embedding)
+        : vocabulary_(token_embedding.rows()),
+          token_embedding_(detail::made_numbers<Scalar>(
+              token_embedding.size(), [&](Scalar* rows) { detail::copy(token_embedding.values(), rows); })),
+          positional_embedding_(std::move(positional_embedding)) {}
 
-    /// The two tables of the text tower; that of the tokens stays in 16 bits where the weights are to be kept compact.
+    /// The two tables of the text tower; that of the tokens stays in the 16 bits it is stored in: few of its rows are
+    /// looked at.
     embedding(const weights& w, std::size_t vocabulary, std::size_t context, std::size_t width)
-        : token_embedding_(table_of(w / "token_embedding", {vocabulary, width})),
+        : vocabulary_(vocabulary),
+          token_embedding_(table_of(w / "token_embedding", {vocabulary, width})),
           positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {context, width})) {}
 
-    std::size_t vocabulary() const noexcept {
-        return std::visit([](const auto& words) { return words.rows(); }, token_embedding_);
-    }
+    std::size_t vocabulary() const noexcept { return vocabulary_; }
     std::size_t context() const noexcept { return positional_embedding_.rows(); }
     std::size_t width() const noexcept { return positional_embedding_.columns(); }
 
@@ -57,7 +61,7 @@ class embedding {
             const std::span<const Scalar> place = positional_embedding_.row(position);
             const std::span<Scalar> row = rows.subspan((position - first) * width(), width());
             const auto add = [&](const auto& words) {
-                const auto word = words.row(static_cast<std::size_t>(id));
+                const auto word = words.values().subspan(static_cast<std::size_t>(id) * width(), width());
                 for (std::size_t i = 0; i < row.size(); ++i) row[i] = wide(word[i]) + place[i];
             };
             std::visit(add, token_embedding_);
@@ -72,12 +76,19 @@ class embedding {
     }
 
    private:
-    using table = std::variant<matrix<Scalar>, matrix<half>, matrix<bfloat16>>;
+    using table = std::variant<fixed_numbers<Scalar>, fixed_numbers<half>, fixed_numbers<bfloat16>>;  // row-major
 
     static table table_of(const weights& w, const std::array<std::size_t, 2>& shape) {
-        if (!w.stays_compact("weight")) return w.template read<Scalar, 2>("weight", shape);
-        if (w.type("weight") == dtype::f16) return w.template read<half, 2>("weight", shape);
-        return w.template read<bfloat16, 2>("weight", shape);
+        if (!w.is_narrow("weight")) return table_as<Scalar>(w, shape);
+        if (w.type("weight") == dtype::f16) return table_as<half>(w, shape);
+        return table_as<bfloat16>(w, shape);
+    }
+
+    template <class Stored>
+    static fixed_numbers<Stored> table_as(const weights& w, const std::array<std::size_t, 2>& shape) {
+        const auto read_rows = w.template rows<Stored, 2>("weight", shape);
+        return w.packing_of("weight").template numbers<Stored>(shape[0] * shape[1],
+                                                            [&](Stored* numbers) { read_rows(0, shape[0], numbers); });
     }
 
     template <class Stored>
@@ -88,7 +99,8 @@ class embedding {
             return static_cast<Scalar>(widened(number));
     }
 
-    table token_embedding_;
+    std::size_t vocabulary_;
+    table token_embedding_;  // [vocabulary, width]
     matrix<Scalar> positional_embedding_;
 };
 

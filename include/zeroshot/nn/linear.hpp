@@ -29,6 +29,10 @@ class linear {
                     precision arithmetic = precision::f32)
         : weight_(weight, matrix_order::outputs_first, arithmetic), bias_(std::move(bias)) {}
 
+    /// \param bias [outputs], or empty
+    linear(packed_weights<Scalar> weight, aligned_vector<Scalar> bias)
+        : weight_(std::move(weight)), bias_(std::move(bias)) {}
+
     /// torch.nn.Linear: tensors "weight" [outputs, inputs] and "bias" [outputs].
     linear(const weights& w, std::size_t inputs, std::size_t outputs) : linear(w, "weight", "bias", inputs, outputs) {}
 

@@ -38,30 +38,32 @@ class packed_weights {
 
     /// \param weight [outputs, inputs] or [inputs, outputs]
     /// \param arithmetic of floats; double, the oracle of the tests, stays double
-    packed_weights(const matrix<Scalar>& weight, matrix_order order, precision arithmetic = precision::f32) {
-        if constexpr (std::is_same_v<Scalar, float>) {
-            if (arithmetic != precision::f32) {
-                round(weight, order, arithmetic);
-                return;
-            }
-        }
-        pack(weight, order);
+    packed_weights(const matrix<Scalar>& weight, matrix_order order, precision arithmetic = precision::f32)
+        : inputs_(order == matrix_order::outputs_first ? weight.columns() : weight.rows()),
+          outputs_(order == matrix_order::outputs_first ? weight.rows() : weight.columns()) {
+        pack<Scalar>({.arithmetic = arithmetic}, standing_in(weight, order));
+    }
+
+    /// Rows that are made, or read, a few at a time.
+    /// \param read_rows read_rows(first, count, into) writes the weights of `count` outputs from `first` on, [count,
+    /// inputs], from any thread
+    template <class ReadRows>
+    packed_weights(std::size_t outputs, std::size_t inputs, const ReadRows& read_rows, const packing& how)
+        : inputs_(inputs), outputs_(outputs) {
+        pack<Scalar>(how, rows_by<Scalar>(read_rows));
     }
 
     /// The tensor of that name, for the weights' own arithmetic; in f32, it stays in 16 bits where the weights are to
     /// be kept compact.
-    packed_weights(const weights& w, std::string_view name, std::size_t inputs, std::size_t outputs,
-                   matrix_order order) {
-        const std::array shape =
-            order == matrix_order::outputs_first ? std::array{outputs, inputs} : std::array{inputs, outputs};
-        if (std::is_same_v<Scalar, float> && w.arithmetic() != precision::f32)
-            *this = packed_weights(w.template read<Scalar, 2>(name, shape), order, w.arithmetic());
-        else if (!w.stays_compact(name))
-            pack(w.template read<Scalar, 2>(name, shape), order, w.threads());
+    packed_weights(const weights& w, std::string_view name, std::size_t inputs, std::size_t outputs, matrix_order order)
+        : inputs_(inputs), outputs_(outputs) {
+        const bool rounded = std::is_same_v<Scalar, float> && w.arithmetic() != precision::f32;
+        if (rounded || !w.stays_compact(name))
+            pack_stored<Scalar>(w, name, order);
         else if (w.type(name) == dtype::f16)
-            pack(w.template read<half, 2>(name, shape), order, w.threads());
+            pack_stored<half>(w, name, order);
         else
-            pack(w.template read<bfloat16, 2>(name, shape), order, w.threads());
+            pack_stored<bfloat16>(w, name, order);
     }
 
     std::size_t inputs() const noexcept { return inputs_; }
@@ -105,60 +107,110 @@ class packed_weights {
     }
 
    private:
-    template <class Stored>
-    using packed_numbers = std::vector<Stored, overwriting_allocator<Stored>>;
     struct narrow_weights {
         kernels::narrow type;
-        aligned_vector<std::uint32_t> words;
+        fixed_numbers<std::uint32_t> words;
     };
-    using rounded_rows = std::vector<std::uint32_t, overwriting_allocator<std::uint32_t>>;
+    template <class Number>
+    using buffer_of = std::vector<Number, overwriting_allocator<Number>>;
+    using rounded_rows = buffer_of<std::uint32_t>;
 
     template <class Stored, class Take>
-    static void hand_on(const packed_numbers<Stored>& packed, const Take& take) {
-        take(std::as_bytes(std::span(packed)));
+    static void hand_on(const fixed_numbers<Stored>& packed, const Take& take) {
+        take(std::as_bytes(packed.values()));
     }
     template <class Take>
     static void hand_on(const narrow_weights& packed, const Take& take) {
         take(std::as_bytes(std::span(&packed.type, 1)));
-        take(std::as_bytes(std::span(packed.words)));
+        take(std::as_bytes(packed.words.values()));
     }
 
     /// Shorter sums stay bf16 in int8: the errors of their terms show more, and rounding the rows and finishing the
     /// sums is more of the work. Measured in docs/performance.md.
     static constexpr std::size_t shortest_int8_sum = 512;
 
-    void round(const matrix<Scalar>& weight, matrix_order order, precision arithmetic) {
-        measure(weight, order);
-        const bool outputs_first = order == matrix_order::outputs_first;
-        const bool as_bytes = arithmetic == precision::int8 && inputs_ >= shortest_int8_sum;
-        narrow_weights packed{as_bytes ? kernels::narrow::int8 : kernels::narrow::bf16, {}};
-        packed.words.resize(kernels::packed_size(packed.type, outputs_, inputs_));
-        kernels::pack(packed.type, weight.data(), outputs_first ? inputs_ : 1, outputs_first ? 1 : outputs_, outputs_,
-                      inputs_, packed.words.data());
-        packed_ = std::move(packed);
+    template <class Stored>
+    void pack_stored(const weights& w, std::string_view name, matrix_order order) {
+        if (order == matrix_order::outputs_first) {
+            const auto read_rows = w.template rows<Stored, 2>(name, {outputs_, inputs_});
+            pack<Stored>(w.packing_of(name), rows_by<Stored>(read_rows));
+        } else {
+            const auto weight = w.template read<Stored, 2>(name, {inputs_, outputs_});
+            pack<Stored>({w.arithmetic(), w.threads()}, standing_in(weight, order));  // too small to be worth keeping
+        }
     }
 
+    /// Where weights stand: that of output o and input i at numbers[o * next_output + i * next_input].
     template <class Stored>
-    void measure(const matrix<Stored>& weight, matrix_order order) {
+    struct some_outputs {
+        const Stored* numbers;
+        std::size_t next_output, next_input;
+    };
+
+    /// Outputs of a matrix, where they are.
+    template <class Stored>
+    static auto standing_in(const matrix<Stored>& weight, matrix_order order) {
         const bool outputs_first = order == matrix_order::outputs_first;
-        outputs_ = outputs_first ? weight.rows() : weight.columns();
-        inputs_ = outputs_first ? weight.columns() : weight.rows();
+        return [&weight, next_output = outputs_first ? weight.columns() : 1,
+                next_input = outputs_first ? 1 : weight.columns()](std::size_t first, std::size_t, buffer_of<Stored>&) {
+            return some_outputs<Stored>{weight.data() + first * next_output, next_output, next_input};
+        };
     }
 
-    template <class Stored>
-    void pack(const matrix<Stored>& weight, matrix_order order, executor* threads = nullptr) {
-        measure(weight, order);
-        const bool outputs_first = order == matrix_order::outputs_first;
-        const std::size_t next_output = outputs_first ? inputs_ : 1, next_input = outputs_first ? 1 : outputs_;
-        packed_numbers<Stored> packed(kernels::packed_size(outputs_, inputs_));
-        const std::size_t panels = kernels::panel_count(outputs_), parts = worth_of(panels, concurrency_of(threads));
-        parallel_for(threads, parts, [&](std::size_t part) {
-            const std::size_t first = panels * part / parts * kernels::panel_width;
-            const std::size_t end = std::min(outputs_, panels * (part + 1) / parts * kernels::panel_width);
-            kernels::pack(weight.data() + first * next_output, next_output, next_input, end - first, inputs_,
-                          packed.data() + first * inputs_);
+    /// Outputs that are written to a buffer first.
+    template <class Stored, class ReadRows>
+    auto rows_by(const ReadRows& read_rows) const {
+        return [&read_rows, inputs = inputs_](std::size_t first, std::size_t count, buffer_of<Stored>& buffer) {
+            buffer.resize(count * inputs);
+            read_rows(first, count, buffer.data());
+            return some_outputs<Stored>{buffer.data(), inputs, 1};
+        };
+    }
+
+    /// \param outputs_from outputs_from(first, count, buffer): some_outputs, which may stand in the buffer
+    template <class Stored, class OutputsFrom>
+    void pack(const packing& how, const OutputsFrom& outputs_from) {
+        if constexpr (std::is_same_v<Stored, float>) {
+            if (how.arithmetic != precision::f32) return round(how, outputs_from);
+        }
+        packed_ = how.numbers<Stored>(kernels::packed_size(outputs_, inputs_), [&](Stored* packed) {
+            in_pieces<Stored>(how.threads, outputs_from, [&](const auto& some, std::size_t first, std::size_t count) {
+                kernels::pack(some.numbers, some.next_output, some.next_input, count, inputs_,
+                              packed + first * inputs_);
+            });
         });
-        packed_ = std::move(packed);
+    }
+
+    template <class OutputsFrom>
+    void round(const packing& how, const OutputsFrom& outputs_from) {
+        const bool as_bytes = how.arithmetic == precision::int8 && inputs_ >= shortest_int8_sum;
+        const kernels::narrow type = as_bytes ? kernels::narrow::int8 : kernels::narrow::bf16;
+        const std::size_t size = kernels::packed_size(type, outputs_, inputs_);
+        const auto words = how.numbers<std::uint32_t>(size, [&](std::uint32_t* packed) {
+            in_pieces<float>(how.threads, outputs_from, [&](const auto& some, std::size_t first, std::size_t count) {
+                kernels::pack(type, some.numbers, some.next_output, some.next_input, count, inputs_,
+                              packed + first * kernels::column_words(type, inputs_));
+            });
+        });
+        packed_ = narrow_weights{type, words};
+    }
+
+    /// Panel after panel, and so few at a time that what is read is in the cache when it is packed.
+    template <class Stored, class OutputsFrom, class Pack>
+    void in_pieces(executor* threads, const OutputsFrom& outputs_from, const Pack& pack_some) const {
+        constexpr std::size_t piece = (1 << 16) / sizeof(Stored);  // numbers
+        const std::size_t panels = kernels::panel_count(outputs_), parts = worth_of(panels, concurrency_of(threads));
+        const std::size_t at_once = std::max<std::size_t>(1, piece / (kernels::panel_width * inputs_ + 1));
+        parallel_for(threads, parts, [&](std::size_t part) {
+            buffer_of<Stored> buffer;
+            const std::size_t end = panels * (part + 1) / parts;
+            for (std::size_t panel = panels * part / parts; panel < end; panel += at_once) {
+                const std::size_t first = panel * kernels::panel_width;
+                const std::size_t count =
+                    std::min(outputs_, std::min(end, panel + at_once) * kernels::panel_width) - first;
+                pack_some(outputs_from(first, count, buffer), first, count);
+            }
+        });
     }
 
     /// Into how many parts a product of so many rows and panels is cut: waking a thread costs as much as some work, and
@@ -200,7 +252,7 @@ class packed_weights {
         }
     }
 
-    void multiply(kernels::product<Scalar> p, const rounded_rows&, const packed_numbers<Scalar>& packed,
+    void multiply(kernels::product<Scalar> p, const rounded_rows&, const fixed_numbers<Scalar>& packed,
                   std::size_t panel, std::size_t end) const noexcept {
         p.packed = packed.data();
         kernels::multiply(p, kernels_, panel, end);
@@ -208,7 +260,7 @@ class packed_weights {
 
     /// A panel at a time: its numbers are widened once, and serve all rows.
     template <class Stored>
-    void multiply(const kernels::product<Scalar>& whole, const rounded_rows&, const packed_numbers<Stored>& packed,
+    void multiply(const kernels::product<Scalar>& whole, const rounded_rows&, const fixed_numbers<Stored>& packed,
                   std::size_t first, std::size_t end) const {
         constexpr std::size_t width = kernels::panel_width;
         aligned_vector<Scalar> panel(width * inputs_);
@@ -226,7 +278,7 @@ class packed_weights {
 
     std::size_t inputs_ = 0;
     std::size_t outputs_ = 0;
-    std::variant<packed_numbers<Scalar>, packed_numbers<half>, packed_numbers<bfloat16>, narrow_weights> packed_;
+    std::variant<fixed_numbers<Scalar>, fixed_numbers<half>, fixed_numbers<bfloat16>, narrow_weights> packed_;
     kernels::instruction_set kernels_ = kernels::active();
 };
 

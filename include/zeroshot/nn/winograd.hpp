@@ -8,10 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/io/kept_weights.hpp>
+#include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/winograd.hpp>
-#include <zeroshot/nn/packed_weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -21,22 +22,16 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 template <class Scalar>
 class winograd {
    public:
-    /// \param kernel [outputs, inputs, 3, 3]
-    winograd(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias)
-        : inputs_(kernel.extent(1)), outputs_(kernel.rows()), bias_(std::move(bias)) {
-        std::vector<matrix<Scalar>> places(kernels::winograd_places);
-        for (matrix<Scalar>& place : places) place = matrix<Scalar>::for_overwrite({outputs_, inputs_});
-        for (std::size_t o = 0; o < outputs_; ++o) {
-            for (std::size_t i = 0; i < inputs_; ++i) {
-                std::array<double, 9> g;
-                for (std::size_t k = 0; k < 9; ++k) g[k] = static_cast<double>(kernel(o, i, k / 3, k % 3));
-                const auto transformed = kernels::winograd_kernel(g);
-                for (std::size_t p = 0; p < places.size(); ++p) places[p](o, i) = static_cast<Scalar>(transformed[p]);
-            }
-        }
-        weights_.reserve(places.size());
-        for (const matrix<Scalar>& place : places) weights_.emplace_back(place, matrix_order::outputs_first);
-    }
+    /// \param read_rows read_rows(first, count, into) writes `count` of the kernel's rows from `first` on,
+    /// [count, inputs, 3, 3]
+    template <class ReadRows>
+    winograd(std::size_t outputs, std::size_t inputs, const ReadRows& read_rows, aligned_vector<Scalar> bias,
+             const packing& how)
+        : inputs_(inputs),
+          outputs_(outputs),
+          weights_(how.numbers<Scalar>(kernels::winograd_places * kernels::packed_size(outputs, inputs),
+                                       [&](Scalar* packed) { pack(read_rows, packed); })),
+          bias_(std::move(bias)) {}
 
     /// \param input [height * width, inputs]
     /// \param output [height * width, outputs]
@@ -58,8 +53,9 @@ class winograd {
                 kernels::winograd_transform(patch.data(), inputs_, patches.row(tile).data(), count * inputs_, set_);
             }
             for (std::size_t place = 0; place < kernels::winograd_places; ++place) {
-                weights_[place].multiply(patches.row(place * count).data(), inputs_, count,
-                                         products.row(place * count).data(), {});
+                kernels::multiply<Scalar>({patches.row(place * count).data(), inputs_, count, weights_of(place),
+                                           outputs_, inputs_, products.row(place * count).data(), outputs_},
+                                          set_);
             }
             std::vector<Scalar> beyond(outputs_);  // where results go that no pixel is for
             for (std::size_t tile = 0; tile < count; ++tile) {
@@ -77,6 +73,32 @@ class winograd {
    private:
     static constexpr std::size_t strip_elements = 8 * 1024;  // of a place: 36 of these are a MiB of float
     static constexpr std::size_t shortest_strip = 24;        // for less, the weights would pass by too often
+
+    /// A panel of outputs after the other, transformed, and packed for each of the 36 places.
+    template <class ReadRows>
+    void pack(const ReadRows& read_rows, Scalar* packed) const {
+        constexpr std::size_t taps = 9;
+        for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
+            const std::size_t count = std::min(kernels::panel_width, outputs_ - first);
+            auto kernel = matrix<Scalar>::for_overwrite({count * inputs_, taps});
+            auto places = matrix<Scalar>::for_overwrite({kernels::winograd_places, count * inputs_});
+            read_rows(first, count, kernel.data());
+            for (std::size_t i = 0; i < kernel.rows(); ++i) {
+                std::array<double, taps> g;
+                for (std::size_t k = 0; k < taps; ++k) g[k] = static_cast<double>(kernel(i, k));
+                const auto transformed = kernels::winograd_kernel(g);
+                for (std::size_t p = 0; p < places.rows(); ++p) places(p, i) = static_cast<Scalar>(transformed[p]);
+            }
+            for (std::size_t p = 0; p < places.rows(); ++p) {
+                kernels::pack(places.row(p).data(), inputs_, 1, count, inputs_,
+                              packed + p * kernels::packed_size(outputs_, inputs_) + first * inputs_);
+            }
+        }
+    }
+
+    const Scalar* weights_of(std::size_t place) const {
+        return weights_.data() + place * kernels::packed_size(outputs_, inputs_);
+    }
 
     /// The picture cut into tiles of 4x4 pixels, the last ones reaching beyond it.
     struct grid {
@@ -115,8 +137,8 @@ class winograd {
 
     std::size_t inputs_;
     std::size_t outputs_;
-    std::vector<packed_weights<Scalar>> weights_;  // [36], each [outputs, inputs]
-    aligned_vector<Scalar> bias_;                  // [outputs], or empty
+    fixed_numbers<Scalar> weights_;  // [36], each packed from [outputs, inputs]
+    aligned_vector<Scalar> bias_;    // [outputs], or empty
     kernels::instruction_set set_ = kernels::active();
 };
 

@@ -33,6 +33,7 @@ TEST_CASE("a document is read value by value") {
     CHECK(list.at(3).as_string() == "x\xc3\xa9\n");
     CHECK(list.items()[4].as_number() == 2);
     CHECK(list.at(5).as_size() == std::numeric_limits<std::uint64_t>::max());
+    CHECK(json::parse(R"(["a", "", "b"])", "p").texts() == std::vector<std::string>{"a", "", "b"});
     CHECK(config.members().front().first == "b");
     CHECK(config.members().back().first == "a");
     CHECK_FALSE(config.find("c"));
@@ -63,6 +64,8 @@ TEST_CASE("what is missing or of another kind is named by its pointer") {
     CHECK(has(thrown([&] { vision.at("heads").items(); }), "expected an array"));
     CHECK(has(thrown([&] { vision.at("heads").size(); }), "expected an array"));
     CHECK(has(thrown([&] { vision.items(); }), "is an object, expected an array"));
+    CHECK(has(thrown([&] { vision.texts(); }), "is an object, expected an array"));
+    CHECK(has(thrown([&] { vision.at("a/b~").texts(); }), "/vision_config/a~1b~0/0 is"));
     CHECK(has(thrown([&] { vision.as_string(); }), "expected a string"));
     CHECK(has(thrown([&] { json::parse("3", "p").find("x"); }),
               "p: the text is an unsigned integer, expected an object"));

@@ -1,15 +1,20 @@
 #include "model.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 
 #include <zeroshot/classify/classifier.hpp>
 #include <zeroshot/clip.hpp>
 #include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/io/murmur3.hpp>
 #include <zeroshot/io/sha256.hpp>
+#include <zeroshot/io/source.hpp>
 #include <zeroshot/load.hpp>
 
 #include "console.hpp"
@@ -87,7 +92,9 @@ std::string model::digest() const {
     zeroshot::sha256 digest;
     for (const std::filesystem::path& file : files_of(place())) {
         const auto source = std::make_shared<const zeroshot::file_source>(file);
-        digest.add(zeroshot::path_text(file.filename()) + " ").add_all({source, 0, source->size()});
+        zeroshot::murmur3 bytes;
+        zeroshot::byte_range(source, 0, source->size()).in_blocks(1 << 20, [&](std::span<const std::byte> some) { bytes.add(some); });
+        digest.add(zeroshot::path_text(file.filename()) + " " + bytes.digits() + " ");
     }
     const zeroshot::preprocessing& how = pixels();
     zeroshot::json_writer rest;

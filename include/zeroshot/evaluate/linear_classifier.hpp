@@ -192,8 +192,7 @@ inline linear_classifier read_probe(const std::filesystem::path& path) {
         throw checkpoint_error(error_code::unsupported,
                                {place, "a probe of a later format", "1", "is this library old?"});
     }
-    std::vector<std::string> labels;
-    for (const json& label : said.at("labels").items()) labels.push_back(label.as_string());
+    std::vector<std::string> labels = said.at("labels").texts();
     const stored_tensor* stored = file.find("weights");
     const std::size_t columns = stored != nullptr && stored->shape.size() == 2 ? stored->shape[1] : 0;
     const std::array<std::size_t, 2> shape{labels.size(), columns};

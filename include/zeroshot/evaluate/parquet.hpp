@@ -54,9 +54,7 @@ inline std::optional<std::vector<std::string>> class_label_names(const json& fea
     if (const std::optional<json> of_each = feature.find("feature")) return class_label_names(*of_each);
     const std::optional<json> names = feature.find("names");
     if (!names) return std::nullopt;
-    std::vector<std::string> found;
-    for (const json& name : names->items()) found.push_back(name.as_string());
-    return found;
+    return names->texts();
 }
 
 inline bool is_picture(const arrow::DataType& type) {

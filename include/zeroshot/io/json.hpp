@@ -248,6 +248,21 @@ class json {
         return children();
     }
 
+    /// The items of an array of strings.
+    /// \throws checkpoint_error FORMAT where this is no array, or one of its items no string
+    std::vector<std::string> texts() const {
+        expect(json_kind::array);
+        std::vector<std::string> found;
+        found.reserve(node().count);
+        for (std::uint32_t i = 0; i < node().count; ++i) {
+            const std::uint32_t item = document_->order[node().first + i];
+            const detail::json_node& text = document_->nodes[item];
+            if (text.kind != json_kind::string) throw json(document_, item).wrong_kind(kind_text(json_kind::string));
+            found.push_back(document_->texts[text.first]);
+        }
+        return found;
+    }
+
     /// The members of an object, as written.
     /// \throws checkpoint_error FORMAT where this is none
     std::vector<std::pair<std::string, json>> members() const {

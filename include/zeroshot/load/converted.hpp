@@ -104,9 +104,7 @@ inline void read_converted_tokenizer(const json& words, settings& found) {
         refuse_setting(kind, "a tokenizer of kind " + quoted(kind.as_string()), "clip_bpe");
     const std::optional<json> merges = words.find("merges");
     if (!merges) return;  // CLIP's own table
-    std::vector<std::string> lines;
-    for (const json& line : merges->items()) lines.push_back(line.as_string());
-    found.merges = std::move(lines);
+    found.merges = merges->texts();
 }
 
 inline void write_blocks(json_writer& writer, const transformer_config& blocks) {

@@ -6,11 +6,29 @@
 #include <limits>
 #include <vector>
 
+#include <zeroshot/nn/attention.hpp>
+
 #include "tests/catch.hpp"
 #include "tests/kernels/support.hpp"
 
+using namespace zeroshot;
 using namespace zeroshot::kernels;
 using namespace zeroshot_tests;
+
+namespace {
+
+/// What one head answers to the last `queries` tokens; queries, keys and values are [tokens, 3 * size].
+matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size_t queries, precision how, mask visible,
+                      instruction_set set) {
+    const std::size_t stride = 3 * size, tokens = qkv.size() / stride, first = tokens - queries;
+    zeroshot::detail::attention_head<float> head(tokens, size, how, set);
+    head.remember(qkv.data() + size, qkv.data() + 2 * size, stride);
+    matrix<float> results(queries, size);
+    head.answer(qkv.data() + first * stride, stride, queries, first, visible, results.data(), size);
+    return results;
+}
+
+}  // namespace
 
 TEST_CASE("the kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and AMX give what the portable ones give") {
     for (const instruction_set set : all_instruction_sets) {
@@ -26,6 +44,31 @@ TEST_CASE("the kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and AMX gi
                 // Sums of 150 products of normal numbers, each rounded: their norm stays below 500 by far.
                 constexpr float bound = 2 * 152 * std::numeric_limits<float>::epsilon() * 500;
                 for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(std::abs(got[i] - expected[i]) <= bound);
+            }
+        }
+    }
+}
+
+TEST_CASE("attention in bfloat16 is the same by AVX512_BF16 and AMX as by the portable kernels, within its rounding") {
+    for (const std::size_t tokens : {1u, 17u, 50u}) {
+        for (const std::size_t size : {7u, 64u}) {
+            const std::vector<float> qkv = normal_numbers(tokens * 3 * size, 3);
+            for (const mask visible : {mask::none, mask::causal}) {
+                const auto by = [&](instruction_set set, std::size_t queries, precision how) {
+                    return answers(qkv, size, queries, how, visible, set);
+                };
+                const matrix<float> expected = by(instruction_set::portable, tokens, precision::bf16);
+                for (const instruction_set set : all_instruction_sets) {
+                    INFO(name_of(set) << ", " << tokens << " tokens, size " << size);
+                    const matrix<float> got = by(set, tokens, precision::bf16);
+                    // A score that is off in its last bits may round a share to the other side: by 2^-7 of it at most,
+                    // and the shares sum to 1. No value is beyond 5.
+                    for (std::size_t i = 0; i < got.size(); ++i)
+                        REQUIRE(std::abs(got.values()[i] - expected.values()[i]) <= 5.0f / 128);
+                    const matrix<float> last = by(set, 1, precision::bf16);
+                    REQUIRE(std::ranges::equal(last.row(0), got.row(tokens - 1)));
+                    if (tokens > 1) REQUIRE_FALSE(got == by(set, tokens, precision::f32));
+                }
             }
         }
     }

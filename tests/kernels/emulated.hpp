@@ -8,6 +8,7 @@
 #define ZEROSHOT_ABI emulated
 #include <zeroshot/half.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/widen.hpp>  // whose instructions are not replaced
 
 #if ZEROSHOT_KERNELS_X86
 #include <algorithm>

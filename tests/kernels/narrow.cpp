@@ -94,12 +94,15 @@ TEST_CASE("bfloat16 is rounded as half.hpp does it, whatever the instruction set
         std::vector<std::uint32_t> pairs(packed_rows_size(narrow::bf16, 1, row.size(), instruction_set::avx512_bf16));
         detail::pack_rows<4>(narrow::bf16, row.data(), row.size(), 1, row.size(), pairs.data(),
                              instruction_set::avx512_bf16);
+        std::vector<float> alone = row;
+        round_floats(alone.data(), alone.size(), alone.data(), set);
         for (std::size_t place = 0; place < row.size(); ++place) {
             const std::uint32_t expected = zeroshot::bfloat_from_float(row[place]);
             const std::size_t word = place / 32 * 16 + place % 16, half = place % 32 / 16;
             INFO("place " << place);
             if (is_widened(narrow::bf16, set)) REQUIRE(floats[row_header + half * words + word] == expected << 16);
             REQUIRE(((pairs[row_header + word] >> (16 * half)) & 0xffffu) == expected);
+            REQUIRE(std::bit_cast<std::uint32_t>(alone[place]) == expected << 16);
         }
     }
 }
@@ -130,17 +133,44 @@ TEST_CASE("no two bytes of weights that meet in 16 bits exceed 128 together") {
     }
 }
 
-TEST_CASE("weights stored the other way round are packed alike") {
-    const std::size_t columns = 19, depth = 70;
-    const std::vector<float> weights = normal_numbers(columns * depth, 6);
-    std::vector<float> turned(weights.size());
-    for (std::size_t column = 0; column < columns; ++column) {
-        for (std::size_t k = 0; k < depth; ++k) turned[k * columns + column] = weights[column * depth + k];
+TEST_CASE("weights are packed alike whichever way round they are stored, and with gaps; what is missing is zero") {
+    for (const std::size_t columns : {1u, 16u, 19u}) {
+        for (const std::size_t depth : {1u, 17u, 32u, 70u}) {
+            const std::vector<float> weights = normal_numbers(columns * depth, 6);
+            std::vector<float> turned(weights.size(), not_a_number), apart(2 * weights.size(), not_a_number);
+            for (std::size_t column = 0; column < columns; ++column) {
+                for (std::size_t k = 0; k < depth; ++k) {
+                    const float number = weights[column * depth + k];
+                    turned[k * columns + column] = apart[2 * (k * columns + column)] = number;
+                }
+            }
+            for (const narrow type : {narrow::bf16, narrow::int8}) {
+                std::vector<std::uint32_t> one(packed_size(type, columns, depth), 7u), other = one, third = one;
+                pack(type, weights.data(), depth, 1, columns, depth, one.data());
+                pack(type, turned.data(), 1, columns, columns, depth, other.data());
+                pack(type, apart.data(), 2, 2 * columns, columns, depth, third.data());
+                REQUIRE(one == other);
+                REQUIRE(one == third);
+                const std::size_t words = column_words(type, depth);
+                for (std::size_t i = 0; i < one.size(); ++i) {
+                    const std::size_t column = i / (16 * words) * 16 + i % 16;
+                    if (column >= columns) REQUIRE(one[i] == 0);
+                }
+            }
+        }
     }
-    for (const narrow type : {narrow::bf16, narrow::int8}) {
-        std::vector<std::uint32_t> one(packed_size(type, columns, depth)), other = one;
-        pack(type, weights.data(), depth, 1, columns, depth, one.data());
-        pack(type, turned.data(), 1, columns, columns, depth, other.data());
-        CHECK(one == other);
+}
+
+TEST_CASE("columns of bfloat16 hold what rows of it hold, word by word") {
+    const std::size_t columns = 19, depth = 70, words = column_words(narrow::bf16, depth);
+    const std::vector<float> numbers = normal_numbers(columns * depth, 8);
+    std::vector<std::uint32_t> packed(packed_size(narrow::bf16, columns, depth));
+    pack(narrow::bf16, numbers.data(), depth, 1, columns, depth, packed.data());
+    for (std::size_t column = 0; column < columns; ++column) {
+        std::vector<std::uint32_t> row(packed_rows_size(narrow::bf16, 1, depth, instruction_set::avx512_bf16));
+        detail::pack_rows<4>(narrow::bf16, numbers.data() + column * depth, depth, 1, depth, row.data(),
+                             instruction_set::avx512_bf16);
+        for (std::size_t w = 0; w < words; ++w)
+            REQUIRE(packed[column / 16 * 16 * words + w * 16 + column % 16] == row[row_header + w]);
     }
 }

@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
 #include <vector>
 
+#include <zeroshot/half.hpp>
 #include <zeroshot/nn/attention.hpp>
 
 #include "tests/catch.hpp"
@@ -56,6 +60,72 @@ matrix<double> naive(const random_weights& made, const matrix<double>& x, mask v
     return mapped("out_proj.weight", "out_proj.bias", mixed, width);
 }
 
+constexpr std::array every_precision{precision::f32, precision::bf16, precision::int8};
+
+attention<float> random_attention(precision how, mask visible) {
+    return {weights(random_attention().get().file(), {.arithmetic = how}) / "visual", width, heads, visible};
+}
+
+/// Sequences that share their beginnings, some longer than a block of bfloat16: rows 0 to 39; 0 to 34 and 40 to 49; 0,
+/// 1 and 50.
+sequences shared_beginnings() {
+    sequences all;
+    all.add(0, 40);
+    all.add(35, 10);
+    all.add(2, 1);
+    return all;
+}
+
+/// Queries, keys and values of one head: [tokens, 3 * size].
+matrix<float> head_of(const matrix<float>& qkv, precision how, mask visible) {
+    const std::size_t tokens = qkv.rows(), size = qkv.columns() / 3;
+    detail::attention_head<float> head(tokens, size, how, kernels::active());
+    head.remember(qkv.data() + size, qkv.data() + 2 * size, 3 * size);
+    matrix<float> results(tokens, size);
+    head.answer(qkv.data(), 3 * size, tokens, 0, visible, results.data(), size);
+    return results;
+}
+
+matrix<float> as_bfloats(matrix<float> numbers) {
+    for (float& number : numbers.values()) number = float_from_bfloat(bfloat_from_float(number));
+    return numbers;
+}
+
+/// How far a head in bfloat16 may be from the definition over rounded queries, keys and values. A share's relative
+/// error is half a step of 2^-7, and what float's softmax makes of a score that is off by (size + 2) epsilon of its
+/// norm, twice: above and below the line. The sum of shares times values is off by (tokens + 2) epsilon.
+void check_head(const matrix<float>& qkv, mask visible) {
+    const matrix<float> got = head_of(qkv, precision::bf16, visible), x = as_bfloats(qkv);
+    const std::size_t tokens = x.rows(), size = x.columns() / 3;
+    constexpr double epsilon = std::numeric_limits<float>::epsilon(), half_step = 1.0 / 256, softmax = 16 * epsilon;
+    for (std::size_t i = 0; i < tokens; ++i) {
+        std::vector<double> share(visible == mask::causal ? i + 1 : tokens);
+        double sum = 0, largest_norm = 0;
+        for (std::size_t j = 0; j < share.size(); ++j) {
+            double score = 0, norm = 0;
+            for (std::size_t k = 0; k < size; ++k) {
+                const double term = static_cast<double>(x(i, k)) * static_cast<double>(x(j, size + k));
+                score += term;
+                norm += std::abs(term);
+            }
+            largest_norm = std::max(largest_norm, norm / std::sqrt(static_cast<double>(size)));
+            sum += share[j] = std::exp(score / std::sqrt(static_cast<double>(size)));
+        }
+        const double of_share = half_step + softmax + 2 * static_cast<double>(size + 2) * epsilon * largest_norm;
+        for (std::size_t k = 0; k < size; ++k) {
+            double exact = 0, norm = 0;
+            for (std::size_t j = 0; j < share.size(); ++j) {
+                const double term = share[j] / sum * static_cast<double>(x(j, 2 * size + k));
+                exact += term;
+                norm += std::abs(term);
+            }
+            const double bound = (of_share + static_cast<double>(tokens + 2) * epsilon) * norm;
+            INFO(tokens << " tokens, token " << i << ", size " << size);
+            REQUIRE(std::abs(static_cast<double>(got(i, k)) - exact) <= bound);
+        }
+    }
+}
+
 }  // namespace
 
 TEST_CASE("attention is softmax(Q K^T / sqrt(d)) V for each head") {
@@ -70,6 +140,51 @@ TEST_CASE("attention is softmax(Q K^T / sqrt(d)) V for each head") {
     }
 }
 
+TEST_CASE(
+    "in bf16, a head is the definition over rounded queries, keys and values, within the rounding of its shares") {
+    for (const mask visible : {mask::none, mask::causal}) {
+        for (const std::size_t size : {1u, 5u, 64u, 80u}) {
+            for (const std::size_t tokens : {1u, 2u, 33u, 77u})
+                check_head(random_matrix<float>(tokens, 3 * size, 3), visible);
+        }
+        check_head(random_matrix<float>(577, 3 * 31, 4), visible);
+    }
+}
+
+TEST_CASE("in bf16 and int8, queries, keys, values and shares are rounded; in f32 none of them") {
+    for (const mask visible : {mask::none, mask::causal}) {
+        const matrix<float> qkv = random_matrix<float>(50, 3 * 20, 5);
+        CHECK_FALSE(head_of(qkv, precision::f32, visible) == head_of(as_bfloats(qkv), precision::f32, visible));
+        const matrix<float> expected = head_of(as_bfloats(qkv), precision::bf16, visible);
+        CHECK(head_of(qkv, precision::bf16, visible) == expected);
+        CHECK(head_of(qkv, precision::int8, visible) == expected);
+    }
+    matrix<float> equal(3, 3);  // no token differs from another but for the first one's value
+    equal(0, 2) = 1;
+    CHECK(head_of(equal, precision::bf16, mask::none)(0, 0) == float_from_bfloat(bfloat_from_float(1.0f / 3)));
+    CHECK(std::abs(head_of(equal, precision::f32, mask::none)(0, 0) - 1.0f / 3) <= 1e-7f);
+}
+
+TEST_CASE("a layer's products are made in the precision of its weights") {
+    const matrix<float> x = random_matrix<float>(7, width, 5);
+    const sequences one(std::array<std::size_t, 1>{7});
+    const auto results = [&](precision how) {
+        return matrix<float>(random_attention(how, mask::none)(x, one, nullptr));
+    };
+    // By hand, of the same maps.
+    const weights w = weights(random_attention().get().file(), {.arithmetic = precision::bf16}) / "visual";
+    const matrix<float> qkv = linear<float>(w, "in_proj_weight", "in_proj_bias", width, 3 * width)(x);
+    matrix<float> mixed(7, width);
+    for (std::size_t column = 0; column < width; column += width / heads) {
+        detail::attention_head<float> head(7, width / heads, precision::bf16, kernels::active());
+        head.remember(qkv.data() + width + column, qkv.data() + 2 * width + column, 3 * width);
+        head.answer(qkv.data() + column, 3 * width, 7, 0, mask::none, mixed.data() + column, width);
+    }
+    CHECK(results(precision::bf16) == linear<float>(w / "out_proj", width, width)(mixed));
+    CHECK(results(precision::int8) == results(precision::bf16));  // so short sums stay bf16 in int8
+    CHECK_FALSE(results(precision::f32) == results(precision::bf16));
+}
+
 TEST_CASE("a causal mask hides later tokens") {
     const attention<float> layer(random_attention().get(), width, heads, mask::causal);
     matrix<float> x = random_matrix<float>(6, width, 5);
@@ -81,33 +196,60 @@ TEST_CASE("a causal mask hides later tokens") {
 }
 
 TEST_CASE("sequences side by side see only themselves, to the bit") {
-    const attention<float> layer(random_attention().get(), width, heads, mask::none);
-    const matrix<float> x = random_matrix<float>(9, width, 5);
-    const matrix<float> together = layer(x, sequences(std::array<std::size_t, 3>{2, 3, 4}), nullptr);
-    std::size_t first = 0;
-    for (const std::size_t tokens : {2u, 3u, 4u}) {
-        matrix<float> own(tokens, width);
-        std::ranges::copy(x.values().subspan(first * width, tokens * width), own.data());
-        const matrix<float> alone = layer(own, sequences(std::array<std::size_t, 1>{tokens}), nullptr);
-        CHECK(std::ranges::equal(alone.values(), together.values().subspan(first * width, tokens * width)));
-        first += tokens;
+    thread_pool threads(2);
+    for (const precision how : every_precision) {
+        const attention<float> layer = random_attention(how, mask::none);
+        const matrix<float> x = random_matrix<float>(45, width, 5);
+        const matrix<float> together = layer(x, sequences(std::array<std::size_t, 3>{2, 3, 40}), &threads);
+        std::size_t first = 0;
+        for (const std::size_t tokens : {2u, 3u, 40u}) {
+            matrix<float> own(tokens, width);
+            std::ranges::copy(x.values().subspan(first * width, tokens * width), own.data());
+            const matrix<float> alone = layer(own, sequences(std::array<std::size_t, 1>{tokens}), nullptr);
+            CHECK(std::ranges::equal(alone.values(), together.values().subspan(first * width, tokens * width)));
+            first += tokens;
+        }
     }
 }
 
 TEST_CASE("a beginning that sequences share gives the same bits as one of their own") {
-    const attention<float> layer(random_attention().get(), width, heads, mask::causal);
-    const matrix<float> x = random_matrix<float>(8, width, 5);
-    sequences all;
-    all.add(0, 5);
-    all.add(3, 2);  // rows 0, 1, 2, 5, 6
-    all.add(2, 1);  // rows 0, 1, 7
-    const matrix<float> together = layer(x, all, nullptr);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        matrix<float> own(all[i].size(), width);
-        for (std::size_t token = 0; token < own.rows(); ++token)
-            std::ranges::copy(x.row(all[i][token]), own.row(token).begin());
-        const matrix<float> alone = layer(own, sequences(std::array<std::size_t, 1>{own.rows()}), nullptr);
-        for (std::size_t token = 0; token < own.rows(); ++token)
-            CHECK(std::ranges::equal(alone.row(token), together.row(all[i][token])));
+    const matrix<float> x = random_matrix<float>(51, width, 5);
+    const sequences all = shared_beginnings();
+    for (const precision how : every_precision) {
+        const attention<float> layer = random_attention(how, mask::causal);
+        const matrix<float> together = layer(x, all, nullptr);
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            matrix<float> own(all[i].size(), width);
+            for (std::size_t token = 0; token < own.rows(); ++token)
+                std::ranges::copy(x.row(all[i][token]), own.row(token).begin());
+            const matrix<float> alone = layer(own, sequences(std::array<std::size_t, 1>{own.rows()}), nullptr);
+            for (std::size_t token = 0; token < own.rows(); ++token)
+                CHECK(std::ranges::equal(alone.row(token), together.row(all[i][token])));
+        }
+    }
+}
+
+TEST_CASE("a token that asks alone gets the bits that it gets where all ask") {
+    const matrix<float> x = random_matrix<float>(51, width, 5);
+    const sequences all = shared_beginnings();
+    thread_pool threads(2);
+    for (const precision how : every_precision) {
+        for (const mask visible : {mask::none, mask::causal}) {
+            const attention<float> layer = random_attention(how, visible);
+            const matrix<float> together = layer(x, all, nullptr);
+            const std::array<std::size_t, 3> places{39, 36, 2};  // of rows that are their sequences' own
+            const matrix<float> alone = layer.at(places, x, all, &threads);
+            for (std::size_t i = 0; i < all.size(); ++i)
+                CHECK(std::ranges::equal(alone.row(i), together.row(all[i][places[i]])));
+        }
+    }
+}
+
+TEST_CASE("no NaN is lost in any precision") {
+    for (const precision how : every_precision) {
+        matrix<float> x = random_matrix<float>(5, width, 5);
+        x(3, 1) = std::numeric_limits<float>::quiet_NaN();
+        const matrix<float> y = random_attention(how, mask::none)(x, sequences(std::array<std::size_t, 1>{5}), nullptr);
+        for (const float number : y.values()) CHECK(std::isnan(number));
     }
 }

@@ -40,8 +40,8 @@ enum class weight_storage {
              ///< memory
 };
 
-/// What the matrices of a model are multiplied in. Sums, residuals, normalisations, softmax and attention's own
-/// products are float in each of them.
+/// What the matrices of a model are multiplied in, and attention's queries, keys and values. Sums, residuals,
+/// normalisations and softmax are float in each of them.
 enum class precision {
     f32,   ///< float
     bf16,  ///< weights and what they are multiplied with rounded to bfloat16: half the memory, and twice the speed

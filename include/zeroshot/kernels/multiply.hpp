@@ -35,7 +35,7 @@ ZEROSHOT_ALWAYS_INLINE void turn_four(const Scalar* columns, std::size_t column_
                                       Scalar* panel) noexcept {
     std::size_t k = 0;
 #if ZEROSHOT_KERNELS_VECTORS
-    if constexpr (std::is_floating_point_v<Scalar>) {
+    if constexpr (std::is_arithmetic_v<Scalar>) {
         for (; k + 4 <= depth; k += 4) {
             const auto a = vector_at<4>(columns + k).vector, b = vector_at<4>(columns + column_stride + k).vector;
             const auto c = vector_at<4>(columns + 2 * column_stride + k).vector;

@@ -131,26 +131,53 @@ ZEROSHOT_ALWAYS_INLINE void quantise_block(const float* numbers, float per_unit,
 #endif
 }
 
-/// 32 numbers to 16 words of two bfloat16 each.
+#if ZEROSHOT_KERNELS_VECTORS
+/// Numbers to the nearest bfloat16, which stands in the upper halves of their bits; the lower ones are anything.
 template <std::size_t Lanes>
-ZEROSHOT_ALWAYS_INLINE void round_block(const float* numbers, std::uint32_t* to) noexcept {
+ZEROSHOT_ALWAYS_INLINE void round_bits(const float* numbers, words<Lanes>& rounded) noexcept {
+    words<Lanes> bits;
+    load_bits<Lanes>(numbers, bits);
+    rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+    rounded = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded;  // a NaN stays one
+}
+#endif
+
+/// Twice 16 numbers to 16 words of two bfloat16 each.
+template <std::size_t Lanes>
+ZEROSHOT_ALWAYS_INLINE void round_words(const float* lower, const float* upper, std::uint32_t* to) noexcept {
 #if ZEROSHOT_KERNELS_VECTORS
     for (std::size_t w = 0; w < block_words; w += Lanes) {
         words<Lanes> halves[2];
-        for (std::size_t half = 0; half < 2; ++half) {
-            words<Lanes> bits;
-            load_bits<Lanes>(numbers + half * block_words + w, bits);
-            const words<Lanes> rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-            halves[half] = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded;  // a NaN stays one
-        }
+        round_bits<Lanes>(lower + w, halves[0]);
+        round_bits<Lanes>(upper + w, halves[1]);
         vector_at<Lanes>(to + w).vector = (halves[0] >> 16) | (halves[1] & upper_half);
     }
 #else
     for (std::size_t w = 0; w < block_words; ++w) {
-        to[w] = bfloat_from_float(numbers[w]) | static_cast<std::uint32_t>(bfloat_from_float(numbers[block_words + w]))
-                                                    << 16;
+        to[w] = bfloat_from_float(lower[w]) | static_cast<std::uint32_t>(bfloat_from_float(upper[w])) << 16;
     }
 #endif
+}
+
+/// Numbers to floats that are bfloat16.
+template <std::size_t Lanes>
+ZEROSHOT_ALWAYS_INLINE void round_floats(const float* numbers, std::size_t count, float* to) noexcept {
+    std::size_t i = 0;
+#if ZEROSHOT_KERNELS_VECTORS
+    for (; i + Lanes <= count; i += Lanes) {
+        words<Lanes> bits;
+        round_bits<Lanes>(numbers + i, bits);
+        bits &= upper_half;
+        vector_at<Lanes>(to + i).vector = reinterpret_cast<const floats<Lanes>&>(bits);
+    }
+#endif
+    for (; i < count; ++i) to[i] = float_from_bfloat(bfloat_from_float(numbers[i]));
+}
+
+/// 32 numbers to 16 words of two bfloat16 each.
+template <std::size_t Lanes>
+ZEROSHOT_ALWAYS_INLINE void round_block(const float* numbers, std::uint32_t* to) noexcept {
+    round_words<Lanes>(numbers, numbers + block_words, to);
 }
 
 /// Between which numbers a row lies, zero included, and its largest magnitude: NaN where one of them is.
@@ -276,6 +303,14 @@ struct weight_column {
     void block(std::size_t first, float (&to)[Numbers]) const noexcept {
         for (std::size_t i = 0; i < Numbers; ++i) to[i] = first + i < depth ? numbers[(first + i) * stride] : 0.0f;
     }
+
+    /// The same, copied only where its numbers do not stand side by side.
+    template <std::size_t Numbers>
+    const float* block_at(std::size_t first, float (&copy)[Numbers]) const noexcept {
+        if (stride == 1 && first + Numbers <= depth) return numbers + first;
+        block(first, copy);
+        return copy;
+    }
 };
 
 /// How large a step of a column is: such that no two numbers that meet in 16 bits of a sum (the two lower or the two
@@ -325,16 +360,41 @@ inline void pack_int8_column(const weight_column& column, std::uint32_t* to) noe
     to[panel_width] = sum_of_bytes(to + int8_column_header * panel_width, word_count(narrow::int8, column.depth));
 }
 
-inline void pack_bf16_column(const weight_column& column, std::uint32_t* to) noexcept {
+/// 16 columns, or fewer.
+inline void pack_int8_columns(const float* source, std::size_t column_stride, std::size_t depth_stride,
+                              std::size_t columns, std::size_t depth, std::uint32_t* panel) noexcept {
+    const std::size_t panel_size = columns < panel_width ? packed_size(narrow::int8, columns, depth) : 0;
+    for (std::size_t i = 0; i < panel_size; ++i) panel[i] = 0;
+    for (std::size_t column = 0; column < columns; ++column)
+        pack_int8_column({source + column * column_stride, depth_stride, depth}, panel + column);
+}
+
+/// The same in bfloat16: a block of each column is rounded, then all are turned to lie across the panel.
+inline void pack_bf16_columns(const float* source, std::size_t column_stride, std::size_t depth_stride,
+                              std::size_t columns, std::size_t depth, std::uint32_t* panel) noexcept {
     constexpr std::size_t in_block = 2 * block_words;
-    float block[in_block];
-    std::uint32_t packed[block_words];
-    for (std::size_t first = 0; first < column.depth; first += in_block) {
-        column.block(first, block);
-        round_block<4>(block, packed);
-        for (const std::uint32_t word : packed) {
-            *to = word;
-            to += panel_width;
+    float numbers[in_block];
+    std::uint32_t rounded[panel_width * block_words] = {};  // [columns][words]
+    for (std::size_t first = 0; first < depth; first += in_block, panel += block_words * panel_width) {
+        for (std::size_t column = 0; column < columns; ++column) {
+            const weight_column from{source + column * column_stride, depth_stride, depth};
+            round_block<4>(from.block_at(first, numbers), rounded + column * block_words);
+        }
+        for (std::size_t lane = 0; lane < panel_width; lane += 4)
+            turn_four(rounded + lane * block_words, block_words, block_words, panel + lane);
+    }
+}
+
+/// The same where the source's rows run along the panel's: nothing is turned.
+inline void pack_bf16_rows(const float* source, std::size_t depth_stride, std::size_t columns, std::size_t depth,
+                           std::uint32_t* panel) noexcept {
+    padded_block<panel_width> halves[2];
+    for (std::size_t first = 0; first < depth; first += 2 * block_words) {
+        for (std::size_t w = first; w < first + block_words; ++w, panel += panel_width) {
+            const float* numbers[2];
+            for (std::size_t half = 0, k = w; half < 2; ++half, k += block_words)
+                numbers[half] = k < depth ? halves[half](source + k * depth_stride, columns) : halves[half](source, 0);
+            round_words<4>(numbers[0], numbers[1], panel);
         }
     }
 }
@@ -344,6 +404,11 @@ ZEROSHOT_TARGET("avx2,fma")
 inline void pack_rows_avx2(narrow type, const float* rows, std::size_t row_stride, std::size_t row_count,
                            std::size_t depth, std::uint32_t* packed, instruction_set set) noexcept {
     pack_rows<8>(type, rows, row_stride, row_count, depth, packed, set);
+}
+
+ZEROSHOT_TARGET("avx2,fma")
+inline void round_floats_avx2(const float* numbers, std::size_t count, float* to) noexcept {
+    round_floats<8>(numbers, count, to);
 }
 #endif
 
@@ -355,16 +420,15 @@ inline void pack_rows_avx2(narrow type, const float* rows, std::size_t row_strid
 inline void pack(narrow type, const float* source, std::size_t column_stride, std::size_t depth_stride,
                  std::size_t columns, std::size_t depth, std::uint32_t* packed) noexcept {
     const std::size_t panel_size = column_words(type, depth) * panel_width;
-    for (std::size_t column = 0; column < panel_count(columns) * panel_width; ++column) {
-        std::uint32_t* const to = packed + column / panel_width * panel_size + column % panel_width;
-        const detail::weight_column from{source + column * column_stride, depth_stride, column < columns ? depth : 0};
-        if (from.depth == 0) {
-            for (std::size_t i = 0; i < panel_size; i += panel_width) to[i] = 0;
-        } else if (type == narrow::int8) {
-            detail::pack_int8_column(from, to);
-        } else {
-            detail::pack_bf16_column(from, to);
-        }
+    for (std::size_t first = 0; first < columns; first += panel_width, packed += panel_size) {
+        const std::size_t count = columns - first < panel_width ? columns - first : panel_width;
+        const float* const panel = source + first * column_stride;
+        if (type == narrow::int8)
+            detail::pack_int8_columns(panel, column_stride, depth_stride, count, depth, packed);
+        else if (column_stride == 1)
+            detail::pack_bf16_rows(panel, depth_stride, count, depth, packed);
+        else
+            detail::pack_bf16_columns(panel, column_stride, depth_stride, count, depth, packed);
     }
 }
 
@@ -378,6 +442,18 @@ inline void pack_rows(narrow type, const float* rows, std::size_t row_stride, st
         return detail::pack_rows_avx2(type, rows, row_stride, row_count, depth, packed, set);
 #endif
     detail::pack_rows<4>(type, rows, row_stride, row_count, depth, packed, set);
+}
+
+/// Rounds numbers to the nearest bfloat16 and leaves them floats: for products by instruction sets that multiply no
+/// pairs, of numbers that are not kept. Products of two such are exact, so every instruction set has the same sums.
+/// \param to [count], which may be the numbers themselves
+/// \param set must be available
+inline void round_floats(const float* numbers, std::size_t count, float* to, instruction_set set) noexcept {
+#if ZEROSHOT_KERNELS_X86
+    if (set != instruction_set::portable) return detail::round_floats_avx2(numbers, count, to);
+#endif
+    (void)set;
+    detail::round_floats<4>(numbers, count, to);
 }
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI::kernels

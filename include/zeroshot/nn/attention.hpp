@@ -9,9 +9,9 @@
 
 #include <zeroshot/algorithm.hpp>
 #include <zeroshot/io/weights.hpp>
-#include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/row.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/nn/packed_activations.hpp>
 #include <zeroshot/nn/sequences.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
@@ -27,17 +27,18 @@ namespace detail {
 template <class Scalar>
 class attention_head {
    public:
-    attention_head(std::size_t tokens, std::size_t size, kernels::instruction_set set)
+    /// \param arithmetic of the two products; the softmax between them stays Scalar
+    attention_head(std::size_t tokens, std::size_t size, precision arithmetic, kernels::instruction_set set)
         : tokens_(tokens),
           size_(size),
           set_(set),
-          keys_(matrix<Scalar>::for_overwrite({1, kernels::packed_size(tokens, size)})),
-          values_(matrix<Scalar>::for_overwrite({1, kernels::packed_size(size, tokens)})) {}
+          keys_(tokens, size, arithmetic, set),
+          values_(size, tokens, arithmetic, set) {}
 
     /// \param keys, values [tokens, size], `stride` elements apart
     void remember(const Scalar* keys, const Scalar* values, std::size_t stride) noexcept {
-        kernels::pack(keys, stride, 1, tokens_, size_, keys_.data());
-        kernels::pack(values, 1, stride, size_, tokens_, values_.data());
+        keys_.pack(keys, stride, 1);
+        values_.pack(values, 1, stride);
     }
 
     /// \param query [queries, size], `stride` elements apart
@@ -46,23 +47,22 @@ class attention_head {
     void answer(const Scalar* query, std::size_t stride, std::size_t queries, std::size_t first, mask visible,
                 Scalar* results, std::size_t result_stride) const {
         auto scores = matrix<Scalar>::for_overwrite({queries, tokens_});
-        kernels::multiply<Scalar>({query, stride, queries, keys_.data(), tokens_, size_, scores.data(), tokens_}, set_);
+        keys_.multiply(query, stride, queries, scores.data(), tokens_);
         const Scalar scale = 1 / std::sqrt(static_cast<Scalar>(size_));
         for (std::size_t i = 0; i < queries; ++i) {
             const std::size_t seen = visible == mask::causal ? first + i + 1 : tokens_;
             kernels::softmax(scores.row(i).data(), seen, scale, set_);
             detail::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
         }
-        kernels::multiply<Scalar>(
-            {scores.data(), tokens_, queries, values_.data(), size_, tokens_, results, result_stride}, set_);
+        values_.multiply(scores.data(), tokens_, queries, results, result_stride);
     }
 
    private:
     std::size_t tokens_;
     std::size_t size_;
     kernels::instruction_set set_;
-    matrix<Scalar> keys_;    // packed, tokens columns of depth size
-    matrix<Scalar> values_;  // packed, size columns of depth tokens
+    packed_activations<Scalar> keys_;    // tokens columns of depth size
+    packed_activations<Scalar> values_;  // size columns of depth tokens
 };
 
 }  // namespace detail
@@ -85,13 +85,15 @@ class attention {
         : in_proj_(w, "in_proj_weight", "in_proj_bias", width, 3 * width),
           out_proj_(w / "out_proj", width, width),
           heads_(heads),
-          mask_(visible) {}
+          mask_(visible),
+          products_(w.at_least_bf16().arithmetic()) {}
 
     /// As layer_norm::parameters.
     template <class Take>
     void parameters(const Take& take) const {
         in_proj_.parameters(take);
         out_proj_.parameters(take);
+        take(std::as_bytes(std::span(&products_, 1)));
         take(std::as_bytes(std::span(&kernels_, 1)));
     }
 
@@ -143,7 +145,7 @@ class attention {
     void ask(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column, const Scalar* query,
              std::size_t queries, std::size_t position, Scalar* results) const {
         const std::size_t width = out_proj_.inputs(), size = width / heads_;
-        detail::attention_head<Scalar> head(rows.size(), size, kernels_);
+        detail::attention_head<Scalar> head(rows.size(), size, products_, kernels_);
         if (rows.back() - rows.front() + 1 == rows.size()) {  // one after the other
             const Scalar* key = qkv.row(rows.front()).data() + width + column;
             head.remember(key, key + width, 3 * width);
@@ -163,6 +165,7 @@ class attention {
     linear<Scalar> out_proj_;
     std::size_t heads_;
     mask mask_;
+    precision products_;  // of queries and keys, of shares and values: 8 bits would harm them
     kernels::instruction_set kernels_ = kernels::active();
 };
 

@@ -26,7 +26,8 @@ class attention_pool {
           k_proj_(w / "k_proj", width, width),
           v_proj_(w / "v_proj", width, width),
           c_proj_(w.at_least_bf16() / "c_proj", width, outputs),
-          heads_(heads) {}
+          heads_(heads),
+          products_(w.at_least_bf16().arithmetic()) {}
 
     /// \param cells [positions, width], one picture's feature map
     /// \return [1, outputs]
@@ -44,7 +45,7 @@ class attention_pool {
         const matrix<Scalar> keys = k_proj_(tokens, kernels::function::identity, threads);
         const matrix<Scalar> values = v_proj_(tokens, kernels::function::identity, threads);
         matrix<Scalar> mixed(1, width);
-        detail::attention_head<Scalar> head(tokens.rows(), size, kernels_);
+        detail::attention_head<Scalar> head(tokens.rows(), size, products_, kernels_);
         for (std::size_t h = 0; h < heads_; ++h) {
             head.remember(keys.data() + h * size, values.data() + h * size, width);
             head.answer(query.data() + h * size, width, 1, 0, mask::none, mixed.data() + h * size, width);
@@ -73,6 +74,7 @@ class attention_pool {
     matrix<Scalar> positional_embedding_;  // [1 + positions, width]
     linear<Scalar> q_proj_, k_proj_, v_proj_, c_proj_;
     std::size_t heads_;
+    precision products_;  // as attention's
     kernels::instruction_set kernels_ = kernels::active();
 };
 

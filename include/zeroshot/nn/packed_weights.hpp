@@ -16,9 +16,9 @@
 #include <zeroshot/half.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/multiply_narrow.hpp>
 #include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/kernels/widen.hpp>
+#include <zeroshot/nn/rounded_rows.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -113,7 +113,6 @@ class packed_weights {
     };
     template <class Number>
     using buffer_of = std::vector<Number, overwriting_allocator<Number>>;
-    using rounded_rows = buffer_of<std::uint32_t>;
 
     template <class Stored, class Take>
     static void hand_on(const fixed_numbers<Stored>& packed, const Take& take) {
@@ -221,35 +220,20 @@ class packed_weights {
         return threads == 1 ? 1 : std::clamp<std::size_t>(parts, 1, 4 * threads);
     }
 
-    /// Rows as narrow weights want them, rounded once for all columns; none for others.
+    /// Rows as narrow weights want them; none for others.
     rounded_rows round_rows(const kernels::product<Scalar>& whole, executor* threads) const {
-        rounded_rows rounded;
         if constexpr (std::is_same_v<Scalar, float>) {
-            const auto* const narrow = std::get_if<narrow_weights>(&packed_);
-            if (narrow == nullptr) return rounded;
-            constexpr std::size_t grain = kernels::packed_rows_grain;
-            const std::size_t size = kernels::row_words(narrow->type, inputs_, kernels_);
-            rounded.resize(kernels::packed_rows_size(narrow->type, whole.row_count, inputs_, kernels_));
-            std::fill(rounded.begin() + static_cast<std::ptrdiff_t>(whole.row_count * size), rounded.end(), 0u);
-            parallel_for(threads, (whole.row_count + grain - 1) / grain, [&](std::size_t part) {
-                const std::size_t row = part * grain, count = std::min(grain, whole.row_count - row);
-                kernels::pack_rows(narrow->type, whole.rows + row * whole.row_stride, whole.row_stride, count, inputs_,
-                                   rounded.data() + row * size, kernels_);
-            });
+            if (const auto* const narrow = std::get_if<narrow_weights>(&packed_))
+                return {narrow->type, whole.rows, whole.row_stride, whole.row_count, inputs_, kernels_, threads};
         }
-        return rounded;
+        return {};
     }
 
     void multiply(const kernels::product<Scalar>& whole, const rounded_rows& rounded, const narrow_weights& packed,
                   std::size_t panel, std::size_t end) const noexcept {
-        if constexpr (std::is_same_v<Scalar, float>) {
-            const kernels::narrow_product p{rounded.data(),  kernels::row_words(packed.type, inputs_, kernels_),
-                                            whole.row_count, packed.words.data(),
-                                            outputs_,        kernels::column_words(packed.type, inputs_),
-                                            whole.result,    whole.result_stride,
-                                            whole.finish};
-            kernels::multiply(packed.type, p, kernels_, panel, end);
-        }
+        if constexpr (std::is_same_v<Scalar, float>)
+            rounded.multiply(packed.words.data(), outputs_, whole.result, whole.result_stride, whole.finish, panel,
+                             end);
     }
 
     void multiply(kernels::product<Scalar> p, const rounded_rows&, const fixed_numbers<Scalar>& packed,

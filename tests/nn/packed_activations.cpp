@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <zeroshot/half.hpp>
+#include <zeroshot/nn/packed_activations.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/nn/random_weights.hpp"
+
+using namespace zeroshot;
+using namespace zeroshot_tests;
+
+namespace {
+
+float rounded(float number, precision how) {
+    return how == precision::f32 ? number : float_from_bfloat(bfloat_from_float(number));
+}
+
+/// rows times columns; both are [count, depth].
+template <class Scalar>
+matrix<Scalar> product(const matrix<Scalar>& rows, const matrix<Scalar>& columns, precision how,
+                       kernels::instruction_set set = kernels::active()) {
+    packed_activations<Scalar> packed(columns.rows(), columns.columns(), how, set);
+    packed.pack(columns.data(), columns.columns(), 1);
+    matrix<Scalar> y(rows.rows(), columns.rows());
+    packed.multiply(rows.data(), rows.columns(), rows.rows(), y.data(), columns.rows());
+    return y;
+}
+
+/// The same where the columns are stored one number of each after the other.
+matrix<float> turned_product(const matrix<float>& rows, const matrix<float>& columns, precision how) {
+    matrix<float> turned(columns.columns(), columns.rows());
+    for (std::size_t c = 0; c < columns.rows(); ++c) {
+        for (std::size_t k = 0; k < columns.columns(); ++k) turned(k, c) = columns(c, k);
+    }
+    packed_activations<float> packed(columns.rows(), columns.columns(), how, kernels::active());
+    packed.pack(turned.data(), 1, columns.rows());
+    matrix<float> y(rows.rows(), columns.rows());
+    packed.multiply(rows.data(), rows.columns(), rows.rows(), y.data(), columns.rows());
+    return y;
+}
+
+}  // namespace
+
+TEST_CASE("activations are multiplied as they are in f32, and otherwise rounded to bfloat16, stored either way round") {
+    for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
+        for (const std::size_t count : {1u, 2u, 7u}) {
+            for (const std::size_t columns : {1u, 16u, 77u}) {
+                for (const std::size_t depth : {1u, 31u, 64u, 197u}) {
+                    const matrix<float> rows = random_matrix<float>(count, depth, 1);
+                    const matrix<float> others = random_matrix<float>(columns, depth, 2);
+                    const matrix<float> y = product(rows, others, how);
+                    REQUIRE(turned_product(rows, others, how) == y);
+                    for (std::size_t i = 0; i < y.size(); ++i) {
+                        double exact = 0, norm = 0;
+                        for (std::size_t k = 0; k < depth; ++k) {
+                            const double term = static_cast<double>(rounded(rows(i / columns, k), how)) *
+                                                static_cast<double>(rounded(others(i % columns, k), how));
+                            exact += term;
+                            norm += std::abs(term);
+                        }
+                        const double bound =
+                            static_cast<double>(depth + 2) * std::numeric_limits<float>::epsilon() * norm;
+                        REQUIRE(std::abs(static_cast<double>(y.values()[i]) - exact) <= bound);
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("in bfloat16, instruction sets without a product of pairs give the same bits") {
+    const matrix<float> rows = random_matrix<float>(5, 50, 1), columns = random_matrix<float>(19, 50, 2);
+    const matrix<float> expected = product(rows, columns, precision::bf16, kernels::instruction_set::portable);
+    for (const kernels::instruction_set set : kernels::all_instruction_sets) {
+        if (kernels::is_available(set) && kernels::is_widened(kernels::narrow::bf16, set))
+            CHECK(product(rows, columns, precision::bf16, set) == expected);
+    }
+}
+
+TEST_CASE("double stays double whatever the precision asked for, and no NaN is lost in any") {
+    const matrix<double> rows = random_matrix<double>(3, 5, 1), columns = random_matrix<double>(4, 5, 2);
+    CHECK(product(rows, columns, precision::bf16) == product(rows, columns, precision::f32));
+    const matrix<float> x = random_matrix<float>(3, 40, 1);
+    for (const precision how : {precision::f32, precision::bf16}) {
+        matrix<float> others = random_matrix<float>(4, 40, 2);
+        others(2, 37) = std::numeric_limits<float>::quiet_NaN();
+        const matrix<float> y = product(x, others, how);
+        for (std::size_t i = 0; i < y.size(); ++i) CHECK(std::isnan(y.values()[i]) == (i % 4 == 2));
+    }
+}
+
+TEST_CASE("memory that was packed before is packed anew") {
+    const matrix<float> rows = random_matrix<float>(2, 33, 1), first = random_matrix<float>(5, 33, 2),
+                        second = random_matrix<float>(5, 33, 3);
+    for (const precision how : {precision::f32, precision::bf16}) {
+        packed_activations<float> packed(5, 33, how, kernels::active());
+        matrix<float> y(2, 5);
+        for (const matrix<float>* columns : {&first, &second}) {
+            packed.pack(columns->data(), 33, 1);
+            packed.multiply(rows.data(), 33, 2, y.data(), 5);
+            CHECK(y == product(rows, *columns, how));
+        }
+    }
+}

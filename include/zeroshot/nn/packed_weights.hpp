@@ -3,7 +3,6 @@
 /// precision it is multiplied in.
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -37,7 +37,8 @@ ZEROSHOT_ALWAYS_INLINE const std::uint32_t* again(const std::uint32_t* address) 
     return address;
 }
 
-/// sums += one half of each word of the rows and of the weights.
+/// sums += one half of each word of the rows and of the weights. GCC would hold the mask in a register that the sums
+/// need.
 template <bool Upper, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE void add_halves(floats<Lanes> (&sums)[Rows][Vectors], const std::uint32_t* row,
                                        std::size_t row_stride, const std::uint32_t* panel,
@@ -47,7 +48,7 @@ ZEROSHOT_ALWAYS_INLINE void add_halves(floats<Lanes> (&sums)[Rows][Vectors], con
 #pragma GCC unroll 16
     for (std::size_t j = 0; j < Vectors; ++j) {
         weights[j] = vector_at<Lanes>(panel + j / width * next_panel + j % width * Lanes).vector;
-        weights[j] = Upper ? weights[j] & upper_half : weights[j] << 16;
+        weights[j] = Upper ? weights[j] & *again(&upper_half) : weights[j] << 16;
     }
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < Rows; ++i) {

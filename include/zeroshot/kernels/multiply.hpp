@@ -57,6 +57,16 @@ ZEROSHOT_ALWAYS_INLINE void turn_four(const Scalar* columns, std::size_t column_
     }
 }
 
+/// A row of a panel: 16 numbers mostly, which a compiler then copies at once.
+template <class Scalar>
+ZEROSHOT_ALWAYS_INLINE void copy_row(const Scalar* from, std::size_t count, Scalar* to) noexcept {
+    if (count == panel_width) {
+        for (std::size_t lane = 0; lane < panel_width; ++lane) to[lane] = from[lane];
+    } else {
+        for (std::size_t lane = 0; lane < count; ++lane) to[lane] = from[lane];
+    }
+}
+
 }  // namespace detail
 
 /// Packs a matrix whose element (column, k) stands at source[column * column_stride + k * depth_stride].
@@ -70,10 +80,8 @@ void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_str
             for (std::size_t i = 0; i < panel_width * depth; ++i) packed[i] = Scalar{0};
         }
         if (column_stride == 1) {  // the source's rows run along the panel's
-            for (std::size_t k = 0; k < depth; ++k) {
-                for (std::size_t lane = 0; lane < count; ++lane)
-                    packed[k * panel_width + lane] = panel[k * depth_stride + lane];
-            }
+            for (std::size_t k = 0; k < depth; ++k)
+                detail::copy_row(panel + k * depth_stride, count, packed + k * panel_width);
         } else {
             constexpr std::size_t line = 16;  // numbers of a cache line: none is fetched twice
             for (std::size_t begin = 0; begin < depth; begin += line) {

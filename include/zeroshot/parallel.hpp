@@ -2,6 +2,7 @@
 /// \file Who does the work: the executor a caller may replace, the serial one, a thread pool, and how long calls are
 /// stopped.
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -21,6 +22,7 @@
 #include <sched.h>
 #endif
 
+#include <zeroshot/cpu_quota.hpp>
 #include <zeroshot/error.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
@@ -85,17 +87,20 @@ auto made_in_parallel(executor* threads, std::size_t count, const Make& make) {
     return all;
 }
 
-/// How many threads this process may use: its CPU affinity where that can be asked, the machine's cores otherwise.
-inline std::size_t available_threads() noexcept {
+/// How many threads this process may use: its CPU affinity where that can be asked, the machine's cores otherwise; on
+/// Linux no more than what its control groups grant.
+inline std::size_t available_threads() {
+    std::size_t cores = std::max(std::thread::hardware_concurrency(), 1u);
 #if defined(__linux__)
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
         const int count = CPU_COUNT(&allowed);
-        if (count > 0) return static_cast<std::size_t>(count);
+        if (count > 0) cores = static_cast<std::size_t>(count);
     }
+    const std::size_t granted = granted_processors();
+    if (granted != 0) cores = std::min(cores, granted);
 #endif
-    const unsigned cores = std::thread::hardware_concurrency();
-    return cores == 0 ? 1 : cores;
+    return cores;
 }
 
 /// A fixed number of threads, the caller being one of them. A call that finds the pool busy (from another thread, or

@@ -9,7 +9,7 @@ from pathlib import Path
 
 # A header's room is its folder. The ground floor is the headers that everybody stands on; clip.hpp and load.hpp, who know
 # everybody below, are one room with load/.
-GROUND = {"version.hpp", "algorithm.hpp", "error.hpp", "half.hpp", "tensor.hpp", "parallel.hpp"}
+GROUND = {"version.hpp", "algorithm.hpp", "cpu_quota.hpp", "error.hpp", "half.hpp", "tensor.hpp", "parallel.hpp"}
 LOAD = {"clip.hpp", "load.hpp"}
 
 # Headers that only include others.

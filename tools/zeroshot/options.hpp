@@ -13,6 +13,12 @@ namespace program {
 
 struct session;
 
+/// As many threads as this process may use, asked once: control groups are files.
+inline std::size_t usual_threads() {
+    static const std::size_t threads = zeroshot::available_threads();
+    return threads;
+}
+
 /// What every command takes.
 struct manners {
     bool quiet = false;
@@ -49,7 +55,7 @@ struct classify_options {
     std::size_t top = 5;
     bool csv = false;
     bool truncate = false;
-    std::size_t threads = zeroshot::available_threads();
+    std::size_t threads = usual_threads();
     model_options model;
     manners as;
 };
@@ -72,7 +78,7 @@ struct preprocess_options {
     std::vector<std::string> pictures;
     std::string output;
     bool skip_bad = false;
-    std::size_t threads = zeroshot::available_threads();
+    std::size_t threads = usual_threads();
     model_options model;
     manners as;
 };
@@ -90,7 +96,7 @@ struct embed_options {
     bool normalize = false;
     bool skip_bad = false;
     bool truncate = false;
-    std::size_t threads = zeroshot::available_threads();
+    std::size_t threads = usual_threads();
     model_options model;
     manners as;
 };
@@ -118,7 +124,7 @@ struct evaluate_options {
     bool compare_templates = false;
     std::size_t seed = 0;
     bool truncate = false;
-    std::size_t threads = zeroshot::available_threads();
+    std::size_t threads = usual_threads();
     model_options model;
     manners as;
 };
@@ -148,7 +154,7 @@ struct probe_options {
     std::size_t seed = 0;
     std::string save;
     std::string resume;
-    std::size_t threads = zeroshot::available_threads();
+    std::size_t threads = usual_threads();
     model_options model;
     manners as;
 };
@@ -190,7 +196,7 @@ void inspect(const inspect_options& options, session& with);
 
 struct bench_options {
     std::size_t repeat = 7;
-    std::size_t threads = zeroshot::available_threads();
+    std::size_t threads = usual_threads();
     model_options model;
     manners as;
 };

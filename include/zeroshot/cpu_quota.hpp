@@ -44,9 +44,10 @@ inline std::size_t granted_by_group(const std::string& folder, bool second_versi
     const std::string quota = system_text(folder + (second_version ? "/cpu.max" : "/cpu.cfs_quota_us"));
     std::string_view rest = quota;
     const std::uint64_t granted = microseconds(cut_off(rest, ' '));
+    if (granted == 0) return 0;
     const std::string period = second_version ? std::string(rest) : system_text(folder + "/cpu.cfs_period_us");
     const std::uint64_t of = microseconds(period);
-    return granted == 0 || of == 0 ? 0 : static_cast<std::size_t>(granted / of + (granted % of == 0 ? 0 : 1));
+    return of == 0 ? 0 : static_cast<std::size_t>(granted / of + (granted % of == 0 ? 0 : 1));
 }
 
 /// Whether a list of controllers, "cpu,cpuacct", has that of processor time.
@@ -73,7 +74,7 @@ inline std::size_t granted_processors(const std::string& root = "") {
         if (!second_version && !detail::controls_processors(controllers)) continue;
         const std::string mount = root + "/sys/fs/cgroup" + (second_version ? "" : "/cpu");
         // A container may see its own group as the root, whatever the path says.
-        for (std::string_view path = line;; path = path.substr(0, path.rfind('/'))) {
+        for (std::string_view path = line == "/" ? "" : line;; path = path.substr(0, path.rfind('/'))) {
             const std::size_t granted = detail::granted_by_group(mount + std::string(path), second_version);
             if (granted != 0 && (least == 0 || granted < least)) least = granted;
             if (path.find('/') == std::string_view::npos) break;

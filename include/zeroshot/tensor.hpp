@@ -70,6 +70,10 @@ class overwriting_allocator : public aligned_allocator<Scalar> {
     }
 };
 
+/// Elements that have no value until they are given one: for what is written in full.
+template <class Scalar>
+using overwriting_vector = std::vector<Scalar, overwriting_allocator<Scalar>>;
+
 /// The number of elements of a shape.
 /// \throws argument_error (LIMIT) where the product does not fit 64 bits
 inline std::size_t element_count(std::span<const std::size_t> shape) {
@@ -173,7 +177,7 @@ requires(Rank >= 1) class tensor {
     Eigen::Index eigen_columns() const noexcept { return static_cast<Eigen::Index>(row_size()); }
 
     shape_type shape_{};
-    std::vector<Scalar, overwriting_allocator<Scalar>> values_;
+    overwriting_vector<Scalar> values_;
 };
 
 /// Rows of numbers: tokens, pixels or embeddings are rows.

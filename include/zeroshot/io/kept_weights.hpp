@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -28,11 +27,9 @@ namespace zeroshot::inline ZEROSHOT_ABI {
 template <class Number>
 class fixed_numbers {
    public:
-    using own_memory = std::vector<Number, overwriting_allocator<Number>>;
-
     fixed_numbers() = default;
-    explicit fixed_numbers(own_memory numbers) {
-        const auto own = std::make_shared<const own_memory>(std::move(numbers));
+    explicit fixed_numbers(overwriting_vector<Number> numbers) {
+        const auto own = std::make_shared<const overwriting_vector<Number>>(std::move(numbers));
         numbers_ = *own;
         owner_ = own;
     }
@@ -56,7 +53,7 @@ namespace detail {
 /// Numbers of so many elements, as `make(data)` writes them.
 template <class Number, class Make>
 fixed_numbers<Number> made_numbers(std::size_t count, const Make& make) {
-    typename fixed_numbers<Number>::own_memory numbers(count);
+    overwriting_vector<Number> numbers(count);
     make(numbers.data());
     return fixed_numbers<Number>(std::move(numbers));
 }

@@ -364,6 +364,7 @@ class weights {
     void fill(const std::string& name, const canonical_tensor& found, std::span<Scalar> into) const {
         fill_shared(name, found, 0, into);
         if (found.transposed) transpose(found.shape[1], found.shape[0], into);
+        shared_->touched[found.index].store(true, std::memory_order_relaxed);
     }
 
     /// fill_some, by as many threads as it is worth.
@@ -400,7 +401,6 @@ class weights {
             if (first < end) read_checked(name, part, first - passed, into.subspan(first - begin, end - first));
             passed += count;
         }
-        shared_->touched[found.index].store(true, std::memory_order_relaxed);
     }
 
     /// Some numbers of a part, from the number `first` on.

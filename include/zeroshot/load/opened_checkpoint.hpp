@@ -50,8 +50,9 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
 inline std::shared_ptr<kept_weights> kept_weights_of(const checkpoint& file, const std::filesystem::path& path,
                                                      const load_options& options) {
     constexpr std::size_t digits = 16;  // enough for the models of one folder
+    if (options.keep_weights.empty()) return nullptr;
     const std::string identity = file.identity();
-    if (options.keep_weights.empty() || identity.empty()) return nullptr;
+    if (identity.empty()) return nullptr;
     const auto number_of = [](auto choice) { return std::to_string(static_cast<int>(choice)); };
     const std::string how = std::string(name_of(options.precision)) + " " + number_of(options.storage) + " " +
                             number_of(options.check) + "\n";

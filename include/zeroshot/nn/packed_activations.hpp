@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
@@ -55,7 +54,7 @@ class packed_activations {
                 return rounded_rows(kernels::narrow::bf16, rows, row_stride, row_count, depth_, set_)
                     .multiply(pairs_.data(), columns_, results, result_stride, {}, 0, kernels::panel_count(columns_));
             if (rounded_) {
-                overwritten<float> rounded(row_count * depth_);
+                overwriting_vector<float> rounded(row_count * depth_);
                 for (std::size_t row = 0; row < row_count; ++row)
                     kernels::round_floats(rows + row * row_stride, depth_, rounded.data() + row * depth_, set_);
                 return multiply_numbers(rounded.data(), depth_, row_count, results, result_stride);
@@ -65,9 +64,6 @@ class packed_activations {
     }
 
    private:
-    template <class Number>
-    using overwritten = std::vector<Number, overwriting_allocator<Number>>;
-
     void multiply_numbers(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
                           std::size_t result_stride) const noexcept {
         kernels::multiply<Scalar>(
@@ -78,8 +74,8 @@ class packed_activations {
     std::size_t depth_;
     kernels::instruction_set set_;
     bool rounded_, in_pairs_;
-    overwritten<Scalar> numbers_;       // packed, or none
-    overwritten<std::uint32_t> pairs_;  // packed in bfloat16, or none
+    overwriting_vector<Scalar> numbers_;       // packed, or none
+    overwriting_vector<std::uint32_t> pairs_;  // packed in bfloat16, or none
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -10,7 +10,6 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include <zeroshot/half.hpp>
 #include <zeroshot/io/weights.hpp>
@@ -110,8 +109,6 @@ class packed_weights {
         kernels::narrow type;
         fixed_numbers<std::uint32_t> words;
     };
-    template <class Number>
-    using buffer_of = std::vector<Number, overwriting_allocator<Number>>;
 
     template <class Stored, class Take>
     static void hand_on(const fixed_numbers<Stored>& packed, const Take& take) {
@@ -150,7 +147,8 @@ class packed_weights {
     static auto standing_in(const matrix<Stored>& weight, matrix_order order) {
         const bool outputs_first = order == matrix_order::outputs_first;
         return [&weight, next_output = outputs_first ? weight.columns() : 1,
-                next_input = outputs_first ? 1 : weight.columns()](std::size_t first, std::size_t, buffer_of<Stored>&) {
+                next_input = outputs_first ? 1 : weight.columns()](std::size_t first, std::size_t,
+                                                                   overwriting_vector<Stored>&) {
             return some_outputs<Stored>{weight.data() + first * next_output, next_output, next_input};
         };
     }
@@ -158,11 +156,12 @@ class packed_weights {
     /// Outputs that are written to a buffer first.
     template <class Stored, class ReadRows>
     auto rows_by(const ReadRows& read_rows) const {
-        return [&read_rows, inputs = inputs_](std::size_t first, std::size_t count, buffer_of<Stored>& buffer) {
-            buffer.resize(count * inputs);
-            read_rows(first, count, buffer.data());
-            return some_outputs<Stored>{buffer.data(), inputs, 1};
-        };
+        return
+            [&read_rows, inputs = inputs_](std::size_t first, std::size_t count, overwriting_vector<Stored>& buffer) {
+                buffer.resize(count * inputs);
+                read_rows(first, count, buffer.data());
+                return some_outputs<Stored>{buffer.data(), inputs, 1};
+            };
     }
 
     /// \param outputs_from outputs_from(first, count, buffer): some_outputs, which may stand in the buffer
@@ -200,7 +199,7 @@ class packed_weights {
         const std::size_t panels = kernels::panel_count(outputs_), parts = worth_of(panels, concurrency_of(threads));
         const std::size_t at_once = std::max<std::size_t>(1, piece / (kernels::panel_width * inputs_ + 1));
         parallel_for(threads, parts, [&](std::size_t part) {
-            buffer_of<Stored> buffer;
+            overwriting_vector<Stored> buffer;
             const std::size_t end = panels * (part + 1) / parts;
             for (std::size_t panel = panels * part / parts; panel < end; panel += at_once) {
                 const std::size_t first = panel * kernels::panel_width;

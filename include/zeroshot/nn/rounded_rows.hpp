@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/multiply_narrow.hpp>
@@ -53,7 +52,7 @@ class rounded_rows {
     kernels::instruction_set set_ = kernels::instruction_set::portable;
     std::size_t row_count_ = 0;
     std::size_t depth_ = 0;
-    std::vector<std::uint32_t, overwriting_allocator<std::uint32_t>> words_;  // kernels::pack_rows
+    overwriting_vector<std::uint32_t> words_;  // kernels::pack_rows
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

@@ -265,6 +265,7 @@ ZEROSHOT_ALWAYS_INLINE void multiply_panels(const product<Scalar, typename Tile:
         const std::size_t height = row_end - row < full ? row_end - row : full;
         const bool in_place = columns == width && height == full && gain == nullptr && !p.finish.add;
         Scalar* result = p.result + row * p.result_stride + column;
+        for (std::size_t i = 0; i < height; ++i) prefetch(result + i * p.result_stride);
         multiply_rows<Tile, height_limit>(
             full,
             tile_of<Scalar, word>{p.rows + row * p.row_stride, p.row_stride, panel,

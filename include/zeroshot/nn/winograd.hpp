@@ -45,22 +45,24 @@ class winograd {
         parallel_for(threads, strips, [&](std::size_t index) {
             const std::size_t first = tiles.count() * index / strips, end = tiles.count() * (index + 1) / strips;
             const std::size_t count = end - first;
-            // [36, tiles, channels]
-            auto patches = matrix<Scalar>::for_overwrite({kernels::winograd_places * count, inputs_});
-            auto products = matrix<Scalar>::for_overwrite({kernels::winograd_places * count, outputs_});
+            // [36, tiles * channels], each in its own place: a power of two apart, they would push each other out of
+            // the caches
+            auto patches = matrix<Scalar>::for_overwrite({kernels::winograd_places, count * inputs_ + apart});
+            auto products = matrix<Scalar>::for_overwrite({kernels::winograd_places, count * outputs_ + apart});
             for (std::size_t tile = 0; tile < count; ++tile) {
                 const auto patch = tiles.patch(first + tile, input, outside);
-                kernels::winograd_transform(patch.data(), inputs_, patches.row(tile).data(), count * inputs_, set_);
+                kernels::winograd_transform(patch.data(), inputs_, patches.data() + tile * inputs_, patches.columns(),
+                                            set_);
             }
             for (std::size_t place = 0; place < kernels::winograd_places; ++place) {
-                kernels::multiply<Scalar>({patches.row(place * count).data(), inputs_, count, weights_of(place),
-                                           outputs_, inputs_, products.row(place * count).data(), outputs_},
+                kernels::multiply<Scalar>({patches.row(place).data(), inputs_, count, weights_of(place), outputs_,
+                                           inputs_, products.row(place).data(), outputs_},
                                           set_);
             }
             std::vector<Scalar> beyond(outputs_);  // where results go that no pixel is for
             for (std::size_t tile = 0; tile < count; ++tile) {
                 const auto results = tiles.results(first + tile, output, beyond);
-                kernels::winograd_finish(products.row(tile).data(), count * outputs_,
+                kernels::winograd_finish(products.data() + tile * outputs_, products.columns(),
                                          bias_.empty() ? nullptr : bias_.data(), outputs_, add, results.data(), set_);
                 for (Scalar* pixel : results) {
                     if (f != kernels::function::identity && pixel != beyond.data())
@@ -71,8 +73,9 @@ class winograd {
     }
 
    private:
-    static constexpr std::size_t strip_elements = 8 * 1024;  // of a place: 36 of these are a MiB of float
-    static constexpr std::size_t shortest_strip = 24;        // for less, the weights would pass by too often
+    static constexpr std::size_t strip_elements = 8 * 1024;    // of a place: 36 of these are a MiB of float
+    static constexpr std::size_t shortest_strip = 24;          // for less, the weights would pass by too often
+    static constexpr std::size_t apart = 64 / sizeof(Scalar);  // a line
 
     /// A panel of outputs after the other, transformed, and packed for each of the 36 places.
     template <class ReadRows>

@@ -21,7 +21,7 @@ namespace {
 matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size_t queries, precision how, mask visible,
                       instruction_set set) {
     const std::size_t stride = 3 * size, tokens = qkv.size() / stride, first = tokens - queries;
-    zeroshot::detail::attention_head<float> head(tokens, size, how, set);
+    zeroshot::detail::attention_head<float> head(tokens, size, zeroshot::detail::score_scale<float>(size), how, set);
     head.remember(qkv.data() + size, qkv.data() + 2 * size, stride);
     matrix<float> results(queries, size);
     head.answer(qkv.data() + first * stride, stride, queries, first, visible, results.data(), size);

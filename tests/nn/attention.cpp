@@ -79,7 +79,7 @@ sequences shared_beginnings() {
 /// Queries, keys and values of one head: [tokens, 3 * size].
 matrix<float> head_of(const matrix<float>& qkv, precision how, mask visible) {
     const std::size_t tokens = qkv.rows(), size = qkv.columns() / 3;
-    detail::attention_head<float> head(tokens, size, how, kernels::active());
+    detail::attention_head<float> head(tokens, size, detail::score_scale<float>(size), how, kernels::active());
     head.remember(qkv.data() + size, qkv.data() + 2 * size, 3 * size);
     matrix<float> results(tokens, size);
     head.answer(qkv.data(), 3 * size, tokens, 0, visible, results.data(), size);
@@ -176,7 +176,8 @@ TEST_CASE("a layer's products are made in the precision of its weights") {
     const matrix<float> qkv = linear<float>(w, "in_proj_weight", "in_proj_bias", width, 3 * width)(x);
     matrix<float> mixed(7, width);
     for (std::size_t column = 0; column < width; column += width / heads) {
-        detail::attention_head<float> head(7, width / heads, precision::bf16, kernels::active());
+        detail::attention_head<float> head(7, width / heads, detail::score_scale<float>(width / heads), precision::bf16,
+                                           kernels::active());
         head.remember(qkv.data() + width + column, qkv.data() + 2 * width + column, 3 * width);
         head.answer(qkv.data() + column, 3 * width, 7, 0, mask::none, mixed.data() + column, width);
     }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -78,15 +79,40 @@ TEST_CASE("attention pooling's own products are made in bfloat16 where its weigh
     }
     for (float& value : tokens.row(0)) value /= static_cast<float>(cells);
     tokens += in(precision::f32).read<float, 2>("positional_embedding", {cells + 1, width});
-    const auto mapped = [&](const char* name) {
-        return linear<float>(in(precision::bf16) / name, width, width)(tokens);
-    };
-    const matrix<float> queries = mapped("q_proj"), keys = mapped("k_proj"), values = mapped("v_proj");
-    matrix<float> mixed(1, width);
-    detail::attention_head<float> head(cells + 1, size, precision::bf16, kernels::active());
+    const auto map = [&](const char* name) { return linear<float>(in(precision::bf16) / name, width, width); };
+    const matrix<float> queries = map("q_proj")(tokens);
+    detail::attention_head<float> head(cells + 1, width, detail::score_scale<float>(size), precision::bf16,
+                                       kernels::active());
+    head.remember(tokens.data(), tokens.data(), width);
+    matrix<float> expected(1, width);
     for (std::size_t h = 0; h < heads; ++h) {
-        head.remember(keys.data() + h * size, values.data() + h * size, width);
-        head.answer(queries.data() + h * size, width, 1, 0, mask::none, mixed.data() + h * size, width);
+        matrix<float> row(1, width);
+        packed_weights<float>(in(precision::bf16) / "k_proj", "weight", {width, width}, h * size, size)
+            .multiply(queries.data() + h * size, width, 1, row.data(), {});
+        head.answer(row.data(), width, 1, 0, mask::none, row.data(), width);
+        const matrix<float> values = map("v_proj")(row);
+        for (std::size_t i = h * size; i < (h + 1) * size; ++i) expected(0, i) = values(0, i);
     }
-    CHECK(attended(precision::bf16) == mixed);
+    CHECK(attended(precision::bf16) == expected);
+}
+
+TEST_CASE("attention pooling gives the same bits for a picture alone and among others, and on many threads") {
+    constexpr std::size_t cells = 9, width = 24, heads = 3, pictures = 5;
+    random_weights made;
+    made.add("positional_embedding", {cells + 1, width});
+    for (const std::string name : {"q_proj", "k_proj", "v_proj", "c_proj"})
+        made.add(name + ".weight", {width, width}).add(name + ".bias", {width});
+    const matrix<float> x = random_matrix<float>(pictures * cells, width, 78);
+    thread_pool threads(3);
+    for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
+        const attention_pool<float> pool(weights(made.get().file(), {.arithmetic = how}) / "visual", cells, width,
+                                         heads, width);
+        const matrix<float> all = pool.attended(x);
+        CHECK(pool.attended(x, &threads) == all);
+        for (std::size_t picture = 0; picture < pictures; ++picture) {
+            matrix<float> own(cells, width);
+            std::ranges::copy(x.values().subspan(picture * cells * width, cells * width), own.data());
+            CHECK(std::ranges::equal(pool.attended(own).row(0), all.row(picture)));
+        }
+    }
 }

@@ -94,6 +94,28 @@ TEST_CASE("rows that come a few at a time give the bits of the whole matrix, in 
     }
 }
 
+TEST_CASE("some rows of a tensor make the product of those rows alone, in every precision and in 16 bits") {
+    const auto product_of = [](const packed_weights<float>& packed) {
+        REQUIRE(packed.inputs() == 2);
+        REQUIRE(packed.outputs() == 37);
+        const matrix<float> x = random_matrix<float>(3, 2, 5);
+        matrix<float> y(3, 37);
+        packed.multiply(x.data(), 2, 3, y.data(), {});
+        return y;
+    };
+    const checkpoint file = stored_as(dtype::f16);
+    const matrix<float> all = weights(file).read<float, 2>("visual.weight", {4, 37});
+    matrix<float> some(2, 37);
+    std::ranges::copy(all.values().subspan(37, 2 * 37), some.data());
+    for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
+        const matrix<float> expected = product_of({some, matrix_order::inputs_first, how});
+        for (const auto storage : {weight_storage::full, weight_storage::compact}) {
+            const weights w(file, {.storage = storage, .arithmetic = how});
+            CHECK(product_of({w, "visual.weight", {4, 37}, 1, 2}) == expected);
+        }
+    }
+}
+
 TEST_CASE("double, the oracle, stays double whatever the precision asked for") {
     const matrix<double> weight = random_matrix<double>(3, 5, 1), x = random_matrix<double>(2, 5, 2);
     const auto with = [&](precision how) {

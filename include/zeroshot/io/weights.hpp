@@ -70,6 +70,9 @@ struct packing {
     executor* threads = nullptr;            ///< those that pack; null: the calling thread alone
     std::shared_ptr<kept_weights> kept{};   ///< where they are kept; null: nowhere
     std::string name{};                     ///< what they are kept as
+    /// Shorter sums stay bf16 in int8: the errors of their terms show more, and rounding the rows and finishing the
+    /// sums is more of the work. Measured in docs/performance.md.
+    std::size_t shortest_int8_sum = 512;
 
     /// What make(numbers) writes, or what was kept of it.
     template <class Number, class Make>

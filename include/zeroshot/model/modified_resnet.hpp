@@ -62,10 +62,9 @@ class modified_resnet {
     /// \param embedding the size of the space the towers share
     modified_resnet(const weights& w, const modified_resnet_config& config, std::size_t embedding)
         : config_(config),
-          conv1_(folded_convolution<Scalar>(w.at_least_bf16(), "conv1", "bn1", 3, config.width / 2, 3, 2)),
-          conv2_(
-              folded_convolution<Scalar>(w, "conv2", "bn2", config.width / 2, config.width / 2, 3, 1, area(config, 2))),
-          conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", config.width / 2, config.width, 3, 1, area(config, 2))),
+          conv1_(stem_convolution(w, config, 1, 3, config.width / 2)),
+          conv2_(stem_convolution(w, config, 2, config.width / 2, config.width / 2)),
+          conv3_(stem_convolution(w, config, 3, config.width / 2, config.width)),
           attnpool_(w / "attnpool", config.positions(), config.features(), config.heads, embedding) {
         std::size_t inputs = config.width;
         for (std::size_t stage = 0; stage < 4; ++stage) {
@@ -74,8 +73,9 @@ class modified_resnet {
             const std::size_t outputs = planes * bottleneck<Scalar>::expansion;
             layers_[stage] = made_in_parallel(w.threads(), config.layers[stage], [&](std::size_t block) {
                 const std::size_t stride = stage > 0 && block == 0 ? 2 : 1, shrunk = (std::size_t{4} << stage) / stride;
-                return bottleneck<Scalar>(layer / block, block == 0 ? inputs : outputs, planes, stride,
-                                          area(config, shrunk));
+                const weights own = layer / block;
+                return bottleneck<Scalar>(is_sensitive(stage, block) ? own.at_least_bf16() : own,
+                                          block == 0 ? inputs : outputs, planes, stride, area(config, shrunk));
             });
             if (config.layers[stage] > 0) inputs = outputs;
         }
@@ -95,25 +95,37 @@ class modified_resnet {
     /// \return [pictures, features()]
     matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe,
                             executor* threads = nullptr) const {
-        auto rows = matrix<Scalar>::for_overwrite({pictures, features()});
-        const std::size_t picture_size = pixels.size() / pictures;
+        const std::size_t picture_size = pixels.size() / pictures, positions = config_.positions();
+        auto cells = matrix<Scalar>::for_overwrite({pictures * positions, features()});
         for (std::size_t picture = 0; picture < pictures; ++picture) {
-            const matrix<Scalar> row =
-                features_of_one(pixels.subspan(picture * picture_size, picture_size), observe, threads);
-            detail::copy(row.row(0), rows.row(picture).begin());
+            const feature_map<Scalar> map =
+                layers(pixels.subspan(picture * picture_size, picture_size), observe, threads);
+            detail::copy(map.pixels.values(), cells.row(picture * positions).begin());
         }
-        return rows;
+        return attnpool_.attended(cells, threads);
     }
     std::size_t features() const noexcept { return config_.features(); }
 
    private:
+    /// The first of the three halves the picture. As their errors go through all that follows, 8 bits would do harm.
+    static convolution<Scalar> stem_convolution(const weights& w, const modified_resnet_config& config, unsigned number,
+                                                std::size_t inputs, std::size_t outputs) {
+        const std::string name = std::to_string(number);
+        return folded_convolution<Scalar>(w.at_least_bf16(), "conv" + name, "bn" + name, inputs, outputs, 3,
+                                          number == 1 ? 2 : 1, area(config, 2));
+    }
+
+    /// Whether 8 bits would do harm in that block as well. Measured in docs/performance.md.
+    static bool is_sensitive(std::size_t stage, std::size_t block) { return stage == 0 || (stage == 1 && block == 0); }
+
     /// Pixels of a feature map that is so many times smaller than the picture.
     static std::size_t area(const modified_resnet_config& config, std::size_t times) {
         return (config.image_size / times) * (config.image_size / times);
     }
 
-    matrix<Scalar> features_of_one(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
-                                   executor* threads) const {
+    /// One picture up to the attention pooling: [positions, features()].
+    feature_map<Scalar> layers(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
+                               executor* threads) const {
         feature_map<Scalar> x = stem(channels_last(pixels), threads);
         if (observe) observe("visual.stem", x.pixels);
         for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
@@ -123,7 +135,7 @@ class modified_resnet {
                     observe("visual.layer" + std::to_string(stage + 1) + "." + std::to_string(block), x.pixels);
             }
         }
-        return attnpool_.attended(x.pixels, threads);  // [1, features]
+        return x;
     }
 
     feature_map<Scalar> stem(feature_map<Scalar> x, executor* threads) const {

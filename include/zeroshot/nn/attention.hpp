@@ -23,14 +23,22 @@ enum class mask { none, causal };
 
 namespace detail {
 
-/// One head of one sequence: softmax(Q Kᵀ / sqrt(size)) V, over views into wider rows.
+/// By what a head of this size multiplies its scores.
+template <class Scalar>
+Scalar score_scale(std::size_t size) {
+    return 1 / std::sqrt(static_cast<Scalar>(size));
+}
+
+/// One head of one sequence: softmax(scale Q Kᵀ) V, over views into wider rows.
 template <class Scalar>
 class attention_head {
    public:
+    /// \param scale score_scale of the head
     /// \param arithmetic of the two products; the softmax between them stays Scalar
-    attention_head(std::size_t tokens, std::size_t size, precision arithmetic, kernels::instruction_set set)
+    attention_head(std::size_t tokens, std::size_t size, Scalar scale, precision arithmetic,
+                   kernels::instruction_set set)
         : tokens_(tokens),
-          size_(size),
+          scale_(scale),
           set_(set),
           keys_(tokens, size, arithmetic, set),
           values_(size, tokens, arithmetic, set) {}
@@ -48,10 +56,9 @@ class attention_head {
                 Scalar* results, std::size_t result_stride) const {
         auto scores = matrix<Scalar>::for_overwrite({queries, tokens_});
         keys_.multiply(query, stride, queries, scores.data(), tokens_);
-        const Scalar scale = 1 / std::sqrt(static_cast<Scalar>(size_));
         for (std::size_t i = 0; i < queries; ++i) {
             const std::size_t seen = visible == mask::causal ? first + i + 1 : tokens_;
-            kernels::softmax(scores.row(i).data(), seen, scale, set_);
+            kernels::softmax(scores.row(i).data(), seen, scale_, set_);
             detail::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
         }
         values_.multiply(scores.data(), tokens_, queries, results, result_stride);
@@ -59,7 +66,7 @@ class attention_head {
 
    private:
     std::size_t tokens_;
-    std::size_t size_;
+    Scalar scale_;
     kernels::instruction_set set_;
     packed_activations<Scalar> keys_;    // tokens columns of depth size
     packed_activations<Scalar> values_;  // size columns of depth tokens
@@ -145,7 +152,7 @@ class attention {
     void ask(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column, const Scalar* query,
              std::size_t queries, std::size_t position, Scalar* results) const {
         const std::size_t width = out_proj_.inputs(), size = width / heads_;
-        detail::attention_head<Scalar> head(rows.size(), size, products_, kernels_);
+        detail::attention_head<Scalar> head(rows.size(), size, detail::score_scale<Scalar>(size), products_, kernels_);
         if (rows.back() - rows.front() + 1 == rows.size()) {  // one after the other
             const Scalar* key = qkv.row(rows.front()).data() + width + column;
             head.remember(key, key + width, 3 * width);

@@ -4,18 +4,28 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include <zeroshot/algorithm.hpp>
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/attention.hpp>
 #include <zeroshot/nn/linear.hpp>
+#include <zeroshot/nn/packed_weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// Mirrors AttentionPool2d.forward in openai/CLIP clip/model.py. Only the mean token's query is computed: it alone is
-/// read.
+/// Mirrors AttentionPool2d.forward in openai/CLIP clip/model.py, where only the mean token's query is read. One query a
+/// head needs no keys and values of all tokens: it is turned into what the tokens themselves are asked,
+///
+///     q . (K t + b) = (Kᵀ q) . t + q . b, the same q . b for every token, which softmax does not see;
+///
+/// and what the answers are mixed of are the tokens, their shares being 1 together:
+///
+///     sum of shares (V t + b) = V (sum of shares t) + b.
+///
+/// So the two largest products of the tower become rows times matrices.
 template <class Scalar>
 class attention_pool {
    public:
@@ -23,34 +33,30 @@ class attention_pool {
     attention_pool(const weights& w, std::size_t positions, std::size_t width, std::size_t heads, std::size_t outputs)
         : positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {positions + 1, width})),
           q_proj_(w / "q_proj", width, width),
-          k_proj_(w / "k_proj", width, width),
           v_proj_(w / "v_proj", width, width),
           c_proj_(w.at_least_bf16() / "c_proj", width, outputs),
           heads_(heads),
-          products_(w.at_least_bf16().arithmetic()) {}
+          products_(w.at_least_bf16().arithmetic()) {
+        const weights k_proj = w / "k_proj";
+        for (std::size_t h = 0; h < heads; ++h)
+            k_proj_.push_back({k_proj, "weight", {width, width}, h * head_size(), head_size()});
+        k_proj.template read_vector<Scalar>("bias", width);  // has to be there; nothing depends on it
+    }
 
-    /// \param cells [positions, width], one picture's feature map
-    /// \return [1, outputs]
+    /// \param cells [pictures * positions, width], one feature map after the other
+    /// \return [pictures, outputs]
     matrix<Scalar> operator()(const matrix<Scalar>& cells, executor* threads = nullptr) const {
         return project(attended(cells, threads));
     }
 
     /// What the heads answer, before c_proj.
-    /// \return [1, width]
+    /// \return [pictures, width]
     matrix<Scalar> attended(const matrix<Scalar>& cells, executor* threads = nullptr) const {
-        const matrix<Scalar> tokens = with_mean_token(cells);  // [1 + positions, width]
-        const std::size_t width = tokens.columns(), size = width / heads_;
-        matrix<Scalar> query(1, width);
-        q_proj_.apply(tokens.data(), width, 1, query.data(), {}, threads);
-        const matrix<Scalar> keys = k_proj_(tokens, kernels::function::identity, threads);
-        const matrix<Scalar> values = v_proj_(tokens, kernels::function::identity, threads);
-        matrix<Scalar> mixed(1, width);
-        detail::attention_head<Scalar> head(tokens.rows(), size, products_, kernels_);
-        for (std::size_t h = 0; h < heads_; ++h) {
-            head.remember(keys.data() + h * size, values.data() + h * size, width);
-            head.answer(query.data() + h * size, width, 1, 0, mask::none, mixed.data() + h * size, width);
-        }
-        return mixed;
+        const std::size_t pictures = cells.rows() / (positional_embedding_.rows() - 1);
+        const matrix<Scalar> tokens = with_mean_tokens(cells, pictures);
+        matrix<Scalar> rows = questions(tokens, pictures, threads);
+        parallel_for(threads, pictures, [&](std::size_t picture) { mix(tokens, picture, pictures, rows); });
+        return answers(rows, pictures, threads);
     }
 
     /// \param features [pictures, width]
@@ -60,19 +66,71 @@ class attention_pool {
     std::size_t outputs() const noexcept { return c_proj_.outputs(); }
 
    private:
-    matrix<Scalar> with_mean_token(const matrix<Scalar>& cells) const {
-        matrix<Scalar> tokens(cells.rows() + 1, cells.columns());
-        const std::span<Scalar> mean = tokens.row(0);
-        for (std::size_t cell = 0; cell < cells.rows(); ++cell) {
-            for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += cells.row(cell)[i];
-            detail::copy(cells.row(cell), tokens.row(cell + 1).begin());
+    std::size_t width() const noexcept { return positional_embedding_.columns(); }
+    std::size_t head_size() const noexcept { return width() / heads_; }
+
+    /// \return [pictures * (1 + positions), width]
+    matrix<Scalar> with_mean_tokens(const matrix<Scalar>& cells, std::size_t pictures) const {
+        const std::size_t positions = cells.rows() / pictures, size = positional_embedding_.size();
+        matrix<Scalar> tokens(pictures * (1 + positions), width());
+        for (std::size_t picture = 0; picture < pictures; ++picture) {
+            const std::span<Scalar> own = tokens.values().subspan(picture * size, size), mean = own.first(width());
+            for (std::size_t cell = 0; cell < positions; ++cell) {
+                const std::span<const Scalar> numbers = cells.row(picture * positions + cell);
+                for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += numbers[i];
+                detail::copy(numbers, own.begin() + static_cast<std::ptrdiff_t>((1 + cell) * width()));
+            }
+            for (Scalar& value : mean) value /= static_cast<Scalar>(positions);
+            for (std::size_t i = 0; i < size; ++i) own[i] += positional_embedding_.values()[i];
         }
-        for (Scalar& value : mean) value /= static_cast<Scalar>(cells.rows());
-        return tokens += positional_embedding_;
+        return tokens;
+    }
+
+    /// What the mean token's query of each head asks the tokens themselves.
+    /// \return [heads * pictures, width]
+    matrix<Scalar> questions(const matrix<Scalar>& tokens, std::size_t pictures, executor* threads) const {
+        auto queries = matrix<Scalar>::for_overwrite({pictures, width()});
+        q_proj_.apply(tokens.data(), tokens.size() / pictures, pictures, queries.data(), {}, threads);
+        auto asked = matrix<Scalar>::for_overwrite({heads_ * pictures, width()});
+        parallel_for(threads, heads_, [&](std::size_t h) {
+            k_proj_[h].multiply(queries.data() + h * head_size(), width(), pictures, asked.row(h * pictures).data(),
+                                {});
+        });
+        return asked;
+    }
+
+    /// What a picture's tokens answer: a mixture of them for each head, in the place of its question.
+    /// \param rows [heads * pictures, width]
+    void mix(const matrix<Scalar>& tokens, std::size_t picture, std::size_t pictures, matrix<Scalar>& rows) const {
+        const std::size_t count = tokens.rows() / pictures, stride = pictures * width();
+        const Scalar* const own = tokens.row(picture * count).data();
+        detail::attention_head<Scalar> all(count, width(), detail::score_scale<Scalar>(head_size()), products_,
+                                           kernels_);
+        all.remember(own, own, width());
+        Scalar* const first = rows.row(picture).data();
+        all.answer(first, stride, heads_, 0, mask::none, first, stride);
+    }
+
+    /// Each head's values of its mixtures.
+    /// \param mixed [heads * pictures, width]
+    /// \return [pictures, width]
+    matrix<Scalar> answers(const matrix<Scalar>& mixed, std::size_t pictures, executor* threads) const {
+        auto results = matrix<Scalar>::for_overwrite({pictures, width()});
+        parallel_for(threads, heads_, [&](std::size_t h) {
+            auto values = matrix<Scalar>::for_overwrite({pictures, width()});  // the head's are read
+            const std::size_t first = h * head_size();
+            v_proj_.apply_some(mixed.row(h * pictures).data(), width(), pictures, values.data(), {}, nullptr, first,
+                               first + head_size());
+            for (std::size_t picture = 0; picture < pictures; ++picture)
+                detail::copy(values.row(picture).subspan(first, head_size()), results.row(picture).data() + first);
+        });
+        return results;
     }
 
     matrix<Scalar> positional_embedding_;  // [1 + positions, width]
-    linear<Scalar> q_proj_, k_proj_, v_proj_, c_proj_;
+    linear<Scalar> q_proj_;
+    std::vector<packed_weights<Scalar>> k_proj_;  // [heads], each from a head's numbers to a row's
+    linear<Scalar> v_proj_, c_proj_;
     std::size_t heads_;
     precision products_;  // as attention's
     kernels::instruction_set kernels_ = kernels::active();

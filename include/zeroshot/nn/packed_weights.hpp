@@ -3,9 +3,11 @@
 /// precision it is multiplied in.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -55,13 +57,20 @@ class packed_weights {
     /// be kept compact.
     packed_weights(const weights& w, std::string_view name, std::size_t inputs, std::size_t outputs, matrix_order order)
         : inputs_(inputs), outputs_(outputs) {
-        const bool rounded = std::is_same_v<Scalar, float> && w.arithmetic() != precision::f32;
-        if (rounded || !w.stays_compact(name))
-            pack_stored<Scalar>(w, name, order);
-        else if (w.type(name) == dtype::f16)
-            pack_stored<half>(w, name, order);
-        else
-            pack_stored<bfloat16>(w, name, order);
+        as_stored(w, name, [&]<class Stored>(const Stored&) {
+            if (order == matrix_order::outputs_first)
+                pack<Stored>(w.packing_of(name), rows_by<Stored>(w.template rows<Stored, 2>(name, {outputs, inputs})));
+            else
+                pack_rows_of<Stored>(w, name, {inputs, outputs}, 0);
+        });
+    }
+
+    /// x P where P is `count` rows of the tensor of that name, from `first` on.
+    /// \param shape of the tensor: [rows, outputs]
+    packed_weights(const weights& w, std::string_view name, const std::array<std::size_t, 2>& shape, std::size_t first,
+                   std::size_t count)
+        : inputs_(count), outputs_(shape[1]) {
+        as_stored(w, name, [&]<class Stored>(const Stored&) { pack_rows_of<Stored>(w, name, shape, first); });
     }
 
     std::size_t inputs() const noexcept { return inputs_; }
@@ -120,19 +129,27 @@ class packed_weights {
         take(std::as_bytes(packed.words.values()));
     }
 
-    /// Shorter sums stay bf16 in int8: the errors of their terms show more, and rounding the rows and finishing the
-    /// sums is more of the work. Measured in docs/performance.md.
-    static constexpr std::size_t shortest_int8_sum = 512;
+    /// pack_as(Stored{}): in which type the numbers are read that are packed.
+    template <class PackAs>
+    static void as_stored(const weights& w, std::string_view name, const PackAs& pack_as) {
+        const bool rounded = std::is_same_v<Scalar, float> && w.arithmetic() != precision::f32;
+        if (rounded || !w.stays_compact(name))
+            pack_as(Scalar{});
+        else if (w.type(name) == dtype::f16)
+            pack_as(half{});
+        else
+            pack_as(bfloat16{});
+    }
 
+    /// Inputs are rows of the tensor, from `first` on.
     template <class Stored>
-    void pack_stored(const weights& w, std::string_view name, matrix_order order) {
-        if (order == matrix_order::outputs_first) {
-            const auto read_rows = w.template rows<Stored, 2>(name, {outputs_, inputs_});
-            pack<Stored>(w.packing_of(name), rows_by<Stored>(read_rows));
-        } else {
-            const auto weight = w.template read<Stored, 2>(name, {inputs_, outputs_});
-            pack<Stored>({w.arithmetic(), w.threads()}, standing_in(weight, order));  // too small to be worth keeping
-        }
+    void pack_rows_of(const weights& w, std::string_view name, const std::array<std::size_t, 2>& shape,
+                      std::size_t first) {
+        packing how = w.packing_of(name);
+        how.name += " from row " + std::to_string(first);
+        auto weight = matrix<Stored>::for_overwrite({inputs_, outputs_});
+        w.template rows<Stored, 2>(name, shape)(first, inputs_, weight.data());
+        pack<Stored>(how, standing_in(weight, matrix_order::inputs_first));
     }
 
     /// Where weights stand: that of output o and input i at numbers[o * next_output + i * next_input].
@@ -180,7 +197,7 @@ class packed_weights {
 
     template <class OutputsFrom>
     void round(const packing& how, const OutputsFrom& outputs_from) {
-        const bool as_bytes = how.arithmetic == precision::int8 && inputs_ >= shortest_int8_sum;
+        const bool as_bytes = how.arithmetic == precision::int8 && inputs_ >= how.shortest_int8_sum;
         const kernels::narrow type = as_bytes ? kernels::narrow::int8 : kernels::narrow::bf16;
         const std::size_t size = kernels::packed_size(type, outputs_, inputs_);
         const auto words = how.numbers<std::uint32_t>(size, [&](std::uint32_t* packed) {

@@ -9,12 +9,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/weights.hpp>
+#include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/winograd.hpp>
 #include <zeroshot/parallel.hpp>
@@ -31,7 +33,7 @@ struct feature_map {
 };
 
 /// A square convolution without dilation or groups: patches in a row, times the weights; or, where that is faster,
-/// Winograd's way.
+/// Winograd's way, which is in float whatever the precision.
 template <class Scalar>
 class convolution {
    public:
@@ -53,11 +55,13 @@ class convolution {
     /// thread
     template <class ReadRows>
     convolution(const std::array<std::size_t, 4>& shape, const ReadRows& read_rows, aligned_vector<Scalar> bias,
-                std::size_t stride, std::size_t padding, std::size_t pixels, const packing& how)
+                std::size_t stride, std::size_t padding, std::size_t pixels, packing how)
         : size_(shape[2]), stride_(stride), padding_(padding), outputs_(shape[0]) {
-        const std::size_t inputs = shape[1];
-        if (how.arithmetic == precision::f32 && size_ == 3 && stride == 1 && padding == 1 &&
-            pixels >= fewest_for_winograd) {
+        const std::size_t inputs = shape[1], speed = speed_of(how.arithmetic);
+        how.shortest_int8_sum = 0;
+        // Its weights serve many pixels: that they are small gains nothing.
+        if (speed == 1) how.arithmetic = precision::f32;
+        if (size_ == 3 && stride == 1 && padding == 1 && pixels >= fewest_for_winograd && speed < winograd_speed) {
             winograd_.emplace(outputs_, inputs, read_rows, std::move(bias), how);
             return;
         }
@@ -92,6 +96,13 @@ class convolution {
     static constexpr std::size_t shortest_strip = 48;         // for less, the weights would pass by too often
     // Its weights are four times as many: where few pixels share them, fetching them takes longer than is spared.
     static constexpr std::size_t fewest_for_winograd = 14 * 14;
+    static constexpr std::size_t winograd_speed = 3;  // of the plain way in float, about
+
+    static std::size_t speed_of(precision arithmetic) {
+        if (std::is_same_v<Scalar, double> || arithmetic == precision::f32) return 1;
+        return kernels::speed_of(arithmetic == precision::bf16 ? kernels::narrow::bf16 : kernels::narrow::int8,
+                                 kernels::active());
+    }
 
     void convolve(const feature_map<Scalar>& input, feature_map<Scalar>& output,
                   const kernels::epilogue<Scalar>& finish, executor* threads) const {
@@ -125,17 +136,20 @@ class convolution {
     void gather(const feature_map<Scalar>& input, std::size_t output_width, std::size_t pixel,
                 Scalar* patch) const noexcept {
         const std::size_t channels = input.pixels.columns();
+        // Coordinates count from the border's corner: the input begins at `padding_`.
         const std::size_t top = pixel / output_width * stride_, left = pixel % output_width * stride_;
-        for (std::size_t y = top; y < top + size_; ++y) {
-            for (std::size_t x = left; x < left + size_; ++x, patch += channels) {
-                // y - padding and x - padding are the input's coordinates; wrapped-around ones are outside too
-                const bool inside = y - padding_ < input.height && x - padding_ < input.width;
-                if (inside) {
-                    detail::copy(input.pixels.row((y - padding_) * input.width + x - padding_), patch);
-                } else {
-                    std::fill_n(patch, channels, Scalar{0});
-                }
+        const std::size_t begin = std::clamp(padding_, left, left + size_);
+        const std::size_t end = std::clamp(padding_ + input.width, begin, left + size_);
+        for (std::size_t y = top; y < top + size_; ++y, patch += size_ * channels) {
+            if (y < padding_ || y >= padding_ + input.height) {
+                std::fill_n(patch, size_ * channels, Scalar{0});
+                continue;
             }
+            std::fill_n(patch, (begin - left) * channels, Scalar{0});
+            const Scalar* const line = input.pixels.data() + (y - padding_) * input.width * channels;
+            std::copy(line + (begin - padding_) * channels, line + (end - padding_) * channels,
+                      patch + (begin - left) * channels);
+            std::fill_n(patch + (end - left) * channels, (left + size_ - end) * channels, Scalar{0});
         }
     }
 
@@ -184,25 +198,28 @@ convolution<Scalar> folded_convolution(const weights& w, std::string_view conv, 
             for (std::size_t i = 0; i < row_size; ++i) rows[i] *= scale[o];
         }
     };
-    return convolution<Scalar>(shape, folded_rows, std::move(bias), stride, size / 2, pixels, from.packing_of("weight"));
+    return convolution<Scalar>(shape, folded_rows, std::move(bias), stride, size / 2, pixels,
+                               from.packing_of("weight"));
 }
 
 /// torch.nn.AvgPool2d(size): means of size x size cells; what is left over at the right and the bottom is dropped.
 template <class Scalar>
 feature_map<Scalar> average_pool(const feature_map<Scalar>& input, std::size_t size) {
     feature_map<Scalar> output{input.height / size, input.width / size, {}};
-    output.pixels = matrix<Scalar>(output.height * output.width, input.pixels.columns());
+    const std::size_t channels = input.pixels.columns();
+    output.pixels = matrix<Scalar>::for_overwrite({output.height * output.width, channels});
     const auto cells = static_cast<Scalar>(size * size);
     for (std::size_t pixel = 0; pixel < output.pixels.rows(); ++pixel) {
-        const std::span<Scalar> mean = output.pixels.row(pixel);
+        Scalar* const mean = output.pixels.row(pixel).data();
         const std::size_t top = pixel / output.width * size, left = pixel % output.width * size;
-        for (std::size_t y = top; y < top + size; ++y) {
-            for (std::size_t x = left; x < left + size; ++x) {
-                const std::span<const Scalar> cell = input.pixels.row(y * input.width + x);
-                for (std::size_t c = 0; c < mean.size(); ++c) mean[c] += cell[c];
+        const Scalar* const first = input.pixels.row(top * input.width + left).data();
+        for (std::size_t c = 0; c < channels; ++c) {
+            Scalar sum = 0;
+            for (std::size_t y = 0; y < size; ++y) {
+                for (std::size_t x = 0; x < size; ++x) sum += first[(y * input.width + x) * channels + c];
             }
+            mean[c] = sum / cells;
         }
-        for (Scalar& value : mean) value /= cells;
     }
     return output;
 }

@@ -47,7 +47,7 @@ enum class precision {
     bf16,  ///< weights and what they are multiplied with rounded to bfloat16: half the memory, and twice the speed
            ///< where the processor multiplies them
     int8   ///< both rounded to 8 bits, with a scale for each output and for each row; the layers that this would harm
-           ///< are bf16
+           ///< are bf16. Convolutions stay float in both where they are no slower so
 };
 
 constexpr std::string_view name_of(precision how) {

@@ -71,15 +71,6 @@ constexpr bool is_signed(narrow type, instruction_set set) {
     return type == narrow::int8 && (set == instruction_set::neon_dot || set == instruction_set::neon_bf16);
 }
 
-/// How many numbers of a type are multiplied in the time of one float, about.
-constexpr std::size_t speed_of(narrow type, instruction_set set) {
-    if (set == instruction_set::amx) return type == narrow::bf16 ? 8 : 16;
-    if (type == narrow::bf16) return is_widened(type, set) ? 1 : 2;
-    const bool adds_four = set == instruction_set::avx_vnni || set == instruction_set::avx512_vnni ||
-                           set == instruction_set::avx512_bf16 || is_signed(type, set);
-    return adds_four ? 4 : 2;
-}
-
 /// How many words a packed row takes, its header included.
 constexpr std::size_t row_words(narrow type, std::size_t depth, instruction_set set) {
     return row_header + word_count(type, depth) * (is_widened(type, set) ? 2 : 1);

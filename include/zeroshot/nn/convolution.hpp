@@ -9,7 +9,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -33,7 +32,7 @@ struct feature_map {
 };
 
 /// A square convolution without dilation or groups: patches in a row, times the weights; or, where that is faster,
-/// Winograd's way, which is in float whatever the precision.
+/// Winograd's way, which is in float whatever the precision: patches would have to be rounded nine times.
 template <class Scalar>
 class convolution {
    public:
@@ -57,11 +56,8 @@ class convolution {
     convolution(const std::array<std::size_t, 4>& shape, const ReadRows& read_rows, aligned_vector<Scalar> bias,
                 std::size_t stride, std::size_t padding, std::size_t pixels, packing how)
         : size_(shape[2]), stride_(stride), padding_(padding), outputs_(shape[0]) {
-        const std::size_t inputs = shape[1], speed = speed_of(how.arithmetic);
-        how.shortest_int8_sum = 0;
-        // Its weights serve many pixels: that they are small gains nothing.
-        if (speed == 1) how.arithmetic = precision::f32;
-        if (size_ == 3 && stride == 1 && padding == 1 && pixels >= fewest_for_winograd && speed < winograd_speed) {
+        const std::size_t inputs = shape[1];
+        if (size_ == 3 && stride == 1 && padding == 1 && pixels >= fewest_for_winograd) {
             winograd_.emplace(outputs_, inputs, read_rows, std::move(bias), how);
             return;
         }
@@ -70,6 +66,8 @@ class convolution {
             for (std::size_t i = 0; i < count && size_ > 1; ++i)
                 channels_last(std::span(patches + i * inputs * size_ * size_, inputs * size_ * size_), inputs);
         };
+        how.shortest_int8_sum = 0;
+        if (how.arithmetic == precision::bf16 && gains_nothing_from_bf16()) how.arithmetic = precision::f32;
         map_ = linear<Scalar>({outputs_, size_ * size_ * inputs, read_patches, how}, std::move(bias));
     }
 
@@ -96,13 +94,9 @@ class convolution {
     static constexpr std::size_t shortest_strip = 48;         // for less, the weights would pass by too often
     // Its weights are four times as many: where few pixels share them, fetching them takes longer than is spared.
     static constexpr std::size_t fewest_for_winograd = 14 * 14;
-    static constexpr std::size_t winograd_speed = 3;  // of the plain way in float, about
 
-    static std::size_t speed_of(precision arithmetic) {
-        if (std::is_same_v<Scalar, double> || arithmetic == precision::f32) return 1;
-        return kernels::speed_of(arithmetic == precision::bf16 ? kernels::narrow::bf16 : kernels::narrow::int8,
-                                 kernels::active());
-    }
+    /// Many pixels share the weights, so it would have to be in the products, and there it needs an instruction.
+    static bool gains_nothing_from_bf16() { return kernels::is_widened(kernels::narrow::bf16, kernels::active()); }
 
     void convolve(const feature_map<Scalar>& input, feature_map<Scalar>& output,
                   const kernels::epilogue<Scalar>& finish, executor* threads) const {

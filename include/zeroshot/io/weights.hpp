@@ -25,6 +25,7 @@
 #include <zeroshot/io/kept_weights.hpp>
 #include <zeroshot/io/layout.hpp>
 #include <zeroshot/io/numbers.hpp>
+#include <zeroshot/io/packing.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -40,21 +41,6 @@ enum class weight_storage {
              ///< memory
 };
 
-/// What the matrices of a model are multiplied in, and attention's queries, keys and values. Sums, residuals,
-/// normalisations and softmax are float in each of them.
-enum class precision {
-    f32,   ///< float
-    bf16,  ///< weights and what they are multiplied with rounded to bfloat16: half the memory, and twice the speed
-           ///< where the processor multiplies them
-    int8   ///< both rounded to 8 bits, with a scale for each output and for each row; the layers that this would harm
-           ///< are bf16. Convolutions stay float in both where they are no slower so
-};
-
-constexpr std::string_view name_of(precision how) {
-    constexpr std::array<std::string_view, 3> names{"f32", "bf16", "int8"};
-    return names[static_cast<std::size_t>(how)];
-}
-
 /// How weights are read, and what for.
 struct weight_options {
     finite_check check = finite_check::checked;
@@ -62,23 +48,6 @@ struct weight_options {
     executor* threads = nullptr;  ///< those that read and pack; null: the calling thread alone
     precision arithmetic = precision::f32;
     std::shared_ptr<kept_weights> kept{};  ///< where packed weights are kept; null: nowhere
-};
-
-/// How the numbers of a tensor become packed weights.
-struct packing {
-    precision arithmetic = precision::f32;  ///< of the products they are for
-    executor* threads = nullptr;            ///< those that pack; null: the calling thread alone
-    std::shared_ptr<kept_weights> kept{};   ///< where they are kept; null: nowhere
-    std::string name{};                     ///< what they are kept as
-    /// Shorter sums stay bf16 in int8: the errors of their terms show more, and rounding the rows and finishing the
-    /// sums is more of the work. Measured in docs/performance.md.
-    std::size_t shortest_int8_sum = 512;
-
-    /// What make(numbers) writes, or what was kept of it.
-    template <class Number, class Make>
-    fixed_numbers<Number> numbers(std::size_t count, const Make& make) const {
-        return kept ? kept->numbers<Number>(name, count, make) : detail::made_numbers<Number>(count, make);
-    }
 };
 
 namespace detail {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <zeroshot/io/weights.hpp>
+#include <zeroshot/io/packing.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/nn/rounded_rows.hpp>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <zeroshot/io/kept_weights.hpp>
-#include <zeroshot/io/weights.hpp>
+#include <zeroshot/io/packing.hpp>
 #include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/winograd.hpp>

@@ -68,14 +68,14 @@ class modified_resnet {
           attnpool_(w / "attnpool", config.positions(), config.features(), config.heads, embedding) {
         std::size_t inputs = config.width;
         for (std::size_t stage = 0; stage < 4; ++stage) {
-            const weights layer = w / ("layer" + std::to_string(stage + 1));
+            const weights layer =
+                (stage < first_int8_stage ? w.at_least_bf16() : w) / ("layer" + std::to_string(stage + 1));
             const std::size_t planes = config.width << stage;
             const std::size_t outputs = planes * bottleneck<Scalar>::expansion;
             layers_[stage] = made_in_parallel(w.threads(), config.layers[stage], [&](std::size_t block) {
                 const std::size_t stride = stage > 0 && block == 0 ? 2 : 1, shrunk = (std::size_t{4} << stage) / stride;
-                const weights own = layer / block;
-                return bottleneck<Scalar>(is_sensitive(stage, block) ? own.at_least_bf16() : own,
-                                          block == 0 ? inputs : outputs, planes, stride, area(config, shrunk));
+                return bottleneck<Scalar>(layer / block, block == 0 ? inputs : outputs, planes, stride,
+                                          area(config, shrunk));
             });
             if (config.layers[stage] > 0) inputs = outputs;
         }
@@ -115,8 +115,8 @@ class modified_resnet {
                                           number == 1 ? 2 : 1, area(config, 2));
     }
 
-    /// Whether 8 bits would do harm in that block as well. Measured in docs/performance.md.
-    static bool is_sensitive(std::size_t stage, std::size_t block) { return stage == 0 || (stage == 1 && block == 0); }
+    /// Stages before it are too early for 8 bits as well. Measured in docs/performance.md.
+    static constexpr std::size_t first_int8_stage = 2;
 
     /// Pixels of a feature map that is so many times smaller than the picture.
     static std::size_t area(const modified_resnet_config& config, std::size_t times) {

@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "io": {"ground", "io", "kernels/widen.hpp", "kernels/instruction_set.hpp"},
     "image": {"ground", "image", "io/file.hpp", "io/crc32.hpp", "kernels/resample.hpp", "kernels/instruction_set.hpp"},
     "text": {"ground", "text", "io"},
-    "nn": {"ground", "nn", "io/weights.hpp", "io/kept_weights.hpp", "kernels"},
+    "nn": {"ground", "nn", "io/weights.hpp", "io/packing.hpp", "io/kept_weights.hpp", "kernels"},
     "model": {"ground", "model", "nn", "io"},
     "load": {"ground", "load", "model", "nn", "text", "image", "io"},
     "classify": {"ground", "classify", "load", "model", "nn", "text", "image", "io"},

@@ -37,6 +37,8 @@ TEST_CASE("the kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and AMX gi
                 INFO(name_of(set) << ", " << row_count << " rows, " << columns << " columns");
                 const narrow_case eights(narrow::int8, row_count, columns, 150);
                 REQUIRE(eights.product(set) == eights.product(instruction_set::portable));
+                const narrow_case integers(narrow::int16, row_count, columns, 150);
+                REQUIRE(integers.product(set) == integers.product(instruction_set::portable));
                 const narrow_case sixteens(narrow::bf16, row_count, columns, 150);
                 const std::vector<float> got = sixteens.product(set);
                 const std::vector<float> expected = sixteens.product(instruction_set::portable);

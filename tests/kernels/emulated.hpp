@@ -61,6 +61,16 @@ inline void dot_bytes(std::int32_t* sums, const std::uint32_t* a, const std::uin
     }
 }
 
+/// VPDPWSSD: two products of signed shorts, added to the sum of each lane.
+inline void dot_shorts(std::int32_t* sums, const std::uint32_t* a, const std::uint32_t* b, std::size_t lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        for (unsigned bit = 0; bit < 32; bit += 16) {
+            sums[lane] += static_cast<std::int16_t>(static_cast<std::uint16_t>(a[lane] >> bit)) *
+                          static_cast<std::int16_t>(static_cast<std::uint16_t>(b[lane] >> bit));
+        }
+    }
+}
+
 /// VDPBF16PS: two products of bfloat16, added to the sum of each lane, the upper first.
 inline void dot_halves(float* sums, const std::uint32_t* a, const std::uint32_t* b, std::size_t lanes) {
     using zeroshot::float_from_bfloat;
@@ -82,6 +92,10 @@ inline thread_local tile_machine tiles;
     zeroshot_tests::instructions::dot_bytes(reinterpret_cast<std::int32_t*>(&(sum)), ZEROSHOT_WORDS_OF(row), \
                                             ZEROSHOT_WORDS_OF(weights), sizeof(row) / sizeof(std::uint32_t))
 #define ZEROSHOT_VPDPBUSD_VEX(sum, row, weights) ZEROSHOT_VPDPBUSD(sum, row, weights)
+#define ZEROSHOT_VPDPWSSD(sum, row, weights)                                                                  \
+    zeroshot_tests::instructions::dot_shorts(reinterpret_cast<std::int32_t*>(&(sum)), ZEROSHOT_WORDS_OF(row), \
+                                             ZEROSHOT_WORDS_OF(weights), sizeof(row) / sizeof(std::uint32_t))
+#define ZEROSHOT_VPDPWSSD_VEX(sum, row, weights) ZEROSHOT_VPDPWSSD(sum, row, weights)
 #define ZEROSHOT_VDPBF16PS(sum, row, weights)                                                          \
     zeroshot_tests::instructions::dot_halves(reinterpret_cast<float*>(&(sum)), ZEROSHOT_WORDS_OF(row), \
                                              ZEROSHOT_WORDS_OF(weights), sizeof(row) / sizeof(std::uint32_t))

@@ -83,6 +83,32 @@ void check_int8(const narrow_case& c, instruction_set set) {
     }
 }
 
+/// The same of 16 bits: half a step of a row is its largest magnitude over twice 8191; the column's step is read.
+void check_int16(const narrow_case& c, instruction_set set) {
+    const std::vector<float> result = c.product(set);
+    const std::vector<std::uint32_t> packed = c.packed_weights();
+    for (std::size_t column = 0; column < c.columns; ++column) {
+        const std::uint32_t* panel = packed.data() + column / panel_width * panel_width * column_words(c.type, c.depth);
+        const auto step = static_cast<double>(std::bit_cast<float>(panel[column % panel_width]));
+        for (std::size_t row = 0; row < c.row_count; ++row) {
+            double largest = 0, exact = 0, bound = 0;
+            for (std::size_t k = 0; k < c.depth; ++k)
+                largest = std::max(largest, std::abs(static_cast<double>(c.rows[row * c.depth + k])));
+            const double row_step = largest / static_cast<double>(largest_int16_in_row);
+            for (std::size_t k = 0; k < c.depth; ++k) {
+                const auto a = static_cast<double>(c.rows[row * c.depth + k]);
+                const auto b = static_cast<double>(c.weights[column * c.depth + k]);
+                exact += a * b;
+                bound += std::abs(a) * step / 2 + std::abs(b) * row_step / 2 + step * row_step / 4;
+            }
+            const double got = static_cast<double>(result[row * c.columns + column]);
+            // Rounding to steps is itself rounded, in the last bits of numbers of up to 2^15; so is the scaled sum.
+            if (std::abs(got - exact) <= bound * 1.01 + std::abs(exact) * 4 * epsilon) continue;
+            FAIL(name_of(set) << " row " << row << " column " << column << ": " << got << " for " << exact);
+        }
+    }
+}
+
 bool nearly_equal(float a, float b) {
     return std::abs(a - b) <= 4 * std::numeric_limits<float>::epsilon() * std::max(std::abs(a), std::abs(b));
 }
@@ -95,22 +121,27 @@ TEST_CASE("narrow products are within the bounds of their rounding, by every ins
             for (const std::size_t columns : {1u, 15u, 16u, 33u}) {
                 for (const std::size_t depth : {1u, 31u, 64u, 65u, 200u}) {
                     check_bf16({narrow::bf16, row_count, columns, depth}, set);
+                    check_int16({narrow::int16, row_count, columns, depth}, set);
                     check_int8({narrow::int8, row_count, columns, depth}, set);
                 }
             }
         }
         check_bf16({narrow::bf16, 230, 33, 1000}, set);  // more than one block of rows
+        check_int16({narrow::int16, 430, 17, 1000}, set);
         check_int8({narrow::int8, 430, 17, 1000}, set);
     }
 }
 
 TEST_CASE("every instruction set gives what the portable one gives: the same sums, finished alike") {
     const narrow_case eights(narrow::int8, 27, 50, 333), sixteens(narrow::bf16, 27, 50, 333);
+    const narrow_case integers(narrow::int16, 27, 50, 333);
     const std::vector<float> eight = eights.product(instruction_set::portable);
     const std::vector<float> sixteen = sixteens.product(instruction_set::portable);
+    const std::vector<float> integer = integers.product(instruction_set::portable);
     for (const instruction_set set : sets_here()) {
         INFO(name_of(set));
         CHECK(std::ranges::equal(eights.product(set), eight, nearly_equal));
+        CHECK(std::ranges::equal(integers.product(set), integer, nearly_equal));
         if (is_widened(narrow::bf16, set)) CHECK(sixteens.product(set) == sixteen);
     }
 }
@@ -137,8 +168,24 @@ TEST_CASE("the largest bytes that can meet do not overflow on their way") {
     }
 }
 
+TEST_CASE("the largest integers of 16 bits that can meet do not overflow their sum") {
+    for (const instruction_set set : sets_here()) {
+        for (const std::size_t depth : {8u, 1000u}) {  // the largest weights, and the largest sum
+            narrow_case c(narrow::int16, 3, 20, depth);
+            std::ranges::fill(c.rows, 1.0f);
+            for (std::size_t i = 0; i < c.weights.size(); ++i) c.weights[i] = i / depth % 2 == 0 ? 1.0f : -1.0f;
+            const std::vector<float> result = c.product(set);
+            for (std::size_t i = 0; i < result.size(); ++i) {
+                const double exact = static_cast<double>(depth) * (i % c.columns % 2 == 0 ? 1 : -1);
+                // 261 steps are 1 where there are 1000 of them.
+                REQUIRE(std::abs(static_cast<double>(result[i]) - exact) <= static_cast<double>(depth) * 0.5 / 261);
+            }
+        }
+    }
+}
+
 TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a panel whatever panels") {
-    for (const narrow type : {narrow::bf16, narrow::int8}) {
+    for (const narrow type : {narrow::bf16, narrow::int16, narrow::int8}) {
         const narrow_case c(type, 61, 49, 300);
         const std::vector<float> bias = normal_numbers(c.columns, 7);
         const epilogue<float> finish{bias.data(), nullptr, false, function::quick_gelu};
@@ -166,7 +213,7 @@ TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a 
 }
 
 TEST_CASE("what follows a narrow sum is done in its order: bias, gain, what stood there, the function") {
-    for (const narrow type : {narrow::bf16, narrow::int8}) {
+    for (const narrow type : {narrow::bf16, narrow::int16, narrow::int8}) {
         narrow_case c(type, 9, 50, 1);
         std::ranges::fill(c.rows, 2.0f);
         std::ranges::fill(c.weights, 1.5f);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include <zeroshot/kernels/multiply_narrow.hpp>
+#include <zeroshot/kernels/pack_columns.hpp>
+#include <zeroshot/kernels/pack_rows.hpp>
 
 // In the version's namespace too: one test compiles the kernels in another way, under another version's name.
 namespace zeroshot_tests::inline ZEROSHOT_ABI {
@@ -17,6 +19,29 @@ inline std::vector<float> normal_numbers(std::size_t count, unsigned seed) {
     std::vector<float> numbers(count);
     for (float& number : numbers) number = normal(generator);
     return numbers;
+}
+
+/// The instruction sets of this machine.
+inline std::vector<zeroshot::kernels::instruction_set> available_sets() {
+    std::vector<zeroshot::kernels::instruction_set> here;
+    for (const zeroshot::kernels::instruction_set set : zeroshot::kernels::all_instruction_sets) {
+        if (zeroshot::kernels::is_available(set)) here.push_back(set);
+    }
+    return here;
+}
+
+/// One row, packed alone.
+inline std::vector<std::uint32_t> packed_row(zeroshot::kernels::narrow type, const std::vector<float>& row,
+                                             zeroshot::kernels::instruction_set set) {
+    std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, 1, row.size(), set));
+    zeroshot::kernels::pack_rows(type, row.data(), row.size(), 1, row.size(), packed.data(), set);
+    return packed;
+}
+
+/// Integer `place` of the words of 16 bits of a row or a column, which stand `stride` apart.
+inline int sixteen_bits_at(const std::uint32_t* words, std::size_t place, std::size_t stride = 1) {
+    const std::uint32_t word = words[(place / 32 * 16 + place % 16) * stride];
+    return static_cast<std::int16_t>(static_cast<std::uint16_t>(word >> (place % 32 < 16 ? 0 : 16)));
 }
 
 /// Rows times weights, both packed here.

@@ -139,11 +139,22 @@ TEST_CASE(
     };
     const auto in = [&](precision how) { return weights(made.get().file(), {.arithmetic = how}) / "visual"; };
     CHECK(in(precision::int8).arithmetic() == precision::int8);
-    CHECK(with(in(precision::int8).at_least_bf16()) == with(in(precision::bf16)));
-    CHECK(with(in(precision::f32).at_least_bf16()) == with(in(precision::f32)));
-    CHECK_FALSE(with(in(precision::int8)) == with(in(precision::bf16)));
-    CHECK_FALSE(with(in(precision::bf16)) == with(in(precision::f32)));
-    CHECK(with(in(precision::int8), "short", 40) == with(in(precision::bf16), "short", 40));
+    const matrix<float> exact = with(in(precision::f32)), eights = with(in(precision::int8));
+    const matrix<float> sixteens = with(in(precision::int8).at_least_16_bits());
+    CHECK(with(in(precision::f32).at_least_16_bits()) == exact);
+    CHECK(with(in(precision::bf16).at_least_16_bits()) == with(in(precision::bf16)));
+    CHECK_FALSE(eights == with(in(precision::bf16)));
+    CHECK_FALSE(with(in(precision::bf16)) == exact);
+    const auto error_of = [&](const matrix<float>& y, const matrix<float>& of) {
+        double sum = 0;
+        for (std::size_t i = 0; i < y.size(); ++i)
+            sum += std::pow(static_cast<double>(y.values()[i] - of.values()[i]), 2);
+        return std::sqrt(sum);
+    };
+    CHECK(error_of(sixteens, exact) < error_of(eights, exact) / 2);  // 3 times less in bfloat16, 20 in integers
+    const matrix<float> short_sums = with(in(precision::f32), "short", 40);
+    CHECK(error_of(with(in(precision::int8), "short", 40), short_sums) <=
+          error_of(with(in(precision::bf16), "short", 40), short_sums));
 }
 
 TEST_CASE("only what is stored in 16 bits stays so") {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <zeroshot/half.hpp>
+#include <zeroshot/kernels/pack_columns.hpp>
 #include <zeroshot/nn/rounded_rows.hpp>
 
 #include "tests/catch.hpp"

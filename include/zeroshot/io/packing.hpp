@@ -18,8 +18,8 @@ enum class precision {
     f32,   ///< float
     bf16,  ///< weights and what they are multiplied with rounded to bfloat16: half the memory, and twice the speed
            ///< where the processor multiplies them
-    int8   ///< both rounded to 8 bits, with a scale for each output and for each row; the layers that this would harm
-           ///< are bf16. Convolutions stay float in both where they are no slower so
+    int8   ///< both rounded to 8 bits, with a scale for each output and for each row; in the layers that this would
+           ///< harm to 16 bits: integers as well, or bfloat16 where that is faster
 };
 
 constexpr std::string_view name_of(precision how) {
@@ -33,7 +33,9 @@ struct packing {
     executor* threads = nullptr;            ///< those that pack; null: the calling thread alone
     std::shared_ptr<kept_weights> kept{};   ///< where they are kept; null: nowhere
     std::string name{};                     ///< what they are kept as
-    /// Shorter sums stay bf16 in int8: the errors of their terms show more, and rounding the rows and finishing the
+    bool at_least_16_bits = false;          ///< a layer that 8 bits would harm
+    bool many_rows = false;                 ///< share the weights: float where rounding it to bf16 makes it no faster
+    /// Shorter sums have 16 bits in int8: the errors of their terms show more, and rounding the rows and finishing the
     /// sums is more of the work. Measured in docs/performance.md.
     std::size_t shortest_int8_sum = 512;
 

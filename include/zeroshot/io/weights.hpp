@@ -84,9 +84,9 @@ class weights {
 
     /// \throws checkpoint_error where the checkpoint's layout is not known
     explicit weights(checkpoint file, const weight_options& options = {})
-        : shared_(std::make_shared<const contents>(std::move(file), options)), arithmetic_(options.arithmetic) {}
+        : shared_(std::make_shared<const contents>(std::move(file), options)) {}
 
-    weights operator/(std::string_view child) const { return weights(shared_, joined(child), arithmetic_); }
+    weights operator/(std::string_view child) const { return weights(shared_, joined(child), at_least_16_bits_); }
     weights operator/(std::size_t child) const { return *this / std::string_view(std::to_string(child)); }
 
     /// Where this is: "visual.transformer.resblocks.0"; empty at the root.
@@ -101,16 +101,18 @@ class weights {
     executor* threads() const noexcept { return shared_->options.threads; }
 
     /// What these matrices are to be multiplied in.
-    precision arithmetic() const noexcept { return arithmetic_; }
+    precision arithmetic() const noexcept { return shared_->options.arithmetic; }
 
     /// The same tensors for a layer that 8 bits would harm.
-    weights at_least_bf16() const {
-        return weights(shared_, path_, arithmetic_ == precision::int8 ? precision::bf16 : arithmetic_);
-    }
+    weights at_least_16_bits() const { return weights(shared_, path_, true); }
 
     /// How the tensor of that name is packed.
     packing packing_of(std::string_view name) const {
-        return {arithmetic_, threads(), shared_->options.kept, joined(name)};
+        return {.arithmetic = arithmetic(),
+                .threads = threads(),
+                .kept = shared_->options.kept,
+                .name = joined(name),
+                .at_least_16_bits = at_least_16_bits_};
     }
 
     /// The file of packed weights, if they are kept.
@@ -274,8 +276,8 @@ class weights {
         mutable std::vector<std::atomic<bool>> touched;  // by canonical_tensor::index; set by whichever thread reads
     };
 
-    weights(std::shared_ptr<const contents> shared, std::string path, precision arithmetic)
-        : shared_(std::move(shared)), path_(std::move(path)), arithmetic_(arithmetic) {}
+    weights(std::shared_ptr<const contents> shared, std::string path, bool at_least_16_bits)
+        : shared_(std::move(shared)), path_(std::move(path)), at_least_16_bits_(at_least_16_bits) {}
 
     std::string joined(std::string_view name) const {
         return path_ + (path_.empty() || name.empty() ? "" : ".") + std::string(name);
@@ -419,7 +421,7 @@ class weights {
 
     std::shared_ptr<const contents> shared_;
     std::string path_{};
-    precision arithmetic_;
+    bool at_least_16_bits_ = false;
 };
 
 }  // namespace zeroshot::inline ZEROSHOT_ABI

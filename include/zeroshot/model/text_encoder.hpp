@@ -37,7 +37,7 @@ class text_encoder {
           embedding_(w, config.text.vocabulary, config.text.context, config.text.blocks.width),
           transformer_(w / "transformer", config.text.blocks, config.text.causal ? mask::causal : mask::none),
           ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
-          text_projection_(linear<Scalar>::projection(w.at_least_bf16(), "text_projection", "text_projection.bias",
+          text_projection_(linear<Scalar>::projection(w.at_least_16_bits(), "text_projection", "text_projection.bias",
                                                       config.text.blocks.width, config.embedding)) {}
 
     std::size_t context() const noexcept { return embedding_.context(); }

@@ -31,12 +31,12 @@ class vision_transformer {
     /// \param embedding the size of the space the towers share
     vision_transformer(const weights& w, const vision_transformer_config& config, std::size_t embedding)
         : config_(config),
-          conv1_(patch_rows(w.at_least_bf16(), config)),
+          conv1_(patch_rows(w.at_least_16_bits(), config)),
           class_embedding_(w.template read_vector<Scalar>("class_embedding", config.blocks.width)),
           positional_embedding_(positions(w, config)),
           transformer_(w / "transformer", config.blocks, mask::none),
           ln_post_(w / "ln_post", config.blocks.width, config.blocks.epsilon),
-          proj_(linear<Scalar>::projection(w.at_least_bf16(), "proj", "proj.bias", config.blocks.width, embedding)) {
+          proj_(linear<Scalar>::projection(w.at_least_16_bits(), "proj", "proj.bias", config.blocks.width, embedding)) {
         if (config.pre_norm) ln_pre_.emplace(w / "ln_pre", config.blocks.width, config.blocks.epsilon);
     }
 

@@ -93,7 +93,7 @@ class attention {
           out_proj_(w / "out_proj", width, width),
           heads_(heads),
           mask_(visible),
-          products_(w.at_least_bf16().arithmetic()) {}
+          products_(w.arithmetic()) {}
 
     /// As layer_norm::parameters.
     template <class Take>

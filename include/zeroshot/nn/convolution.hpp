@@ -15,7 +15,6 @@
 #include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/io/weights.hpp>
-#include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/winograd.hpp>
 #include <zeroshot/parallel.hpp>
@@ -67,7 +66,7 @@ class convolution {
                 channels_last(std::span(patches + i * inputs * size_ * size_, inputs * size_ * size_), inputs);
         };
         how.shortest_int8_sum = 0;
-        if (how.arithmetic == precision::bf16 && gains_nothing_from_bf16()) how.arithmetic = precision::f32;
+        how.many_rows = true;
         map_ = linear<Scalar>({outputs_, size_ * size_ * inputs, read_patches, how}, std::move(bias));
     }
 
@@ -94,9 +93,6 @@ class convolution {
     static constexpr std::size_t shortest_strip = 48;         // for less, the weights would pass by too often
     // Its weights are four times as many: where few pixels share them, fetching them takes longer than is spared.
     static constexpr std::size_t fewest_for_winograd = 14 * 14;
-
-    /// Many pixels share the weights, so it would have to be in the products, and there it needs an instruction.
-    static bool gains_nothing_from_bf16() { return kernels::is_widened(kernels::narrow::bf16, kernels::active()); }
 
     void convolve(const feature_map<Scalar>& input, feature_map<Scalar>& output,
                   const kernels::epilogue<Scalar>& finish, executor* threads) const {

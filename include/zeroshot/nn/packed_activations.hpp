@@ -9,6 +9,8 @@
 #include <zeroshot/io/packing.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/pack_columns.hpp>
+#include <zeroshot/kernels/round.hpp>
 #include <zeroshot/nn/rounded_rows.hpp>
 #include <zeroshot/tensor.hpp>
 

@@ -17,8 +17,10 @@
 #include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/pack_columns.hpp>
 #include <zeroshot/kernels/widen.hpp>
 #include <zeroshot/nn/rounded_rows.hpp>
+#include <zeroshot/nn/rounding.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -185,7 +187,7 @@ class packed_weights {
     template <class Stored, class OutputsFrom>
     void pack(const packing& how, const OutputsFrom& outputs_from) {
         if constexpr (std::is_same_v<Stored, float>) {
-            if (how.arithmetic != precision::f32) return round(how, outputs_from);
+            if (const auto type = rounding(how, inputs_, kernels_)) return round(*type, how, outputs_from);
         }
         packed_ = how.numbers<Stored>(kernels::packed_size(outputs_, inputs_), [&](Stored* packed) {
             in_pieces<Stored>(how.threads, outputs_from, [&](const auto& some, std::size_t first, std::size_t count) {
@@ -196,9 +198,7 @@ class packed_weights {
     }
 
     template <class OutputsFrom>
-    void round(const packing& how, const OutputsFrom& outputs_from) {
-        const bool as_bytes = how.arithmetic == precision::int8 && inputs_ >= how.shortest_int8_sum;
-        const kernels::narrow type = as_bytes ? kernels::narrow::int8 : kernels::narrow::bf16;
+    void round(kernels::narrow type, const packing& how, const OutputsFrom& outputs_from) {
         const std::size_t size = kernels::packed_size(type, outputs_, inputs_);
         const auto words = how.numbers<std::uint32_t>(size, [&](std::uint32_t* packed) {
             in_pieces<float>(how.threads, outputs_from, [&](const auto& some, std::size_t first, std::size_t count) {

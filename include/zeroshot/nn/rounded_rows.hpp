@@ -8,6 +8,7 @@
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/multiply_narrow.hpp>
 #include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/pack_rows.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 

@@ -5,14 +5,20 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <zeroshot/io/kept_weights.hpp>
 #include <zeroshot/io/packing.hpp>
 #include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/multiply.hpp>
+#include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/pack_columns.hpp>
 #include <zeroshot/kernels/winograd.hpp>
+#include <zeroshot/nn/rounded_rows.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -27,11 +33,24 @@ class winograd {
     template <class ReadRows>
     winograd(std::size_t outputs, std::size_t inputs, const ReadRows& read_rows, aligned_vector<Scalar> bias,
              const packing& how)
-        : inputs_(inputs),
-          outputs_(outputs),
-          weights_(how.numbers<Scalar>(kernels::winograd_places * kernels::packed_size(outputs, inputs),
-                                       [&](Scalar* packed) { pack(read_rows, packed); })),
-          bias_(std::move(bias)) {}
+        : inputs_(inputs), outputs_(outputs), bias_(std::move(bias)) {
+        if constexpr (std::is_same_v<Scalar, float>) {
+            if (how.arithmetic == precision::int8 && kernels::multiplies_int16(set_) &&
+                inputs <= kernels::deepest_int16) {
+                packed_ = transformed<std::uint32_t>(
+                    how, kernels::packed_size(integers, outputs, inputs), read_rows,
+                    [&](const float* place, std::size_t count, std::size_t first, std::uint32_t* packed) {
+                        kernels::pack(integers, place, inputs, 1, count, inputs,
+                                      packed + first * kernels::column_words(integers, inputs));
+                    });
+                return;
+            }
+        }
+        packed_ = transformed<Scalar>(how, kernels::packed_size(outputs, inputs), read_rows,
+                                      [&](const Scalar* place, std::size_t count, std::size_t first, Scalar* packed) {
+                                          kernels::pack(place, inputs, 1, count, inputs, packed + first * inputs);
+                                      });
+    }
 
     /// \param input [height * width, inputs]
     /// \param output [height * width, outputs]
@@ -55,9 +74,11 @@ class winograd {
                                             set_);
             }
             for (std::size_t place = 0; place < kernels::winograd_places; ++place) {
-                kernels::multiply<Scalar>({patches.row(place).data(), inputs_, count, weights_of(place), outputs_,
-                                           inputs_, products.row(place).data(), outputs_},
-                                          set_);
+                std::visit(
+                    [&](const auto& packed) {
+                        multiply(packed, place, patches.row(place).data(), count, products.row(place).data());
+                    },
+                    packed_);
             }
             std::vector<Scalar> beyond(outputs_);  // where results go that no pixel is for
             for (std::size_t tile = 0; tile < count; ++tile) {
@@ -77,30 +98,48 @@ class winograd {
     static constexpr std::size_t shortest_strip = 24;          // for less, the weights would pass by too often
     static constexpr std::size_t apart = 64 / sizeof(Scalar);  // a line
 
+    static constexpr kernels::narrow integers = kernels::narrow::int16;
+
     /// A panel of outputs after the other, transformed, and packed for each of the 36 places.
-    template <class ReadRows>
-    void pack(const ReadRows& read_rows, Scalar* packed) const {
-        constexpr std::size_t taps = 9;
-        for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
-            const std::size_t count = std::min(kernels::panel_width, outputs_ - first);
-            auto kernel = matrix<Scalar>::for_overwrite({count * inputs_, taps});
-            auto places = matrix<Scalar>::for_overwrite({kernels::winograd_places, count * inputs_});
-            read_rows(first, count, kernel.data());
-            for (std::size_t i = 0; i < kernel.rows(); ++i) {
-                std::array<double, taps> g;
-                for (std::size_t k = 0; k < taps; ++k) g[k] = static_cast<double>(kernel(i, k));
-                const auto transformed = kernels::winograd_kernel(g);
-                for (std::size_t p = 0; p < places.rows(); ++p) places(p, i) = static_cast<Scalar>(transformed[p]);
+    /// \param size of what a place is packed to
+    /// \param pack pack(place, count, first, packed): [count, inputs] of the outputs from `first` on
+    template <class Number, class ReadRows, class Pack>
+    fixed_numbers<Number> transformed(const packing& how, std::size_t size, const ReadRows& read_rows,
+                                      const Pack& pack) const {
+        return how.numbers<Number>(kernels::winograd_places * size, [&](Number* packed) {
+            constexpr std::size_t taps = 9;
+            for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
+                const std::size_t count = std::min(kernels::panel_width, outputs_ - first);
+                auto kernel = matrix<Scalar>::for_overwrite({count * inputs_, taps});
+                auto places = matrix<Scalar>::for_overwrite({kernels::winograd_places, count * inputs_});
+                read_rows(first, count, kernel.data());
+                for (std::size_t i = 0; i < kernel.rows(); ++i) {
+                    std::array<double, taps> g;
+                    for (std::size_t k = 0; k < taps; ++k) g[k] = static_cast<double>(kernel(i, k));
+                    const auto transformed = kernels::winograd_kernel(g);
+                    for (std::size_t p = 0; p < places.rows(); ++p) places(p, i) = static_cast<Scalar>(transformed[p]);
+                }
+                for (std::size_t p = 0; p < places.rows(); ++p) {
+                    pack(places.row(p).data(), count, first, packed + p * size);
+                }
             }
-            for (std::size_t p = 0; p < places.rows(); ++p) {
-                kernels::pack(places.row(p).data(), inputs_, 1, count, inputs_,
-                              packed + p * kernels::packed_size(outputs_, inputs_) + first * inputs_);
-            }
-        }
+        });
     }
 
-    const Scalar* weights_of(std::size_t place) const {
-        return weights_.data() + place * kernels::packed_size(outputs_, inputs_);
+    /// The products of one place.
+    void multiply(const fixed_numbers<Scalar>& packed, std::size_t place, const Scalar* patches, std::size_t count,
+                  Scalar* products) const {
+        kernels::multiply<Scalar>(
+            {patches, inputs_, count, packed.data() + place * kernels::packed_size(outputs_, inputs_), outputs_,
+             inputs_, products, outputs_},
+            set_);
+    }
+    void multiply(const fixed_numbers<std::uint32_t>& packed, std::size_t place, const Scalar* patches,
+                  std::size_t count, Scalar* products) const {
+        if constexpr (std::is_same_v<Scalar, float>)
+            rounded_rows(integers, patches, inputs_, count, inputs_, set_)
+                .multiply(packed.data() + place * kernels::packed_size(integers, outputs_, inputs_), outputs_, products,
+                          outputs_, {}, 0, kernels::panel_count(outputs_));
     }
 
     /// The picture cut into tiles of 4x4 pixels, the last ones reaching beyond it.
@@ -140,8 +179,8 @@ class winograd {
 
     std::size_t inputs_;
     std::size_t outputs_;
-    fixed_numbers<Scalar> weights_;  // [36], each packed from [outputs, inputs]
-    aligned_vector<Scalar> bias_;    // [outputs], or empty
+    std::variant<fixed_numbers<Scalar>, fixed_numbers<std::uint32_t>> packed_;  // [36], each from [outputs, inputs]
+    aligned_vector<Scalar> bias_;                                               // [outputs], or empty
     kernels::instruction_set set_ = kernels::active();
 };
 

@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include <zeroshot/kernels/pack_columns.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
+
+using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
+
+namespace {
+
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+}  // namespace
+
+TEST_CASE("no two bytes of weights that meet in 16 bits exceed 128 together") {
+    const std::size_t columns = 20, depth = 300;
+    std::vector<float> weights = normal_numbers(columns * depth, 5);
+    for (std::size_t k = 0; k < depth; ++k) weights[k] = k % 3 == 0 ? 1.0f : -1.0f;  // all as large as the largest
+    std::vector<std::uint32_t> packed(packed_size(narrow::int8, columns, depth));
+    pack(narrow::int8, weights.data(), depth, 1, columns, depth, packed.data());
+    const std::size_t words = column_words(narrow::int8, depth);
+    for (std::size_t column = 0; column < 32; ++column) {
+        const std::uint32_t* const lane = packed.data() + column / 16 * 16 * words + column % 16;
+        int sum = 0;
+        for (std::size_t k = column_header(narrow::int8); k < words; ++k) {
+            for (const unsigned half : {0u, 16u}) {
+                int together = 0;
+                for (const unsigned bit : {half, half + 8}) {
+                    const int byte = static_cast<std::int8_t>(static_cast<std::uint8_t>((lane[k * 16] >> bit) & 0xffu));
+                    together += std::abs(byte);
+                    sum += byte;
+                }
+                REQUIRE(together <= 128);
+            }
+        }
+        CHECK(static_cast<std::int32_t>(lane[16]) == sum);
+        if (column >= columns) CHECK(lane[0] == 0);
+    }
+}
+
+TEST_CASE("no column of 16 bits can make a sum of more than 31, and its numbers are the nearest of their steps") {
+    for (const std::size_t depth : {1u, 64u, 300u, 5000u}) {
+        const std::size_t columns = 4;
+        std::vector<float> weights = normal_numbers(columns * depth, 5);
+        for (std::size_t k = 0; k < depth; ++k) {
+            weights[depth + k] = k % 2 == 0 ? 1.0f : -1.0f;         // all alike
+            weights[2 * depth + k] = k == depth / 2 ? 3.0f : 0.0f;  // one alone
+            weights[3 * depth + k] = 0.0f;
+        }
+        std::vector<std::uint32_t> packed(packed_size(narrow::int16, columns, depth));
+        pack(narrow::int16, weights.data(), depth, 1, columns, depth, packed.data());
+        for (std::size_t column = 0; column < columns; ++column) {
+            INFO(depth << " numbers, column " << column);
+            const auto step = static_cast<double>(std::bit_cast<float>(packed[column]));
+            const std::uint32_t* const words = packed.data() + column_header(narrow::int16) * panel_width + column;
+            std::int64_t sum = 0;
+            int largest = 0;
+            for (std::size_t k = 0; k < depth; ++k) {
+                const int number = sixteen_bits_at(words, k, panel_width);
+                const auto weight = static_cast<double>(weights[column * depth + k]);
+                REQUIRE(std::abs(number * step - weight) <= (0.5 + 0.01) * step);
+                sum += std::abs(number);
+                largest = std::max(largest, std::abs(number));
+            }
+            REQUIRE(sum <= static_cast<std::int64_t>(largest_int16_column));
+            REQUIRE(static_cast<std::int64_t>(largest_int16_in_row) * sum <= std::numeric_limits<std::int32_t>::max());
+            // As much of both as there is: less what rounding may add to the sum, half a step a number.
+            const double used = static_cast<double>(sum) + static_cast<double>(depth) + 2;
+            CHECK((column == 3 || largest == 32'767 || used >= static_cast<double>(largest_int16_column)));
+            CHECK((column == 3) == (step == 0));
+        }
+    }
+}
+
+TEST_CASE("weights are packed alike whichever way round they are stored, and with gaps; what is missing is zero") {
+    for (const std::size_t columns : {1u, 16u, 19u}) {
+        for (const std::size_t depth : {1u, 17u, 32u, 70u}) {
+            const std::vector<float> weights = normal_numbers(columns * depth, 6);
+            std::vector<float> turned(weights.size(), not_a_number), apart(2 * weights.size(), not_a_number);
+            for (std::size_t column = 0; column < columns; ++column) {
+                for (std::size_t k = 0; k < depth; ++k) {
+                    const float number = weights[column * depth + k];
+                    turned[k * columns + column] = apart[2 * (k * columns + column)] = number;
+                }
+            }
+            for (const narrow type : {narrow::bf16, narrow::int16, narrow::int8}) {
+                std::vector<std::uint32_t> one(packed_size(type, columns, depth), 7u), other = one, third = one;
+                pack(type, weights.data(), depth, 1, columns, depth, one.data());
+                pack(type, turned.data(), 1, columns, columns, depth, other.data());
+                pack(type, apart.data(), 2, 2 * columns, columns, depth, third.data());
+                REQUIRE(one == other);
+                REQUIRE(one == third);
+                const std::size_t words = column_words(type, depth);
+                for (std::size_t i = 0; i < one.size(); ++i) {
+                    const std::size_t column = i / (16 * words) * 16 + i % 16;
+                    if (column >= columns) REQUIRE(one[i] == 0);
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("columns of bfloat16 hold what rows of it hold, word by word") {
+    const std::size_t columns = 19, depth = 70, words = column_words(narrow::bf16, depth);
+    const std::vector<float> numbers = normal_numbers(columns * depth, 8);
+    std::vector<std::uint32_t> packed(packed_size(narrow::bf16, columns, depth));
+    pack(narrow::bf16, numbers.data(), depth, 1, columns, depth, packed.data());
+    for (std::size_t column = 0; column < columns; ++column) {
+        std::vector<std::uint32_t> row(packed_rows_size(narrow::bf16, 1, depth, instruction_set::avx512_bf16));
+        detail::pack_rows<4>(narrow::bf16, numbers.data() + column * depth, depth, 1, depth, row.data(),
+                             instruction_set::avx512_bf16);
+        for (std::size_t w = 0; w < words; ++w)
+            REQUIRE(packed[column / 16 * 16 * words + w * 16 + column % 16] == row[row_header + w]);
+    }
+}

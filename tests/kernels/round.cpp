@@ -1,0 +1,45 @@
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include <zeroshot/kernels/round.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
+
+using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
+
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+}  // namespace
+
+TEST_CASE("bfloat16 is rounded as half.hpp does it, whatever the instruction set, in pairs and as floats") {
+    std::vector<float> row = normal_numbers(70, 4);
+    row[1] = infinity;
+    row[2] = not_a_number;
+    row[3] = std::numeric_limits<float>::max();  // rounds to infinity
+    row[4] = std::bit_cast<float>(0x3f808000u);  // a tie
+    row[5] = std::bit_cast<float>(0x7fffffffu);  // a NaN whose bits would overflow
+    for (const instruction_set set : available_sets()) {
+        const std::vector<std::uint32_t> floats = packed_row(narrow::bf16, row, set);  // or pairs
+        const std::size_t words = word_count(narrow::bf16, row.size());
+        std::vector<std::uint32_t> pairs(packed_rows_size(narrow::bf16, 1, row.size(), instruction_set::avx512_bf16));
+        detail::pack_rows<4>(narrow::bf16, row.data(), row.size(), 1, row.size(), pairs.data(),
+                             instruction_set::avx512_bf16);
+        std::vector<float> alone = row;
+        round_floats(alone.data(), alone.size(), alone.data(), set);
+        for (std::size_t place = 0; place < row.size(); ++place) {
+            const std::uint32_t expected = zeroshot::bfloat_from_float(row[place]);
+            const std::size_t word = place / 32 * 16 + place % 16, half = place % 32 / 16;
+            INFO("place " << place);
+            if (is_widened(narrow::bf16, set)) REQUIRE(floats[row_header + half * words + word] == expected << 16);
+            REQUIRE(((pairs[row_header + word] >> (16 * half)) & 0xffffu) == expected);
+            REQUIRE(std::bit_cast<std::uint32_t>(alone[place]) == expected << 16);
+        }
+    }
+}

@@ -43,7 +43,7 @@ class packed_weights {
     packed_weights(const matrix<Scalar>& weight, matrix_order order, precision arithmetic = precision::f32)
         : inputs_(order == matrix_order::outputs_first ? weight.columns() : weight.rows()),
           outputs_(order == matrix_order::outputs_first ? weight.rows() : weight.columns()) {
-        pack<Scalar>({.arithmetic = arithmetic}, standing_in(weight, order));
+        pack<Scalar>({.arithmetic = arithmetic}, [&] { return standing_in(weight, order); });
     }
 
     /// Rows that are made, or read, a few at a time.
@@ -52,7 +52,7 @@ class packed_weights {
     template <class ReadRows>
     packed_weights(std::size_t outputs, std::size_t inputs, const ReadRows& read_rows, const packing& how)
         : inputs_(inputs), outputs_(outputs) {
-        pack<Scalar>(how, rows_by<Scalar>(read_rows));
+        pack<Scalar>(how, [&] { return rows_by<Scalar>(read_rows); });
     }
 
     /// The tensor of that name, for the weights' own arithmetic; in f32, it stays in 16 bits where the weights are to
@@ -60,10 +60,9 @@ class packed_weights {
     packed_weights(const weights& w, std::string_view name, std::size_t inputs, std::size_t outputs, matrix_order order)
         : inputs_(inputs), outputs_(outputs) {
         as_stored(w, name, [&]<class Stored>(const Stored&) {
-            if (order == matrix_order::outputs_first)
-                pack<Stored>(w.packing_of(name), rows_by<Stored>(w.template rows<Stored, 2>(name, {outputs, inputs})));
-            else
-                pack_rows_of<Stored>(w, name, {inputs, outputs}, 0);
+            if (order == matrix_order::inputs_first) return pack_rows_of<Stored>(w, name, {inputs, outputs}, 0);
+            const auto read_rows = w.template rows<Stored, 2>(name, {outputs, inputs});
+            pack<Stored>(w.packing_of(name), [&] { return rows_by<Stored>(read_rows); });
         });
     }
 
@@ -149,9 +148,13 @@ class packed_weights {
                       std::size_t first) {
         packing how = w.packing_of(name);
         how.name += " from row " + std::to_string(first);
-        auto weight = matrix<Stored>::for_overwrite({inputs_, outputs_});
-        w.template rows<Stored, 2>(name, shape)(first, inputs_, weight.data());
-        pack<Stored>(how, standing_in(weight, matrix_order::inputs_first));
+        const auto read_rows = w.template rows<Stored, 2>(name, shape);
+        matrix<Stored> weight;
+        pack<Stored>(how, [&] {
+            weight = matrix<Stored>::for_overwrite({inputs_, outputs_});
+            read_rows(first, inputs_, weight.data());
+            return standing_in(weight, matrix_order::inputs_first);
+        });
     }
 
     /// Where weights stand: that of output o and input i at numbers[o * next_output + i * next_input].
@@ -183,25 +186,26 @@ class packed_weights {
             };
     }
 
-    /// \param outputs_from outputs_from(first, count, buffer): some_outputs, which may stand in the buffer
-    template <class Stored, class OutputsFrom>
-    void pack(const packing& how, const OutputsFrom& outputs_from) {
+    /// \param open open(), called unless the packed weights were kept, gives outputs_from(first, count, buffer):
+    /// some_outputs, which may stand in the buffer
+    template <class Stored, class Open>
+    void pack(const packing& how, const Open& open) {
         if constexpr (std::is_same_v<Stored, float>) {
-            if (const auto type = rounding(how, inputs_, kernels_)) return round(*type, how, outputs_from);
+            if (const auto type = rounding(how, inputs_, kernels_)) return round(*type, how, open);
         }
         packed_ = how.numbers<Stored>(kernels::packed_size(outputs_, inputs_), [&](Stored* packed) {
-            in_pieces<Stored>(how.threads, outputs_from, [&](const auto& some, std::size_t first, std::size_t count) {
+            in_pieces<Stored>(how.threads, open(), [&](const auto& some, std::size_t first, std::size_t count) {
                 kernels::pack(some.numbers, some.next_output, some.next_input, count, inputs_,
                               packed + first * inputs_);
             });
         });
     }
 
-    template <class OutputsFrom>
-    void round(kernels::narrow type, const packing& how, const OutputsFrom& outputs_from) {
+    template <class Open>
+    void round(kernels::narrow type, const packing& how, const Open& open) {
         const std::size_t size = kernels::packed_size(type, outputs_, inputs_);
         const auto words = how.numbers<std::uint32_t>(size, [&](std::uint32_t* packed) {
-            in_pieces<float>(how.threads, outputs_from, [&](const auto& some, std::size_t first, std::size_t count) {
+            in_pieces<float>(how.threads, open(), [&](const auto& some, std::size_t first, std::size_t count) {
                 kernels::pack(type, some.numbers, some.next_output, some.next_input, count, inputs_,
                               packed + first * kernels::column_words(type, inputs_));
             });

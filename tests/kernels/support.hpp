@@ -1,8 +1,11 @@
 #pragma once
 /// \file Numbers to multiply, and products of narrow numbers by any instruction set.
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -28,6 +31,11 @@ inline std::vector<zeroshot::kernels::instruction_set> available_sets() {
         if (zeroshot::kernels::is_available(set)) here.push_back(set);
     }
     return here;
+}
+
+/// But for the last bits, which a product and a sum in one instruction may round another way.
+inline bool nearly_equal(float a, float b) {
+    return std::abs(a - b) <= 4 * std::numeric_limits<float>::epsilon() * std::max(std::abs(a), std::abs(b));
 }
 
 /// One row, packed alone.

@@ -132,9 +132,11 @@ TEST_CASE("a convolution stays float where rounding would make it no faster") {
         return convolution<float>(kernel, {}, 1, size / 2, pixels, how)(in).pixels;
     };
     const bool no_instruction = kernels::is_widened(kernels::narrow::bf16, kernels::active());
+    const bool no_integers = kernels::best_of_16_bits(kernels::active()) == kernels::narrow::bf16;  // for short sums
     for (const std::size_t size : {1u, 3u}) {
         CHECK((results(size, 0, precision::bf16) == results(size, 0, precision::f32)) == no_instruction);
-        CHECK_FALSE(results(size, 0, precision::int8) == results(size, 0, precision::f32));
+        CHECK((results(size, 0, precision::int8) == results(size, 0, precision::f32)) ==
+              (no_instruction && no_integers));
     }
     const matrix<float> in_float = results(3, 14 * 14, precision::f32);  // Winograd's way
     CHECK(results(3, 14 * 14, precision::bf16) == in_float);

@@ -35,9 +35,6 @@ struct packing {
     std::string name{};                     ///< what they are kept as
     bool at_least_16_bits = false;          ///< a layer that 8 bits would harm
     bool many_rows = false;                 ///< share the weights: float where rounding it to bf16 makes it no faster
-    /// Shorter sums have 16 bits in int8: the errors of their terms show more, and rounding the rows and finishing the
-    /// sums is more of the work. Measured in docs/performance.md.
-    std::size_t shortest_int8_sum = 512;
 
     /// What make(numbers) writes, or what was kept of it.
     template <class Number, class Make>

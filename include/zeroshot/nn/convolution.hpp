@@ -65,7 +65,6 @@ class convolution {
             for (std::size_t i = 0; i < count && size_ > 1; ++i)
                 channels_last(std::span(patches + i * inputs * size_ * size_, inputs * size_ * size_), inputs);
         };
-        how.shortest_int8_sum = 0;
         how.many_rows = true;
         map_ = linear<Scalar>({outputs_, size_ * size_ * inputs, read_patches, how}, std::move(bias));
     }

@@ -31,7 +31,7 @@ struct feature_map {
 };
 
 /// A square convolution without dilation or groups: patches in a row, times the weights; or, where that is faster,
-/// Winograd's way, which is in float whatever the precision: patches would have to be rounded nine times.
+/// Winograd's way.
 template <class Scalar>
 class convolution {
    public:

@@ -24,7 +24,8 @@
 
 namespace zeroshot::inline ZEROSHOT_ABI {
 
-/// The kernel, transformed once; a tile of the picture is a row of 36 products.
+/// The kernel, transformed once; a tile of the picture is a row of 36 products. They are of floats, but in int8, where
+/// an instruction multiplies them, of integers of 16 bits: bfloat16 would lose too much on its way back.
 template <class Scalar>
 class winograd {
    public:

@@ -25,13 +25,19 @@ TEST_CASE("a row, a column and a panel take what they hold and what stands befor
 }
 
 TEST_CASE("sums of integers of 16 bits fit in 32, and the type of 16 bits is one that an instruction multiplies") {
-    STATIC_REQUIRE(largest_int16_in_row * largest_int16_column <=
-                   std::size_t{std::numeric_limits<std::int32_t>::max()});
-    STATIC_REQUIRE(deepest_int16 < largest_int16_column);  // rounding adds half a step to each
+    constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
+    for (std::size_t depth = 1; depth <= deepest_int16; depth += 1 + depth / 7) {
+        INFO(depth);
+        REQUIRE(largest_int16_in_row(depth) * largest_int16_column(depth) <= most);
+        REQUIRE(depth < largest_int16_column(depth));  // rounding adds half a step to each
+    }
+    CHECK(largest_int16_in_row(256) == 8191);
+    CHECK(largest_int16_in_row(257) == 4095);
+    CHECK(largest_int16_in_row(4096) == 2047);
     for (const instruction_set set : all_instruction_sets) {
         INFO(name_of(set));
-        CHECK((best_of_16_bits(set) == narrow::int16 ? multiplies_int16(set)
-                                                     : set == instruction_set::amx || !multiplies_int16(set)));
+        CHECK((best_of_16_bits(set) == narrow::int16 ? gains_from_int16(set)
+                                                     : set == instruction_set::amx || !gains_from_int16(set)));
     }
     CHECK(best_of_16_bits(instruction_set::portable) == narrow::bf16);
 }

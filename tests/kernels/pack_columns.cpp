@@ -46,7 +46,8 @@ TEST_CASE("no two bytes of weights that meet in 16 bits exceed 128 together") {
 }
 
 TEST_CASE("no column of 16 bits can make a sum of more than 31, and its numbers are the nearest of their steps") {
-    for (const std::size_t depth : {1u, 64u, 300u, 5000u}) {
+    for (const std::size_t depth :
+         {std::size_t{1}, std::size_t{64}, std::size_t{300}, std::size_t{5000}, deepest_int16}) {
         const std::size_t columns = 4;
         std::vector<float> weights = normal_numbers(columns * depth, 5);
         for (std::size_t k = 0; k < depth; ++k) {
@@ -69,11 +70,12 @@ TEST_CASE("no column of 16 bits can make a sum of more than 31, and its numbers 
                 sum += std::abs(number);
                 largest = std::max(largest, std::abs(number));
             }
-            REQUIRE(sum <= static_cast<std::int64_t>(largest_int16_column));
-            REQUIRE(static_cast<std::int64_t>(largest_int16_in_row) * sum <= std::numeric_limits<std::int32_t>::max());
+            REQUIRE(sum <= static_cast<std::int64_t>(largest_int16_column(depth)));
+            REQUIRE(static_cast<std::int64_t>(largest_int16_in_row(depth)) * sum <=
+                    std::numeric_limits<std::int32_t>::max());
             // As much of both as there is: less what rounding may add to the sum, half a step a number.
             const double used = static_cast<double>(sum) + static_cast<double>(depth) + 2;
-            CHECK((column == 3 || largest == 32'767 || used >= static_cast<double>(largest_int16_column)));
+            CHECK((column == 3 || largest == 32'767 || used >= static_cast<double>(largest_int16_column(depth))));
             CHECK((column == 3) == (step == 0));
         }
     }
@@ -118,5 +120,20 @@ TEST_CASE("columns of bfloat16 hold what rows of it hold, word by word") {
                              instruction_set::avx512_bf16);
         for (std::size_t w = 0; w < words; ++w)
             REQUIRE(packed[column / 16 * 16 * words + w * 16 + column % 16] == row[row_header + w]);
+    }
+}
+
+TEST_CASE("weights too small for a step become zero, and the largest floats keep theirs") {
+    for (const float size : {1e-45f, 1e-38f, 1e30f, 3e38f}) {
+        INFO(size);
+        const std::vector<float> weights(64, size);
+        std::vector<std::uint32_t> packed(packed_size(narrow::int16, 1, weights.size()));
+        pack(narrow::int16, weights.data(), weights.size(), 1, 1, weights.size(), packed.data());
+        const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
+        const int number = sixteen_bits_at(packed.data() + panel_width, 5, panel_width);
+        if (size < 1e-30f)
+            CHECK(number == 0);
+        else
+            CHECK(std::abs(number * step / static_cast<double>(size) - 1) <= 0.5 / 4000);  // 4096 steps or so
     }
 }

@@ -67,7 +67,7 @@ TEST_CASE("a row's numbers become the nearest of the steps of 16 bits, of which 
                 REQUIRE(std::abs(number - static_cast<double>(row[place]) / step) <= 0.5 + 0.002);
                 largest = std::max(largest, std::abs(number));
             }
-            CHECK(largest == static_cast<int>(largest_int16_in_row));
+            CHECK(largest == static_cast<int>(largest_int16_in_row(row.size())));
             for (std::size_t place = row.size(); place < 160; ++place)
                 REQUIRE(sixteen_bits_at(packed.data() + row_header, place) == 0);
         }

@@ -171,19 +171,19 @@ TEST_CASE("a layer's products are made in the precision of its weights") {
     const auto results = [&](precision how) {
         return matrix<float>(random_attention(how, mask::none)(x, one, nullptr));
     };
-    // By hand, of the same maps.
-    const weights w = weights(random_attention().get().file(), {.arithmetic = precision::bf16}) / "visual";
-    const matrix<float> qkv = linear<float>(w, "in_proj_weight", "in_proj_bias", width, 3 * width)(x);
-    matrix<float> mixed(7, width);
-    for (std::size_t column = 0; column < width; column += width / heads) {
-        detail::attention_head<float> head(7, width / heads, detail::score_scale<float>(width / heads), precision::bf16,
-                                           kernels::active());
-        head.remember(qkv.data() + width + column, qkv.data() + 2 * width + column, 3 * width);
-        head.answer(qkv.data() + column, 3 * width, 7, 0, mask::none, mixed.data() + column, width);
-    }
-    CHECK(results(precision::bf16) == linear<float>(w / "out_proj", width, width)(mixed));
-    CHECK_FALSE(results(precision::f32) == results(precision::int8));
     CHECK_FALSE(results(precision::f32) == results(precision::bf16));
+    for (const precision how : {precision::bf16, precision::int8}) {  // by hand, of the same maps
+        const weights w = weights(random_attention().get().file(), {.arithmetic = how}) / "visual";
+        const matrix<float> qkv = linear<float>(w, "in_proj_weight", "in_proj_bias", width, 3 * width)(x);
+        matrix<float> mixed(7, width);
+        for (std::size_t column = 0; column < width; column += width / heads) {
+            detail::attention_head<float> head(7, width / heads, detail::score_scale<float>(width / heads),
+                                               precision::bf16, kernels::active());
+            head.remember(qkv.data() + width + column, qkv.data() + 2 * width + column, 3 * width);
+            head.answer(qkv.data() + column, 3 * width, 7, 0, mask::none, mixed.data() + column, width);
+        }
+        CHECK(results(how) == linear<float>(w / "out_proj", width, width)(mixed));
+    }
 }
 
 TEST_CASE("a causal mask hides later tokens") {

@@ -140,7 +140,7 @@ TEST_CASE("a convolution stays float where rounding would make it no faster") {
     }
     const matrix<float> in_float = results(3, 14 * 14, precision::f32);  // Winograd's way
     CHECK(results(3, 14 * 14, precision::bf16) == in_float);
-    CHECK((results(3, 14 * 14, precision::int8) == in_float) == !kernels::multiplies_int16(kernels::active()));
+    CHECK((results(3, 14 * 14, precision::int8) == in_float) == !kernels::gains_from_int16(kernels::active()));
 }
 
 TEST_CASE("a convolution can end in a shortcut and a rectification, on any number of threads") {

@@ -4,6 +4,7 @@
 #include <zeroshot/nn/packed_weights.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/io/support.hpp"
 #include "tests/nn/random_weights.hpp"
 
 using namespace zeroshot;
@@ -169,4 +170,24 @@ TEST_CASE("a number in 16 bits that is not finite is refused as in full") {
     const weights w(checkpoint::from_bytes(safetensors_bytes(tensors), "test"), {.storage = weight_storage::compact});
     CHECK_THROWS_WITH((packed_weights<float>(w, "visual.weight", 2, 1, matrix_order::outputs_first)),
                       Catch::Contains("tensor visual.weight is not finite at [0, 1]"));
+}
+
+TEST_CASE("weights that were kept are not read: numbers that would be refused are not seen") {
+    std::vector<std::uint16_t> bits(4 * 37, 0x3c00);
+    const auto file_of = [&] {
+        const std::vector<named_tensor> tensors{
+            {"visual.weight", {dtype::f16, {4, 37}, std::as_bytes(std::span(bits))}}};
+        return checkpoint::from_bytes(safetensors_bytes(tensors), "test");
+    };
+    const support::scratch_folder home;
+    const auto some_rows = [&](const std::shared_ptr<kept_weights>& kept) {
+        const weights w(file_of(), {.kept = kept});
+        return packed_weights<float>(w, "visual.weight", {4, 37}, 1, 2);
+    };
+    const auto kept = std::make_shared<kept_weights>(home / "kept", "key");
+    some_rows(kept);
+    kept->write();
+    bits[37] = 0x7c00;  // infinity
+    CHECK_THROWS_WITH(some_rows(nullptr), Catch::Contains("tensor visual.weight is not finite at [1, 0]"));
+    CHECK_NOTHROW(some_rows(std::make_shared<kept_weights>(home / "kept", "key")));
 }

@@ -33,5 +33,8 @@ TEST_CASE("8 bits become 16 where they would do harm, in short sums, and then in
         CHECK(rounding(in(precision::int8), shortest_int8_sum - 1, set) == kernels::best_of_16_bits(set));
         CHECK(rounding(in(precision::int8, true), shortest_int8_sum, set) == kernels::best_of_16_bits(set));
         CHECK(rounding(in(precision::int8, true), kernels::deepest_int16 + 1, set) == narrow::bf16);
+        const bool float_is_as_fast =
+            kernels::best_of_16_bits(set) == narrow::bf16 && kernels::is_widened(narrow::bf16, set);
+        CHECK((rounding(in(precision::int8, true, true), 512, set) == std::nullopt) == float_is_as_fast);
     }
 }

@@ -19,7 +19,8 @@ enum class precision {
     bf16,  ///< weights and what they are multiplied with rounded to bfloat16: half the memory, and twice the speed
            ///< where the processor multiplies them
     int8   ///< both rounded to 8 bits, with a scale for each output and for each row; in the layers that this would
-           ///< harm to 16 bits: integers as well, or bfloat16 where that is faster
+           ///< harm to 16 bits: integers as well, or bfloat16 where those are no faster. Convolutions stay float in
+           ///< both where 16 bits are no faster
 };
 
 constexpr std::string_view name_of(precision how) {
@@ -34,7 +35,7 @@ struct packing {
     std::shared_ptr<kept_weights> kept{};   ///< where they are kept; null: nowhere
     std::string name{};                     ///< what they are kept as
     bool at_least_16_bits = false;          ///< a layer that 8 bits would harm
-    bool many_rows = false;                 ///< share the weights: float where rounding it to bf16 makes it no faster
+    bool many_rows = false;                 ///< share the weights: float where bf16 makes the products no faster
 
     /// What make(numbers) writes, or what was kept of it.
     template <class Number, class Make>

@@ -15,7 +15,7 @@
 
 #if ZEROSHOT_KERNELS_AMX
 
-// In assembly, as in multiply_narrow.hpp; a test replaces them by what they do. Tiles are named by constants.
+// In assembly, as in narrow_instructions.hpp; a test replaces them by what they do. Tiles are named by constants.
 #ifndef ZEROSHOT_LDTILECFG
 #define ZEROSHOT_LDTILECFG(shapes) __asm__ volatile("ldtilecfg %0" : : "m"(shapes))
 #define ZEROSHOT_TILERELEASE() __asm__ volatile("tilerelease" : :)

@@ -3,7 +3,7 @@
 ///
 /// In bfloat16, an element of the result is a sum of exact products in float: word after word, the lower half's product
 /// before the upper's, each sum rounded. So the kernels without an instruction for pairs give the same sums to the bit;
-/// those with one round as the processor does it. Sums of integers are exact, so every instruction set has the same.
+/// those with one round as the processor does it. Sums of integers are exact, so of the same packed rows every instruction set has the same.
 
 #include <cstddef>
 

@@ -63,15 +63,25 @@ constexpr bool is_widened(narrow type, instruction_set set) {
            set != instruction_set::neon_bf16;
 }
 
-/// The largest integer of 16 bits in a row, and the largest sum of the magnitudes in a column: no sum of their products
-/// has more than 31 bits. So a row keeps 13 bits and a sign, and the numbers of a column of 64 to 1024 about as many.
-inline constexpr std::size_t largest_int16_in_row = (1 << 13) - 1, largest_int16_column = 1 << 18;
+/// Of more numbers, a column would leave so little to each that bfloat16 is as fine.
+inline constexpr std::size_t deepest_int16 = 1 << 14;
 
-/// Of more numbers, a column would leave too little to each.
-inline constexpr std::size_t deepest_int16 = 1 << 16;
+/// The largest integer of 16 bits in a row. The deeper the sums are, the more of their 31 bits a column needs: so that
+/// both are rounded about as finely, a row has 13 bits up to 256 numbers, and one less for every four times as many.
+constexpr std::size_t largest_int16_in_row(std::size_t depth) {
+    std::size_t bits = 13;
+    for (std::size_t reach = 256; depth > reach; reach *= 4) --bits;
+    return (std::size_t{1} << bits) - 1;
+}
 
-/// Whether an instruction multiplies pairs of integers of 16 bits.
-constexpr bool multiplies_int16(instruction_set set) {
+/// The largest sum of the magnitudes in a column: no sum of products has more than 31 bits.
+constexpr std::size_t largest_int16_column(std::size_t depth) {
+    return (std::size_t{1} << 31) / (largest_int16_in_row(depth) + 1);
+}
+
+/// Whether pairs of integers of 16 bits are multiplied faster than floats: twice as many at a time, or 1.5 times. Not
+/// by AVX-512 without VNNI, which takes them as AVX2 does.
+constexpr bool gains_from_int16(instruction_set set) {
     switch (set) {
         case instruction_set::avx2:
         case instruction_set::avx_vnni:
@@ -88,7 +98,7 @@ constexpr bool multiplies_int16(instruction_set set) {
 /// The faster of the types of 16 bits, or the finer one where they are as fast: integers, but where bfloat16 is
 /// multiplied in tiles, or no integers are.
 constexpr narrow best_of_16_bits(instruction_set set) {
-    return multiplies_int16(set) && set != instruction_set::amx ? narrow::int16 : narrow::bf16;
+    return gains_from_int16(set) && set != instruction_set::amx ? narrow::int16 : narrow::bf16;
 }
 
 /// Whether the bytes of rows are signed ones, and so is the one that stands for zero: where an instruction multiplies

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/narrow.hpp>
@@ -113,7 +114,7 @@ struct add_pairs {
 };
 
 /// Bytes where no instruction multiplies them: as numbers of 16 bits, of which two bytes' products add up to one of 16
-/// bits, as narrow.hpp sees to.
+/// bits, as int8_step of pack_columns.hpp sees to.
 template <std::size_t Height, std::size_t Register, class AddPairs = add_pairs>
 struct int8_tile {
     using word = std::uint32_t;
@@ -151,7 +152,7 @@ struct int8_tile {
 };
 
 /// Both halves of words, multiplied one after the other.
-struct add_halves_products {
+struct multiply_halves {
     template <std::size_t Lanes>
     ZEROSHOT_ALWAYS_INLINE static void to(integers<Lanes>& sum, const words<Lanes>& row,
                                           const words<Lanes>& weights) noexcept {
@@ -161,8 +162,8 @@ struct add_halves_products {
     }
 };
 
-/// Pairs of integers of 16 bits where their tiles are nothing special.
-template <std::size_t Height, std::size_t Register, class AddProducts = add_halves_products>
+/// Pairs of integers of 16 bits, by instruction sets without a tile for them.
+template <std::size_t Height, std::size_t Register, class AddProducts = multiply_halves>
 struct int16_tile {
     using word = std::uint32_t;
     static constexpr std::size_t height = Height, panels = 1, lanes = Register / sizeof(word);

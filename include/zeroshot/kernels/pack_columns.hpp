@@ -126,8 +126,8 @@ inline float int16_step(const weight_column& column) noexcept {
         sum += magnitude;
     }
     constexpr double spare = 1;  // for the step's own rounding
-    const double by_sum =
-        sum / (static_cast<double>(largest_int16_column) - spare - 0.5 * static_cast<double>(column.depth));
+    const double by_sum = sum / (static_cast<double>(largest_int16_column(column.depth)) - spare -
+                                 0.5 * static_cast<double>(column.depth));
     const double by_largest = largest / most;
     return static_cast<float>(by_sum < by_largest ? by_largest : by_sum);
 }
@@ -136,8 +136,7 @@ inline void pack_int16_columns(const float* source, std::size_t column_stride, s
                                std::size_t columns, std::size_t depth, std::uint32_t* panel) noexcept {
     float per_unit[panel_width];
     for (std::size_t column = 0; column < panel_width; ++column) {
-        const weight_column from{source + column * column_stride, depth_stride, depth};
-        const float step = column < columns ? int16_step(from) : 0.0f;
+        const float step = column < columns ? int16_step({source + column * column_stride, depth_stride, depth}) : 0.0f;
         per_unit[column] = inverse_of(step);
         panel[column] = std::bit_cast<std::uint32_t>(step);
     }

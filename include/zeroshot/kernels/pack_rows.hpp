@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/kernels/round.hpp>
@@ -70,11 +71,13 @@ struct row_scale {
     std::uint32_t zero;  ///< the integer that stands for it
 };
 
-/// A row that holds NaN or infinity gets a scale that is one.
+/// Larger numbers count as infinite: their range would be.
 constexpr bool is_finite(float magnitude) noexcept {
     constexpr float most = 1e38f;  // compared as bits: under -ffast-math, no float is NaN
     return std::bit_cast<std::uint32_t>(magnitude) < std::bit_cast<std::uint32_t>(most);
 }
+
+/// A row that holds NaN or infinity gets a scale that is one, and so its results are no numbers.
 constexpr row_scale scale_of_no_number(float magnitude) noexcept {
     return {magnitude * 10.0f, 0.0f, 0};
 }
@@ -95,7 +98,7 @@ template <std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE row_scale int16_scale_of(const float* row, std::size_t depth) noexcept {
     const float magnitude = magnitude_of<Lanes>(row, depth);
     if (!is_finite(magnitude)) return scale_of_no_number(magnitude);
-    const float step = magnitude / static_cast<float>(largest_int16_in_row);
+    const float step = magnitude / static_cast<float>(largest_int16_in_row(depth));
     return {step, inverse_of(step), 0};
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <zeroshot/half.hpp>
+#include <zeroshot/kernels/function.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/kernels/vector.hpp>
@@ -56,9 +57,13 @@ ZEROSHOT_ALWAYS_INLINE void quantise_bytes(const float* numbers, float per_unit,
 #endif
 }
 
-/// 32 numbers times `per_unit` to 16 words of two integers each.
+/// 32 numbers times `per_unit` to 16 words of two integers each; where that is 0, they are 0, NaN among them.
 template <std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE void quantise_pairs(const float* numbers, float per_unit, std::uint32_t* to) noexcept {
+    if (per_unit == 0) {
+        for (std::size_t w = 0; w < block_words; ++w) to[w] = 0;
+        return;
+    }
 #if ZEROSHOT_KERNELS_VECTORS
     for (std::size_t w = 0; w < block_words; w += Lanes) {
         const floats<Lanes> lower = vector_at<Lanes>(numbers + w).vector * per_unit + to_integer;

@@ -172,7 +172,7 @@ class attention {
     linear<Scalar> out_proj_;
     std::size_t heads_;
     mask mask_;
-    precision products_;  // of queries and keys, of shares and values: 8 bits would harm them
+    precision products_;  // of queries and keys, of shares and values; int8 is bf16 here: 8 bits would harm them
     kernels::instruction_set kernels_ = kernels::active();
 };
 

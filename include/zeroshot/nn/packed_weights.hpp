@@ -187,7 +187,7 @@ class packed_weights {
     }
 
     /// \param open open(), called unless the packed weights were kept, gives outputs_from(first, count, buffer):
-    /// some_outputs, which may stand in the buffer
+    /// some_outputs, which may stand in the buffer. What is read belongs in there
     template <class Stored, class Open>
     void pack(const packing& how, const Open& open) {
         if constexpr (std::is_same_v<Stored, float>) {

@@ -25,7 +25,7 @@
 namespace zeroshot::inline ZEROSHOT_ABI {
 
 /// The kernel, transformed once; a tile of the picture is a row of 36 products. They are of floats, but in int8, where
-/// an instruction multiplies them, of integers of 16 bits: bfloat16 would lose too much on its way back.
+/// those are faster, of integers of 16 bits: bfloat16 would lose too much on its way back.
 template <class Scalar>
 class winograd {
    public:
@@ -36,7 +36,7 @@ class winograd {
              const packing& how)
         : inputs_(inputs), outputs_(outputs), bias_(std::move(bias)) {
         if constexpr (std::is_same_v<Scalar, float>) {
-            if (how.arithmetic == precision::int8 && kernels::multiplies_int16(set_) &&
+            if (how.arithmetic == precision::int8 && kernels::gains_from_int16(set_) &&
                 inputs <= kernels::deepest_int16) {
                 packed_ = transformed<std::uint32_t>(
                     how, kernels::packed_size(integers, outputs, inputs), read_rows,
@@ -117,8 +117,8 @@ class winograd {
                 for (std::size_t i = 0; i < kernel.rows(); ++i) {
                     std::array<double, taps> g;
                     for (std::size_t k = 0; k < taps; ++k) g[k] = static_cast<double>(kernel(i, k));
-                    const auto transformed = kernels::winograd_kernel(g);
-                    for (std::size_t p = 0; p < places.rows(); ++p) places(p, i) = static_cast<Scalar>(transformed[p]);
+                    const auto at_places = kernels::winograd_kernel(g);
+                    for (std::size_t p = 0; p < places.rows(); ++p) places(p, i) = static_cast<Scalar>(at_places[p]);
                 }
                 for (std::size_t p = 0; p < places.rows(); ++p) {
                     pack(places.row(p).data(), count, first, packed + p * size);

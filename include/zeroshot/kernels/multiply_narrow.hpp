@@ -3,7 +3,8 @@
 ///
 /// In bfloat16, an element of the result is a sum of exact products in float: word after word, the lower half's product
 /// before the upper's, each sum rounded. So the kernels without an instruction for pairs give the same sums to the bit;
-/// those with one round as the processor does it. Sums of integers are exact, so of the same packed rows every instruction set has the same.
+/// those with one round as the processor does it. Sums of integers are exact, so of the same packed rows every
+/// instruction set has the same.
 
 #include <cstddef>
 
@@ -29,7 +30,7 @@ void multiply_bf16(const Product& p, instruction_set set, std::size_t panel, std
     if (set != instruction_set::portable) return multiply_narrow_avx2<bf16_tile<6, 1, 32>>(p, panel, panel_end);
 #elif ZEROSHOT_KERNELS_NEON
     if (set == instruction_set::neon_bf16)
-        return multiply_all<narrow_tile_neon<dot_neon_bf16>, float>(p, panel, panel_end);
+        return multiply_all<narrow_tile_16<6, dot_neon_bf16>, float>(p, panel, panel_end);
     if (set != instruction_set::portable) return multiply_all<bf16_tile<6, 1, 16>, float>(p, panel, panel_end);
 #endif
     (void)set;
@@ -46,13 +47,13 @@ void multiply_int16(const Product& p, instruction_set set, std::size_t panel, st
     if (set != instruction_set::portable)
         return multiply_narrow_avx2<narrow_tile_avx2<dot_avx2_int16>>(p, panel, panel_end);
 #elif ZEROSHOT_KERNELS_NEON
-    if (set != instruction_set::portable) return multiply_all<int16_tile<6, 16>, float>(p, panel, panel_end);
+    if (set != instruction_set::portable) return multiply_all<narrow_tile_16<6>, float>(p, panel, panel_end);
 #elif ZEROSHOT_KERNELS_SIMD128
     if (set != instruction_set::portable)
-        return multiply_all<int16_tile<2, 16, add_products_simd128>, float>(p, panel, panel_end);
+        return multiply_all<narrow_tile_16<2, dot_simd128_int16>, float>(p, panel, panel_end);
 #endif
     (void)set;
-    multiply_all<int16_tile<2, 16>, float>(p, panel, panel_end);
+    multiply_all<narrow_tile_16<2>, float>(p, panel, panel_end);
 }
 
 template <class Product>
@@ -68,7 +69,7 @@ void multiply_int8(const Product& p, instruction_set set, std::size_t panel, std
     if (set != instruction_set::portable)
         return multiply_narrow_avx2<narrow_tile_avx2<dot_avx2_int8>>(p, panel, panel_end);
 #elif ZEROSHOT_KERNELS_NEON
-    if (is_signed(narrow::int8, set)) return multiply_all<narrow_tile_neon<dot_neon_int8>, float>(p, panel, panel_end);
+    if (is_signed(narrow::int8, set)) return multiply_all<narrow_tile_16<6, dot_neon_int8>, float>(p, panel, panel_end);
     if (set != instruction_set::portable)
         return multiply_all<int8_tile<4, 16, add_pairs_neon>, float>(p, panel, panel_end);
 #elif ZEROSHOT_KERNELS_SIMD128

@@ -200,42 +200,12 @@ struct dot_neon_bf16 : narrow_sums<narrow::bf16, 4> {
         ZEROSHOT_ARM_DOT("0x4f40f000", to, weights, row);  // bfdot %0.4s, %1.8h, %2.2h[0]
     }
 };
-
-/// Words that one instruction multiplies and adds up.
-template <class Dot>
-struct narrow_tile_neon {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = 6, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
-        constexpr std::size_t vectors = panel_width / lanes;
-        typename Dot::sum sums[Rows][vectors] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
-            words<lanes> weights[vectors];
-#pragma GCC unroll 16
-            for (std::size_t j = 0; j < vectors; ++j) weights[j] = vector_at<lanes>(panel + j * lanes).vector;
-            prefetch(next);
-#pragma GCC unroll 16
-            for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> some{row[i * row_stride + k]};
-#pragma GCC unroll 16
-                for (std::size_t j = 0; j < vectors; ++j) Dot::add(sums[i][j], some, weights[j]);
-            }
-        }
-        Dot::store(sums, tile);
-    }
-};
 #elif ZEROSHOT_KERNELS_SIMD128
-struct add_products_simd128 {
-    template <std::size_t Lanes>
-    ZEROSHOT_ALWAYS_INLINE static void to(integers<Lanes>& sum, const words<Lanes>& row,
-                                          const words<Lanes>& weights) noexcept {
+struct dot_simd128_int16 : narrow_sums<narrow::int16, 4> {
+    ZEROSHOT_ALWAYS_INLINE static void add(sum& to, const words<4>& row, const words<4>& weights) noexcept {
         typedef short eight_shorts __attribute__((vector_size(16)));
-        sum += __builtin_wasm_dot_s_i32x4_i16x8(reinterpret_cast<const eight_shorts&>(row),
-                                                reinterpret_cast<const eight_shorts&>(weights));
+        to += __builtin_wasm_dot_s_i32x4_i16x8(reinterpret_cast<const eight_shorts&>(row),
+                                               reinterpret_cast<const eight_shorts&>(weights));
     }
 };
 

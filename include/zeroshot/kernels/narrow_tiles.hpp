@@ -151,46 +151,7 @@ struct int8_tile {
     }
 };
 
-/// Both halves of words, multiplied one after the other.
-struct multiply_halves {
-    template <std::size_t Lanes>
-    ZEROSHOT_ALWAYS_INLINE static void to(integers<Lanes>& sum, const words<Lanes>& row,
-                                          const words<Lanes>& weights) noexcept {
-        const auto& left = reinterpret_cast<const integers<Lanes>&>(row);
-        const auto& right = reinterpret_cast<const integers<Lanes>&>(weights);
-        sum += (left << 16 >> 16) * (right << 16 >> 16) + (left >> 16) * (right >> 16);
-    }
-};
-
-/// Pairs of integers of 16 bits, by instruction sets without a tile for them.
-template <std::size_t Height, std::size_t Register, class AddProducts = multiply_halves>
-struct int16_tile {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = Height, panels = 1, lanes = Register / sizeof(word);
-    static constexpr std::size_t row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
-        constexpr std::size_t vectors = panel_width / lanes, header = column_header(narrow::int16);
-        integers<lanes> sums[Rows][vectors] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + header * panel_width;
-        for (std::size_t k = 0; k < tile.depth - header; ++k, panel += panel_width, next += step) {
-            prefetch(next);
-#pragma GCC unroll 16
-            for (std::size_t j = 0; j < vectors; ++j) {
-                const words<lanes> weights = vector_at<lanes>(panel + j * lanes).vector;
-#pragma GCC unroll 16
-                for (std::size_t i = 0; i < Rows; ++i) {
-                    const words<lanes> some = words<lanes>{} + row[i * tile.row_stride + k];
-                    AddProducts::template to<lanes>(sums[i][j], some, weights);
-                }
-            }
-        }
-        store_integers<narrow::int16, Rows, vectors, lanes>(sums, tile);
-    }
-};
-
-/// What instructions that multiply and add up whole words sum into, and what becomes of it.
+/// What words that are multiplied and added up whole are summed into, and what becomes of it.
 template <narrow Type, std::size_t Lanes>
 struct narrow_sums {
     using number = std::conditional_t<Type == narrow::bf16, float, std::int32_t>;
@@ -203,6 +164,45 @@ struct narrow_sums {
             store_tile<Rows, Vectors, Lanes>(sums, tile);
         else
             store_integers<Type, Rows, Vectors, Lanes>(sums, tile);
+    }
+};
+
+/// Both halves of words, multiplied one after the other.
+template <std::size_t Lanes>
+struct dot_halves : narrow_sums<narrow::int16, Lanes> {
+    ZEROSHOT_ALWAYS_INLINE static void add(integers<Lanes>& to, const words<Lanes>& row,
+                                           const words<Lanes>& weights) noexcept {
+        const auto& left = reinterpret_cast<const integers<Lanes>&>(row);
+        const auto& right = reinterpret_cast<const integers<Lanes>&>(weights);
+        to += (left << 16 >> 16) * (right << 16 >> 16) + (left >> 16) * (right >> 16);
+    }
+};
+
+/// Words that Dot multiplies and adds up, a panel of columns in registers of 16 bytes.
+template <std::size_t Height, class Dot = dot_halves<4>>
+struct narrow_tile_16 {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
+
+    template <std::size_t Rows>
+    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+        constexpr std::size_t vectors = panel_width / lanes;
+        typename Dot::sum sums[Rows][vectors] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
+            words<lanes> weights[vectors];
+#pragma GCC unroll 16
+            for (std::size_t j = 0; j < vectors; ++j) weights[j] = vector_at<lanes>(panel + j * lanes).vector;
+            prefetch(next);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> some = words<lanes>{} + row[i * row_stride + k];
+#pragma GCC unroll 16
+                for (std::size_t j = 0; j < vectors; ++j) Dot::add(sums[i][j], some, weights[j]);
+            }
+        }
+        Dot::store(sums, tile);
     }
 };
 #else
@@ -229,25 +229,37 @@ struct bf16_tile {
     }
 };
 
-template <std::size_t Height, std::size_t Register>
-struct int16_tile {
+/// The products of the numbers of two words: of the rows signed ones of 16 bits or unsigned bytes.
+template <narrow Type>
+std::int32_t dot(std::uint32_t row, std::uint32_t weights) noexcept {
+    std::int32_t sum = 0;
+    if constexpr (Type == narrow::int16) {
+        for (unsigned bit = 0; bit < 32; bit += 16)
+            sum += static_cast<std::int16_t>((row >> bit) & 0xffffu) *
+                   static_cast<std::int16_t>((weights >> bit) & 0xffffu);
+    } else {
+        for (unsigned bit = 0; bit < 32; bit += 8)
+            sum += static_cast<std::int32_t>((row >> bit) & 0xffu) * static_cast<std::int8_t>((weights >> bit) & 0xffu);
+    }
+    return sum;
+}
+
+template <narrow Type, std::size_t Height>
+struct integer_tile {
     using word = std::uint32_t;
     static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
 
     template <std::size_t Rows>
     static void multiply(const narrow_tile& tile, const char*, std::size_t) noexcept {
-        constexpr std::size_t header = column_header(narrow::int16);
+        constexpr std::size_t header = column_header(Type);
         for (std::size_t i = 0; i < Rows; ++i) {
             const std::uint32_t* const row = tile.rows + i * tile.row_stride;
             for (std::size_t column = 0; column < panel_width; ++column) {
                 const std::uint32_t* const weights = tile.panel + column;
                 std::int32_t sum = 0;
-                for (std::size_t k = 0; k + header < tile.depth; ++k) {
-                    for (unsigned half = 0; half < 32; half += 16) {
-                        sum += static_cast<std::int16_t>((row[row_header + k] >> half) & 0xffffu) *
-                               static_cast<std::int16_t>((weights[(header + k) * panel_width] >> half) & 0xffffu);
-                    }
-                }
+                if constexpr (Type == narrow::int8) sum = -static_cast<std::int32_t>(row[1] * weights[panel_width]);
+                for (std::size_t k = 0; k + header < tile.depth; ++k)
+                    sum += dot<Type>(row[row_header + k], weights[(header + k) * panel_width]);
                 const float scale = std::bit_cast<float>(row[0]) * std::bit_cast<float>(weights[0]);
                 tile.result[i * tile.result_stride + column] =
                     static_cast<float>(sum) * scale + (tile.bias == nullptr ? 0 : tile.bias[column]);
@@ -256,33 +268,10 @@ struct int16_tile {
     }
 };
 
+template <std::size_t Height>
+using narrow_tile_16 = integer_tile<narrow::int16, Height>;
 template <std::size_t Height, std::size_t Register>
-struct int8_tile {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    static void multiply(const narrow_tile& tile, const char*, std::size_t) noexcept {
-        constexpr std::size_t header = column_header(narrow::int8);
-        for (std::size_t i = 0; i < Rows; ++i) {
-            const std::uint32_t* const row = tile.rows + i * tile.row_stride;
-            for (std::size_t column = 0; column < panel_width; ++column) {
-                const std::uint32_t* const weights = tile.panel + column;
-                auto sum = -static_cast<std::int32_t>(row[1] * weights[panel_width]);
-                for (std::size_t k = 0; k + header < tile.depth; ++k) {
-                    for (unsigned byte = 0; byte < 32; byte += 8) {
-                        const std::uint32_t word = weights[(header + k) * panel_width];
-                        sum += static_cast<std::int32_t>((row[row_header + k] >> byte) & 0xffu) *
-                               static_cast<std::int8_t>((word >> byte) & 0xffu);
-                    }
-                }
-                const float scale = std::bit_cast<float>(row[0]) * std::bit_cast<float>(weights[0]);
-                tile.result[i * tile.result_stride + column] =
-                    static_cast<float>(sum) * scale + (tile.bias == nullptr ? 0 : tile.bias[column]);
-            }
-        }
-    }
-};
+using int8_tile = integer_tile<narrow::int8, Height>;
 #endif
 
 }  // namespace detail

@@ -14,53 +14,42 @@
 namespace zeroshot::inline ZEROSHOT_ABI::kernels {
 namespace detail {
 
-/// The largest magnitude of a row: NaN where one of its numbers is.
-template <std::size_t Lanes>
-ZEROSHOT_ALWAYS_INLINE float magnitude_of(const float* numbers, std::size_t count) noexcept {
-    std::uint32_t largest = 0;  // as bits: without their sign, floats are in the order of integers, NaN last
-    std::size_t i = 0;
-#if ZEROSHOT_KERNELS_VECTORS
-    words<Lanes> magnitudes = {};
-    for (; i + Lanes <= count; i += Lanes) {
-        words<Lanes> bits;
-        load_bits<Lanes>(numbers + i, bits);
-        bits &= 0x7fffffffu;
-        magnitudes = magnitudes < bits ? bits : magnitudes;
-    }
-    for (std::size_t lane = 0; lane < Lanes; ++lane) largest = largest < magnitudes[lane] ? magnitudes[lane] : largest;
-#endif
-    for (; i < count; ++i) {
-        const std::uint32_t bits = std::bit_cast<std::uint32_t>(numbers[i]) & 0x7fffffffu;
-        largest = largest < bits ? bits : largest;
-    }
-    return std::bit_cast<float>(largest);
-}
-
-/// Between which numbers a row lies, zero included.
+/// Between which numbers a row lies, zero included, and its largest magnitude: NaN where one of them is.
 struct row_range {
-    float lowest = 0, highest = 0;
+    float lowest = 0, highest = 0, magnitude = 0;
 };
 
-template <std::size_t Lanes>
+/// \tparam Ends whether the lowest and the highest are wanted
+template <std::size_t Lanes, bool Ends>
 ZEROSHOT_ALWAYS_INLINE row_range range_of(const float* numbers, std::size_t count) noexcept {
     row_range found;
     std::size_t i = 0;
+    std::uint32_t magnitude = 0;  // as bits: without their sign, floats are in the order of integers, NaN last
 #if ZEROSHOT_KERNELS_VECTORS
+    words<Lanes> magnitudes = {};
     floats<Lanes> lowest = {}, highest = {};
     for (; i + Lanes <= count; i += Lanes) {
         const floats<Lanes> some = vector_at<Lanes>(numbers + i).vector;
-        lowest = some < lowest ? some : lowest;
-        highest = some > highest ? some : highest;
+        words<Lanes> bits = reinterpret_cast<const words<Lanes>&>(some) & 0x7fffffffu;
+        magnitudes = magnitudes < bits ? bits : magnitudes;
+        if constexpr (Ends) {
+            lowest = some < lowest ? some : lowest;
+            highest = some > highest ? some : highest;
+        }
     }
     for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        magnitude = magnitude < magnitudes[lane] ? magnitudes[lane] : magnitude;
         found.lowest = lowest[lane] < found.lowest ? lowest[lane] : found.lowest;
         found.highest = highest[lane] > found.highest ? highest[lane] : found.highest;
     }
 #endif
     for (; i < count; ++i) {
+        const std::uint32_t bits = std::bit_cast<std::uint32_t>(numbers[i]) & 0x7fffffffu;
+        magnitude = magnitude < bits ? bits : magnitude;
         found.lowest = numbers[i] < found.lowest ? numbers[i] : found.lowest;
         found.highest = numbers[i] > found.highest ? numbers[i] : found.highest;
     }
+    found.magnitude = std::bit_cast<float>(magnitude);
     return found;
 }
 
@@ -86,9 +75,8 @@ constexpr row_scale scale_of_no_number(float magnitude) noexcept {
 template <std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE row_scale byte_scale_of(const float* row, std::size_t depth) noexcept {
     constexpr float steps = 253;
-    const float magnitude = magnitude_of<Lanes>(row, depth);
-    if (!is_finite(magnitude)) return scale_of_no_number(magnitude);
-    const row_range range = range_of<Lanes>(row, depth);
+    const row_range range = range_of<Lanes, true>(row, depth);
+    if (!is_finite(range.magnitude)) return scale_of_no_number(range.magnitude);
     const float step = (range.highest - range.lowest) / steps, per_unit = inverse_of(step);
     return {step, per_unit, static_cast<std::uint32_t>(-range.lowest * per_unit) + (range.lowest < 0 ? 1u : 0u)};
 }
@@ -96,7 +84,7 @@ ZEROSHOT_ALWAYS_INLINE row_scale byte_scale_of(const float* row, std::size_t dep
 /// Zero is zero.
 template <std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE row_scale int16_scale_of(const float* row, std::size_t depth) noexcept {
-    const float magnitude = magnitude_of<Lanes>(row, depth);
+    const float magnitude = range_of<Lanes, false>(row, depth).magnitude;
     if (!is_finite(magnitude)) return scale_of_no_number(magnitude);
     const float step = magnitude / static_cast<float>(largest_int16_in_row(depth));
     return {step, inverse_of(step), 0};

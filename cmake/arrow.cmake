@@ -1,4 +1,4 @@
-# Apache Arrow, optional, for data sets as Parquet; no part of the library's target: who includes evaluate/parquet.hpp links
+# Apache Arrow, optional, for data sets as Parquet; no part of the library's target: who includes datasets/parquet.hpp links
 # zeroshot::arrow. Either Arrow's own CMake package, or the headers and libraries that Python's package pyarrow carries
 # (Python3_EXECUTABLE names the Python that has it).
 set(ZEROSHOT_ARROW_MINIMUM 26)  # the oldest it was tried with

@@ -65,7 +65,7 @@ endmacro()
 
 zeroshot_find(Threads::Threads Threads REQUIRED)
 
-# Optional, for data sets packed by gzip; no part of the library's target: who includes evaluate/gzip.hpp links it.
+# Optional, for data sets packed by gzip; no part of the library's target: who includes datasets/gzip.hpp links it.
 find_package(ZLIB QUIET)
 
 if(ZEROSHOT_PARQUET AND (ZEROSHOT_BUILD_PROGRAM OR ZEROSHOT_BUILD_TESTS))
@@ -93,7 +93,7 @@ if(ZEROSHOT_BUILD_PROGRAM)
 endif()
 
 if(ZEROSHOT_BUILD_PROGRAM OR ZEROSHOT_BUILD_TESTS)
-    # For evaluate/logistic_regression.hpp alone. It has no CMake package where Debian has it.
+    # For probe/logistic_regression.hpp alone. It has no CMake package where Debian has it.
     find_path(ZEROSHOT_LBFGS_INCLUDE_DIR LBFGS.h DOC "The folder that holds LBFGS.h of LBFGSpp")
     mark_as_advanced(ZEROSHOT_LBFGS_INCLUDE_DIR)
     if(ZEROSHOT_LBFGS_INCLUDE_DIR)

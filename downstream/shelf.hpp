@@ -1,12 +1,12 @@
 #pragma once
 // What this project does: pictures go onto the shelf whose name fits them best.
 
-#include <zeroshot/zeroshot.hpp>
-
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <zeroshot/zeroshot.hpp>
 
 class shelves {
    public:

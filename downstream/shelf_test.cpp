@@ -5,12 +5,14 @@
 #include <catch2/catch.hpp>
 #endif
 
-#include "shelf.hpp"
-
 #include <zeroshot/testing.hpp>
 
+#include "shelf.hpp"
+
 // A model of random weights knows nothing, but it always answers the same: enough to test everything around it.
-static zeroshot::clip random_clip() { return zeroshot::load(zeroshot::testing::random_checkpoint().bytes()); }
+static zeroshot::clip random_clip() {
+    return zeroshot::load(zeroshot::testing::random_checkpoint().bytes());
+}
 
 static zeroshot::image plain(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
     std::vector<std::uint8_t> pixels;
@@ -30,4 +32,6 @@ TEST_CASE("the same picture goes to the same shelf") {
     CHECK(all.put(plain(10, 20, 30)) == all.put(plain(10, 20, 30)));
 }
 
-TEST_CASE("shelves without names are refused") { CHECK_THROWS_AS(shelves(random_clip(), {}), zeroshot::text_error); }
+TEST_CASE("shelves without names are refused") {
+    CHECK_THROWS_AS(shelves(random_clip(), {}), zeroshot::text_error);
+}

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/io/checkpoint.hpp>
+#include <zeroshot/checkpoint/checkpoint.hpp>
 #include <zeroshot/tensor.hpp>
 
 #include "tests/catch.hpp"

@@ -11,7 +11,7 @@
 
 #include <zeroshot/version.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The kind of fault, for programs; the sentence in what() is for people.
 enum class error_code { io, format, unsupported, limit, shape, argument, numeric, no_memory, cancelled };
@@ -133,4 +133,4 @@ inline std::string shape_text(std::span<const std::size_t> shape) {
     return text + "]";
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

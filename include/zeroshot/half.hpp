@@ -6,7 +6,7 @@
 
 #include <zeroshot/version.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// An IEEE binary16 and a bfloat16, as they are stored.
 struct half {
@@ -77,4 +77,4 @@ inline float widened(bfloat16 number) noexcept {
     return float_from_bfloat(number.bits);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -22,10 +22,10 @@
 #include <sched.h>
 #endif
 
-#include <zeroshot/cpu_quota.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/support/cpu_quota.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// A callable by reference, to be used during one call only: two pointers, no allocation.
 class index_task {
@@ -241,4 +241,4 @@ inline void run_pieces(std::size_t count, index_task task, const run_options& op
     parallel_for(options.threads, count, piece);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -19,7 +19,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Memory at one fixed alignment whatever the compiler flags. Why not Eigen's own allocation? Its alignment follows -m
 /// flags, so memory allocated in an AVX-512 translation unit and freed in a plain one corrupts the heap.
@@ -206,4 +206,14 @@ bool all_finite(std::span<Scalar> numbers) noexcept {
     return all_finite(std::span<const Scalar>(numbers));
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+namespace detail {
+
+/// The index of the largest element, the first of equal ones.
+template <class Range>
+std::size_t argmax(const Range& range) {
+    return static_cast<std::size_t>(std::ranges::max_element(range) - range.begin());
+}
+
+}  // namespace detail
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

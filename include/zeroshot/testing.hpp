@@ -14,13 +14,13 @@
 #include <variant>
 #include <vector>
 
+#include <zeroshot/checkpoint/safetensors.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/io/safetensors.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/text/vocabulary.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::testing {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace testing {
 
 /// A vision transformer of two layers and a text transformer of one, some 100 kB of weights.
 inline clip_config tiny_vision_transformer() {
@@ -189,4 +189,4 @@ class random_checkpoint {
     tensor_metadata metadata_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::testing
+}}}  // namespace zeroshot::ZEROSHOT_ABI::testing

@@ -15,7 +15,7 @@
 #define ZEROSHOT_ABI ZEROSHOT_TAG(ZEROSHOT_VERSION_MAJOR, ZEROSHOT_VERSION_MINOR, )
 #endif
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 #define ZEROSHOT_TEXT_OF(x) #x
 #define ZEROSHOT_DOTTED(a, b, c) ZEROSHOT_TEXT_OF(a) "." ZEROSHOT_TEXT_OF(b) "." ZEROSHOT_TEXT_OF(c)
@@ -27,4 +27,4 @@ inline constexpr const char* version =
 #undef ZEROSHOT_DOTTED
 #undef ZEROSHOT_TEXT_OF
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

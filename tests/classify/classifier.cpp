@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <zeroshot/classify/classifier.hpp>
-#include <zeroshot/load.hpp>
+#include <zeroshot/load/load.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"

@@ -20,7 +20,7 @@
 
 #include <zeroshot/classify/classifier.hpp>
 #include <zeroshot/image/decode.hpp>
-#include <zeroshot/load.hpp>
+#include <zeroshot/load/load.hpp>
 
 #include "tests/catch.hpp"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <zeroshot/classify/similarity.hpp>
-#include <zeroshot/io/file.hpp>
 #include <zeroshot/nn/softmax.hpp>
+#include <zeroshot/support/file.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/golden/features.hpp"

@@ -9,9 +9,11 @@ namespace golden {
 inline constexpr std::array<double, 3> feature_logits{25.552786137498433, 20.089888102320757, 19.74945660098943};
 
 /// softmax of feature_logits
-inline constexpr std::array<double, 3> feature_probabilities{0.9927935717832944, 0.004210682395940362, 0.002995745820765165};
+inline constexpr std::array<double, 3> feature_probabilities{0.9927935717832944, 0.004210682395940362,
+                                                             0.002995745820765165};
 
 /// Lengths of the features before they are normalised: the picture, then the prompts.
-inline constexpr std::array<double, 4> feature_norms{10.413091924467151, 11.886088442828258, 11.386319490270186, 11.022000612488222};
+inline constexpr std::array<double, 4> feature_norms{10.413091924467151, 11.886088442828258, 11.386319490270186,
+                                                     11.022000612488222};
 
 }  // namespace golden

@@ -11,7 +11,7 @@
 
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/io/sha256.hpp>
+#include <zeroshot/support/sha256.hpp>
 
 #include "tests/image/png_writer.hpp"
 #include "tests/image/support.hpp"

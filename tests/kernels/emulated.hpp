@@ -108,5 +108,5 @@ inline thread_local tile_machine tiles;
 #define ZEROSHOT_TDPBUSD(sums, rows, weights) zeroshot_tests::instructions::tiles.multiply_bytes(sums, rows, weights)
 #define ZEROSHOT_TDPBF16PS(sums, rows, weights) zeroshot_tests::instructions::tiles.multiply_halves(sums, rows, weights)
 
-#include <zeroshot/kernels/multiply_narrow.hpp>
+#include <zeroshot/kernels/multiply_quantized.hpp>
 #endif

@@ -45,8 +45,8 @@ TEST_CASE("softmax gives the shares of the scaled exponentials") {
             const double exact = std::exp(0.125 * static_cast<double>(numbers[i])) / sum;
             worst = std::max(worst, std::abs(static_cast<double>(shares[i]) - exact) / exact);
         }
-        // an exponent below 3 rounded thrice, exp within 2 float_epsilons, a sum of at most 64 in float, a share rounded
-        // twice
+        // an exponent below 3 rounded thrice, exp within 2 float_epsilons, a sum of at most 64 in float, a share
+        // rounded twice
         CHECK(worst <= (5 + 2 + 8 + 1) * float_epsilon);
     });
 }
@@ -63,10 +63,11 @@ TEST_CASE("normalising brings a row far from zero to mean 0 and variance 1") {
         for (std::size_t i = 0; i < count; ++i) {
             const double exact = (static_cast<double>(row[i]) - mean) / std::sqrt(variance + 1e-5);
             const auto g = static_cast<double>(gain[i]), b = static_cast<double>(bias[i]);
-            // the mean, of about 30, is rounded: an error of 30 float_epsilons against a deviation of about 2 or, for one
-            // number, of the root of 1e-5
+            // the mean, of about 30, is rounded: an error of 30 float_epsilons against a deviation of about 2 or, for
+            // one number, of the root of 1e-5
             const double bound =
-                float_epsilon * (std::abs(g) * (2 * 30 / std::sqrt(variance + 1e-5) + 8 * std::abs(exact)) + std::abs(b));
+                float_epsilon *
+                (std::abs(g) * (2 * 30 / std::sqrt(variance + 1e-5) + 8 * std::abs(exact)) + std::abs(b));
             worst = std::max(worst, std::abs(static_cast<double>(result[i]) - (exact * g + b)) / bound);
         }
         CHECK(worst <= 1);

@@ -9,12 +9,12 @@
 #include <random>
 #include <vector>
 
-#include <zeroshot/kernels/multiply_narrow.hpp>
+#include <zeroshot/kernels/multiply_quantized.hpp>
 #include <zeroshot/kernels/pack_columns.hpp>
 #include <zeroshot/kernels/pack_rows.hpp>
 
 // In the version's namespace too: one test compiles the kernels in another way, under another version's name.
-namespace zeroshot_tests::inline ZEROSHOT_ABI {
+namespace zeroshot_tests { inline namespace ZEROSHOT_ABI {
 
 inline std::vector<float> normal_numbers(std::size_t count, unsigned seed) {
     std::mt19937 generator(seed);
@@ -107,4 +107,4 @@ struct narrow_case {
     std::vector<float> product(zeroshot::kernels::instruction_set set) const { return product(set, 0, row_count); }
 };
 
-}  // namespace zeroshot_tests::inline ZEROSHOT_ABI
+}}  // namespace zeroshot_tests::ZEROSHOT_ABI

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/clip.hpp>
-#include <zeroshot/load.hpp>
+#include <zeroshot/load/clip.hpp>
+#include <zeroshot/load/load.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"

@@ -1,11 +1,11 @@
 #include <set>
 
-#include <zeroshot/convert.hpp>
+#include <zeroshot/load/convert.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/io/support.hpp"
 #include "tests/reference_model.hpp"
+#include "tests/support/files.hpp"
 
 using namespace zeroshot;
 using namespace zeroshot_tests;

@@ -5,7 +5,7 @@
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/io/support.hpp"
+#include "tests/support/files.hpp"
 
 using namespace zeroshot;
 

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/load.hpp>
+#include <zeroshot/load/load.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/io/support.hpp"
 #include "tests/reference_model.hpp"
+#include "tests/support/files.hpp"
 
 using namespace zeroshot;
 using namespace zeroshot_tests;

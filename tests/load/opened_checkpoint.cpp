@@ -5,7 +5,7 @@
 #include <zeroshot/load/opened_checkpoint.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/io/support.hpp"
+#include "tests/support/files.hpp"
 
 using namespace zeroshot;
 

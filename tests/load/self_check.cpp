@@ -1,4 +1,4 @@
-#include <zeroshot/load.hpp>
+#include <zeroshot/load/load.hpp>
 #include <zeroshot/load/self_check.hpp>
 #include <zeroshot/testing.hpp>
 

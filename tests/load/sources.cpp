@@ -6,8 +6,8 @@
 #include <zeroshot/load/sources.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/io/support.hpp"
 #include "tests/reference_model.hpp"
+#include "tests/support/files.hpp"
 
 using namespace zeroshot;
 using namespace zeroshot_tests;

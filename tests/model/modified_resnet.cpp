@@ -13,7 +13,7 @@ namespace {
 
 template <class Scalar>
 void check_resnet_stages(const std::string& name, const std::string& file, const modified_resnet_config& config,
-                  std::size_t embedding, double bound) {
+                         std::size_t embedding, double bound) {
     const reference_model reference(name);
     const weights w(checkpoint::open(model_folder(name) + "/" + file));
     const modified_resnet<Scalar> visual(w / "visual", config, embedding);
@@ -32,9 +32,10 @@ void check_resnet_stages(const std::string& name, const std::string& file, const
 
 template <class Scalar>
 void check_both() {
-    check_resnet_stages<Scalar>("openai_resnet", "model.safetensors", {64, 4, {1, 1, 1, 1}, 2}, 24, stage_bound<Scalar>());
+    check_resnet_stages<Scalar>("openai_resnet", "model.safetensors", {64, 4, {1, 1, 1, 1}, 2}, 24,
+                                stage_bound<Scalar>());
     check_resnet_stages<Scalar>("open_clip_resnet", "open_clip_model.safetensors", {96, 2, {2, 1, 2, 1}, 2}, 16,
-                         stage_bound<Scalar>());
+                                stage_bound<Scalar>());
 }
 
 }  // namespace

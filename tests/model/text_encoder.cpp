@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/io/murmur3.hpp>
 #include <zeroshot/model/text_encoder.hpp>
+#include <zeroshot/support/murmur3.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"

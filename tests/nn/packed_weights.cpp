@@ -4,8 +4,8 @@
 #include <zeroshot/nn/packed_weights.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/io/support.hpp"
 #include "tests/nn/random_weights.hpp"
+#include "tests/support/files.hpp"
 
 using namespace zeroshot;
 using namespace zeroshot_tests;

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/io/safetensors.hpp>
-#include <zeroshot/io/weights.hpp>
+#include <zeroshot/checkpoint/safetensors.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot_tests {

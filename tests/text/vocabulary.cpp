@@ -1,7 +1,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/io/sha256.hpp>
+#include <zeroshot/support/sha256.hpp>
 #include <zeroshot/text/vocabulary.hpp>
 
 #include "tests/catch.hpp"

@@ -19,11 +19,11 @@
 #include <sys/resource.h>
 #endif
 
-#include <zeroshot/clip.hpp>
+#include <zeroshot/load/clip.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 
 #include "console.hpp"

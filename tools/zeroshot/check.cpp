@@ -1,8 +1,8 @@
 #include "check.hpp"
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/tensor_health.hpp>
-#include <zeroshot/load.hpp>
+#include <zeroshot/checkpoint/tensor_health.hpp>
+#include <zeroshot/load/load.hpp>
 #include <zeroshot/load/converted.hpp>
 
 #include "console.hpp"

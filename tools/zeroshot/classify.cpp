@@ -12,8 +12,8 @@
 
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/file.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
 #include "console.hpp"
 #include "lines.hpp"

@@ -4,9 +4,9 @@
 #include <string>
 #include <system_error>
 
-#include <zeroshot/convert.hpp>
+#include <zeroshot/load/convert.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
 #include "console.hpp"
 #include "load_options.hpp"

@@ -9,11 +9,11 @@
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
 #if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
-#include <zeroshot/evaluate/gzip.hpp>
+#include <zeroshot/datasets/gzip.hpp>
 #endif
-#include <zeroshot/evaluate/open_data_set.hpp>
-#include <zeroshot/evaluate/prompt_lists.hpp>
-#include <zeroshot/io/file.hpp>
+#include <zeroshot/datasets/open_data_set.hpp>
+#include <zeroshot/classify/prompt_lists.hpp>
+#include <zeroshot/support/file.hpp>
 
 #include "console.hpp"
 #include "lines.hpp"

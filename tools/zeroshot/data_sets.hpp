@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/evaluate/data_set.hpp>
+#include <zeroshot/datasets/data_set.hpp>
 
 namespace program {
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/file.hpp>
-#include <zeroshot/io/json.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/json.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
 #include "console.hpp"
 #include "lines.hpp"

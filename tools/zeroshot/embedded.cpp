@@ -9,9 +9,9 @@
 #include <variant>
 
 #include <zeroshot/image/decode.hpp>
-#include <zeroshot/io/file.hpp>
-#include <zeroshot/io/kept_batch.hpp>
-#include <zeroshot/io/sha256.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/batch_cache.hpp>
+#include <zeroshot/support/sha256.hpp>
 
 #include "console.hpp"
 #include "interrupt.hpp"

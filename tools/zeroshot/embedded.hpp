@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/evaluate/answer.hpp>
-#include <zeroshot/evaluate/data_set.hpp>
+#include <zeroshot/metrics/prediction.hpp>
+#include <zeroshot/datasets/data_set.hpp>
 
 #include "model.hpp"
 

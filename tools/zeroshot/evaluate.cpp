@@ -16,11 +16,11 @@
 
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/evaluate/class_scores.hpp>
-#include <zeroshot/evaluate/summary.hpp>
-#include <zeroshot/evaluate/template_choice.hpp>
-#include <zeroshot/io/file.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/metrics/class_scores.hpp>
+#include <zeroshot/metrics/summary.hpp>
+#include <zeroshot/metrics/template_choice.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/tensor.hpp>
 
 #include "console.hpp"

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
 #include "console.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include <zeroshot/evaluate/evaluation.hpp>
+#include <zeroshot/metrics/evaluation.hpp>
 
 namespace program {
 

@@ -11,9 +11,9 @@
 #include <variant>
 #include <vector>
 
-#include <zeroshot/clip.hpp>
+#include <zeroshot/load/clip.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
 #include "check.hpp"
 #include "console.hpp"

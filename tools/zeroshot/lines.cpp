@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/file.hpp>
+#include <zeroshot/support/file.hpp>
 #include <zeroshot/text/utf8.hpp>
 
 #include "console.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 /// \file What the options of a call say about a checkpoint, as the library takes it.
 
-#include <zeroshot/load.hpp>
+#include <zeroshot/load/load.hpp>
 
 #include "options.hpp"
 

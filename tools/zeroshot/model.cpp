@@ -10,12 +10,12 @@
 #include <utility>
 
 #include <zeroshot/classify/classifier.hpp>
-#include <zeroshot/clip.hpp>
-#include <zeroshot/io/json_writer.hpp>
-#include <zeroshot/io/murmur3.hpp>
-#include <zeroshot/io/sha256.hpp>
-#include <zeroshot/io/source.hpp>
-#include <zeroshot/load.hpp>
+#include <zeroshot/load/clip.hpp>
+#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/murmur3.hpp>
+#include <zeroshot/support/sha256.hpp>
+#include <zeroshot/support/byte_source.hpp>
+#include <zeroshot/load/load.hpp>
 
 #include "console.hpp"
 #include "interrupt.hpp"

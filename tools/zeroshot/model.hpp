@@ -15,9 +15,9 @@
 
 #include "options.hpp"
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 struct provenance;
-}
+}}
 
 namespace program {
 

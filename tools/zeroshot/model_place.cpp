@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/file.hpp>
-#include <zeroshot/load/places.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/load/model_hub.hpp>
 
 #include "console.hpp"
 

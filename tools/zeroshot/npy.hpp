@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/io/file.hpp>
+#include <zeroshot/support/file.hpp>
 
 #include "interrupt.hpp"
 

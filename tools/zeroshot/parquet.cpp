@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include <zeroshot/evaluate/parquet.hpp>
+#include <zeroshot/datasets/parquet.hpp>
 
 #include "data_sets.hpp"
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include <zeroshot/image/decode.hpp>
-#include <zeroshot/io/file.hpp>
+#include <zeroshot/support/file.hpp>
 
 #include "console.hpp"
 #include "lines.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
 #include "console.hpp"
 #include "model.hpp"

@@ -16,12 +16,12 @@
 
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/evaluate/feature_cache.hpp>
-#include <zeroshot/evaluate/linear_classifier.hpp>
-#include <zeroshot/evaluate/logistic_regression.hpp>
-#include <zeroshot/evaluate/strength_search.hpp>
-#include <zeroshot/io/file.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/probe/tip_adapter.hpp>
+#include <zeroshot/probe/linear_classifier.hpp>
+#include <zeroshot/probe/logistic_regression.hpp>
+#include <zeroshot/probe/strength_search.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
 #include "console.hpp"
 #include "data_sets.hpp"

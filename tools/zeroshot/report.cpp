@@ -13,9 +13,9 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/evaluate/confusion_groups.hpp>
-#include <zeroshot/io/file.hpp>
-#include <zeroshot/io/json.hpp>
+#include <zeroshot/metrics/confusion_groups.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/json.hpp>
 
 #include "charts.hpp"
 #include "console.hpp"

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/json.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
+#include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/text/tokenizer.hpp>
 
 #include "console.hpp"

@@ -11,17 +11,16 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
-#include <zeroshot/classify/kept_classes.hpp>
+#include <zeroshot/classify/class_embedding_cache.hpp>
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/classify/similarity.hpp>
-#include <zeroshot/clip.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/load/clip.hpp>
 #include <zeroshot/nn/softmax.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// A label and how probable it is.
 template <class Scalar>
@@ -182,7 +181,7 @@ class basic_classifier {
         for (std::size_t first = 0; first < labels_.size(); first += part) {
             const std::size_t count = std::min(part, labels_.size() - first);
             const matrix<Scalar> some = embed_part(first, count, templates, options);
-            detail::copy(some.values(), embeddings.row(first).begin());
+            std::ranges::copy(some.values(), embeddings.row(first).begin());
         }
         return embeddings;
     }
@@ -211,7 +210,7 @@ class basic_classifier {
         const std::span<const token> middle = std::span(ids).subspan(1, ids.size() - 2);
         const vocabulary& symbols = clip_.words().words();
         const auto is_special = [&](token id) { return id == symbols.start() || id == symbols.end(); };
-        if (detail::any_of(middle, is_special)) {
+        if (std::ranges::any_of(middle, is_special)) {
             throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt),
                                                     "it contains a start or end token", "plain text",
                                                     "the model would ignore what follows that token"});
@@ -240,4 +239,4 @@ class basic_classifier {
 using classification = basic_classification<float>;
 using classifier = basic_classifier<float>;
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -7,7 +7,7 @@
 
 #include <zeroshot/error.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// A sentence with one place, {}, for the label. Nothing else in it has a meaning.
 class prompt_template {
@@ -44,4 +44,4 @@ inline prompt_template verbatim() {
     return prompt_template(prompt_template::place);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -10,7 +10,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Scales every row to length 1.
 /// \param what the rows are called in the message
@@ -56,4 +56,4 @@ matrix<Scalar> similarity(const matrix<Scalar>& images, const matrix<Scalar>& te
     return logits;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -44,16 +44,15 @@
 #include <intrin.h>
 #endif
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/exif.hpp>
 #include <zeroshot/image/image.hpp>
 #include <zeroshot/image/jpeg.hpp>
 #include <zeroshot/image/png.hpp>
-#include <zeroshot/io/file.hpp>
+#include <zeroshot/support/file.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 /// The memory one call of the decoder may take. stb_image asks for memory without saying on whose behalf, so the call
 /// in progress is noted per thread.
@@ -111,7 +110,7 @@ class decoder_memory {
     bool failed_ = false;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::detail
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail
 
 // A copy of stb_image of our own: static functions in our namespace, so that the flags a host sets in its copy do not
 // reach ours; the host's macros are put aside and given back, so that it may include stb_image before or after.
@@ -145,7 +144,7 @@ class decoder_memory {
 #define STBI_MALLOC(size) decoder_memory::allocate(size)
 #define STBI_REALLOC(memory, size) decoder_memory::reallocate(memory, size)
 #define STBI_FREE(memory) decoder_memory::release(memory)
-namespace zeroshot::inline ZEROSHOT_ABI::detail::stb {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail { namespace stb {
 
 /// Doubles a row of colour samples: h2v1_fancy_upsample of libjpeg's jdsample.c. It takes the place of stb_image's own
 /// (to 2.30), which mixes up the last two samples; where stb_image defines its own, the macro gives that another name.
@@ -189,7 +188,7 @@ inline bool inflate(std::span<const std::byte> compressed, std::span<std::uint8_
     return size >= 0 && static_cast<std::size_t>(size) == output.size();
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::detail::stb
+}}}}  // namespace zeroshot::ZEROSHOT_ABI::detail::stb
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #elif defined(_MSC_VER)
@@ -197,7 +196,7 @@ inline bool inflate(std::span<const std::byte> compressed, std::span<std::uint8_
 #endif
 #include <zeroshot/image/stb/macros_restore.inc>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// What a picture from a stranger may cost, and how it is read.
 struct decode_options {
@@ -294,7 +293,7 @@ inline image decode_jpeg(std::span<const std::byte> bytes, const decode_options&
 /// The compressed data in one piece; `joined` keeps it where the file has it in several.
 inline std::span<const std::byte> compressed_data(const png_file& file, std::vector<std::byte>& joined) {
     if (file.compressed.size() == 1) return file.compressed.front();
-    for (const auto& part : file.compressed) append(joined, part);
+    for (const auto& part : file.compressed) joined.insert(joined.end(), part.begin(), part.end());
     return joined;
 }
 
@@ -371,6 +370,6 @@ inline image read_image(const std::filesystem::path& path, const decode_options&
     return detail::decode(bytes, options, path_text(path));
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI
 
 #endif

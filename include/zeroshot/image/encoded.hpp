@@ -9,7 +9,7 @@
 
 #include <zeroshot/error.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 /// Something is wrong with an encoded picture at a byte.
 [[noreturn]] inline void throw_at_byte(error_code code, std::size_t position, std::string what,
@@ -47,4 +47,4 @@ inline std::uint32_t big_endian(std::span<const std::byte> bytes) {
     return value;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::detail
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail

@@ -8,11 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
@@ -63,10 +62,10 @@ inline image upright(const image& picture, unsigned orientation) {
             const std::size_t source_x = mirrored_x ? picture.width() - 1 - column : column;
             const std::size_t source_y = mirrored_y ? picture.height() - 1 - line : line;
             const auto pixel = picture.row(source_y).subspan(source_x * picture.channels(), picture.channels());
-            detail::append(pixels, pixel);
+            pixels.insert(pixels.end(), pixel.begin(), pixel.end());
         }
     }
     return image(std::move(pixels), width, height, picture.mode());
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -10,10 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The kinds of pixels that Pillow treats differently; each channel is one byte.
 enum class pixel_mode {
@@ -95,7 +94,7 @@ class image {
         const image seen = view(pixels, width, height, mode, stride);
         std::vector<std::uint8_t> packed;
         packed.reserve(height * seen.row(0).size());
-        for (std::size_t y = 0; y < height; ++y) detail::append(packed, seen.row(y));
+        for (std::size_t y = 0; y < height; ++y) packed.insert(packed.end(), seen.row(y).begin(), seen.row(y).end());
         return image(std::move(packed), width, height, mode);
     }
 
@@ -162,4 +161,4 @@ class image {
     std::size_t stride_ = 0;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

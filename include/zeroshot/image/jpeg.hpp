@@ -12,12 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/jpeg_entropy.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 /// What the header of a JPEG says, and where the picture ends.
 struct jpeg_file {
@@ -427,9 +426,9 @@ class jpeg_walk {
     void check_complete(std::size_t position) const {
         const auto incomplete = [&](const component& part) {
             if (!part.sent || (progressive_ && part.lowest_bit[0] != 0)) return true;
-            return detail::any_of(part.lowest_bit, [](unsigned bit) { return bit != unsent && bit != 0; });
+            return std::ranges::any_of(part.lowest_bit, [](unsigned bit) { return bit != unsent && bit != 0; });
         };
-        if (!frame_seen_ || detail::any_of(components_, incomplete)) {
+        if (!frame_seen_ || std::ranges::any_of(components_, incomplete)) {
             throw_at_byte(error_code::format, position, "image data ends early at byte " + std::to_string(position), "",
                           "parts of the picture are missing");
         }
@@ -456,4 +455,4 @@ inline jpeg_file scan_jpeg(std::span<const std::byte> bytes, const jpeg_limits& 
     return jpeg_walk(bytes, limits)();
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::detail
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail

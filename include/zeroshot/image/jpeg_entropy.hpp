@@ -13,7 +13,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 /// The code words of one DHT table (ITU T.81, annex C).
 class huffman_table {
@@ -283,4 +283,4 @@ class block_walker {
     unsigned run_ = 0;  // blocks of the band that end before they begin
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::detail
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail

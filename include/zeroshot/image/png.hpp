@@ -12,13 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/image.hpp>
-#include <zeroshot/io/crc32.hpp>
+#include <zeroshot/support/crc32.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 inline constexpr std::array<std::uint8_t, 8> png_signature{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
@@ -269,7 +268,7 @@ class png_unpacker {
                     std::span<std::uint8_t> output) const {
         const std::size_t channels = channels_of(png_mode(file_));
         if (file_.depth == 8 && file_.colour != png_colour::palette && pass.step_x == 1) {
-            detail::copy(row, output.begin());
+            std::ranges::copy(row, output.begin());
             return;
         }
         for (std::size_t x = 0; x < pass.width; ++x) {
@@ -341,4 +340,4 @@ inline image png_pixels(const png_file& file, std::vector<std::uint8_t> stream) 
     return image(std::move(pixels), file.width, file.height, mode);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::detail
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail

@@ -13,13 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
 #include <zeroshot/image/resize.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 inline constexpr std::array<float, 3> clip_mean{0.48145466f, 0.4578275f,
                                                 0.40821073f};  // openai/CLIP clip.py, _transform
@@ -140,7 +139,7 @@ inline image padded(const image& picture, std::size_t size, std::size_t left, st
     std::vector<std::uint8_t> pixels(size * size * 3, fill);
     for (std::size_t y = 0; y < picture.height(); ++y) {
         const std::size_t begin = ((top + y) * size + left) * 3;
-        detail::copy(picture.row(y), pixels.begin() + static_cast<std::ptrdiff_t>(begin));
+        std::ranges::copy(picture.row(y), pixels.begin() + static_cast<std::ptrdiff_t>(begin));
     }
     return image(std::move(pixels), size, size, pixel_mode::rgb);
 }
@@ -235,4 +234,4 @@ tensor<Scalar, 3> preprocess(const image& picture, const preprocessing& how = {}
     return pixels;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

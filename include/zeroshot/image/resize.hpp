@@ -18,7 +18,7 @@
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/resample.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The longest side a resized picture may have, cropped away or not: 1 : 100,000 still works at 224 and at 1024 pixels.
 inline constexpr std::size_t longest_resized_side = std::size_t{1} << 27;
@@ -373,4 +373,4 @@ inline image resize(const image& picture, std::size_t width, std::size_t height,
     return resize_and_crop(picture, width, height, {0, 0, width, height}, filter);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -47,7 +47,7 @@
 #define ZEROSHOT_ALWAYS_INLINE inline
 #endif
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 
 /// From the plainest to the widest of each family of processors: x86, ARM, WebAssembly. Each runs what stands before it
 /// in its family as well, but for avx_vnni, which stands for the processors that have it and nothing of AVX-512. amx is
@@ -213,4 +213,4 @@ inline instruction_set active() noexcept {
     return instruction_set::portable;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

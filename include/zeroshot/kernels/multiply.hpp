@@ -8,11 +8,11 @@
 #include <cstddef>
 #include <type_traits>
 
-#include <zeroshot/kernels/function.hpp>
+#include <zeroshot/kernels/activation.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 
 /// Weights lie in panels of this many columns: [columns / 16][depth][16], the last panel filled with zeros.
 inline constexpr std::size_t panel_width = 16;
@@ -350,4 +350,4 @@ void multiply(const product<Scalar>& p, instruction_set set) noexcept {
     multiply(p, set, 0, panel_count(p.columns));
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

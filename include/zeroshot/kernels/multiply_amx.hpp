@@ -10,7 +10,7 @@
 
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/quantized.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
 #if ZEROSHOT_KERNELS_AMX
@@ -32,7 +32,7 @@
     __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sums), "i"(rows), "i"(weights))
 #endif
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels::detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
 inline constexpr std::size_t tile_rows = 16;
 inline constexpr std::size_t tile_words = tile_rows * block_words;
@@ -227,5 +227,5 @@ void multiply_amx(const product<float, std::uint32_t>& p, std::size_t panel, std
     ZEROSHOT_TILERELEASE();
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels::detail
+}}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail
 #endif

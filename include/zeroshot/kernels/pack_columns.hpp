@@ -7,10 +7,10 @@
 #include <initializer_list>
 
 #include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/quantized.hpp>
 #include <zeroshot/kernels/round.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 namespace detail {
 
 /// A column of weights, a block at a time.
@@ -183,4 +183,4 @@ inline void pack(narrow type, const float* source, std::size_t column_stride, st
     }
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

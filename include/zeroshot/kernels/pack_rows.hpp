@@ -5,13 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <zeroshot/kernels/function.hpp>
+#include <zeroshot/kernels/activation.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
-#include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/quantized.hpp>
 #include <zeroshot/kernels/round.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 namespace detail {
 
 /// Between which numbers a row lies, zero included, and its largest magnitude: NaN where one of them is.
@@ -169,4 +169,4 @@ inline void pack_rows(narrow type, const float* rows, std::size_t row_stride, st
     detail::pack_rows<4>(type, rows, row_stride, row_count, depth, packed, set);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

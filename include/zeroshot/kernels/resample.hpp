@@ -12,7 +12,7 @@
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 
 // Pillow's src/libImaging/Resample.c: weights are 22-bit fixed point, sums of bytes start at one half.
 inline constexpr int resample_bits = 32 - 8 - 2;
@@ -299,4 +299,4 @@ inline void sum_rows(const std::uint8_t* const* rows, const std::int32_t* weight
     detail::sum_rows_portable(rows, weights, count, 0, width, output);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

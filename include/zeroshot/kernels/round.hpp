@@ -6,12 +6,12 @@
 #include <cstdint>
 
 #include <zeroshot/half.hpp>
-#include <zeroshot/kernels/function.hpp>
+#include <zeroshot/kernels/activation.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
-#include <zeroshot/kernels/narrow.hpp>
+#include <zeroshot/kernels/quantized.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 namespace detail {
 
 /// float's mantissa ends at the units of numbers near this one: adding it rounds to the nearest integer, ties to the
@@ -168,4 +168,4 @@ inline void round_floats(const float* numbers, std::size_t count, float* to, ins
     detail::round_floats<4>(numbers, count, to);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

@@ -7,11 +7,11 @@
 #include <cmath>
 #include <cstddef>
 
-#include <zeroshot/kernels/function.hpp>
+#include <zeroshot/kernels/activation.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 
 namespace detail {
 
@@ -133,4 +133,4 @@ void normalise(const Scalar* row, std::size_t width, const Scalar* gain, const S
     detail::normalise_row<16 / sizeof(Scalar)>(row, width, gain, bias, epsilon, result);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

@@ -15,7 +15,7 @@
 #define ZEROSHOT_KERNELS_VECTORS 0
 #endif
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels::detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
 #if ZEROSHOT_KERNELS_VECTORS
 template <class Scalar, std::size_t Lanes>
@@ -88,4 +88,4 @@ ZEROSHOT_ALWAYS_INLINE void prefetch(const void* address) noexcept {
 #endif
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels::detail
+}}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail

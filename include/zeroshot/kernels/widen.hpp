@@ -8,7 +8,7 @@
 #include <zeroshot/half.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 
 namespace detail {
 
@@ -74,4 +74,4 @@ void widen(const Stored* from, std::size_t count, Scalar* to, instruction_set se
     detail::widen_each(from, count, to);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

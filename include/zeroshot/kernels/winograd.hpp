@@ -13,7 +13,7 @@
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI::kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 
 /// Sides of a tile: results, the patch that they are made of.
 inline constexpr std::size_t winograd_results = 4, winograd_patch = 6;
@@ -172,4 +172,4 @@ void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bia
     detail::winograd_finish_all<16 / sizeof(Scalar)>(places, stride, bias, channels, add, results);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI::kernels
+}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

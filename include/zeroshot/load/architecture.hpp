@@ -12,13 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
+#include <zeroshot/nn/weights.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// A configuration, and what had to be assumed for it.
 struct architecture {
@@ -224,7 +223,8 @@ class architect {
 
     /// Whether a tower is in the layout of OpenAI's files, and of none of the widths that open_clip alone has.
     bool may_be_openais(const std::string& tower, std::size_t width) const {
-        const bool open_clips = tower == "vision" && detail::contains(open_clips_widths, width);
+        const bool open_clips =
+            tower == "vision" && std::ranges::find(open_clips_widths, width) != open_clips_widths.end();
         return w_.layout() == checkpoint_layout::openai && !open_clips;
     }
 
@@ -237,7 +237,7 @@ class architect {
     }
 
     void assume(const std::string& what) {
-        if (!detail::contains(result_.assumed, what)) result_.assumed.push_back(what);
+        if (std::ranges::find(result_.assumed, what) == result_.assumed.end()) result_.assumed.push_back(what);
     }
 
     [[noreturn]] void contradiction(const std::string& where, const std::string& what, bool there) const {
@@ -303,4 +303,4 @@ inline architecture architecture_of(const weights& w, std::span<const settings> 
     return detail::architect(w, sources).draw();
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -11,14 +11,14 @@
 #include <variant>
 #include <vector>
 
+#include <zeroshot/checkpoint/checkpoint.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/io/checkpoint.hpp>
-#include <zeroshot/io/json.hpp>
-#include <zeroshot/io/json_writer.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
+#include <zeroshot/support/json.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The keys of the metadata; each value is a JSON text.
 inline constexpr std::string_view model_key = "zeroshot.model";
@@ -224,4 +224,4 @@ inline tensor_metadata converted_metadata(const clip_config& config, const prepr
     return all;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

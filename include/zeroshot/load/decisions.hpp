@@ -9,11 +9,11 @@
 #include <variant>
 #include <vector>
 
-#include <zeroshot/clip.hpp>
+#include <zeroshot/load/clip.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
@@ -61,4 +61,4 @@ inline std::vector<decision> decisions_of(const clip_config& config, std::span<c
     return made;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -7,16 +7,14 @@
 #include <string>
 #include <utility>
 
-#include <zeroshot/clip.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/load/clip.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/text/tokenizer.hpp>
 #include <zeroshot/text/vocabulary.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
-
-namespace detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 inline preprocessing preprocessing_of(std::span<const settings> sources, std::size_t image_size) {
     preprocessing how;
@@ -53,6 +51,4 @@ inline std::optional<tokenizer> tokenizer_of(std::span<const settings> sources, 
     return rows < own.words().size() ? std::nullopt : std::optional(std::move(own));
 }
 
-}  // namespace detail
-
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail

@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/io/json.hpp>
 #include <zeroshot/load/settings.hpp>
+#include <zeroshot/support/json.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
@@ -159,4 +159,4 @@ inline settings hugging_face_preprocessing(const json& config) {
     return found;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -12,15 +12,14 @@
 #include <variant>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/nn/activation.hpp>
+#include <zeroshot/nn/weights.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
@@ -74,8 +73,8 @@ inline std::string clean_tag(std::string_view tag) {
 /// "ViT-L/14@336px" and the file's "ViT-L-14-336px" as open_clip spells them.
 inline std::string plain_spelling(std::string_view name) {
     std::string plain(name);
-    detail::replace(plain, '/', '-');
-    detail::replace(plain, '@', '-');
+    std::ranges::replace(plain, '/', '-');
+    std::ranges::replace(plain, '@', '-');
     if (plain.ends_with("px")) plain.resize(plain.size() - 2);
     return plain;
 }
@@ -155,7 +154,7 @@ class known_model {
     /// Whether these weights are in that repository.
     bool is_in(std::string_view repository) const {
         const std::vector<std::string> all = repositories();
-        return detail::contains(all, repository);
+        return std::ranges::find(all, repository) != all.end();
     }
 
     /// The activation, where all weights that may be meant want the same one.
@@ -165,14 +164,14 @@ class known_model {
         if (all.empty()) return activation::gelu;  // what open_clip's configuration says of an architecture
         const std::optional<activation> first = all.front().weights_->function;
         const auto same = [&](const known_model& each) { return each.weights_->function == first; };
-        return detail::all_of(all, same) ? first : std::nullopt;
+        return std::ranges::all_of(all, same) ? first : std::nullopt;
     }
 
     /// Whether all weights that may be meant want pictures squashed to a square, which this library does not do.
     bool squashes() const {
         const std::vector<known_model> all = candidates();
         const auto squashed = [](const known_model& each) { return each.weights_->squashed; };
-        return !all.empty() && detail::all_of(all, squashed);
+        return !all.empty() && std::ranges::all_of(all, squashed);
     }
 
     /// What the name tells: sizes to check against, heads, and what all weights that may be meant agree upon.
@@ -264,7 +263,7 @@ class known_model {
     void read_pixels(settings& found) const {
         const std::vector<known_model> all = candidates();
         const auto all_want = [&](detail::known_pixels pixels) {
-            return detail::all_of(all, [&](const known_model& each) { return each.weights_->pixels == pixels; });
+            return std::ranges::all_of(all, [&](const known_model& each) { return each.weights_->pixels == pixels; });
         };
         constexpr std::array<float, 3> halves{0.5f, 0.5f, 0.5f};
         if (all_want(detail::known_pixels::openai)) {
@@ -308,4 +307,4 @@ inline std::string nearest_known_model(std::string_view name) {
     return best;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

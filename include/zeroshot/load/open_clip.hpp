@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include <zeroshot/io/json.hpp>
 #include <zeroshot/load/settings.hpp>
+#include <zeroshot/support/json.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
@@ -173,4 +173,4 @@ inline settings open_clip_settings(const json& config) {
     return found;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

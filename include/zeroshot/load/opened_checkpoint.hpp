@@ -7,17 +7,17 @@
 #include <string>
 #include <system_error>
 
+#include <zeroshot/checkpoint/checkpoint.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/checkpoint.hpp>
-#include <zeroshot/io/file.hpp>
-#include <zeroshot/io/kept_weights.hpp>
-#include <zeroshot/io/sha256.hpp>
-#include <zeroshot/io/weights.hpp>
+#include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/load/options.hpp>
-#include <zeroshot/load/places.hpp>
+#include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/weights.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/sha256.hpp>
 #include <zeroshot/version.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
@@ -83,4 +83,4 @@ inline opened_checkpoint open_checkpoint(const std::filesystem::path& path, cons
     return {weights(file, reading), place};
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -7,15 +7,15 @@
 #include <optional>
 #include <string>
 
+#include <zeroshot/checkpoint/checkpoint.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/io/checkpoint.hpp>
-#include <zeroshot/io/weights.hpp>
-#include <zeroshot/load/places.hpp>
+#include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/nn/activation.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// What a caller may say about a checkpoint; what is left empty is found out.
 struct load_options {
@@ -65,4 +65,4 @@ inline weight_options reading(const load_options& options) {
 
 }  // namespace detail
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

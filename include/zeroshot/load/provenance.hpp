@@ -11,21 +11,18 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
-#include <zeroshot/clip.hpp>
+#include <zeroshot/checkpoint/checkpoint.hpp>
+#include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/checkpoint.hpp>
-#include <zeroshot/io/stored_tensor.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/load/architecture.hpp>
+#include <zeroshot/load/clip.hpp>
 #include <zeroshot/load/known_models.hpp>
 #include <zeroshot/load/settings.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/text/tokenizer.hpp>
 #include <zeroshot/text/vocabulary.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
-
-namespace detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 inline provenance provenance_of(const weights& w, std::span<const settings> sources) {
     provenance origin;
@@ -36,9 +33,9 @@ inline provenance provenance_of(const weights& w, std::span<const settings> sour
     origin.warnings = w.file().remarks();
     for (const named_tensor& each : w.file().tensors()) {
         const std::string_view type = name_of(each.tensor.type);
-        if (!contains(origin.dtypes, type)) origin.dtypes.emplace_back(type);
+        if (std::ranges::find(origin.dtypes, type) == origin.dtypes.end()) origin.dtypes.emplace_back(type);
     }
-    sort(origin.dtypes, std::less<>());
+    std::ranges::sort(origin.dtypes);
     for (const settings& source : sources) origin.sources.push_back(source.source);
     return origin;
 }
@@ -97,8 +94,8 @@ inline void warn_of_near_misses(std::vector<std::string> read, provenance& origi
     constexpr std::size_t most = 16;  // unread tensors: hostile files must not make it slow
     for (const char* spare : {"logit_bias", "text_projection.bias"}) read.push_back(spare);  // a model can do without
     for (const std::string& name : std::span(origin.unread).first(std::min(most, origin.unread.size()))) {
-        const std::string* meant = find_if(read, [&](const std::string& each) { return is_near(each, name); });
-        if (meant == nullptr) continue;
+        const auto meant = std::ranges::find_if(read, [&](const std::string& each) { return is_near(each, name); });
+        if (meant == read.end()) continue;
         origin.warnings.push_back(origin.place + ": tensor " + quoted(name) + " is not used; is " + quoted(*meant) +
                                   " meant?");
     }
@@ -120,6 +117,4 @@ inline void warn(const architecture& found, const std::optional<known_model>& gu
     if (found.config.has_text()) warn_of_words(found.config.text, words, origin);
 }
 
-}  // namespace detail
-
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail

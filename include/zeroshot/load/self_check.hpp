@@ -12,13 +12,13 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroshot/clip.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/json.hpp>
-#include <zeroshot/io/json_writer.hpp>
+#include <zeroshot/load/clip.hpp>
+#include <zeroshot/support/json.hpp>
+#include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The embeddings of a fixed picture and a fixed prompt; empty of a tower that is not there.
 struct self_record {
@@ -132,4 +132,4 @@ void verify(const basic_clip<Scalar>& model, const self_record& expected) {
                          "at most " + deviation(self_check_bound), "is the file damaged?"});
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -15,12 +15,12 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/io/json.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/nn/activation.hpp>
 #include <zeroshot/nn/position_embedding.hpp>
+#include <zeroshot/support/json.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// What one source says of a tower; empty where it is silent. Sizes that tensors show as well must agree with them.
 struct tower_settings {
@@ -179,4 +179,4 @@ inline std::optional<std::array<float, 3>> optional_colour(const json& object, s
 
 }  // namespace detail
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -2,6 +2,7 @@
 /// \file Whom to ask what a checkpoint is: the caller, its name, its metadata, the files beside it, the model that has
 /// its sizes.
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -10,23 +11,20 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
+#include <zeroshot/checkpoint/checkpoint.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/checkpoint.hpp>
-#include <zeroshot/io/json.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/load/architecture.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/load/hugging_face.hpp>
 #include <zeroshot/load/known_models.hpp>
+#include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/load/open_clip.hpp>
 #include <zeroshot/load/options.hpp>
-#include <zeroshot/load/places.hpp>
 #include <zeroshot/load/settings.hpp>
+#include <zeroshot/nn/weights.hpp>
+#include <zeroshot/support/json.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
-
-namespace detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 /// A configuration in any of the three forms.
 inline settings configuration_settings(const json& config) {
@@ -60,7 +58,8 @@ inline settings named_settings(const std::string& name) {
 
 /// Three numbers that OpenAI's own files hold, and files that open_clip wrote do not.
 inline bool is_openais_archive(const checkpoint& file) {
-    return detail::any_of(file.tensors(), [](const named_tensor& each) { return each.name == "input_resolution"; });
+    return std::ranges::any_of(file.tensors(),
+                               [](const named_tensor& each) { return each.name == "input_resolution"; });
 }
 
 /// A bare file is what it was looked up as, or what its sizes show; of which weights, its own name may tell.
@@ -80,12 +79,12 @@ inline std::optional<known_model> recognised(const weights& w, const std::filesy
 
 /// Whether nothing but options describes the checkpoint.
 inline bool is_bare(std::span<const settings> sources) {
-    return detail::all_of(sources, [](const settings& each) { return each.source == options_source; });
+    return std::ranges::all_of(sources, [](const settings& each) { return each.source == options_source; });
 }
 
 /// A name alone may leave open what its user should say rather than believe.
 inline void expect_activation(const std::string& name, std::span<const settings> sources) {
-    if (detail::any_of(sources, [](const settings& each) { return each.text.function.has_value(); })) return;
+    if (std::ranges::any_of(sources, [](const settings& each) { return each.text.function.has_value(); })) return;
     std::string weights;
     for (const known_model& each : known_model::find(name)->candidates())
         weights += (weights.empty() ? "" : ", ") + each.name();
@@ -119,6 +118,4 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
     return sources;
 }
 
-}  // namespace detail
-
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail

@@ -15,7 +15,7 @@
 #include <zeroshot/nn/activation.hpp>
 #include <zeroshot/nn/position_embedding.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The sizes of a stack of residual attention blocks.
 struct transformer_config {
@@ -235,4 +235,4 @@ inline void check(const clip_config& config, const std::string& place) {
     if (config.has_text()) that.tower(config.text);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -5,15 +5,15 @@
 #include <span>
 #include <variant>
 
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/modified_resnet.hpp>
 #include <zeroshot/model/stage_observer.hpp>
 #include <zeroshot/model/vision_transformer.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Both image towers of the paper behind one call.
 template <class Scalar>
@@ -51,4 +51,4 @@ class image_encoder {
     tower visual_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,6 +1,7 @@
 #pragma once
 /// \file The image tower of RN50 and its kin: the paper's ResNet-D with anti-aliased strides and attention pooling.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -9,16 +10,15 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/stage_observer.hpp>
 #include <zeroshot/nn/attention_pool.hpp>
 #include <zeroshot/nn/convolution.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Mirrors Bottleneck in openai/CLIP clip/model.py: all convolutions have stride 1, an average pooling does the
 /// striding.
@@ -100,7 +100,7 @@ class modified_resnet {
         for (std::size_t picture = 0; picture < pictures; ++picture) {
             const feature_map<Scalar> map =
                 layers(pixels.subspan(picture * picture_size, picture_size), observe, threads);
-            detail::copy(map.pixels.values(), cells.row(picture * positions).begin());
+            std::ranges::copy(map.pixels.values(), cells.row(picture * positions).begin());
         }
         return attnpool_.attended(cells, threads);
     }
@@ -161,4 +161,4 @@ class modified_resnet {
     attention_pool<Scalar> attnpool_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

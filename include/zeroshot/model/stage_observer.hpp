@@ -6,11 +6,11 @@
 
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Called after each stage with the module's name in OpenAI's CLIP ("visual.transformer.resblocks.0") and its output:
 /// tokens, or the pixels of a feature map, are rows. Empty: nobody looks.
 template <class Scalar>
 using stage_observer = std::function<void(std::string_view stage, const matrix<Scalar>& activations)>;
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -8,9 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/stage_observer.hpp>
 #include <zeroshot/model/transformer.hpp>
@@ -18,10 +16,11 @@
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Mirrors CLIP.encode_text in openai/CLIP clip/model.py and open_clip's model.py. The reference pads every prompt to
 /// the context and reads one row, mostly that of the first token with the highest id, the end token. Under a causal
@@ -98,7 +97,7 @@ class text_encoder {
             case text_pool::end:
                 return place_of_end(prompt);
             default:
-                return detail::first_highest(prompt);
+                return detail::argmax(prompt);
         }
     }
 
@@ -133,4 +132,4 @@ class text_encoder {
     linear<Scalar> text_projection_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/stage_observer.hpp>
 #include <zeroshot/nn/activation.hpp>
@@ -15,10 +14,11 @@
 #include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Mirrors ResidualAttentionBlock in openai/CLIP clip/model.py, with the LayerScale of open_clip where there is one.
 template <class Scalar>
@@ -125,4 +125,4 @@ class transformer {
     std::vector<residual_attention_block<Scalar>> resblocks_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

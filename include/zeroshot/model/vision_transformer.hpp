@@ -1,6 +1,7 @@
 #pragma once
 /// \file The image tower of ViT-B/32 and its kin: patches are tokens, the class token or their mean is the answer.
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -8,8 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/stage_observer.hpp>
 #include <zeroshot/model/transformer.hpp>
@@ -17,10 +16,11 @@
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/position_embedding.hpp>
 #include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Mirrors VisionTransformer in openai/CLIP clip/model.py, and the variants of open_clip's that its configuration
 /// names.
@@ -110,7 +110,7 @@ class vision_transformer {
                 for (std::size_t channel = 0; channel < 3; ++channel) {
                     for (std::size_t y = top; y < top + patch; ++y) {
                         const std::size_t from = ((picture * 3 + channel) * size + y) * size + left;
-                        to = detail::copy(pixels.subspan(from, patch), to);
+                        to = std::ranges::copy(pixels.subspan(from, patch), to).out;
                     }
                 }
             }
@@ -156,4 +156,4 @@ class vision_transformer {
     linear<Scalar> proj_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -6,10 +6,10 @@
 #include <span>
 #include <string_view>
 
-#include <zeroshot/kernels/function.hpp>
+#include <zeroshot/kernels/activation.hpp>
 #include <zeroshot/version.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The non-linearity between the two linear maps of a transformer block.
 enum class activation {
@@ -38,4 +38,4 @@ void activate(activation f, std::span<Scalar> numbers) noexcept {
     kernels::apply(kernel_of(f), numbers.data(), numbers.size(), kernels::active());
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -7,16 +7,15 @@
 #include <span>
 #include <utility>
 
-#include <zeroshot/algorithm.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/row.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/packed_activations.hpp>
 #include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Which tokens a token may see: all, or those up to itself.
 enum class mask { none, causal };
@@ -59,7 +58,7 @@ class attention_head {
         for (std::size_t i = 0; i < queries; ++i) {
             const std::size_t seen = visible == mask::causal ? first + i + 1 : tokens_;
             kernels::softmax(scores.row(i).data(), seen, scale_, set_);
-            detail::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
+            std::ranges::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
         }
         values_.multiply(scores.data(), tokens_, queries, results, result_stride);
     }
@@ -79,7 +78,7 @@ class attention_head {
 template <class Scalar>
 matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all) {
     auto rows = matrix<Scalar>::for_overwrite({places.size(), x.columns()});
-    for (std::size_t i = 0; i < places.size(); ++i) detail::copy(x.row(all[i][places[i]]), rows.row(i).begin());
+    for (std::size_t i = 0; i < places.size(); ++i) std::ranges::copy(x.row(all[i][places[i]]), rows.row(i).begin());
     return rows;
 }
 
@@ -176,4 +175,4 @@ class attention {
     kernels::instruction_set kernels_ = kernels::active();
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -2,19 +2,19 @@
 /// \file Attention pooling: the mean of a feature map asks where to look. The paper's replacement of global average
 /// pooling.
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/attention.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/packed_weights.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Mirrors AttentionPool2d.forward in openai/CLIP clip/model.py, where only the mean token's query is read. One query a
 /// head needs no keys and values of all tokens: it is turned into what the tokens themselves are asked,
@@ -78,7 +78,7 @@ class attention_pool {
             for (std::size_t cell = 0; cell < positions; ++cell) {
                 const std::span<const Scalar> numbers = cells.row(picture * positions + cell);
                 for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += numbers[i];
-                detail::copy(numbers, own.begin() + static_cast<std::ptrdiff_t>((1 + cell) * width()));
+                std::ranges::copy(numbers, own.begin() + static_cast<std::ptrdiff_t>((1 + cell) * width()));
             }
             for (Scalar& value : mean) value /= static_cast<Scalar>(positions);
             for (std::size_t i = 0; i < size; ++i) own[i] += positional_embedding_.values()[i];
@@ -122,7 +122,7 @@ class attention_pool {
             v_proj_.apply_some(mixed.row(h * pictures).data(), width(), pictures, values.data(), {}, nullptr, first,
                                first + head_size());
             for (std::size_t picture = 0; picture < pictures; ++picture)
-                detail::copy(values.row(picture).subspan(first, head_size()), results.row(picture).data() + first);
+                std::ranges::copy(values.row(picture).subspan(first, head_size()), results.row(picture).data() + first);
         });
         return results;
     }
@@ -136,4 +136,4 @@ class attention_pool {
     kernels::instruction_set kernels_ = kernels::active();
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

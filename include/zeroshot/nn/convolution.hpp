@@ -12,15 +12,14 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/linear.hpp>
-#include <zeroshot/nn/winograd.hpp>
+#include <zeroshot/nn/weights.hpp>
+#include <zeroshot/nn/winograd_convolution.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// One picture's features: a pixel is a row, a channel a column, so a 1x1 convolution is a linear map.
 template <class Scalar>
@@ -42,8 +41,8 @@ class convolution {
                 std::size_t pixels = 0, precision arithmetic = precision::f32)
         : convolution(kernel.shape(),
                       [&](std::size_t first, std::size_t count, Scalar* rows) {
-                          detail::copy(kernel.values().subspan(first * kernel.row_size(), count * kernel.row_size()),
-                                       rows);
+                          std::ranges::copy(
+                              kernel.values().subspan(first * kernel.row_size(), count * kernel.row_size()), rows);
                       },
                       std::move(bias), stride, padding, pixels, {.arithmetic = arithmetic}) {}
 
@@ -213,4 +212,4 @@ feature_map<Scalar> average_pool(const feature_map<Scalar>& input, std::size_t s
     return output;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -13,11 +13,11 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
-#include <zeroshot/io/kept_weights.hpp>
-#include <zeroshot/io/weights.hpp>
+#include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// token_embedding and positional_embedding of the text transformer.
 template <class Scalar>
@@ -28,7 +28,7 @@ class embedding {
     embedding(const matrix<Scalar>& token_embedding, matrix<Scalar> positional_embedding)
         : vocabulary_(token_embedding.rows()),
           token_embedding_(detail::made_numbers<Scalar>(
-              token_embedding.size(), [&](Scalar* rows) { detail::copy(token_embedding.values(), rows); })),
+              token_embedding.size(), [&](Scalar* rows) { std::ranges::copy(token_embedding.values(), rows); })),
           positional_embedding_(std::move(positional_embedding)) {}
 
     /// The two tables of the text tower; that of the tokens stays in the 16 bits it is stored in: few of its rows are
@@ -87,8 +87,8 @@ class embedding {
     template <class Stored>
     static fixed_numbers<Stored> table_as(const weights& w, const std::array<std::size_t, 2>& shape) {
         const auto read_rows = w.template rows<Stored, 2>("weight", shape);
-        return w.packing_of("weight").template numbers<Stored>(shape[0] * shape[1],
-                                                            [&](Stored* numbers) { read_rows(0, shape[0], numbers); });
+        return w.packing_of("weight").template numbers<Stored>(
+            shape[0] * shape[1], [&](Stored* numbers) { read_rows(0, shape[0], numbers); });
     }
 
     template <class Stored>
@@ -104,4 +104,4 @@ class embedding {
     matrix<Scalar> positional_embedding_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

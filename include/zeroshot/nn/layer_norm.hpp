@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <span>
 
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/row.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// torch.nn.LayerNorm over the last axis: the variance is the biased one, epsilon stands inside the root.
 template <class Scalar>
@@ -48,4 +48,4 @@ class layer_norm {
     kernels::instruction_set kernels_ = kernels::active();
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -6,13 +6,13 @@
 #include <string_view>
 #include <utility>
 
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/nn/activation.hpp>
 #include <zeroshot/nn/packed_weights.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 template <class Scalar>
 class linear_product;
@@ -129,4 +129,4 @@ class linear_product {
     executor* threads_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

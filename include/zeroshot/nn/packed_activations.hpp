@@ -6,15 +6,15 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <zeroshot/io/packing.hpp>
 #include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/kernels/pack_columns.hpp>
+#include <zeroshot/kernels/quantized.hpp>
 #include <zeroshot/kernels/round.hpp>
-#include <zeroshot/nn/rounded_rows.hpp>
+#include <zeroshot/nn/packing.hpp>
+#include <zeroshot/nn/quantized_activations.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The right side of a product, whose memory serves one call after the other. In bfloat16, numbers are packed in pairs
 /// where an instruction multiplies those; elsewhere they are rounded and stay floats, as fast as f32.
@@ -80,4 +80,4 @@ class packed_activations {
     overwriting_vector<std::uint32_t> pairs_;  // packed in bfloat16, or none
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

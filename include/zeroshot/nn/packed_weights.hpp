@@ -14,17 +14,17 @@
 #include <variant>
 
 #include <zeroshot/half.hpp>
-#include <zeroshot/io/weights.hpp>
 #include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/narrow.hpp>
 #include <zeroshot/kernels/pack_columns.hpp>
+#include <zeroshot/kernels/quantized.hpp>
 #include <zeroshot/kernels/widen.hpp>
-#include <zeroshot/nn/rounded_rows.hpp>
-#include <zeroshot/nn/rounding.hpp>
+#include <zeroshot/nn/number_format.hpp>
+#include <zeroshot/nn/quantized_activations.hpp>
+#include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Which axis of a stored matrix is the outputs'.
 enum class matrix_order {
@@ -285,4 +285,4 @@ class packed_weights {
     kernels::instruction_set kernels_ = kernels::active();
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

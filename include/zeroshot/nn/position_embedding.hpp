@@ -9,10 +9,9 @@
 #include <span>
 #include <string_view>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Which of PyTorch's bicubic interpolations.
 enum class position_filter {
@@ -77,14 +76,14 @@ matrix<Scalar> resampled_positions(const matrix<Scalar>& positions, std::size_t 
             add(across.row(cell), weights(cell % to, x), positions.row(1 + cell / to * from + x));
     }
     matrix<Scalar> result(1 + to * to, width);
-    detail::copy(positions.row(0), result.row(0).begin());
+    std::ranges::copy(positions.row(0), result.row(0).begin());
     aligned_vector<double> sum(width);
     for (std::size_t cell = 0; cell < to * to; ++cell) {
-        detail::fill(sum, 0.0);
+        std::ranges::fill(sum, 0.0);
         for (std::size_t y = 0; y < from; ++y) add(sum, weights(cell / to, y), across.row(y * to + cell % to));
         for (std::size_t i = 0; i < sum.size(); ++i) result(1 + cell, i) = static_cast<Scalar>(sum[i]);
     }
     return result;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

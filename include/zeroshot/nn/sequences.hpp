@@ -7,7 +7,7 @@
 
 #include <zeroshot/version.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Sequences of tokens that lie as rows of one matrix. Under a causal mask a token depends on those before it alone, so
 /// a beginning that several prompts share need be computed once: its rows belong to the first of them.
@@ -50,4 +50,4 @@ class sequences {
     std::size_t row_count_ = 0;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

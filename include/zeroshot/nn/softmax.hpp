@@ -6,7 +6,7 @@
 #include <zeroshot/kernels/row.hpp>
 #include <zeroshot/version.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// exp(x_i) / sum exp(x_j), in place. The largest number is subtracted first, so nothing overflows; an empty span is
 /// left.
@@ -15,4 +15,4 @@ void softmax(std::span<Scalar> numbers) noexcept {
     kernels::softmax(numbers.data(), numbers.size(), Scalar{1}, kernels::active());
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

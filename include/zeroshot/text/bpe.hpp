@@ -11,7 +11,7 @@
 
 #include <zeroshot/text/vocabulary.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 namespace detail {
 
 /// A queue whose least number comes out first, for numbers of which none goes in below the last that came out: a radix
@@ -119,4 +119,4 @@ class pair_merger {
     detail::rising_queue waiting_;                // merged symbol << 32 | place of its left part
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

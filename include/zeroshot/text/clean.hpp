@@ -14,7 +14,7 @@
 #include <zeroshot/text/unicode.hpp>
 #include <zeroshot/text/utf8.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 namespace detail {
 
 #include <zeroshot/text/tables/repairs.inc>
@@ -143,4 +143,4 @@ inline std::string clean(std::string_view text, invalid_utf8 policy = invalid_ut
     return to_utf8(detail::cleaned(text, policy));
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -11,7 +11,7 @@
 
 #include <zeroshot/version.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 namespace detail {
 
 #include <zeroshot/text/tables/entities.inc>
@@ -194,4 +194,4 @@ inline std::u32string unescape_complete_html(std::u32string_view text) {
     return detail::replace_references(text, [](std::u32string_view rest) { return detail::complete_reference(rest); });
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -8,7 +8,7 @@
 
 #include <zeroshot/text/unicode.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 namespace detail {
 
 #include <zeroshot/text/tables/lowercase.inc>
@@ -57,4 +57,4 @@ inline std::u32string lowercase(std::u32string_view text) {
     return lowered;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -9,10 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/text/unicode.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 namespace detail {
 
 #include <zeroshot/text/tables/normalization.inc>
@@ -87,8 +86,9 @@ inline void order_marks(std::u32string& text) {
             marks.push_back({text[end], rank, end});
         }
         if (marks.size() > 1) {
-            sort(marks,
-                 [](const mark& a, const mark& b) { return a.rank != b.rank ? a.rank < b.rank : a.place < b.place; });
+            std::ranges::sort(marks, [](const mark& a, const mark& b) {
+                return a.rank != b.rank ? a.rank < b.rank : a.place < b.place;
+            });
             for (std::size_t index = 0; index < marks.size(); ++index) text[at + index] = marks[index].character;
         }
         at = end + (marks.empty() ? 1 : 0);
@@ -130,4 +130,4 @@ inline std::u32string normalize_nfc(std::u32string_view text) {
     return result;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

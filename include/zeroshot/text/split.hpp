@@ -8,7 +8,7 @@
 
 #include <zeroshot/text/unicode.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 inline constexpr std::u32string_view start_of_text = U"<|startoftext|>", end_of_text = U"<|endoftext|>";
 
@@ -61,4 +61,4 @@ void for_each_piece(std::u32string_view text, Visit visit) {
     }
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

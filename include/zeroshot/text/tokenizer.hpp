@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/text/bpe.hpp>
 #include <zeroshot/text/clean.hpp>
@@ -16,7 +15,7 @@
 #include <zeroshot/text/utf8.hpp>
 #include <zeroshot/text/vocabulary.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// What to do with more ids than the context holds.
 enum class overflow {
@@ -42,7 +41,7 @@ class tokenizer {
         for_each_piece(detail::cleaned(text, policy), [&](std::u32string_view piece) {
             spell(symbols, piece);
             merge(symbols);
-            detail::append(ids, symbols);
+            ids.insert(ids.end(), symbols.begin(), symbols.end());
         });
         ids.push_back(words_.end());
         return ids;
@@ -125,4 +124,4 @@ class tokenizer {
     vocabulary words_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

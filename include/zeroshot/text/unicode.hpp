@@ -7,7 +7,7 @@
 
 #include <zeroshot/version.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 namespace detail {
 
 #include <zeroshot/text/tables/unicode.inc>
@@ -51,4 +51,4 @@ inline bool is_space(char32_t character) {
     return detail::within(detail::space_boundaries, character);
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

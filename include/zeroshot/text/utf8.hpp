@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/io/utf8.hpp>
+#include <zeroshot/support/utf8.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// What to do with bytes that are not UTF-8.
 enum class invalid_utf8 {
@@ -76,4 +76,4 @@ inline std::string to_utf8(std::u32string_view characters) {
     return text;
 }
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -15,11 +15,10 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/algorithm.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/text/utf8.hpp>
 
-namespace zeroshot::inline ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The number of a symbol: a row of the token embedding.
 using token = std::int32_t;
@@ -196,8 +195,8 @@ class vocabulary {
                 continuations[free[static_cast<std::size_t>(left)]++] = {right, whole++};
             }
             for (std::size_t left = 0; left + 1 < begins.size(); ++left) {
-                detail::sort(std::span(continuations).subspan(begins[left], begins[left + 1] - begins[left]),
-                             [](const continuation& a, const continuation& b) { return a.right < b.right; });
+                std::ranges::sort(std::span(continuations).subspan(begins[left], begins[left + 1] - begins[left]),
+                                  [](const continuation& a, const continuation& b) { return a.right < b.right; });
             }
         }
 
@@ -318,4 +317,4 @@ class vocabulary {
     std::shared_ptr<const tables> tables_;
 };
 
-}  // namespace zeroshot::inline ZEROSHOT_ABI
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,0 +1,461 @@
+#pragma once
+/// \file The files that torch.save and TorchScript write, since PyTorch 1.6: a zip archive with a pickle in it.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/checkpoint/pickle.hpp>
+#include <zeroshot/checkpoint/stored_tensor.hpp>
+#include <zeroshot/checkpoint/zip.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/support/byte_source.hpp>
+#include <zeroshot/support/json_writer.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+/// How much a file of PyTorch may ask for.
+struct pytorch_limits {
+    zip_limits archive{};
+    pickle_limits pickle{};
+    std::size_t values = 100'000;  ///< tensors and others
+    std::size_t name_bytes = 1'000;
+    std::size_t rank = 8;
+};
+
+/// What a file of PyTorch holds.
+struct pytorch_file {
+    tensor_list tensors;
+    bool scripted = false;  ///< written by TorchScript, not by torch.save
+};
+
+namespace detail {
+
+struct typed_name {
+    std::string_view name;
+    dtype type;
+};
+
+inline constexpr std::array torch_storages{
+    typed_name{"torch FloatStorage", dtype::f32},     typed_name{"torch HalfStorage", dtype::f16},
+    typed_name{"torch BFloat16Storage", dtype::bf16}, typed_name{"torch DoubleStorage", dtype::f64},
+    typed_name{"torch LongStorage", dtype::i64},      typed_name{"torch IntStorage", dtype::i32},
+    typed_name{"torch ShortStorage", dtype::i16},     typed_name{"torch CharStorage", dtype::i8},
+    typed_name{"torch ByteStorage", dtype::u8},       typed_name{"torch BoolStorage", dtype::boolean},
+};
+
+/// Types that a tensor over an untyped storage may have.
+inline constexpr std::array torch_types{
+    typed_name{"torch float32", dtype::f32},
+    typed_name{"torch float16", dtype::f16},
+    typed_name{"torch bfloat16", dtype::bf16},
+    typed_name{"torch float64", dtype::f64},
+    typed_name{"torch int64", dtype::i64},
+    typed_name{"torch int32", dtype::i32},
+    typed_name{"torch int16", dtype::i16},
+    typed_name{"torch int8", dtype::i8},
+    typed_name{"torch uint8", dtype::u8},
+    typed_name{"torch uint16", dtype::u16},
+    typed_name{"torch uint32", dtype::u32},
+    typed_name{"torch uint64", dtype::u64},
+    typed_name{"torch bool", dtype::boolean},
+    typed_name{"torch float8_e5m2", dtype::f8_e5m2},
+    typed_name{"torch float8_e4m3fn", dtype::f8_e4m3},
+};
+
+inline constexpr std::string_view torch_untyped = "torch.storage UntypedStorage";
+inline constexpr std::string_view rebuild_tensor = "torch._utils _rebuild_tensor_v2";
+inline constexpr std::string_view rebuild_untyped_tensor = "torch._utils _rebuild_tensor_v3";
+inline constexpr std::array<std::string_view, 2> rebuild_parameter{"torch._utils _rebuild_parameter",
+                                                                   "torch._utils _rebuild_parameter_with_state"};
+
+/// Functions whose results are no tensors: they may stand in a file, and what they made is skipped.
+inline constexpr std::array<std::string_view, 7> torch_functions{"torch Size",
+                                                                 "torch device",
+                                                                 "torch.jit._pickle restore_type_tag",
+                                                                 "torch.jit._pickle build_intlist",
+                                                                 "torch.jit._pickle build_doublelist",
+                                                                 "torch.jit._pickle build_boollist",
+                                                                 "torch.jit._pickle build_tensorlist"};
+
+inline bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+}
+
+template <std::size_t Count>
+std::optional<dtype> type_of(const std::array<typed_name, Count>& names, std::string_view name) {
+    const auto found = std::ranges::find(names, name, &typed_name::name);
+    return found == names.end() ? std::nullopt : std::optional(found->type);
+}
+
+/// The names that a checkpoint's pickle may hold: less than PyTorch's own weights_only allows, and classes of
+/// TorchScript, whose code is in the archive and is not read.
+inline pickle_role torch_role(std::string_view name) {
+    if (name.starts_with("__torch__.") || name.starts_with("__torch__ ")) return pickle_role::object;
+    if (name == "collections OrderedDict") return pickle_role::dictionary;
+    if (type_of(torch_storages, name) || type_of(torch_types, name) || name == torch_untyped) return pickle_role::name;
+    const bool function = name == rebuild_tensor || name == rebuild_untyped_tensor ||
+                          is_one_of(rebuild_parameter, name) || is_one_of(torch_functions, name);
+    return function ? pickle_role::function : pickle_role::refused;
+}
+
+/// The folder that everything in the archive lies in, with its slash: "archive/".
+inline std::string torch_folder(const zip_archive& archive) {
+    const auto refuse = [&](const std::string& what, const char* expected) {
+        throw checkpoint_error(error_code::format, {archive.place(), what, expected, "is it a checkpoint of PyTorch?"});
+    };
+    constexpr const char* layout = "a zip archive of PyTorch: one folder with data.pkl and data/";
+    if (archive.entries().empty()) refuse("the zip archive is empty", layout);
+    const std::string& first = archive.entries().front().name;
+    const std::string folder = first.substr(0, first.find('/') + 1);
+    if (folder.empty() || archive.find(folder + "data.pkl") == nullptr)
+        refuse("the zip archive has no data.pkl beside " + quoted(first), layout);
+    for (const zip_entry& entry : archive.entries()) {
+        if (!entry.name.starts_with(folder)) refuse("the zip archive has " + quoted(entry.name), layout);
+    }
+    return folder;
+}
+
+/// Finds the tensors that a pickle describes.
+class torch_reader {
+   public:
+    torch_reader(const zip_archive& archive, const pytorch_limits& limits)
+        : archive_(archive),
+          limits_(limits),
+          folder_(torch_folder(archive)),
+          pickle_(read_pickle(*archive.contents(*archive.find(folder_ + "data.pkl")), torch_role, limits.pickle)),
+          records_(archive.entries().size()) {}
+
+    pytorch_file read() {
+        expect_little_endian();
+        pytorch_file file;
+        file.scripted = archive_.find(folder_ + "constants.pkl") != nullptr;
+        collect(state_dictionary());
+        drop_module_prefix();
+        expect_unique();
+        file.tensors = std::move(found_);
+        return file;
+    }
+
+   private:
+    [[noreturn]] void refuse(error_code code, std::string what, std::string expected = "",
+                             std::string hint = "") const {
+        throw checkpoint_error(code, {pickle_.place, std::move(what), std::move(expected), std::move(hint)});
+    }
+
+    void expect_little_endian() const {
+        const zip_entry* const entry = archive_.find(folder_ + "byteorder");
+        if (entry == nullptr) return;  // PyTorch before 2.1
+        constexpr std::size_t longest = 16;
+        const auto record = archive_.contents(*entry);
+        const std::vector<std::byte> bytes = byte_range(record, 0, std::min(record->size(), longest)).bytes();
+        const std::string_view order(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        if (order == "little") return;
+        if (order == "big") {
+            throw checkpoint_error(error_code::unsupported, {record->place(), "the file is big-endian", "little",
+                                                             "load and save it on a little-endian machine"});
+        }
+        throw checkpoint_error(error_code::format,
+                               {record->place(), "the byte order is " + quoted(order), "little", ""});
+    }
+
+    // Which values are the model's.
+
+    /// The dictionary of an object's attributes, or a dictionary itself.
+    std::optional<std::uint32_t> attributes(std::uint32_t index) const {
+        const pickle_node& node = pickle_[index];
+        if (node.kind == pickle_kind::dictionary) return index;
+        const bool has_state = node.kind == pickle_kind::object && node.items.size() == 2 &&
+                               pickle_[node.items[1]].kind == pickle_kind::dictionary;
+        return has_state ? std::optional(node.items[1]) : std::nullopt;
+    }
+
+    /// The model's state: what was saved, or what lies in it as "state_dict", "model_state_dict" or "model", the first
+    /// that is a dictionary, as programs that train save it; what lies beside that is skipped.
+    std::uint32_t state_dictionary() {
+        std::optional<std::uint32_t> state = attributes(pickle_.root);
+        if (!state) {
+            refuse(error_code::unsupported, "the file holds " + std::string(name_of(pickle_[pickle_.root].kind)),
+                   "a dictionary of tensors", "save it with torch.save(model.state_dict(), ...)");
+        }
+        while (const std::optional<std::uint32_t> inner = wrapped(*state)) {
+            skip_others(*state, *inner);
+            state = inner;
+        }
+        return *state;
+    }
+
+    std::optional<std::uint32_t> wrapped(std::uint32_t dictionary) const {
+        for (const std::string_view name : {"state_dict", "model_state_dict", "model"}) {
+            const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
+            for (std::size_t i = 0; i < items.size(); i += 2) {
+                const bool fits = pickle_[items[i]].kind == pickle_kind::text && pickle_[items[i]].text == name;
+                if (fits && pickle_[items[i + 1]].kind == pickle_kind::dictionary) return items[i + 1];
+            }
+        }
+        return std::nullopt;
+    }
+
+    void skip_others(std::uint32_t dictionary, std::uint32_t wanted) {
+        const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
+        for (std::size_t i = 0; i < items.size(); i += 2) {
+            if (items[i + 1] != wanted) skip(joined("", items[i]));
+        }
+    }
+
+    /// Names every tensor by the path of attributes that leads to it, in the order of the file.
+    void collect(std::uint32_t state) {
+        struct level {
+            std::string path;
+            std::uint32_t dictionary;
+            std::size_t next = 0;
+        };
+        std::vector<level> open{{"", state}};
+        while (!open.empty()) {
+            level& last = open.back();
+            const std::vector<std::uint32_t>& items = pickle_[last.dictionary].items;
+            if (last.next == items.size()) {
+                open.pop_back();
+                continue;
+            }
+            const std::uint32_t key = items[last.next], value = items[last.next + 1];
+            last.next += 2;
+            std::string name = joined(last.path, key);
+            if (pickle_[key].kind == pickle_kind::text && is_tensor(value)) {
+                add(std::move(name), value);
+            } else if (pickle_[value].kind == pickle_kind::object && attributes(value)) {
+                count();
+                open.push_back({name + ".", *attributes(value)});
+            } else {
+                skip(std::move(name));
+            }
+        }
+    }
+
+    std::string joined(const std::string& path, std::uint32_t key) const {
+        const pickle_node& node = pickle_[key];
+        std::string name = path;
+        if (node.kind == pickle_kind::text) {
+            name += node.text;
+        } else if (node.kind == pickle_kind::integer) {
+            name += std::to_string(node.integer);
+        } else {
+            name += "(" + std::string(name_of(node.kind)) + ")";
+        }
+        if (name.size() > limits_.name_bytes) {
+            refuse(error_code::limit, "a name has " + std::to_string(name.size()) + " bytes",
+                   "at most " + std::to_string(limits_.name_bytes));
+        }
+        if (!is_utf8(name)) refuse(error_code::format, "the name " + quoted(name) + " is not UTF-8");
+        return name;
+    }
+
+    /// Values that are shared count each time: a small pickle can stand for very many.
+    void count() {
+        if (++values_ > limits_.values)
+            refuse(error_code::limit, "the file holds too many values", "at most " + std::to_string(limits_.values));
+    }
+
+    void skip(std::string name) {
+        count();
+        found_.skipped.push_back(std::move(name));
+    }
+
+    /// Models trained on several devices are saved with "module." before every name.
+    void drop_module_prefix() {
+        constexpr std::string_view prefix = "module.";
+        const auto has_prefix = [&](const named_tensor& each) { return each.name.starts_with(prefix); };
+        if (!std::ranges::all_of(found_.tensors, has_prefix)) return;
+        for (named_tensor& each : found_.tensors) each.name.erase(0, prefix.size());
+    }
+
+    void expect_unique() {
+        if (const auto twins = found_.sort_names())
+            refuse(error_code::format, "there are two tensors " + quoted(found_.tensors[twins->first].name));
+    }
+
+    // What a tensor is made of.
+
+    std::string_view function_of(std::uint32_t index) const {
+        const pickle_node& node = pickle_[index];
+        return node.kind == pickle_kind::call ? pickle_[node.items[0]].text : std::string_view();
+    }
+
+    bool is_parameter(std::uint32_t index) const { return is_one_of(rebuild_parameter, function_of(index)); }
+    bool is_tensor(std::uint32_t index) const {
+        return is_parameter(index) || function_of(index) == rebuild_tensor ||
+               function_of(index) == rebuild_untyped_tensor;
+    }
+
+    /// What stands where a tuple must have something of that kind.
+    const pickle_node& item(const pickle_node& tuple, std::size_t index, pickle_kind kind) const {
+        const pickle_node* const found = index < tuple.items.size() ? &pickle_[tuple.items[index]] : nullptr;
+        if (found == nullptr || found->kind != kind) {
+            refuse(error_code::format,
+                   subject_ + " is made of " + (found == nullptr ? "too little" : std::string(name_of(found->kind))),
+                   std::string(name_of(kind)) + " at place " + std::to_string(index));
+        }
+        return *found;
+    }
+
+    std::size_t unsigned_item(const pickle_node& tuple, std::size_t index) const {
+        const std::int64_t value = item(tuple, index, pickle_kind::integer).integer;
+        if (value < 0)
+            refuse(error_code::format, subject_ + " is made of " + std::to_string(value), "no negative number");
+        return static_cast<std::size_t>(value);
+    }
+
+    std::vector<std::size_t> unsigned_items(const pickle_node& tuple) const {
+        if (tuple.items.size() > limits_.rank)
+            refuse(error_code::limit, subject_ + " has too many axes", "at most " + std::to_string(limits_.rank));
+        std::vector<std::size_t> values;
+        for (std::size_t i = 0; i < tuple.items.size(); ++i) values.push_back(unsigned_item(tuple, i));
+        return values;
+    }
+
+    void add(std::string name, std::uint32_t index) {
+        count();
+        subject_ = "tensor " + quoted(name);
+        const pickle_node* call = &pickle_[index];
+        while (is_parameter(index)) {  // a parameter is made of a tensor
+            const pickle_node& arguments = pickle_[call->items[1]];
+            call = &item(arguments, 0, pickle_kind::call);
+            index = arguments.items[0];
+        }
+        if (!is_tensor(index)) refuse(error_code::format, subject_ + " is made of " + quoted(function_of(index)));
+        found_.tensors.push_back({std::move(name), tensor_of(pickle_[call->items[1]], function_of(index))});
+    }
+
+    /// A storage as a tensor refers to it.
+    struct storage {
+        std::shared_ptr<const byte_source> bytes;
+        dtype type;
+        std::size_t elements;
+    };
+
+    /// \param arguments storage, offset, shape, strides, requires_grad, hooks; then the type where the storage has none
+    stored_tensor tensor_of(const pickle_node& arguments, std::string_view function) {
+        std::optional<dtype> type;
+        if (function == rebuild_untyped_tensor) {
+            type = type_of(torch_types, item(arguments, 6, pickle_kind::global).text);
+            if (!type) refuse(error_code::format, subject_ + " has no type");
+        }
+        const storage from = storage_of(item(arguments, 0, pickle_kind::reference), type);
+        const std::size_t offset = unsigned_item(arguments, 1);
+        stored_tensor tensor;
+        tensor.type = from.type;
+        tensor.shape = unsigned_items(item(arguments, 2, pickle_kind::tuple));
+        tensor.strides = unsigned_items(item(arguments, 3, pickle_kind::tuple));
+        const std::size_t width = bits_of(tensor.type) / 8, reached = reach(tensor, offset, from.elements);
+        tensor.bytes = byte_range(from.bytes, reached == 0 ? 0 : offset * width, reached * width);
+        if (is_row_major(tensor)) tensor.strides.clear();
+        return tensor;
+    }
+
+    /// \param type of the elements, where the storage itself has none and counts bytes
+    storage storage_of(const pickle_node& reference, std::optional<dtype> type) {
+        const pickle_node& id = item(reference, 0, pickle_kind::tuple);
+        const std::string_view kind = item(id, 0, pickle_kind::text).text;
+        if (kind != "storage" || id.items.size() != 5)  // kind, type, key, device, size
+            refuse(error_code::format, subject_ + " refers to " + quoted(kind), "a storage");
+        const std::string_view storage_type = item(id, 1, pickle_kind::global).text;
+        const std::string_view key = item(id, 2, pickle_kind::text).text;
+        const std::size_t size = unsigned_item(id, 4);
+        const std::optional<dtype> own = type_of(torch_storages, storage_type);
+        if (own.has_value() == type.has_value() || (!own && storage_type != torch_untyped))
+            refuse(error_code::format, subject_ + " lies in a storage of type " + quoted(storage_type));
+        const std::size_t width = bits_of(own ? *own : *type) / 8;
+        const std::size_t elements = own ? size : size / width;
+        storage found{record(key), own ? *own : *type, elements};
+        if (elements > found.bytes->size() / width) {
+            refuse(error_code::format,
+                   subject_ + " lies in a storage of " + std::to_string(elements) + " elements of " +
+                       std::to_string(width) + " bytes, of which the archive holds " +
+                       std::to_string(found.bytes->size()) + " bytes",
+                   "", "incomplete download?");
+        }
+        return found;
+    }
+
+    /// The storage of that key; tensors that share it share its one check.
+    std::shared_ptr<const byte_source> record(std::string_view key) {
+        if (key.empty() || key.find_first_not_of("0123456789") != std::string_view::npos)
+            refuse(error_code::format, subject_ + " lies in a storage with the key " + quoted(key), "a number");
+        const zip_entry* const entry = archive_.find(folder_ + "data/" + std::string(key));
+        if (entry == nullptr)
+            refuse(error_code::format, subject_ + " lies in a storage that is missing: " + quoted(key));
+        std::shared_ptr<const byte_source>& known =
+            records_[static_cast<std::size_t>(entry - archive_.entries().data())];
+        if (known == nullptr) known = archive_.contents(*entry);
+        return known;
+    }
+
+    /// Checks that a view lies within its storage, and reaches no element twice.
+    /// \return how many elements lie between its first and its last, both counted
+    std::size_t reach(const stored_tensor& view, std::size_t offset, std::size_t elements) const {
+        const auto refuse_view = [&](const char* what) {
+            refuse(error_code::shape,
+                   subject_ + " of " + shape_text(view.shape) + " with strides " + shape_text(view.strides) +
+                       " from element " + std::to_string(offset) + what,
+                   "a part of its storage of " + std::to_string(elements) + " elements");
+        };
+        if (view.shape.size() != view.strides.size()) refuse_view(" has a stride too many or too few");
+        const std::optional<std::size_t> size = stored_size(view.type, view.shape);
+        if (!size) refuse_view(" has no size in bytes");
+        if (*size == 0) return 0;
+        if (offset >= elements) refuse_view(" begins behind it");
+        std::vector<std::pair<std::size_t, std::size_t>> axes;  // stride, steps
+        for (std::size_t axis = 0; axis < view.shape.size(); ++axis) {
+            if (view.shape[axis] > 1) axes.emplace_back(view.strides[axis], view.shape[axis] - 1);
+        }
+        std::ranges::sort(axes, [](const auto& a, const auto& b) { return a.first < b.first; });
+        std::size_t last = 0;
+        for (const auto& [stride, steps] : axes) {
+            if (stride <= last) refuse_view(" reaches elements twice");
+            if (steps > (elements - 1 - offset - last) / stride) refuse_view(" ends behind it");
+            last += stride * steps;
+        }
+        return last + 1;
+    }
+
+    static bool is_row_major(const stored_tensor& view) {
+        std::size_t expected = 1;
+        for (std::size_t axis = view.shape.size(); axis-- > 0;) {
+            if (view.shape[axis] == 0) return true;
+            if (view.shape[axis] > 1 && view.strides[axis] != expected) return false;
+            expected *= view.shape[axis];
+        }
+        return true;
+    }
+
+    const zip_archive& archive_;
+    const pytorch_limits& limits_;
+    std::string folder_;
+    pickle_document pickle_;
+    tensor_list found_;
+    std::size_t values_ = 0;
+    std::string subject_;                                      // of the sentences: the tensor that is read
+    std::vector<std::shared_ptr<const byte_source>> records_;  // of the archive's entries, those that were asked for
+};
+
+}  // namespace detail
+
+/// Reads which tensors a file of PyTorch holds, and where; none of them is read. A state dict gives its own names; one
+/// that lies in a dictionary as "state_dict", "model_state_dict" or "model" is taken from there; a "module." before
+/// every name is dropped; the attributes of a TorchScript module are named by their path. What is no tensor is skipped
+/// and listed. The code of TorchScript is not read, and nothing is executed.
+/// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT
+inline pytorch_file parse_pytorch(const std::shared_ptr<const byte_source>& source, const pytorch_limits& limits = {}) {
+    const zip_archive archive(source, limits.archive);
+    return detail::torch_reader(archive, limits).read();
+}
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,0 +1,156 @@
+#pragma once
+/// \file A checkpoint in several files, joined by an index: model.safetensors.index.json.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/checkpoint/stored_tensor.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/support/byte_source.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/json.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+/// How much an index may ask for.
+struct shard_limits {
+    json_limits index{.max_bytes = std::size_t{16} << 20, .max_depth = 8, .max_values = 200'000};
+    std::size_t shards = 256;  ///< each keeps a file open
+    bool allow_links = true;   ///< Hugging Face's cache is made of symbolic links
+};
+
+/// The tensors of all shards, and the files they lie in.
+struct shard_list {
+    tensor_list tensors;
+    std::vector<std::shared_ptr<const byte_source>> files;
+    std::vector<std::string> remarks{};  ///< sentences on what is odd and does no harm
+};
+
+namespace detail {
+
+/// What an index says: which shard each tensor lies in.
+using shard_map = std::map<std::string, std::string, std::less<>>;
+
+/// A file beside the index, and nothing else that a path could be on any system.
+inline bool is_plain_file_name(std::string_view name) {
+    constexpr std::string_view never{"/\\:\0", 4};
+    return !name.empty() && name != "." && name != ".." && name.find_first_of(never) == std::string_view::npos;
+}
+
+inline shard_map read_shard_map(const json& index) {
+    const json entries = index.at("weight_map");
+    shard_map shards;
+    for (const auto& [tensor, file] : entries.members()) {
+        const std::string& name = file.as_string();
+        if (!is_plain_file_name(name)) {
+            throw checkpoint_error(error_code::format, {file.where(), "the shard is " + quoted(name),
+                                                        "a plain file name: shards lie beside their index", ""});
+        }
+        if (name.ends_with(".json"))
+            throw checkpoint_error(error_code::format,
+                                   {file.where(), "the shard " + quoted(name) + " is an index", "", ""});
+        shards.emplace(tensor, name);
+    }
+    if (shards.empty()) throw checkpoint_error(error_code::format, {entries.where(), "no tensors", "", ""});
+    return shards;
+}
+
+/// The shards and how many tensors each has, after it is sure that all are there.
+inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_map& shards,
+                                                                   const std::filesystem::path& index,
+                                                                   const shard_limits& limits) {
+    const auto refuse = [&](error_code code, std::string what, std::string expected, const char* hint) {
+        throw checkpoint_error(code, {path_text(index), std::move(what), std::move(expected), hint});
+    };
+    std::map<std::string, std::size_t, std::less<>> files;
+    for (const auto& [tensor, file] : shards) ++files[file];
+    if (files.size() > limits.shards) {
+        refuse(error_code::limit, "the index names " + std::to_string(files.size()) + " shards",
+               "at most " + std::to_string(limits.shards), "");
+    }
+    std::string missing;
+    for (const auto& [file, count] : files) {
+        std::error_code unknown;  // whatever else is wrong, opening it says it better
+        const auto kind = std::filesystem::symlink_status(folder_of(index) / file, unknown).type();
+        if (kind == std::filesystem::file_type::not_found) missing += (missing.empty() ? "" : ", ") + quoted(file);
+        if (kind == std::filesystem::file_type::symlink && !limits.allow_links)
+            refuse(error_code::unsupported, "the shard " + quoted(file) + " is a symbolic link", "a file", "");
+    }
+    if (!missing.empty()) {
+        throw file_error(error_code::io,
+                         {path_text(index), "shards are missing: " + missing, "", "download them to the same folder"});
+    }
+    return files;
+}
+
+/// Takes over the tensors of one shard, after it is sure that they are those the index says.
+inline void join_shard(const shard_map& shards, const std::string& file, const std::string& place, tensor_list&& shard,
+                       tensor_list& all) {
+    const auto refuse = [&](std::string_view tensor, const char* what, const std::string& expected) {
+        throw checkpoint_error(error_code::format, {place, "tensor " + quoted(tensor) + what, expected, ""});
+    };
+    for (const auto& [tensor, named] : shards) {
+        if (named == file && shard.find(tensor) == nullptr) refuse(tensor, " is missing", "it here: the index says so");
+    }
+    for (named_tensor& each : shard.tensors) {
+        const auto at = shards.find(each.name);
+        if (at == shards.end()) refuse(each.name, " is not in the index", "");
+        if (at->second != file) refuse(each.name, " is in this shard too", "it in " + quoted(at->second) + " alone");
+        all.tensors.push_back(std::move(each));
+    }
+    all.skipped.insert(all.skipped.end(), shard.skipped.begin(), shard.skipped.end());
+    all.metadata.merge(shard.metadata);
+}
+
+/// The bytes of all tensors, row by row.
+inline std::size_t bytes_in(const tensor_list& all) {
+    std::size_t bytes = 0;
+    for (const named_tensor& each : all.tensors) bytes += stored_size(each.tensor.type, each.tensor.shape).value_or(0);
+    return bytes;
+}
+
+/// What is said of a size that is not that of the tensors; nothing where it is, or where none is stated.
+inline std::optional<std::string> odd_size(const json& index, std::size_t bytes) {
+    const std::optional<json> metadata = index.find("metadata");
+    if (!metadata || !metadata->is_object()) return std::nullopt;
+    const std::optional<json> size = metadata->find("total_size");
+    const bool sound =
+        !size || size->is_null() || (size->is_number() && size->as_number() == static_cast<double>(bytes));
+    if (sound) return std::nullopt;
+    return size->where() + ": it is not " + std::to_string(bytes) +
+           ", the bytes of the tensors in the shards; is the index of another model?";
+}
+
+}  // namespace detail
+
+/// Opens all shards of an index. The size that it may state is compared with that of the tensors, and nothing else.
+/// \param open gives the tensors of a shard: called with an open file, which the tensors keep alive
+/// \throws file_error where shards are missing, all of them named, or cannot be read; checkpoint_error FORMAT where a
+/// shard is no plain file name or does not hold exactly the tensors that the index says; LIMIT
+template <class Open>
+shard_list open_shards(const std::filesystem::path& index, std::size_t file_bytes, const shard_limits& limits,
+                       const Open& open) {
+    const json text = read_json(index, limits.index);
+    const detail::shard_map shards = detail::read_shard_map(text);
+    shard_list all;
+    for (const auto& [file, count] : detail::shard_files(shards, index, limits)) {
+        const auto source = std::make_shared<const file_source>(detail::folder_of(index) / file, file_bytes);
+        detail::join_shard(shards, file, source->place(), open(source), all.tensors);
+        all.files.push_back(source);
+    }
+    all.tensors.sort_names();
+    if (auto remark = detail::odd_size(text, detail::bytes_in(all.tensors))) all.remarks.push_back(std::move(*remark));
+    return all;
+}
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

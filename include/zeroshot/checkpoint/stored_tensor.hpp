@@ -1,0 +1,144 @@
+#pragma once
+/// \file A tensor as a checkpoint stores it: its element type, its shape, and where its bytes lie.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/support/byte_source.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+static_assert(std::endian::native == std::endian::little, "checkpoints are little-endian, and read here as they lie");
+
+/// The element types a checkpoint may name.
+enum class dtype {
+    boolean,
+    f4,
+    f6_e2m3,
+    f6_e3m2,
+    u8,
+    i8,
+    f8_e5m2,
+    f8_e4m3,
+    f8_e8m0,
+    i16,
+    u16,
+    f16,
+    bf16,
+    i32,
+    u32,
+    f32,
+    c64,
+    f64,
+    i64,
+    u64,
+};
+
+namespace detail {
+
+struct dtype_traits {
+    std::string_view name;
+    std::size_t bits;
+};
+
+inline constexpr std::array<dtype_traits, 20> dtypes{{
+    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},    {"F8_E5M2", 8},
+    {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16}, {"BF16", 16}, {"I32", 32},
+    {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},    {"I64", 64}, {"U64", 64},
+}};
+
+}  // namespace detail
+
+/// The type as the file spells it: "BF16".
+inline std::string_view name_of(dtype type) {
+    return detail::dtypes[static_cast<std::size_t>(type)].name;
+}
+
+/// The size of one element in bits.
+inline std::size_t bits_of(dtype type) {
+    return detail::dtypes[static_cast<std::size_t>(type)].bits;
+}
+
+/// A tensor where it lies in its file: little-endian, at any alignment.
+struct stored_tensor {
+    dtype type = dtype::f32;
+    std::vector<std::size_t> shape;
+    byte_range bytes;  ///< from the first element to the last
+    std::vector<std::size_t>
+        strides{};  ///< in elements, as PyTorch stores views; empty where it is row-major throughout
+};
+
+struct named_tensor {
+    std::string name;
+    stored_tensor tensor;
+};
+
+/// Free text beside the tensors, by name.
+using tensor_metadata = std::map<std::string, std::string, std::less<>>;
+
+/// What a checkpoint holds.
+struct tensor_list {
+    std::deque<named_tensor> tensors;    ///< in the file's order; a deque grows without holding everything twice
+    std::vector<std::uint32_t> by_name;  ///< indices into tensors, sorted by name
+    tensor_metadata metadata;
+    std::vector<std::string> skipped{};  ///< what the file holds beside tensors, by name
+
+    /// The tensor of that name, or null.
+    const stored_tensor* find(std::string_view name) const {
+        const auto less = [this](std::uint32_t index, std::string_view wanted) { return tensors[index].name < wanted; };
+        const auto at = std::lower_bound(by_name.begin(), by_name.end(), name, less);
+        return at != by_name.end() && tensors[*at].name == name ? &tensors[*at].tensor : nullptr;
+    }
+
+    /// Fills by_name once all tensors are in.
+    /// \return two of the same name, if there are such: then find sees the first
+    std::optional<std::pair<std::uint32_t, std::uint32_t>> sort_names() {
+        by_name.resize(tensors.size());
+        std::iota(by_name.begin(), by_name.end(), std::uint32_t{0});
+        std::ranges::sort(by_name, [this](std::uint32_t a, std::uint32_t b) {
+            const int order = tensors[a].name.compare(tensors[b].name);
+            return order != 0 ? order < 0 : a < b;
+        });
+        for (std::size_t i = 1; i < by_name.size(); ++i) {
+            if (tensors[by_name[i - 1]].name == tensors[by_name[i]].name) return {{by_name[i - 1], by_name[i]}};
+        }
+        return std::nullopt;
+    }
+};
+
+namespace detail {
+
+/// The bytes of such a tensor; nothing where they do not fit 64 bits or are no whole number. The extents other than 0
+/// must multiply within 64 bits, so that whether a shape is accepted does not depend on the order of its axes.
+inline std::optional<std::size_t> stored_size(dtype type, std::span<const std::size_t> shape) {
+    std::size_t bits = bits_of(type);
+    bool empty = false;
+    for (const std::size_t extent : shape) {
+        empty = empty || extent == 0;
+        if (extent == 0) continue;
+        if (bits > std::numeric_limits<std::size_t>::max() / extent) return std::nullopt;
+        bits *= extent;
+    }
+    if (empty) return 0;
+    if (bits % 8 != 0) return std::nullopt;
+    return bits / 8;
+}
+
+}  // namespace detail
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

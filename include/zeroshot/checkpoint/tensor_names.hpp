@@ -1,0 +1,243 @@
+#pragma once
+/// \file The three layouts a CLIP is published in, and its tensors under one set of names: OpenAI's.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/checkpoint/checkpoint.hpp>
+#include <zeroshot/error.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+/// Who named the tensors.
+enum class checkpoint_layout {
+    openai,       ///< openai/CLIP, and open_clip's CLIP
+    custom_text,  ///< open_clip's CustomTextCLIP: the text tower's names begin with "text."
+    hugging_face  ///< transformers' CLIPModel
+};
+
+/// The layout as scripts see it.
+inline std::string_view name_of(checkpoint_layout layout) {
+    constexpr std::array<std::string_view, 3> names{"openai", "custom_text", "hugging_face"};
+    return names[static_cast<std::size_t>(layout)];
+}
+
+/// A piece of a canonical tensor: a tensor of the file.
+struct tensor_part {
+    std::string name;  ///< in the file
+    stored_tensor stored;
+};
+
+/// A tensor under OpenAI's name: the parts one after the other along the first axis, then transposed where the layout
+/// stores it so. That is decided by the layout, never by the shape: many projections are square.
+struct canonical_tensor {
+    std::vector<std::size_t> shape;
+    std::vector<tensor_part> parts;
+    bool transposed = false;
+    std::size_t index = 0;  ///< among the canonical tensors, by name
+};
+
+/// A checkpoint's tensors under OpenAI's names.
+struct canonical_tensors {
+    checkpoint_layout layout = checkpoint_layout::openai;
+    std::map<std::string, canonical_tensor, std::less<>> tensors;
+    std::vector<std::string> unknown;  ///< names in the file that the layout gives no meaning
+};
+
+namespace detail {
+
+/// Where a tensor of the file belongs: a canonical name, and which of how many parts it is.
+struct canonical_place {
+    std::string name;
+    std::size_t part = 0;
+    std::size_t parts = 1;
+    bool transposed = false;
+};
+
+struct renaming {
+    std::string_view from;  // the beginning of a name
+    std::string_view to;
+};
+
+/// The first rule that fits replaces the beginning of the name.
+inline std::optional<std::string> renamed(std::string_view name, std::span<const renaming> rules) {
+    for (const renaming& rule : rules) {
+        if (name.starts_with(rule.from)) return std::string(rule.to) + std::string(name.substr(rule.from.size()));
+    }
+    return std::nullopt;
+}
+
+/// Buffers and settings that some files keep among the weights; nothing reads them.
+inline bool is_no_weight(std::string_view name) {
+    constexpr std::array<std::string_view, 6> endings{"position_ids",     "attn_mask",      "num_batches_tracked",
+                                                      "input_resolution", "context_length", "vocab_size"};
+    for (const std::string_view ending : endings) {
+        if (name == ending || (name.ends_with(ending) && name[name.size() - ending.size() - 1] == '.')) return true;
+    }
+    return false;
+}
+
+/// Follows transformers' convert_clip_original_pytorch_to_hf.py backwards, for what stands inside one block.
+inline std::optional<canonical_place> hugging_face_block(std::string_view block, std::string_view name) {
+    constexpr std::array<renaming, 5> rules{{{"layer_norm1.", "ln_1."},
+                                             {"layer_norm2.", "ln_2."},
+                                             {"self_attn.out_proj.", "attn.out_proj."},
+                                             {"mlp.fc1.", "mlp.c_fc."},
+                                             {"mlp.fc2.", "mlp.c_proj."}}};
+    constexpr std::array<std::string_view, 3> projections{"self_attn.q_proj.", "self_attn.k_proj.",
+                                                          "self_attn.v_proj."};
+    for (std::size_t part = 0; part < projections.size(); ++part) {
+        if (!name.starts_with(projections[part])) continue;
+        const std::string leaf(name.substr(projections[part].size()));
+        return canonical_place{std::string(block) + "attn.in_proj_" + leaf, part, projections.size(), false};
+    }
+    const std::optional<std::string> inner = renamed(name, rules);
+    if (!inner) return std::nullopt;
+    return canonical_place{std::string(block) + *inner};
+}
+
+inline std::optional<canonical_place> hugging_face_place(std::string_view name) {
+    if (name == "visual_projection.weight") return canonical_place{"visual.proj", 0, 1, true};
+    if (name == "text_projection.weight") return canonical_place{"text_projection", 0, 1, true};
+    if (name == "logit_scale" || name == "logit_bias") return canonical_place{std::string(name)};
+    constexpr std::array<renaming, 2> towers{{{"vision_model.encoder.layers.", "visual.transformer.resblocks."},
+                                              {"text_model.encoder.layers.", "transformer.resblocks."}}};
+    if (const std::optional<std::string> block = renamed(name, towers)) {
+        const std::size_t number = block->find("resblocks.") + std::string_view("resblocks.").size();
+        const std::size_t dot = block->find('.', number);
+        if (dot == std::string::npos) return std::nullopt;
+        return hugging_face_block(std::string_view(*block).substr(0, dot + 1),
+                                  std::string_view(*block).substr(dot + 1));
+    }
+    constexpr std::array<renaming, 8> rules{{
+        {"vision_model.embeddings.class_embedding", "visual.class_embedding"},
+        {"vision_model.embeddings.patch_embedding.", "visual.conv1."},
+        {"vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"},
+        {"vision_model.pre_layrnorm.", "visual.ln_pre."},  // the misspelling is in every published file
+        {"vision_model.post_layernorm.", "visual.ln_post."},
+        {"text_model.embeddings.token_embedding.", "token_embedding."},
+        {"text_model.embeddings.position_embedding.weight", "positional_embedding"},
+        {"text_model.final_layer_norm.", "ln_final."},
+    }};
+    std::optional<std::string> renaming = renamed(name, rules);
+    if (!renaming) return std::nullopt;
+    return canonical_place{std::move(*renaming)};
+}
+
+/// open_clip keeps the text projection as a matrix [width, embedding], or as a Linear whose weight is its transpose.
+inline canonical_place open_clip_place(std::string_view name) {
+    if (name == "text_projection.weight") return {"text_projection", 0, 1, true};
+    return {std::string(name)};
+}
+
+inline std::optional<canonical_place> canonical_place_of(checkpoint_layout layout, std::string_view name) {
+    if (layout == checkpoint_layout::hugging_face) return hugging_face_place(name);
+    constexpr std::string_view text_tower = "text.";
+    if (layout == checkpoint_layout::custom_text && name.starts_with(text_tower)) name.remove_prefix(text_tower.size());
+    return open_clip_place(name);
+}
+
+/// Checks that the parts are there and fit, and finds the shape of the whole.
+inline void join_parts(const checkpoint& file, const std::string& name, canonical_tensor& tensor) {
+    const auto refuse = [&](const std::string& what, const std::string& expected) {
+        throw checkpoint_error(error_code::shape, {file.place(), what, expected, ""});
+    };
+    std::size_t rows = 0;
+    for (const tensor_part& part : tensor.parts) {
+        if (part.name.empty()) refuse("a part of tensor " + quoted(name) + " is missing", "query, key and value");
+        const std::vector<std::size_t>& first = tensor.parts.front().stored.shape;
+        const std::vector<std::size_t>& shape = part.stored.shape;
+        const bool fits = tensor.parts.size() == 1 || (!shape.empty() && shape == first);
+        if (!fits) refuse("tensor " + quoted(part.name) + " is " + shape_text(shape), shape_text(first));
+        if (!shape.empty()) rows += shape.front();
+    }
+    tensor.shape = tensor.parts.front().stored.shape;
+    if (!tensor.shape.empty()) tensor.shape.front() = rows;
+    if (!tensor.transposed) return;
+    if (tensor.shape.size() != 2) {
+        refuse("tensor " + quoted(tensor.parts.front().name) + " is " + shape_text(tensor.shape), "a matrix");
+    }
+    std::swap(tensor.shape[0], tensor.shape[1]);
+}
+
+/// A few of the file's names, for a sentence.
+inline std::string some_names(const checkpoint& file) {
+    constexpr std::size_t enough = 5;
+    std::string names;
+    std::size_t count = 0;
+    for (const named_tensor& each : file.tensors()) {
+        if (count++ == enough) return names + ", ...";
+        names += (names.empty() ? "" : ", ") + quoted(each.name);
+    }
+    return names;
+}
+
+}  // namespace detail
+
+/// Recognises the layout by the names of the towers.
+/// \throws checkpoint_error SHAPE where none fits, with some of the names found; UNSUPPORTED for towers of timm
+inline checkpoint_layout layout_of(const checkpoint& file) {
+    bool hugging_face = false, custom_text = false, openai = false;
+    for (const named_tensor& each : file.tensors()) {
+        const std::string_view name = each.name;
+        if (name.starts_with("visual.trunk.")) {
+            throw checkpoint_error(error_code::unsupported,
+                                   {file.place(), "the image tower is one of timm's (" + quoted(name) + ")",
+                                    "a VisionTransformer or ModifiedResNet", ""});
+        }
+        hugging_face |= name.starts_with("vision_model.") || name.starts_with("text_model.");
+        custom_text |= name.starts_with("text.");
+        openai |= name.starts_with("visual.") || name.starts_with("transformer.resblocks.");
+    }
+    if (hugging_face) return checkpoint_layout::hugging_face;
+    if (custom_text) return checkpoint_layout::custom_text;
+    if (openai) return checkpoint_layout::openai;
+    const std::string names = detail::some_names(file);
+    throw checkpoint_error(
+        error_code::shape,
+        {file.place(), names.empty() ? "the file holds no tensors" : "no CLIP among the tensors " + names,
+         "the names of OpenAI, open_clip or Hugging Face", ""});
+}
+
+/// Brings a checkpoint's tensors under OpenAI's names. They point into the checkpoint's bytes.
+/// \throws checkpoint_error SHAPE where the layout is not known, or where the parts of a tensor are missing or do not
+/// fit
+inline canonical_tensors canonical(const checkpoint& file) {
+    canonical_tensors found;
+    found.layout = layout_of(file);
+    for (const named_tensor& each : file.tensors()) {
+        if (detail::is_no_weight(each.name)) continue;
+        const std::optional<detail::canonical_place> place = detail::canonical_place_of(found.layout, each.name);
+        if (!place) {
+            found.unknown.push_back(each.name);
+            continue;
+        }
+        canonical_tensor& tensor = found.tensors[place->name];
+        tensor.parts.resize(std::max(tensor.parts.size(), place->parts));
+        tensor.transposed = place->transposed;
+        tensor_part& part = tensor.parts[place->part];
+        if (!part.name.empty()) {
+            throw checkpoint_error(
+                error_code::shape,
+                {file.place(), quoted(part.name) + " and " + quoted(each.name) + " are the same tensor", "one of them",
+                 ""});
+        }
+        part = {each.name, each.tensor};
+    }
+    std::size_t index = 0;
+    for (auto& [name, tensor] : found.tensors) {
+        detail::join_parts(file, name, tensor);
+        tensor.index = index++;
+    }
+    return found;
+}
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,0 +1,144 @@
+#pragma once
+/// \file The numbers of a stored tensor: of four types, row by row whatever the strides, a block at a time.
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <zeroshot/checkpoint/stored_tensor.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/half.hpp>
+#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/widen.hpp>
+#include <zeroshot/tensor.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+/// Whether a type is one that weights are stored in: F16, BF16, F32 or F64.
+inline bool is_floating(dtype type) {
+    return type == dtype::f16 || type == dtype::bf16 || type == dtype::f32 || type == dtype::f64;
+}
+
+/// Some numbers as they are stored, one after the other, at any alignment.
+struct stored_numbers {
+    dtype type = dtype::f32;
+    const std::byte* bytes = nullptr;
+    std::size_t count = 0;
+};
+
+namespace detail {
+
+inline constexpr std::size_t bytes_at_once = 1 << 16;  // still in the cache when they are converted and checked
+
+inline std::size_t element_bytes(dtype type) {
+    return bits_of(type) / 8;
+}
+
+template <class Stored>
+Stored load(const std::byte* bytes, std::size_t index) noexcept {
+    Stored value;
+    std::memcpy(&value, bytes + index * sizeof(Stored), sizeof value);  // at any alignment
+    return value;
+}
+
+/// Stored numbers as scalars. Only for the types that is_floating names.
+template <std::floating_point Scalar>
+void convert(const stored_numbers& from, std::span<Scalar> into) noexcept {
+    const std::size_t count = into.size();
+    const std::byte* const bytes = from.bytes;
+    Scalar* const to = into.data();
+    if (from.type == dtype::f16) {
+        constexpr bool widens = std::is_same_v<Scalar, float>;
+        if (widens && reinterpret_cast<std::uintptr_t>(bytes) % alignof(half) == 0) {
+            kernels::widen(reinterpret_cast<const half*>(bytes), count, to, kernels::active());
+            return;
+        }
+        for (std::size_t i = 0; i < count; ++i)
+            to[i] = static_cast<Scalar>(float_from_half(load<std::uint16_t>(bytes, i)));
+    } else if (from.type == dtype::bf16) {
+        for (std::size_t i = 0; i < count; ++i)
+            to[i] = static_cast<Scalar>(float_from_bfloat(load<std::uint16_t>(bytes, i)));
+    } else if (from.type == dtype::f32) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<float>(bytes, i));
+    } else {
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<double>(bytes, i));
+    }
+}
+
+/// The same where they are stored as they are wanted.
+template <class Stored>
+requires(std::is_same_v<Stored, half> ||
+         std::is_same_v<Stored, bfloat16>) void convert(const stored_numbers& from, std::span<Stored> into) noexcept {
+    if (!into.empty()) std::memcpy(into.data(), from.bytes, into.size_bytes());
+}
+
+/// Collects the elements of a view in the order of its axes: [elements] * width bytes.
+inline std::vector<std::byte> gathered(const stored_tensor& stored) {
+    const std::vector<std::byte> all = stored.bytes.bytes();
+    const std::size_t width = element_bytes(stored.type), axes = stored.shape.size();
+    const std::size_t count = element_count(stored.shape);
+    std::vector<std::byte> elements(count * width);
+    std::vector<std::size_t> index(axes);
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::memcpy(elements.data() + i * width, all.data() + from * width, width);
+        for (std::size_t axis = axes; axis-- > 0;) {  // the next index, the last axis first
+            from += stored.strides[axis];
+            if (++index[axis] < stored.shape[axis]) break;
+            from -= stored.strides[axis] * index[axis];
+            index[axis] = 0;
+        }
+    }
+    return elements;
+}
+
+}  // namespace detail
+
+/// Some of a tensor's numbers, in row-major order.
+/// \param stored without strides
+inline stored_tensor some_of(const stored_tensor& stored, std::size_t first, std::size_t count) {
+    const std::size_t width = detail::element_bytes(stored.type);
+    stored_tensor some = stored;
+    some.shape = {count};
+    some.bytes = stored.bytes.part(first * width, count * width);
+    return some;
+}
+
+/// Hands the numbers of a tensor on in row-major order.
+/// \param take called with each block of stored_numbers
+/// \throws as byte_source::read
+template <class Take>
+void in_blocks(const stored_tensor& stored, const Take& take) {
+    const std::size_t width = detail::element_bytes(stored.type);
+    const auto hand_on = [&](std::span<const std::byte> bytes) {
+        take(stored_numbers{stored.type, bytes.data(), bytes.size() / width});
+    };
+    if (stored.strides.empty()) return stored.bytes.in_blocks(detail::bytes_at_once, hand_on);
+    const std::vector<std::byte> elements = detail::gathered(stored);
+    byte_range(elements).in_blocks(detail::bytes_at_once, hand_on);
+}
+
+/// The numbers of a tensor as they lie in its file, whatever the layout. Not checked to be finite.
+/// \throws checkpoint_error UNSUPPORTED where it is not F16, BF16, F32 or F64
+template <std::floating_point Scalar>
+aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
+    if (!is_floating(stored.type)) {
+        throw checkpoint_error(error_code::unsupported,
+                               {"tensor", "dtype " + std::string(name_of(stored.type)), "one of F16 BF16 F32 F64", ""});
+    }
+    aligned_vector<Scalar> values(element_count(stored.shape));
+    std::size_t done = 0;
+    in_blocks(stored, [&](const stored_numbers& block) {
+        detail::convert(block, std::span<Scalar>(values).subspan(done, block.count));
+        done += block.count;
+    });
+    return values;
+}
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

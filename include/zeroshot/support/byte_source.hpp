@@ -1,0 +1,181 @@
+#pragma once
+/// \file Bytes that stay where they are until somebody reads them: memory, an open file, or a part of either.
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/support/file.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+namespace detail {
+
+/// The number that begins at that byte, the lowest byte first.
+template <std::unsigned_integral Number>
+Number little_endian(std::span<const std::byte> bytes, std::size_t offset = 0) {
+    Number value = 0;
+    for (std::size_t i = sizeof(Number); i-- > 0;)
+        value = static_cast<Number>(value << 8 | std::to_integer<Number>(bytes[offset + i]));
+    return value;
+}
+
+}  // namespace detail
+
+/// Bytes that can be read in pieces, from any thread.
+class byte_source {
+   public:
+    byte_source(const byte_source&) = delete;
+    byte_source& operator=(const byte_source&) = delete;
+    virtual ~byte_source() = default;
+
+    /// What the sentences call it.
+    virtual const std::string& place() const noexcept = 0;
+    virtual std::size_t size() const noexcept = 0;
+
+    /// Fills the span with the bytes from `offset` on, which must lie within size().
+    /// \throws file_error; checkpoint_error where the bytes carry a checksum that does not fit
+    virtual void read(std::size_t offset, std::span<std::byte> into) const = 0;
+
+    /// All the bytes where they lie, or nothing where they must be read.
+    virtual std::span<const std::byte> memory() const noexcept { return {}; }
+
+    /// Which file the bytes are of, and which state of it; empty where they are of none.
+    virtual std::string identity() const { return {}; }
+
+    /// \throws file_error where the bytes are no longer what they were at first
+    virtual void expect_unchanged() const {}
+
+   protected:
+    byte_source() = default;
+};
+
+/// Bytes in memory.
+class memory_source final : public byte_source {
+   public:
+    memory_source(std::vector<std::byte> bytes, std::string place)
+        : bytes_(std::move(bytes)), place_(std::move(place)) {}
+
+    const std::string& place() const noexcept override { return place_; }
+    std::size_t size() const noexcept override { return bytes_.size(); }
+    void read(std::size_t offset, std::span<std::byte> into) const override {
+        std::ranges::copy(memory().subspan(offset, into.size()), into.begin());
+    }
+    std::span<const std::byte> memory() const noexcept override { return bytes_; }
+
+   private:
+    std::vector<std::byte> bytes_;
+    std::string place_;
+};
+
+/// Bytes of a file that stays open.
+class file_source final : public byte_source {
+   public:
+    /// \throws file_error as open_file
+    explicit file_source(const std::filesystem::path& path, std::size_t limit = largest_file)
+        : file_(path, limit), place_(path_text(path)) {}
+
+    const std::string& place() const noexcept override { return place_; }
+    std::size_t size() const noexcept override { return file_.size(); }
+    void read(std::size_t offset, std::span<std::byte> into) const override { file_.read(offset, into); }
+    std::string identity() const override { return file_.identity(); }
+    void expect_unchanged() const override { file_.expect_unchanged(); }
+
+   private:
+    open_file file_;
+    std::string place_;
+};
+
+/// Bytes of a file of our own, where the system keeps them.
+class mapped_source final : public byte_source {
+   public:
+    /// \throws file_error as mapped_file
+    explicit mapped_source(const std::filesystem::path& path) : file_(path), place_(path_text(path)) {}
+
+    const std::string& place() const noexcept override { return place_; }
+    std::size_t size() const noexcept override { return file_.bytes().size(); }
+    void read(std::size_t offset, std::span<std::byte> into) const override {
+        std::ranges::copy(file_.bytes().subspan(offset, into.size()), into.begin());
+    }
+    std::span<const std::byte> memory() const noexcept override { return file_.bytes(); }
+
+   private:
+    mapped_file file_;
+    std::string place_;
+};
+
+/// A part of a source, which it keeps alive; or of memory that somebody else keeps alive.
+class byte_range {
+   public:
+    byte_range() = default;
+
+    /// Memory that outlives this.
+    byte_range(std::span<const std::byte> memory) : memory_(memory), size_(memory.size()) {}
+    byte_range(const std::vector<std::byte>& memory) : byte_range(std::span<const std::byte>(memory)) {}
+
+    /// \param offset, size must lie within the source
+    byte_range(std::shared_ptr<const byte_source> source, std::size_t offset, std::size_t size)
+        : source_(std::move(source)), offset_(offset), size_(size) {
+        if (const auto all = source_->memory(); !all.empty()) memory_ = all.subspan(offset, size);
+    }
+
+    std::size_t size() const noexcept { return size_; }
+
+    /// The bytes where they lie, or nothing where they must be read.
+    std::span<const std::byte> memory() const noexcept { return memory_; }
+
+    /// Some of them: `offset` and `size` must lie within size().
+    byte_range part(std::size_t offset, std::size_t size) const {
+        byte_range some = *this;
+        if (memory_.data() != nullptr) some.memory_ = memory_.subspan(offset, size);
+        some.offset_ += offset;
+        some.size_ = size;
+        return some;
+    }
+
+    /// Fills the span with the bytes from `offset` on, which must lie within size().
+    /// \throws as byte_source::read
+    void read(std::size_t offset, std::span<std::byte> into) const {
+        if (source_ != nullptr && memory_.data() == nullptr) return source_->read(offset_ + offset, into);
+        std::ranges::copy(memory_.subspan(offset, into.size()), into.begin());
+    }
+
+    /// Hands all the bytes on, in order and in blocks of at most `block`: where they lie, or read into one buffer.
+    /// \param take called with each block
+    template <class Take>
+    void in_blocks(std::size_t block, const Take& take) const {
+        const std::size_t largest = memory_.data() == nullptr ? std::min(block, size_) : 0;
+        const std::unique_ptr<std::byte[]> buffer(new std::byte[largest]);  // not zeros: they would be overwritten
+        for (std::size_t done = 0; done < size_; done += block) {
+            const std::size_t count = std::min(block, size_ - done);
+            if (memory_.data() != nullptr) {
+                take(memory_.subspan(done, count));
+            } else {
+                read(done, std::span(buffer.get(), count));
+                take(std::span<const std::byte>(buffer.get(), count));
+            }
+        }
+    }
+
+    /// A copy of all the bytes.
+    std::vector<std::byte> bytes() const {
+        std::vector<std::byte> all(size_);
+        read(0, all);
+        return all;
+    }
+
+   private:
+    std::shared_ptr<const byte_source> source_;  // null for memory of somebody else
+    std::span<const std::byte> memory_;          // null where the bytes must be read
+    std::size_t offset_ = 0;
+    std::size_t size_ = 0;
+};
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

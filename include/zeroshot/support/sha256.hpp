@@ -1,0 +1,92 @@
+#pragma once
+/// \file SHA-256 (FIPS 180-4): the name of a file that cannot lie.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <zeroshot/support/byte_source.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+/// Takes bytes in any number of pieces.
+class sha256 {
+   public:
+    sha256& add(std::span<const std::byte> bytes) {
+        total_ += bytes.size();
+        while (!bytes.empty()) {
+            const std::size_t count = std::min(bytes.size(), block_.size() - filled_);
+            std::ranges::copy(bytes.first(count), block_.begin() + static_cast<std::ptrdiff_t>(filled_));
+            bytes = bytes.subspan(count);
+            filled_ += count;
+            if (filled_ == block_.size()) digest_block();
+        }
+        return *this;
+    }
+    sha256& add(std::string_view text) { return add(detail::bytes_of(text)); }
+
+    /// All the bytes of a part of a source.
+    sha256& add_all(const byte_range& bytes) {
+        constexpr std::size_t at_once = 1 << 18;  // bytes
+        bytes.in_blocks(at_once, [this](std::span<const std::byte> piece) { add(piece); });
+        return *this;
+    }
+
+    /// 64 lower-case digits. The last thing to ask.
+    std::string digits() {
+        const std::uint64_t bits = total_ * 8;
+        constexpr std::array end_mark{std::byte{0x80}}, zero{std::byte{0}};
+        add(end_mark);
+        while (filled_ != block_.size() - sizeof bits) add(zero);
+        for (int shift = 56; shift >= 0; shift -= 8) add(std::array{static_cast<std::byte>(bits >> shift)});
+        std::string text;
+        for (const std::uint32_t word : state_) {
+            for (int shift = 28; shift >= 0; shift -= 4) text += "0123456789abcdef"[word >> shift & 15];
+        }
+        return text;
+    }
+
+   private:
+    void digest_block() noexcept {
+        filled_ = 0;
+        static constexpr std::array<std::uint32_t, 64> keys{
+            0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+            0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+            0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+            0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+            0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+            0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+            0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+            0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+        std::array<std::uint32_t, 64> words{};
+        for (std::size_t i = 0; i < 64; ++i)
+            words[i / 4] = words[i / 4] << 8 | std::to_integer<std::uint32_t>(block_[i]);
+        for (std::size_t i = 16; i < 64; ++i) {
+            const std::uint32_t a = words[i - 15], b = words[i - 2];
+            words[i] = words[i - 16] + words[i - 7] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ a >> 3) +
+                       (std::rotr(b, 17) ^ std::rotr(b, 19) ^ b >> 10);
+        }
+        std::array<std::uint32_t, 8> s = state_;
+        for (std::size_t i = 0; i < 64; ++i) {
+            const std::uint32_t first = s[7] + (std::rotr(s[4], 6) ^ std::rotr(s[4], 11) ^ std::rotr(s[4], 25)) +
+                                        ((s[4] & s[5]) ^ (~s[4] & s[6])) + keys[i] + words[i];
+            const std::uint32_t second = (std::rotr(s[0], 2) ^ std::rotr(s[0], 13) ^ std::rotr(s[0], 22)) +
+                                         ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+            s = {first + second, s[0], s[1], s[2], s[3] + first, s[4], s[5], s[6]};
+        }
+        for (std::size_t i = 0; i < 8; ++i) state_[i] += s[i];
+    }
+
+    std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    std::array<std::byte, 64> block_{};
+    std::size_t filled_ = 0;
+    std::uint64_t total_ = 0;
+};
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

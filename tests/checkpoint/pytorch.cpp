@@ -1,0 +1,272 @@
+#include <limits>
+#include <memory>
+
+#include <zeroshot/checkpoint/pytorch.hpp>
+#include <zeroshot/checkpoint/tensor_values.hpp>
+
+#include "tests/checkpoint/archives.hpp"
+
+using namespace zeroshot;
+using namespace support::pickles;
+using support::has;
+using support::raw;
+using support::thrown;
+using support::torch_file;
+using support::zip_file;
+
+namespace {
+
+const std::string six = raw<float>({0, 1, 2, 3, 4, 5});
+
+pytorch_file read(const zip_file& file, const pytorch_limits& limits = {}) {
+    return parse_pytorch(std::make_shared<memory_source>(file.bytes(), "a.pt"), limits);
+}
+
+/// What a saved value gives, over one storage of six floats.
+pytorch_file read(const std::string& value) {
+    return read(torch_file(value, {six}));
+}
+
+std::string refusal(const zip_file& file, const pytorch_limits& limits = {}) {
+    return thrown<checkpoint_error>([&] { read(file, limits); });
+}
+std::string refusal(const std::string& value) {
+    return refusal(torch_file(value, {six}));
+}
+
+/// What one tensor 'x' gives.
+std::string tensor_refusal(const std::string& tensor) {
+    return refusal(state({{"x", tensor}}));
+}
+std::string view_refusal(std::int64_t offset, const std::vector<std::int64_t>& shape,
+                         const std::vector<std::int64_t>& strides) {
+    return tensor_refusal(saved_tensor({}, offset, shape, strides));
+}
+
+std::vector<std::string> names(const pytorch_file& file) {
+    std::vector<std::string> all;
+    for (const named_tensor& each : file.tensors.tensors) all.push_back(each.name);
+    return all;
+}
+using list_of_names = std::vector<std::string>;
+
+std::vector<float> values(const pytorch_file& file, const std::string& name) {
+    const auto found = stored_values<float>(*file.tensors.find(name));
+    return {found.begin(), found.end()};
+}
+
+const std::string pair_of_floats = saved_tensor({}, 0, {2}, {1});
+
+}  // namespace
+
+TEST_CASE("a state dict gives its tensors by their names, in order, and lists what is none") {
+    const pytorch_file file = read(ordered_dictionary() + mark + text("b") + saved_tensor({}, 0, {2, 3}, {3, 1}) +
+                                   text("a") + saved_tensor({}, 4, {2}, {1}) + text("epoch") + integer(3) + setitems +
+                                   state({{"_metadata", dictionary}}) + build);
+    CHECK(names(file) == list_of_names{"b", "a"});
+    CHECK(file.tensors.find("b")->shape == std::vector<std::size_t>{2, 3});
+    CHECK(file.tensors.find("b")->strides.empty());
+    CHECK(values(file, "b") == std::vector<float>{0, 1, 2, 3, 4, 5});
+    CHECK(values(file, "a") == std::vector<float>{4, 5});
+    CHECK(file.tensors.skipped == list_of_names{"epoch"});
+    CHECK(!file.scripted);
+    CHECK(read(dictionary).tensors.tensors.empty());
+}
+
+TEST_CASE("views are read element by element, and tensors may share a storage") {
+    const pytorch_file file = read(state({{"transposed", saved_tensor({}, 0, {3, 2}, {1, 3})},
+                                          {"column", saved_tensor({}, 1, {2}, {3})},
+                                          {"one", saved_tensor({}, 5, {}, {})},
+                                          {"flat", saved_tensor({}, 2, {1, 3, 1}, {77, 1, 0})},
+                                          {"empty", saved_tensor({}, 6, {0, 3}, {3, 1})}}));
+    CHECK(values(file, "transposed") == std::vector<float>{0, 3, 1, 4, 2, 5});
+    CHECK(values(file, "column") == std::vector<float>{1, 4});
+    CHECK(values(file, "one") == std::vector<float>{5});
+    CHECK(values(file, "flat") == std::vector<float>{2, 3, 4});
+    CHECK(file.tensors.find("flat")->strides.empty());
+    CHECK(values(file, "empty").empty());
+}
+
+TEST_CASE("storages of every type are read") {
+    const std::vector<std::pair<std::string, dtype>> types{
+        {"Float", dtype::f32}, {"Half", dtype::f16},    {"BFloat16", dtype::bf16}, {"Double", dtype::f64},
+        {"Long", dtype::i64},  {"Int", dtype::i32},     {"Short", dtype::i16},     {"Char", dtype::i8},
+        {"Byte", dtype::u8},   {"Bool", dtype::boolean}};
+    for (const auto& [name, type] : types) {
+        const storage from{"0", 3, global("torch", name + "Storage")};
+        const pytorch_file file = read(state({{"x", saved_tensor(from, 0, {3}, {1})}}));
+        CHECK(file.tensors.find("x")->type == type);
+        CHECK(file.tensors.find("x")->bytes.size() == 3 * bits_of(type) / 8);
+    }
+}
+
+TEST_CASE("an untyped storage counts bytes, and the tensor names the type") {
+    const storage untyped{"0", 24, global("torch.storage", "UntypedStorage")};
+    const auto with = [&](const storage& from, const std::string& type) {
+        return state({{"x", global("torch._utils", "_rebuild_tensor_v3") + mark + from.text() + integer(2) +
+                                numbers({5}) + numbers({1}) + no + ordered_dictionary() + type + tuple + reduce}});
+    };
+    const pytorch_file file = read(with(untyped, global("torch", "uint16")));
+    CHECK(file.tensors.find("x")->type == dtype::u16);
+    CHECK(support::text_of(file.tensors.find("x")->bytes.bytes()) == six.substr(4, 10));
+    CHECK(has(refusal(with(untyped, none)), "FORMAT"));
+    CHECK(has(refusal(with(untyped, global("torch", "FloatStorage"))), "has no type"));
+    CHECK(has(refusal(with({}, global("torch", "uint16"))), "lies in a storage of type 'torch FloatStorage'"));
+    CHECK(has(tensor_refusal(saved_tensor(untyped, 0, {2}, {1})),
+              "lies in a storage of type 'torch.storage UntypedStorage'"));
+}
+
+TEST_CASE("a parameter is the tensor it is made of") {
+    const auto parameter = [](const std::string& inner) {
+        return global("torch._utils", "_rebuild_parameter") + mark + inner + yes + ordered_dictionary() + tuple +
+               reduce;
+    };
+    CHECK(values(read(state({{"x", parameter(saved_tensor({}, 3, {2}, {1}))}})), "x") == std::vector<float>{3, 4});
+    CHECK(values(read(state({{"x", parameter(parameter(pair_of_floats))}})), "x") == std::vector<float>{0, 1});
+    CHECK(has(tensor_refusal(parameter(none)), "tensor 'x' is made of None"));
+    CHECK(has(tensor_refusal(parameter(global("torch", "Size") + empty + reduce)), "is made of 'torch Size'"));
+}
+
+TEST_CASE("E10 a storage shorter than it says is refused") {
+    CHECK(has(tensor_refusal(saved_tensor({"0", 7}, 0, {2}, {1})),
+              "FORMAT a.pt: entry 'archive/data.pkl': tensor 'x' lies in a storage of 7 elements of 4 bytes, of which "
+              "the archive holds 24 bytes"));
+    CHECK(has(tensor_refusal(saved_tensor({"0", std::int64_t{1} << 62}, 0, {2}, {1})), "FORMAT"));
+    CHECK(has(tensor_refusal(saved_tensor({"0", -1}, 0, {2}, {1})), "is made of -1, expected no negative number"));
+    CHECK(has(tensor_refusal(saved_tensor({"1", 6}, 0, {2}, {1})), "lies in a storage that is missing: '1'"));
+}
+
+TEST_CASE("E10 a view that leaves its storage, reaches an element twice or has no size is refused") {
+    CHECK(has(view_refusal(0, {7}, {1}),
+              "SHAPE a.pt: entry 'archive/data.pkl': tensor 'x' of [7] with strides [1] from element 0 ends behind it, "
+              "expected a part of its storage of 6 elements"));
+    CHECK(has(view_refusal(6, {1}, {1}), "begins behind it"));
+    CHECK(has(view_refusal(1, {2, 3}, {3, 1}), "ends behind it"));
+    const std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+    CHECK(has(view_refusal(0, {2}, {huge}), "ends behind it"));
+    CHECK(has(view_refusal(huge, {2}, {1}), "begins behind it"));
+    CHECK(has(view_refusal(0, {huge, huge}, {1, 1}), "has no size in bytes"));
+    CHECK(has(view_refusal(0, {2}, {-1}), "is made of -1"));
+    CHECK(has(view_refusal(-1, {2}, {1}), "is made of -1"));
+    CHECK(has(view_refusal(0, {2}, {0}), "reaches elements twice"));
+    CHECK(has(view_refusal(0, {2, 2}, {1, 1}), "reaches elements twice"));
+    CHECK(has(view_refusal(0, {2, 3}, {2, 1}), "reaches elements twice"));
+    CHECK(has(view_refusal(0, {2, 2}, {1}), "a stride too many or too few"));
+    CHECK(has(view_refusal(0, std::vector<std::int64_t>(9, 1), std::vector<std::int64_t>(9, 1)), "LIMIT"));
+}
+
+TEST_CASE("E12 a storage is named by five values, its key is a number, its device does not matter") {
+    CHECK(values(read(state({{"x", saved_tensor({"0", 6, global("torch", "FloatStorage"), "cuda:0"}, 0, {1}, {1})}})),
+                 "x") == std::vector<float>{0});
+    for (const char* key : {"../x", "", "0x", "-1", "0/"})
+        CHECK(has(tensor_refusal(saved_tensor({key}, 0, {1}, {1})), "lies in a storage with the key"));
+    CHECK(has(tensor_refusal(saved_tensor({"0", 6, global("torch", "FooStorage")}, 0, {1}, {1})), "UNSUPPORTED"));
+    CHECK(has(tensor_refusal(saved_tensor({"0", 6, global("torch", "float32")}, 0, {1}, {1})),
+              "a storage of type 'torch float32'"));
+    const auto with_reference = [](const std::string& reference) {
+        return state({{"x", global("torch._utils", "_rebuild_tensor_v2") + mark + reference + integer(0) +
+                                numbers({1}) + numbers({1}) + no + dictionary + tuple + reduce}});
+    };
+    CHECK(
+        has(refusal(with_reference(text("storage") + persistent)), "tensor 'x' is made of a string, expected a tuple"));
+    CHECK(has(refusal(with_reference(mark + text("storage") + tuple + persistent)), "refers to 'storage'"));
+    CHECK(has(refusal(with_reference(mark + text("module") + none + none + none + none + tuple + persistent)),
+              "refers to 'module', expected a storage"));
+    CHECK(has(refusal(with_reference(none)), "is made of None, expected a persistent reference at place 0"));
+    CHECK(has(tensor_refusal(global("torch._utils", "_rebuild_tensor_v2") + empty + reduce), "is made of too little"));
+}
+
+TEST_CASE("E13 a state dict is unwrapped, and what lies beside it is listed") {
+    const std::string inner = state({{"module.a", pair_of_floats}, {"module.b", pair_of_floats}});
+    const pytorch_file file = read(
+        state({{"epoch", integer(1)}, {"state_dict", inner}, {"optimizer", state({{"exp_avg", pair_of_floats}})}}));
+    CHECK(names(file) == list_of_names{"a", "b"});
+    CHECK(file.tensors.skipped == list_of_names{"epoch", "optimizer"});
+    CHECK(names(read(state({{"model", state({{"state_dict", state({{"a", pair_of_floats}})}})}}))) ==
+          list_of_names{"a"});
+    CHECK(names(read(state({{"model_state_dict", state({{"a", pair_of_floats}})}}))) == list_of_names{"a"});
+    CHECK(names(read(state({{"model", pair_of_floats}, {"a", pair_of_floats}}))) == list_of_names{"model", "a"});
+    CHECK(names(read(state({{"module.a", pair_of_floats}, {"b", pair_of_floats}}))) == list_of_names{"module.a", "b"});
+}
+
+TEST_CASE("E13 a name that is no string is skipped, and one that stands twice is refused") {
+    const pytorch_file file = read(dictionary + mark + integer(7) + pair_of_floats + none + pair_of_floats + text("a") +
+                                   pair_of_floats + setitems);
+    CHECK(names(file) == list_of_names{"a"});
+    CHECK(file.tensors.skipped == list_of_names{"7", "(None)"});
+    CHECK(has(refusal(state({{"a", pair_of_floats}, {"a", pair_of_floats}})), "there are two tensors 'a'"));
+    CHECK(has(refusal(state({{"\xff", pair_of_floats}})), "is not UTF-8"));
+    CHECK(has(refusal(state({{std::string(2'000, 'n'), pair_of_floats}})), "LIMIT"));
+}
+
+TEST_CASE("E13 what is no dictionary of tensors is refused, with how to save one") {
+    CHECK(
+        refusal(pair_of_floats) ==
+        "UNSUPPORTED a.pt: entry 'archive/data.pkl': the file holds a call, expected a dictionary of tensors; save it "
+        "with torch.save(model.state_dict(), ...)");
+    CHECK(has(refusal(list), "the file holds a list"));
+    CHECK(has(refusal(global("open_clip.model", "CLIP") + empty + newobj), "asks for 'open_clip.model CLIP'"));
+}
+
+TEST_CASE("E14 a TorchScript module gives its tensors by the path of attributes, and its code is not read") {
+    const auto module = [](const std::string& name, const std::string& attributes) {
+        return global("__torch__." + name, "M") + empty + newobj + attributes + build;
+    };
+    const std::string ones = global("torch.jit._pickle", "build_intlist") + list + "\x85" + reduce;
+    zip_file file = torch_file(
+        module("clip",
+               state({{"proj", pair_of_floats},
+                      {"visual",
+                       module("vision",
+                              state({{"conv1", module("conv", state({{"weight", saved_tensor({}, 2, {2}, {1})}}))},
+                                     {"sizes", ones}}))},
+                      {"training", no}})),
+        {six});
+    file.items.push_back({"archive/constants.pkl", "not even a pickle"});
+    file.items.push_back({"archive/code/__torch__/clip.py", "import os"});
+    file.items.back().method = 8;
+    const pytorch_file found = read(file);
+    CHECK(found.scripted);
+    CHECK(names(found) == list_of_names{"proj", "visual.conv1.weight"});
+    CHECK(values(found, "visual.conv1.weight") == std::vector<float>{2, 3});
+    CHECK(found.tensors.skipped == list_of_names{"visual.sizes", "training"});
+}
+
+TEST_CASE("E14 objects that share their parts cannot stand for more values than the limit") {
+    const auto object_of = [](const std::string& attributes) {
+        return global("__torch__", "M") + empty + newobj + dictionary + mark + attributes + setitems + build;
+    };
+    std::string doubled = object_of(text("x") + none);
+    for (int level = 0; level < 40; ++level) doubled = object_of(text("a") + doubled + put(0) + text("b") + get(0));
+    CHECK(has(refusal(doubled), "LIMIT a.pt: entry 'archive/data.pkl': the file holds too many values"));
+}
+
+TEST_CASE("F8 an archive has one folder with data.pkl") {
+    CHECK(has(refusal(zip_file{}), "the zip archive is empty"));
+    CHECK(has(refusal(zip_file{{{"data.pkl", "x"}}}), "no data.pkl beside"));
+    CHECK(has(refusal(zip_file{{{"a/b", "x"}}}),
+              "FORMAT a.pt: the zip archive has no data.pkl beside 'a/b', expected a zip archive of PyTorch: one "
+              "folder with data.pkl and data/; is it a checkpoint of PyTorch?"));
+    zip_file file = torch_file(dictionary);
+    file.items.push_back({"other/data.pkl", "x"});
+    CHECK(has(refusal(file), "the zip archive has 'other/data.pkl'"));
+}
+
+TEST_CASE("F6 compressed tensors and pickles are refused") {
+    zip_file file = torch_file(state({{"x", pair_of_floats}}), {six});
+    file.items[0].method = 8;
+    CHECK(has(refusal(file), "UNSUPPORTED a.pt: entry 'archive/data.pkl' is compressed"));
+    file.items[0].method = 0;
+    file.items[2].method = 8;
+    CHECK(has(refusal(file), "entry 'archive/data/0' is compressed"));
+}
+
+TEST_CASE("F11 a big-endian file is refused, one that does not say is little-endian") {
+    zip_file file = torch_file(state({{"x", pair_of_floats}}), {six});
+    file.items[1].data = "big";
+    CHECK(has(refusal(file), "UNSUPPORTED a.pt: entry 'archive/byteorder': the file is big-endian"));
+    file.items[1].data = "middle";
+    CHECK(has(refusal(file), "FORMAT a.pt: entry 'archive/byteorder': the byte order is 'middle'"));
+    file.items.erase(file.items.begin() + 1);
+    CHECK(values(read(file), "x") == std::vector<float>{0, 1});
+}

@@ -1,0 +1,28 @@
+#include <array>
+
+#include <zeroshot/datasets/byte_stream.hpp>
+
+#include "tests/metrics/support.hpp"
+
+using namespace zeroshot;
+using support::has;
+using support::thrown;
+
+TEST_CASE("a stream counts its bytes and says where it ends too early") {
+    const support::scratch_folder home;
+    support::write(home / "x", "abcdef");
+    const auto stream = open_plain(home / "x");
+    std::array<std::byte, 4> some{};
+    CHECK(stream->read(some) == 4);
+    CHECK(stream->position() == 4);
+    CHECK(has(thrown<data_set_error>([&] { stream->read_all(some, "picture 1"); }),
+              "x: byte 6: the file ends within picture 1, expected 2 bytes more"));
+    CHECK(stream->read(some) == 0);
+}
+
+TEST_CASE("a packed file is not taken for what is in it") {
+    const support::scratch_folder home;
+    support::write(home / "x.gz", "abc");
+    CHECK(has(thrown<data_set_error>([&] { open_plain(home / "x.gz"); }), "UNSUPPORTED "));
+    CHECK(has(thrown<file_error>([&] { open_plain(home / "none"); }), "IO "));
+}

@@ -1,0 +1,29 @@
+#include <zeroshot/datasets/class_folders.hpp>
+
+#include "tests/metrics/support.hpp"
+
+using namespace zeroshot;
+using support::has;
+using support::thrown;
+
+TEST_CASE("folders are classes, sorted; their pictures come by folder and name, and what is no picture stays out") {
+    const support::scratch_folder home;
+    for (const char* name :
+         {"dog/b.png", "dog/a.JPG", "dog/z/0.png", "dog/notes.txt", "dog/.hidden.png", "cat/1.webp", ".git/x.png"})
+        support::write(home / name, "x");
+    std::filesystem::create_directories(home / "empty");
+    support::write(home / "top.png", "x");
+    class_folders photos(home.path());
+    CHECK(photos.classes() == std::vector<std::string>{"cat", "dog", "empty"});
+    CHECK(photos.count() == 4);
+    CHECK(support::listed(photos) == "cat/1.webp:0 dog/a.JPG:1 dog/b.png:1 dog/z/0.png:1");
+}
+
+TEST_CASE("a folder without folders, or without pictures, is no data set") {
+    const support::scratch_folder home;
+    CHECK(has(thrown<data_set_error>([&] { class_folders{home.path()}; }),
+              "no folders in it, expected a folder for each class"));
+    std::filesystem::create_directories(home / "cat");
+    CHECK(has(thrown<data_set_error>([&] { class_folders{home.path()}; }), "no pictures in its 1 folders"));
+    CHECK(has(thrown<file_error>([&] { class_folders{home / "none"}; }), "IO "));
+}

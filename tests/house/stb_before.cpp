@@ -1,8 +1,0 @@
-// A unit that includes us before stb_image.
-#include <zeroshot/image/decode.hpp>
-
-#include <stb_image.h>
-
-#include "tests/house/stb_both.hpp"
-
-bool decodes_before_stb() { return host_red() == 255 && our_red() == 255; }

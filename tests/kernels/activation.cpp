@@ -1,0 +1,101 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <zeroshot/kernels/activation.hpp>
+
+#include "tests/catch.hpp"
+
+using namespace zeroshot::kernels;
+
+namespace {
+
+constexpr double epsilon = std::numeric_limits<float>::epsilon();
+
+/// Numbers close together from -12 to 12, and far ones.
+std::vector<float> many_numbers() {
+    std::vector<float> numbers;
+    for (int i = -120'000; i <= 120'000; ++i) numbers.push_back(static_cast<float>(i) / 10'000.0f);
+    for (const float far : {20.0f, 50.0f, 80.0f, 87.0f, 88.0f, 100.0f, 1e6f, 1e30f}) {
+        numbers.push_back(far);
+        numbers.push_back(-far);
+    }
+    return numbers;
+}
+
+/// The largest |got - exact| / bound(x, exact) over many numbers.
+template <class Bound>
+void check_function(function f, const Bound& bound) {
+    const std::vector<float> numbers = many_numbers();
+    for (const instruction_set set : all_instruction_sets) {
+        if (!is_available(set)) continue;
+        std::vector<float> got = numbers;
+        apply(f, got.data(), got.size(), set);
+        double worst = 0;
+        float at = 0, there = 0;
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            const auto x = static_cast<double>(numbers[i]);
+            const double exact = detail::exact(f, x);
+            if (std::abs(exact) > 3e38) continue;  // beyond float
+            const double excess = std::abs(static_cast<double>(got[i]) - exact) / bound(x, exact);
+            if (!(excess <= worst)) {
+                worst = excess;
+                at = numbers[i];
+                there = got[i];
+            }
+        }
+        INFO(name_of(set) << ": worst at " << at << ", " << there << ", " << worst << " of the bound");
+        CHECK(worst <= 1);
+    }
+}
+
+}  // namespace
+
+// Every bound counts roundings of half an epsilon each.
+TEST_CASE("exp is exact to two units in the last place") {
+    check_function(function::exponential, [](double, double exact) { return 2 * epsilon * exact + 1.2e-38; });
+}
+TEST_CASE("QuickGELU and the tanh GELU err by the rounding of their exponents") {
+    // x / (1 + e): e carries the rounding of an exponent of about 1.7 |x|, whose absolute error is its relative error
+    const auto bound = [](double x, double exact) {
+        return epsilon * (4 + 2 * std::min(std::abs(x), 90.0)) * std::abs(exact) + 1e-36;
+    };
+    check_function(function::quick_gelu, bound);
+    // the exponent grows with the cube of x; 1 + tanh in double has no more than 16 digits
+    check_function(function::gelu_tanh, [](double x, double exact) {
+        const double exponent = std::min(1.6 * std::abs(x + 0.044715 * x * x * x), 90.0);
+        return epsilon * (4 + 4 * exponent) * std::abs(exact) + 1e-15 * std::abs(x);
+    });
+}
+TEST_CASE("the GELU with erf errs by a few epsilons of its argument") {
+    // half of x times 1 + erf: three epsilons of the rational function, one of the sum, two of the products
+    check_function(function::gelu, [](double x, double) { return 6 * epsilon * std::abs(x) / 2 + 1e-38; });
+}
+TEST_CASE("rectifying leaves no negative number") {
+    check_function(function::rectify, [](double, double) { return 1e-300; });
+}
+
+TEST_CASE("a number gives the same bits wherever it stands") {
+    for (const instruction_set set : all_instruction_sets) {
+        if (!is_available(set)) continue;
+        for (const function f : {function::quick_gelu, function::gelu, function::gelu_tanh, function::exponential}) {
+            std::vector<float> numbers(37, 0.7251f);
+            apply(f, numbers.data(), numbers.size(), set);
+            CHECK(std::all_of(numbers.begin(), numbers.end(), [&](float each) { return each == numbers.front(); }));
+        }
+    }
+}
+
+TEST_CASE("what is no number stays none") {
+    for (const instruction_set set : all_instruction_sets) {
+        if (!is_available(set)) continue;
+        for (const function f : {function::quick_gelu, function::gelu, function::gelu_tanh, function::exponential,
+                                 function::rectify, function::identity}) {
+            float number = std::numeric_limits<float>::quiet_NaN();
+            apply(f, &number, 1, set);
+            CHECK(number != number);
+        }
+    }
+}

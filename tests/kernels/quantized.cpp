@@ -1,0 +1,43 @@
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include <zeroshot/kernels/quantized.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
+
+using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
+
+TEST_CASE("a row, a column and a panel take what they hold and what stands before it") {
+    CHECK(word_count(narrow::bf16, 33) == 32);
+    CHECK(word_count(narrow::int16, 33) == 32);
+    CHECK(word_count(narrow::int8, 33) == 16);
+    CHECK(column_words(narrow::bf16, 32) == 16);
+    CHECK(column_words(narrow::int16, 32) == 17);
+    CHECK(column_words(narrow::int8, 64) == 18);
+    CHECK(packed_size(narrow::int16, 17, 1) == 2 * 16 * 17);
+    CHECK(row_words(narrow::int16, 1, instruction_set::portable) == 16 + 16);
+    CHECK(row_words(narrow::bf16, 1, instruction_set::portable) == 16 + 2 * 16);
+    CHECK(row_words(narrow::bf16, 1, instruction_set::avx512_bf16) == 16 + 16);
+    CHECK(packed_rows_size(narrow::int8, 3, 1, instruction_set::portable) == 4 * 32);
+}
+
+TEST_CASE("sums of integers of 16 bits fit in 32, and the type of 16 bits is one that an instruction multiplies") {
+    constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
+    for (std::size_t depth = 1; depth <= deepest_int16; depth += 1 + depth / 7) {
+        INFO(depth);
+        REQUIRE(largest_int16_in_row(depth) * largest_int16_column(depth) <= most);
+        REQUIRE(depth < largest_int16_column(depth));  // rounding adds half a step to each
+    }
+    CHECK(largest_int16_in_row(256) == 8191);
+    CHECK(largest_int16_in_row(257) == 4095);
+    CHECK(largest_int16_in_row(4096) == 2047);
+    for (const instruction_set set : all_instruction_sets) {
+        INFO(name_of(set));
+        CHECK((best_of_16_bits(set) == narrow::int16 ? gains_from_int16(set)
+                                                     : set == instruction_set::amx || !gains_from_int16(set)));
+    }
+    CHECK(best_of_16_bits(instruction_set::portable) == narrow::bf16);
+}

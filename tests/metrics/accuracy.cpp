@@ -1,0 +1,67 @@
+#include <zeroshot/metrics/accuracy.hpp>
+
+#include "tests/metrics/support.hpp"
+
+using namespace zeroshot;
+using support::is_close;
+
+TEST_CASE("top-k accuracies are CLIP_benchmark's, and scikit-learn's where the last of equal scores comes first") {
+    const support::metrics_record record;
+    const auto first = record.answers(), last = record.answers(ties::last_label);
+    for (std::size_t k = 1; k <= record.classes; ++k) {
+        INFO("k = " << k);
+        is_close(top_k(first, k), record["top_k_first"][k - 1]);
+        is_close(top_k(first, k), record["top_k_clip_benchmark"][k - 1]);
+        is_close(top_k(last, k), record["top_k_sklearn"][k - 1]);
+    }
+}
+
+TEST_CASE("recall and confusion are scikit-learn's, with a class that has no pictures") {
+    const support::metrics_record record;
+    const auto answers = record.answers();
+    const std::vector<std::string> names(record.classes);
+    is_close(mean_per_class(per_class(answers, names)), record["mean_per_class"][0]);
+    std::vector<double> table(record.classes * record.classes, 0);
+    for (const confusion_entry& entry : confusion_of(answers))
+        table[entry.label * record.classes + entry.predicted] = static_cast<double>(entry.count);
+    CHECK(table == record["confusion"]);
+}
+
+TEST_CASE(
+    "average precisions are scikit-learn's and CLIP_benchmark's, equal scores and a class never true among them") {
+    const support::metrics_record record;
+    for (std::size_t label = 0; label < record.classes; ++label) {
+        INFO("class " << label);
+        std::vector<scored_truth> column;
+        for (std::size_t i = 0; i < record.pictures(); ++i)
+            column.push_back({record.logits(i)[label], record.is_true(i, label)});
+        is_close(average_precision(column), record["ap_sklearn"][label]);
+        is_close(average_precision(column, tied_scores::in_order), record["ap_clip_benchmark"][label]);
+        const std::size_t recorded = label == 3 ? 2 : label;
+        if (label == 2) CHECK_FALSE(area_under_roc(column));
+        if (recorded < 2 || label == 3) is_close(area_under_roc(column).value(), record["auroc"][recorded]);
+    }
+}
+
+TEST_CASE("what cannot be read is wrong, and what is of no listed class is in no share") {
+    const std::vector<double> logits{2, 1};
+    const std::vector<answer> answers{answer_of(logits, {0}), unreadable({0}), answer_of(logits, {}),
+                                      answer_of(logits, {1})};
+    CHECK(count_of_listed(answers) == 3);
+    CHECK(top_k(answers, 1) == 1.0 / 3);
+    CHECK(top_k(answers, 2) == 2.0 / 3);
+    const std::vector<class_result> classes = per_class(answers, std::vector<std::string>{"a", "b"});
+    CHECK(classes[0].count == 2);
+    CHECK(classes[0].unreadable == 1);
+    CHECK(classes[0].right == 1);
+    CHECK(classes[0].predicted == 2);
+    CHECK(mean_per_class(classes) == 0.25);
+    CHECK(confusion_of(answers).size() == 2);
+}
+
+TEST_CASE("nothing to count gives 0") {
+    CHECK(top_k({}, 1) == 0);
+    CHECK(mean_per_class({}) == 0);
+    CHECK(average_precision({}) == 0);
+    CHECK(confusion_of({}).empty());
+}

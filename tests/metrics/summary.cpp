@@ -1,0 +1,71 @@
+#include <zeroshot/metrics/summary.hpp>
+
+#include "tests/metrics/support.hpp"
+
+using namespace zeroshot;
+using support::has;
+using support::is_close;
+using support::thrown;
+
+TEST_CASE("a summary of one label each has every metric but average precision") {
+    const support::metrics_record record;
+    const std::vector<answer> answers = record.answers();
+    const std::vector<std::string> names(record.classes);
+    const auto scores = [&](const auto& take) {
+        for (std::size_t i = 0; i < record.pictures(); ++i) take(i, record.logits(i));
+    };
+    evaluation found;
+    summarise(found, answers, names, scores, 0);
+    CHECK(found.count == record.pictures());
+    is_close(found.top1, record["top_k_first"][0]);
+    is_close(found.top5, record["top_k_first"][4]);
+    is_close(*found.mean_per_class, record["mean_per_class"][0]);
+    is_close(*found.log_loss, record["log_loss"][0]);
+    is_close(*found.expected_calibration_error, record["ece"][0]);
+    CHECK(*found.temperature > 1);  // these logits are sure of themselves for no reason
+    CHECK(*found.calibrated_error < *found.expected_calibration_error);
+    CHECK_FALSE(found.mean_average_precision);
+    CHECK(found.rejection.size() > 1);
+    CHECK(found.sure.top1.lower < found.top1);
+}
+
+TEST_CASE("with several labels it has the mean average precision, an unreadable picture being last") {
+    const support::metrics_record record;
+    std::vector<answer> answers;
+    for (std::size_t i = 0; i < record.pictures(); ++i) {
+        std::vector<std::uint32_t> labels;
+        for (std::uint32_t label = 0; label < record.classes; ++label) {
+            if (record.is_true(i, label)) labels.push_back(label);
+        }
+        answers.push_back(answer_of(record.logits(i), std::move(labels)));
+    }
+    const std::vector<std::string> names(record.classes);
+    const auto scores = [&](const auto& take) {
+        for (std::size_t i = 0; i < record.pictures(); ++i) take(i, record.logits(i));
+    };
+    evaluation found;
+    summarise(found, answers, names, scores, 0);
+    double sum = 0;
+    for (const double each : record["ap_sklearn"]) sum += each;
+    is_close(*found.mean_average_precision, sum / static_cast<double>(record.classes));
+    is_close(*found.classes[1].average_precision, record["ap_sklearn"][1]);
+    CHECK_FALSE(found.mean_per_class);
+    CHECK_FALSE(found.temperature);
+
+    answers.push_back(unreadable({0, 1}));
+    evaluation worse;
+    summarise(worse, answers, names, scores, 0);
+    CHECK(worse.unreadable == 1);
+    CHECK(*worse.mean_average_precision < *found.mean_average_precision);
+}
+
+TEST_CASE("no picture of a listed class is an error") {
+    const std::vector<answer> answers{answer_of(std::vector<double>{1}, {})};
+    evaluation found;
+    found.data = "photos";
+    CHECK(has(thrown<data_set_error>([&] {
+                  summarise(
+                      found, answers, std::vector<std::string>{"a"}, [](const auto&) {}, 0);
+              }),
+              "ARG photos: no pictures of a listed class"));
+}

@@ -1,0 +1,30 @@
+# Other people's projects find us in every way CMake knows.
+
+# consumer(<claim> <project folder> <program> <argument of CMake>...): a project that configures, builds and runs.
+function(consumer claim project program)
+    string(MAKE_C_IDENTIFIER ${claim} folder)
+    add_test(NAME "packaging: ${claim}" COMMAND ${CMAKE_CTEST_COMMAND}
+        --build-and-test ${project} ${CMAKE_CURRENT_BINARY_DIR}/consumers/${folder}
+        --build-generator ${CMAKE_GENERATOR} --build-noclean
+        --build-options -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DZEROSHOT_FOLDER=${PROJECT_SOURCE_DIR} ${ARGN}
+        --test-command ${program})
+endfunction()
+
+set(consumer ${CMAKE_CURRENT_SOURCE_DIR}/consumer)
+consumer("a project that adds our folder" ${consumer} consumer -DHOW=subdirectory)
+consumer("a project that wants no decoder" ${consumer} consumer -DHOW=subdirectory -DZEROSHOT_NO_DECODER=ON -DCMAKE_DISABLE_FIND_PACKAGE_stb=ON)
+
+# What we build on is fetched where it is not found; here the "download" is what is installed, so that no network is needed.
+get_target_property(eigen_folder Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
+consumer("a project that fetches us, and with us what we build on" ${consumer} consumer -DHOW=fetch
+    -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DFETCHCONTENT_SOURCE_DIR_EIGEN3=${eigen_folder})
+
+if(ZEROSHOT_INSTALL AND NOT ZEROSHOT_FETCHED)
+    set(prefix ${CMAKE_CURRENT_BINARY_DIR}/installed)
+    add_test(NAME "packaging: installing" COMMAND ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --component zeroshot_library --prefix ${prefix})
+    set_tests_properties("packaging: installing" PROPERTIES FIXTURES_SETUP installed)
+    consumer("a project that finds us installed" ${consumer} consumer -DHOW=package -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release)
+    consumer("a project with its own tests" ${PROJECT_SOURCE_DIR}/downstream shelf_test -DCMAKE_PREFIX_PATH=${prefix})
+    set_tests_properties("packaging: a project that finds us installed" "packaging: a project with its own tests"
+        PROPERTIES FIXTURES_REQUIRED installed)
+endif()

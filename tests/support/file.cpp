@@ -1,0 +1,401 @@
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <zeroshot/support/file.hpp>
+
+#include "tests/support/files.hpp"
+
+using namespace zeroshot;
+using support::bytes_of;
+using support::has;
+using support::scratch_folder;
+using support::text_of;
+using support::thrown;
+
+namespace {
+
+std::string refusal(const std::filesystem::path& path) {
+    return thrown<file_error>([&] { read_file(path); });
+}
+
+std::size_t open_descriptors() {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+    return count;
+}
+
+std::size_t files_in(const std::filesystem::path& folder) {
+    const std::filesystem::directory_iterator all(folder);
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+}  // namespace
+
+TEST_CASE("a file is read whole, and no further than the limit") {
+    const scratch_folder folder;
+    write_file(folder / "a", "some bytes");
+    CHECK(text_of(read_file(folder / "a")) == "some bytes");
+    CHECK(text_of(read_file(folder / "a", 10)) == "some bytes");
+    CHECK(has(thrown<file_error>([&] { read_file(folder / "a", 9); }), "LIMIT"));
+    CHECK(has(thrown<file_error>([&] { read_file(folder / "a", 9); }), "a: the file has 10 bytes, expected at most 9"));
+    write_file(folder / "empty", "");
+    CHECK(read_file(folder / "empty").empty());
+    std::filesystem::create_symlink(folder / "a", folder / "link");
+    CHECK(text_of(read_file(folder / "link")) == "some bytes");
+}
+
+TEST_CASE("K1 what cannot be read is refused with its path and why") {
+    const scratch_folder folder;
+    SECTION("K1 not found") {
+        CHECK(refusal(folder / "none.bin") ==
+              "IO " + (folder / "none.bin").string() + ": cannot open: No such file or directory");
+        CHECK(has(refusal(""), "cannot open: No such file"));
+    }
+    SECTION("K1 permission denied") {
+        write_file(folder / "secret", "x");
+        std::filesystem::permissions(folder / "secret", std::filesystem::perms::none);
+        constexpr uid_t nobody = 65534;
+        const uid_t me = ::geteuid();
+        if (me == 0 && ::seteuid(nobody) != 0) {  // root may read everything
+            WARN("skipped 'K1 permission denied': root cannot become somebody else here");
+        } else {
+            const std::string sentence = refusal(folder / "secret");
+            if (me == 0) REQUIRE(::seteuid(me) == 0);
+            CHECK(has(sentence, "cannot open: Permission denied"));
+        }
+    }
+    SECTION("K1 a folder, a pipe, a device, a socket: without blocking") {
+        CHECK(has(refusal(folder.path()), "this is a folder, expected a regular file"));
+        REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+        CHECK(has(refusal(folder / "pipe"), "this is a pipe, expected a regular file"));
+        CHECK(has(refusal("/dev/zero"), "/dev/zero: this is a device, expected a regular file"));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::strncpy(address.sun_path, (folder / "socket").c_str(), sizeof address.sun_path - 1);
+        const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+        REQUIRE(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        CHECK(has(refusal(folder / "socket"), "this is a socket, expected a regular file"));
+        ::close(listener);
+    }
+    SECTION("K1 dangling link, loop of links") {
+        std::filesystem::create_symlink(folder / "nowhere", folder / "dangling");
+        CHECK(has(refusal(folder / "dangling"), "No such file or directory"));
+        std::filesystem::create_symlink(folder / "loop", folder / "loop");
+        CHECK(has(refusal(folder / "loop"), "Too many levels of symbolic links"));
+    }
+    SECTION("K1 paths that are no paths") {
+        const std::string nul = (folder / "a").string() + std::string("\0b", 2);
+        CHECK(has(refusal(nul), "a\\x00b: the path contains a NUL character"));
+        CHECK(has(refusal(std::string(5'000, 'x')), "File name too long"));
+        CHECK(refusal(std::string(5'000, 'x')).size() < 300);
+        CHECK(has(refusal(folder / "\xff\xfe"), "\\xff\\xfe: cannot open"));
+        write_file(folder / "\xff", "bytes");
+        CHECK(text_of(read_file(folder / "\xff")) == "bytes");
+    }
+}
+
+namespace {
+
+// What the calls to the platform do in the tests below; set before each.
+int failing_call = 0;  // the call that fails, counted from 1
+int calls_made = 0;
+int failing_with = 0;
+std::filesystem::path touched;
+
+bool fails() {
+    return ++calls_made == failing_call;
+}
+
+detail::file_calls counting_read() {
+    detail::file_calls calls;
+    calls.read = [](int file, void* bytes, std::size_t count, off_t offset) -> ssize_t {
+        if (fails()) {
+            errno = failing_with;
+            return -1;
+        }
+        return ::pread(file, bytes, std::min<std::size_t>(count, 3), offset);  // short reads
+    };
+    return calls;
+}
+
+}  // namespace
+
+TEST_CASE("K2 K4 a file that changes while it is read is refused") {
+    const scratch_folder folder;
+    touched = folder / "a";
+    detail::file_calls calls;
+    const auto read = [&] { detail::read_whole(open_file(touched, largest_file, calls)); };
+    SECTION("K2 it shrinks") {
+        write_file(touched, std::string(1000, 'x'));
+        calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
+            std::filesystem::resize_file(touched, 100);
+            return ::pread(file, bytes, count, offset);
+        };
+        CHECK(has(thrown<file_error>(read), "IO " + touched.string() + ": the file changed while reading; try again"));
+    }
+    SECTION("K2 it grows") {
+        write_file(touched, std::string(1000, 'x'));
+        calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
+            std::filesystem::resize_file(touched, 2000);
+            return ::pread(file, bytes, count, offset);
+        };
+        CHECK(has(thrown<file_error>(read), "the file changed while reading"));
+    }
+    SECTION("K4 it is rewritten in place") {
+        write_file(touched, std::string(1000, 'x'));
+        using namespace std::chrono_literals;
+        std::filesystem::last_write_time(touched, std::filesystem::file_time_type::clock::now() - 1h);
+        calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
+            const ssize_t done = ::pread(file, bytes, count, offset);
+            const int other = ::open(touched.c_str(), O_WRONLY);
+            if (::write(other, "y", 1) != 1) return ssize_t{-1};
+            ::close(other);
+            return done;
+        };
+        CHECK(has(thrown<file_error>(read), "the file changed while reading"));
+    }
+}
+
+TEST_CASE("K3 a file replaced while it is read is the old one, whole") {
+    const scratch_folder folder;
+    touched = folder / "a";
+    write_file(touched, std::string(1000, 'x'));
+    detail::file_calls calls;
+    calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
+        write_file(touched, std::string(1000, 'y'));
+        return ::pread(file, bytes, std::min<std::size_t>(count, 300), offset);
+    };
+    CHECK(text_of(detail::read_whole(open_file(touched, largest_file, calls))) == std::string(1000, 'x'));
+    CHECK(text_of(read_file(touched)) == std::string(1000, 'y'));
+}
+
+TEST_CASE("K6 interrupted and short reads go on, a failing one names the byte") {
+    const scratch_folder folder;
+    write_file(folder / "a", "0123456789");
+    const detail::file_calls calls = counting_read();
+    const auto read = [&] { return detail::read_whole(open_file(folder / "a", largest_file, calls)); };
+    calls_made = 0;
+    failing_call = 0;
+    CHECK(text_of(read()) == "0123456789");
+    const int reads = calls_made;
+    for (failing_call = 1; failing_call <= reads; ++failing_call) {
+        calls_made = 0;
+        failing_with = EINTR;
+        CHECK(text_of(read()) == "0123456789");
+        calls_made = 0;
+        failing_with = EIO;
+        CHECK(has(thrown<file_error>(read), "cannot read at byte"));
+    }
+    calls_made = 0;
+    failing_call = 2;
+    CHECK(thrown<file_error>(read) == "IO " + (folder / "a").string() + ": cannot read at byte 3: Input/output error");
+}
+
+TEST_CASE("K7 failures leave no descriptor open, and running out of them is an error like any other") {
+    const scratch_folder folder;
+    write_file(folder / "a", "0123456789");
+    const detail::file_calls calls = counting_read();
+    const std::size_t before = open_descriptors();
+    for (int i = 0; i < 10'000; ++i) {
+        calls_made = 0;
+        failing_call = 1;
+        failing_with = EIO;
+        if (i % 2 == 0) CHECK_THROWS_AS(detail::read_whole(open_file(folder / "a", largest_file, calls)), file_error);
+        if (i % 2 == 1) CHECK_THROWS_AS(read_file(folder / "a", 1), file_error);
+    }
+    CHECK(open_descriptors() == before);
+
+    rlimit kept{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &kept) == 0);
+    rlimit none = kept;
+    none.rlim_cur = 0;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    // What is thrown is looked at later: the undefined-behaviour sanitizer itself needs descriptors to check a call.
+    const auto caught = [](const auto& call) {
+        try {
+            call();
+        } catch (...) {
+            return std::current_exception();
+        }
+        return std::exception_ptr();
+    };
+    const std::exception_ptr from_reading = caught([&] { read_file(folder / "a"); });
+    const std::exception_ptr from_writing = caught([&] { write_file(folder / "a", "new"); });
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &kept) == 0);
+    const std::string reading = thrown<file_error>([&] { std::rethrow_exception(from_reading); });
+    const std::string writing = thrown<file_error>([&] { std::rethrow_exception(from_writing); });
+    CHECK(has(reading, "Too many open files"));
+    CHECK(has(writing, "cannot create a temporary neighbour: Too many open files"));
+    CHECK(text_of(read_file(folder / "a")) == "0123456789");
+}
+
+TEST_CASE("a file is written whole, with the permissions of any new file") {
+    const scratch_folder folder;
+    const mode_t kept = ::umask(027);
+    write_file(folder / "a", "one");
+    ::umask(kept);
+    struct stat found {};
+    REQUIRE(::stat((folder / "a").c_str(), &found) == 0);
+    CHECK((found.st_mode & 0777) == 0640);  // K10: not a temporary file's 0600
+    write_file(folder / "a", "two");        // K10: an existing target is replaced
+    CHECK(text_of(read_file(folder / "a")) == "two");
+    atomic_file pieces(folder / "a", 6);
+    pieces.write("three");
+    pieces.write(bytes_of("!"));
+    CHECK(text_of(read_file(folder / "a")) == "two");
+    pieces.commit();
+    CHECK(text_of(read_file(folder / "a")) == "three!");
+    CHECK(files_in(folder.path()) == 1);
+}
+
+TEST_CASE("K10 a target that is no regular file is refused") {
+    const scratch_folder folder;
+    CHECK(
+        has(thrown<file_error>([&] { write_file(folder.path(), "x"); }), "this is a folder, expected a regular file"));
+    CHECK(has(thrown<file_error>([&] { write_file("/dev/null", "x"); }), "/dev/null: this is a device"));
+    CHECK(has(thrown<file_error>([&] { write_file(folder / "none" / "a", "x"); }), "No such file or directory"));
+    CHECK(has(thrown<file_error>([&] { write_file((folder / "a").string() + std::string("\0", 1), "x"); }), "NUL"));
+}
+
+TEST_CASE("an exception between the pieces leaves the old file and nothing beside it") {
+    const scratch_folder folder;
+    write_file(folder / "a", "old");
+    try {
+        atomic_file file(folder / "a");
+        file.write("half of it");
+        throw std::runtime_error("elsewhere");
+    } catch (const std::runtime_error&) {
+    }
+    CHECK(text_of(read_file(folder / "a")) == "old");
+    CHECK(files_in(folder.path()) == 1);
+}
+
+TEST_CASE("K8 whatever call fails while writing, the old file stays and nothing is left beside it") {
+    const scratch_folder folder;
+    write_file(folder / "a", "old");
+    detail::file_calls calls;
+    calls.open = [](const char* name, int flags, mode_t mode) { return fails() ? -1 : ::open(name, flags, mode); };
+    calls.write = [](int file, const void* bytes, std::size_t count) -> ssize_t {
+        return fails() ? -1 : ::write(file, bytes, std::min<std::size_t>(count, 4));
+    };
+    calls.sync = [](int file) { return fails() ? -1 : ::fsync(file); };
+    calls.close = [](int file) {
+        const int result = ::close(file);
+        return fails() ? -1 : result;
+    };
+    calls.rename = [](const char* from, const char* to) { return fails() ? -1 : ::rename(from, to); };
+    const auto write = [&] {
+        atomic_file file(folder / "a", 10, calls);
+        file.write("0123456789");
+        file.commit();
+    };
+    for (const int fault : {ENOSPC, EDQUOT, EIO, EROFS}) {
+        for (failing_call = 1; failing_call <= 7; ++failing_call) {  // open, three writes, fsync, close, rename
+            calls_made = 0;
+            errno = fault;
+            const std::string sentence = thrown<file_error>(write);
+            INFO(failing_call << " " << sentence);
+            CHECK(has(sentence, "IO " + (folder / "a").string() + ": cannot "));
+            CHECK(text_of(read_file(folder / "a")) == "old");
+            CHECK(files_in(folder.path()) == 1);
+        }
+    }
+    calls.write = [](int file, const void* bytes, std::size_t count) -> ssize_t {
+        errno = calls_made % 2 == 0 ? EINTR : ENOSPC;
+        return fails() ? -1 : ::write(file, bytes, std::min<std::size_t>(count, 4));
+    };
+    calls_made = 0;
+    failing_call = 3;  // interrupted: goes on
+    write();
+    CHECK(text_of(read_file(folder / "a")) == "0123456789");
+}
+
+TEST_CASE("K5 a mapped file is its bytes, and stays so when another is renamed over it") {
+    const support::scratch_folder home;
+    write_file(home / "a", "first");
+    write_file(home / "empty", "");
+    const mapped_file mapped(home / "a");
+    write_file(home / "a", "second, and longer");
+    CHECK(support::text_of({mapped.bytes().begin(), mapped.bytes().end()}) == "first");
+    CHECK(mapped_file(home / "empty").bytes().empty());
+    CHECK(has(thrown<file_error>([&] { mapped_file(home / "none"); }), "cannot open"));
+}
+
+TEST_CASE("a file is the same one until it is written to or replaced") {
+    const support::scratch_folder home;
+    write_file(home / "a", "some");
+    const std::string first = open_file(home / "a").identity();
+    CHECK(open_file(home / "a").identity() == first);
+    write_file(home / "b", "some");
+    CHECK(open_file(home / "b").identity() != first);
+    std::filesystem::rename(home / "b", home / "a");
+    CHECK(open_file(home / "a").identity() != first);
+    const std::string second = open_file(home / "a").identity();
+    {
+        std::ofstream more(home / "a", std::ios::app);
+        more << "more of it";
+    }
+    CHECK(open_file(home / "a").identity() != second);
+}
+
+TEST_CASE("K8 a disk that is too small is told before anything is written") {
+    const scratch_folder folder;
+    const std::string sentence = thrown<file_error>([&] { atomic_file(folder / "a", std::uintmax_t{1} << 60); });
+    CHECK(has(sentence, "a: needs 1152921504606846976 bytes, disk has "));
+    CHECK(files_in(folder.path()) == 0);
+}
+
+TEST_CASE("K9 a killed writer leaves the old file, and its temporary file is swept by the next") {
+    const scratch_folder folder;
+    write_file(folder / "a", "old");
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        atomic_file file(folder / "a");
+        file.write("half");
+        ::kill(::getpid(), SIGKILL);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(text_of(read_file(folder / "a")) == "old");
+    CHECK(files_in(folder.path()) == 2);
+    write_file(folder / "b", "other");  // another target sweeps nothing of ours
+    CHECK(files_in(folder.path()) == 3);
+    write_file(folder / ".a.tmp-notes", "somebody's");  // a name that is not ours
+    write_file(folder / "a", "new");
+    CHECK(text_of(read_file(folder / "a")) == "new");
+    CHECK(files_in(folder.path()) == 3);
+}
+
+TEST_CASE("K11 two writers to one target do not mix, and the last to finish wins", "[threads]") {
+    const scratch_folder folder;
+    atomic_file first(folder / "a"), second(folder / "a");
+    first.write("first");
+    second.write("second");
+    second.commit();
+    CHECK(text_of(read_file(folder / "a")) == "second");
+    first.commit();
+    CHECK(text_of(read_file(folder / "a")) == "first");
+    {
+        std::vector<std::jthread> writers;
+        for (char letter : {'x', 'y', 'z'}) {
+            writers.emplace_back([&folder, letter] {
+                for (int round = 0; round < 200; ++round) write_file(folder / "a", std::string(10'000, letter));
+            });
+        }
+    }
+    const std::string last = text_of(read_file(folder / "a"));
+    CHECK(last == std::string(10'000, last.front()));
+    CHECK(files_in(folder.path()) == 1);
+}

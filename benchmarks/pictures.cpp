@@ -25,19 +25,19 @@ zeroshot::image noise(std::size_t width, std::size_t height) {
     return zeroshot::image(std::move(pixels), width, height, zeroshot::pixel_mode::rgb);
 }
 
-/// The whole picture, the shorter side to 224 pixels: what Pillow's Image.resize does for CLIP.
+/// The whole image, the shorter side to 224 pixels: what Pillow's Image.resize does for CLIP.
 void resize(benchmark::State& state) {
     const auto width = static_cast<std::size_t>(state.range(0)), height = static_cast<std::size_t>(state.range(1));
-    const zeroshot::image picture = noise(width, height);
-    for (auto _ : state) benchmark::DoNotOptimize(zeroshot::resize(picture, 224 * width / height, 224));
+    const zeroshot::image image = noise(width, height);
+    for (auto _ : state) benchmark::DoNotOptimize(zeroshot::resize(image, 224 * width / height, 224));
     state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(width * height * 3));
 }
 
 /// Only what CLIP's crop shows of it.
 void crop(benchmark::State& state) {
-    const zeroshot::image picture =
+    const zeroshot::image image =
         noise(static_cast<std::size_t>(state.range(0)), static_cast<std::size_t>(state.range(1)));
-    for (auto _ : state) benchmark::DoNotOptimize(zeroshot::crop_of(picture));
+    for (auto _ : state) benchmark::DoNotOptimize(zeroshot::crop_of(image));
 }
 
 void decode(benchmark::State& state) {

@@ -1,5 +1,5 @@
 #pragma once
-// What this project does: pictures go onto the shelf whose name fits them best.
+// What this project does: images go onto the shelf whose name fits them best.
 
 #include <map>
 #include <string>
@@ -12,11 +12,11 @@ class shelves {
    public:
     shelves(zeroshot::clip clip, std::vector<std::string> names) : which_(std::move(clip), std::move(names)) {}
 
-    /// Puts a picture away and says where.
-    const std::string& put(const zeroshot::image& picture) {
-        const zeroshot::classification shelf = which_(picture);
+    /// Puts an image away and says where.
+    const std::string& put(const zeroshot::image& image) {
+        const zeroshot::classification shelf = which_(image);
         const auto place = contents_.try_emplace(shelf.best().label).first;
-        place->second.push_back(picture);
+        place->second.push_back(image);
         return place->first;
     }
 

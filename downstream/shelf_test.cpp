@@ -20,14 +20,14 @@ static zeroshot::image plain(std::uint8_t red, std::uint8_t green, std::uint8_t 
     return zeroshot::image(std::move(pixels), 8, 8, zeroshot::pixel_mode::rgb);
 }
 
-TEST_CASE("a picture lies on exactly one shelf") {
+TEST_CASE("an image lies on exactly one shelf") {
     shelves all(random_clip(), {"tools", "toys", "books"});
     const std::string& place = all.put(plain(200, 30, 30));
     CHECK(all.count(place) == 1);
     CHECK(all.count("tools") + all.count("toys") + all.count("books") == 1);
 }
 
-TEST_CASE("the same picture goes to the same shelf") {
+TEST_CASE("the same image goes to the same shelf") {
     shelves all(random_clip(), {"tools", "toys", "books"});
     CHECK(all.put(plain(10, 20, 30)) == all.put(plain(10, 20, 30)));
 }

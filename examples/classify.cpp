@@ -1,12 +1,12 @@
-// The main job in eight lines: a picture and labels in, probabilities out.
+// The main job in eight lines: an image and labels in, probabilities out.
 //
-//     classify models/pictograms.safetensors examples/images/<picture>.png "a dog" "a cat"
+//     classify models/pictograms.safetensors examples/images/<image>.png "a dog" "a cat"
 #include <iostream>
 
 #include <zeroshot/zeroshot.hpp>
 
 int main(int count, char** arguments) {
-    if (count < 4) return std::cerr << "usage: classify MODEL PICTURE LABEL...\n", 2;
+    if (count < 4) return std::cerr << "usage: classify MODEL IMAGE LABEL...\n", 2;
     const auto clip = zeroshot::load(arguments[1]);
     const auto which = zeroshot::classifier(clip, {arguments + 3, arguments + count});
     for (const auto& [label, probability] : which(zeroshot::read_image(arguments[2])))

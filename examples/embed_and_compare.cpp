@@ -1,4 +1,4 @@
-// Embeddings by hand, with OpenAI's verbs: which of the pictures is nearest to a sentence, and how near are they to
+// Embeddings by hand, with OpenAI's verbs: which of the images is nearest to a sentence, and how near are they to
 // each other?
 //
 //     embed_and_compare models/pictograms.safetensors "something to eat" a.png b.png c.png
@@ -10,23 +10,23 @@
 #include <zeroshot/zeroshot.hpp>
 
 int main(int count, char** arguments) {
-    if (count < 4) return std::cerr << "usage: embed_and_compare MODEL TEXT PICTURE...\n", 2;
+    if (count < 4) return std::cerr << "usage: embed_and_compare MODEL TEXT IMAGE...\n", 2;
     try {
         const auto clip = zeroshot::load(arguments[1]);
         const std::string text = arguments[2];
-        std::vector<zeroshot::image> pictures;
-        for (int i = 3; i < count; ++i) pictures.push_back(zeroshot::read_image(arguments[i]));
+        std::vector<zeroshot::image> images;
+        for (int i = 3; i < count; ++i) images.push_back(zeroshot::read_image(arguments[i]));
 
         zeroshot::thread_pool threads;
         const auto images =
-            zeroshot::normalized(clip.encode_image(pictures, {.threads = &threads}));  // [pictures, embedding]
+            zeroshot::normalized(clip.encode_image(images, {.threads = &threads}));  // [images, embedding]
         const auto sentence = zeroshot::normalized(clip.encode_text(text));            // [1, embedding]
         const auto to_text = zeroshot::similarity(images, sentence, 1.0f);             // cosines
         const auto to_each_other = zeroshot::similarity(images, images, 1.0f);
 
         std::cout << std::fixed << std::setprecision(3);
-        for (std::size_t i = 0; i < pictures.size(); ++i) {
-            std::cout << arguments[3 + i] << ": " << to_text(i, 0) << " to \"" << text << "\", to the pictures";
+        for (std::size_t i = 0; i < images.size(); ++i) {
+            std::cout << arguments[3 + i] << ": " << to_text(i, 0) << " to \"" << text << "\", to the images";
             for (const float cosine : to_each_other.row(i)) std::cout << ' ' << cosine;
             std::cout << '\n';
         }

@@ -27,9 +27,9 @@ int main(int count, char** arguments) {
     if (count != 2) return std::cerr << "usage: own_pixels MODEL\n", 2;
     try {
         const std::vector<std::uint8_t> pixels = red_disc(96);
-        const auto picture = zeroshot::image::view(pixels, 96, 96, zeroshot::pixel_mode::rgb);
+        const auto image = zeroshot::image::view(pixels, 96, 96, zeroshot::pixel_mode::rgb);
         const zeroshot::classifier which(zeroshot::load(arguments[1]), {"red circle", "blue square", "green tree"});
-        for (const auto& [label, probability] : which(picture)) std::cout << label << ": " << probability << '\n';
+        for (const auto& [label, probability] : which(image)) std::cout << label << ": " << probability << '\n';
     } catch (const zeroshot::error& fault) {
         std::cerr << fault.what() << '\n';
         return 1;

@@ -24,17 +24,17 @@ class tbb_threads final : public zeroshot::executor {
 };
 
 int main(int count, char** arguments) {
-    if (count < 3) return std::cerr << "usage: tbb_threads MODEL PICTURE...\n", 2;
+    if (count < 3) return std::cerr << "usage: tbb_threads MODEL IMAGE...\n", 2;
     try {
         const auto clip = zeroshot::load(arguments[1]);
-        std::vector<zeroshot::image> pictures;
-        for (int i = 2; i < count; ++i) pictures.push_back(zeroshot::read_image(arguments[i]));
+        std::vector<zeroshot::image> images;
+        for (int i = 2; i < count; ++i) images.push_back(zeroshot::read_image(arguments[i]));
 
         tbb_threads threads;
-        const auto shared = clip.encode_image(pictures, {.threads = &threads});
-        const auto alone = clip.encode_image(pictures);
+        const auto shared = clip.encode_image(images, {.threads = &threads});
+        const auto alone = clip.encode_image(images);
         const bool same = std::equal(shared.values().begin(), shared.values().end(), alone.values().begin());
-        std::cout << pictures.size() << " pictures on " << threads.concurrency()
+        std::cout << images.size() << " images on " << threads.concurrency()
                   << " threads: " << (same ? "the same bits as on one" : "other bits than on one") << '\n';
         return same ? 0 : 1;
     } catch (const zeroshot::error& fault) {

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Pictures of noise, for tests that need any picture.
+/// \file Images of noise, for tests that need any image.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace zeroshot_tests {
 
-inline zeroshot::image random_picture(std::size_t width, std::size_t height, unsigned seed) {
+inline zeroshot::image random_image(std::size_t width, std::size_t height, unsigned seed) {
     std::mt19937 generator(seed);
     std::vector<std::uint8_t> pixels(width * height * 3);
     for (std::uint8_t& value : pixels) value = static_cast<std::uint8_t>(generator());

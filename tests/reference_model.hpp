@@ -48,7 +48,7 @@ class reference_model {
         return all;
     }
 
-    /// [pictures, 3, size, size]
+    /// [images, 3, size, size]
     template <class Scalar>
     zeroshot::tensor<Scalar, 4> pixels() const {
         const auto extents = shape("pixels");

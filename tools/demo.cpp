@@ -1,4 +1,4 @@
-// What tools/demo shows: each picture of a folder against the labels that its labels.json gives.
+// What tools/demo shows: each image of a folder against the labels that its labels.json gives.
 //
 //     demo models/pictograms.safetensors examples/images
 #include <algorithm>
@@ -17,9 +17,9 @@
 
 namespace {
 
-/// A picture, five labels, and the one that is right.
+/// An image, five labels, and the one that is right.
 struct question {
-    std::filesystem::path picture;
+    std::filesystem::path image;
     std::vector<std::string> labels;
     std::string answer;
 };
@@ -53,11 +53,11 @@ class terminal {
     bool colourful_;
 };
 
-/// The picture in coloured half blocks: `rows` lines of 2 * rows characters, each character two pixels high.
-std::vector<std::string> thumbnail(const zeroshot::image& picture, std::size_t rows) {
+/// The image in coloured half blocks: `rows` lines of 2 * rows characters, each character two pixels high.
+std::vector<std::string> thumbnail(const zeroshot::image& image, std::size_t rows) {
     zeroshot::preprocessing how;
     how.size = 2 * rows;
-    const zeroshot::image small = zeroshot::crop_of(picture, how);
+    const zeroshot::image small = zeroshot::crop_of(image, how);
     const auto colour = [&](std::size_t x, std::size_t y) {
         const auto pixel = small.row(y).subspan(3 * x, 3);
         return std::to_string(pixel[0]) + ";" + std::to_string(pixel[1]) + ";" + std::to_string(pixel[2]) + "m";
@@ -87,16 +87,16 @@ std::string percent(double share) {
     return text;
 }
 
-/// Shows one picture and its labels; tells whether the first is the right one.
+/// Shows one image and its labels; tells whether the first is the right one.
 bool answer(const question& asked, const zeroshot::clip& clip, const terminal& screen, std::size_t label_width) {
     constexpr std::size_t bar_width = 30;
-    const zeroshot::image picture = zeroshot::read_image(asked.picture);
-    const zeroshot::classification result = zeroshot::classifier(clip, asked.labels)(picture);
+    const zeroshot::image image = zeroshot::read_image(asked.image);
+    const zeroshot::classification result = zeroshot::classifier(clip, asked.labels)(image);
     const bool right = result.best().label == asked.answer;
-    const std::vector<std::string> small = screen.colourful() ? thumbnail(picture, asked.labels.size() + 1)
+    const std::vector<std::string> small = screen.colourful() ? thumbnail(image, asked.labels.size() + 1)
                                                               : std::vector<std::string>(asked.labels.size() + 1);
 
-    const std::string name = asked.picture.filename().string();
+    const std::string name = asked.image.filename().string();
     std::cout << small[0] << "  " << screen.bold(name) << "  "
               << (right ? screen.green("right") : screen.red("wrong: it is " + asked.answer)) << '\n';
     for (std::size_t i = 0; i < result.size(); ++i) {

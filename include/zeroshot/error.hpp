@@ -1,8 +1,9 @@
 #pragma once
-/// \file What is thrown when the world disappoints: one root, a leaf for each place the world comes in.
+/// \file Exception types: `zeroshot::error` and one subclass per kind of input.
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -23,34 +24,38 @@ inline std::string_view name_of(error_code code) {
     return names[static_cast<std::size_t>(code)];
 }
 
-/// What was found wrong, in the parts of one sentence: place, finding, expectation, remedy. Empty parts are left out.
-struct finding {
+/// What is wrong, in the parts of one sentence: place, finding, expectation, remedy. Empty parts are left out.
+struct diagnostic {
     std::string where;     ///< file and byte offset, tensor name, JSON pointer, argument
-    std::string what;      ///< what was found there
-    std::string expected;  ///< what should have been there
-    std::string hint;      ///< how to mend it
-};
+    std::string what;      ///< the finding
+    std::string expected;  ///< the expectation
+    std::string hint;      ///< the remedy
 
-/// The root of everything this library throws on bad input.
-class error : public std::runtime_error {
-   public:
-    error(error_code code, finding found)
-        : std::runtime_error(sentence(found)), code_(code), found_(std::move(found)) {}
-
-    error_code code() const noexcept { return code_; }
-    const finding& found() const noexcept { return found_; }
-
-   private:
-    static std::string sentence(const finding& found) {
-        std::string text = found.where;
-        if (!found.what.empty()) text += (text.empty() ? "" : ": ") + found.what;
-        if (!found.expected.empty()) text += ", expected " + found.expected;
-        if (!found.hint.empty()) text += "; " + found.hint;
+    /// "WHERE: WHAT, expected EXPECTED; HINT"
+    std::string sentence() const {
+        std::string text = where;
+        if (!what.empty()) text += (text.empty() ? "" : ": ") + what;
+        if (!expected.empty()) text += ", expected " + expected;
+        if (!hint.empty()) text += "; " + hint;
         return text;
     }
+};
 
+/// The base of every exception this library throws on bad input. Copying one neither allocates nor throws.
+/// What else can leave a call: std::bad_alloc where memory runs out, std::system_error where a thread cannot be started.
+class error : public std::runtime_error {
+   public:
+    error(error_code code, zeroshot::diagnostic found)
+        : std::runtime_error(found.sentence()),
+          code_(code),
+          diagnostic_(std::make_shared<const zeroshot::diagnostic>(std::move(found))) {}
+
+    error_code code() const noexcept { return code_; }
+    const zeroshot::diagnostic& diagnostic() const noexcept { return *diagnostic_; }
+
+   private:
     error_code code_;
-    finding found_;
+    std::shared_ptr<const zeroshot::diagnostic> diagnostic_;  // shared: a copy while an exception is in flight must not throw
 };
 
 /// Files: opening, reading, writing.
@@ -65,7 +70,7 @@ class checkpoint_error : public error {
     using error::error;
 };
 
-/// Pictures: encoded bytes and the caller's own pixels.
+/// Images: encoded bytes and the caller's own pixels.
 class image_error : public error {
    public:
     using error::error;

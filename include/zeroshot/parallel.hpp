@@ -169,7 +169,7 @@ class thread_pool final : public executor {
         std::exception_ptr failure;
     };
 
-    /// Whether something comes true within the time that it takes to wake a thread, about. The products of one picture
+    /// Whether something comes true within the time that it takes to wake a thread, about. The products of one image
     /// follow each other closely: who slept in between would come late to each.
     template <class Condition>
     static bool soon(const Condition& is_true) {

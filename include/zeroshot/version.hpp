@@ -6,7 +6,7 @@
 #define ZEROSHOT_VERSION_PATCH 0
 
 /// Every name lives in this inline namespace, so that two libraries may embed two versions of zeroshot in one program.
-/// Whatever changes the meaning of a name (as the opt-out of the picture decoder does) stands in the tag.
+/// Whatever changes the meaning of a name (as the opt-out of the image decoder does) stands in the tag.
 #define ZEROSHOT_JOINED(a, b, c) v##a##_##b##c
 #define ZEROSHOT_TAG(a, b, c) ZEROSHOT_JOINED(a, b, c)
 #if defined(ZEROSHOT_NO_DECODER)

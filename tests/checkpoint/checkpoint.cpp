@@ -71,7 +71,7 @@ TEST_CASE("A3 what is no safetensors file is named, with what to do") {
     CHECK(has(refusal(std::string("\x1c\0\0\0TFL3", 8) + filling), "a TensorFlow Lite model"));
     CHECK(has(refusal("\x1f\x8b\x08" + filling), "gzip data"));
     CHECK(has(refusal(std::string(257, '\0') + "ustar" + filling), "a tar archive"));
-    CHECK(has(refusal("\x89PNG\r\n\x1a\n" + filling), "a PNG picture"));
+    CHECK(has(refusal("\x89PNG\r\n\x1a\n" + filling), "a PNG image"));
     CHECK(has(refusal(filling), "header claims 8680820740569200760 bytes"));
     CHECK(has(refusal(""), "empty file"));
     CHECK(has(refusal("GGU"), "3 bytes, at least 8 needed"));

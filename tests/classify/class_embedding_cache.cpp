@@ -97,9 +97,9 @@ TEST_CASE("whatever decides the bits is part of the key") {
     files += keep(any_clip({.precision = precision::bf16}));
     files += keep(any_clip({.precision = precision::int8}));
     CHECK(files == 13);
-    const std::vector<std::string> merges = model.words().words().merge_lines();
+    const std::vector<std::string> merges = model.tokenizer().vocabulary().merge_lines();
     const tokenizer other(vocabulary::from_merges(std::span(merges).first(merges.size() - 1)));
-    files += keep(clip(model.model(), other, model.pixels(), model.origin()));
+    files += keep(clip(model.model(), other, model.preprocessing(), model.provenance()));
     CHECK(files == 14);
     CHECK(keep(model, two_labels, {verbatim()}) == 0);  // what no template means
     CHECK(files_in(home.path()).size() == 14);

@@ -11,7 +11,7 @@
 #include "tests/random_pictures.hpp"
 
 using namespace zeroshot;
-using zeroshot_tests::random_picture;
+using zeroshot_tests::random_image;
 
 namespace {
 
@@ -26,7 +26,7 @@ const std::vector<std::string> labels{"a dog", "a cat", "an airplane", "two red 
 
 TEST_CASE("a classifier gives probabilities, most probable first, and keeps the labels' order in its accessors") {
     const classifier which(tiny_clip(), labels);
-    const classification result = which(random_picture(40, 30, 1));
+    const classification result = which(random_image(40, 30, 1));
     REQUIRE(result.size() == labels.size());
     CHECK(std::accumulate(result.probabilities().begin(), result.probabilities().end(), 0.0) == Approx(1).margin(1e-6));
     float before = 2;
@@ -47,7 +47,7 @@ TEST_CASE("a classifier gives probabilities, most probable first, and keeps the 
 
 TEST_CASE("what is asked of a temporary classification outlives it") {
     const classifier which(tiny_clip(), labels);
-    const image picture = random_picture(40, 30, 1);
+    const image picture = random_image(40, 30, 1);
     const classification kept = which(picture);
     const auto& best = which(picture).best();
     const auto& probabilities = which(picture).probabilities();
@@ -60,7 +60,7 @@ TEST_CASE("what is asked of a temporary classification outlives it") {
 
 TEST_CASE("the logits are those of the pieces put together by hand") {
     const clip model = tiny_clip();
-    const image picture = random_picture(32, 32, 2);
+    const image picture = random_image(32, 32, 2);
     const auto images = normalized(model.encode_image(picture));
     const auto texts = normalized(model.encode_text(labels));
     const auto logits = similarity(images, texts, model.logit_scale(), model.logit_bias());
@@ -82,7 +82,7 @@ TEST_CASE("an ensemble normalises each prompt, averages, and normalises again") 
 
 TEST_CASE("J8: ties stand in the order of the labels") {
     const classifier which(tiny_clip(), {"a dog", "a cat", "a dog"});
-    const classification result = which(random_picture(32, 32, 3));
+    const classification result = which(random_image(32, 32, 3));
     CHECK(result.logits()[0] == result.logits()[2]);
     const auto& ranking = result.ranking();
     CHECK(std::ranges::find(ranking, 0u) < std::ranges::find(ranking, 2u));
@@ -92,7 +92,7 @@ TEST_CASE("a classifier keeps its model alive and may be copied") {
     const auto make = [] { return classifier(load(testing::random_checkpoint().bytes()), labels); };
     const classifier first = make();
     const classifier second = first;
-    const image picture = random_picture(32, 32, 4);
+    const image picture = random_image(32, 32, 4);
     CHECK(first(picture).logits() == second(picture).logits());
 }
 

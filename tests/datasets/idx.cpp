@@ -13,17 +13,17 @@ struct pair_of_files {
     support::scratch_folder home;
     std::filesystem::path images = home / "t10k-images-idx3-ubyte";
 
-    pair_of_files(const std::string& pictures, const std::string& labels) {
-        support::write(images, pictures);
+    pair_of_files(const std::string& images, const std::string& labels) {
+        support::write(images, images);
         support::write(home / "t10k-labels-idx1-ubyte", labels);
     }
 };
 
-const std::string two_pictures = idx_head({2, 1, 3}) + "\x01\x02\x03\x04\x05\x06";
+const std::string two_images = idx_head({2, 1, 3}) + "\x01\x02\x03\x04\x05\x06";
 const std::string two_labels = idx_head({2}) + std::string("\x02\0", 2);
 
-std::string idx_refusal(const std::string& pictures, const std::string& labels) {
-    const pair_of_files files(pictures, labels);
+std::string idx_refusal(const std::string& images, const std::string& labels) {
+    const pair_of_files files(images, labels);
     return thrown<data_set_error>([&] {
         idx_pair pair(files.images);
         support::all_of(pair);
@@ -32,8 +32,8 @@ std::string idx_refusal(const std::string& pictures, const std::string& labels) 
 
 }  // namespace
 
-TEST_CASE("pictures and labels come in pairs") {
-    const pair_of_files files(two_pictures, two_labels);
+TEST_CASE("images and labels come in pairs") {
+    const pair_of_files files(two_images, two_labels);
     idx_pair pair(files.images);
     CHECK(pair.count() == 2);
     CHECK(pair.classes() == std::vector<std::string>{"0", "1", "2"});
@@ -47,7 +47,7 @@ TEST_CASE("pictures and labels come in pairs") {
 
 TEST_CASE("EMNIST's mapping names the classes") {
     const support::scratch_folder home;
-    support::write(home / "emnist-letters-test-images-idx3-ubyte", two_pictures);
+    support::write(home / "emnist-letters-test-images-idx3-ubyte", two_images);
     support::write(home / "emnist-letters-test-labels-idx1-ubyte", two_labels);
     support::write(home / "emnist-letters-mapping.txt", "1 65 97\n2 66 98\n");
     CHECK(idx_pair(home / "emnist-letters-test-images-idx3-ubyte").classes() ==
@@ -55,16 +55,16 @@ TEST_CASE("EMNIST's mapping names the classes") {
 }
 
 TEST_CASE("files that are cut off, or do not belong together, are told") {
-    CHECK(has(idx_refusal(two_pictures.substr(0, 20), two_labels),
-              "byte 20: the file ends within picture 1, expected 2 bytes more; was it cut off?"));
-    CHECK(has(idx_refusal(two_pictures.substr(0, 10), two_labels), "ends within its head"));
-    CHECK(has(idx_refusal(two_pictures, two_labels.substr(0, 9)), "ends within the labels"));
-    CHECK(has(idx_refusal(two_pictures, idx_head({3}) + "abc"), "3 labels, expected 2 as there are pictures"));
+    CHECK(has(idx_refusal(two_images.substr(0, 20), two_labels),
+              "byte 20: the file ends within image 1, expected 2 bytes more; was it cut off?"));
+    CHECK(has(idx_refusal(two_images.substr(0, 10), two_labels), "ends within its head"));
+    CHECK(has(idx_refusal(two_images, two_labels.substr(0, 9)), "ends within the labels"));
+    CHECK(has(idx_refusal(two_images, idx_head({3}) + "abc"), "3 labels, expected 2 as there are images"));
     CHECK(has(idx_refusal("GIF89a...", two_labels), "this is no IDX file of bytes with 3 axes"));
-    CHECK(has(idx_refusal(idx_head({2, 0, 3}), two_labels), "pictures of 3 x 0"));
+    CHECK(has(idx_refusal(idx_head({2, 0, 3}), two_labels), "images of 3 x 0"));
     CHECK(has(idx_refusal(idx_head({0xffffffff, 1, 3}), idx_head({0xffffffff})), "ends within the labels"));
     const support::scratch_folder home;
-    support::write(home / "pictures", two_pictures);
+    support::write(home / "pictures", two_images);
     CHECK(has(thrown<data_set_error>([&] { idx_pair{home / "pictures"}; }),
               "its name does not tell where the labels are"));
 }

@@ -52,8 +52,8 @@ TEST_CASE("paths are relative to the list, and the list knows how many there are
 }
 
 TEST_CASE("a damaged list is told by its line") {
-    CHECK(has(list_refusal(""), "no pictures in it"));
-    CHECK(has(list_refusal("path,label\n"), "no pictures in it"));
+    CHECK(has(list_refusal(""), "no images in it"));
+    CHECK(has(list_refusal("path,label\n"), "no images in it"));
     CHECK(has(list_refusal("a.png,dog\nb.png\n"), "list.csv: line 2: one cell, expected a path and a label"));
     CHECK(has(list_refusal("a.png,dog\n\"b.png,dog\n"), "line 2: a quotation mark is not closed"));
     CHECK(has(list_refusal("\"a\"b,dog\n"), "line 1: text stands behind a closing quotation mark"));

@@ -29,7 +29,7 @@ std::string refusal(const std::filesystem::path& place) {
 
 }  // namespace
 
-TEST_CASE("the files of a split come in order, pictures as bytes or as the name of a file") {
+TEST_CASE("the files of a split come in order, images as bytes or as the name of a file") {
     parquet_files both(records);
     CHECK(both.classes() == std::vector<std::string>{"cat", "dog", "owl"});
     CHECK_FALSE(both.count());
@@ -37,8 +37,8 @@ TEST_CASE("the files of a split come in order, pictures as bytes or as the name 
     REQUIRE(all.size() == 5);
     CHECK(all[0].name == "test-00000-of-00002.parquet/0");
     CHECK(all[3].name == "test-00001-of-00002.parquet/0");
-    CHECK(support::bytes_at(all[1]) == "picture 1");
-    CHECK(support::bytes_at(all[3]) == "picture 3");
+    CHECK(support::bytes_at(all[1]) == "image 1");
+    CHECK(support::bytes_at(all[3]) == "image 3");
     CHECK(std::get<std::filesystem::path>(all[4].picture) == records / "elsewhere.png");
     CHECK(all[0].labels == std::vector<std::size_t>{2});
     CHECK(all[2].labels.empty());  // of no listed class
@@ -46,7 +46,7 @@ TEST_CASE("the files of a split come in order, pictures as bytes or as the name 
     CHECK(parquet_files(records / "several.parquet").count() == 3);
 }
 
-TEST_CASE("a picture may have several labels") {
+TEST_CASE("an image may have several labels") {
     parquet_files several(records / "several.parquet");
     CHECK(several.classes().size() == 3);
     CHECK(support::listed(several) == "several.parquet/0:0,2 several.parquet/1: several.parquet/2:1");

@@ -39,7 +39,7 @@ inline std::string idx_head(const std::vector<std::uint32_t>& shape) {
     return text;
 }
 
-/// A picture of CIFAR: planes of one value each.
+/// An image of CIFAR: planes of one value each.
 inline std::string cifar_planes(char red, char green, char blue) {
     return std::string(1024, red) + std::string(1024, green) + std::string(1024, blue);
 }

@@ -11,7 +11,7 @@ using support::thrown;
 namespace {
 
 std::string sample(const std::string& key, const std::string& label, const std::string& extension = "jpg") {
-    return tar_entry(key + ".cls", label) + tar_entry(key + "." + extension, "picture " + key);
+    return tar_entry(key + ".cls", label) + tar_entry(key + "." + extension, "image " + key);
 }
 
 std::string shard_refusal(const std::string& members) {
@@ -43,7 +43,7 @@ TEST_CASE("shards come by number, samples by key, with the names and templates t
         CHECK(all[1].name == "0.tar/d/s1");
         CHECK(all[2].name == "9.tar/s2");
         CHECK(all[3].labels == std::vector<std::size_t>{0});
-        CHECK(support::bytes_at(all[3]) == "picture s3");
+        CHECK(support::bytes_at(all[3]) == "image s3");
     }
 }
 
@@ -72,7 +72,7 @@ TEST_CASE("without classnames.txt labels are numbers") {
 
 TEST_CASE("a sample that lacks something is told by its key") {
     CHECK(has(shard_refusal(tar_entry("a.jpg", "x")), "0.tar/a: there is no class"));
-    CHECK(has(shard_refusal(tar_entry("a.cls", "1")), "0.tar/a: there is no picture"));
+    CHECK(has(shard_refusal(tar_entry("a.cls", "1")), "0.tar/a: there is no image"));
     CHECK(has(shard_refusal(sample("a", "dog")), "0.tar/a.cls: the class is 'dog', expected a number"));
     CHECK(has(shard_refusal(sample("a", "2")), "0.tar/a: label 2, expected below 2"));
     CHECK(has(shard_refusal(tar_entry("a.npy", "x") + tar_entry("a.jpg", "x")), "a.npy: this is no array of NumPy"));

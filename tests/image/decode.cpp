@@ -29,7 +29,7 @@ using namespace png_writer;
 
 namespace {
 
-/// The hash of all rows of a picture.
+/// The hash of all rows of an image.
 std::string digest_of(const image& picture) {
     std::string bytes;
     for (std::size_t y = 0; y < picture.height(); ++y) {
@@ -55,7 +55,7 @@ image crop_as(const image& picture, std::size_t size, crop_order order) {
     return crop_of(picture, how);
 }
 
-/// A picture as netpbm writes it, with one byte a sample.
+/// An image as netpbm writes it, with one byte a sample.
 image netpbm(const std::filesystem::path& path) {
     const bytes file = file_bytes(path);
     std::istringstream head(std::string(reinterpret_cast<const char*>(file.data()), 20));
@@ -234,11 +234,11 @@ TEST_CASE("H2 other formats are refused by name") {
          "ftypavif"sv,
          "AVIF"},
         {"BM\x36\0"sv, "BMP"},
-        {"\0\0\x02\0\0\0\0\0\0\0\0\0\x01\0\x01\0\x18\0"sv, "not a picture we know"},  // TGA has no magic
-        {"just some words"sv, "not a picture we know; supported: JPEG, PNG"}};
+        {"\0\0\x02\0\0\0\0\0\0\0\0\0\x01\0\x01\0\x18\0"sv, "not an image we know"},  // TGA has no magic
+        {"just some words"sv, "not an image we know; supported: JPEG, PNG"}};
     for (const auto& [head, name] : formats) {
         INFO(name);
-        CHECK_THAT(refusal(text(head)), contains("UNSUPPORTED picture, byte 0: ") && contains(name));
+        CHECK_THAT(refusal(text(head)), contains("UNSUPPORTED image, byte 0: ") && contains(name));
     }
     CHECK_THAT(refusal(text("\x89PNG\n\x1a\n and more"sv)),
                contains("FORMAT") && contains("was it transferred as text?"));
@@ -256,12 +256,12 @@ TEST_CASE("H3 H4 bombs are refused by their header") {
     CHECK_THAT(refusal(file_bytes(golden("jpeg/progressive.jpg")), small), contains("LIMIT") && contains("memory"));
 }
 
-TEST_CASE("H5 image data that does not inflate to the picture is refused") {
+TEST_CASE("H5 image data that does not inflate to the image is refused") {
     const bytes rgb = header(3, 1, 8, 2);
     CHECK(refusal(file({rgb, chunk("IDAT", stored(bytes(10)))})) == "accepted");
     for (const std::size_t size : {9u, 11u}) {
         CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(size)))})),
-                   contains("FORMAT picture, byte 33: the compressed image data is damaged"));
+                   contains("FORMAT image, byte 33: the compressed image data is damaged"));
     }
     CHECK_THAT(refusal(file({rgb, chunk("IDAT", bytes(20))})), contains("FORMAT"));
     CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(10, std::byte{9})))})), contains("filter 9"));
@@ -274,7 +274,7 @@ TEST_CASE("a PNG cut at any byte is refused") {
     const bytes whole = source.encoded();
     for (std::size_t size = 2; size < whole.size(); ++size) {
         const std::string found = refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-        REQUIRE_THAT(found, contains("FORMAT picture, byte " + std::to_string(size) + ": image data ends early"));
+        REQUIRE_THAT(found, contains("FORMAT image, byte " + std::to_string(size) + ": image data ends early"));
     }
 }
 
@@ -298,7 +298,7 @@ TEST_CASE("an error names the file") {
     const auto path = golden("jpeg/cmyk.jpg");
     CHECK_THAT(refusal_of([&] { read_image(path); }),
                contains("UNSUPPORTED") && contains("cmyk.jpg, byte ") && contains("CMYK"));
-    CHECK_THAT(refusal_of([] { read_image("no such picture.png"); }), contains("IO no such picture.png"));
+    CHECK_THAT(refusal_of([] { read_image("no such image.png"); }), contains("IO no such image.png"));
 }
 
 TEST_CASE("H17 a host's flags in its own stb_image do not reach ours") {
@@ -319,7 +319,7 @@ TEST_CASE("H17 a host's flags in its own stb_image do not reach ours") {
     stbi_set_flip_vertically_on_load(0);
 }
 
-TEST_CASE("seeded harm to good files gives pictures or our errors, and nothing else") {
+TEST_CASE("seeded harm to good files gives images or our errors, and nothing else") {
     std::vector<bytes> seeds;
     for (const char* name : {"halved", "progressive", "restarts", "progressive_restarts", "grey"}) {
         seeds.push_back(file_bytes(golden(std::string("jpeg/") + name + ".jpg")));
@@ -362,7 +362,7 @@ TEST_CASE("seeded harm to good files gives pictures or our errors, and nothing e
     CHECK(refused > 1000);
 }
 
-TEST_CASE("H18 good pictures among hostile ones give the same bytes on four threads as alone") {
+TEST_CASE("H18 good images among hostile ones give the same bytes on four threads as alone") {
     std::vector<bytes> good{file_bytes(golden("jpeg/halved.jpg")), file_bytes(golden("jpeg/progressive.jpg"))};
     picture source;
     source.colour = 6;

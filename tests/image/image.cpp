@@ -10,7 +10,7 @@
 
 using namespace zeroshot;
 
-TEST_CASE("a picture owns, copies or views its pixels, and rows come from the top") {
+TEST_CASE("an image owns, copies or views its pixels, and rows come from the top") {
     std::vector<std::uint8_t> pixels{1, 2, 3, 4, 5, 6, 99, 7, 8, 9, 10, 11, 12, 99};
     const image viewed = image::view(pixels, 2, 2, pixel_mode::rgb, 7);
     const image copied = image::copy(pixels, 2, 2, pixel_mode::rgb, 7);
@@ -23,7 +23,7 @@ TEST_CASE("a picture owns, copies or views its pixels, and rows come from the to
     CHECK(owned.channels() == 1);
 }
 
-TEST_CASE("a picture that was moved from is still the picture") {
+TEST_CASE("an image that was moved from is still the image") {
     image first({1, 2, 3}, 1, 1, pixel_mode::rgb);
     const image second = std::move(first);
     CHECK(first.row(0)[2] == 3);  // NOLINT: that is the claim

@@ -108,15 +108,15 @@ TEST_CASE("H8 a JPEG cut in its data and closed again is refused: what is missin
     }
 }
 
-TEST_CASE("H9 huge sizes and pictures without a scan are refused") {
+TEST_CASE("H9 huge sizes and images without a scan are refused") {
     const bytes tiny =
         joined({of({0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0xff, 0xff, 0xff, 0xff, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0}),
                 of({0xff, 0xda, 0, 2, 0xff, 0xd9})});
     CHECK(tiny.size() == 27);
-    CHECK_THAT(refusal(tiny), contains("LIMIT byte 2: the picture has 65535 x 65535 pixels"));
+    CHECK_THAT(refusal(tiny), contains("LIMIT byte 2: the image has 65535 x 65535 pixels"));
     const bytes empty = joined({of({0xff, 0xd8, 0xff, 0xc2, 0, 11, 8, 16, 0, 16, 0, 1, 1, 0x11, 0, 0xff, 0xd9})});
     CHECK_THAT(refusal(empty),
-               contains("FORMAT") && contains("ends early") && contains("parts of the picture are missing"));
+               contains("FORMAT") && contains("ends early") && contains("parts of the image are missing"));
     CHECK_THAT(refusal(of({0xff, 0xd8, 0xff, 0xd9})), contains("FORMAT"));
 }
 
@@ -184,7 +184,7 @@ TEST_CASE("scans that do not fit the frame, or each other, are refused") {
     bytes cut(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(second));
     while (cut[cut.size() - 2] == std::byte{0xff} && cut.back() == std::byte{detail::jpeg_marker::dht}) cut.pop_back();
     CHECK_THAT(refusal(joined({cut, of({0xff, 0xd9})})),
-               contains("FORMAT") && contains("parts of the picture are missing"));
+               contains("FORMAT") && contains("parts of the image are missing"));
 }
 
 TEST_CASE("memory is bounded before it is taken") {

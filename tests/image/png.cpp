@@ -31,7 +31,7 @@ bytes some(std::size_t count) {
 
 bytes data() {
     return chunk("IDAT", stored(some(13)));
-}  // of a 3 x 1 picture in 8-bit RGB, more than needed
+}  // of a 3 x 1 image in 8-bit RGB, more than needed
 
 }  // namespace
 
@@ -41,7 +41,7 @@ TEST_CASE("the CRC is that of the specification") {
     CHECK(detail::big_endian(std::span(end).subspan(8)) == 0xae426082u);
 }
 
-TEST_CASE("interlaced pictures have seven passes, fewer where they are small") {
+TEST_CASE("interlaced images have seven passes, fewer where they are small") {
     detail::png_file file;
     file.interlaced = true;
     const auto count = [&](std::size_t width, std::size_t height) {
@@ -111,19 +111,19 @@ TEST_CASE("the pixels of every depth and colour type come out as they went in, f
 }
 
 TEST_CASE("H3 impossible and huge sizes are refused by the header") {
-    CHECK_THAT(refusal(file({header(0, 0, 8, 2), data()})), contains("FORMAT byte 8: the picture is 0 x 0"));
+    CHECK_THAT(refusal(file({header(0, 0, 8, 2), data()})), contains("FORMAT byte 8: the image is 0 x 0"));
     CHECK_THAT(refusal(file({header(0x80000000u, 1, 8, 2), data()})), contains("FORMAT"));
     CHECK_THAT(refusal(file({header((1u << 24) + 1, 1, 8, 2), data()})), contains("LIMIT"));
     bytes cut = signature();
     append(cut, header(16384, 16384, 8, 6));
     append(cut, some(7));
-    CHECK_THAT(refusal(cut), contains("LIMIT byte 8: the picture has 16384 x 16384 pixels"));
+    CHECK_THAT(refusal(cut), contains("LIMIT byte 8: the image has 16384 x 16384 pixels"));
 }
 
 TEST_CASE("H4 bombs are refused before they are inflated") {
     CHECK_THAT(refusal(file({header(16384, 16384, 1, 0), data()}), 64000000), contains("LIMIT"));
     CHECK_THAT(refusal(file({header(8192, 8192, 16, 6), data()}), 64000000), contains("LIMIT"));
-    CHECK_THAT(refusal(file({header(1000, 1000, 16, 6), data()})), contains("too few for the size of the picture"));
+    CHECK_THAT(refusal(file({header(1000, 1000, 16, 6), data()})), contains("too few for the size of the image"));
 }
 
 TEST_CASE("H5 damaged chunks are refused at their byte") {
@@ -212,7 +212,7 @@ TEST_CASE("H5 damaged chunks are refused at their byte") {
     }
 }
 
-TEST_CASE("H6 what follows the end of a picture is not looked at") {
+TEST_CASE("H6 what follows the end of an image is not looked at") {
     bytes polyglot = file({header(3, 1, 8, 2), data()});
     append(polyglot, std::string_view("PK\x03\x04 and so on"));
     CHECK(refusal(polyglot) == "accepted");

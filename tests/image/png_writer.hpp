@@ -86,7 +86,7 @@ inline bytes file(std::initializer_list<bytes> chunks) {
     return out;
 }
 
-/// A picture whose samples are hashes, in one of three styles: noise, extremes, a noisy slope.
+/// An image whose samples are hashes, in one of three styles: noise, extremes, a noisy slope.
 struct picture {
     unsigned colour = 2;
     unsigned depth = 8;

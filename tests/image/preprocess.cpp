@@ -97,7 +97,7 @@ TEST_CASE("H14 a line of 1 x 3000 and of 1 x 100,000 work, one beyond the limit 
         FAIL("accepted");
     } catch (const argument_error& fault) {
         CHECK(fault.code() == error_code::limit);
-        CHECK_THAT(fault.what(), contains("is the picture a thin line?"));
+        CHECK_THAT(fault.what(), contains("is the image a thin line?"));
     }
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("preprocessing that cannot be is refused") {
 }
 
 TEST_CASE(
-    "of a picture that is resized to more than the square the middle is cut out, beside a smaller one are zeros") {
+    "of an image that is resized to more than the square the middle is cut out, beside a smaller one are zeros") {
     preprocessing how{.size = 32, .order = crop_order::hugging_face};
     const image whole = crop_of(slope(64, 64, pixel_mode::rgb), how);
     how.resized = 32;
@@ -145,7 +145,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a long picture that is resized to less than the square is cut on one side and padded on the other") {
+TEST_CASE("a long image that is resized to less than the square is cut on one side and padded on the other") {
     // transformers' center_crop: 20 x 80 resized to 16 x 64 gives the columns 22 to 42 of 64, of 20, and rows 2 to 18
     const preprocessing how{.size = 20, .order = crop_order::hugging_face, .resized = 16};
     const image whole = resize(slope(80, 20, pixel_mode::rgb), 64, 16);

@@ -45,7 +45,7 @@ TEST_CASE("colours are weighted by their alpha, and what is transparent turns bl
     CHECK(colours == std::vector<int>{0, 29, 53, 52, 46, 0, 0, 0});
 }
 
-TEST_CASE("a constant picture stays constant at every size") {
+TEST_CASE("a constant image stays constant at every size") {
     // the 22-bit weights of a pixel sum to 1 within taps * 2^-23, far from the half that would change a byte
     for (const std::size_t size : {1u, 2u, 7u, 64u, 100u}) {
         const image picture(std::vector<std::uint8_t>(3 * 31 * 17, 201), 31, 17, pixel_mode::rgb);
@@ -69,7 +69,7 @@ TEST_CASE("a part is computed alone to the same bytes as cut from the whole") {
     }
 }
 
-TEST_CASE("black-and-white and palette pictures take the nearest pixel") {
+TEST_CASE("black-and-white and palette images take the nearest pixel") {
     const image picture({0, 255, 255, 0}, 4, 1, pixel_mode::bilevel);
     CHECK(first_row(resize(picture, 2, 1)) == std::vector<int>{255, 0});
     CHECK(first_row(resize(picture, 8, 1)) == std::vector<int>{0, 0, 255, 255, 255, 255, 0, 0});
@@ -113,6 +113,6 @@ TEST_CASE("sizes that cannot be are refused") {
         FAIL("accepted");
     } catch (const argument_error& fault) {
         CHECK(fault.code() == error_code::limit);
-        CHECK_THAT(fault.what(), contains("is the picture a thin line?"));
+        CHECK_THAT(fault.what(), contains("is the image a thin line?"));
     }
 }

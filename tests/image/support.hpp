@@ -1,5 +1,5 @@
 #pragma once
-/// \file What the tests of pictures share.
+/// \file What the tests of images share.
 
 #include <cstddef>
 #include <filesystem>
@@ -22,7 +22,7 @@ inline auto contains(std::string text) {
 #endif
 }
 
-/// "accepted", or code and sentence of the refusal: "FORMAT picture, byte 8: ...". Any other exception fails the test.
+/// "accepted", or code and sentence of the refusal: "FORMAT image, byte 8: ...". Any other exception fails the test.
 template <class Call>
 std::string refusal_of(Call call) {
     try {

@@ -74,7 +74,7 @@ TEST_CASE("the GELU with erf errs by a few epsilons of its argument") {
     check_function(function::gelu, [](double x, double) { return 6 * epsilon * std::abs(x) / 2 + 1e-38; });
 }
 TEST_CASE("rectifying leaves no negative number") {
-    check_function(function::rectify, [](double, double) { return 1e-300; });
+    check_function(function::relu, [](double, double) { return 1e-300; });
 }
 
 TEST_CASE("a number gives the same bits wherever it stands") {
@@ -92,7 +92,7 @@ TEST_CASE("what is no number stays none") {
     for (const instruction_set set : all_instruction_sets) {
         if (!is_available(set)) continue;
         for (const function f : {function::quick_gelu, function::gelu, function::gelu_tanh, function::exponential,
-                                 function::rectify, function::identity}) {
+                                 function::relu, function::identity}) {
             float number = std::numeric_limits<float>::quiet_NaN();
             apply(f, &number, 1, set);
             CHECK(number != number);

@@ -147,7 +147,7 @@ TEST_CASE("what follows a sum is done in its order: bias, gain, what stood there
         CHECK(with({bias.data()}) == all(-2));
         CHECK(with({bias.data(), gain.data()}) == all(-8));
         CHECK(with({bias.data(), gain.data(), true}) == all(-1));
-        CHECK(with({bias.data(), gain.data(), true, function::rectify}) == all(0));
+        CHECK(with({bias.data(), gain.data(), true, function::relu}) == all(0));
         CHECK(with({nullptr, nullptr, true}) == all(10));
     }
 }

@@ -176,7 +176,7 @@ TEST_CASE("what follows a narrow sum is done in its order: bias, gain, what stoo
             CHECK(all(with({bias.data()}), -2));
             CHECK(all(with({bias.data(), gain.data()}), -8));
             CHECK(all(with({bias.data(), gain.data(), true}), -1));
-            CHECK(all(with({bias.data(), gain.data(), true, function::rectify}), 0));
+            CHECK(all(with({bias.data(), gain.data(), true, function::relu}), 0));
         }
     }
 }

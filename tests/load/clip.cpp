@@ -16,7 +16,7 @@
 #include "tests/random_pictures.hpp"
 
 using namespace zeroshot;
-using zeroshot_tests::random_picture;
+using zeroshot_tests::random_image;
 
 namespace {
 
@@ -34,9 +34,9 @@ std::vector<clip> both_towers() {
     return all;
 }
 
-std::vector<image> pictures(std::size_t count) {
+std::vector<image> images(std::size_t count) {
     std::vector<image> all;
-    for (unsigned i = 0; i < count; ++i) all.push_back(random_picture(30 + i, 50 - i, i));
+    for (unsigned i = 0; i < count; ++i) all.push_back(random_image(30 + i, 50 - i, i));
     return all;
 }
 
@@ -68,8 +68,8 @@ void check_batches(std::span<const Item> all, const Encode& encode) {
 
 }  // namespace
 
-TEST_CASE("the same picture gives the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads", "[threads]") {
-    const std::vector<image> eight = pictures(8);
+TEST_CASE("the same image gives the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads", "[threads]") {
+    const std::vector<image> eight = images(8);
     for (const clip& model : both_towers()) {
         check_batches<image>(
             eight, [&](std::span<const image> some, const run_options& run) { return model.encode_image(some, run); });
@@ -90,7 +90,7 @@ TEST_CASE("a model that several threads load gives the same bits", "[threads]") 
     thread_pool pool(3);
     load_options shared;
     shared.threads = &pool;
-    const std::vector<image> some = pictures(1);
+    const std::vector<image> some = images(1);
     const std::vector<std::string> texts = prompts(2);
     for (const auto& checkpoint :
          {testing::random_checkpoint(), testing::random_checkpoint(testing::tiny_modified_resnet())}) {
@@ -102,7 +102,7 @@ TEST_CASE("a model that several threads load gives the same bits", "[threads]") 
 
 TEST_CASE("K14: 16 threads use one model at once and get what one gets", "[threads]") {
     const clip model = both_towers().front();
-    const std::vector<image> some = pictures(4);
+    const std::vector<image> some = images(4);
     const std::vector<std::string> texts = prompts(4);
     const matrix<float> images = model.encode_image(some), sentences = model.encode_text(texts);
     std::vector<int> equal(16);
@@ -118,9 +118,9 @@ TEST_CASE("K14: 16 threads use one model at once and get what one gets", "[threa
     CHECK(std::ranges::count(equal, 1) == 16);
 }
 
-TEST_CASE("encoding pictures equals encoding their preprocessed pixels") {
+TEST_CASE("encoding images equals encoding their preprocessed pixels") {
     const clip model = both_towers().front();
-    const image picture = random_picture(64, 48, 7);
+    const image picture = random_image(64, 48, 7);
     const tensor<float, 3> pixels = model.preprocess(picture);
     tensor<float, 4> batch(1, 3, pixels.extent(1), pixels.extent(2));
     std::ranges::copy(pixels.values(), batch.data());
@@ -139,7 +139,7 @@ TEST_CASE("J2: a handle that was moved from still works") {
     CHECK(first.encode_text("a dog") == second.encode_text("a dog"));
 }
 
-TEST_CASE("J1: no pictures and no texts give no embeddings") {
+TEST_CASE("J1: no images and no texts give no embeddings") {
     const clip model = both_towers().front();
     CHECK(model.encode_image(std::span<const image>{}).rows() == 0);
     CHECK(model.encode_text(std::span<const std::string>{}).rows() == 0);
@@ -167,6 +167,6 @@ TEST_CASE("K19: a long call stops when asked, and tells how far it came") {
         told = now.done;
         source.request_stop();
     };
-    CHECK_THROWS_AS(model.encode_image(pictures(30), options), cancelled_error);
+    CHECK_THROWS_AS(model.encode_image(images(30), options), cancelled_error);
     CHECK(told == 1);
 }

@@ -26,7 +26,7 @@ bool is_sure(const clip& model) {
     const auto assumes = [](const std::string& warning) {
         return support::has(warning, "taken for one of OpenAI's own");
     };
-    return std::ranges::none_of(model.origin().warnings, assumes);
+    return std::ranges::none_of(model.provenance().warnings, assumes);
 }
 
 std::set<std::string> types_in(const std::filesystem::path& file) {
@@ -56,15 +56,15 @@ TEST_CASE("a converted checkpoint gives the same bits as the one it came from, w
             const clip converted = load(folder / "converted.safetensors", verified);
             CHECK(embedded(converted, inputs) == embedded(original, inputs));
             CHECK(converted.config() == original.config());
-            CHECK(converted.pixels() == original.pixels());
-            CHECK(converted.origin().tokenizer == original.origin().tokenizer);
+            CHECK(converted.preprocessing() == original.preprocessing());
+            CHECK(converted.provenance().tokenizer == original.provenance().tokenizer);
             CHECK(is_sure(converted));
-            CHECK(converted.origin().unread.empty());
+            CHECK(converted.provenance().unread.empty());
         }
     }
 }
 
-TEST_CASE("a model that is asked for pictures of another size is written as such") {
+TEST_CASE("a model that is asked for images of another size is written as such") {
     const support::scratch_folder folder;
     convert_options options;
     options.load.image_size = 48;
@@ -73,7 +73,7 @@ TEST_CASE("a model that is asked for pictures of another size is written as such
     verified.verify = true;
     const clip converted = load(folder / "converted.safetensors", verified);
     CHECK(converted.config() == load(model_folder("hugging_face_mixed"), options.load).config());
-    CHECK(converted.pixels().size == 48);
+    CHECK(converted.preprocessing().size == 48);
 }
 
 TEST_CASE("matrices are written in the type that was asked for, and how far that moves the model is measured") {
@@ -115,7 +115,7 @@ TEST_CASE("what was said when converting is written down") {
         convert(model_folder("openai_vit") + "/model.safetensors", folder / "a.safetensors", options);
     CHECK_FALSE(made.warnings.empty());  // of what had to be assumed all the same
     const clip converted = load(folder / "a.safetensors");
-    CHECK(converted.pixels().mean == std::array{0.5f, 0.5f, 0.5f});
+    CHECK(converted.preprocessing().mean == std::array{0.5f, 0.5f, 0.5f});
     CHECK(std::get<vision_transformer_config>(converted.config().image).blocks.function == activation::gelu);
     CHECK(is_sure(converted));
 }
@@ -125,7 +125,7 @@ TEST_CASE("a table of its own goes along, CLIP's own need not") {
     testing::random_checkpoint().write(folder / "own.safetensors");
     convert(folder / "own.safetensors", folder / "a.safetensors");
     const clip original = load(folder / "own.safetensors"), converted = load(folder / "a.safetensors");
-    CHECK(converted.words().words().merge_lines() == original.words().words().merge_lines());
+    CHECK(converted.tokenizer().vocabulary().merge_lines() == original.tokenizer().vocabulary().merge_lines());
     CHECK(converted.tokenize("a dog") == original.tokenize("a dog"));
 }
 

@@ -111,7 +111,7 @@ TEST_CASE("damaged metadata, and that of a later version, is refused with its pl
                       Catch::Contains("/image_encoder is missing"));
 }
 
-TEST_CASE("what a picture is resized to before its middle is cut out is written where it is another size") {
+TEST_CASE("what an image is resized to before its middle is cut out is written where it is another size") {
     const preprocessing how{.size = 32, .resized = 40};
     const tensor_metadata metadata = written(testing::tiny_vision_transformer(), how);
     const settings read = converted_settings(json::parse(metadata.find(model_key)->second, "m"),

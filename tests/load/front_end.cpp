@@ -9,7 +9,7 @@
 
 using namespace zeroshot;
 
-TEST_CASE("pictures are prepared as the first source says that is not silent, and as OpenAI's where none speaks") {
+TEST_CASE("images are prepared as the first source says that is not silent, and as OpenAI's where none speaks") {
     CHECK(detail::preprocessing_of({}, 32) == preprocessing{.size = 32});
     const std::array<float, 3> halves{0.5f, 0.5f, 0.5f};
     const std::vector<settings> sources{{.source = "a", .filter = interpolation::bilinear},
@@ -25,7 +25,7 @@ TEST_CASE("pictures are prepared as the first source says that is not silent, an
 TEST_CASE("a tokenizer whose ids are not the rows of the embedding is refused") {
     const std::vector<settings> sources{{.source = "tiny", .merges = std::vector<std::string>{"i n", "t h"}}};
     provenance origin;
-    CHECK(detail::tokenizer_of(sources, 516, origin)->words().size() == 516);
+    CHECK(detail::tokenizer_of(sources, 516, origin)->vocabulary().size() == 516);
     CHECK_THROWS_WITH(detail::tokenizer_of(sources, 770, origin),
                       "tiny: the tokenizer has 516 ids, expected 770, the rows of the token embedding");
 }

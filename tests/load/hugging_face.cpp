@@ -9,7 +9,7 @@ namespace {
 settings model(const char* text) {
     return hugging_face_settings(json::parse(text, "config.json"));
 }
-settings pictures(const char* text) {
+settings images(const char* text) {
     return hugging_face_preprocessing(json::parse(text, "preprocessor_config.json"));
 }
 
@@ -56,25 +56,25 @@ TEST_CASE("another kind of model is refused") {
     CHECK_THROWS_WITH(model(R"({"model_type": "siglip"})"), Catch::Contains("a model of type 'siglip', expected clip"));
 }
 
-TEST_CASE("the size of pictures is a number or one of two objects") {
-    CHECK(pictures(R"({"size": 224})").preprocess_size == 224u);
-    CHECK(pictures(R"({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})").preprocess_size ==
+TEST_CASE("the size of images is a number or one of two objects") {
+    CHECK(images(R"({"size": 224})").preprocess_size == 224u);
+    CHECK(images(R"({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})").preprocess_size ==
           224u);
-    const settings squashed = pictures(R"({"size": {"height": 224, "width": 224}, "do_center_crop": false})");
+    const settings squashed = images(R"({"size": {"height": 224, "width": 224}, "do_center_crop": false})");
     CHECK(squashed.preprocess_size == 224u);
     CHECK(squashed.mode == resize_mode::squash);
-    CHECK(pictures(R"({"resample": 2})").filter == interpolation::bilinear);
-    CHECK(pictures("{}").order == crop_order::hugging_face);
-    CHECK_THROWS_WITH(pictures(R"({"crop_size": {"height": 224, "width": 200}})"),
+    CHECK(images(R"({"resample": 2})").filter == interpolation::bilinear);
+    CHECK(images("{}").order == crop_order::hugging_face);
+    CHECK_THROWS_WITH(images(R"({"crop_size": {"height": 224, "width": 200}})"),
                       Catch::Contains("a size of 224 x 200, expected a square"));
 }
 
-TEST_CASE("a crop of another size than the resized picture's is said as both") {
-    const settings larger = pictures(R"({"size": {"shortest_edge": 256}, "crop_size": 224})");
+TEST_CASE("a crop of another size than the resized image's is said as both") {
+    const settings larger = images(R"({"size": {"shortest_edge": 256}, "crop_size": 224})");
     CHECK(larger.preprocess_size == 224u);
     CHECK(larger.resized == 256u);
-    CHECK_FALSE(pictures(R"({"size": 224, "crop_size": 224})").resized.has_value());
-    CHECK_FALSE(pictures(R"({"size": 256, "crop_size": 224, "do_center_crop": true, "resample": 2})").mode.has_value());
+    CHECK_FALSE(images(R"({"size": 224, "crop_size": 224})").resized.has_value());
+    CHECK_FALSE(images(R"({"size": 256, "crop_size": 224, "do_center_crop": true, "resample": 2})").mode.has_value());
 }
 
 TEST_CASE("a tower that was saved alone has its keys at the root, and nothing is said of the other") {
@@ -94,9 +94,9 @@ TEST_CASE("a tower that was saved alone has its keys at the root, and nothing is
 }
 
 TEST_CASE("steps this library does not do are refused") {
-    CHECK_THROWS_WITH(pictures(R"({"resample": 0})"),
+    CHECK_THROWS_WITH(images(R"({"resample": 0})"),
                       Catch::Contains("resample is 0, expected 2 (bilinear) or 3 (bicubic)"));
-    CHECK_THROWS_WITH(pictures(R"({"rescale_factor": 0.5})"), Catch::Contains("pixels are multiplied with 0.5"));
-    CHECK_THROWS_WITH(pictures(R"({"do_center_crop": false})"), Catch::Contains("do_center_crop is off"));
-    CHECK_NOTHROW(pictures(R"({"resample": 3, "do_center_crop": true})"));
+    CHECK_THROWS_WITH(images(R"({"rescale_factor": 0.5})"), Catch::Contains("pixels are multiplied with 0.5"));
+    CHECK_THROWS_WITH(images(R"({"do_center_crop": false})"), Catch::Contains("do_center_crop is off"));
+    CHECK_NOTHROW(images(R"({"resample": 3, "do_center_crop": true})"));
 }

@@ -58,7 +58,7 @@ void check_model(const std::string& name, double bound) {
     check_close<double>("logits", found, reference.numbers("logits_per_image"), bound);
 }
 
-/// Every stage of the first picture and of each prompt that the record has under the stage's name.
+/// Every stage of the first image and of each prompt that the record has under the stage's name.
 template <class Scalar>
 void check_stages(const std::string& name, double bound) {
     INFO(name);
@@ -115,8 +115,8 @@ TEST_CASE("a prompt without the end token that its model looks for is refused") 
 TEST_CASE("a model whose tokenizer is not here takes ids, and refuses texts by that tokenizer's name") {
     const clip model = load(model_folder("open_clip_worldwide"));
     CHECK_FALSE(model.takes_texts());
-    CHECK(model.origin().tokenizer == "facebook/xlm-v-base");
-    CHECK_THAT(model.origin().warnings.at(0), Catch::Contains("cut by the tokenizer 'facebook/xlm-v-base'"));
+    CHECK(model.provenance().tokenizer == "facebook/xlm-v-base");
+    CHECK_THAT(model.provenance().warnings.at(0), Catch::Contains("cut by the tokenizer 'facebook/xlm-v-base'"));
     try {
         model.encode_text("a dog");
         FAIL("accepted");
@@ -127,13 +127,13 @@ TEST_CASE("a model whose tokenizer is not here takes ids, and refuses texts by t
     CHECK(load(testing::random_checkpoint().bytes()).takes_texts());
 }
 
-TEST_CASE("pictures of another size are taken where they are asked for, their positions resampled") {
+TEST_CASE("images of another size are taken where they are asked for, their positions resampled") {
     load_options options;
     options.image_size = 48;
     for (const char* name : {"openai_vit", "hugging_face_mixed", "open_clip_clipa"}) {
         const clip model = load(model_folder(name), options);
         CHECK(model.config().image_size() == 48);
-        CHECK(model.pixels().size == 48);
+        CHECK(model.preprocessing().size == 48);
         CHECK(model.encode_pixels(tensor<float, 4>(1, 3, 48, 48)).rows() == 1);
     }
     const clip open_clip = load(model_folder("openai_vit"), options);
@@ -143,7 +143,7 @@ TEST_CASE("pictures of another size are taken where they are asked for, their po
     CHECK(std::get<vision_transformer_config>(hugging_face.config().image).positions ==
           trained_positions{30, position_filter::plain});
     CHECK_THROWS_WITH(load(model_folder("openai_resnet"), options),
-                      Catch::Contains("pictures of 48 pixels, expected 64, all that its ModifiedResNet"));
+                      Catch::Contains("images of 48 pixels, expected 64, all that its ModifiedResNet"));
     options.image_size = 32;
     CHECK(load(model_folder("openai_vit"), options).config() == load(model_folder("openai_vit")).config());
 }
@@ -158,13 +158,13 @@ TEST_CASE("every layout, in float, equals the reference within float's rounding"
 
 TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration does not") {
     const clip bare = load(model_folder("openai_vit"));
-    REQUIRE(bare.origin().warnings.size() == 2);
-    CHECK_THAT(bare.origin().warnings[0],
+    REQUIRE(bare.provenance().warnings.size() == 2);
+    CHECK_THAT(bare.provenance().warnings[0],
                Catch::Contains("taken for one of OpenAI's own, with heads of 64 and QuickGELU"));
-    CHECK_THAT(bare.origin().warnings[1],
+    CHECK_THAT(bare.provenance().warnings[1],
                Catch::Contains("its vocabulary has 600 rows, CLIP's own tokenizer 49408 ids"));
     CHECK_THROWS_AS(bare.encode_text("a dog"), text_error);
-    CHECK(load(testing::random_checkpoint().bytes()).origin().warnings.empty());
+    CHECK(load(testing::random_checkpoint().bytes()).provenance().warnings.empty());
 }
 
 TEST_CASE("what the caller says goes before what the files say") {
@@ -172,10 +172,10 @@ TEST_CASE("what the caller says goes before what the files say") {
     options.mean = {0.5f, 0.25f, 0.125f};
     options.order = crop_order::openai;
     const clip model = load(model_folder("hugging_face_mixed"), options);
-    CHECK(model.pixels().mean == *options.mean);
-    CHECK(model.pixels().order == crop_order::openai);
-    CHECK(load(model_folder("hugging_face_mixed")).pixels().order == crop_order::hugging_face);
-    CHECK(load(model_folder("open_clip_gelu")).pixels().mean == std::array<float, 3>{0.5f, 0.5f, 0.5f});
+    CHECK(model.preprocessing().mean == *options.mean);
+    CHECK(model.preprocessing().order == crop_order::openai);
+    CHECK(load(model_folder("hugging_face_mixed")).preprocessing().order == crop_order::hugging_face);
+    CHECK(load(model_folder("open_clip_gelu")).preprocessing().mean == std::array<float, 3>{0.5f, 0.5f, 0.5f});
 }
 
 TEST_CASE("a configuration may be given as a file of any of the three forms") {
@@ -231,17 +231,17 @@ TEST_CASE("a model whose weights stay in 16 bits gives the same bits") {
 }
 
 TEST_CASE("a tower that transformers saved alone loads as what it is, and equals the reference") {
-    const reference_model pictures("hugging_face_image"), prompts("hugging_face_text");
+    const reference_model images("hugging_face_image"), prompts("hugging_face_text");
     const clip image = load(model_folder("hugging_face_image")), text = load(model_folder("hugging_face_text"));
     CHECK(image.config().towers == clip_towers::image);
     CHECK(text.config().towers == clip_towers::text);
-    CHECK(image.pixels().order == crop_order::hugging_face);
-    const matrix<float> images = image.encode_pixels(pictures.pixels<float>());
+    CHECK(image.preprocessing().order == crop_order::hugging_face);
+    const matrix<float> images = image.encode_pixels(images.pixels<float>());
     const matrix<float> texts = text.encode_tokens(prompts.prompts());
-    check_close<float>("image", images.values(), pictures.numbers("embedding.image"), stage_bound<float>());
+    check_close<float>("image", images.values(), images.numbers("embedding.image"), stage_bound<float>());
     check_close<float>("text", texts.values(), prompts.numbers("embedding.text"), stage_bound<float>());
     const clip whole = load(model_folder("hugging_face_mixed"));
-    CHECK(images == whole.encode_pixels(pictures.pixels<float>()));
+    CHECK(images == whole.encode_pixels(images.pixels<float>()));
     CHECK(texts == whole.encode_tokens(prompts.prompts()));
 }
 
@@ -284,9 +284,9 @@ TEST_CASE("a whole CLIP that lacks a tower, or its temperature, is not taken for
 TEST_CASE("the converted form names its sizes itself") {
     const clip model = load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes());
     CHECK(model.config() == testing::tiny_modified_resnet());
-    CHECK(model.origin().layout == "openai");
-    CHECK(model.origin().dtypes == std::vector<std::string>{"F32"});
-    CHECK(model.origin().unread.empty());
+    CHECK(model.provenance().layout == "openai");
+    CHECK(model.provenance().dtypes == std::vector<std::string>{"F32"});
+    CHECK(model.provenance().unread.empty());
 }
 
 TEST_CASE("the converted form of a variant loads as what it was") {
@@ -302,7 +302,7 @@ TEST_CASE("the converted form of a variant loads as what it was") {
     config.text.causal = false;
     const clip model = load(testing::random_checkpoint(config).bytes());
     CHECK(model.config() == config);
-    CHECK(model.origin().unread.empty());
+    CHECK(model.provenance().unread.empty());
     CHECK(model.encode_text("a dog").rows() == 1);
 }
 
@@ -348,7 +348,7 @@ TEST_CASE("the caller's name for a bare file must fit it, be known, and tell the
     CHECK_THROWS_WITH(named("ViTB-32"), "name: no model is known as 'ViTB-32'; did you mean 'ViT-B-32'?");
     CHECK_THROWS_WITH(named("ViT-L-14"), Catch::Contains("'ViT-L-14' leaves the activation open, expected the name of "
                                                          "weights: ViT-L-14:openai, ViT-L-14:laion400m_e31"));
-    CHECK_THROWS_WITH(named("ViT-H-14:dfn5b"), Catch::Contains("its pictures are squashed to a square"));
+    CHECK_THROWS_WITH(named("ViT-H-14:dfn5b"), Catch::Contains("its images are squashed to a square"));
 }
 
 TEST_CASE("a name is loaded from the folders the caller gives") {
@@ -359,7 +359,7 @@ TEST_CASE("a name is loaded from the folders the caller gives") {
     options.folders = model_folders{{}, {}, root / "hub"};
     const clip model = load("someone/mine@main", options);
     CHECK(model.config() == load(model_folder("hugging_face_mixed")).config());
-    CHECK(model.origin().sources.size() == 2);
+    CHECK(model.provenance().sources.size() == 2);
     CHECK_THROWS_WITH(load("someone/other", options), Catch::Contains("hf download someone/other"));
 }
 
@@ -377,10 +377,10 @@ TEST_CASE("kept weights give the same bits without being packed, in every form a
                 const auto expected = embeddings(load(model_folder(name), options));
                 options.keep_weights = home / "weights";
                 const clip first = load(model_folder(name), options), second = load(model_folder(name), options);
-                CHECK_FALSE(first.origin().weights_were_kept);
-                CHECK(second.origin().weights_were_kept);
-                CHECK(first.origin().warnings == second.origin().warnings);
-                CHECK(first.origin().unread == second.origin().unread);
+                CHECK_FALSE(first.provenance().weights_were_kept);
+                CHECK(second.provenance().weights_were_kept);
+                CHECK(first.provenance().warnings == second.provenance().warnings);
+                CHECK(first.provenance().unread == second.provenance().unread);
                 CHECK(embeddings(first) == expected);
                 CHECK(embeddings(second) == expected);
             }
@@ -398,11 +398,11 @@ TEST_CASE("kept weights are those of the file as it is now") {
     const auto model = [&] { return load(home / "model.safetensors", options); };
     put("openai_vit");
     model();
-    CHECK(model().origin().weights_were_kept);
+    CHECK(model().provenance().weights_were_kept);
     put("openai_resnet");
-    CHECK_FALSE(model().origin().weights_were_kept);
+    CHECK_FALSE(model().provenance().weights_were_kept);
     put("openai_vit");
-    CHECK_FALSE(model().origin().weights_were_kept);
+    CHECK_FALSE(model().provenance().weights_were_kept);
     CHECK(model().encode_tokens(reference.prompts()) ==
           load(home / "model.safetensors").encode_tokens(reference.prompts()));
     CHECK(std::distance(std::filesystem::directory_iterator(home / "weights"), {}) == 1);
@@ -412,7 +412,7 @@ TEST_CASE("a folder that weights cannot be kept in is a warning, and bytes in me
     const support::scratch_folder home;
     write_file(home / "a", "a file");
     const clip model = load(model_folder("openai_vit"), {.keep_weights = home / "a"});
-    CHECK(support::has(model.origin().warnings.back(), "; the packed weights are not kept"));
+    CHECK(support::has(model.provenance().warnings.back(), "; the packed weights are not kept"));
     const auto bytes = read_file(model_folder("openai_vit") + "/model.safetensors");
     load(bytes, {.keep_weights = home / "none"});
     CHECK_FALSE(std::filesystem::exists(home / "none"));

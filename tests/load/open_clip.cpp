@@ -88,7 +88,7 @@ TEST_CASE("a tokenizer other than CLIP's is known by its name, and so is another
     CHECK_FALSE(configured("", R"("hf_tokenizer_name": null, "tokenizer_kwargs": {"clean": "lower"})").tokenizer);
 }
 
-TEST_CASE("preprocess_cfg says how pictures become squares") {
+TEST_CASE("preprocess_cfg says how images become squares") {
     const settings found = open_clip_settings(json::parse(
         R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}},
             "preprocess_cfg": {"resize_mode": "longest", "interpolation": "bilinear", "fill_color": 7, "mode": "RGB"}})",

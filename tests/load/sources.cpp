@@ -73,7 +73,7 @@ std::vector<std::string> asked(const std::string& name, const load_options& opti
 TEST_CASE("a bare file is the known model that has its sizes, with what all weights of that agree upon") {
     CHECK(taken_for(shapes_of("ViT-B-32"), "x.safetensors") == "ViT-B-32 -");
     CHECK(taken_for(shapes_of("ViT-g-14"), "x.safetensors") == "ViT-g-14 gelu");
-    CHECK(taken_for(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its pictures would be squashed
+    CHECK(taken_for(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its images would be squashed
     const auto golden = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
     CHECK_FALSE(detail::recognised(weights(golden), "ViT-B-32.pt", std::nullopt).has_value());
 }

@@ -16,7 +16,7 @@ TEST_CASE("top-k accuracies are CLIP_benchmark's, and scikit-learn's where the l
     }
 }
 
-TEST_CASE("recall and confusion are scikit-learn's, with a class that has no pictures") {
+TEST_CASE("recall and confusion are scikit-learn's, with a class that has no images") {
     const support::metrics_record record;
     const auto answers = record.answers();
     const std::vector<std::string> names(record.classes);
@@ -33,7 +33,7 @@ TEST_CASE(
     for (std::size_t label = 0; label < record.classes; ++label) {
         INFO("class " << label);
         std::vector<scored_truth> column;
-        for (std::size_t i = 0; i < record.pictures(); ++i)
+        for (std::size_t i = 0; i < record.images(); ++i)
             column.push_back({record.logits(i)[label], record.is_true(i, label)});
         is_close(average_precision(column), record["ap_sklearn"][label]);
         is_close(average_precision(column, tied_scores::in_order), record["ap_clip_benchmark"][label]);
@@ -45,8 +45,8 @@ TEST_CASE(
 
 TEST_CASE("what cannot be read is wrong, and what is of no listed class is in no share") {
     const std::vector<double> logits{2, 1};
-    const std::vector<answer> answers{answer_of(logits, {0}), unreadable({0}), answer_of(logits, {}),
-                                      answer_of(logits, {1})};
+    const std::vector<answer> answers{prediction_of(logits, {0}), unreadable({0}), prediction_of(logits, {}),
+                                      prediction_of(logits, {1})};
     CHECK(count_of_listed(answers) == 3);
     CHECK(top_k(answers, 1) == 1.0 / 3);
     CHECK(top_k(answers, 2) == 2.0 / 3);

@@ -28,8 +28,8 @@ TEST_CASE("intervals are what the same draws give in NumPy") {
     is_close(found.mean_per_class->upper, recorded[5]);
 }
 
-TEST_CASE("pictures with several labels have no recall, and no pictures no interval") {
-    const std::vector<answer> answers{answer_of(std::vector<double>{1, 2}, {0, 1})};
+TEST_CASE("images with several labels have no recall, and no images no interval") {
+    const std::vector<answer> answers{prediction_of(std::vector<double>{1, 2}, {0, 1})};
     CHECK_FALSE(bootstrap(answers, 2).mean_per_class);
     CHECK(bootstrap(answers, 2).top1.lower == 1);
     CHECK(bootstrap({}, 2).top1.upper == 0);

@@ -29,12 +29,12 @@ TEST_CASE("an edge belongs to the bin below it, and 0 to the first") {
 TEST_CASE("the temperature is where the slope of the loss is 0") {
     const support::metrics_record record;
     const auto pass = [&](const auto& take) {
-        for (std::size_t i = 0; i < record.pictures(); ++i) take(record.logits(i), record.label(i));
+        for (std::size_t i = 0; i < record.images(); ++i) take(record.logits(i), record.label(i));
     };
     is_close(fitted_temperature(pass).value(), record["temperature"][0]);
 }
 
-TEST_CASE("there is no temperature where every picture is right, or chance does better") {
+TEST_CASE("there is no temperature where every image is right, or chance does better") {
     const std::vector<double> logits{3, 1};
     CHECK_FALSE(fitted_temperature([&](const auto& take) { take(logits, 0); }));
     CHECK_FALSE(fitted_temperature([&](const auto& take) { take(logits, 1); }));

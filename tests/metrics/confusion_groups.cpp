@@ -15,7 +15,7 @@ TEST_CASE("classes that are taken for one another are a group, the one with the 
     REQUIRE(found.size() == 2);  // 5 is taken for 0, but nothing for 5
     CHECK(found[0].classes == std::vector<std::uint32_t>{0, 1, 2});
     CHECK(found[0].mistakes == 8);
-    CHECK(found[0].pictures == 30);
+    CHECK(found[0].images == 30);
     CHECK(found[1].classes == std::vector<std::uint32_t>{3, 4});
     CHECK(found[1].mistakes == 4);
 }

@@ -11,7 +11,7 @@ using namespace zeroshot;
 
 namespace {
 
-std::vector<std::uint32_t> order_of(const full_answer& said) {
+std::vector<std::uint32_t> order_of(const full_prediction& said) {
     std::vector<std::uint32_t> order;
     for (std::uint32_t i = 0; i < said.kept; ++i) order.push_back(said.top[i].label);
     return order;
@@ -21,7 +21,7 @@ std::vector<std::uint32_t> order_of(const full_answer& said) {
 
 TEST_CASE("an answer ranks the classes and finds the true one") {
     const std::vector<double> logits{0.5, 3, -1, 2};
-    const full_answer said = answer_of(logits, {3});
+    const full_prediction said = prediction_of(logits, {3});
     CHECK(order_of(said) == std::vector<std::uint32_t>{1, 3, 0, 2});
     CHECK(said.rank == 1);
     CHECK_FALSE(said.is_right());
@@ -33,14 +33,14 @@ TEST_CASE("an answer ranks the classes and finds the true one") {
 
 TEST_CASE("classes with the same score stand in the order asked for") {
     const std::vector<double> logits{1, 2, 2, 2};
-    CHECK(order_of(answer_of(logits, {})) == std::vector<std::uint32_t>{1, 2, 3, 0});
-    CHECK(order_of(answer_of(logits, {}, ties::last_label)) == std::vector<std::uint32_t>{3, 2, 1, 0});
-    CHECK(answer_of(logits, {2}).rank == 1);
-    CHECK(answer_of(logits, {3}, ties::last_label).rank == 0);
+    CHECK(order_of(prediction_of(logits, {})) == std::vector<std::uint32_t>{1, 2, 3, 0});
+    CHECK(order_of(prediction_of(logits, {}, ties::last_label)) == std::vector<std::uint32_t>{3, 2, 1, 0});
+    CHECK(prediction_of(logits, {2}).rank == 1);
+    CHECK(prediction_of(logits, {3}, ties::last_label).rank == 0);
 }
 
 TEST_CASE("of several true classes the one that is placed best counts") {
-    const full_answer said = answer_of(std::vector<double>{1, 2, 3}, {0, 1});
+    const full_prediction said = prediction_of(std::vector<double>{1, 2, 3}, {0, 1});
     CHECK(said.rank == 1);
     CHECK(said.probability == said.top[1].probability);
 }
@@ -49,10 +49,10 @@ TEST_CASE("what could not be read is within no number of classes") {
     const answer none = unreadable({0});
     CHECK_FALSE(none.is_right());
     CHECK_FALSE(none.is_within(1000));
-    CHECK_FALSE(none.is_stranger());
+    CHECK_FALSE(none.is_out_of_distribution());
 }
 
-TEST_CASE("a picture has any number of labels, and the answer to it takes a few dozen bytes") {
+TEST_CASE("an image has any number of labels, and the answer to it takes a few dozen bytes") {
     const std::vector<std::uint32_t> several{4, 2, 9};
     CHECK(std::ranges::equal(label_list(several), several));
     CHECK(std::ranges::equal(label_list{7}, std::vector<std::uint32_t>{7}));
@@ -70,14 +70,14 @@ TEST_CASE("the logarithm of a sum neither overflows nor underflows") {
 }
 
 TEST_CASE("an answer is a line of JSON") {
-    const json line = json::parse(json_line("cat/1.png", answer_of(std::vector<double>{1, 2}, {0})), "line");
+    const json line = json::parse(json_line("cat/1.png", prediction_of(std::vector<double>{1, 2}, {0})), "line");
     CHECK(line.at("name").as_string() == "cat/1.png");
     CHECK(line.at("labels").at(0).as_size() == 0);
     CHECK(line.at("rank").as_size() == 1);
     CHECK(line.at("top").size() == 2);
     CHECK(line.at("top").at(0).at("class").as_size() == 1);
     CHECK(line.at("top").at(0).at("logit").as_number() == 2);
-    CHECK_FALSE(json::parse(json_line("x", answer_of(std::vector<double>{1, 2}, {})), "line").find("rank"));
+    CHECK_FALSE(json::parse(json_line("x", prediction_of(std::vector<double>{1, 2}, {})), "line").find("rank"));
     const json bad =
         json::parse(json_line("x", unreadable({1}), reading_failure{error_code::format, "x: it is cut"}), "line");
     CHECK(bad.at("error").at("code").as_string() == "FORMAT");

@@ -12,11 +12,11 @@ TEST_CASE("a summary of one label each has every metric but average precision") 
     const std::vector<answer> answers = record.answers();
     const std::vector<std::string> names(record.classes);
     const auto scores = [&](const auto& take) {
-        for (std::size_t i = 0; i < record.pictures(); ++i) take(i, record.logits(i));
+        for (std::size_t i = 0; i < record.images(); ++i) take(i, record.logits(i));
     };
     evaluation found;
     summarise(found, answers, names, scores, 0);
-    CHECK(found.count == record.pictures());
+    CHECK(found.count == record.images());
     is_close(found.top1, record["top_k_first"][0]);
     is_close(found.top5, record["top_k_first"][4]);
     is_close(*found.mean_per_class, record["mean_per_class"][0]);
@@ -29,19 +29,19 @@ TEST_CASE("a summary of one label each has every metric but average precision") 
     CHECK(found.sure.top1.lower < found.top1);
 }
 
-TEST_CASE("with several labels it has the mean average precision, an unreadable picture being last") {
+TEST_CASE("with several labels it has the mean average precision, an unreadable image being last") {
     const support::metrics_record record;
     std::vector<answer> answers;
-    for (std::size_t i = 0; i < record.pictures(); ++i) {
+    for (std::size_t i = 0; i < record.images(); ++i) {
         std::vector<std::uint32_t> labels;
         for (std::uint32_t label = 0; label < record.classes; ++label) {
             if (record.is_true(i, label)) labels.push_back(label);
         }
-        answers.push_back(answer_of(record.logits(i), std::move(labels)));
+        answers.push_back(prediction_of(record.logits(i), std::move(labels)));
     }
     const std::vector<std::string> names(record.classes);
     const auto scores = [&](const auto& take) {
-        for (std::size_t i = 0; i < record.pictures(); ++i) take(i, record.logits(i));
+        for (std::size_t i = 0; i < record.images(); ++i) take(i, record.logits(i));
     };
     evaluation found;
     summarise(found, answers, names, scores, 0);
@@ -59,13 +59,13 @@ TEST_CASE("with several labels it has the mean average precision, an unreadable 
     CHECK(*worse.mean_average_precision < *found.mean_average_precision);
 }
 
-TEST_CASE("no picture of a listed class is an error") {
-    const std::vector<answer> answers{answer_of(std::vector<double>{1}, {})};
+TEST_CASE("no image of a listed class is an error") {
+    const std::vector<answer> answers{prediction_of(std::vector<double>{1}, {})};
     evaluation found;
     found.data = "photos";
     CHECK(has(thrown<data_set_error>([&] {
                   summarise(
                       found, answers, std::vector<std::string>{"a"}, [](const auto&) {}, 0);
               }),
-              "ARG photos: no pictures of a listed class"));
+              "ARG photos: no images of a listed class"));
 }

@@ -35,7 +35,7 @@ class metrics_record {
     }
 
     const std::vector<double>& operator[](const std::string& name) const { return lines_.at(name); }
-    std::size_t pictures() const { return lines_.at("labels").size(); }
+    std::size_t images() const { return lines_.at("labels").size(); }
     std::span<const double> logits(std::size_t picture) const {
         return std::span(lines_.at("logits")).subspan(picture * classes, classes);
     }
@@ -46,7 +46,7 @@ class metrics_record {
 
     std::vector<zeroshot::answer> answers(zeroshot::ties order = zeroshot::ties::first_label) const {
         std::vector<zeroshot::answer> all;
-        for (std::size_t i = 0; i < pictures(); ++i) all.push_back(zeroshot::answer_of(logits(i), {label(i)}, order));
+        for (std::size_t i = 0; i < images(); ++i) all.push_back(zeroshot::prediction_of(logits(i), {label(i)}, order));
         return all;
     }
 
@@ -86,7 +86,7 @@ inline std::string bytes_at(const zeroshot::example& one) {
     return text_of(std::get<std::vector<std::byte>>(one.picture));
 }
 
-/// The first bytes of the first row of a picture of pixels.
+/// The first bytes of the first row of an image of pixels.
 inline std::vector<int> pixels_at(const zeroshot::example& one, std::size_t count) {
     const auto row = std::get<zeroshot::image>(one.picture).row(0);
     return {row.begin(), row.begin() + static_cast<std::ptrdiff_t>(count)};

@@ -20,7 +20,7 @@ matrix<float> two_classes(float a, float b) {
 }  // namespace
 
 TEST_CASE("the template that tells the classes apart is chosen, and judged on the other half") {
-    // Pictures of class 0 lie along the first axis, of class 1 along the second.
+    // Images of class 0 lie along the first axis, of class 1 along the second.
     const std::vector<matrix<float>> classes{two_classes(0, 1), two_classes(1, 0), two_classes(1, 0)};
     const std::vector<std::string> sentences{"wrong {}", "right {}", "right too {}"};
     std::vector<answer> answers;

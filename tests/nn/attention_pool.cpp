@@ -97,20 +97,20 @@ TEST_CASE("attention pooling's own products are made in bfloat16 where its weigh
     }
 }
 
-TEST_CASE("attention pooling gives the same bits for a picture alone and among others, and on many threads") {
-    constexpr std::size_t cells = 9, width = 24, heads = 3, pictures = 5;
+TEST_CASE("attention pooling gives the same bits for an image alone and among others, and on many threads") {
+    constexpr std::size_t cells = 9, width = 24, heads = 3, images = 5;
     random_weights made;
     made.add("positional_embedding", {cells + 1, width});
     for (const std::string name : {"q_proj", "k_proj", "v_proj", "c_proj"})
         made.add(name + ".weight", {width, width}).add(name + ".bias", {width});
-    const matrix<float> x = random_matrix<float>(pictures * cells, width, 78);
+    const matrix<float> x = random_matrix<float>(images * cells, width, 78);
     thread_pool threads(3);
     for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
         const attention_pool<float> pool(weights(made.get().file(), {.arithmetic = how}) / "visual", cells, width,
                                          heads, width);
         const matrix<float> all = pool.attended(x);
         CHECK(pool.attended(x, &threads) == all);
-        for (std::size_t picture = 0; picture < pictures; ++picture) {
+        for (std::size_t picture = 0; picture < images; ++picture) {
             matrix<float> own(cells, width);
             std::ranges::copy(x.values().subspan(picture * cells * width, cells * width), own.data());
             CHECK(std::ranges::equal(pool.attended(own).row(0), all.row(picture)));

@@ -152,7 +152,7 @@ TEST_CASE("a convolution can end in a shortcut and a rectification, on any numbe
         std::ranges::copy(random_numbers(kernel.size(), 2), kernel.data());
         const convolution<double> layer(kernel, {}, 1, size / 2);
         const feature_map<double> plain = layer(in);
-        const feature_map<double> got = layer.added_to(shortcut, in, kernels::function::rectify, &threads);
+        const feature_map<double> got = layer.added_to(shortcut, in, kernels::function::relu, &threads);
         for (std::size_t i = 0; i < plain.pixels.size(); ++i) {
             const double expected = std::max(plain.pixels.values()[i] + shortcut.pixels.values()[i], 0.0);
             REQUIRE(got.pixels.values()[i] == expected);

@@ -24,7 +24,7 @@ struct counting {
             return static_cast<Number>(value);
     }
 
-    fixed_numbers<Number> from(kept_weights& file, const std::string& name, std::size_t count) {
+    fixed_numbers<Number> from(packed_weight_cache& file, const std::string& name, std::size_t count) {
         return file.numbers<Number>(name, count, [&](Number* numbers) {
             ++times;
             for (std::size_t i = 0; i < count; ++i) numbers[i] = number(first + static_cast<unsigned>(i));
@@ -47,7 +47,7 @@ TEST_CASE("packed weights of every type are made once, and found by the next") {
     const support::scratch_folder home;
     const std::filesystem::path file = home / "folder that is made" / "a.weights";
     for (const bool first : {true, false}) {
-        kept_weights kept(file, "key");
+        packed_weight_cache kept(file, "key");
         counting<float> full{1};
         counting<double> wide{2};
         counting<half> halves{3};
@@ -73,12 +73,12 @@ TEST_CASE("what another key, name, type or number of them is for is made anew") 
     const support::scratch_folder home;
     counting<float> numbers{7};
     {
-        kept_weights kept(home / "a", "key");
+        packed_weight_cache kept(home / "a", "key");
         numbers.from(kept, "a", 4);
         kept.write();
     }
     const auto made = [&](const std::string& key, const std::string& name, std::size_t count) {
-        kept_weights kept(home / "a", key);
+        packed_weight_cache kept(home / "a", key);
         const std::size_t before = numbers.times;
         CHECK(counts_from(numbers.from(kept, name, count), 7));
         CHECK(kept.is_complete() == (numbers.times == before));
@@ -88,7 +88,7 @@ TEST_CASE("what another key, name, type or number of them is for is made anew") 
     CHECK(made("other", "a", 4) == 1);
     CHECK(made("key", "b", 4) == 1);
     CHECK(made("key", "a", 3) == 1);
-    kept_weights kept(home / "a", "key");
+    packed_weight_cache kept(home / "a", "key");
     counting<std::uint32_t> words{7};
     words.from(kept, "a", 4);
     CHECK(words.times == 1);
@@ -98,7 +98,7 @@ TEST_CASE("a file that is cut off or no such file is made anew, and said; then i
     const support::scratch_folder home;
     counting<float> numbers{7};
     {
-        kept_weights kept(home / "a", "key");
+        packed_weight_cache kept(home / "a", "key");
         numbers.from(kept, "a", 400);
         kept.write();
     }
@@ -106,7 +106,7 @@ TEST_CASE("a file that is cut off or no such file is made anew, and said; then i
     for (const std::string& bytes :
          {std::string(), std::string("no"), whole.substr(0, whole.size() / 2), whole + "x"}) {
         std::ofstream(home / "a", std::ios::binary | std::ios::trunc) << bytes;
-        kept_weights kept(home / "a", "key");
+        packed_weight_cache kept(home / "a", "key");
         CHECK(has(kept.trouble(), "; the weights are packed again"));
         CHECK(counts_from(numbers.from(kept, "a", 400), 7));
         CHECK_FALSE(kept.is_complete());
@@ -118,7 +118,7 @@ TEST_CASE("a file that is cut off or no such file is made anew, and said; then i
 TEST_CASE("where nothing can be written, what is there stays") {
     const support::scratch_folder home;
     write_file(home / "a", "a file");
-    kept_weights kept(home / "a" / "b", "key");
+    packed_weight_cache kept(home / "a" / "b", "key");
     counting<float> numbers{7};
     numbers.from(kept, "a", 4);
     CHECK(has(thrown<file_error>([&] { kept.write(); }), "IO"));

@@ -180,14 +180,14 @@ TEST_CASE("weights that were kept are not read: numbers that would be refused ar
         return checkpoint::from_bytes(safetensors_bytes(tensors), "test");
     };
     const support::scratch_folder home;
-    const auto some_rows = [&](const std::shared_ptr<kept_weights>& kept) {
+    const auto some_rows = [&](const std::shared_ptr<packed_weight_cache>& kept) {
         const weights w(file_of(), {.kept = kept});
         return packed_weights<float>(w, "visual.weight", {4, 37}, 1, 2);
     };
-    const auto kept = std::make_shared<kept_weights>(home / "kept", "key");
+    const auto kept = std::make_shared<packed_weight_cache>(home / "kept", "key");
     some_rows(kept);
     kept->write();
     bits[37] = 0x7c00;  // infinity
     CHECK_THROWS_WITH(some_rows(nullptr), Catch::Contains("tensor visual.weight is not finite at [1, 0]"));
-    CHECK_NOTHROW(some_rows(std::make_shared<kept_weights>(home / "kept", "key")));
+    CHECK_NOTHROW(some_rows(std::make_shared<packed_weight_cache>(home / "kept", "key")));
 }

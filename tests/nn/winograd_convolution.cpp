@@ -28,7 +28,7 @@ struct layer {
     }
 
     feature_map<Scalar> made(std::size_t pixels, executor* threads = nullptr, precision how = precision::f32) const {
-        return convolution<Scalar>(kernel, bias, 1, 1, pixels, how)(in, kernels::function::rectify, threads);
+        return convolution<Scalar>(kernel, bias, 1, 1, pixels, how)(in, kernels::function::relu, threads);
     }
 };
 

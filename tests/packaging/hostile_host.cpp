@@ -17,7 +17,7 @@
 
 namespace {
 
-/// What the model says of a picture, and whether it refuses pixels that are no numbers.
+/// What the model says of an image, and whether it refuses pixels that are no numbers.
 struct answers {
     std::vector<float> logits;
     std::vector<zeroshot::token> ids;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file A picture for the tests of hosts with their own stb_image, and what their units say of it.
+/// \file An image for the tests of hosts with their own stb_image, and what their units say of it.
 
 #include <array>
 #include <cstddef>
@@ -14,4 +14,4 @@ inline constexpr std::array<unsigned char, 71> two_rows{
 bool host_decodes();        ///< the host's stb_image, in a unit without us
 bool decodes_after_stb();   ///< both, in a unit that includes stb_image first
 bool decodes_before_stb();  ///< both, in a unit that includes us first
-bool host_flips_alone();    ///< the host's global switch turns its own pictures only
+bool host_flips_alone();    ///< the host's global switch turns its own images only

@@ -43,7 +43,7 @@ linear_classifier ignorant() {
 
 }  // namespace
 
-TEST_CASE("a cache adds what its pictures say to what zero-shot says") {
+TEST_CASE("a cache adds what its images say to what zero-shot says") {
     matrix<double> weights(classes, columns);
     for (std::size_t i = 0; i < weights.size(); ++i) weights.data()[i] = static_cast<double>(i % 5) - 2;
     const linear_classifier zero_shot({"a", "b", "c"}, weights, {0.5, -0.25, 0}, embedding_length::one);

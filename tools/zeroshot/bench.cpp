@@ -67,9 +67,9 @@ struct measurement {
     std::function<void()> run;
 };
 
-/// Numbers like those of normalised pictures: [pictures, 3, size, size].
-zeroshot::tensor<float, 4> noise(std::size_t pictures, std::size_t size) {
-    zeroshot::tensor<float, 4> pixels(pictures, std::size_t{3}, size, size);
+/// Numbers like those of normalised images: [images, 3, size, size].
+zeroshot::tensor<float, 4> noise(std::size_t images, std::size_t size) {
+    zeroshot::tensor<float, 4> pixels(images, std::size_t{3}, size, size);
     std::uint32_t state = 1;
     for (float& value : pixels.values()) {
         state = state * 1664525u + 1013904223u;  // Numerical Recipes' generator
@@ -96,7 +96,7 @@ std::vector<std::vector<zeroshot::token>> prompts(std::size_t count, std::size_t
 
 measurement of_images(const model& clip, const zeroshot::run_options& run, std::size_t count) {
     return {"image b" + std::to_string(count), count,
-            [&clip, run, pixels = noise(count, clip.pixels().size)] { clip.encode_pixels(pixels, run); }};
+            [&clip, run, pixels = noise(count, clip.preprocessing().size)] { clip.encode_pixels(pixels, run); }};
 }
 
 measurement of_texts(const model& clip, const zeroshot::run_options& run, const std::string& name, std::size_t count, std::size_t tokens) {
@@ -107,7 +107,7 @@ measurement of_texts(const model& clip, const zeroshot::run_options& run, const 
 
 measurement of_photo(const model& clip) {
     return {"decode+preprocess " + std::to_string(photo_width) + "x" + std::to_string(photo_height), 1,
-            [&clip, file = photo_like_jpeg(photo_width, photo_height)] { zeroshot::preprocess(zeroshot::decode(std::as_bytes(std::span(file))), clip.pixels()); }};
+            [&clip, file = photo_like_jpeg(photo_width, photo_height)] { zeroshot::preprocess(zeroshot::decode(std::as_bytes(std::span(file))), clip.preprocessing()); }};
 }
 
 /// Peak memory of the process so far in MiB; nothing where the system does not tell.
@@ -155,7 +155,7 @@ std::string json_of(const std::vector<figure>& figures, const bench_options& opt
     json.begin_object();
     for (const figure& each : figures) json.key(each.name).value(each.value);
     json.key("machine").begin_object();
-    json.key("model").value(clip.origin().place).key("kernels").value(zeroshot::kernels::name_of(zeroshot::kernels::active()));
+    json.key("model").value(clip.provenance().place).key("kernels").value(zeroshot::kernels::name_of(zeroshot::kernels::active()));
     json.key("capabilities").value(capabilities()).key("threads").value(std::to_string(options.threads));
     json.key("precision").value(options.model.precision).key("units").value("ms per item; load in ms; peak memory in MiB");
     return json.end_object().end_object().text();
@@ -163,7 +163,7 @@ std::string json_of(const std::vector<figure>& figures, const bench_options& opt
 
 void show(const std::vector<figure>& figures, const bench_options& options, const model& clip, console& out) {
     constexpr std::size_t name_columns = 28, number_columns = 10;
-    out.answer(out.styled(printable(clip.origin().place), look::strong));
+    out.answer(out.styled(printable(clip.provenance().place), look::strong));
     out.answer("  " + std::string(zeroshot::kernels::name_of(zeroshot::kernels::active())) + ", " + counted(options.threads, "thread") + ", " + options.model.precision);
     for (const figure& each : figures) {
         const std::string number = fixed(each.value, each.value < 100 ? 2 : 1);

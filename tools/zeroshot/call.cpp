@@ -89,7 +89,7 @@ void add_checkpoint_choices(CLI::App& sub, model_options& to) {
     add_colour(sub, "--mean", to.mean, "What is subtracted from red, green and blue, of 0 to 1");
     add_colour(sub, "--std", to.std, "What they are then divided by");
     one_of(sub.add_option("--order", to.order, "Whose preprocessing: openai or hf"), {"openai", "hf"})->type_name("NAME")->group(group);
-    at_least(sub.add_option("--image-size", to.image_size, "Pixels of the pictures, if not those the model was trained with"), 1)->type_name("N")->group(group);
+    at_least(sub.add_option("--image-size", to.image_size, "Pixels of the images, if not those the model was trained with"), 1)->type_name("N")->group(group);
     sub.add_option("--config", to.config, "config.json, open_clip_config.json, or a file of our own form")->type_name("FILE")->group(group);
 }
 
@@ -130,8 +130,8 @@ command chosen(const std::shared_ptr<Options>& options, void (*run)(const Option
 
 void add_classify(CLI::App& program, command& to) {
     const auto options = std::make_shared<classify_options>();
-    CLI::App* sub = program.add_subcommand("classify", "Pictures and labels in, probabilities out");
-    sub->add_option("pictures", options->pictures, "Pictures: files, folders, or - for standard input")->type_name("PICTURE");
+    CLI::App* sub = program.add_subcommand("classify", "Images and labels in, probabilities out");
+    sub->add_option("pictures", options->images, "Images: files, folders, or - for standard input")->type_name("IMAGE");
     many(sub->add_option("-l,--labels", options->labels, "What may be seen, in words; -- ends the list"))->type_name("LABEL...");
     sub->add_option("--labels-from", options->labels_from, "Labels from a file, one on each line")->type_name("FILE");
     sub->add_option("-t,--template", options->templates, "A sentence with {} for the label; several make an ensemble")
@@ -140,7 +140,7 @@ void add_classify(CLI::App& program, command& to) {
     sub->add_option("--keep", options->keep, "Keep the labels' embeddings in this folder, and take those that are there")->type_name("FOLDER");
     at_least(sub->add_option("-k,--top", options->top, "How many labels to show, most probable first (5)"), 1)->type_name("K");
     sub->add_flag("--truncate", options->truncate, "Cut prompts that are too long, instead of refusing them");
-    sub->add_flag("--csv", options->csv, "A line for each picture and label, with commas");
+    sub->add_flag("--csv", options->csv, "A line for each image and label, with commas");
     add_manners(*sub, options->as);
     add_threads(*sub, options->threads);
     add_model(*sub, options->model);
@@ -169,8 +169,8 @@ void add_tokenize(CLI::App& program, command& to) {
 
 void add_preprocess(CLI::App& program, command& to) {
     const auto options = std::make_shared<preprocess_options>();
-    CLI::App* sub = program.add_subcommand("preprocess", "Pictures into exactly what the image encoder gets, as a NumPy file");
-    sub->add_option("pictures", options->pictures, "Pictures: files, folders, or - for standard input")->type_name("PICTURE");
+    CLI::App* sub = program.add_subcommand("preprocess", "Images into exactly what the image encoder gets, as a NumPy file");
+    sub->add_option("pictures", options->images, "Images: files, folders, or - for standard input")->type_name("IMAGE");
     sub->add_option("-o,--output", options->output, "The file to write: float32 [n, 3, size, size]")->required()->type_name("FILE.npy");
     sub->add_flag("--skip-bad", options->skip_bad, "Leave out what cannot be read, and print the names that are in, in order");
     add_manners(*sub, options->as);
@@ -183,8 +183,8 @@ void add_preprocess(CLI::App& program, command& to) {
 
 void add_embed(CLI::App& program, command& to) {
     const auto options = std::make_shared<embed_options>();
-    CLI::App* sub = program.add_subcommand("embed", "Pictures or texts into embeddings, as a NumPy file");
-    sub->add_option("pictures", options->pictures, "Pictures: files, folders, or - for standard input")->type_name("PICTURE");
+    CLI::App* sub = program.add_subcommand("embed", "Images or texts into embeddings, as a NumPy file");
+    sub->add_option("pictures", options->images, "Images: files, folders, or - for standard input")->type_name("IMAGE");
     sub->add_option("--pixels", options->pixels, "Instead: float32 [n, 3, size, size] as preprocess writes it")->type_name("FILE.npy");
     sub->add_option("--texts-from", options->texts_from, "Instead: texts, one on each line, empty lines among them")->type_name("FILE");
     sub->add_option("--ids", options->ids, "Instead: ids as tokenize prints them, or one JSON array of such arrays")->type_name("FILE");
@@ -196,7 +196,7 @@ void add_embed(CLI::App& program, command& to) {
     add_threads(*sub, options->threads);
     add_model(*sub, options->model);
     sub->footer(R"(Examples:
-  zeroshot embed examples/images --output pictures.npy --normalize
+  zeroshot embed examples/images --output images.npy --normalize
 
   zeroshot embed --texts-from captions.txt --output captions.npy --model ViT-B-32.safetensors)");
     sub->callback([options, &to] { to = chosen(options, embed); });
@@ -225,9 +225,9 @@ void add_evaluate(CLI::App& program, command& to) {
     sub->add_option("--labels", options->labels, "Of the embeddings: classes [n], or [n, classes] of 0 and 1")->type_name("FILE.npy");
     sub->add_option("--class-embeddings", options->class_embeddings, "Of the classes: [classes, d]")->type_name("FILE.npy");
     sub->add_option("--scale", options->scale, "By which cosines become logits (that of the model; 100 for recorded embeddings)")->type_name("NUMBER");
-    sub->add_option("--per-picture", options->per_picture, "Write a line of JSON for each picture")->type_name("FILE.jsonl");
+    sub->add_option("--per-picture", options->per_image, "Write a line of JSON for each image")->type_name("FILE.jsonl");
     sub->add_option("--csv", options->csv, "Write a line for each class, with commas")->type_name("FILE.csv");
-    sub->add_option("--embeddings", options->embeddings, "Write the embeddings of the pictures that could be read: float32 [n, embedding]")->type_name("FILE.npy");
+    sub->add_option("--embeddings", options->embeddings, "Write the embeddings of the images that could be read: float32 [n, embedding]")->type_name("FILE.npy");
     sub->add_option("--resume", options->resume, "Keep embeddings in this folder, and take those that are there")->type_name("FOLDER");
     sub->add_option("--seed", options->seed, "Of the intervals and splits (0)")->type_name("N");
     sub->add_flag("--truncate", options->truncate, "Cut prompts that are too long, instead of refusing them");
@@ -243,7 +243,7 @@ void add_evaluate(CLI::App& program, command& to) {
 
 void add_probe(CLI::App& program, command& to) {
     const auto options = std::make_shared<probe_options>();
-    CLI::App* sub = program.add_subcommand("probe", "Labelled pictures in, how far a linear classifier of their features gets out");
+    CLI::App* sub = program.add_subcommand("probe", "Labelled images in, how far a linear classifier of their features gets out");
     sub->add_option("--train", options->train, "A data set to fit on, as evaluate takes it")->type_name("PATH");
     sub->add_option("--test", options->test, "A data set to judge by, with classes of the same names")->type_name("PATH");
     add_format(*sub, options->format, "What they are");
@@ -253,14 +253,14 @@ void add_probe(CLI::App& program, command& to) {
     sub->add_option("--test-labels", options->test_labels, "Their classes")->type_name("FILE.npy");
     many(sub->add_option("-c,--strength", options->strengths, "scikit-learn's C; the best of several; without it the paper's search from 1e-6 to 1e6"))->type_name("C...");
     sub->add_option("--held-back", options->held_back, "Share of the training set that strengths are tried on (0.2)")->type_name("SHARE");
-    one_of(sub->add_option("--features", options->features, "What a picture's features are: embedding, or penultimate, what embeddings are projected from (embedding)"),
+    one_of(sub->add_option("--features", options->features, "What an image's features are: embedding, or penultimate, what embeddings are projected from (embedding)"),
            {"embedding", "penultimate"})->type_name("NAME");
     sub->add_flag("--normalize", options->normalize, "Scale features to length 1");
     sub->add_flag("--zero-shot", options->zero_shot, "Also zero-shot, and the mixtures of its weights with the probe's (WiSE-FT); implies --normalize");
     sub->add_option("-t,--template", options->templates, "For --zero-shot: a sentence with {} for the class; several make an ensemble")
         ->expected(1)->allow_extra_args(false)->take_all()->type_name("SENTENCE");
     sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line; or openai80, openai7")->type_name("FILE");
-    at_least(many(sub->add_option("--few-shot", options->few_shot, "Also fits on so many pictures of each class: 1 2 4 8 16")), 1)->type_name("N...");
+    at_least(many(sub->add_option("--few-shot", options->few_shot, "Also fits on so many images of each class: 1 2 4 8 16")), 1)->type_name("N...");
     sub->add_flag("--cache", options->cache, "Also a cache of those few beside zero-shot, without training (Tip-Adapter); needs --zero-shot and --few-shot");
     at_least(sub->add_option("--seeds", options->seeds, "How often those few are drawn (3)"), 1)->type_name("N");
     sub->add_option("--seed", options->seed, "Of what is held back and drawn (0)")->type_name("N");
@@ -284,7 +284,7 @@ void add_report(CLI::App& program, command& to) {
     add_manners(*sub, options->as);
     add_idle_choices(*sub, options->as);
     sub->footer(R"(A result has a "name" and the file of its "evaluation" (evaluate --json), and may have "probe" (probe --json, or a list of such files), "bench" (bench --json),
-"per_picture" (evaluate --per-picture) and the "folder" the pictures lie in, "about" and "credit" for the page to say. Files are looked for beside the suite.
+"per_picture" (evaluate --per-picture) and the "folder" the images lie in, "about" and "credit" for the page to say. Files are looked for beside the suite.
 
 Example:
   zeroshot report suite.json --output report.html)");
@@ -325,7 +325,7 @@ void add_inspect(CLI::App& program, command& to) {
 
 void add_bench(CLI::App& program, command& to) {
     const auto options = std::make_shared<bench_options>();
-    CLI::App* sub = program.add_subcommand("bench", "How long the model takes: pictures, texts, loading");
+    CLI::App* sub = program.add_subcommand("bench", "How long the model takes: images, texts, loading");
     at_least(sub->add_option("--repeat", options->repeat, "How often each is run, at least; the shortest time counts (7)"), 1)->type_name("N");
     add_manners(*sub, options->as);
     add_threads(*sub, options->threads);
@@ -338,7 +338,7 @@ void add_bench(CLI::App& program, command& to) {
 }
 
 void describe(CLI::App& program, command& to) {
-    program.description("CLIP in C++: a picture and labels in, probabilities out.");
+    program.description("CLIP in C++: an image and labels in, probabilities out.");
     program.name("zeroshot");
     program.require_subcommand(1);
     program.get_formatter()->column_width(34);

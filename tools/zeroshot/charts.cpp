@@ -21,8 +21,8 @@ th:first-child,td:first-child{text-align:left}tbody th:first-child{white-space:n
 svg{display:block;width:100%;height:auto;max-width:30rem;font:12px system-ui,sans-serif;fill:var(--ink)}
 .axis{stroke:var(--line);fill:none}.first{stroke:var(--first)}.second{stroke:var(--second)}.third{stroke:var(--third);stroke-dasharray:9 3}.fourth{stroke:var(--fourth);stroke-dasharray:3 2}.guide{stroke:var(--faint);stroke-dasharray:5 4}
 .curve{fill:none;stroke-width:2.5}.fill-first{fill:var(--first)}.fill-second{fill:var(--second)}.note{fill:var(--faint)}
-.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:.8rem;padding:0;list-style:none}
-.pictures img{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:#fff;border:1px solid var(--line)}.pictures li{font-size:.85rem;overflow-wrap:anywhere})";
+.images{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:.8rem;padding:0;list-style:none}
+.images img{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:#fff;border:1px solid var(--line)}.images li{font-size:.85rem;overflow-wrap:anywhere})";
 
 std::string number(double x) {
     std::string text = fixed(x, 1);

@@ -14,7 +14,7 @@ namespace program {
 namespace {
 
 /// What is wrong with a tensor's numbers; empty where nothing is.
-std::string finding_of(const zeroshot::named_tensor& each) {
+std::string diagnostic_of(const zeroshot::named_tensor& each) {
     const zeroshot::tensor_health health = zeroshot::health_of(each.tensor);
     const std::string name = "tensor " + zeroshot::quoted(each.name);
     if (health.not_finite > 0) return name + " holds " + counted(health.not_finite, "number") + " that are NaN or infinite";
@@ -44,7 +44,7 @@ check_up check(const model_options& options, console& out) {
     for (const zeroshot::named_tensor& each : file.tensors()) {
         ++found.tensors;
         if (!zeroshot::is_floating(each.tensor.type)) continue;
-        if (std::string sentence = finding_of(each); !sentence.empty()) found.findings.push_back(std::move(sentence));
+        if (std::string sentence = diagnostic_of(each); !sentence.empty()) found.diagnostics.push_back(std::move(sentence));
     }
     found.record = record_of(file, place, load);
     return found;

@@ -12,7 +12,7 @@ class console;
 /// What the look found.
 struct check_up {
     std::size_t tensors = 0;
-    std::vector<std::string> findings;  ///< sentences about tensors that are not sound
+    std::vector<std::string> diagnostics;  ///< sentences about tensors that are not sound
     std::string record;                 ///< "fits", "none"; or the sentence about how it does not
 };
 

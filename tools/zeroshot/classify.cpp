@@ -1,4 +1,4 @@
-/// \file zeroshot classify: pictures and labels in, probabilities out.
+/// \file zeroshot classify: images and labels in, probabilities out.
 
 #include <algorithm>
 #include <filesystem>
@@ -32,7 +32,7 @@ class answer_sheet {
     answer_sheet(console& out, const std::vector<std::string>& labels) : out_(out), labels_(labels) {}
     virtual ~answer_sheet() = default;
     virtual void begin() {}
-    virtual void add(const std::string& picture, const ranking& answer, std::size_t top) = 0;
+    virtual void add(const std::string& image, const ranking& answer, std::size_t top) = 0;
     virtual void add(const std::string&, const failure&) {}
 
    protected:
@@ -50,9 +50,9 @@ class json_sheet final : public answer_sheet {
    public:
     using answer_sheet::answer_sheet;
 
-    void add(const std::string& picture, const ranking& answer, std::size_t top) override {
+    void add(const std::string& image, const ranking& answer, std::size_t top) override {
         zeroshot::json_writer line;
-        line.begin_object().key("picture").value(picture).key("labels").begin_array();
+        line.begin_object().key("picture").value(image).key("labels").begin_array();
         for (std::size_t place = 0; place < top; ++place) {
             const std::size_t which = answer.order[place];
             line.begin_object().key("label").value(label(which));
@@ -61,25 +61,25 @@ class json_sheet final : public answer_sheet {
         out().answer(line.end_array().end_object().text());
     }
 
-    void add(const std::string& picture, const failure& why) override {
+    void add(const std::string& image, const failure& why) override {
         zeroshot::json_writer line;
-        line.begin_object().key("picture").value(picture).key("error").begin_object();
+        line.begin_object().key("picture").value(image).key("error").begin_object();
         line.key("code").value(zeroshot::name_of(why.code)).key("message").value(why.sentence).end_object().end_object();
         out().answer(line.text());
     }
 };
 
-/// As RFC 4180 has it: a line for each picture and label, quotes around what needs them.
+/// As RFC 4180 has it: a line for each image and label, quotes around what needs them.
 class csv_sheet final : public answer_sheet {
    public:
     using answer_sheet::answer_sheet;
 
-    void begin() override { out().answer("picture,rank,label,probability,logit"); }
+    void begin() override { out().answer("image,rank,label,probability,logit"); }
 
-    void add(const std::string& picture, const ranking& answer, std::size_t top) override {
+    void add(const std::string& image, const ranking& answer, std::size_t top) override {
         for (std::size_t place = 0; place < top; ++place) {
             const std::size_t which = answer.order[place];
-            out().answer(cell(picture) + "," + std::to_string(place + 1) + "," + cell(label(which)) + "," +
+            out().answer(cell(image) + "," + std::to_string(place + 1) + "," + cell(label(which)) + "," +
                          zeroshot::json_writer().value(answer.probabilities[which]).text() + "," +
                          zeroshot::json_writer().value(answer.logits[which]).text());
         }
@@ -95,20 +95,20 @@ class csv_sheet final : public answer_sheet {
     }
 };
 
-/// For a person: the labels of each picture below its name, or everything on one line where the best label is all that is asked for.
+/// For a person: the labels of each image below its name, or everything on one line where the best label is all that is asked for.
 class table_sheet final : public answer_sheet {
    public:
-    table_sheet(console& out, const std::vector<std::string>& labels, const std::vector<picture>& pictures) : answer_sheet(out, labels) {
+    table_sheet(console& out, const std::vector<std::string>& labels, const std::vector<image>& images) : answer_sheet(out, labels) {
         for (const std::string& each : labels) label_columns_ = std::max(label_columns_, columns_of(printable(each)));
-        for (const picture& each : pictures) picture_columns_ = std::max(picture_columns_, columns_of(printable(each.name)));
+        for (const image& each : images) image_columns_ = std::max(image_columns_, columns_of(printable(each.name)));
         label_columns_ = std::min(label_columns_, widest_label);
-        picture_columns_ = std::min(picture_columns_, widest_picture);
+        image_columns_ = std::min(image_columns_, widest_image);
     }
 
-    void add(const std::string& picture, const ranking& answer, std::size_t top) override {
-        const std::string name = printable(picture);
+    void add(const std::string& image, const ranking& answer, std::size_t top) override {
+        const std::string name = printable(image);
         if (top == 1 && label_count() > 1) {
-            out().answer(padded(name, picture_columns_) + "  " + line(answer, 0));
+            out().answer(padded(name, image_columns_) + "  " + line(answer, 0));
             return;
         }
         if (!std::exchange(is_first_, false)) out().answer("");
@@ -117,7 +117,7 @@ class table_sheet final : public answer_sheet {
     }
 
    private:
-    static constexpr std::size_t widest_label = 40, widest_picture = 64, bar_columns = 24;
+    static constexpr std::size_t widest_label = 40, widest_image = 64, bar_columns = 24;
 
     std::string line(const ranking& answer, std::size_t place) const {
         const std::size_t which = answer.order[place];
@@ -129,27 +129,27 @@ class table_sheet final : public answer_sheet {
     }
 
     std::size_t label_columns_ = 0;
-    std::size_t picture_columns_ = 0;
+    std::size_t image_columns_ = 0;
     bool is_first_ = true;
 };
 
 std::unique_ptr<answer_sheet> sheet_for(const classify_options& options, console& out, const std::vector<std::string>& labels,
-                                        const std::vector<picture>& pictures) {
+                                        const std::vector<image>& images) {
     if (options.as.json) return std::make_unique<json_sheet>(out, labels);
     if (options.csv) return std::make_unique<csv_sheet>(out, labels);
-    return std::make_unique<table_sheet>(out, labels, pictures);
+    return std::make_unique<table_sheet>(out, labels, images);
 }
 
 void check_call(const classify_options& options) {
     if (options.labels.empty() && options.labels_from.empty()) {
         throw usage_error("no labels; give some: --labels \"a dog\" \"a cat\", or --labels-from a file with one on each line");
     }
-    if (options.pictures.empty()) {
-        throw usage_error(options.labels.empty() ? "no pictures"
-                                                 : "no pictures; -- ends the list of labels: --labels \"a dog\" \"a cat\" -- picture.png");
+    if (options.images.empty()) {
+        throw usage_error(options.labels.empty() ? "no images"
+                                                 : "no images; -- ends the list of labels: --labels \"a dog\" \"a cat\" -- image.png");
     }
     if (options.csv && options.as.json) throw usage_error("--csv and --json are two forms; ask for one");
-    const auto reads = std::ranges::count(options.pictures, "-") + (options.labels_from == "-") + (options.templates_from == "-");
+    const auto reads = std::ranges::count(options.images, "-") + (options.labels_from == "-") + (options.templates_from == "-");
     if (reads > 1) throw usage_error("standard input, -, can be read once only");
     for (const std::string& sentence : options.templates) {
         try {
@@ -160,8 +160,8 @@ void check_call(const classify_options& options) {
     }
 }
 
-/// A list of labels swallows the pictures that follow it; the user will wonder.
-void note_swallowed_pictures(const std::vector<std::string>& labels, console& out) {
+/// A list of labels swallows the images that follow it; the user will wonder.
+void note_swallowed_images(const std::vector<std::string>& labels, console& out) {
     for (const std::string& label : labels) {
         std::error_code unknown;
         const bool named_like_one = label.find_first_of("./") != std::string::npos;
@@ -174,7 +174,7 @@ void note_swallowed_pictures(const std::vector<std::string>& labels, console& ou
 std::vector<std::string> labels_of(const classify_options& options, console& out) {
     std::vector<text_line> given;
     for (const std::string& label : options.labels) given.push_back({given.size() + 1, label});
-    note_swallowed_pictures(options.labels, out);
+    note_swallowed_images(options.labels, out);
     note_duplicates(given, "", out);
     std::vector<std::string> labels = options.labels;
     if (options.labels_from.empty()) return labels;
@@ -191,7 +191,7 @@ std::vector<std::string> templates_of(const classify_options& options) {
         try {
             zeroshot::prompt_template{line.text};
         } catch (const zeroshot::error& fault) {
-            zeroshot::finding found = fault.found();
+            zeroshot::diagnostic found = fault.diagnostic();
             found.where = zeroshot::path_text(options.templates_from) + ": line " + std::to_string(line.number) + ": " + found.where;
             throw zeroshot::argument_error(fault.code(), std::move(found));
         }
@@ -200,9 +200,9 @@ std::vector<std::string> templates_of(const classify_options& options) {
     return templates;
 }
 
-/// Classifies what was prepared. A picture whose numbers fail does not take its neighbours with it.
-/// \param names of the pictures in it
-std::vector<ranking> classified(const labeller& which, prepared& some, std::span<const picture> names, const zeroshot::run_options& run) {
+/// Classifies what was prepared. An image whose numbers fail does not take its neighbours with it.
+/// \param names of the images in it
+std::vector<ranking> classified(const labeller& which, prepared& some, std::span<const image> names, const zeroshot::run_options& run) {
     try {
         return which(some.pixels, run);
     } catch (const zeroshot::numeric_error&) {
@@ -230,22 +230,22 @@ void classify(const classify_options& options, session& with) {
     check_call(options);
     console& out = with.out;
     const std::vector<std::string> labels = labels_of(options, out), templates = templates_of(options);
-    const std::vector<picture> pictures = pictures_of(options.pictures);
+    const std::vector<image> images = images_of(options.images);
     workers team(options.threads);
     const model clip(options.model, out, team.threads());
     const std::size_t prompts = labels.size() * std::max<std::size_t>(templates.size(), 1);
     const labeller which(clip, labels, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts), options.keep, out);
     if (!options.keep.empty()) out.note("the embeddings of " + counted(labels.size(), "label") + (which.found() ? " come from " + printable(options.keep) : " were computed"));
 
-    const std::unique_ptr<answer_sheet> sheet = sheet_for(options, out, labels, pictures);
+    const std::unique_ptr<answer_sheet> sheet = sheet_for(options, out, labels, images);
     const std::size_t top = std::min(options.top, labels.size());
     sheet->begin();
-    prepare(pictures, clip.pixels(), team.running(with), [&](prepared some, const zeroshot::run_options& run) {
-        std::vector<ranking> answers = classified(which, some, std::span(pictures).subspan(some.first, some.failures.size()), run);
+    prepare(images, clip.preprocessing(), team.running(with), [&](prepared some, const zeroshot::run_options& run) {
+        std::vector<ranking> answers = classified(which, some, std::span(images).subspan(some.first, some.failures.size()), run);
         return [&, first = some.first, failures = std::move(some.failures), answers = std::move(answers)] {
             auto next = answers.begin();
             for (std::size_t i = 0; i < failures.size(); ++i) {
-                const std::string& name = pictures[first + i].name;
+                const std::string& name = images[first + i].name;
                 if (failures[i]) {
                     out.complain(failures[i]->sentence);
                     sheet->add(name, *failures[i]);
@@ -253,7 +253,7 @@ void classify(const classify_options& options, session& with) {
                     sheet->add(name, *next++, top);
                 }
             }
-            out.progress("pictures", first + failures.size(), pictures.size());
+            out.progress("pictures", first + failures.size(), images.size());
         };
     });
     out.end_progress();

@@ -92,7 +92,7 @@ std::string percent(double fraction);
 /// A number in fixed notation.
 std::string fixed(double number, int digits);
 
-/// "1 picture", "12 pictures".
+/// "1 image", "12 images".
 std::string counted(std::size_t count, std::string_view noun);
 
 }  // namespace program

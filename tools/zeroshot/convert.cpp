@@ -51,7 +51,7 @@ std::string json_of(const convert_call& call, const std::filesystem::path& input
 std::string drift_text(const zeroshot::conversion& made) {
     if (made.image_drift == 0 && made.text_drift == 0) return "the same numbers, to the bit";
     const auto number = [](double value) { return zeroshot::json_writer().value(static_cast<float>(value)).text(); };
-    return "embeddings of a fixed picture and prompt moved by " + number(made.image_drift) + " and " + number(made.text_drift) + " of their length";
+    return "embeddings of a fixed image and prompt moved by " + number(made.image_drift) + " and " + number(made.text_drift) + " of their length";
 }
 
 }  // namespace

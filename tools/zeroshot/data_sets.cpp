@@ -60,10 +60,10 @@ bool are_numbers(const std::vector<std::string>& names) {
 }
 
 /// The classes of the data set that are not unknown, by their labels.
-std::vector<std::uint32_t> known_labels(const zeroshot::data_set& pictures, const std::vector<std::string>& unknown) {
-    const std::vector<std::string>& own = pictures.classes();
+std::vector<std::uint32_t> known_labels(const zeroshot::data_set& images, const std::vector<std::string>& unknown) {
+    const std::vector<std::string>& own = images.classes();
     for (const std::string& name : unknown) {
-        if (std::ranges::find(own, name) == own.end()) refuse(pictures.place(), "there is no class " + zeroshot::quoted(name), "", "--unknown names classes of the data set");
+        if (std::ranges::find(own, name) == own.end()) refuse(images.place(), "there is no class " + zeroshot::quoted(name), "", "--unknown names classes of the data set");
     }
     std::vector<std::uint32_t> known;
     for (std::uint32_t label = 0; label < own.size(); ++label) {
@@ -101,13 +101,13 @@ std::vector<std::uint32_t> class_list::labels_of(const std::vector<std::uint32_t
     return own;
 }
 
-class_list classes_for(const zeroshot::data_set& pictures, const std::optional<std::string>& file, const std::vector<std::string>& unknown) {
-    const std::vector<std::string>& own = pictures.classes();
+class_list classes_for(const zeroshot::data_set& images, const std::optional<std::string>& file, const std::vector<std::string>& unknown) {
+    const std::vector<std::string>& own = images.classes();
     if (own.empty()) {
-        if (!file) refuse(pictures.place(), "it does not name its classes", "--classes FILE with a name on each line");
+        if (!file) refuse(images.place(), "it does not name its classes", "--classes FILE with a name on each line");
         return {class_names_in(*file), {}};
     }
-    const std::vector<std::uint32_t> known = known_labels(pictures, unknown);
+    const std::vector<std::uint32_t> known = known_labels(images, unknown);
     class_list found;
     found.of_label.resize(own.size());
     if (!file) {
@@ -122,12 +122,12 @@ class_list classes_for(const zeroshot::data_set& pictures, const std::optional<s
         const bool by_name = missing == known.end() && std::ranges::all_of(known, [&](std::uint32_t label) { return positions.at(own[label]).has_value(); });
         const bool numbered = found.names.size() > known.size() && are_numbers(own);
         if (!by_name && !numbered && found.names.size() != known.size()) {
-            refuse(pictures.place(), missing == known.end() ? "a class name stands twice in " + zeroshot::path_text(*file) : "class " + zeroshot::quoted(own[*missing]) + " is not in " + zeroshot::path_text(*file),
+            refuse(images.place(), missing == known.end() ? "a class name stands twice in " + zeroshot::path_text(*file) : "class " + zeroshot::quoted(own[*missing]) + " is not in " + zeroshot::path_text(*file),
                    "every class of the data set, or a name for each of its " + std::to_string(known.size()) + " classes in their order", "--unknown CLASS leaves one out");
         }
         for (std::uint32_t i = 0; i < known.size(); ++i) found.of_label[known[i]] = by_name ? positions.at(own[known[i]]) : i;
     }
-    if (found.names.empty()) refuse(pictures.place(), "no class is left", "at least one");
+    if (found.names.empty()) refuse(images.place(), "no class is left", "at least one");
     return found;
 }
 
@@ -139,7 +139,7 @@ std::vector<std::string> templates_in(const std::string& list) {
         try {
             zeroshot::prompt_template{line.text};
         } catch (const zeroshot::error& fault) {
-            zeroshot::finding found = fault.found();
+            zeroshot::diagnostic found = fault.diagnostic();
             found.where = zeroshot::path_text(list) + ": line " + std::to_string(line.number) + ": " + found.where;
             throw zeroshot::argument_error(fault.code(), std::move(found));
         }

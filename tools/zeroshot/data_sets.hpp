@@ -13,7 +13,7 @@ namespace program {
 
 /// A data set that was opened.
 struct opened_data {
-    std::unique_ptr<zeroshot::data_set> pictures;
+    std::unique_ptr<zeroshot::data_set> images;
     std::string format;  ///< as --format names it
 };
 
@@ -31,7 +31,7 @@ struct class_list {
     std::vector<std::optional<std::uint32_t>> of_label;  ///< for each class of the data set, nothing for an unknown one;
                                                          ///< empty where the data set names none, and labels stand as they are
 
-    /// The labels of a picture among `names`.
+    /// The labels of an image among `names`.
     /// \throws zeroshot::data_set_error for one that has no name
     std::vector<std::uint32_t> labels_of(const std::vector<std::uint32_t>& own) const;
 };
@@ -40,7 +40,7 @@ struct class_list {
 /// for each class of the data set in its order.
 /// \param unknown classes of the data set that are none of the list
 /// \throws zeroshot::error where the names do not fit
-class_list classes_for(const zeroshot::data_set& pictures, const std::optional<std::string>& file, const std::vector<std::string>& unknown);
+class_list classes_for(const zeroshot::data_set& images, const std::optional<std::string>& file, const std::vector<std::string>& unknown);
 
 /// The names of a list: a file, or imagenet.
 /// \throws zeroshot::error

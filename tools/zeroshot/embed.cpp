@@ -1,4 +1,4 @@
-/// \file zeroshot embed: pictures or texts into embeddings.
+/// \file zeroshot embed: images or texts into embeddings.
 
 #include <algorithm>
 #include <cstddef>
@@ -40,7 +40,7 @@ struct work {
     workers& team;
     session& with;
     embedding_rows rows{};
-    std::string place{};  // stands before a name, for the message: "x.npy: picture "
+    std::string place{};  // stands before a name, for the message: "x.npy: image "
 
     void add(const embedding_rows& some) {
         for (const std::string& sentence : some.complaints) with.out.complain(sentence);
@@ -86,36 +86,36 @@ embedding_rows encoded_pixels(const work& now, const std::vector<std::string>& n
     });
 }
 
-void embed_pictures(work& now) {
-    const std::vector<picture> pictures = pictures_of(now.options.pictures);
-    prepare(pictures, now.clip.pixels(), now.team.running(now.with), [&](prepared some, const zeroshot::run_options& run) {
+void embed_images(work& now) {
+    const std::vector<image> images = images_of(now.options.images);
+    prepare(images, now.clip.preprocessing(), now.team.running(now.with), [&](prepared some, const zeroshot::run_options& run) {
         std::vector<std::string> names, complaints;
         for (std::size_t i = 0; i < some.failures.size(); ++i) {
             if (some.failures[i])
                 complaints.push_back(some.failures[i]->sentence);
             else
-                names.push_back(pictures[some.first + i].name);
+                names.push_back(images[some.first + i].name);
         }
         embedding_rows rows = names.empty() ? embedding_rows{} : encoded_pixels(now, names, run, some.pixels);
         rows.complaints.insert(rows.complaints.begin(), complaints.begin(), complaints.end());
         return [&, rows = std::move(rows), done = some.first + some.failures.size()] {
             now.add(rows);
-            now.with.out.progress("pictures", done, pictures.size());
+            now.with.out.progress("pictures", done, images.size());
         };
     });
 }
 
 void embed_pixel_file(work& now) {
     const npy_array file(now.options.pixels);
-    const std::size_t size = now.clip.pixels().size;
+    const std::size_t size = now.clip.preprocessing().size;
     const std::vector<std::size_t>& shape = file.shape();
     if (shape.size() != 4 || shape[1] != 3 || shape[2] != size || shape[3] != size) {
         throw zeroshot::argument_error(zeroshot::error_code::shape,
                                        {zeroshot::path_text(now.options.pixels), "shape " + zeroshot::shape_text(shape),
                                         "[n, 3, " + std::to_string(size) + ", " + std::to_string(size) + "] as this model reads", ""});
     }
-    now.place = zeroshot::path_text(now.options.pixels) + ": picture ";
-    constexpr std::size_t at_once = 32;  // pictures copied out of the file together
+    now.place = zeroshot::path_text(now.options.pixels) + ": image ";
+    constexpr std::size_t at_once = 32;  // images copied out of the file together
     const std::size_t total = shape[0];
     for (std::size_t first = 0; first < total; first += at_once) {
         const std::size_t count = std::min(at_once, total - first);
@@ -175,7 +175,7 @@ void embed_texts(work& now) {
     if (lines.empty()) throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts in it", "one on each line", ""});
     for (const text_line& line : lines) {
         prompts.add(line.text, name + ": line " + std::to_string(line.number),
-                    [&] { return now.clip.words().tokenize(line.text, now.clip.config().text.context, fit); });
+                    [&] { return now.clip.tokenizer().tokenize(line.text, now.clip.config().text.context, fit); });
     }
     embed_prompts(now, prompts);
 }
@@ -238,11 +238,11 @@ void embed_ids(work& now) {
 }
 
 void check_call(const embed_options& options) {
-    const int kinds = !options.pictures.empty() + !options.pixels.empty() + !options.texts_from.empty() + !options.ids.empty();
-    if (kinds == 0) throw usage_error("nothing to embed; give pictures, --pixels, --texts-from or --ids");
-    if (kinds > 1) throw usage_error("only one of pictures, --pixels, --texts-from and --ids can be embedded at a time");
+    const int kinds = !options.images.empty() + !options.pixels.empty() + !options.texts_from.empty() + !options.ids.empty();
+    if (kinds == 0) throw usage_error("nothing to embed; give images, --pixels, --texts-from or --ids");
+    if (kinds > 1) throw usage_error("only one of images, --pixels, --texts-from and --ids can be embedded at a time");
     std::vector<std::filesystem::path> inputs{options.pixels, options.texts_from, options.ids};
-    for (const picture& each : pictures_of(options.pictures)) inputs.push_back(each.path);
+    for (const image& each : images_of(options.images)) inputs.push_back(each.path);
     check_target(options.output, inputs);
 }
 
@@ -277,7 +277,7 @@ void embed(const embed_options& options, session& with) {
     const model clip(options.model, with.out, team.threads());
     work now{options, clip, team, with};
     if (!options.texts_from.empty() || !options.ids.empty()) clip.encode_tokens({}, {});  // throws where there is no text tower
-    if (!options.pictures.empty()) embed_pictures(now);
+    if (!options.images.empty()) embed_images(now);
     if (!options.pixels.empty()) embed_pixel_file(now);
     if (!options.texts_from.empty()) embed_texts(now);
     if (!options.ids.empty()) embed_ids(now);

@@ -24,12 +24,12 @@ namespace program {
 
 namespace {
 
-constexpr std::size_t batch_size = 16;  // pictures that a thread takes at a time, and that a killed run may lose
+constexpr std::size_t batch_size = 16;  // images that a thread takes at a time, and that a killed run may lose
 
 using zeroshot::reading_failure;
 
-/// What is known of a picture beside its embedding.
-struct embedded_picture {
+/// What is known of an image beside its embedding.
+struct embedded_image {
     std::string name;
     zeroshot::label_list labels;  // as the data set has them
     std::optional<reading_failure> failed{};
@@ -37,7 +37,7 @@ struct embedded_picture {
 
 zeroshot::label_list labels_of(const zeroshot::example& one) { return std::vector<std::uint32_t>(one.labels.begin(), one.labels.end()); }
 
-/// Some consecutive pictures of the data set.
+/// Some consecutive images of the data set.
 struct batch {
     std::size_t number = 0;
     std::vector<zeroshot::example> examples;
@@ -45,43 +45,43 @@ struct batch {
 
 /// What became of them.
 struct outcome {
-    std::vector<embedded_picture> pictures;
+    std::vector<embedded_image> images;
     std::vector<float> rows;  // of those that did not fail
     std::string note{};       // something a user should know
 };
 
 reading_failure as_reading(failure found) { return {found.code, std::move(found.sentence)}; }
 
-/// The failure in flight, of a picture of that name.
+/// The failure in flight, of an image of that name.
 reading_failure failure_of(const std::string& name) {
     failure found = current_failure();
     if (!found.sentence.starts_with(name)) found.sentence = name + ": " + found.sentence;
     return as_reading(std::move(found));
 }
 
-/// The encoded bytes of a picture, where it is not pixels already.
-std::span<const std::byte> bytes_of(const zeroshot::stored_picture& picture, std::vector<std::byte>& read) {
-    if (const auto* path = std::get_if<std::filesystem::path>(&picture)) {
+/// The encoded bytes of an image, where it is not pixels already.
+std::span<const std::byte> bytes_of(const zeroshot::stored_image& image, std::vector<std::byte>& read) {
+    if (const auto* path = std::get_if<std::filesystem::path>(&image)) {
         constexpr std::size_t largest = INT_MAX;  // bytes; stb_image counts in int
         read = zeroshot::read_file(*path, largest);
         return read;
     }
-    return std::get<std::vector<std::byte>>(picture);
+    return std::get<std::vector<std::byte>>(image);
 }
 
-zeroshot::image image_of(const zeroshot::stored_picture& picture) {
-    if (const auto* pixels = std::get_if<zeroshot::image>(&picture)) return *pixels;
-    if (const auto* path = std::get_if<std::filesystem::path>(&picture)) return zeroshot::read_image(*path);
-    return zeroshot::decode(std::get<std::vector<std::byte>>(picture));
+zeroshot::image image_of(const zeroshot::stored_image& image) {
+    if (const auto* pixels = std::get_if<zeroshot::image>(&image)) return *pixels;
+    if (const auto* path = std::get_if<std::filesystem::path>(&image)) return zeroshot::read_image(*path);
+    return zeroshot::decode(std::get<std::vector<std::byte>>(image));
 }
 
 std::string sentence_place(const zeroshot::example& one) {
-    if (const auto* path = std::get_if<std::filesystem::path>(&one.picture)) return zeroshot::path_text(*path);
+    if (const auto* path = std::get_if<std::filesystem::path>(&one.image)) return zeroshot::path_text(*path);
     return one.name;
 }
 
-/// Encodes pixels, one picture after the other where the numbers of one of them fail.
-void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot::tensor<float, 4>& pixels, const picture_encoder& rows_of) {
+/// Encodes pixels, one image after the other where the numbers of one of them fail.
+void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot::tensor<float, 4>& pixels, const image_encoder& rows_of) {
     const auto add = [&](const zeroshot::matrix<float>& rows) { to.rows.insert(to.rows.end(), rows.values().begin(), rows.values().end()); };
     try {
         add(rows_of(pixels));
@@ -92,24 +92,24 @@ void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot:
             try {
                 add(rows_of(one));
             } catch (const zeroshot::numeric_error&) {
-                to.pictures[places[i]].failed = failure_of(to.pictures[places[i]].name);
+                to.images[places[i]].failed = failure_of(to.images[places[i]].name);
             }
         }
     }
 }
 
-outcome compute(const batch& some, const picture_encoder& rows_of) {
-    const zeroshot::preprocessing& how = rows_of.clip.pixels();
+outcome compute(const batch& some, const image_encoder& rows_of) {
+    const zeroshot::preprocessing& how = rows_of.clip.preprocessing();
     outcome found;
     std::vector<std::size_t> good;
     zeroshot::tensor<float, 4> pixels(some.examples.size(), std::size_t{3}, how.size, how.size);
     for (const zeroshot::example& one : some.examples) {
-        found.pictures.push_back({one.name, labels_of(one), std::nullopt});
+        found.images.push_back({one.name, labels_of(one), std::nullopt});
         try {
-            zeroshot::preprocess_into(image_of(one.picture), how, pixels.row(good.size()));
-            good.push_back(found.pictures.size() - 1);
+            zeroshot::preprocess_into(image_of(one.image), how, pixels.row(good.size()));
+            good.push_back(found.images.size() - 1);
         } catch (...) {
-            found.pictures.back().failed = failure_of(sentence_place(one));
+            found.images.back().failed = failure_of(sentence_place(one));
         }
     }
     if (good.empty()) return found;
@@ -127,40 +127,40 @@ std::string key_of(const batch& some, const std::string& model) {
     zeroshot::sha256 digest;
     digest.add(model);
     for (const zeroshot::example& one : some.examples) {
-        zeroshot::sha256 picture;
-        if (const auto* pixels = std::get_if<zeroshot::image>(&one.picture)) {
-            picture.add(std::to_string(pixels->width()) + "x" + std::to_string(static_cast<int>(pixels->mode())) + ":");
-            for (std::size_t y = 0; y < pixels->height(); ++y) picture.add(std::as_bytes(pixels->row(y)));
+        zeroshot::sha256 image;
+        if (const auto* pixels = std::get_if<zeroshot::image>(&one.image)) {
+            image.add(std::to_string(pixels->width()) + "x" + std::to_string(static_cast<int>(pixels->mode())) + ":");
+            for (std::size_t y = 0; y < pixels->height(); ++y) image.add(std::as_bytes(pixels->row(y)));
         } else {
             std::vector<std::byte> read;
             try {
-                picture.add(bytes_of(one.picture, read));
+                image.add(bytes_of(one.image, read));
             } catch (const zeroshot::error&) {
-                picture.add("cannot be read");
+                image.add("cannot be read");
             }
         }
-        digest.add(picture.digits());
+        digest.add(image.digits());
     }
     return digest.digits();
 }
 
-/// What was kept, if it is what would be computed now: a picture that failed must fail again, and says why.
-std::optional<outcome> from_kept(const batch& some, const zeroshot::kept_batch& kept, const picture_encoder& rows_of) {
+/// What was kept, if it is what would be computed now: an image that failed must fail again, and says why.
+std::optional<outcome> from_kept(const batch& some, const zeroshot::kept_batch& kept, const image_encoder& rows_of) {
     outcome found;
     found.rows = kept.rows;
     for (std::size_t i = 0; i < some.examples.size(); ++i) {
         const zeroshot::example& one = some.examples[i];
-        found.pictures.push_back({one.name, labels_of(one), std::nullopt});
+        found.images.push_back({one.name, labels_of(one), std::nullopt});
         if (kept.is_good[i]) continue;
         outcome again = compute({some.number, {one}}, rows_of);
-        if (!again.pictures.front().failed) return std::nullopt;
-        found.pictures.back() = std::move(again.pictures.front());
+        if (!again.images.front().failed) return std::nullopt;
+        found.images.back() = std::move(again.images.front());
     }
     return found;
 }
 
 /// As kept from a run before, or computed now and kept.
-outcome kept_or_computed(const batch& some, const picture_encoder& rows_of, const kept_embeddings* keep) {
+outcome kept_or_computed(const batch& some, const image_encoder& rows_of, const kept_embeddings* keep) {
     if (keep == nullptr) return compute(some, rows_of);
     const std::string key = key_of(some, keep->model);
     const std::filesystem::path file = keep->folder / (key + ".embeddings");
@@ -175,7 +175,7 @@ outcome kept_or_computed(const batch& some, const picture_encoder& rows_of, cons
     outcome found = compute(some, rows_of);
     found.note = std::move(note);
     zeroshot::kept_batch kept{{}, found.rows};
-    for (const embedded_picture& one : found.pictures) kept.is_good.push_back(!one.failed);
+    for (const embedded_image& one : found.images) kept.is_good.push_back(!one.failed);
     const uninterrupted no_leftovers;
     zeroshot::write_kept_batch(file, key, kept);
     return found;
@@ -184,7 +184,7 @@ outcome kept_or_computed(const batch& some, const picture_encoder& rows_of, cons
 /// Batches go out to the threads as they ask, and come back in order.
 class conveyor {
    public:
-    conveyor(zeroshot::data_set& from, const picture_encoder& rows_of, session& with, const kept_embeddings* keep, std::size_t threads)
+    conveyor(zeroshot::data_set& from, const image_encoder& rows_of, session& with, const kept_embeddings* keep, std::size_t threads)
         : from_(from), rows_of_(rows_of), with_(with), keep_(keep), to_{{}, {}, {}, row_file(rows_of.columns())}, steps_(4 * threads) {
         constexpr std::size_t most_expected = 1'000'000;  // a data set may say anything
         to_.labels.reserve(std::min(from.count().value_or(0), most_expected));
@@ -221,7 +221,7 @@ class conveyor {
 
     void add(outcome& what) {
         if (!what.note.empty()) with_.out.note(what.note);
-        for (embedded_picture& each : what.pictures) {
+        for (embedded_image& each : what.images) {
             if (each.failed) {
                 with_.out.complain(each.failed->sentence);
                 to_.failures.emplace(to_.labels.size(), *std::move(each.failed));
@@ -236,7 +236,7 @@ class conveyor {
     }
 
     zeroshot::data_set& from_;
-    picture_encoder rows_of_;
+    image_encoder rows_of_;
     session& with_;
     const kept_embeddings* keep_;
     embedded_set to_;
@@ -251,9 +251,9 @@ class conveyor {
 
 }  // namespace
 
-std::size_t picture_encoder::columns() const { return clip.columns(gives); }
+std::size_t image_encoder::columns() const { return clip.columns(gives); }
 
-zeroshot::matrix<float> picture_encoder::operator()(const zeroshot::tensor<float, 4>& pixels) const { return clip.encode_pixels(pixels, {}, gives); }
+zeroshot::matrix<float> image_encoder::operator()(const zeroshot::tensor<float, 4>& pixels) const { return clip.encode_pixels(pixels, {}, gives); }
 
 name_file::name_file() : file_(std::tmpfile()) {
     if (!file_) throw_row_error("cannot create");
@@ -318,7 +318,7 @@ void embedded_set::read(const std::function<void(std::size_t, std::span<const fl
     });
 }
 
-embedded_set embed_all(zeroshot::data_set& from, const picture_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep) {
+embedded_set embed_all(zeroshot::data_set& from, const image_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep) {
     const zeroshot::run_options run = team.running(with);
     const std::size_t threads = run.threads->concurrency();
     conveyor belt(from, rows_of, with, keep, threads);

@@ -23,15 +23,15 @@ namespace program {
 class workers;
 struct session;
 
-/// How pictures become rows of numbers.
-struct picture_encoder {
+/// How images become rows of numbers.
+struct image_encoder {
     const model& clip;
     image_output gives = image_output::embedding;
 
     std::size_t columns() const;
 
-    /// \param pixels [pictures, 3, size, size]
-    /// \return [pictures, columns()], not normalised
+    /// \param pixels [images, 3, size, size]
+    /// \return [images, columns()], not normalised
     zeroshot::matrix<float> operator()(const zeroshot::tensor<float, 4>& pixels) const;
 };
 
@@ -81,27 +81,27 @@ class row_file {
     std::unique_ptr<std::FILE, closing> file_;
 };
 
-/// A data set's pictures and their embeddings. What is in memory of each is its labels.
+/// A data set's images and their embeddings. What is in memory of each is its labels.
 struct embedded_set {
-    std::vector<zeroshot::label_list> labels;                    ///< of each picture, as the data set has them
-    std::map<std::size_t, zeroshot::reading_failure> failures;  ///< by the picture's place
+    std::vector<zeroshot::label_list> labels;                    ///< of each image, as the data set has them
+    std::map<std::size_t, zeroshot::reading_failure> failures;  ///< by the image's place
     name_file names;
-    row_file rows;  ///< [pictures that did not fail, columns], not normalised
+    row_file rows;  ///< [images that did not fail, columns], not normalised
 
-    /// Hands on each picture that did not fail, in order, with its place among all.
+    /// Hands on each image that did not fail, in order, with its place among all.
     void read(const std::function<void(std::size_t, std::span<const float>)>& take) const;
 };
 
-/// Where embeddings are kept from one run to the next: a folder, and what they depend on beside the pictures.
+/// Where embeddings are kept from one run to the next: a folder, and what they depend on beside the images.
 struct kept_embeddings {
     std::filesystem::path folder;
     std::string model;  ///< a digest of the model and of how it is run
 };
 
-/// Embeds all pictures of a data set. Each thread takes some, decodes and encodes them, so that none waits for another;
+/// Embeds all images of a data set. Each thread takes some, decodes and encodes them, so that none waits for another;
 /// what fails is told to the console, in order.
 /// \param keep where finished batches are kept, and found again; nullptr for nowhere
 /// \throws zeroshot::data_set_error, zeroshot::file_error, zeroshot::cancelled_error
-embedded_set embed_all(zeroshot::data_set& from, const picture_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep);
+embedded_set embed_all(zeroshot::data_set& from, const image_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep);
 
 }  // namespace program

@@ -52,42 +52,42 @@ void check_call(const evaluate_options& options) {
         }
     }
     const std::vector<std::filesystem::path> inputs{options.features, options.labels, options.class_embeddings};
-    for (const std::string& target : {options.embeddings, options.per_picture, options.csv}) {
+    for (const std::string& target : {options.embeddings, options.per_image, options.csv}) {
         if (!target.empty()) check_target(target, inputs);
     }
 }
 
 /// The call's templates, else the data set's own, else none: the class names as they stand.
-std::vector<std::string> templates_of(const evaluate_options& options, const zeroshot::data_set& pictures) {
+std::vector<std::string> templates_of(const evaluate_options& options, const zeroshot::data_set& images) {
     std::vector<std::string> templates = options.templates;
     if (options.templates_from) {
         for (std::string& sentence : templates_in(*options.templates_from)) templates.push_back(std::move(sentence));
     }
-    return templates.empty() ? pictures.templates() : templates;
+    return templates.empty() ? images.templates() : templates;
 }
 
 void note_empty_classes(const zeroshot::evaluation& found, console& out) {
     constexpr std::size_t most_named = 5;
     std::size_t empty = 0;
     for (const zeroshot::class_result& one : found.classes) {
-        if (one.count == 0 && ++empty <= most_named) out.note("warning: class '" + one.name + "' has no pictures; it may be predicted, and is left out of the mean per class");
+        if (one.count == 0 && ++empty <= most_named) out.note("warning: class '" + one.name + "' has no images; it may be predicted, and is left out of the mean per class");
     }
     if (empty > most_named) out.note("warning: nor have " + counted(empty - most_named, "more") + " of the classes");
 }
 
-using failure_map = std::map<std::size_t, zeroshot::reading_failure>;  // by the picture's place
+using failure_map = std::map<std::size_t, zeroshot::reading_failure>;  // by the image's place
 
-/// What is evaluated: who each picture is, and its scores as often as they are needed. Names and scores come from files,
+/// What is evaluated: who each image is, and its scores as often as they are needed. Names and scores come from files,
 /// so that no table of them is kept.
 struct subject {
-    std::function<std::string(std::size_t)> name_of;  // the picture at that place
+    std::function<std::string(std::size_t)> name_of;  // the image at that place
     const failure_map& failures;
     std::vector<zeroshot::answer> answers{};
     zeroshot::score_pass scores{};
 };
 
-/// What is known before a picture is answered.
-/// \param own labels of the pictures, as the data set has them; not needed any more
+/// What is known before an image is answered.
+/// \param own labels of the images, as the data set has them; not needed any more
 std::vector<zeroshot::answer> without_answers(std::vector<zeroshot::label_list> own, const class_list& classes) {
     std::vector<zeroshot::answer> all;
     all.reserve(own.size());
@@ -97,11 +97,11 @@ std::vector<zeroshot::answer> without_answers(std::vector<zeroshot::label_list> 
 
 void answer_all(subject& what) {
     what.scores([&](std::size_t place, std::span<const double> logits) {
-        what.answers[place] = zeroshot::answer_of(logits, what.answers[place].labels);
+        what.answers[place] = zeroshot::prediction_of(logits, what.answers[place].labels);
     });
 }
 
-void write_per_picture(const std::string& file, const subject& what) {
+void write_per_image(const std::string& file, const subject& what) {
     const uninterrupted no_leftovers;
     zeroshot::atomic_file lines(file);
     std::size_t next = 0;
@@ -112,23 +112,23 @@ void write_per_picture(const std::string& file, const subject& what) {
     };
     what.scores([&](std::size_t place, std::span<const double> logits) {
         write_failures_up_to(place);
-        lines.write(zeroshot::json_line(what.name_of(place), zeroshot::answer_of(logits, what.answers[place].labels)) + "\n");
+        lines.write(zeroshot::json_line(what.name_of(place), zeroshot::prediction_of(logits, what.answers[place].labels)) + "\n");
         ++next;
     });
     write_failures_up_to(what.answers.size());
     lines.commit();
 }
 
-void write_embeddings(const std::string& file, const embedded_set& pictures) {
-    npy_writer rows(file, {pictures.rows.rows(), pictures.rows.columns()});
-    pictures.rows.read([&](std::size_t, std::span<const float> row) { rows.add(row); });
+void write_embeddings(const std::string& file, const embedded_set& images) {
+    npy_writer rows(file, {images.rows.rows(), images.rows.columns()});
+    images.rows.read([&](std::size_t, std::span<const float> row) { rows.add(row); });
     rows.commit();
 }
 
 /// All figures, to where they were asked for.
 void conclude(zeroshot::evaluation& found, const subject& what, std::span<const std::string> classes, const evaluate_options& options, console& out) {
     zeroshot::summarise(found, what.answers, classes, what.scores, options.seed);
-    if (!options.per_picture.empty()) write_per_picture(options.per_picture, what);
+    if (!options.per_image.empty()) write_per_image(options.per_image, what);
     note_empty_classes(found, out);
     if (!options.csv.empty()) {
         const uninterrupted no_leftovers;
@@ -153,11 +153,11 @@ zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const 
 }
 
 /// What each template gives alone, and which are best together.
-void compare(zeroshot::evaluation& found, const subject& what, const embedded_set& pictures, const evaluate_options& options, const model& clip,
+void compare(zeroshot::evaluation& found, const subject& what, const embedded_set& images, const evaluate_options& options, const model& clip,
              const std::vector<std::string>& classes, workers& team, session& with) {
     std::vector<zeroshot::matrix<float>> each;
     for (const std::string& sentence : found.templates) each.push_back(embedded_classes(options, clip, classes, {sentence}, team, with));
-    const auto embeddings = [&](const auto& take) { pictures.read(take); };
+    const auto embeddings = [&](const auto& take) { images.read(take); };
     zeroshot::compared_templates compared = zeroshot::compare_templates(found.templates, each, what.answers, embeddings, options.seed);
     found.each_template = std::move(compared.each);
     found.choice = std::move(compared.choice);
@@ -166,11 +166,11 @@ void compare(zeroshot::evaluation& found, const subject& what, const embedded_se
 void evaluate_data(const evaluate_options& options, session& with) {
     const clock::time_point begin = clock::now();
     const opened_data data = open_data(options.data, options.format, options.split);
-    const class_list classes = classes_for(*data.pictures, options.classes, options.unknown);
+    const class_list classes = classes_for(*data.images, options.classes, options.unknown);
     zeroshot::evaluation found;
     found.data = options.data;
     found.format = data.format;
-    found.templates = templates_of(options, *data.pictures);
+    found.templates = templates_of(options, *data.images);
     if (options.compare_templates && found.templates.empty()) throw usage_error("no templates to compare; give some: --template, or --templates-from");
     workers team(options.threads);
     const model clip(options.model, with.out, team.threads());
@@ -181,16 +181,16 @@ void evaluate_data(const evaluate_options& options, session& with) {
         std::filesystem::create_directories(options.resume);
         keep = kept_embeddings{options.resume, clip.digest()};
     }
-    embedded_set pictures = embed_all(*data.pictures, {clip}, team, with, keep ? &*keep : nullptr);
+    embedded_set images = embed_all(*data.images, {clip}, team, with, keep ? &*keep : nullptr);
     const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())), bias = static_cast<double>(clip.logit_bias());
-    subject what{[&](std::size_t place) { return pictures.names[place]; }, pictures.failures};
-    what.answers = without_answers(std::move(pictures.labels), classes);
+    subject what{[&](std::size_t place) { return images.names[place]; }, images.failures};
+    what.answers = without_answers(std::move(images.labels), classes);
     what.scores = [&](const auto& take) {
-        pictures.read([&](std::size_t place, std::span<const float> row) { take(place, scores.logits(row, scale, bias)); });
+        images.read([&](std::size_t place, std::span<const float> row) { take(place, scores.logits(row, scale, bias)); });
     };
     answer_all(what);
-    if (!options.embeddings.empty()) write_embeddings(options.embeddings, pictures);
-    if (options.compare_templates) compare(found, what, pictures, options, clip, classes.names, team, with);
+    if (!options.embeddings.empty()) write_embeddings(options.embeddings, images);
+    if (options.compare_templates) compare(found, what, images, options, clip, classes.names, team, with);
     found.seconds = seconds_since(begin);
     conclude(found, what, classes.names, options, with.out);
 }

@@ -103,7 +103,7 @@ void print(const zeroshot::evaluation& found, console& out) {
     std::string head = counted(found.count, "picture") + " of " + counted(found.classes.size(), "class");
     if (found.classes.size() != 1) head.insert(head.size() - 1, "e");
     if (found.unreadable > 0) head += ", " + std::to_string(found.unreadable) + " of them unreadable and counted as wrong";
-    if (found.strangers > 0) head += "; " + std::to_string(found.strangers) + " of unknown classes";
+    if (found.out_of_distribution > 0) head += "; " + std::to_string(found.out_of_distribution) + " of unknown classes";
     out.answer(out.styled(printable(found.data), look::strong) + ": " + head);
     print_share(out, "top-1", found.top1, between(found.sure.top1));
     if (found.classes.size() > 5) print_share(out, "top-5", found.top5, between(found.sure.top5));
@@ -113,7 +113,7 @@ void print(const zeroshot::evaluation& found, console& out) {
     if (found.calibrated_error) print_share(out, "  at the fitted temperature", *found.calibrated_error);
     print_number(out, "fitted temperature", found.temperature, 3);
     print_number(out, "log loss", found.log_loss, 4);
-    print_number(out, "unknown told from known (AUROC)", found.stranger_auroc, 4);
+    print_number(out, "unknown told from known (AUROC)", found.out_of_distribution_auroc, 4);
     print_classes(found, out);
     print_confusions(found, out);
     print_templates(found, out);

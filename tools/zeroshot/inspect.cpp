@@ -61,7 +61,7 @@ void write_vision(zeroshot::json_writer& json, const zeroshot::clip_config& conf
 
 void write_check(zeroshot::json_writer& json, const check_up& found) {
     json.key("check").begin_object().key("tensors").value(found.tensors);
-    array(json, "findings", found.findings);
+    array(json, "findings", found.diagnostics);
     json.key("record").value(found.record).end_object();
 }
 
@@ -73,13 +73,13 @@ void write_text(zeroshot::json_writer& json, const model& clip) {
     json.key("text_width").value(text.width).key("text_layers").value(text.layers).key("text_heads").value(text.heads);
     json.key("text_mlp_width").value(text.mlp_width).key("text_epsilon").value(text.epsilon);
     if (clip.takes_texts()) {
-        json.key("tokenizer_ids").value(clip.words().words().size());
+        json.key("tokenizer_ids").value(clip.tokenizer().vocabulary().size());
     } else {
-        json.key("tokenizer").value(zeroshot::missing_tokenizer(clip.origin()));
+        json.key("tokenizer").value(zeroshot::missing_tokenizer(clip.provenance()));
     }
 }
 
-void write_pictures(zeroshot::json_writer& json, const zeroshot::preprocessing& pixels) {
+void write_images(zeroshot::json_writer& json, const zeroshot::preprocessing& pixels) {
     array(json, "mean", pixels.mean);
     array(json, "std", pixels.std);
     json.key("order").value(zeroshot::name_of(pixels.order)).key("interpolation").value(zeroshot::name_of(pixels.filter));
@@ -90,7 +90,7 @@ void write_pictures(zeroshot::json_writer& json, const zeroshot::preprocessing& 
 /// The activation of the image tower, of the text tower where the image tower has none of its own to choose.
 std::string json_of(const model& clip, const check_up* checked) {
     const zeroshot::clip_config& config = clip.config();
-    const zeroshot::provenance& origin = clip.origin();
+    const zeroshot::provenance& origin = clip.provenance();
     zeroshot::json_writer json;
     json.begin_object().key("model").value(origin.place).key("layout").value(origin.layout).key("container").value(origin.container);
     json.key("towers").value(zeroshot::name_of(config.towers)).key("embedding").value(config.embedding);
@@ -98,7 +98,7 @@ std::string json_of(const model& clip, const check_up* checked) {
     json.key("activation").value(zeroshot::name_of(chooses ? transformer_of(config)->blocks.function : config.text.blocks.function));
     if (config.has_image()) write_vision(json, config);
     if (config.has_text()) write_text(json, clip);
-    if (config.has_image()) write_pictures(json, clip.pixels());
+    if (config.has_image()) write_images(json, clip.preprocessing());
     if (config.towers == zeroshot::clip_towers::both) json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
     array(json, "dtypes", origin.dtypes);
     array(json, "sources", origin.sources);
@@ -153,14 +153,14 @@ std::string resizing_text(const zeroshot::preprocessing& pixels) {
     std::string filter(zeroshot::name_of(pixels.filter));
     if (pixels.resized) filter += " to " + std::to_string(*pixels.resized) + ", the middle of that";
     if (pixels.mode == zeroshot::resize_mode::squash) return filter + ", squashed";
-    return pixels.mode == zeroshot::resize_mode::longest ? filter + ", the whole picture with its sides filled" : filter;
+    return pixels.mode == zeroshot::resize_mode::longest ? filter + ", the whole image with its sides filled" : filter;
 }
 
 std::string tokenizer_text(const model& clip) {
     const std::string context = ", context " + std::to_string(clip.config().text.context);
-    if (!clip.takes_texts()) return zeroshot::missing_tokenizer(clip.origin()) + ": ids alone can be embedded" + context;
-    const std::size_t ids = clip.words().words().size(), rows = clip.config().text.vocabulary;
-    const std::string own = zeroshot::tokenizer().words().size() == ids ? "CLIP's byte pairs" : "byte pairs of its own";
+    if (!clip.takes_texts()) return zeroshot::missing_tokenizer(clip.provenance()) + ": ids alone can be embedded" + context;
+    const std::size_t ids = clip.tokenizer().vocabulary().size(), rows = clip.config().text.vocabulary;
+    const std::string own = zeroshot::tokenizer().vocabulary().size() == ids ? "CLIP's byte pairs" : "byte pairs of its own";
     return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") + context;
 }
 
@@ -191,7 +191,7 @@ std::string temperature_text(const model& clip) {
     return "cosines are multiplied by " + number(clip.logit_scale()) + bias;
 }
 
-void add_pictures(const zeroshot::preprocessing& pixels, table_rows& rows) {
+void add_images(const zeroshot::preprocessing& pixels, table_rows& rows) {
     const std::string size = std::to_string(pixels.size), whose = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
     rows.emplace_back("pictures", size + " x " + size + ", " + resizing_text(pixels) + ", in the order of " + whose);
     rows.emplace_back("  mean", colour(pixels.mean));
@@ -200,13 +200,13 @@ void add_pictures(const zeroshot::preprocessing& pixels, table_rows& rows) {
 
 void show(const model& clip, console& out) {
     const zeroshot::clip_config& config = clip.config();
-    const zeroshot::provenance& origin = clip.origin();
+    const zeroshot::provenance& origin = clip.provenance();
     table_rows rows{{"layout", layout_text(origin.layout) + ", " + container_text(origin.container) + "; stored as " + joined(origin.dtypes)}};
     rows.emplace_back("image encoder", config.has_image() ? image_encoder_text(config) : "none: the file holds the text tower alone");
     rows.emplace_back("text encoder", config.has_text() ? blocks_text(config.text.blocks) : "none: the file holds the image tower alone");
     if (config.has_text()) rows.emplace_back("tokenizer", tokenizer_text(clip));
     rows.emplace_back("embedding", counted(config.embedding, "number"));
-    if (config.has_image()) add_pictures(clip.pixels(), rows);
+    if (config.has_image()) add_images(clip.preprocessing(), rows);
     if (config.towers == zeroshot::clip_towers::both) rows.emplace_back("temperature", temperature_text(clip));
     for (const auto& [what, by] : decided(origin)) rows.emplace_back(what, by);
     if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
@@ -215,10 +215,10 @@ void show(const model& clip, console& out) {
     for (const auto& [name, text] : rows) out.answer("  " + out.styled(padded(name, name_columns), look::faint) + printable(text));
 }
 
-bool is_healthy(const check_up& found) { return found.findings.empty() && (found.record == "fits" || found.record == "none"); }
+bool is_healthy(const check_up& found) { return found.diagnostics.empty() && (found.record == "fits" || found.record == "none"); }
 
 void tell_faults(const check_up& found, console& out) {
-    for (const std::string& sentence : found.findings) out.complain(sentence);
+    for (const std::string& sentence : found.diagnostics) out.complain(sentence);
     if (found.record != "fits" && found.record != "none") out.complain(found.record);
 }
 

@@ -75,16 +75,16 @@ model::model(const model_options& options, console& out, zeroshot::executor* thr
     std::optional<uninterrupted> no_leftovers;
     if (!options.keep_weights.empty()) no_leftovers.emplace();
     loaded_ = std::make_shared<const loaded>(loaded{zeroshot::load(place_of_model(options.model, out), load), options.precision});
-    for (const std::string& warning : origin().warnings) out.note("warning: " + warning);
-    if (!options.keep_weights.empty()) out.note("the weights " + (origin().weights_were_kept ? "come from " + printable(options.keep_weights) : "were read and packed"));
+    for (const std::string& warning : provenance().warnings) out.note("warning: " + warning);
+    if (!options.keep_weights.empty()) out.note("the weights " + (provenance().weights_were_kept ? "come from " + printable(options.keep_weights) : "were read and packed"));
 }
 
 const zeroshot::clip_config& model::config() const { return loaded_->clip.config(); }
-const zeroshot::preprocessing& model::pixels() const { return loaded_->clip.pixels(); }
-const zeroshot::provenance& model::origin() const { return loaded_->clip.origin(); }
-const std::string& model::place() const { return origin().place; }
+const zeroshot::preprocessing& model::preprocessing() const { return loaded_->clip.preprocessing(); }
+const zeroshot::provenance& model::provenance() const { return loaded_->clip.provenance(); }
+const std::string& model::place() const { return provenance().place; }
 bool model::takes_texts() const { return loaded_->clip.takes_texts(); }
-const zeroshot::tokenizer& model::words() const { return loaded_->clip.words(); }
+const zeroshot::tokenizer& model::tokenizer() const { return loaded_->clip.tokenizer(); }
 float model::logit_scale() const { return loaded_->clip.logit_scale(); }
 float model::logit_bias() const { return loaded_->clip.logit_bias(); }
 
@@ -96,14 +96,14 @@ std::string model::digest() const {
         zeroshot::byte_range(source, 0, source->size()).in_blocks(1 << 20, [&](std::span<const std::byte> some) { bytes.add(some); });
         digest.add(zeroshot::path_text(file.filename()) + " " + bytes.digits() + " ");
     }
-    const zeroshot::preprocessing& how = pixels();
+    const zeroshot::preprocessing& how = preprocessing();
     zeroshot::json_writer rest;
     rest.begin_array().value(zeroshot::version).value(loaded_->precision).value(how.size).value(name_of(how.order)).value(name_of(how.mode));
     rest.value(static_cast<int>(how.filter)).value(static_cast<int>(how.fill));
     for (const float number : how.mean) rest.value(number);
     for (const float number : how.std) rest.value(number);
     digest.add(rest.end_array().text());
-    // Heads, activation, precision and kernels show in the embedding of any picture: a ramp of grey.
+    // Heads, activation, precision and kernels show in the embedding of any image: a ramp of grey.
     zeroshot::tensor<float, 4> ramp(std::size_t{1}, std::size_t{3}, how.size, how.size);
     for (std::size_t i = 0; i < ramp.size(); ++i) ramp.data()[i] = static_cast<float>(i) / static_cast<float>(ramp.size());
     const zeroshot::matrix<float> encoded = encode_pixels(ramp, {});

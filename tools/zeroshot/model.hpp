@@ -23,7 +23,7 @@ namespace program {
 
 class console;
 
-/// What the image tower gives for a picture.
+/// What the image tower gives for an image.
 enum class image_output {
     embedding,
     features  ///< what embeddings are projected from
@@ -38,24 +38,24 @@ class model {
     model(const model_options& options, console& out, zeroshot::executor* threads = nullptr);
 
     const zeroshot::clip_config& config() const;
-    const zeroshot::preprocessing& pixels() const;
-    const zeroshot::provenance& origin() const;
+    const zeroshot::preprocessing& preprocessing() const;
+    const zeroshot::provenance& provenance() const;
 
     /// The file or folder it was read from.
     const std::string& place() const;
 
-    /// A digest of that, and of how the model is run: what its embeddings depend on beside the pictures.
+    /// A digest of that, and of how the model is run: what its embeddings depend on beside the images.
     /// \throws zeroshot::file_error
     std::string digest() const;
     bool takes_texts() const;
 
     /// \throws zeroshot::text_error where the model takes ids and no texts
-    const zeroshot::tokenizer& words() const;
+    const zeroshot::tokenizer& tokenizer() const;
     float logit_scale() const;
     float logit_bias() const;
 
-    /// \param pixels [pictures, 3, size, size]
-    /// \return [pictures, columns(what)], not normalised
+    /// \param pixels [images, 3, size, size]
+    /// \return [images, columns(what)], not normalised
     zeroshot::matrix<float> encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run, image_output what = image_output::embedding) const;
     std::size_t columns(image_output what) const;
 
@@ -68,7 +68,7 @@ class model {
     std::shared_ptr<const loaded> loaded_;
 };
 
-/// What is said of one picture.
+/// What is said of one image.
 struct ranking {
     std::vector<std::size_t> order;  ///< positions of labels, most probable first
     std::vector<float> probabilities;  ///< in the labels' order, as the logits
@@ -84,7 +84,7 @@ class labeller {
     labeller(const model& clip, const std::vector<std::string>& labels, const std::vector<std::string>& templates, bool truncate,
              const zeroshot::run_options& run, const std::string& keep, console& out);
 
-    /// \param pixels [pictures, 3, size, size]
+    /// \param pixels [images, 3, size, size]
     std::vector<ranking> operator()(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const;
 
     /// [labels, embedding], each of length 1.

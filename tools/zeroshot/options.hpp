@@ -46,7 +46,7 @@ struct model_options {
 };
 
 struct classify_options {
-    std::vector<std::string> pictures;
+    std::vector<std::string> images;
     std::vector<std::string> labels;
     std::string labels_from;
     std::vector<std::string> templates;
@@ -60,7 +60,7 @@ struct classify_options {
     manners as;
 };
 
-/// Pictures and labels in, probabilities out.
+/// Images and labels in, probabilities out.
 /// \throws usage_error, zeroshot::error, output_error
 void classify(const classify_options& options, session& with);
 
@@ -75,7 +75,7 @@ struct tokenize_options {
 void tokenize(const tokenize_options& options, session& with);
 
 struct preprocess_options {
-    std::vector<std::string> pictures;
+    std::vector<std::string> images;
     std::string output;
     bool skip_bad = false;
     std::size_t threads = usual_threads();
@@ -83,12 +83,12 @@ struct preprocess_options {
     manners as;
 };
 
-/// Pictures into exactly what the image encoder gets.
+/// Images into exactly what the image encoder gets.
 /// \throws usage_error, zeroshot::error, output_error
 void preprocess(const preprocess_options& options, session& with);
 
 struct embed_options {
-    std::vector<std::string> pictures;
+    std::vector<std::string> images;
     std::string pixels;
     std::string texts_from;
     std::string ids;
@@ -101,7 +101,7 @@ struct embed_options {
     manners as;
 };
 
-/// Pictures or texts into embeddings.
+/// Images or texts into embeddings.
 /// \throws usage_error, zeroshot::error, output_error
 void embed(const embed_options& options, session& with);
 
@@ -118,7 +118,7 @@ struct evaluate_options {
     std::string class_embeddings;
     std::optional<double> scale;
     std::string embeddings;
-    std::string per_picture;
+    std::string per_image;
     std::string csv;
     std::string resume;
     bool compare_templates = false;

@@ -72,7 +72,7 @@ std::string jpeg_of(const std::vector<std::uint8_t>& pixels, std::size_t width, 
     std::string file;
     const auto add = [](void* to, void* bytes, int count) { static_cast<std::string*>(to)->append(static_cast<const char*>(bytes), static_cast<std::size_t>(count)); };
     if (stbi_write_jpg_to_func(add, &file, static_cast<int>(width), static_cast<int>(height), 3, pixels.data(), quality) == 0) {
-        throw std::runtime_error("a picture could not be written as JPEG");
+        throw std::runtime_error("an image could not be written as JPEG");
     }
     return file;
 }

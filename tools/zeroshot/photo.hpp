@@ -1,5 +1,5 @@
 #pragma once
-/// \file Pictures written as JPEG, and one to measure with: made up, but with a photograph's share of smooth and of fine.
+/// \file Images written as JPEG, and one to measure with: made up, but with a photograph's share of smooth and of fine.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace program {
 
-/// A JPEG file of a picture.
+/// A JPEG file of an image.
 /// \param pixels [height, width, 3]
 std::string jpeg_of(const std::vector<std::uint8_t>& pixels, std::size_t width, std::size_t height);
 

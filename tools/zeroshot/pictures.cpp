@@ -21,11 +21,11 @@ namespace program {
 
 namespace {
 
-/// Files of a folder that are taken for pictures. Formats that are not built in are among them, so that they are reported.
+/// Files of a folder that are taken for images. Formats that are not built in are among them, so that they are reported.
 constexpr std::array<std::string_view, 13> extensions{".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif",
                                                       ".bmp", ".tif", ".tiff", ".heic", ".avif", ".apng"};
 
-bool looks_like_picture(const std::filesystem::path& path) {
+bool looks_like_image(const std::filesystem::path& path) {
     std::string extension = path.extension().string();
     for (char& letter : extension) {
         if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
@@ -33,42 +33,42 @@ bool looks_like_picture(const std::filesystem::path& path) {
     return !path.filename().string().starts_with('.') && std::ranges::find(extensions, extension) != extensions.end();
 }
 
-/// The pictures of a folder and of those below, sorted by name.
-void add_folder(const std::filesystem::path& folder, std::vector<picture>& pictures) {
+/// The images of a folder and of those below, sorted by name.
+void add_folder(const std::filesystem::path& folder, std::vector<image>& images) {
     std::vector<std::filesystem::path> found;
     std::error_code failed;
     std::filesystem::recursive_directory_iterator at(folder, failed), end;
     for (; !failed && at != end; at.increment(failed)) {
         std::error_code unknown;
-        if (!at->is_directory(unknown) && looks_like_picture(at->path())) found.push_back(at->path());
+        if (!at->is_directory(unknown) && looks_like_image(at->path())) found.push_back(at->path());
     }
     std::ranges::sort(found);
-    for (std::filesystem::path& path : found) pictures.push_back({path.string(), std::move(path)});
+    for (std::filesystem::path& path : found) images.push_back({path.string(), std::move(path)});
     const std::string name = zeroshot::path_text(folder);
     if (failed) {
-        pictures.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": cannot list the folder: " + failed.message()}});
+        images.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": cannot list the folder: " + failed.message()}});
     } else if (found.empty()) {
-        pictures.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": no pictures in this folder"}});
+        images.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": no images in this folder"}});
     }
 }
 
-constexpr std::size_t largest_picture = INT_MAX;  // bytes; stb_image counts in int
+constexpr std::size_t largest_image = INT_MAX;  // bytes; stb_image counts in int
 
-zeroshot::image read(const picture& one) {
+zeroshot::image read(const image& one) {
     if (!one.path.empty()) return zeroshot::read_image(one.path);
-    const std::string read_now = one.bytes ? "" : read_standard_input(largest_picture);
+    const std::string read_now = one.bytes ? "" : read_standard_input(largest_image);
     const std::string& bytes = one.bytes ? *one.bytes : read_now;
     try {
         return zeroshot::decode(std::as_bytes(std::span(bytes)));
     } catch (const zeroshot::image_error& fault) {
-        zeroshot::finding found = fault.found();
+        zeroshot::diagnostic found = fault.diagnostic();
         found.where = "standard input: " + found.where;
         throw zeroshot::image_error(fault.code(), std::move(found));
     }
 }
 
-/// Decodes one picture into its place; what is wrong with it is returned.
-std::optional<failure> prepare_one(const picture& one, const zeroshot::preprocessing& how, std::span<float> pixels) {
+/// Decodes one image into its place; what is wrong with it is returned.
+std::optional<failure> prepare_one(const image& one, const zeroshot::preprocessing& how, std::span<float> pixels) {
     if (one.unreadable) return one.unreadable;
     try {
         const zeroshot::image decoded = read(one);
@@ -85,9 +85,9 @@ std::optional<failure> prepare_one(const picture& one, const zeroshot::preproces
     }
 }
 
-/// How many pictures a thread takes at a time: as many as go through the encoder together, fewer where the numbers of all
-/// threads' pictures would take more than a fixed amount of memory.
-std::size_t pictures_of_a_piece(std::size_t pixels_each, std::size_t threads) {
+/// How many images a thread takes at a time: as many as go through the encoder together, fewer where the numbers of all
+/// threads' images would take more than a fixed amount of memory.
+std::size_t images_of_a_piece(std::size_t pixels_each, std::size_t threads) {
     constexpr std::size_t most = 8, most_bytes = std::size_t{1} << 28;
     return std::clamp<std::size_t>(most_bytes / (threads * pixels_each * sizeof(float)), 1, most);
 }
@@ -103,12 +103,12 @@ zeroshot::tensor<float, 4> good_rows(const zeroshot::tensor<float, 4>& all, std:
     return kept;
 }
 
-/// Decodes and prepares some consecutive pictures.
-prepared prepare_some(std::span<const picture> pictures, std::size_t first, std::size_t count, const zeroshot::preprocessing& how,
+/// Decodes and prepares some consecutive images.
+prepared prepare_some(std::span<const image> images, std::size_t first, std::size_t count, const zeroshot::preprocessing& how,
                       const zeroshot::run_options& options) {
     zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, how.size, how.size);
     std::vector<std::optional<failure>> failures(count);
-    zeroshot::run_pieces(count, [&](std::size_t i) { failures[i] = prepare_one(pictures[first + i], how, pixels.row(i)); }, {options.threads, options.stop, {}});
+    zeroshot::run_pieces(count, [&](std::size_t i) { failures[i] = prepare_one(images[first + i], how, pixels.row(i)); }, {options.threads, options.stop, {}});
     const bool all_good = std::ranges::none_of(failures, &std::optional<failure>::has_value);
     zeroshot::tensor<float, 4> good = all_good ? std::move(pixels) : good_rows(pixels, failures);
     return {first, std::move(failures), std::move(good)};
@@ -130,46 +130,46 @@ failure current_failure() {
     }
 }
 
-std::vector<picture> pictures_of(std::span<const std::string> words) {
+std::vector<image> images_of(std::span<const std::string> words) {
     if (std::ranges::count(words, "-") > 1) throw usage_error("standard input, -, can be read once only");
-    std::vector<picture> pictures;
+    std::vector<image> images;
     for (const std::string& word : words) {
         std::error_code unknown;
         if (word == "-") {
-            pictures.push_back({word, {}});
+            images.push_back({word, {}});
         } else if (word.empty()) {
-            pictures.push_back({word, ".", failure{zeroshot::error_code::io, "a picture with an empty name: cannot open"}});
+            images.push_back({word, ".", failure{zeroshot::error_code::io, "an image with an empty name: cannot open"}});
         } else if (std::filesystem::is_directory(word, unknown)) {
-            add_folder(word, pictures);
+            add_folder(word, images);
         } else {
-            pictures.push_back({word, word});
+            images.push_back({word, word});
         }
     }
-    return pictures;
+    return images;
 }
 
-void keep_standard_input(std::span<picture> pictures) {
-    for (picture& each : pictures) {
-        if (each.path.empty()) each.bytes = std::make_shared<const std::string>(read_standard_input(largest_picture));
+void keep_standard_input(std::span<image> images) {
+    for (image& each : images) {
+        if (each.path.empty()) each.bytes = std::make_shared<const std::string>(read_standard_input(largest_image));
     }
 }
 
-void prepare(std::span<const picture> pictures, const zeroshot::preprocessing& how, const zeroshot::run_options& options, const picture_work& work) {
-    if (pictures.empty()) return;
+void prepare(std::span<const image> images, const zeroshot::preprocessing& how, const zeroshot::run_options& options, const image_work& work) {
+    if (images.empty()) return;
     const std::size_t threads = zeroshot::concurrency_of(options.threads);
-    if (pictures.size() < threads) {
-        work(prepare_some(pictures, 0, pictures.size(), how, options), options)();
+    if (images.size() < threads) {
+        work(prepare_some(images, 0, images.size(), how, options), options)();
         return;
     }
-    const std::size_t rounds = (pictures.size() - 1) / (threads * pictures_of_a_piece(3 * how.size * how.size, threads)) + 1;
-    const std::size_t pieces = std::min(threads * rounds, pictures.size());  // as many for each thread
-    const auto first_of = [&](std::size_t piece) { return pictures.size() * piece / pieces; };
+    const std::size_t rounds = (images.size() - 1) / (threads * images_of_a_piece(3 * how.size * how.size, threads)) + 1;
+    const std::size_t pieces = std::min(threads * rounds, images.size());  // as many for each thread
+    const auto first_of = [&](std::size_t piece) { return images.size() * piece / pieces; };
     ordered_steps steps(4 * threads);
     const zeroshot::run_options alone{nullptr, options.stop, {}};
     zeroshot::parallel_for(options.threads, pieces, [&](std::size_t piece) {
         try {
             const std::size_t first = first_of(piece);
-            steps.add(piece, work(prepare_some(pictures, first, first_of(piece + 1) - first, how, alone), alone));
+            steps.add(piece, work(prepare_some(images, first, first_of(piece + 1) - first, how, alone), alone));
         } catch (...) {
             steps.give_up();
             throw;

@@ -1,4 +1,4 @@
-/// \file zeroshot preprocess: pictures into exactly what the image encoder gets.
+/// \file zeroshot preprocess: images into exactly what the image encoder gets.
 
 #include <algorithm>
 #include <filesystem>
@@ -19,14 +19,14 @@ namespace program {
 
 namespace {
 
-/// Prepares the pictures once, writing them as an array of all, and returns which of them failed.
+/// Prepares the images once, writing them as an array of all, and returns which of them failed.
 /// The array is put in place only if none did.
-std::vector<bool> write_all(const std::vector<picture>& pictures, const preprocess_options& options, const model& clip, workers& team, session& with) {
-    const std::size_t size = clip.pixels().size;
-    npy_writer file(options.output, {pictures.size(), 3, size, size});
-    std::vector<bool> bad(pictures.size(), false);
+std::vector<bool> write_all(const std::vector<image>& images, const preprocess_options& options, const model& clip, workers& team, session& with) {
+    const std::size_t size = clip.preprocessing().size;
+    npy_writer file(options.output, {images.size(), 3, size, size});
+    std::vector<bool> bad(images.size(), false);
     bool all_good = true;
-    prepare(pictures, clip.pixels(), team.running(with), [&](prepared some, const zeroshot::run_options&) {
+    prepare(images, clip.preprocessing(), team.running(with), [&](prepared some, const zeroshot::run_options&) {
         return [&, some = std::move(some)] {
             for (std::size_t i = 0; i < some.failures.size(); ++i) {
                 if (!some.failures[i]) continue;
@@ -35,7 +35,7 @@ std::vector<bool> write_all(const std::vector<picture>& pictures, const preproce
                 all_good = false;
             }
             if (all_good) file.add(some.pixels.values());
-            with.out.progress("pictures", some.first + some.failures.size(), pictures.size());
+            with.out.progress("pictures", some.first + some.failures.size(), images.size());
         };
     });
     with.out.end_progress();
@@ -43,15 +43,15 @@ std::vector<bool> write_all(const std::vector<picture>& pictures, const preproce
     return bad;
 }
 
-void tell_result(const std::vector<picture>& written, const preprocess_options& options, std::size_t size, console& out) {
+void tell_result(const std::vector<image>& written, const preprocess_options& options, std::size_t size, console& out) {
     if (options.as.json) {
         zeroshot::json_writer line;
         line.begin_object().key("output").value(options.output).key("shape").begin_array();
         line.value(written.size()).value(3).value(size).value(size).end_array().key("names").begin_array();
-        for (const picture& each : written) line.value(each.name);
+        for (const image& each : written) line.value(each.name);
         out.answer(line.end_array().end_object().text());
     } else if (options.skip_bad) {
-        for (const picture& each : written) out.answer(each.name);
+        for (const image& each : written) out.answer(each.name);
     }
     out.note("wrote " + options.output + ": " + counted(written.size(), "picture") + ", 3 colours, " + std::to_string(size) + " x " + std::to_string(size));
 }
@@ -59,31 +59,31 @@ void tell_result(const std::vector<picture>& written, const preprocess_options& 
 }  // namespace
 
 void preprocess(const preprocess_options& options, session& with) {
-    if (options.pictures.empty()) throw usage_error("no pictures");
-    std::vector<picture> pictures = pictures_of(options.pictures);
+    if (options.images.empty()) throw usage_error("no images");
+    std::vector<image> images = images_of(options.images);
     std::vector<std::filesystem::path> inputs;
-    for (const picture& each : pictures) inputs.push_back(each.path);
+    for (const image& each : images) inputs.push_back(each.path);
     check_target(options.output, inputs);
     workers team(options.threads);
     const model clip(options.model, with.out, team.threads());
 
-    keep_standard_input(pictures);  // it may be read twice
-    const std::vector<bool> bad = write_all(pictures, options, clip, team, with);
+    keep_standard_input(images);  // it may be read twice
+    const std::vector<bool> bad = write_all(images, options, clip, team, with);
     if (std::ranges::find(bad, true) == bad.end()) {
-        tell_result(pictures, options, clip.pixels().size, with.out);
+        tell_result(images, options, clip.preprocessing().size, with.out);
         return;
     }
-    // The number of rows stands at the head of the file, so what is left is written again: no picture is kept in memory.
-    std::vector<picture> good;
-    for (std::size_t i = 0; i < pictures.size(); ++i) {
-        if (!bad[i]) good.push_back(pictures[i]);
+    // The number of rows stands at the head of the file, so what is left is written again: no image is kept in memory.
+    std::vector<image> good;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+        if (!bad[i]) good.push_back(images[i]);
     }
     if (!options.skip_bad || good.empty()) {
-        with.out.note(options.output + " was not written" + (options.skip_bad ? ": no picture is left" : "; --skip-bad leaves out what is bad"));
+        with.out.note(options.output + " was not written" + (options.skip_bad ? ": no image is left" : "; --skip-bad leaves out what is bad"));
         return;
     }
     const std::vector<bool> still_bad = write_all(good, options, clip, team, with);
-    if (std::ranges::find(still_bad, true) == still_bad.end()) tell_result(good, options, clip.pixels().size, with.out);
+    if (std::ranges::find(still_bad, true) == still_bad.end()) tell_result(good, options, clip.preprocessing().size, with.out);
 }
 
 }  // namespace program

@@ -1,4 +1,4 @@
-/// \file zeroshot probe: a few labelled pictures, or many, and how far a linear classifier of their features gets.
+/// \file zeroshot probe: a few labelled images, or many, and how far a linear classifier of their features gets.
 
 #include <algorithm>
 #include <chrono>
@@ -81,7 +81,7 @@ std::vector<std::uint32_t> labels_in(const std::string& file) {
 sample recorded(const std::string& features, const std::string& labels) {
     const npy_array array(features, npy_types::real);
     const std::string name = zeroshot::path_text(features);
-    if (array.shape().size() != 2) refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()), "[n, d]: a row of features for each picture");
+    if (array.shape().size() != 2) refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()), "[n, d]: a row of features for each image");
     const std::size_t rows = array.shape()[0], columns = array.shape()[1];
     if (rows == 0 || columns == 0) refuse(zeroshot::error_code::argument, name, "shape " + zeroshot::shape_text(array.shape()) + ": it is empty", "features");
     std::vector<std::uint32_t> classes = labels_in(labels);
@@ -113,16 +113,16 @@ void scale_to_one(zeroshot::labelled_features& features) {
     };
 }
 
-/// A data set's pictures as features; labels are those of the training set's classes of the same name, or stand as they
+/// A data set's images as features; labels are those of the training set's classes of the same name, or stand as they
 /// are where the data set names none.
-sample embedded(const opened_data& data, const std::vector<std::string>& classes, const picture_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep) {
+sample embedded(const opened_data& data, const std::vector<std::string>& classes, const image_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep) {
     std::vector<std::uint32_t> label_of;
-    for (const std::string& name : data.pictures->classes()) {
+    for (const std::string& name : data.images->classes()) {
         const auto at = std::ranges::find(classes, name);
         label_of.push_back(at == classes.end() ? no_class : static_cast<std::uint32_t>(at - classes.begin()));
-        if (at == classes.end()) with.out.note("warning: class '" + name + "' of " + data.pictures->place() + " is none of the training set's; its pictures count as wrong");
+        if (at == classes.end()) with.out.note("warning: class '" + name + "' of " + data.images->place() + " is none of the training set's; its images count as wrong");
     }
-    const embedded_set all = embed_all(*data.pictures, rows_of, team, with, keep);
+    const embedded_set all = embed_all(*data.images, rows_of, team, with, keep);
     const auto rows = std::make_shared<zeroshot::matrix<float>>(all.rows.rows(), all.rows.columns());
     std::vector<std::uint32_t> labels;
     sample found;
@@ -147,12 +147,12 @@ std::vector<std::string> numbers_up_to(std::span<const std::uint32_t> labels, co
     return names;
 }
 
-std::vector<std::string> templates_of(const probe_options& options, const zeroshot::data_set& pictures) {
+std::vector<std::string> templates_of(const probe_options& options, const zeroshot::data_set& images) {
     std::vector<std::string> templates = options.templates;
     if (options.templates_from) {
         for (std::string& sentence : templates_in(*options.templates_from)) templates.push_back(std::move(sentence));
     }
-    return templates.empty() ? pictures.templates() : templates;
+    return templates.empty() ? images.templates() : templates;
 }
 
 material from_data_sets(const probe_options& options, workers& team, session& with) {
@@ -163,14 +163,14 @@ material from_data_sets(const probe_options& options, workers& team, session& wi
         std::filesystem::create_directories(options.resume);
         keep = kept_embeddings{options.resume, clip.digest() + (options.features == "embedding" ? "" : " " + options.features)};
     }
-    const picture_encoder rows_of{clip, options.features == "embedding" ? image_output::embedding : image_output::features};
+    const image_encoder rows_of{clip, options.features == "embedding" ? image_output::embedding : image_output::features};
     const kept_embeddings* const kept = keep ? &*keep : nullptr;
     material found;
     found.model = clip.place();
-    found.classes = training.pictures->classes();
+    found.classes = training.images->classes();
     if (options.zero_shot) {
         if (found.classes.empty()) throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
-        const labeller which(clip, found.classes, templates_of(options, *training.pictures), false, team.running(with), options.resume, with.out);
+        const labeller which(clip, found.classes, templates_of(options, *training.images), false, team.running(with), options.resume, with.out);
         found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, which.text_embeddings(), static_cast<double>(clip.logit_scale()), static_cast<double>(clip.logit_bias()));
     }
     found.training = embedded(training, found.classes, rows_of, team, with, kept);
@@ -188,8 +188,8 @@ material from_recorded(const probe_options& options) {
     return found;
 }
 
-/// The accuracy over all pictures: those that could not be read are wrong.
-/// The share of all pictures that is right, where `accuracy` is that of the readable ones.
+/// The accuracy over all images: those that could not be read are wrong.
+/// The share of all images that is right, where `accuracy` is that of the readable ones.
 double of_all(double accuracy, const sample& test) { return accuracy * static_cast<double>(test.features.rows()) / static_cast<double>(test.count()); }
 
 double judged(const zeroshot::logistic_fit& fit, const sample& test) { return of_all(zeroshot::accuracy(fit, test.features), test); }
@@ -244,7 +244,7 @@ zeroshot::strength_search search(const material& from, const probe_options& opti
     const zeroshot::labelled_features& all = from.training.features;
     const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, options.seed);
     if (parts.validation.empty()) {
-        refuse(zeroshot::error_code::argument, "training set", "too few pictures of each class to hold some back", "some more, or one --strength");
+        refuse(zeroshot::error_code::argument, "training set", "too few images of each class to hold some back", "some more, or one --strength");
     }
     const zeroshot::logistic_regression training(zeroshot::subset(all, parts.training), zeroshot::search_limits, run);
     const zeroshot::labelled_features validation = zeroshot::subset(all, parts.validation);
@@ -390,7 +390,7 @@ void show(const probe_result& found, const material& from, console& out) {
     }
     if (!found.mixtures.empty()) out.answer(out.styled("zero-shot weights mixed with the probe's", look::strong));
     for (const mixture_point& one : found.mixtures) line(fixed(one.share, 1) + " of the probe", one.top1);
-    if (!found.few_shot.empty()) out.answer(out.styled("few labelled pictures of each class", look::strong));
+    if (!found.few_shot.empty()) out.answer(out.styled("few labelled images of each class", look::strong));
     for (const few_shot_point& one : found.few_shot) line(std::to_string(one.shots), mean_of(one.top1));
     if (!found.cache.empty()) out.answer(out.styled("a cache of these few beside zero-shot", look::strong));
     for (const cache_point& one : found.cache) line(std::to_string(one.shots), mean_of(one.top1));

@@ -35,12 +35,12 @@ using zeroshot::json;
 struct entry {
     std::string name;
     std::string about;   // what the task is, in words
-    std::string credit;  // whose the pictures are
+    std::string credit;  // whose the images are
     json evaluation;
     std::vector<json> probes;
     std::optional<json> bench;
-    std::vector<json> pictures;     // a line for each, as --per-picture writes them
-    std::filesystem::path folder;   // where the pictures lie; empty where they do not
+    std::vector<json> images;     // a line for each, as --per-picture writes them
+    std::filesystem::path folder;   // where the images lie; empty where they do not
 };
 
 std::string text_at(const json& object, std::string_view key, std::string otherwise = "") {
@@ -87,7 +87,7 @@ std::vector<entry> entries_of(const json& suite, const std::filesystem::path& fo
             std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             for (std::size_t line = 1; !text.empty(); ++line) {
                 const std::size_t end = std::min(text.find('\n'), text.size());
-                if (end > 0) made.pictures.push_back(json::parse(text.substr(0, end), file + ": line " + std::to_string(line)));
+                if (end > 0) made.images.push_back(json::parse(text.substr(0, end), file + ": line " + std::to_string(line)));
                 text.remove_prefix(std::min(end + 1, text.size()));
             }
         }
@@ -116,7 +116,7 @@ std::string summary(std::span<const entry> all) {
     for (const entry& one : all) {
         if (!one.about.empty()) tasks += "<li>" + html::escaped(one.name + ": " + one.about) + "</li>";
     }
-    return html::table("What was found. Pictures that could not be read count as wrong.", head, rows) + (tasks.empty() ? "" : "<ul>" + tasks + "</ul>\n");
+    return html::table("What was found. Images that could not be read count as wrong.", head, rows) + (tasks.empty() ? "" : "<ul>" + tasks + "</ul>\n");
 }
 
 std::string differences(std::span<const entry> all) {
@@ -164,7 +164,7 @@ std::string few_shot(const entry& one) {
         if (cache && cache->size() > 1) curves.push_back(few_shot_curve(*cache, "zero-shot with a cache of them", "fourth", most));
     }
     curves.push_back({"zero-shot", "second", {{0, line}, {1, line}}});
-    return html::line_chart(one.name + ": a few labelled pictures of each class against zero-shot", curves, ticks, "labelled pictures of each class", "top-1");
+    return html::line_chart(one.name + ": a few labelled images of each class against zero-shot", curves, ticks, "labelled images of each class", "top-1");
 }
 
 std::string mixtures(const entry& one) {
@@ -220,7 +220,7 @@ std::string reliability(const entry& one) {
     return html::line_chart(one.name + ": how often it is right, by how sure it is", std::vector{perfect, found}, ticks, "confidence", "accuracy");
 }
 
-/// Recall of the classes, the worst first. Nothing where there is about one picture of each: it would be all or nothing.
+/// Recall of the classes, the worst first. Nothing where there is about one image of each: it would be all or nothing.
 std::string per_class(const entry& one) {
     constexpr std::size_t most = 24;
     std::vector<html::bar> bars;
@@ -235,35 +235,35 @@ std::string per_class(const entry& one) {
     return html::bar_chart(one.name + ": how many of each class are right" + (cut ? ", the " + std::to_string(most) + " worst" : ""), bars, 0, 1);
 }
 
-std::string picture_grid(const entry& one, std::span<const json> pictures, const std::string& title) {
-    if (pictures.empty() || one.folder.empty()) return "";
+std::string image_grid(const entry& one, std::span<const json> images, const std::string& title) {
+    if (images.empty() || one.folder.empty()) return "";
     const std::vector<std::string> names = class_names(one);
     const auto name_of = [&](std::size_t label) { return label < names.size() ? names[label] : std::to_string(label); };
     std::string made = "<h3>" + html::escaped(one.name + ": " + title) + "</h3><ul class=\"pictures\">";
-    for (const json& picture : pictures) {
-        const std::string file = picture.at("name").as_string();
-        const std::string truth = name_of(picture.at("labels").at(0).as_size());
-        const json first = picture.at("top").at(0);
+    for (const json& image : images) {
+        const std::string file = image.at("name").as_string();
+        const std::string truth = name_of(image.at("labels").at(0).as_size());
+        const json first = image.at("top").at(0);
         const std::string said = name_of(first.at("class").as_size()) + ", " + html::share(first.at("probability").as_number());
         made += "<li><img alt=\"" + html::escaped(truth) + "\" src=\"" + thumbnail(one.folder / file) + "\">" + html::escaped("is " + truth) + "<br>" + html::escaped("said " + said) + "</li>";
     }
     return made + "</ul>\n";
 }
 
-std::string pictures(const entry& one) {
+std::string images(const entry& one) {
     constexpr std::size_t most = 12;
     std::vector<json> mistakes, close;
-    for (const json& picture : one.pictures) {
-        if (!picture.find("rank") || picture.at("top").size() < 2 || picture.at("labels").size() == 0) continue;
-        if (picture.at("rank").as_size() > 0) mistakes.push_back(picture);
-        close.push_back(picture);
+    for (const json& image : one.images) {
+        if (!image.find("rank") || image.at("top").size() < 2 || image.at("labels").size() == 0) continue;
+        if (image.at("rank").as_size() > 0) mistakes.push_back(image);
+        close.push_back(image);
     }
-    const auto sure = [](const json& picture) { return picture.at("top").at(0).at("probability").as_number(); };
-    const auto lead = [&](const json& picture) { return sure(picture) - picture.at("top").at(1).at("probability").as_number(); };
+    const auto sure = [](const json& image) { return image.at("top").at(0).at("probability").as_number(); };
+    const auto lead = [&](const json& image) { return sure(image) - image.at("top").at(1).at("probability").as_number(); };
     std::ranges::stable_sort(mistakes, std::ranges::greater(), sure);
     std::ranges::stable_sort(close, {}, lead);
-    const std::string grids = picture_grid(one, std::span(mistakes).first(std::min(most, mistakes.size())), "the surest mistakes") +
-                              picture_grid(one, std::span(close).first(std::min(most, close.size())), "the closest calls");
+    const std::string grids = image_grid(one, std::span(mistakes).first(std::min(most, mistakes.size())), "the surest mistakes") +
+                              image_grid(one, std::span(close).first(std::min(most, close.size())), "the closest calls");
     return grids.empty() || one.credit.empty() ? grids : grids + "<p class=\"caption\">" + html::escaped(one.credit) + "</p>\n";
 }
 
@@ -279,7 +279,7 @@ std::string prompts(const entry& one) {
     const std::string made = html::table(one.name + ": what each template gives alone" + (each.size() > most ? ", the best of them" : ""), std::vector<std::string>{"template", "top-1"}, rows);
     std::string chosen;
     for (const json& sentence : found->at("chosen").items()) chosen += "<li>" + html::escaped(sentence.as_string()) + "</li>";
-    return made + "<p>Chosen one after the other on half of the pictures; on the other half they give " + html::share(found->at("test_top1").as_number()) + ", all templates together " +
+    return made + "<p>Chosen one after the other on half of the images; on the other half they give " + html::share(found->at("test_top1").as_number()) + ", all templates together " +
            html::share(found->at("test_top1_of_all").as_number()) + ":</p><ol>" + chosen + "</ol>\n";
 }
 
@@ -289,7 +289,7 @@ std::string models(std::span<const entry> all) {
         if (!one.bench) continue;
         rows.push_back({one.name, std::filesystem::path(one.evaluation.at("model").as_string()).filename().string(), html::share(one.evaluation.at("top1").as_number()), fixed(one.bench->at("image b8").as_number(), 2) + " ms"});
     }
-    return rows.empty() ? "" : html::table("Accuracy beside the time of a picture", std::vector<std::string>{"data set", "model", "top-1", "time of a picture"}, rows);
+    return rows.empty() ? "" : html::table("Accuracy beside the time of an image", std::vector<std::string>{"data set", "model", "top-1", "time of an image"}, rows);
 }
 
 bool counts_something(const std::string& name) {
@@ -317,7 +317,7 @@ std::string taken_for_one_another(const entry& one) {
     for (const zeroshot::confusion_group& group : std::span(groups).first(std::min(groups.size(), most))) {
         std::string listed;
         for (const std::uint32_t label : group.classes) listed += (listed.empty() ? "" : " · ") + names[label];
-        rows.push_back({listed, std::to_string(group.mistakes), std::to_string(group.pictures)});
+        rows.push_back({listed, std::to_string(group.mistakes), std::to_string(group.images)});
     }
     if (rows.empty()) return "";
     return html::table(one.name + ": classes that are taken for one another" + (groups.size() > most ? ", the worst groups of " + std::to_string(groups.size()) : ""), std::vector<std::string>{"classes", "mistakes among them", "pictures"}, rows);
@@ -370,7 +370,7 @@ void report(const report_options& options, session& with) {
     const std::string title = text_at(suite, "title", "zeroshot: what was found");
     const std::string content = section("Summary", summary(all)) + section("Zero-shot against the linear probe", differences(all) + for_each(all, few_shot) + for_each(all, mixtures)) +
                                 section("Classes", for_each(all, per_class)) + section("Confusion", for_each(all, confusion)) + section("Is it as often right as it says?", for_each(all, reliability)) +
-                                section("Pictures", for_each(all, pictures)) + section("Prompts", for_each(all, prompts)) + section("Models", models(all)) + section("What is weak", for_each(all, weak_spots));
+                                section("Images", for_each(all, images)) + section("Prompts", for_each(all, prompts)) + section("Models", models(all)) + section("What is weak", for_each(all, weak_spots));
     const uninterrupted no_leftovers;
     zeroshot::write_file(options.output, html::page(title, content));
     with.out.note("wrote " + options.output);

@@ -32,13 +32,13 @@ std::string base64(std::string_view bytes) {
     return text;
 }
 
-/// What lies behind a transparent picture is white, as on the page.
-zeroshot::image on_white(const zeroshot::image& picture) {
-    const std::size_t channels = picture.channels();
-    if (channels % 2 != 0) return zeroshot::to_rgb(picture);
+/// What lies behind a transparent image is white, as on the page.
+zeroshot::image on_white(const zeroshot::image& image) {
+    const std::size_t channels = image.channels();
+    if (channels % 2 != 0) return zeroshot::to_rgb(image);
     std::vector<std::uint8_t> pixels;
-    for (std::size_t y = 0; y < picture.height(); ++y) {
-        const std::span<const std::uint8_t> row = picture.row(y);
+    for (std::size_t y = 0; y < image.height(); ++y) {
+        const std::span<const std::uint8_t> row = image.row(y);
         for (std::size_t x = 0; x < row.size(); x += channels) {
             const unsigned alpha = row[x + channels - 1];
             for (std::size_t colour = 0; colour < 3; ++colour) {
@@ -47,7 +47,7 @@ zeroshot::image on_white(const zeroshot::image& picture) {
             }
         }
     }
-    return zeroshot::image(std::move(pixels), picture.width(), picture.height(), zeroshot::pixel_mode::rgb);
+    return zeroshot::image(std::move(pixels), image.width(), image.height(), zeroshot::pixel_mode::rgb);
 }
 
 }  // namespace
@@ -55,10 +55,10 @@ zeroshot::image on_white(const zeroshot::image& picture) {
 std::string thumbnail(const std::filesystem::path& file) {
     constexpr std::size_t side = 128;
     try {
-        const zeroshot::image picture = on_white(zeroshot::read_image(file));
-        const std::size_t longer = std::max(picture.width(), picture.height());
+        const zeroshot::image image = on_white(zeroshot::read_image(file));
+        const std::size_t longer = std::max(image.width(), image.height());
         const auto scaled = [&](std::size_t extent) { return std::max<std::size_t>(1, extent * side / longer); };
-        const zeroshot::image small = longer <= side ? picture : zeroshot::resize(picture, scaled(picture.width()), scaled(picture.height()));
+        const zeroshot::image small = longer <= side ? image : zeroshot::resize(image, scaled(image.width()), scaled(image.height()));
         std::vector<std::uint8_t> pixels;
         for (std::size_t y = 0; y < small.height(); ++y) pixels.insert(pixels.end(), small.row(y).begin(), small.row(y).end());
         return "data:image/jpeg;base64," + base64(jpeg_of(pixels, small.width(), small.height()));

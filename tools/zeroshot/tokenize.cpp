@@ -65,7 +65,7 @@ void show_pieces(const zeroshot::tokenizer& words, const std::string& text, bool
 }  // namespace
 
 void tokenize(const tokenize_options& options, session& with) {
-    const zeroshot::tokenizer words = options.model.model.empty() ? zeroshot::tokenizer() : model(options.model, with.out).words();
+    const zeroshot::tokenizer words = options.model.model.empty() ? zeroshot::tokenizer() : model(options.model, with.out).tokenizer();
     if (options.texts.empty()) {
         tokenize_input(words, with);
         return;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Zero-shot classification: a list of labels becomes a classifier of pictures.
+/// \file Zero-shot classification: a list of labels becomes a classifier of images.
 
 #include <algorithm>
 #include <cstddef>
@@ -29,7 +29,7 @@ struct scored_label {
     Scalar probability;
 };
 
-/// What a classifier says of one picture: iterating gives (label, probability), most probable first, ties in the order
+/// What a classifier says of one image: iterating gives (label, probability), most probable first, ties in the order
 /// of the labels; the accessors keep the labels' own order.
 template <class Scalar>
 class basic_classification {
@@ -52,7 +52,7 @@ class basic_classification {
     auto end() const noexcept { return sorted_.end(); }
     std::size_t size() const noexcept { return sorted_.size(); }
 
-    // What is asked of a temporary, as in which(picture).best(), is given away, not referred to.
+    // What is asked of a temporary, as in which(image).best(), is given away, not referred to.
 
     /// The most probable label.
     const scored_label<Scalar>& best() const& noexcept { return sorted_.front(); }
@@ -77,7 +77,7 @@ class basic_classification {
     const std::vector<Scalar>& logits() const& noexcept { return logits_; }
     std::vector<Scalar> logits() && { return std::move(logits_); }
 
-    /// The picture's embedding, of length 1.
+    /// The image's embedding, of length 1.
     const std::vector<Scalar>& embedding() const& noexcept { return embedding_; }
     std::vector<Scalar> embedding() && { return std::move(embedding_); }
 
@@ -101,7 +101,7 @@ struct classifier_options {
     std::filesystem::path keep{};
 };
 
-/// Embeds the labels once, or takes their embeddings from where they are kept, then classifies pictures. Holds a handle
+/// Embeds the labels once, or takes their embeddings from where they are kept, then classifies images. Holds a handle
 /// to its model; const after construction, re-entrant.
 template <class Scalar>
 class basic_classifier {
@@ -124,18 +124,18 @@ class basic_classifier {
     /// What became of classifier_options::keep.
     const keeping& kept() const noexcept { return kept_; }
 
-    basic_classification<Scalar> operator()(const image& picture) const {
-        return std::move((*this)(std::span(&picture, 1)).front());
+    basic_classification<Scalar> operator()(const image& image) const {
+        return std::move((*this)(std::span(&image, 1)).front());
     }
 
-    /// \return one classification for each picture, in order
-    std::vector<basic_classification<Scalar>> operator()(std::span<const image> pictures,
+    /// \return one classification for each image, in order
+    std::vector<basic_classification<Scalar>> operator()(std::span<const image> images,
                                                          const run_options& options = {}) const {
-        return of_embeddings(clip_.encode_image(pictures, options));
+        return of_embeddings(clip_.encode_image(images, options));
     }
 
     /// Classifies embeddings that were computed before.
-    /// \param embeddings [pictures, embedding], of any length but 0
+    /// \param embeddings [images, embedding], of any length but 0
     std::vector<basic_classification<Scalar>> of_embeddings(const matrix<Scalar>& embeddings) const {
         const matrix<Scalar> images = normalized(embeddings, "image embedding");
         const matrix<Scalar> logits = similarity(images, text_embeddings_, clip_.logit_scale(), clip_.logit_bias());
@@ -208,7 +208,7 @@ class basic_classifier {
         const std::string prompt = sentence(label);
         std::vector<token> ids = clip_.tokenize(prompt, fit);
         const std::span<const token> middle = std::span(ids).subspan(1, ids.size() - 2);
-        const vocabulary& symbols = clip_.words().words();
+        const vocabulary& symbols = clip_.tokenizer().vocabulary();
         const auto is_special = [&](token id) { return id == symbols.start() || id == symbols.end(); };
         if (std::ranges::any_of(middle, is_special)) {
             throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt),

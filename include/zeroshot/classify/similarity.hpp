@@ -1,5 +1,5 @@
 #pragma once
-/// \file How near pictures and texts are: cosines, scaled by the temperature.
+/// \file How near images and texts are: cosines, scaled by the temperature.
 
 #include <cmath>
 #include <cstddef>
@@ -31,9 +31,9 @@ matrix<Scalar> normalized(matrix<Scalar> rows, std::string_view what = "embeddin
 }
 
 /// scale * <image, text> + bias, for rows of length 1. Sums run in double.
-/// \param images [pictures, embedding]
+/// \param images [images, embedding]
 /// \param texts [texts, embedding]
-/// \return logits [pictures, texts]
+/// \return logits [images, texts]
 /// \throws argument_error (SHAPE) where the embeddings come from spaces of different size
 template <class Scalar>
 matrix<Scalar> similarity(const matrix<Scalar>& images, const matrix<Scalar>& texts, Scalar scale, Scalar bias = 0) {

@@ -38,7 +38,7 @@ class byte_stream {
     }
 
     /// Fills the whole span.
-    /// \param what the bytes are of, for the message: "picture 17"
+    /// \param what the bytes are of, for the message: "image 17"
     /// \throws data_set_error FORMAT where the stream ends before that, and as read()
     void read_all(std::span<std::byte> into, const std::string& what) {
         const std::size_t begin = position_, count = read(into);

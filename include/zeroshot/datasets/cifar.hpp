@@ -1,5 +1,5 @@
 #pragma once
-/// \file CIFAR-10 and CIFAR-100 in their binary form: a label or two, and a picture in planes, one after the other.
+/// \file CIFAR-10 and CIFAR-100 in their binary form: a label or two, and an image in planes, one after the other.
 
 #include <algorithm>
 #include <array>
@@ -48,7 +48,7 @@ inline image cifar_image(std::span<const std::byte> planes) {
 class cifar_batches final : public data_set {
    public:
     /// \param files in a folder with the class names: batches.meta.txt, or fine_label_names.txt
-    /// \throws file_error; data_set_error FORMAT where a file is no whole number of pictures
+    /// \throws file_error; data_set_error FORMAT where a file is no whole number of images
     cifar_batches(cifar which, std::vector<std::filesystem::path> files)
         : labels_each_(which == cifar::ten ? 1 : 2),
           files_(std::move(files)),
@@ -62,7 +62,7 @@ class cifar_batches final : public data_set {
                 throw data_set_error(
                     error_code::format,
                     {path_text(file), std::to_string(size) + " bytes",
-                     "a multiple of " + std::to_string(record) + ", one picture each", "was it cut off?"});
+                     "a multiple of " + std::to_string(record) + ", one image each", "was it cut off?"});
             }
             count_ += size / record;
         }
@@ -81,7 +81,7 @@ class cifar_batches final : public data_set {
             in_file_ = 0;
         }
         const std::string name = files_[opened_ - 1].filename().string() + "/" + std::to_string(in_file_++);
-        open_->read_all(bytes.subspan(1), "picture " + name);
+        open_->read_all(bytes.subspan(1), "image " + name);
         const auto label = std::to_integer<std::size_t>(bytes[labels_each_ - 1]);
         if (label >= classes_.size()) detail::throw_no_such_label(name, label, classes_.size());
         return example{name, detail::cifar_image(bytes.subspan(labels_each_)), {label}};

@@ -72,9 +72,9 @@ class cifar_dictionary {
         return found;
     }
 
-    /// Where in the file the pixels lie: an array of unsigned bytes [pictures, 3072], in C order.
+    /// Where in the file the pixels lie: an array of unsigned bytes [images, 3072], in C order.
     /// Mirrors numpy.ndarray.__reduce__: the state of the call is (version, shape, dtype, is_fortran, bytes).
-    std::size_t begin_of_pixels(std::size_t pictures) const {
+    std::size_t begin_of_pixels(std::size_t images) const {
         const pickle_node& array = at("data");
         const bool has_state =
             array.kind == pickle_kind::call && array.items.size() == 3 && document_[array.items[2]].items.size() == 5;
@@ -82,16 +82,16 @@ class cifar_dictionary {
         const std::vector<std::uint32_t>& state = document_[array.items[2]].items;
         const std::vector<std::uint32_t>& shape = document_[state[1]].items;
         const pickle_node &type = document_[state[2]], &bytes = document_[state[4]];
-        const bool fits = shape.size() == 2 && document_[shape[0]].integer == static_cast<std::int64_t>(pictures) &&
+        const bool fits = shape.size() == 2 && document_[shape[0]].integer == static_cast<std::int64_t>(images) &&
                           document_[shape[1]].integer == static_cast<std::int64_t>(cifar_bytes) &&
                           type.kind == pickle_kind::call && is_unsigned_byte(type) &&
                           document_[state[3]].integer == 0 && bytes.kind == pickle_kind::text &&
-                          bytes.text.size() == pictures * cifar_bytes;
+                          bytes.text.size() == images * cifar_bytes;
         if (!fits) {
             throw data_set_error(
                 error_code::format,
-                {document_.place + ": byte " + std::to_string(array.position), "the pictures are another array",
-                 "unsigned bytes [" + std::to_string(pictures) + ", 3072], a row for each label", ""});
+                {document_.place + ": byte " + std::to_string(array.position), "the images are another array",
+                 "unsigned bytes [" + std::to_string(images) + ", 3072], a row for each label", ""});
         }
         return static_cast<std::size_t>(bytes.text.data() - reinterpret_cast<const char*>(document_.bytes.data()));
     }
@@ -128,7 +128,7 @@ class cifar_dictionary {
 }  // namespace detail
 
 /// One or more pickled batches, one after the other; the fine labels of CIFAR-100. A batch is looked through as a whole
-/// when it is opened; its pictures are then read one by one.
+/// when it is opened; its images are then read one by one.
 class cifar_pickles final : public data_set {
    public:
     /// \param files in a folder with the class names: batches.meta, or meta

@@ -18,8 +18,8 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Is a file taken for a picture, by its name? Formats that are not built in are among them, so that they are reported.
-inline bool is_named_like_a_picture(const std::filesystem::path& file) {
+/// Is a file taken for an image, by its name? Formats that are not built in are among them, so that they are reported.
+inline bool is_named_like_a_image(const std::filesystem::path& file) {
     constexpr std::array<std::string_view, 15> extensions{".png",  ".jpg",  ".jpeg", ".jpe",  ".jfif",
                                                           ".webp", ".gif",  ".bmp",  ".ppm",  ".pgm",
                                                           ".tif",  ".tiff", ".heic", ".avif", ".apng"};
@@ -36,15 +36,15 @@ namespace detail {
     throw file_error(error_code::io, {path_text(folder), "cannot list the folder: " + failed.message(), "", ""});
 }
 
-/// The pictures in a folder and below it, in torchvision's order: by folder, then by name. Links are followed.
-inline std::vector<std::filesystem::path> pictures_below(const std::filesystem::path& folder) {
+/// The images in a folder and below it, in torchvision's order: by folder, then by name. Links are followed.
+inline std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder) {
     constexpr auto follow = std::filesystem::directory_options::follow_directory_symlink;
     std::vector<std::filesystem::path> found;
     std::error_code failed;
     std::filesystem::recursive_directory_iterator at(folder, follow, failed), end;
     for (; !failed && at != end; at.increment(failed)) {
         std::error_code unknown;
-        if (!at->is_directory(unknown) && is_named_like_a_picture(at->path())) found.push_back(at->path());
+        if (!at->is_directory(unknown) && is_named_like_a_image(at->path())) found.push_back(at->path());
     }
     if (failed) throw_listing_error(folder, failed);
     const auto place = [](const std::filesystem::path& file) {
@@ -71,21 +71,21 @@ inline std::vector<std::string> folders_in(const std::filesystem::path& folder) 
 
 }  // namespace detail
 
-/// Pictures in folders that are named after their classes; class by class, so that the names of one are in memory.
+/// Images in folders that are named after their classes; class by class, so that the names of one are in memory.
 class class_folders final : public data_set {
    public:
     /// \throws file_error where the folder cannot be listed; data_set_error FORMAT where there are no folders in it, or
-    /// no pictures in those
+    /// no images in those
     explicit class_folders(std::filesystem::path folder)
         : folder_(std::move(folder)), place_(path_text(folder_)), classes_(detail::folders_in(folder_)) {
         if (classes_.empty()) {
             throw data_set_error(error_code::format, {place_, "no folders in it", "a folder for each class", ""});
         }
-        for (const std::string& name : classes_) count_ += detail::pictures_below(folder_ / name).size();
+        for (const std::string& name : classes_) count_ += detail::images_below(folder_ / name).size();
         if (count_ == 0) {
             throw data_set_error(
                 error_code::format,
-                {place_, "no pictures in its " + std::to_string(classes_.size()) + " folders", "", ""});
+                {place_, "no images in its " + std::to_string(classes_.size()) + " folders", "", ""});
         }
     }
 
@@ -96,7 +96,7 @@ class class_folders final : public data_set {
     std::optional<example> next() override {
         while (at_ == files_.size()) {
             if (opened_ == classes_.size()) return std::nullopt;
-            files_ = detail::pictures_below(folder_ / classes_[opened_++]);
+            files_ = detail::images_below(folder_ / classes_[opened_++]);
             at_ = 0;
         }
         std::filesystem::path file = std::move(files_[at_++]);

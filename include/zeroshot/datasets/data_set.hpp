@@ -1,5 +1,5 @@
 #pragma once
-/// \file A data set: pictures with labels, one after the other, and the names of its classes. What every reader gives.
+/// \file A data set: images with labels, one after the other, and the names of its classes. What every reader gives.
 
 #include <cstddef>
 #include <filesystem>
@@ -13,18 +13,18 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// A picture that is still to be read: a file, the bytes of one, or pixels. Why not an image? Reading and decoding then
+/// An image that is still to be read: a file, the bytes of one, or pixels. Why not an image? Reading and decoding then
 /// happen where there is a thread for it, and who has no decoder may still read labels.
-using stored_picture = std::variant<std::filesystem::path, std::vector<std::byte>, image>;
+using stored_image = std::variant<std::filesystem::path, std::vector<std::byte>, image>;
 
-/// A picture with its labels.
+/// An image with its labels.
 struct example {
     std::string name;  ///< unique in its data set: "cat/1.png", "000003.tar/s0000017"
-    stored_picture picture;
-    std::vector<std::size_t> labels{};  ///< positions in classes(); none for a picture of no class that is listed
+    stored_image image;
+    std::vector<std::size_t> labels{};  ///< positions in classes(); none for an image of no class that is listed
 };
 
-/// Pictures with labels, in an order that is always the same. Nothing but the picture in hand is kept in memory.
+/// Images with labels, in an order that is always the same. Nothing but the image in hand is kept in memory.
 ///
 ///     while (const std::optional<example> one = photos.next()) ...
 class data_set {
@@ -42,11 +42,11 @@ class data_set {
     /// The prompt templates it comes with; none where it says nothing of them.
     virtual const std::vector<std::string>& templates() const noexcept { return no_templates_; }
 
-    /// How many pictures there are, where that is known before they were read.
+    /// How many images there are, where that is known before they were read.
     virtual std::optional<std::size_t> count() const noexcept { return std::nullopt; }
 
-    /// The next picture; nothing after the last. For one thread at a time.
-    /// \throws data_set_error where the data set is damaged, file_error where it cannot be read; a picture that cannot
+    /// The next image; nothing after the last. For one thread at a time.
+    /// \throws data_set_error where the data set is damaged, file_error where it cannot be read; an image that cannot
     /// be decoded is told by whoever decodes it
     virtual std::optional<example> next() = 0;
 

@@ -1,5 +1,5 @@
 #pragma once
-/// \file MNIST and its kin: a file of grey pictures, and one of their labels.
+/// \file MNIST and its kin: a file of grey images, and one of their labels.
 
 #include <algorithm>
 #include <array>
@@ -93,7 +93,7 @@ inline std::vector<std::string> read_mapping(const std::filesystem::path& images
 
 }  // namespace detail
 
-/// Pictures and labels of an IDX pair, as they are stored: those of EMNIST lie on their side, as torchvision gives
+/// Images and labels of an IDX pair, as they are stored: those of EMNIST lie on their side, as torchvision gives
 /// them. Classes are named after EMNIST's mapping where it lies beside, and by their numbers else.
 class idx_pair final : public data_set {
    public:
@@ -112,7 +112,7 @@ class idx_pair final : public data_set {
         constexpr std::size_t largest_side = 4096;
         if (height_ == 0 || width_ == 0 || height_ > largest_side || width_ > largest_side) {
             throw data_set_error(error_code::format,
-                                 {place_, "pictures of " + std::to_string(width_) + " x " + std::to_string(height_),
+                                 {place_, "images of " + std::to_string(width_) + " x " + std::to_string(height_),
                                   "sides from 1 to " + std::to_string(largest_side), ""});
         }
         read_labels(*open(beside), shape[0]);
@@ -126,7 +126,7 @@ class idx_pair final : public data_set {
     std::optional<example> next() override {
         if (at_ == labels_.size()) return std::nullopt;
         std::vector<std::uint8_t> pixels(width_ * height_);
-        images_->read_all(std::as_writable_bytes(std::span(pixels)), "picture " + std::to_string(at_));
+        images_->read_all(std::as_writable_bytes(std::span(pixels)), "image " + std::to_string(at_));
         const std::size_t label = labels_[at_];
         return example{std::to_string(at_++), image(std::move(pixels), width_, height_, pixel_mode::grey), {label}};
     }
@@ -137,7 +137,7 @@ class idx_pair final : public data_set {
         if (count != wanted) {
             throw data_set_error(error_code::format,
                                  {file.place(), std::to_string(count) + " labels",
-                                  std::to_string(wanted) + " as there are pictures", "do the files belong together?"});
+                                  std::to_string(wanted) + " as there are images", "do the files belong together?"});
         }
         constexpr std::size_t at_once = 1 << 20;
         for (std::size_t done = 0; done < count; done = labels_.size()) {

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Lists of pictures and their labels: lines with commas, or a JSON object on each.
+/// \file Lists of images and their labels: lines with commas, or a JSON object on each.
 
 #include <algorithm>
 #include <cstddef>
@@ -101,16 +101,16 @@ inline std::size_t number_of(std::string_view digits) {
 
 }  // namespace detail
 
-/// The pictures of a list, in its order.
+/// The images of a list, in its order.
 ///
-/// Lines with commas: a path, then a label, or several; a picture without one is of no listed class. A first line
+/// Lines with commas: a path, then a label, or several; an image without one is of no listed class. A first line
 /// "path,label" is passed over. Lines of JSON: {"path": "a.png", "label": "cat"}, or "labels": ["cat", "dog"]. Paths
 /// are relative to the list. Where all labels are whole numbers they are positions; else the classes are the labels,
 /// sorted.
 class manifest final : public data_set {
    public:
     static constexpr std::size_t largest = std::size_t{1}
-                                           << 30;  // bytes; the list is kept in memory, the pictures are not
+                                           << 30;  // bytes; the list is kept in memory, the images are not
 
     /// \throws file_error; data_set_error FORMAT, checkpoint_error FORMAT naming the line
     explicit manifest(const std::filesystem::path& file) : folder_(detail::folder_of(file)), place_(path_text(file)) {
@@ -125,7 +125,7 @@ class manifest final : public data_set {
         }
         if (entries_.empty())
             throw data_set_error(error_code::format,
-                                 {place_, "no pictures in it", "a path and a label on each line", ""});
+                                 {place_, "no images in it", "a path and a label on each line", ""});
         name_classes();
     }
 
@@ -188,7 +188,7 @@ class manifest final : public data_set {
     }
 
     void add(detail::manifest_entry entry, std::size_t line) {
-        if (entry.path.empty()) refuse(line, "an empty path", "a picture");
+        if (entry.path.empty()) refuse(line, "an empty path", "an image");
         std::ranges::sort(entry.labels);
         entry.labels.erase(std::unique(entry.labels.begin(), entry.labels.end()), entry.labels.end());
         entries_.push_back(std::move(entry));

@@ -70,7 +70,7 @@ inline bool is_idx_name(std::string_view name) {
     return name.find("images") != std::string_view::npos && name.find("idx3") != std::string_view::npos;
 }
 
-/// The picture files of a split: MNIST calls its test set t10k.
+/// The image files of a split: MNIST calls its test set t10k.
 inline std::vector<std::filesystem::path> idx_images(const std::filesystem::path& folder, const std::string& split) {
     return files_in(folder, [&](const std::string& name) {
         const bool of_split = name.find(split) != std::string::npos || (split == "test" && name.starts_with("t10k"));

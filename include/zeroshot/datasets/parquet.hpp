@@ -1,5 +1,5 @@
 #pragma once
-/// \file Parquet with the pictures in it, as Hugging Face data sets come. The one header that needs Apache Arrow.
+/// \file Parquet with the images in it, as Hugging Face data sets come. The one header that needs Apache Arrow.
 
 #include <algorithm>
 #include <array>
@@ -32,7 +32,7 @@ namespace detail {
 
 /// Which column is what: as the metadata under "huggingface" says, else by the usual names.
 struct parquet_columns {
-    int picture = -1;
+    int image = -1;
     int label = -1;
     std::vector<std::string> classes{};
 };
@@ -57,7 +57,7 @@ inline std::optional<std::vector<std::string>> class_label_names(const json& fea
     return names->texts();
 }
 
-inline bool is_picture(const arrow::DataType& type) {
+inline bool is_image(const arrow::DataType& type) {
     if (type.id() != arrow::Type::STRUCT) return false;
     return static_cast<const arrow::StructType&>(type).GetFieldIndex("bytes") >= 0;
 }
@@ -67,7 +67,7 @@ inline bool is_label(const arrow::DataType& type) {
     return arrow::is_integer(type.id());
 }
 
-/// \throws data_set_error FORMAT where there is no picture or no label
+/// \throws data_set_error FORMAT where there is no image or no label
 inline parquet_columns columns_of(const arrow::Schema& schema, const std::string& place) {
     parquet_columns found;
     std::optional<json> features;
@@ -82,7 +82,7 @@ inline parquet_columns columns_of(const arrow::Schema& schema, const std::string
     std::size_t rank = usual.size() + 1;  // of the label: a usual name before any other that has class names
     for (int i = 0; i < schema.num_fields(); ++i) {
         const arrow::Field& field = *schema.field(i);
-        if (found.picture < 0 && is_picture(*field.type())) found.picture = i;
+        if (found.image < 0 && is_image(*field.type())) found.image = i;
         if (!is_label(*field.type())) continue;
         std::optional<std::vector<std::string>> names;
         if (features) {
@@ -95,8 +95,8 @@ inline parquet_columns columns_of(const arrow::Schema& schema, const std::string
         found.label = i;
         found.classes = names.value_or(std::vector<std::string>{});
     }
-    if (found.picture < 0)
-        throw_parquet_error(place, "no column of pictures", "a column {bytes, path}, as Hugging Face writes them");
+    if (found.image < 0)
+        throw_parquet_error(place, "no column of images", "a column {bytes, path}, as Hugging Face writes them");
     if (found.label < 0) throw_parquet_error(place, "no column of labels", "a column \"label\" of integers");
     return found;
 }
@@ -134,7 +134,7 @@ inline std::vector<std::filesystem::path> parquet_files_in(const std::filesystem
 
 }  // namespace detail
 
-/// Parquet files, one after the other: pictures in a column {bytes, path}, labels in a column of integers or of lists
+/// Parquet files, one after the other: images in a column {bytes, path}, labels in a column of integers or of lists
 /// of them, class names in the metadata. A few rows are in memory at a time.
 class parquet_files final : public data_set {
    public:
@@ -167,9 +167,9 @@ class parquet_files final : public data_set {
         const std::string file = files_[opened_ - 1].filename().string();
         std::string name = file + "/" + std::to_string(row_in_file_++);
         std::vector<std::size_t> labels = labels_in(*rows_->column(columns_.label), name);
-        stored_picture picture = picture_in(*rows_->column(columns_.picture), name);
+        stored_image image = image_in(*rows_->column(columns_.image), name);
         ++row_;
-        return example{std::move(name), std::move(picture), std::move(labels)};
+        return example{std::move(name), std::move(image), std::move(labels)};
     }
 
    private:
@@ -232,7 +232,7 @@ class parquet_files final : public data_set {
     }
 
     /// Bytes; where there are none, the file that is named.
-    stored_picture picture_in(const arrow::Array& column, const std::string& name) const {
+    stored_image image_in(const arrow::Array& column, const std::string& name) const {
         const auto& both = static_cast<const arrow::StructArray&>(column);
         const auto field = [&](const char* key) -> std::optional<std::string_view> {
             const std::shared_ptr<arrow::Array> part = both.IsNull(row_) ? nullptr : both.GetFieldByName(key);
@@ -245,7 +245,7 @@ class parquet_files final : public data_set {
         }
         if (const std::optional<std::string_view> path = field("path"))
             return files_[opened_ - 1].parent_path() / std::filesystem::path(*path);
-        detail::throw_parquet_error(place_ + ": " + name, "there is no picture", "bytes, or the path of a file");
+        detail::throw_parquet_error(place_ + ": " + name, "there is no image", "bytes, or the path of a file");
     }
 
     std::vector<std::size_t> labels_in(const arrow::Array& column, const std::string& name) const {

@@ -67,7 +67,7 @@ inline std::vector<std::filesystem::path> shards_in(const std::filesystem::path&
 
 }  // namespace detail
 
-/// A data set of shards: pictures under jpg, jpeg, png or webp, the number of their class under cls, or several as a
+/// A data set of shards: images under jpg, jpeg, png or webp, the number of their class under cls, or several as a
 /// vector of 0 and 1 under npy. Class names and
 /// templates come from classnames.txt and zeroshot_classification_templates.txt, beside the shards or in the folder
 /// above.
@@ -135,7 +135,7 @@ class web_shards final : public data_set {
     /// What lies under one key.
     struct sample {
         std::string key{};
-        std::optional<std::vector<std::byte>> picture{};
+        std::optional<std::vector<std::byte>> image{};
         std::optional<std::vector<std::size_t>> labels{};
     };
 
@@ -159,10 +159,10 @@ class web_shards final : public data_set {
     }
 
     void add(sample& to, named_part part) const {
-        constexpr std::array<std::string_view, 4> pictures{"jpg", "jpeg", "png", "webp"};
+        constexpr std::array<std::string_view, 4> images{"jpg", "jpeg", "png", "webp"};
         to.key = part.key;
-        if (std::ranges::find(pictures, part.extension) != pictures.end())
-            to.picture = std::move(part.bytes);
+        if (std::ranges::find(images, part.extension) != images.end())
+            to.image = std::move(part.bytes);
         else if (part.extension == "cls")
             to.labels = {label_of(part)};
         else if (part.extension == "npy")
@@ -198,14 +198,14 @@ class web_shards final : public data_set {
 
     example finished(sample parts) const {
         const std::string where = place_ + ": " + parts.key;
-        if (!parts.picture)
+        if (!parts.image)
             throw data_set_error(error_code::format,
-                                 {where, "there is no picture", "one under jpg, jpeg, png or webp", ""});
+                                 {where, "there is no image", "one under jpg, jpeg, png or webp", ""});
         if (!parts.labels) {
             throw data_set_error(error_code::format,
                                  {where, "there is no class", "one under cls, or several under npy", ""});
         }
-        return {std::move(parts.key), *std::move(parts.picture), *std::move(parts.labels)};
+        return {std::move(parts.key), *std::move(parts.image), *std::move(parts.labels)};
     }
 
     std::string place_;

@@ -114,7 +114,7 @@ class decoder_memory {
 
 // A copy of stb_image of our own: static functions in our namespace, so that the flags a host sets in its copy do not
 // reach ours; the host's macros are put aside and given back, so that it may include stb_image before or after.
-// Why not its PNG reader? It tells neither palettes nor 1-bit pictures apart, checks no CRC, and keeps three copies.
+// Why not its PNG reader? It tells neither palettes nor 1-bit images apart, checks no CRC, and keeps three copies.
 #include <zeroshot/image/stb/macros_save.inc>
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
@@ -198,12 +198,12 @@ inline bool inflate(std::span<const std::byte> compressed, std::span<std::uint8_
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// What a picture from a stranger may cost, and how it is read.
+/// What an image from a stranger may cost, and how it is read.
 struct decode_options {
     std::size_t max_pixels = 64'000'000;               ///< refused by the header, before anything is allocated
     std::size_t memory_budget = std::size_t{1} << 30;  ///< bytes that decoding may take at once
     std::size_t max_scans = 100;                       ///< of a progressive JPEG; encoders make about ten
-    bool apply_exif_orientation = false;  ///< the reference does not; phones' pictures may lie on their side
+    bool apply_exif_orientation = false;  ///< the reference does not; phones' images may lie on their side
 };
 
 namespace detail {
@@ -248,7 +248,7 @@ inline bool begins_with(std::span<const std::byte> bytes, std::string_view head,
         throw_at_byte(error_code::unsupported, 0, std::string(kind.name) + " is not built in", "",
                       "supported: JPEG, PNG");
     }
-    throw_at_byte(error_code::unsupported, 0, "this is not a picture we know", "", "supported: JPEG, PNG");
+    throw_at_byte(error_code::unsupported, 0, "this is not an image we know", "", "supported: JPEG, PNG");
 }
 
 /// The first three of every four bytes.
@@ -334,16 +334,16 @@ inline image decode(std::span<const std::byte> bytes, const decode_options& opti
         }
         refuse_format(bytes);
     };
-    const image picture = decoded();
-    return options.apply_exif_orientation ? upright(picture, orientation) : picture;
+    const image input = decoded();
+    return options.apply_exif_orientation ? upright(input, orientation) : input;
 }
 
-/// The same with the picture's name in front of the place.
+/// The same with the image's name in front of the place.
 inline image decode(std::span<const std::byte> bytes, const decode_options& options, const std::string& name) {
     try {
         return decode(bytes, options);
     } catch (const image_error& fault) {
-        finding found = fault.found();
+        diagnostic found = fault.diagnostic();
         found.where = name + ", " + found.where;
         throw image_error(fault.code(), std::move(found));
     }
@@ -351,8 +351,8 @@ inline image decode(std::span<const std::byte> bytes, const decode_options& opti
 
 }  // namespace detail
 
-/// A picture from the bytes of a JPEG or PNG file, in the mode in which Pillow opens it. EXIF orientation is ignored
-/// unless asked for, ICC profiles always, as in the reference transform. What follows the end of the picture is not
+/// An image from the bytes of a JPEG or PNG file, in the mode in which Pillow opens it. EXIF orientation is ignored
+/// unless asked for, ICC profiles always, as in the reference transform. What follows the end of the image is not
 /// looked at. A PNG of 16 bits a sample keeps the upper 8.
 /// \throws image_error ARG for no bytes, UNSUPPORTED for other formats and kinds, FORMAT where the data is cut or
 /// damaged, LIMIT beyond the options; where a byte is to blame, the error names it
@@ -360,7 +360,7 @@ inline image decode(std::span<const std::byte> bytes, const decode_options& opti
     return detail::decode(bytes, options, "picture");
 }
 
-/// A picture from a JPEG or PNG file.
+/// An image from a JPEG or PNG file.
 ///
 ///     const image cat = read_image("cat.jpg");
 ///

@@ -11,7 +11,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
-/// Something is wrong with an encoded picture at a byte.
+/// Something is wrong with an encoded image at a byte.
 [[noreturn]] inline void throw_at_byte(error_code code, std::size_t position, std::string what,
                                        std::string expected = "", std::string hint = "") {
     throw image_error(code,
@@ -23,11 +23,11 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
                   "was the file cut off?");
 }
 
-/// Refuses a picture by its header, before anything is allocated.
+/// Refuses an image by its header, before anything is allocated.
 inline void refuse_pixels(std::size_t position, std::size_t width, std::size_t height, std::size_t max_pixels) {
     if (width > max_pixels / height) {
         throw_at_byte(error_code::limit, position,
-                      "the picture has " + std::to_string(width) + " x " + std::to_string(height) + " pixels",
+                      "the image has " + std::to_string(width) + " x " + std::to_string(height) + " pixels",
                       "at most " + std::to_string(max_pixels) + " in all",
                       "raise decode_options::max_pixels if it is meant");
     }

@@ -1,5 +1,5 @@
 #pragma once
-/// \file A picture: 8-bit pixels, owned or viewed; no decoder is needed to make one.
+/// \file An image: 8-bit pixels, owned or viewed; no decoder is needed to make one.
 
 #include <cstddef>
 #include <cstdint>
@@ -61,15 +61,15 @@ inline pixel_mode mode_of_channels(std::size_t channels) {
     }
 }
 
-/// A picture [height, width, channels] of bytes, top row first. The pixels never change, so copies share them and a
-/// moved-from picture is still the picture.
+/// An image [height, width, channels] of bytes, top row first. The pixels never change, so copies share them and a
+/// moved-from image is still the image.
 class image {
    public:
     image(const image&) = default;  // and therefore no move: moving copies
     image& operator=(const image&) = default;
     ~image() = default;
 
-    /// A picture that owns its pixels; rows follow each other without gaps.
+    /// An image that owns its pixels; rows follow each other without gaps.
     /// \throws argument_error (ARG) unless there are width * height * channels bytes, and at least one
     image(std::vector<std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode)
         : image(std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels)), {}, width, height, mode, 0) {
@@ -79,7 +79,7 @@ class image {
         }
     }
 
-    /// The caller's own pixels, not copied: they must outlive the picture and its copies.
+    /// The caller's own pixels, not copied: they must outlive the image and its copies.
     /// \param stride bytes from one row to the next; 0 means that rows follow each other without gaps
     /// \throws argument_error (ARG) where the span is too short for the sizes given
     static image view(std::span<const std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode,
@@ -134,8 +134,8 @@ class image {
                                  {"pixels", std::move(what), std::move(expected), std::move(hint)});
         };
         const auto size = [&] { return std::to_string(width) + " x " + std::to_string(height); };
-        if (width == 0 || height == 0) refuse("the picture is " + size(), "at least 1 x 1", "");
-        if (width > largest / channels_) refuse("a picture of " + size() + " does not fit the memory", "", "");
+        if (width == 0 || height == 0) refuse("the image is " + size(), "at least 1 x 1", "");
+        if (width > largest / channels_) refuse("an image of " + size() + " does not fit the memory", "", "");
         const std::size_t row_size = width * channels_;
         stride_ = stride == 0 ? row_size : stride;
         if (stride_ < row_size) {

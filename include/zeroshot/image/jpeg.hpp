@@ -18,7 +18,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
-/// What the header of a JPEG says, and where the picture ends.
+/// What the header of a JPEG says, and where the image ends.
 struct jpeg_file {
     std::size_t width = 0;
     std::size_t height = 0;
@@ -146,8 +146,8 @@ class jpeg_walk {
         std::size_t down = 0;
         std::size_t quantization = 0;
         bool sent = false;
-        std::array<unsigned, 64> lowest_bit{};  // of each coefficient sent so far, in a progressive picture
-        std::vector<nonzero_mask> nonzero;      // [blocks down, blocks across], of a progressive picture
+        std::array<unsigned, 64> lowest_bit{};  // of each coefficient sent so far, in a progressive image
+        std::vector<nonzero_mask> nonzero;      // [blocks down, blocks across], of a progressive image
     };
 
     [[noreturn]] static void bad(const segment& place, std::string what, std::string expected = "") {
@@ -177,7 +177,7 @@ class jpeg_walk {
             if (found.marker != jpeg_marker::sos) continue;
             if (++scans > limits_.max_scans) {
                 throw_at_byte(error_code::limit, found.position,
-                              "the picture has more than " + std::to_string(limits_.max_scans) + " scans", "",
+                              "the image has more than " + std::to_string(limits_.max_scans) + " scans", "",
                               "raise decode_options::max_scans if it is meant");
             }
             position = segments_.after_scan(position);
@@ -218,7 +218,7 @@ class jpeg_walk {
         file_.width = byte(frame, 3) << 8 | byte(frame, 4);
         file_.components = byte(frame, 5);
         if (file_.height == 0) unsupported("a JPEG that gives its height at the end (DNL)");
-        if (file_.width == 0) bad(frame, "the picture is 0 pixels wide");
+        if (file_.width == 0) bad(frame, "the image is 0 pixels wide");
         if (file_.components == 4) unsupported("a JPEG in CMYK");
         if (file_.components != 1 && file_.components != 3)
             bad(frame, std::to_string(file_.components) + " components", "1 or 3");
@@ -430,7 +430,7 @@ class jpeg_walk {
         };
         if (!frame_seen_ || std::ranges::any_of(components_, incomplete)) {
             throw_at_byte(error_code::format, position, "image data ends early at byte " + std::to_string(position), "",
-                          "parts of the picture are missing");
+                          "parts of the image are missing");
         }
     }
 

@@ -206,7 +206,7 @@ class block_walker {
 
     void dc_first(scan_tables& tables) {
         const unsigned size = bits_.symbol(*tables.dc);
-        if (size > 12) too_large();  // 8-bit pictures need 11
+        if (size > 12) too_large();  // 8-bit images need 11
         tables.last_dc += bits_.take_signed(size);
         if (std::max(tables.last_dc, -tables.last_dc) > 32767) too_large();
     }

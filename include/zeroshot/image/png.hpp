@@ -52,7 +52,7 @@ struct png_file {
     std::size_t row_bytes(std::size_t pixels) const noexcept { return (pixels * bits_per_pixel() + 7) / 8; }
 };
 
-/// One pass of an interlaced picture: every `step` pixels from `first` (PNG specification, 8.2); without interlacing
+/// One pass of an interlaced image: every `step` pixels from `first` (PNG specification, 8.2); without interlacing
 /// there is one pass of step 1.
 struct png_pass {
     std::size_t first_x, first_y, step_x, step_y, width, height;
@@ -88,7 +88,7 @@ inline void read_png_header(png_file& file, std::span<const std::byte> data, std
     constexpr std::size_t largest = 0x7fffffff;  // PNG specification, 7.1
     if (width == 0 || height == 0 || width > largest || height > largest) {
         throw_at_byte(error_code::format, position,
-                      "the picture is " + std::to_string(width) + " x " + std::to_string(height),
+                      "the image is " + std::to_string(width) + " x " + std::to_string(height),
                       "sides from 1 to 2147483647");
     }
     const unsigned depth = field(8);
@@ -198,7 +198,7 @@ inline png_file scan_png(std::span<const std::byte> bytes, std::size_t max_pixel
     constexpr std::size_t best_ratio = 1032;  // of deflate: 258 bytes from 2 bits
     if (size == 0 || png_stream_size(file) / best_ratio > size) {
         throw_at_byte(error_code::format, file.data_begins,
-                      std::to_string(size) + " bytes of image data are too few for the size of the picture");
+                      std::to_string(size) + " bytes of image data are too few for the size of the image");
     }
     return file;
 }
@@ -309,7 +309,7 @@ class png_unpacker {
     const png_file& file_;
 };
 
-/// The picture from the decompressed stream, which is used up.
+/// The image from the decompressed stream, which is used up.
 /// \throws image_error FORMAT where a row names an unknown filter or a pixel an unknown colour
 inline image png_pixels(const png_file& file, std::vector<std::uint8_t> stream) {
     const pixel_mode mode = png_mode(file);
@@ -323,16 +323,16 @@ inline image png_pixels(const png_file& file, std::vector<std::uint8_t> stream) 
         const std::vector<std::uint8_t> zeros(row_bytes);
         std::span<const std::uint8_t> above = zeros;
         for (std::size_t y = 0; y < pass.height; ++y) {
-            const std::size_t row_in_picture = pass.first_y + y * pass.step_y;
+            const std::size_t row_in_image = pass.first_y + y * pass.step_y;
             const unsigned filter = *next++;
             if (filter > 4) {
                 throw_at_byte(error_code::format, file.data_begins,
-                              "row " + std::to_string(row_in_picture) + " has filter " + std::to_string(filter),
+                              "row " + std::to_string(row_in_image) + " has filter " + std::to_string(filter),
                               "0 to 4");
             }
             const std::span<std::uint8_t> row(next, row_bytes);
             unfilter(filter, row, above, pixel_bytes);
-            unpack(row, pass, row_in_picture, std::span(pixels).subspan(row_in_picture * output_row, output_row));
+            unpack(row, pass, row_in_image, std::span(pixels).subspan(row_in_image * output_row, output_row));
             above = row;
             next += row_bytes;
         }

@@ -1,5 +1,5 @@
 #pragma once
-/// \file What happens to a picture before the image encoder sees it: resize, crop, RGB, scale, normalise.
+/// \file What happens to an image before the image encoder sees it: resize, crop, RGB, scale, normalise.
 
 #include <algorithm>
 #include <array>
@@ -35,11 +35,11 @@ constexpr std::string_view name_of(crop_order order) {
     return order == crop_order::openai ? "openai" : "hf";
 }
 
-/// How a picture of any shape becomes a square: resize_mode of open_clip transform.py.
+/// How an image of any shape becomes a square: resize_mode of open_clip transform.py.
 enum class resize_mode {
     shortest,  ///< the shorter side is resized to the square's, and the middle is cut out: OpenAI's
     longest,   ///< the longer side is, and the rest of the square is filled
-    squash     ///< both are, whatever the picture's shape
+    squash     ///< both are, whatever the image's shape
 };
 
 /// The mode as files name it.
@@ -48,7 +48,7 @@ constexpr std::string_view name_of(resize_mode mode) noexcept {
     return names[static_cast<std::size_t>(mode)];
 }
 
-/// What a checkpoint says about its pictures.
+/// What a checkpoint says about its images.
 struct preprocessing {
     std::size_t size = 224;  ///< pixels: the side of the square
     std::array<float, 3> mean = clip_mean;
@@ -56,7 +56,7 @@ struct preprocessing {
     crop_order order = crop_order::openai;
     interpolation filter = interpolation::bicubic;
     resize_mode mode = resize_mode::shortest;
-    std::uint8_t fill = 0;  ///< the grey level beside the picture, for resize_mode::longest
+    std::uint8_t fill = 0;  ///< the grey level beside the image, for resize_mode::longest
     /// What the side is resized to, where that is not the square's: of a larger one the middle is cut out, beside a
     /// smaller one are zeros, as crop_size and size of transformers say it. Not for resize_mode::longest.
     std::optional<std::size_t> resized{};
@@ -81,7 +81,7 @@ inline void check(const preprocessing& how) {
     }
     if (how.resized && how.mode == resize_mode::longest) {
         throw argument_error(error_code::unsupported,
-                             {"preprocessing", "the whole picture in a square, resized to another", "one size", ""});
+                             {"preprocessing", "the whole image in a square, resized to another", "one size", ""});
     }
     for (std::size_t channel = 0; channel < 3; ++channel) {
         const std::array numbers{how.mean[channel], how.std[channel]};
@@ -94,21 +94,21 @@ inline void check(const preprocessing& how) {
     }
 }
 
-/// The picture as Pillow's convert("RGB") gives it: grey repeated, alpha dropped, palette colours as they are.
-inline image to_rgb(const image& picture) {
-    if (picture.mode() == pixel_mode::rgb) return picture;
-    if (picture.mode() == pixel_mode::palette) return picture.reinterpreted(pixel_mode::rgb);
-    const std::size_t channels = picture.channels();
+/// The image as Pillow's convert("RGB") gives it: grey repeated, alpha dropped, palette colours as they are.
+inline image to_rgb(const image& input) {
+    if (input.mode() == pixel_mode::rgb) return input;
+    if (input.mode() == pixel_mode::palette) return input.reinterpreted(pixel_mode::rgb);
+    const std::size_t channels = input.channels();
     const bool grey = channels < 3;
-    std::vector<std::uint8_t> pixels(picture.width() * picture.height() * 3);
+    std::vector<std::uint8_t> pixels(input.width() * input.height() * 3);
     std::uint8_t* next = pixels.data();
-    for (std::size_t y = 0; y < picture.height(); ++y) {
-        const auto row = picture.row(y);
+    for (std::size_t y = 0; y < input.height(); ++y) {
+        const auto row = input.row(y);
         for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
             for (std::size_t colour = 0; colour < 3; ++colour) *next++ = row[pixel + (grey ? 0 : colour)];
         }
     }
-    return image(std::move(pixels), picture.width(), picture.height(), pixel_mode::rgb);
+    return image(std::move(pixels), input.width(), input.height(), pixel_mode::rgb);
 }
 
 namespace detail {
@@ -134,17 +134,17 @@ inline std::size_t longer_side(std::size_t size, std::size_t longer, std::size_t
                                                              : static_cast<std::size_t>(exact);
 }
 
-/// The picture in a filled square, its corner at these pixels.
-inline image padded(const image& picture, std::size_t size, std::size_t left, std::size_t top, std::uint8_t fill) {
+/// The image in a filled square, its corner at these pixels.
+inline image padded(const image& input, std::size_t size, std::size_t left, std::size_t top, std::uint8_t fill) {
     std::vector<std::uint8_t> pixels(size * size * 3, fill);
-    for (std::size_t y = 0; y < picture.height(); ++y) {
+    for (std::size_t y = 0; y < input.height(); ++y) {
         const std::size_t begin = ((top + y) * size + left) * 3;
-        std::ranges::copy(picture.row(y), pixels.begin() + static_cast<std::ptrdiff_t>(begin));
+        std::ranges::copy(input.row(y), pixels.begin() + static_cast<std::ptrdiff_t>(begin));
     }
     return image(std::move(pixels), size, size, pixel_mode::rgb);
 }
 
-/// The picture resized to these sides, the middle cut out: CenterCrop of torchvision. Where a side is shorter than the
+/// The image resized to these sides, the middle cut out: CenterCrop of torchvision. Where a side is shorter than the
 /// square's, it is padded as by center_crop in transformers image_transforms.py.
 inline image middle_of(const image& source, std::size_t width, std::size_t height, const preprocessing& how) {
     const auto offset = [&](std::size_t side) {
@@ -168,7 +168,7 @@ inline image middle_of(const image& source, const preprocessing& how) {
 }
 
 /// The longer side resized to the square's, the rest filled: ResizeKeepRatio and CenterCropOrPad of open_clip
-/// transform.py. A picture of two colours or a palette is filled with the grey level too, where Pillow takes the
+/// transform.py. An image of two colours or a palette is filled with the grey level too, where Pillow takes the
 /// palette's entry of that number.
 inline image whole_of(const image& source, const preprocessing& how) {
     const double longer = static_cast<double>(std::max(source.width(), source.height()));
@@ -182,10 +182,10 @@ inline image whole_of(const image& source, const preprocessing& how) {
 
 /// The square that the encoder sees, in bytes: RGB, [size, size, 3]. Mirrors _transform in openai/CLIP clip/clip.py and
 /// image_transform in open_clip transform.py up to ToTensor, or CLIPImageProcessor of transformers.
-/// \throws argument_error as check(), and LIMIT for a picture too thin to be resized
-inline image crop_of(const image& picture, const preprocessing& how = {}) {
+/// \throws argument_error as check(), and LIMIT for an image too thin to be resized
+inline image crop_of(const image& input, const preprocessing& how = {}) {
     check(how);
-    const image source = how.order == crop_order::openai ? picture : to_rgb(picture);
+    const image source = how.order == crop_order::openai ? input : to_rgb(input);
     switch (how.mode) {
         case resize_mode::longest:
             return detail::whole_of(source, how);
@@ -200,8 +200,8 @@ inline image crop_of(const image& picture, const preprocessing& how = {}) {
 /// (byte / 255 - mean) / std.
 /// \throws argument_error as crop_of(), and SHAPE where `pixels` has not 3 * size * size elements
 template <class Scalar>
-void preprocess_into(const image& picture, const preprocessing& how, std::span<Scalar> pixels) {
-    const image square = crop_of(picture, how);
+void preprocess_into(const image& input, const preprocessing& how, std::span<Scalar> pixels) {
+    const image square = crop_of(input, how);
     const std::size_t plane = how.size * how.size;
     if (pixels.size() != 3 * plane) {
         throw argument_error(error_code::shape, {"preprocess", std::to_string(pixels.size()) + " elements to write to",
@@ -227,10 +227,10 @@ void preprocess_into(const image& picture, const preprocessing& how, std::span<S
 ///
 /// \throws argument_error as crop_of()
 template <class Scalar = float>
-tensor<Scalar, 3> preprocess(const image& picture, const preprocessing& how = {}) {
+tensor<Scalar, 3> preprocess(const image& input, const preprocessing& how = {}) {
     check(how);
     tensor<Scalar, 3> pixels(std::size_t{3}, how.size, how.size);
-    preprocess_into(picture, how, pixels.values());
+    preprocess_into(input, how, pixels.values());
     return pixels;
 }
 

@@ -20,7 +20,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// The longest side a resized picture may have, cropped away or not: 1 : 100,000 still works at 224 and at 1024 pixels.
+/// The longest side a resized image may have, cropped away or not: 1 : 100,000 still works at 224 and at 1024 pixels.
 inline constexpr std::size_t longest_resized_side = std::size_t{1} << 27;
 
 /// How pixels are interpolated.
@@ -39,21 +39,21 @@ struct window {
     std::size_t height = 0;
 };
 
-/// The part of a picture inside the window.
+/// The part of an image inside the window.
 /// \throws argument_error (ARG) where the window is empty or reaches outside
-inline image crop(const image& picture, const window& part) {
-    const bool inside = part.width <= picture.width() && part.left <= picture.width() - part.width &&
-                        part.height <= picture.height() && part.top <= picture.height() - part.height;
+inline image crop(const image& input, const window& part) {
+    const bool inside = part.width <= input.width() && part.left <= input.width() - part.width &&
+                        part.height <= input.height() && part.top <= input.height() - part.height;
     if (part.width == 0 || part.height == 0 || !inside) {
-        throw argument_error(error_code::argument, {"window", "it is empty or reaches outside the picture", "", ""});
+        throw argument_error(error_code::argument, {"window", "it is empty or reaches outside the image", "", ""});
     }
     std::vector<std::uint8_t> pixels;
-    pixels.reserve(part.width * part.height * picture.channels());
+    pixels.reserve(part.width * part.height * input.channels());
     for (std::size_t y = part.top; y < part.top + part.height; ++y) {
-        const auto row = picture.row(y).subspan(part.left * picture.channels(), part.width * picture.channels());
+        const auto row = input.row(y).subspan(part.left * input.channels(), part.width * input.channels());
         pixels.insert(pixels.end(), row.begin(), row.end());
     }
-    return image(std::move(pixels), part.width, part.height, picture.mode());
+    return image(std::move(pixels), part.width, part.height, input.mode());
 }
 
 namespace detail {
@@ -143,18 +143,18 @@ inline weighted_sums filtered_sums(const axis& line, interpolation filter) {
     return sums;
 }
 
-/// Rows of a picture, readable a little beyond the pixels they are needed up to: where that would be outside of the
-/// picture, they are copied.
+/// Rows of an image, readable a little beyond the pixels they are needed up to: where that would be outside of the
+/// image, they are copied.
 class readable_rows {
    public:
     /// \param needed bytes of each row
-    readable_rows(const image& picture, std::size_t needed)
-        : picture_(picture), needed_(needed), end_(picture.row(picture.height() - 1).data() + picture.row(0).size()) {}
+    readable_rows(const image& input, std::size_t needed)
+        : image_(input), needed_(needed), end_(input.row(input.height() - 1).data() + input.row(0).size()) {}
 
     /// As many as pass through the kernel together, beginning at `first`; the last again where there are no more.
     const std::uint8_t* const* operator()(std::size_t first, std::size_t end) {
         for (std::size_t i = 0; i < kernels::rows_at_once; ++i) {
-            const auto row = picture_.row(std::min(first + i, end - 1));
+            const auto row = image_.row(std::min(first + i, end - 1));
             const bool reaches_outside = static_cast<std::size_t>(end_ - row.data()) < needed_ + kernels::read_beyond;
             if (reaches_outside) {
                 copies_[i].assign(row.begin(), row.end());
@@ -166,7 +166,7 @@ class readable_rows {
     }
 
    private:
-    const image& picture_;
+    const image& image_;
     std::size_t needed_;
     const std::uint8_t* end_;
     std::array<const std::uint8_t*, kernels::rows_at_once> rows_{};
@@ -175,7 +175,7 @@ class readable_rows {
 
 /// The pass along x, then the one along y, which follows a few rows behind: what lies between them stays in the cache.
 template <std::size_t Channels>
-image across_then_down(const image& picture, const weighted_sums& across, const weighted_sums& down) {
+image across_then_down(const image& input, const weighted_sums& across, const weighted_sums& down) {
     const kernels::instruction_set set = kernels::active();
     const kernels::pixel_sums<Channels> narrow(across.sources.data(), across.weights.data(), across.taps,
                                                across.sources.size(), set);
@@ -185,7 +185,7 @@ image across_then_down(const image& picture, const weighted_sums& across, const 
         down.taps + kernels::rows_at_once;  // rows between the passes, each in the place of an old one
     std::vector<std::uint8_t> between(kept * row_size);
     const auto place = [&](std::size_t row) { return between.data() + row % kept * row_size; };
-    readable_rows input(picture, (across.needed().first + across.needed().count) * Channels);
+    readable_rows source_rows(input, (across.needed().first + across.needed().count) * Channels);
     std::array<std::uint8_t*, kernels::rows_at_once> made{};
     std::vector<const std::uint8_t*> summed(down.taps);
     const std::size_t end = down.needed().first + down.needed().count;
@@ -194,18 +194,18 @@ image across_then_down(const image& picture, const weighted_sums& across, const 
         const kernels::pixel_range& source = down.sources[y];
         for (; next < source.first + source.count; next += kernels::rows_at_once) {
             for (std::size_t i = 0; i < made.size(); ++i) made[i] = place(std::min(next + i, end - 1));
-            narrow(input(next, end), made.data());
+            narrow(source_rows(next, end), made.data());
         }
         for (std::size_t i = 0; i < source.count; ++i) summed[i] = place(source.first + i);
         kernels::sum_rows(summed.data(), down.weights_of(y).data(), source.count, row_size,
                           output.data() + y * row_size, set);
     }
-    return image(std::move(output), across.sources.size(), down.sources.size(), picture.mode());
+    return image(std::move(output), across.sources.size(), down.sources.size(), input.mode());
 }
 
 /// The pass along y, then the one along x.
 template <std::size_t Channels>
-image down_then_across(const image& picture, const weighted_sums& across, const weighted_sums& down) {
+image down_then_across(const image& input, const weighted_sums& across, const weighted_sums& down) {
     const kernels::instruction_set set = kernels::active();
     const kernels::pixel_range needed = across.needed();
     const weighted_sums across_needed = weighted_sums(across).over_needed();
@@ -223,14 +223,14 @@ image down_then_across(const image& picture, const weighted_sums& across, const 
             const std::size_t row = std::min(y + i, down.sources.size() - 1);
             const kernels::pixel_range& source = down.sources[row];
             for (std::size_t k = 0; k < source.count; ++k)
-                summed[k] = picture.row(source.first + k).data() + needed.first * Channels;
+                summed[k] = input.row(source.first + k).data() + needed.first * Channels;
             kernels::sum_rows(summed.data(), down.weights_of(row).data(), source.count, flat_size, flat[i].data(), set);
             summed_rows[i] = flat[i].data();
             made[i] = output.data() + row * row_size;
         }
         narrow(summed_rows.data(), made.data());
     }
-    return image(std::move(output), across.sources.size(), down.sources.size(), picture.mode());
+    return image(std::move(output), across.sources.size(), down.sources.size(), input.mode());
 }
 
 inline bool has_alpha(pixel_mode mode) {
@@ -239,37 +239,37 @@ inline bool has_alpha(pixel_mode mode) {
 
 /// Every colour replaced by change(colour, alpha); alpha, the last channel, stays.
 template <std::size_t Channels, class Change>
-image with_colours(const image& picture, const Change& change) {
-    std::vector<std::uint8_t> output(picture.width() * picture.height() * Channels);
+image with_colours(const image& input, const Change& change) {
+    std::vector<std::uint8_t> output(input.width() * input.height() * Channels);
     std::uint8_t* there = output.data();
-    for (std::size_t y = 0; y < picture.height(); ++y) {
-        const std::uint8_t* pixel = picture.row(y).data();
-        for (std::size_t x = 0; x < picture.width(); ++x, pixel += Channels, there += Channels) {
+    for (std::size_t y = 0; y < input.height(); ++y) {
+        const std::uint8_t* pixel = input.row(y).data();
+        for (std::size_t x = 0; x < input.width(); ++x, pixel += Channels, there += Channels) {
             const unsigned alpha = pixel[Channels - 1];
             for (std::size_t channel = 0; channel + 1 < Channels; ++channel)
                 there[channel] = static_cast<std::uint8_t>(change(unsigned{pixel[channel]}, alpha));
             there[Channels - 1] = pixel[Channels - 1];
         }
     }
-    return image(std::move(output), picture.width(), picture.height(), picture.mode());
+    return image(std::move(output), input.width(), input.height(), input.mode());
 }
 
 template <class Change>
-image with_colours(const image& picture, const Change& change) {
-    return picture.channels() == 2 ? with_colours<2>(picture, change) : with_colours<4>(picture, change);
+image with_colours(const image& input, const Change& change) {
+    return input.channels() == 2 ? with_colours<2>(input, change) : with_colours<4>(input, change);
 }
 
 /// Colours times alpha, as Pillow's MULDIV255 rounds it (Convert.c, RGBA to RGBa).
-inline image premultiplied(const image& picture) {
-    return with_colours(picture, [](unsigned colour, unsigned alpha) {
+inline image premultiplied(const image& input) {
+    return with_colours(input, [](unsigned colour, unsigned alpha) {
         const unsigned product = colour * alpha + 128;
         return ((product >> 8) + product) >> 8;
     });
 }
 
 /// Colours divided by alpha, as Pillow rounds it (Convert.c, RGBa to RGBA).
-inline image unpremultiplied(const image& picture) {
-    return with_colours(picture, [](unsigned colour, unsigned alpha) {
+inline image unpremultiplied(const image& input) {
+    return with_colours(input, [](unsigned colour, unsigned alpha) {
         const unsigned divisor = alpha == 0 ? 255 : alpha;  // nothing to divide by: the colour stays
         return std::min(255u, 255u * colour / divisor);
     });
@@ -277,7 +277,7 @@ inline image unpremultiplied(const image& picture) {
 
 /// Which pass comes first shows in the bytes, since they are rounded between the passes. Pillow 13 begins with the
 /// pass along y where the height shrinks by more than twice what the width shrinks by (ImagingResampleInner); Pillow
-/// before 13 begins with the pass along x, but for pictures more than 100 times as high as wide.
+/// before 13 begins with the pass along x, but for images more than 100 times as high as wide.
 inline bool begins_downwards(const axis& columns, const axis& rows) {
     const auto shrinks_by = [](const axis& line) {
         return static_cast<std::int64_t>(line.from) - static_cast<std::int64_t>(line.to);
@@ -286,23 +286,23 @@ inline bool begins_downwards(const axis& columns, const axis& rows) {
 }
 
 template <std::size_t Channels>
-image resize_filtered(const image& picture, const axis& columns, const axis& rows, interpolation filter) {
+image resize_filtered(const image& input, const axis& columns, const axis& rows, interpolation filter) {
     const weighted_sums across = filtered_sums(columns, filter), down = filtered_sums(rows, filter);
-    return begins_downwards(columns, rows) ? down_then_across<Channels>(picture, across, down)
-                                           : across_then_down<Channels>(picture, across, down);
+    return begins_downwards(columns, rows) ? down_then_across<Channels>(input, across, down)
+                                           : across_then_down<Channels>(input, across, down);
 }
 
 /// Both passes, each over no more than the wanted pixels need.
-inline image resize_filtered(const image& picture, const axis& columns, const axis& rows, interpolation filter) {
-    switch (picture.channels()) {
+inline image resize_filtered(const image& input, const axis& columns, const axis& rows, interpolation filter) {
+    switch (input.channels()) {
         case 1:
-            return resize_filtered<1>(picture, columns, rows, filter);
+            return resize_filtered<1>(input, columns, rows, filter);
         case 2:
-            return resize_filtered<2>(picture, columns, rows, filter);
+            return resize_filtered<2>(input, columns, rows, filter);
         case 3:
-            return resize_filtered<3>(picture, columns, rows, filter);
+            return resize_filtered<3>(input, columns, rows, filter);
         default:
-            return resize_filtered<4>(picture, columns, rows, filter);
+            return resize_filtered<4>(input, columns, rows, filter);
     }
 }
 
@@ -320,28 +320,28 @@ inline std::vector<std::size_t> nearest_sources(const axis& line) {
     return sources;
 }
 
-inline image resize_nearest(const image& picture, const axis& columns, const axis& rows) {
-    const std::size_t channels = picture.channels();
+inline image resize_nearest(const image& input, const axis& columns, const axis& rows) {
+    const std::size_t channels = input.channels();
     const std::vector<std::size_t> from_columns = nearest_sources(columns);
     std::vector<std::uint8_t> output;
     output.reserve(rows.count * columns.count * channels);
     for (const std::size_t y : nearest_sources(rows)) {
         for (const std::size_t x : from_columns) {
-            const auto pixel = picture.row(y).subspan(x * channels, channels);
+            const auto pixel = input.row(y).subspan(x * channels, channels);
             output.insert(output.end(), pixel.begin(), pixel.end());
         }
     }
-    return image(std::move(output), columns.count, rows.count, picture.mode());
+    return image(std::move(output), columns.count, rows.count, input.mode());
 }
 
 }  // namespace detail
 
-/// The part inside the window of the picture resized to width x height: the bytes of
+/// The part inside the window of the image resized to width x height: the bytes of
 /// `Image.resize((width, height), filter).crop(...)` of Pillow, without computing what is cropped away.
-/// As in Pillow, black-and-white and palette pictures take the nearest pixel, and colours are weighted by their alpha.
+/// As in Pillow, black-and-white and palette images take the nearest pixel, and colours are weighted by their alpha.
 /// \throws argument_error ARG where a side is 0 or the window reaches outside, LIMIT where a side exceeds
 /// longest_resized_side
-inline image resize_and_crop(const image& picture, std::size_t width, std::size_t height, const window& part,
+inline image resize_and_crop(const image& input, std::size_t width, std::size_t height, const window& part,
                              interpolation filter = interpolation::bicubic) {
     if (width == 0 || height == 0) {
         throw argument_error(error_code::argument, {"resize", "the new size has a side of 0 pixels", "at least 1", ""});
@@ -350,27 +350,27 @@ inline image resize_and_crop(const image& picture, std::size_t width, std::size_
         throw argument_error(
             error_code::limit,
             {"resize", "the longer side would become " + std::to_string(std::max(width, height)) + " pixels",
-             "at most " + std::to_string(longest_resized_side), "is the picture a thin line?"});
+             "at most " + std::to_string(longest_resized_side), "is the image a thin line?"});
     }
-    if (width == picture.width() && height == picture.height()) return crop(picture, part);
+    if (width == input.width() && height == input.height()) return crop(input, part);
     if (part.width == 0 || part.height == 0 || part.width > width || part.left > width - part.width ||
         part.height > height || part.top > height - part.height) {
         throw argument_error(error_code::argument,
-                             {"window", "it is empty or reaches outside the resized picture", "", ""});
+                             {"window", "it is empty or reaches outside the resized image", "", ""});
     }
-    const detail::axis columns{picture.width(), width, part.left, part.width};
-    const detail::axis rows{picture.height(), height, part.top, part.height};
-    const bool nearest = picture.mode() == pixel_mode::bilevel || picture.mode() == pixel_mode::palette;
-    if (nearest) return detail::resize_nearest(picture, columns, rows);
-    if (!detail::has_alpha(picture.mode())) return detail::resize_filtered(picture, columns, rows, filter);
-    return detail::unpremultiplied(detail::resize_filtered(detail::premultiplied(picture), columns, rows, filter));
+    const detail::axis columns{input.width(), width, part.left, part.width};
+    const detail::axis rows{input.height(), height, part.top, part.height};
+    const bool nearest = input.mode() == pixel_mode::bilevel || input.mode() == pixel_mode::palette;
+    if (nearest) return detail::resize_nearest(input, columns, rows);
+    if (!detail::has_alpha(input.mode())) return detail::resize_filtered(input, columns, rows, filter);
+    return detail::unpremultiplied(detail::resize_filtered(detail::premultiplied(input), columns, rows, filter));
 }
 
-/// The picture resized to width x height: the bytes of Pillow's `Image.resize((width, height), filter)`.
+/// The image resized to width x height: the bytes of Pillow's `Image.resize((width, height), filter)`.
 /// \throws argument_error as resize_and_crop
-inline image resize(const image& picture, std::size_t width, std::size_t height,
+inline image resize(const image& input, std::size_t width, std::size_t height,
                     interpolation filter = interpolation::bicubic) {
-    return resize_and_crop(picture, width, height, {0, 0, width, height}, filter);
+    return resize_and_crop(input, width, height, {0, 0, width, height}, filter);
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

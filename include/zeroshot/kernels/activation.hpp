@@ -15,7 +15,7 @@
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 
 /// What is done to a number after it was summed.
-enum class function { identity, rectify, quick_gelu, gelu, gelu_tanh, exponential };
+enum class function { identity, relu, quick_gelu, gelu, gelu_tanh, exponential };
 
 namespace detail {
 
@@ -25,7 +25,7 @@ Scalar exact(function f, Scalar x) noexcept {
     constexpr Scalar inverse_root_of_two = Scalar(0.70710678118654752440L);
     constexpr Scalar root_of_two_over_pi = Scalar(0.79788456080286535588L);
     switch (f) {
-        case function::rectify:
+        case function::relu:
             return x < 0 ? Scalar{0} : x;
         case function::quick_gelu:
             return x / (1 + std::exp(Scalar(-1.702) * x));
@@ -103,7 +103,7 @@ ZEROSHOT_ALWAYS_INLINE void divide_by_one_and_exp(floats<Lanes>& x, floats<Lanes
 template <std::size_t Lanes>
 ZEROSHOT_ALWAYS_INLINE void approximate(function f, floats<Lanes>& x) noexcept {
     using vector = floats<Lanes>;
-    if (f == function::rectify) {
+    if (f == function::relu) {
         x = x < 0.0f ? vector{} : x;
     } else if (f == function::quick_gelu) {
         vector exponent = -1.702f * x;

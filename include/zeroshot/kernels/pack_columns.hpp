@@ -104,7 +104,7 @@ void pack_pairs(const float* source, std::size_t column_stride, std::size_t dept
             round(column, from.block_at(first, numbers), rounded + column * block_words);
         }
         for (std::size_t lane = 0; lane < panel_width; lane += 4)
-            turn_four(rounded + lane * block_words, block_words, block_words, panel + lane);
+            transpose_4x4(rounded + lane * block_words, block_words, block_words, panel + lane);
     }
 }
 

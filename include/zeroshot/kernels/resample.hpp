@@ -23,7 +23,7 @@ struct pixel_range {
     std::size_t count;
 };
 
-/// How many rows of a picture pass through pixel_sums together.
+/// How many rows of an image pass through pixel_sums together.
 inline constexpr std::size_t rows_at_once = 4;
 
 /// How far behind the last needed byte of a row pixel_sums may read; what it finds there does not matter.

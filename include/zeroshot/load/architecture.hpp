@@ -37,7 +37,7 @@ class architect {
         config = measure();
         agree("embedding", config.embedding, &settings::embedding);
         if (config.has_text()) settle(config.text);
-        if (config.has_image()) settle_pictures();
+        if (config.has_image()) settle_images();
         check(config, w_.place());
         return std::move(result_);
     }
@@ -150,7 +150,7 @@ class architect {
         agree("vocabulary", config.vocabulary, &settings::vocabulary);
     }
 
-    void settle_pictures() {
+    void settle_images() {
         clip_config& config = result_.config;
         std::visit([&](auto& tower) { settle(tower); }, config.image);
         agree("image_size", config.image_size(), &settings::image_size);
@@ -158,7 +158,7 @@ class architect {
             if (source.preprocess_size != source.wanted_size)
                 agree("size of the preprocessing", config.image_size(), source, source.preprocess_size);
         }
-        if (const auto wanted = first_of(&settings::wanted_size)) resize_pictures(*wanted);
+        if (const auto wanted = first_of(&settings::wanted_size)) resize_images(*wanted);
     }
 
     void settle(vision_transformer_config& config) {
@@ -173,15 +173,15 @@ class architect {
         agree("patch_size", config.patch_size, &settings::patch_size);
     }
 
-    /// Pictures of another size than the tower was trained with: its positions are carried over to their grid.
-    void resize_pictures(std::size_t size) {
+    /// Images of another size than the tower was trained with: its positions are carried over to their grid.
+    void resize_images(std::size_t size) {
         clip_config& config = result_.config;
         if (size == config.image_size()) return;
         auto* tower = std::get_if<vision_transformer_config>(&config.image);
         if (tower == nullptr) {
             throw checkpoint_error(
                 error_code::unsupported,
-                {w_.place(), "pictures of " + std::to_string(size) + " pixels",
+                {w_.place(), "images of " + std::to_string(size) + " pixels",
                  std::to_string(config.image_size()) + ", all that its ModifiedResNet has positions for", ""});
         }
         const auto usual =
@@ -254,7 +254,7 @@ class architect {
 
     template <class Value>
     std::optional<Value> first_of(std::optional<Value> settings::*member) const {
-        return first_said(sources_, member);
+        return first_set(sources_, member);
     }
 
     template <class Value>

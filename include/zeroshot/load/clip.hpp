@@ -51,15 +51,16 @@ inline std::string missing_tokenizer(const provenance& origin) {
 
 /// A cheap shared handle to an immutable model.
 ///
-/// The promise: const after construction; call it from as many threads as you like; the same picture or prompt gives
+/// The promise: const after construction; call it from as many threads as you like; the same image or prompt gives
 /// the same bits whatever the batch and the number of threads.
 template <class Scalar>
 class basic_clip {
    public:
-    /// \param words none where this library does not have the model's tokenizer: it takes ids then, and no texts
-    basic_clip(clip_model<Scalar> model, std::optional<tokenizer> words, preprocessing pixels, provenance origin)
+    /// \param tokens none where this library does not have the model's tokenizer: it takes ids then, and no texts
+    basic_clip(clip_model<Scalar> model, std::optional<zeroshot::tokenizer> tokens, zeroshot::preprocessing pixels,
+               zeroshot::provenance origin)
         : parts_(std::make_shared<const parts>(
-              parts{std::move(model), std::move(words), std::move(pixels), std::move(origin)})) {}
+              parts{std::move(model), std::move(tokens), std::move(pixels), std::move(origin)})) {}
 
     // Copies share, and moving copies: no handle is ever empty.
     basic_clip(const basic_clip&) = default;
@@ -67,26 +68,26 @@ class basic_clip {
 
     const clip_config& config() const noexcept { return parts_->model.config(); }
     const clip_model<Scalar>& model() const noexcept { return parts_->model; }
-    bool takes_texts() const noexcept { return parts_->words.has_value(); }
+    bool takes_texts() const noexcept { return parts_->tokens.has_value(); }
 
     /// \throws checkpoint_error (UNSUPPORTED) where there is no text tower; text_error (UNSUPPORTED) where the model's
     /// texts are cut by a tokenizer that this library does not have
-    const tokenizer& words() const {
+    const zeroshot::tokenizer& tokenizer() const {
         model().text();
         if (!takes_texts()) {
             throw text_error(error_code::unsupported,
-                             {origin().place, "its texts are cut by " + missing_tokenizer(origin()),
+                             {provenance().place, "its texts are cut by " + missing_tokenizer(provenance()),
                               "ids, since this library does not have that tokenizer", "embed the ids it gives"});
         }
-        return *parts_->words;
+        return *parts_->tokens;
     }
 
     /// \throws checkpoint_error (UNSUPPORTED) where there is no image tower
-    const preprocessing& pixels() const {
+    const zeroshot::preprocessing& preprocessing() const {
         model().visual();
         return parts_->pixels;
     }
-    const provenance& origin() const noexcept { return parts_->origin; }
+    const zeroshot::provenance& provenance() const noexcept { return parts_->origin; }
 
     std::size_t embedding_size() const noexcept { return config().embedding; }
     std::size_t context() const noexcept { return config().text.context; }
@@ -96,40 +97,40 @@ class basic_clip {
     Scalar logit_bias() const { return parts_->model.logit_bias(); }
 
     /// Exactly what the image encoder gets: [3, size, size].
-    tensor<Scalar, 3> preprocess(const image& picture) const {
-        return zeroshot::ZEROSHOT_ABI::preprocess<Scalar>(picture, pixels());
+    tensor<Scalar, 3> preprocess(const image& image) const {
+        return zeroshot::ZEROSHOT_ABI::preprocess<Scalar>(image, preprocessing());
     }
 
     /// Start token, text, end token.
     /// \throws text_error where the text needs more ids than the context holds and `overflow` says refuse, or as
-    /// words()
+    /// tokenizer()
     std::vector<token> tokenize(std::string_view text, overflow fit = overflow::refuse) const {
-        return words().tokenize(text, context(), fit);
+        return tokenizer().tokenize(text, context(), fit);
     }
 
-    /// Pictures to embeddings.
-    /// \return [pictures, embedding], not normalised
+    /// Images to embeddings.
+    /// \return [images, embedding], not normalised
     /// \throws checkpoint_error (UNSUPPORTED) where there is no image tower; numeric_error where an embedding is not
     /// finite; cancelled_error
-    matrix<Scalar> encode_image(std::span<const image> pictures, const run_options& options = {}) const {
+    matrix<Scalar> encode_image(std::span<const image> images, const run_options& options = {}) const {
         const image_encoder<Scalar>& visual = model().visual();
-        return in_pieces(pictures.size(), embedding_size(), largest_image_piece, options,
+        return in_pieces(images.size(), embedding_size(), largest_image_piece, options,
                          [&](std::size_t first, std::size_t count, executor* threads) {
-                             const std::size_t size = picture_size();
+                             const std::size_t size = image_size();
                              aligned_vector<Scalar> batch(count * size);
                              for (std::size_t i = 0; i < count; ++i) {
-                                 const tensor<Scalar, 3> picture = preprocess(pictures[first + i]);
-                                 std::ranges::copy(picture.values(),
+                                 const tensor<Scalar, 3> image = preprocess(images[first + i]);
+                                 std::ranges::copy(image.values(),
                                                    batch.begin() + static_cast<std::ptrdiff_t>(i * size));
                              }
                              return visual(batch, count, {}, threads);
                          });
     }
-    matrix<Scalar> encode_image(const image& picture) const { return encode_image(std::span(&picture, 1)); }
+    matrix<Scalar> encode_image(const image& image) const { return encode_image(std::span(&image, 1)); }
 
     /// Pixels as preprocess() gives them, or a caller's own, to embeddings.
-    /// \param batch [pictures, 3, size, size]
-    /// \return [pictures, embedding], not normalised
+    /// \param batch [images, 3, size, size]
+    /// \return [images, embedding], not normalised
     /// \throws as encode_image; argument_error for another shape; numeric_error for pixels that are not finite
     matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
         const image_encoder<Scalar>& visual = model().visual();
@@ -141,8 +142,8 @@ class basic_clip {
     }
 
     /// Pixels to the features that embeddings are projected from: what a linear probe may know more from.
-    /// \param batch [pictures, 3, size, size]
-    /// \return [pictures, model().visual().features()], not normalised
+    /// \param batch [images, 3, size, size]
+    /// \return [images, model().visual().features()], not normalised
     /// \throws as encode_pixels
     matrix<Scalar> encode_features(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
         const image_encoder<Scalar>& visual = model().visual();
@@ -204,9 +205,9 @@ class basic_clip {
    private:
     struct parts {
         clip_model<Scalar> model;
-        std::optional<tokenizer> words;
-        preprocessing pixels;
-        provenance origin;
+        std::optional<zeroshot::tokenizer> tokens;
+        zeroshot::preprocessing pixels;
+        zeroshot::provenance origin;
     };
 
     static constexpr Scalar largest_pixel =
@@ -220,7 +221,7 @@ class basic_clip {
         return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
     }
 
-    std::size_t picture_size() const noexcept { return 3 * config().image_size() * config().image_size(); }
+    std::size_t image_size() const noexcept { return 3 * config().image_size() * config().image_size(); }
 
     /// Cuts the work into pieces for the threads at hand; encode(first, count, threads) gives the rows [count,
     /// embedding].
@@ -249,7 +250,7 @@ class basic_clip {
     }
 
     std::span<const Scalar> pixels_of(const tensor<Scalar, 4>& batch, std::size_t first, std::size_t count) const {
-        return batch.values().subspan(first * picture_size(), count * picture_size());
+        return batch.values().subspan(first * image_size(), count * image_size());
     }
 
     void check_pixels(const tensor<Scalar, 4>& batch) const {

@@ -44,7 +44,7 @@ struct conversion {
     std::string sha256;       ///< of the checkpoint that was read
     std::size_t tensors = 0;  ///< how many were written
     std::size_t bytes = 0;    ///< of the new file
-    double image_drift = 0;   ///< how far the embedding of a fixed picture moved, relative to its length
+    double image_drift = 0;   ///< how far the embedding of a fixed image moved, relative to its length
     double text_drift = 0;    ///< and that of a fixed prompt
     std::vector<std::string> warnings{};
 };
@@ -131,7 +131,7 @@ inline tensor_list rewritten(const weights& w, const std::vector<std::string>& n
 /// The lines of a table that is not CLIP's own.
 inline std::optional<std::vector<std::string>> own_merges(const clip& model) {
     if (!model.takes_texts()) return std::nullopt;
-    const std::vector<std::string> lines = model.words().words().merge_lines();
+    const std::vector<std::string> lines = model.tokenizer().vocabulary().merge_lines();
     if (lines == vocabulary::clip().merge_lines()) return std::nullopt;
     return lines;
 }
@@ -164,8 +164,8 @@ inline conversion convert(const std::filesystem::path& from, const std::filesyst
         const clip original = detail::build<float>(input.tensors, input.place, as_floats);
         before = record_of(original);
         needed = input.tensors.read_names();
-        origin = original.origin();
-        const preprocessing how = original.config().has_image() ? original.pixels() : preprocessing{};
+        origin = original.provenance();
+        const preprocessing how = original.config().has_image() ? original.preprocessing() : preprocessing{};
         metadata = converted_metadata(original.config(), how, detail::own_merges(original), origin->tokenizer);
     }  // the weights are gone before they are read again
     tensor_list tensors = detail::rewritten(input.tensors, needed, options.type);

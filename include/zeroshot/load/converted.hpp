@@ -83,15 +83,15 @@ inline void read_converted_model(const json& model, settings& found) {
     if (text) read_converted_text(*text, found);
 }
 
-inline void read_converted_preprocessing(const json& pictures, settings& found) {
-    found.preprocess_size = optional_size(pictures, "size");
-    found.mean = optional_colour(pictures, "mean");
-    found.std = optional_colour(pictures, "std");
-    found.order = optional_choice(pictures, "order", {crop_order::openai, crop_order::hugging_face});
-    found.filter = optional_choice(pictures, "interpolation", all_interpolations);
-    found.mode = optional_choice(pictures, "resize", all_resize_modes);
-    found.fill = optional_level(pictures, "fill");
-    found.resized = optional_size(pictures, "resized");
+inline void read_converted_preprocessing(const json& images, settings& found) {
+    found.preprocess_size = optional_size(images, "size");
+    found.mean = optional_colour(images, "mean");
+    found.std = optional_colour(images, "std");
+    found.order = optional_choice(images, "order", {crop_order::openai, crop_order::hugging_face});
+    found.filter = optional_choice(images, "interpolation", all_interpolations);
+    found.mode = optional_choice(images, "resize", all_resize_modes);
+    found.fill = optional_level(images, "fill");
+    found.resized = optional_size(images, "resized");
 }
 
 inline void read_converted_tokenizer(const json& words, settings& found) {
@@ -190,12 +190,12 @@ inline std::string tokenizer_text(const std::optional<std::vector<std::string>>&
 
 /// Reads the converted form: the JSON of the model, and of the preprocessing and the tokenizer where they are there.
 /// \throws checkpoint_error where it is damaged, or of a later format
-inline settings converted_settings(const json& model, const std::optional<json>& pictures,
+inline settings converted_settings(const json& model, const std::optional<json>& images,
                                    const std::optional<json>& words) {
     settings found;
     found.source = model.where();
     detail::read_converted_model(model, found);
-    if (pictures) detail::read_converted_preprocessing(*pictures, found);
+    if (images) detail::read_converted_preprocessing(*images, found);
     if (words) detail::read_converted_tokenizer(*words, found);
     return found;
 }

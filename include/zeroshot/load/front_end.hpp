@@ -1,5 +1,5 @@
 #pragma once
-/// \file What stands before the towers, as the sources describe it: the preparation of pictures, and the tokenizer.
+/// \file What stands before the towers, as the sources describe it: the preparation of images, and the tokenizer.
 
 #include <cstddef>
 #include <optional>
@@ -19,13 +19,13 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 inline preprocessing preprocessing_of(std::span<const settings> sources, std::size_t image_size) {
     preprocessing how;
     how.size = image_size;
-    how.mean = first_said(sources, &settings::mean).value_or(how.mean);
-    how.std = first_said(sources, &settings::std).value_or(how.std);
-    how.order = first_said(sources, &settings::order).value_or(how.order);
-    how.filter = first_said(sources, &settings::filter).value_or(how.filter);
-    how.mode = first_said(sources, &settings::mode).value_or(how.mode);
-    how.fill = first_said(sources, &settings::fill).value_or(how.fill);
-    if (!first_said(sources, &settings::wanted_size)) how.resized = first_said(sources, &settings::resized);
+    how.mean = first_set(sources, &settings::mean).value_or(how.mean);
+    how.std = first_set(sources, &settings::std).value_or(how.std);
+    how.order = first_set(sources, &settings::order).value_or(how.order);
+    how.filter = first_set(sources, &settings::filter).value_or(how.filter);
+    how.mode = first_set(sources, &settings::mode).value_or(how.mode);
+    how.fill = first_set(sources, &settings::fill).value_or(how.fill);
+    if (!first_set(sources, &settings::wanted_size)) how.resized = first_set(sources, &settings::resized);
     check(how);
     return how;
 }
@@ -48,7 +48,7 @@ inline std::optional<tokenizer> tokenizer_of(std::span<const settings> sources, 
         return tokenizer(std::move(own));
     }
     tokenizer own;
-    return rows < own.words().size() ? std::nullopt : std::optional(std::move(own));
+    return rows < own.vocabulary().size() ? std::nullopt : std::optional(std::move(own));
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::detail

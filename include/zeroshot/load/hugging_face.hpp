@@ -100,7 +100,7 @@ inline std::size_t square_edge(const json& size) {
     return height;
 }
 
-/// "size": 224 or {"shortest_edge": 224}; pictures are squashed to {"height": 224, "width": 224}.
+/// "size": 224 or {"shortest_edge": 224}; images are squashed to {"height": 224, "width": 224}.
 inline std::optional<std::size_t> resized_edge(const json& config, settings& found) {
     const std::optional<json> size = config.find("size");
     if (!size || size->is_null()) return std::nullopt;

@@ -44,7 +44,7 @@ struct known_weights {
     std::string_view tag;
     std::optional<activation> function;  ///< empty where only their config.json tells
     known_pixels pixels;
-    bool squashed;                ///< pictures are resized to the square whatever their shape
+    bool squashed;                ///< images are resized to the square whatever their shape
     std::string_view repository;  ///< on huggingface.co; empty where there is none
 };
 
@@ -167,7 +167,7 @@ class known_model {
         return std::ranges::all_of(all, same) ? first : std::nullopt;
     }
 
-    /// Whether all weights that may be meant want pictures squashed to a square, which this library does not do.
+    /// Whether all weights that may be meant want images squashed to a square, which this library does not do.
     bool squashes() const {
         const std::vector<known_model> all = candidates();
         const auto squashed = [](const known_model& each) { return each.weights_->squashed; };

@@ -56,7 +56,7 @@ void verify_as_recorded(const basic_clip<Scalar>& clip, const weights& w, const 
 }
 
 /// Packed weights that were not there yet, to their file.
-inline void keep(kept_weights& packed, provenance& origin) {
+inline void keep(packed_weight_cache& packed, provenance& origin) {
     origin.weights_were_kept = packed.is_complete();
     if (!packed.trouble().empty()) origin.warnings.push_back(packed.trouble());
     if (packed.is_complete()) return;

@@ -139,12 +139,12 @@ inline void read_open_clip_text(const json& text, bool quick_gelu, settings& fou
 }
 
 /// "size": 224 or [224, 224].
-inline std::optional<std::size_t> open_clip_size(const json& pictures) {
-    const std::optional<json> size = pictures.find("size");
+inline std::optional<std::size_t> open_clip_size(const json& images) {
+    const std::optional<json> size = images.find("size");
     if (!size || size->is_null()) return std::nullopt;
     if (!size->is_array()) return size->as_size();
     if (size->size() != 2 || size->at(0).as_size() != size->at(1).as_size())
-        refuse_setting(*size, "pictures are not square", "one size");
+        refuse_setting(*size, "images are not square", "one size");
     return size->at(0).as_size();
 }
 
@@ -161,14 +161,14 @@ inline settings open_clip_settings(const json& config) {
     found.embedding = detail::optional_size(model, "embed_dim");
     detail::read_open_clip_vision(model.at("vision_cfg"), quick_gelu, found);
     detail::read_open_clip_text(model.at("text_cfg"), quick_gelu, found);
-    if (const std::optional<json> pictures = config.find("preprocess_cfg"); pictures && !pictures->is_null()) {
-        found.mean = detail::optional_colour(*pictures, "mean");
-        found.std = detail::optional_colour(*pictures, "std");
-        found.preprocess_size = detail::open_clip_size(*pictures);
-        found.filter = detail::optional_choice(*pictures, "interpolation", detail::all_interpolations);
-        found.mode = detail::optional_choice(*pictures, "resize_mode", detail::all_resize_modes);
-        found.fill = detail::optional_level(*pictures, "fill_color");
-        detail::expect_member(*pictures, "mode", "RGB");
+    if (const std::optional<json> images = config.find("preprocess_cfg"); images && !images->is_null()) {
+        found.mean = detail::optional_colour(*images, "mean");
+        found.std = detail::optional_colour(*images, "std");
+        found.preprocess_size = detail::open_clip_size(*images);
+        found.filter = detail::optional_choice(*images, "interpolation", detail::all_interpolations);
+        found.mode = detail::optional_choice(*images, "resize_mode", detail::all_resize_modes);
+        found.fill = detail::optional_level(*images, "fill_color");
+        detail::expect_member(*images, "mode", "RGB");
     }
     return found;
 }

@@ -47,7 +47,7 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
 }
 
 /// Where the packed weights of a checkpoint are kept: in one file for each way of packing each of them.
-inline std::shared_ptr<kept_weights> kept_weights_of(const checkpoint& file, const std::filesystem::path& path,
+inline std::shared_ptr<packed_weight_cache> packed_weight_cache_of(const checkpoint& file, const std::filesystem::path& path,
                                                      const load_options& options) {
     constexpr std::size_t digits = 16;  // enough for the models of one folder
     if (options.keep_weights.empty()) return nullptr;
@@ -58,7 +58,7 @@ inline std::shared_ptr<kept_weights> kept_weights_of(const checkpoint& file, con
                             number_of(options.check) + "\n";
     std::error_code unknown;
     const std::string of_this = sha256().add(how + std::filesystem::absolute(path, unknown).string()).digits();
-    return std::make_shared<kept_weights>(
+    return std::make_shared<packed_weight_cache>(
         options.keep_weights / (path.stem().string() + "-" + of_this.substr(0, digits) + ".weights"),
         std::string(version) + "\n" + how + identity);
 }
@@ -79,7 +79,7 @@ inline opened_checkpoint open_checkpoint(const std::filesystem::path& path, cons
     if (std::filesystem::is_directory(place.path, unreadable)) place.path = detail::checkpoint_in(place.path);
     const checkpoint file = checkpoint::open(place.path, options.limits);
     weight_options reading = detail::reading(options);
-    reading.kept = detail::kept_weights_of(file, place.path, options);
+    reading.kept = detail::packed_weight_cache_of(file, place.path, options);
     return {weights(file, reading), place};
 }
 

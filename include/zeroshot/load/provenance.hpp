@@ -55,7 +55,7 @@ inline bool is_odd_temperature(double factor) {
 /// A vocabulary that no tokenizer here fits.
 inline void warn_of_words(const text_config& text, const std::optional<tokenizer>& words, provenance& origin) {
     const std::size_t rows = text.vocabulary;
-    const std::size_t ids = words ? words->words().size() : vocabulary::clip().size();
+    const std::size_t ids = words ? words->vocabulary().size() : vocabulary::clip().size();
     if (!origin.tokenizer.empty()) {
         origin.warnings.push_back(origin.place + ": its texts are cut by " + missing_tokenizer(origin) +
                                   ", which is not here: embed ids, not texts");

@@ -20,7 +20,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// The embeddings of a fixed picture and a fixed prompt; empty of a tower that is not there.
+/// The embeddings of a fixed image and a fixed prompt; empty of a tower that is not there.
 struct self_record {
     std::vector<float> image;
     std::vector<float> text;
@@ -32,7 +32,7 @@ inline constexpr double self_check_bound = 1e-4;
 
 namespace detail {
 
-/// Pixels of a picture nobody ever took: noise between -2 and 2 from a small generator, the same on every machine.
+/// Pixels of an image nobody ever took: noise between -2 and 2 from a small generator, the same on every machine.
 template <class Scalar>
 tensor<Scalar, 4> fixed_pixels(std::size_t size) {
     tensor<Scalar, 4> pixels(1, 3, size, size);
@@ -63,7 +63,7 @@ std::vector<float> floats_of(const matrix<Scalar>& embedding) {
 
 }  // namespace detail
 
-/// Runs the fixed picture and the fixed prompt.
+/// Runs the fixed image and the fixed prompt.
 /// \throws numeric_error where the model's output is not finite
 template <class Scalar>
 self_record record_of(const basic_clip<Scalar>& model) {
@@ -126,9 +126,9 @@ void verify(const basic_clip<Scalar>& model, const self_record& expected) {
     if (image <= self_check_bound && text <= self_check_bound) return;
     const auto deviation = [](double value) { return json_writer().value(value).text(); };
     throw numeric_error(error_code::numeric,
-                        {model.origin().place,
+                        {model.provenance().place,
                          "the model does not give what it gave when it was converted: embeddings are off by " +
-                             deviation(image) + " (picture) and " + deviation(text) + " (text) of their length",
+                             deviation(image) + " (image) and " + deviation(text) + " (text) of their length",
                          "at most " + deviation(self_check_bound), "is the file damaged?"});
 }
 

@@ -50,7 +50,7 @@ struct settings {
 
     std::optional<bool> pre_norm{};
     std::optional<image_pool> vision_pooling{};
-    std::optional<std::size_t> wanted_size{};  ///< of pictures, whatever image_size the tower was trained with
+    std::optional<std::size_t> wanted_size{};  ///< of images, whatever image_size the tower was trained with
     std::optional<position_filter> positions{};
     std::optional<text_pool> text_pooling{};
     std::optional<std::size_t> end{};
@@ -78,7 +78,7 @@ namespace detail {
 /// What the first source says that is not silent.
 /// \param sources the first one counts most
 template <class Value>
-std::optional<Value> first_said(std::span<const settings> sources, std::optional<Value> settings::*member) {
+std::optional<Value> first_set(std::span<const settings> sources, std::optional<Value> settings::*member) {
     for (const settings& source : sources) {
         if (source.*member) return source.*member;
     }
@@ -132,7 +132,7 @@ inline constexpr std::initializer_list<interpolation> all_interpolations{interpo
 inline constexpr std::initializer_list<resize_mode> all_resize_modes{resize_mode::shortest, resize_mode::longest,
                                                                      resize_mode::squash};
 
-/// A grey level that pictures are padded with.
+/// A grey level that images are padded with.
 inline std::optional<std::uint8_t> optional_level(const json& object, std::string_view key) {
     return optional_member<std::uint8_t>(object, key, [](const json& value) {
         constexpr std::size_t brightest = 255;

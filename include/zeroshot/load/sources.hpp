@@ -42,7 +42,7 @@ inline settings configuration_settings(const json& config) {
 inline settings facts_of(const known_model& known) {
     settings facts = known.facts();
     if (known.squashes()) {
-        throw checkpoint_error(error_code::unsupported, {facts.source, "its pictures are squashed to a square",
+        throw checkpoint_error(error_code::unsupported, {facts.source, "its images are squashed to a square",
                                                          "resized by their shorter side", ""});
     }
     return facts;

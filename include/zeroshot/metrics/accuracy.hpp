@@ -24,12 +24,12 @@ inline double share(std::size_t part, std::size_t whole) noexcept {
 
 }  // namespace detail
 
-/// How many pictures are of a listed class: what shares are of.
+/// How many images are of a listed class: what shares are of.
 inline std::size_t count_of_listed(std::span<const answer> answers) noexcept {
-    return static_cast<std::size_t>(std::ranges::count(answers, false, &answer::is_stranger));
+    return static_cast<std::size_t>(std::ranges::count(answers, false, &answer::is_out_of_distribution));
 }
 
-/// The share of pictures with a true class among the first k; what could not be read is not. The formula of accuracy()
+/// The share of images with a true class among the first k; what could not be read is not. The formula of accuracy()
 /// in CLIP_benchmark's zeroshot_classification.py, and of sklearn.metrics.top_k_accuracy_score where answers were made
 /// with ties::last_label.
 inline double top_k(std::span<const answer> answers, std::size_t k) noexcept {
@@ -37,7 +37,7 @@ inline double top_k(std::span<const answer> answers, std::size_t k) noexcept {
     return detail::share(static_cast<std::size_t>(within), count_of_listed(answers));
 }
 
-/// What was found for each class, by label, from pictures with one label each.
+/// What was found for each class, by label, from images with one label each.
 /// \param names of the classes
 inline std::vector<class_result> per_class(std::span<const answer> answers, std::span<const std::string> names) {
     std::vector<class_result> found(names.size());
@@ -48,12 +48,12 @@ inline std::vector<class_result> per_class(std::span<const answer> answers, std:
             if (!said.readable) ++found[label].unreadable;
             if (said.readable && said.predicted() == label) ++found[label].right;
         }
-        if (said.readable && !said.is_stranger()) ++found[said.predicted()].predicted;
+        if (said.readable && !said.is_out_of_distribution()) ++found[said.predicted()].predicted;
     }
     return found;
 }
 
-/// The mean of the classes' recalls, of those that have pictures: sklearn.metrics.balanced_accuracy_score, which
+/// The mean of the classes' recalls, of those that have images: sklearn.metrics.balanced_accuracy_score, which
 /// CLIP_benchmark calls mean_per_class_recall. 0 where none has.
 inline double mean_per_class(std::span<const class_result> classes) noexcept {
     double sum = 0;
@@ -66,12 +66,12 @@ inline double mean_per_class(std::span<const class_result> classes) noexcept {
     return present == 0 ? 0 : sum / static_cast<double>(present);
 }
 
-/// How often each class was taken for each, from pictures with one label each; unreadable ones are in no entry.
+/// How often each class was taken for each, from images with one label each; unreadable ones are in no entry.
 /// \return what happened at all, sorted by label and prediction
 inline std::vector<confusion_entry> confusion_of(std::span<const answer> answers) {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
     for (const answer& said : answers) {
-        if (said.readable && !said.is_stranger()) pairs.emplace_back(said.labels.front(), said.predicted());
+        if (said.readable && !said.is_out_of_distribution()) pairs.emplace_back(said.labels.front(), said.predicted());
     }
     std::ranges::sort(pairs);
     std::vector<confusion_entry> entries;
@@ -86,24 +86,24 @@ inline std::vector<confusion_entry> confusion_of(std::span<const answer> answers
 /// How a ranking with equal scores is cut.
 enum class tied_scores {
     together,  ///< all at once: sklearn.metrics.average_precision_score
-    in_order   ///< in the order of the pictures: CLIP_benchmark's average_precision_per_class, with a stable sort
+    in_order   ///< in the order of the images: CLIP_benchmark's average_precision_per_class, with a stable sort
 };
 
-/// What a picture scored for a class, and whether it is of it.
+/// What an image scored for a class, and whether it is of it.
 struct scored_truth {
     double score;
     bool is_true;
 };
 
 /// The mean of the precisions at the true ones, best score first; 0 where nothing is true, as both references have it.
-inline double average_precision(std::vector<scored_truth> pictures, tied_scores cut = tied_scores::together) {
-    std::ranges::stable_sort(pictures, std::greater<>{}, &scored_truth::score);
+inline double average_precision(std::vector<scored_truth> images, tied_scores cut = tied_scores::together) {
+    std::ranges::stable_sort(images, std::greater<>{}, &scored_truth::score);
     double sum = 0;
     std::size_t right = 0, right_in_group = 0;
-    for (std::size_t seen = 1; seen <= pictures.size(); ++seen) {
-        right_in_group += pictures[seen - 1].is_true ? 1 : 0;
+    for (std::size_t seen = 1; seen <= images.size(); ++seen) {
+        right_in_group += images[seen - 1].is_true ? 1 : 0;
         const bool ends =
-            cut == tied_scores::in_order || seen == pictures.size() || pictures[seen].score != pictures[seen - 1].score;
+            cut == tied_scores::in_order || seen == images.size() || images[seen].score != images[seen - 1].score;
         if (!ends) continue;
         right += right_in_group;
         sum += static_cast<double>(right_in_group) * detail::share(right, seen);
@@ -114,14 +114,14 @@ inline double average_precision(std::vector<scored_truth> pictures, tied_scores 
 
 /// How often a random true one has a higher score than a random false one, ties counting half:
 /// sklearn.metrics.roc_auc_score. Nothing where there are none of one kind.
-inline std::optional<double> area_under_roc(std::vector<scored_truth> pictures) {
-    std::ranges::sort(pictures, {}, &scored_truth::score);
+inline std::optional<double> area_under_roc(std::vector<scored_truth> images) {
+    std::ranges::sort(images, {}, &scored_truth::score);
     double wins = 0;
     std::size_t all_true = 0, all_false = 0;
-    for (std::size_t first = 0; first < pictures.size();) {
+    for (std::size_t first = 0; first < images.size();) {
         std::size_t last = first, true_here = 0;
-        for (; last < pictures.size() && pictures[last].score == pictures[first].score; ++last)
-            true_here += pictures[last].is_true ? 1 : 0;
+        for (; last < images.size() && images[last].score == images[first].score; ++last)
+            true_here += images[last].is_true ? 1 : 0;
         const std::size_t false_here = last - first - true_here;
         wins += static_cast<double>(true_here) * (static_cast<double>(all_false) + static_cast<double>(false_here) / 2);
         all_true += true_here;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file How sure a figure is: percentile intervals from pictures drawn again and again, the same on every machine.
+/// \file How sure a figure is: percentile intervals from images drawn again and again, the same on every machine.
 
 #include <algorithm>
 #include <cmath>
@@ -60,7 +60,7 @@ inline double quantile(std::vector<double> values, double share) {
     return values[below] + rest * (values[below + 1] - values[below]);
 }
 
-/// Intervals of top-1, top-5 and mean per class recall: as many pictures as there are, drawn with repetition, so often.
+/// Intervals of top-1, top-5 and mean per class recall: as many images as there are, drawn with repetition, so often.
 /// \param classes how many
 inline intervals bootstrap(std::span<const answer> answers, std::size_t classes, const intervals& how = {}) {
     struct outcome {
@@ -70,7 +70,7 @@ inline intervals bootstrap(std::span<const answer> answers, std::size_t classes,
     std::vector<outcome> outcomes;
     bool one_label_each = true;
     for (const answer& said : answers) {
-        if (said.is_stranger()) continue;
+        if (said.is_out_of_distribution()) continue;
         outcomes.push_back({said.labels.front(), said.is_within(1), said.is_within(5)});
         one_label_each = one_label_each && said.labels.size() == 1;
     }
@@ -83,11 +83,11 @@ inline intervals bootstrap(std::span<const answer> answers, std::size_t classes,
         std::size_t first = 0, fifth = 0;
         for (class_result& one : drawn) one.count = one.right = 0;
         for (std::size_t i = 0; i < outcomes.size(); ++i) {
-            const outcome& picture = outcomes[dice.below(outcomes.size())];
-            first += picture.first ? 1 : 0;
-            fifth += picture.fifth ? 1 : 0;
-            ++drawn[picture.label].count;
-            drawn[picture.label].right += picture.first ? 1 : 0;
+            const outcome& image = outcomes[dice.below(outcomes.size())];
+            first += image.first ? 1 : 0;
+            fifth += image.fifth ? 1 : 0;
+            ++drawn[image.label].count;
+            drawn[image.label].right += image.first ? 1 : 0;
         }
         top1.push_back(detail::share(first, outcomes.size()));
         top5.push_back(detail::share(fifth, outcomes.size()));

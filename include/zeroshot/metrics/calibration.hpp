@@ -24,11 +24,11 @@ struct claim {
     bool right;
 };
 
-/// The claims of the pictures of listed classes that could be read.
+/// The claims of the images of listed classes that could be read.
 inline std::vector<claim> claims_of(std::span<const answer> answers) {
     std::vector<claim> claims;
     for (const answer& said : answers) {
-        if (said.readable && !said.is_stranger()) claims.push_back({said.confidence(), said.is_right()});
+        if (said.readable && !said.is_out_of_distribution()) claims.push_back({said.confidence(), said.is_right()});
     }
     return claims;
 }
@@ -56,7 +56,7 @@ inline std::vector<reliability_bin> reliability_of(std::span<const claim> claims
     return found;
 }
 
-/// The mean distance of confidence and accuracy, over all pictures; 0 where there are none.
+/// The mean distance of confidence and accuracy, over all images; 0 where there are none.
 inline double expected_calibration_error(std::span<const reliability_bin> bins) noexcept {
     double sum = 0;
     std::size_t count = 0;
@@ -67,12 +67,12 @@ inline double expected_calibration_error(std::span<const reliability_bin> bins) 
     return count == 0 ? 0 : sum / static_cast<double>(count);
 }
 
-/// Hands on the logits of one picture after the other, with its label; to be called as often as needed.
+/// Hands on the logits of one image after the other, with its label; to be called as often as needed.
 using logit_pass = std::function<void(const std::function<void(std::span<const double>, std::uint32_t)>&)>;
 
 /// The temperature T > 0 for which the mean of -log softmax(logits / T)[label] is least. The loss is convex in 1 / T:
 /// Newton's steps on it, and half the bracket where a step leaves it. Nothing where the loss is least at an end: every
-/// picture is right, so that it falls for ever as T goes to 0; or chance does better, and T would be infinite.
+/// image is right, so that it falls for ever as T goes to 0; or chance does better, and T would be infinite.
 inline std::optional<double> fitted_temperature(const logit_pass& pass) {
     constexpr double least = 1e-6, most = 1e6;  // of 1 / T
     constexpr int most_steps = 100;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Embeddings scored against classes, many pictures against many classes.
+/// \file Embeddings scored against classes, many images against many classes.
 
 #include <cmath>
 #include <concepts>
@@ -13,7 +13,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Class embeddings, turned so that a picture meets all classes at once: for each number of its embedding the loop runs
+/// Class embeddings, turned so that an image meets all classes at once: for each number of its embedding the loop runs
 /// over the classes, which compilers make vectors of. The sums run in double and in the order of similarity().
 class class_scores {
    public:
@@ -34,20 +34,20 @@ class class_scores {
     std::size_t classes() const noexcept { return classes_; }
     std::size_t embedding() const noexcept { return embedding_; }
 
-    /// scale * cosine + bias of a picture and each class.
-    /// \param picture [embedding], of any length but 0
-    /// \throws argument_error SHAPE; numeric_error for a picture whose embedding has no direction
+    /// scale * cosine + bias of an image and each class.
+    /// \param image [embedding], of any length but 0
+    /// \throws argument_error SHAPE; numeric_error for an image whose embedding has no direction
     template <std::floating_point Scalar>
-    std::vector<double> logits(std::span<const Scalar> picture, double scale = 1, double bias = 0) const {
-        if (picture.size() != embedding_) {
+    std::vector<double> logits(std::span<const Scalar> image, double scale = 1, double bias = 0) const {
+        if (image.size() != embedding_) {
             throw argument_error(error_code::shape,
-                                 {"image embedding", std::to_string(picture.size()) + " numbers",
+                                 {"image embedding", std::to_string(image.size()) + " numbers",
                                   std::to_string(embedding_) + " as the classes have", "do both come from one model?"});
         }
-        const double length = length_of(picture, "image embedding");
+        const double length = length_of(image, "image embedding");
         std::vector<double> sums(classes_, 0);
         for (std::size_t k = 0; k < embedding_; ++k) {
-            const double number = static_cast<double>(picture[k]) / length;
+            const double number = static_cast<double>(image[k]) / length;
             const double* const row = turned_.data() + k * classes_;
             for (std::size_t label = 0; label < classes_; ++label) sums[label] += number * row[label];
         }

@@ -19,14 +19,14 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 struct confusion_group {
     std::vector<std::uint32_t> classes{};  ///< in ascending order
     std::size_t mistakes = 0;              ///< among them
-    std::size_t pictures = 0;              ///< of them
+    std::size_t images = 0;              ///< of them
 };
 
 /// Groups of classes that are taken for one another. Two classes belong together where one is taken for the other and
-/// the other for the one; those that mix most, as a share of their pictures, join first, and a group grows to a size
-/// that can still be read. Why not the connected parts of the matrix? Where there are many classes and few pictures of
+/// the other for the one; those that mix most, as a share of their images, join first, and a group grows to a size
+/// that can still be read. Why not the connected parts of the matrix? Where there are many classes and few images of
 /// each, nearly all of them hang together.
-/// \param counts pictures of each class
+/// \param counts images of each class
 /// \param confusion entries of these classes
 /// \return the group with the most mistakes first
 inline std::vector<confusion_group> confusion_groups(std::span<const std::size_t> counts,
@@ -41,8 +41,8 @@ inline std::vector<confusion_group> confusion_groups(std::span<const std::size_t
     for (const auto& [from, count] : mistakes) {
         const auto back = mistakes.find({from.second, from.first});
         if (from.first > from.second || back == mistakes.end()) continue;
-        const auto pictures = static_cast<double>(counts[from.first] + counts[from.second]);
-        mutual.emplace_back(static_cast<double>(count + back->second) / pictures, from);
+        const auto images = static_cast<double>(counts[from.first] + counts[from.second]);
+        mutual.emplace_back(static_cast<double>(count + back->second) / images, from);
     }
     std::ranges::stable_sort(mutual, [](const auto& a, const auto& b) { return a.first > b.first; });
 
@@ -67,7 +67,7 @@ inline std::vector<confusion_group> confusion_groups(std::span<const std::size_t
     for (auto& [first, one] : groups) {
         if (one.classes.size() < 2) continue;
         std::ranges::sort(one.classes);
-        for (const std::uint32_t label : one.classes) one.pictures += counts[label];
+        for (const std::uint32_t label : one.classes) one.images += counts[label];
         for (const auto& [two, count] : mistakes) {
             const bool is_inside = group_of[two.first] == first && group_of[two.second] == first;
             one.mistakes += is_inside ? count : 0;

@@ -12,7 +12,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// One bin of a reliability diagram: the pictures whose confidence is in (lower, upper].
+/// One bin of a reliability diagram: the images whose confidence is in (lower, upper].
 struct reliability_bin {
     double lower = 0;
     double upper = 0;
@@ -31,19 +31,19 @@ struct confusion_entry {
 /// What was found for one class.
 struct class_result {
     std::string name{};
-    std::size_t count = 0;  ///< pictures of it, unreadable ones among them
+    std::size_t count = 0;  ///< images of it, unreadable ones among them
     std::size_t unreadable = 0;
-    std::size_t predicted = 0;                  ///< pictures taken for it
+    std::size_t predicted = 0;                  ///< images taken for it
     std::size_t right = 0;                      ///< of these, the ones that are of it
-    std::optional<double> average_precision{};  ///< where pictures have several labels
+    std::optional<double> average_precision{};  ///< where images have several labels
 };
 
-/// A place on the rejection curve: what happens if pictures less confident than the threshold get no answer.
+/// A place on the rejection curve: what happens if images less confident than the threshold get no answer.
 struct rejection_point {
     double threshold = 0;
-    double answered = 0;                         ///< the share of pictures of listed classes
+    double answered = 0;                         ///< the share of images of listed classes
     double accuracy = 0;                         ///< the share of the answered that is right
-    std::optional<double> strangers_answered{};  ///< the share of pictures of no listed class, where there are such
+    std::optional<double> out_of_distribution_accepted{};  ///< the share of images of no listed class, where there are such
 };
 
 /// A percentile interval.
@@ -52,23 +52,23 @@ struct interval {
     double upper = 0;
 };
 
-/// How sure the figures are: resampling of pictures.
+/// How sure the figures are: resampling of images.
 struct intervals {
     double level = 0.95;
     std::size_t resamples = 1000;
     std::uint64_t seed = 0;
     interval top1{};
     interval top5{};
-    std::optional<interval> mean_per_class{};  ///< where pictures have one label each
+    std::optional<interval> mean_per_class{};  ///< where images have one label each
 };
 
 /// What a single template gives.
 struct template_result {
     std::string sentence{};
-    double top1 = 0;  ///< over all pictures
+    double top1 = 0;  ///< over all images
 };
 
-/// Templates chosen one after the other, each the one that helps most on one half of the pictures; judged on the other.
+/// Templates chosen one after the other, each the one that helps most on one half of the images; judged on the other.
 struct template_choice {
     std::vector<std::string> chosen{};      ///< in the order they were taken
     std::vector<double> validation_top1{};  ///< with the first one, the first two, ...
@@ -78,7 +78,7 @@ struct template_choice {
     std::size_t test_count = 0;
 };
 
-/// All that was found. Shares are of `count` pictures: what is unreadable is in it and counts as wrong; what is of no
+/// All that was found. Shares are of `count` images: what is unreadable is in it and counts as wrong; what is of no
 /// listed class is not in it.
 struct evaluation {
     std::string data{};
@@ -87,23 +87,23 @@ struct evaluation {
     std::vector<std::string> templates{};
     std::size_t count = 0;
     std::size_t unreadable = 0;
-    std::size_t strangers = 0;    ///< pictures of no listed class
-    bool several_labels = false;  ///< some picture has more than one
+    std::size_t out_of_distribution = 0;    ///< images of no listed class
+    bool several_labels = false;  ///< some image has more than one
     double top1 = 0;
     double top5 = 0;
-    std::optional<double> mean_per_class{};          ///< where pictures have one label each, as is the case for:
-    std::optional<double> mean_average_precision{};  ///< only where pictures have several labels
+    std::optional<double> mean_per_class{};          ///< where images have one label each, as is the case for:
+    std::optional<double> mean_average_precision{};  ///< only where images have several labels
     std::optional<double> log_loss{};
     std::optional<double> expected_calibration_error{};
-    std::optional<double> temperature{};  ///< by which logits are to be divided, fitted on one half of the pictures
+    std::optional<double> temperature{};  ///< by which logits are to be divided, fitted on one half of the images
     std::optional<double> calibrated_error{};  ///< the expected calibration error of the other half, so divided
     intervals sure{};
     std::vector<reliability_bin> reliability{};
     std::vector<class_result> classes{};
     std::vector<confusion_entry> confusion{};  ///< sorted by label, then by prediction
-    std::vector<rejection_point> rejection{};  ///< from all pictures answered to few
+    std::vector<rejection_point> rejection{};  ///< from all images answered to few
     std::optional<double>
-        stranger_auroc{};  ///< how well confidence tells strangers from the rest; where there are some
+        out_of_distribution_auroc{};  ///< how well confidence tells strangers from the rest; where there are some
     std::vector<template_result> each_template{};
     std::optional<template_choice> choice{};
     double seconds = 0;
@@ -147,7 +147,7 @@ inline void put(json_writer& line, const reliability_bin& bin) {
     line.key("confidence").value(bin.confidence).key("accuracy").value(bin.accuracy).end_object();
 }
 
-/// Recall is of the pictures of a class, precision of those taken for it; null where there are none.
+/// Recall is of the images of a class, precision of those taken for it; null where there are none.
 inline void put(json_writer& line, const class_result& one) {
     const auto share = [&](std::size_t of) -> std::optional<double> {
         if (of == 0) return std::nullopt;
@@ -164,7 +164,7 @@ inline void put(json_writer& line, const class_result& one) {
 inline void put(json_writer& line, const rejection_point& point) {
     line.begin_object().key("threshold").value(point.threshold).key("answered").value(point.answered);
     line.key("accuracy").value(point.accuracy);
-    put(line.key("strangers_answered"), point.strangers_answered);
+    put(line.key("strangers_answered"), point.out_of_distribution_accepted);
     line.end_object();
 }
 
@@ -227,7 +227,7 @@ inline std::string json_line(const evaluation& found) {
     line.key("model").value(found.model);
     detail::put(line.key("templates"), found.templates);
     line.key("count").value(found.count).key("unreadable").value(found.unreadable);
-    line.key("strangers").value(found.strangers).key("several_labels").value(found.several_labels);
+    line.key("strangers").value(found.out_of_distribution).key("several_labels").value(found.several_labels);
     line.key("top1").value(found.top1).key("top5").value(found.top5);
     detail::put(line.key("mean_per_class"), found.mean_per_class);
     detail::put(line.key("mean_average_precision"), found.mean_average_precision);
@@ -240,7 +240,7 @@ inline std::string json_line(const evaluation& found) {
     detail::put_all(line, "per_class", found.classes);
     detail::put_all(line, "confusion", found.confusion);
     detail::put_all(line, "rejection", found.rejection);
-    detail::put(line.key("stranger_auroc"), found.stranger_auroc);
+    detail::put(line.key("stranger_auroc"), found.out_of_distribution_auroc);
     detail::put_prompts(line.key("prompts"), found);
     line.key("seconds").value(found.seconds).key("zeroshot").value(version);
     return line.end_object().text();

@@ -1,5 +1,5 @@
 #pragma once
-/// \file What a classifier said of one labelled picture, as short as the metrics need it; and the line it is written
+/// \file What a classifier said of one labelled image, as short as the metrics need it; and the line it is written
 /// as.
 
 #include <algorithm>
@@ -34,7 +34,7 @@ struct scored_class {
     double probability;
 };
 
-/// The labels of a picture; mostly there is one, which takes no memory of its own.
+/// The labels of an image; mostly there is one, which takes no memory of its own.
 class label_list {
    public:
     label_list() = default;
@@ -60,25 +60,25 @@ class label_list {
     std::shared_ptr<const std::vector<std::uint32_t>> several_{};
 };
 
-/// What was said of one picture, as far as the metrics need it: a few dozen bytes, since there are many pictures.
+/// What was said of one image, as far as the metrics need it: a few dozen bytes, since there are many images.
 struct answer {
-    label_list labels{};           ///< the true ones; none for a picture of no listed class
+    label_list labels{};           ///< the true ones; none for an image of no listed class
     bool readable = true;          ///< one that is not counts as wrong
     std::uint32_t rank = 0;        ///< how many classes come before the first of the true ones
     std::uint32_t first = 0;       ///< the most probable class
     double first_probability = 0;  ///< its probability
 
-    bool is_stranger() const noexcept { return labels.empty(); }
+    bool is_out_of_distribution() const noexcept { return labels.empty(); }
     std::uint32_t predicted() const noexcept { return first; }
     double confidence() const noexcept { return first_probability; }
 
     /// Is one of the true classes among the first k?
-    bool is_within(std::size_t k) const noexcept { return readable && !is_stranger() && rank < k; }
+    bool is_within(std::size_t k) const noexcept { return readable && !is_out_of_distribution() && rank < k; }
     bool is_right() const noexcept { return is_within(1); }
 };
 
 /// An answer with what a person wants to know beside it.
-struct full_answer : answer {
+struct full_prediction : answer {
     static constexpr std::size_t most_kept = 5;
 
     double probability = 0;                     ///< of the first of the true classes
@@ -86,9 +86,9 @@ struct full_answer : answer {
     std::uint32_t kept = 0;                     ///< how many of `top` there are
 };
 
-/// The answer for a picture that could not be read.
-inline full_answer unreadable(label_list labels) {
-    full_answer none;
+/// The answer for an image that could not be read.
+inline full_prediction unreadable(label_list labels) {
+    full_prediction none;
     none.labels = std::move(labels);
     none.readable = false;
     return none;
@@ -104,17 +104,17 @@ inline double log_sum_exp(std::span<const double> logits) noexcept {
 
 /// \param logits one for each class, at least one, all finite
 /// \param labels below logits.size()
-inline full_answer answer_of(std::span<const double> logits, label_list labels, ties order = ties::first_label) {
+inline full_prediction prediction_of(std::span<const double> logits, label_list labels, ties order = ties::first_label) {
     const auto before = [&](std::uint32_t a, std::uint32_t b) {
         if (logits[a] != logits[b]) return logits[a] > logits[b];
         return order == ties::first_label ? a < b : a > b;
     };
     const double all = log_sum_exp(logits);
     const auto probability = [&](std::uint32_t label) { return std::exp(logits[label] - all); };
-    full_answer found;
+    full_prediction found;
     std::vector<std::uint32_t> classes(logits.size());
     for (std::uint32_t label = 0; label < classes.size(); ++label) classes[label] = label;
-    found.kept = static_cast<std::uint32_t>(std::min(full_answer::most_kept, classes.size()));
+    found.kept = static_cast<std::uint32_t>(std::min(full_prediction::most_kept, classes.size()));
     std::ranges::partial_sort(classes, classes.begin() + found.kept, before);
     for (std::uint32_t i = 0; i < found.kept; ++i)
         found.top[i] = {classes[i], logits[classes[i]], probability(classes[i])};
@@ -129,7 +129,7 @@ inline full_answer answer_of(std::span<const double> logits, label_list labels, 
     return found;
 }
 
-/// Why a picture has no answer.
+/// Why an image has no answer.
 struct reading_failure {
     error_code code;
     std::string sentence;
@@ -142,8 +142,8 @@ struct reading_failure {
 ///     {"name": "cat/2.png", "labels": [0], "error": {"code": "FORMAT", "message": "..."}}
 ///
 /// Classes are numbers from 0, places in the list "classes" of the evaluation. `rank` counts the classes before the
-/// best of the true ones: 0 is right. A picture of no listed class has no labels, and neither rank nor probability.
-inline std::string json_line(std::string_view name, const full_answer& said,
+/// best of the true ones: 0 is right. An image of no listed class has no labels, and neither rank nor probability.
+inline std::string json_line(std::string_view name, const full_prediction& said,
                              const std::optional<reading_failure>& failed = std::nullopt) {
     json_writer line;
     line.begin_object().key("name").value(name).key("labels").begin_array();
@@ -153,7 +153,7 @@ inline std::string json_line(std::string_view name, const full_answer& said,
         line.key("error").begin_object().key("code").value(failed ? name_of(failed->code) : name_of(error_code::io));
         return line.key("message").value(failed ? failed->sentence : "").end_object().end_object().text();
     }
-    if (!said.is_stranger()) line.key("rank").value(said.rank).key("probability").value(said.probability);
+    if (!said.is_out_of_distribution()) line.key("rank").value(said.rank).key("probability").value(said.probability);
     line.key("top").begin_array();
     for (const scored_class& each : std::span(said.top).first(said.kept)) {
         line.begin_object().key("class").value(each.label).key("probability").value(each.probability);

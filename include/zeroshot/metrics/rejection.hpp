@@ -1,5 +1,5 @@
 #pragma once
-/// \file What it is worth to say "I do not know": accuracy against how many pictures get an answer.
+/// \file What it is worth to say "I do not know": accuracy against how many images get an answer.
 
 #include <algorithm>
 #include <cmath>
@@ -15,26 +15,26 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Thresholds at which all, and then ever fewer, of the pictures of listed classes get an answer: those whose
-/// confidence is at least the threshold. A picture that cannot be read gets none. \param points how many shares from 1
-/// down to 1 / points; pictures with the same confidence are answered together, so that there may be fewer
+/// Thresholds at which all, and then ever fewer, of the images of listed classes get an answer: those whose
+/// confidence is at least the threshold. An image that cannot be read gets none. \param points how many shares from 1
+/// down to 1 / points; images with the same confidence are answered together, so that there may be fewer
 inline std::vector<rejection_point> rejection_curve(std::span<const answer> answers, std::size_t points = 20) {
     struct answered {
         double confidence;
         bool right;
     };
     std::vector<answered> known;
-    std::vector<double> strangers;
+    std::vector<double> out_of_distribution;
     for (const answer& said : answers) {
         if (!said.readable) continue;
-        if (said.is_stranger()) {
-            strangers.push_back(said.confidence());
+        if (said.is_out_of_distribution()) {
+            out_of_distribution.push_back(said.confidence());
         } else {
             known.push_back({said.confidence(), said.is_right()});
         }
     }
     std::ranges::sort(known, std::greater<>{}, &answered::confidence);
-    std::ranges::sort(strangers, std::greater<>{});
+    std::ranges::sort(out_of_distribution, std::greater<>{});
     std::vector<std::size_t> right(known.size() + 1, 0);  // among the first so many
     for (std::size_t i = 0; i < known.size(); ++i) right[i + 1] = right[i] + (known[i].right ? 1 : 0);
 
@@ -47,22 +47,22 @@ inline std::vector<rejection_point> rejection_curve(std::span<const answer> answ
         if (!curve.empty() && curve.back().threshold == threshold) continue;
         rejection_point next{threshold, detail::share(count, count_of_listed(answers)),
                              detail::share(right[count], count)};
-        if (!strangers.empty()) {
-            const auto below = std::ranges::upper_bound(strangers, threshold, std::greater<>{});
-            next.strangers_answered =
-                detail::share(static_cast<std::size_t>(below - strangers.begin()), strangers.size());
+        if (!out_of_distribution.empty()) {
+            const auto below = std::ranges::upper_bound(out_of_distribution, threshold, std::greater<>{});
+            next.out_of_distribution_accepted =
+                detail::share(static_cast<std::size_t>(below - out_of_distribution.begin()), out_of_distribution.size());
         }
         curve.push_back(next);
     }
     return curve;
 }
 
-/// How well confidence tells pictures of listed classes from strangers: the area under the ROC curve. Nothing where
+/// How well confidence tells images of listed classes from strangers: the area under the ROC curve. Nothing where
 /// there are none of one kind.
-inline std::optional<double> stranger_auroc(std::span<const answer> answers) {
+inline std::optional<double> out_of_distribution_auroc(std::span<const answer> answers) {
     std::vector<scored_truth> known;
     for (const answer& said : answers) {
-        if (said.readable) known.push_back({said.confidence(), !said.is_stranger()});
+        if (said.readable) known.push_back({said.confidence(), !said.is_out_of_distribution()});
     }
     return area_under_roc(known);
 }

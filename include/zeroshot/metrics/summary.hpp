@@ -22,12 +22,12 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Hands on the place and the logits of each picture that could be read, in order; to be called as often as needed.
+/// Hands on the place and the logits of each image that could be read, in order; to be called as often as needed.
 using score_pass = std::function<void(const std::function<void(std::size_t, std::span<const double>)>&)>;
 
 namespace detail {
 
-/// Which pictures are in the first half of a random order: what is fitted is fitted on these, and judged on the others.
+/// Which images are in the first half of a random order: what is fitted is fitted on these, and judged on the others.
 inline std::vector<bool> validation_half(std::size_t count, std::uint64_t seed) {
     const std::vector<std::size_t> order = shuffled(count, seed);
     std::vector<bool> chosen(count, false);
@@ -45,7 +45,7 @@ inline void calibrate(evaluation& found, std::span<const answer> answers, const 
     const std::vector<bool> validation = validation_half(answers.size(), seed);
     found.temperature = fitted_temperature([&](const auto& take) {
         scores([&](std::size_t place, std::span<const double> logits) {
-            if (validation[place] && !answers[place].is_stranger()) take(logits, answers[place].labels.front());
+            if (validation[place] && !answers[place].is_out_of_distribution()) take(logits, answers[place].labels.front());
         });
     });
     double loss = 0;
@@ -53,7 +53,7 @@ inline void calibrate(evaluation& found, std::span<const answer> answers, const 
     std::vector<double> scaled;
     scores([&](std::size_t place, std::span<const double> logits) {
         const answer& said = answers[place];
-        if (said.is_stranger()) return;
+        if (said.is_out_of_distribution()) return;
         loss += log_sum_exp(logits) - logits[said.labels.front()];
         if (validation[place] || !found.temperature) return;
         scaled.assign(logits.begin(), logits.end());
@@ -64,7 +64,7 @@ inline void calibrate(evaluation& found, std::span<const answer> answers, const 
     if (!mended.empty()) found.calibrated_error = expected_calibration_error(reliability_of(mended));
 }
 
-/// What pictures scored for some consecutive classes; those that could not be read come last.
+/// What images scored for some consecutive classes; those that could not be read come last.
 inline std::vector<std::vector<scored_truth>> columns_of(std::span<const answer> answers, const score_pass& scores,
                                                          std::size_t first, std::size_t count) {
     std::vector<std::vector<scored_truth>> columns(count);
@@ -104,19 +104,19 @@ inline void add_average_precisions(evaluation& found, std::span<const answer> an
 
 }  // namespace detail
 
-/// Fills in the figures. Where some picture has several labels these are: top-1 and top-5 (one of its labels is hit)
-/// and the mean average precision; else all others. \param answers one for each picture; strangers count in no share
+/// Fills in the figures. Where some image has several labels these are: top-1 and top-5 (one of its labels is hit)
+/// and the mean average precision; else all others. \param answers one for each image; strangers count in no share
 /// \param names of the classes
-/// \throws data_set_error where there is no picture of a listed class
+/// \throws data_set_error where there is no image of a listed class
 inline void summarise(evaluation& found, std::span<const answer> answers, std::span<const std::string> names,
                       const score_pass& scores, std::uint64_t seed) {
     found.count = count_of_listed(answers);
-    found.strangers = answers.size() - found.count;
-    const auto is_lost = [](const answer& said) { return !said.readable && !said.is_stranger(); };
+    found.out_of_distribution = answers.size() - found.count;
+    const auto is_lost = [](const answer& said) { return !said.readable && !said.is_out_of_distribution(); };
     found.unreadable = static_cast<std::size_t>(std::ranges::count_if(answers, is_lost));
     found.several_labels = std::ranges::any_of(answers, [](const answer& said) { return said.labels.size() > 1; });
     if (found.count == 0) {
-        throw data_set_error(error_code::argument, {found.data, "no pictures of a listed class", "at least one", ""});
+        throw data_set_error(error_code::argument, {found.data, "no images of a listed class", "at least one", ""});
     }
     found.top1 = top_k(answers, 1);
     found.top5 = top_k(answers, 5);
@@ -124,7 +124,7 @@ inline void summarise(evaluation& found, std::span<const answer> answers, std::s
     found.sure.seed = seed;
     found.sure = bootstrap(answers, names.size(), found.sure);
     found.rejection = rejection_curve(answers);
-    found.stranger_auroc = stranger_auroc(answers);
+    found.out_of_distribution_auroc = out_of_distribution_auroc(answers);
     if (found.several_labels) {
         detail::add_average_precisions(found, answers, scores);
     } else {

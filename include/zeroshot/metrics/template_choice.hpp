@@ -21,7 +21,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Hands on the place and the embedding of each picture that could be read, in order; to be called as often as needed.
+/// Hands on the place and the embedding of each image that could be read, in order; to be called as often as needed.
 using embedding_pass = std::function<void(const std::function<void(std::size_t, std::span<const float>)>&)>;
 
 /// What a comparison of templates gave.
@@ -32,7 +32,7 @@ struct compared_templates {
 
 namespace detail {
 
-/// The templates, and the pictures they are compared on.
+/// The templates, and the images they are compared on.
 class template_comparison {
    public:
     template_comparison(std::span<const matrix<float>> classes, std::span<const answer> answers,
@@ -42,7 +42,7 @@ class template_comparison {
         for (const std::size_t place : std::span(order).first(order.size() / 2)) validation_[place] = true;
     }
 
-    /// Top-1 of some templates together, over the pictures that `counts` says yes to.
+    /// Top-1 of some templates together, over the images that `counts` says yes to.
     template <class Counts>
     double top1_of(std::span<const std::size_t> templates, const Counts& counts) const {
         const class_scores scores(sum_of(templates));
@@ -79,7 +79,7 @@ class template_comparison {
             found.chosen.push_back(sentences[*best]);
             found.validation_top1.push_back(share(best_right, validation_count()));
         }
-        if (taken.empty()) {  // every picture is wrong whatever is asked
+        if (taken.empty()) {  // every image is wrong whatever is asked
             taken.push_back(0);
             found.chosen.push_back(sentences[0]);
             found.validation_top1.push_back(0);
@@ -95,7 +95,7 @@ class template_comparison {
     }
 
    private:
-    /// Cosines of a picture with all templates and classes.
+    /// Cosines of an image with all templates and classes.
     struct kept_cosines {
         std::size_t place;
         std::vector<float> cosines;  // [templates, classes]
@@ -109,7 +109,7 @@ class template_comparison {
     std::size_t count_of(const Counts& counts) const {
         std::size_t count = 0;
         for (std::size_t place = 0; place < answers_.size(); ++place)
-            count += !answers_[place].is_stranger() && counts(place) ? 1 : 0;
+            count += !answers_[place].is_out_of_distribution() && counts(place) ? 1 : 0;
         return count;
     }
     std::size_t validation_count() const {
@@ -123,7 +123,7 @@ class template_comparison {
         return sum;
     }
 
-    /// As many pictures of the validation half as fit a fixed amount of memory.
+    /// As many images of the validation half as fit a fixed amount of memory.
     std::vector<kept_cosines> cosines_of_validation() const {
         constexpr std::size_t most_numbers = std::size_t{1} << 27;  // 512 MiB
         std::vector<class_scores> scores(classes_.begin(), classes_.end());
@@ -131,7 +131,7 @@ class template_comparison {
         const std::size_t most = std::max<std::size_t>(1, most_numbers / each);
         std::vector<kept_cosines> kept;
         embeddings_([&](std::size_t place, std::span<const float> row) {
-            if (!validation_[place] || answers_[place].is_stranger() || kept.size() == most) return;
+            if (!validation_[place] || answers_[place].is_out_of_distribution() || kept.size() == most) return;
             kept_cosines one{place, {}};
             one.cosines.reserve(each);
             for (const class_scores& of_template : scores) {
@@ -142,7 +142,7 @@ class template_comparison {
         return kept;
     }
 
-    /// How many pictures are right with one more template: the cosine with a mean is the sum of the cosines by its
+    /// How many images are right with one more template: the cosine with a mean is the sum of the cosines by its
     /// length.
     std::size_t right_with(std::size_t next, std::vector<std::size_t> taken, std::span<const kept_cosines> kept,
                            std::span<const std::vector<double>> sums) const {
@@ -173,9 +173,9 @@ class template_comparison {
 
 }  // namespace detail
 
-/// Compares templates: the top-1 of each, and a greedy choice on one half of the pictures that is judged on the other.
+/// Compares templates: the top-1 of each, and a greedy choice on one half of the images that is judged on the other.
 /// \param classes for each template the class embeddings [classes, embedding], of length 1
-/// \param answers one for each picture; only whether it is readable and its labels count
+/// \param answers one for each image; only whether it is readable and its labels count
 /// \throws argument_error where there is no template; numeric_error for an embedding without direction
 inline compared_templates compare_templates(std::span<const std::string> sentences,
                                             std::span<const matrix<float>> classes, std::span<const answer> answers,

@@ -43,7 +43,7 @@ constexpr std::string_view name_of(image_pool pool) noexcept {
     return names[static_cast<std::size_t>(pool)];
 }
 
-/// Where position embeddings come from that were trained with pictures of another size.
+/// Where position embeddings come from that were trained with images of another size.
 struct trained_positions {
     std::size_t image_size = 0;
     position_filter filter = position_filter::antialiased;
@@ -72,7 +72,7 @@ struct modified_resnet_config {
     std::array<std::size_t, 4> layers{};
     std::size_t heads = 0;  ///< of the attention pooling
 
-    static constexpr std::size_t reduction = 32;  ///< pixels of the picture for a cell of the last feature map
+    static constexpr std::size_t reduction = 32;  ///< pixels of the image for a cell of the last feature map
     static constexpr std::size_t expansion = 4;   ///< Bottleneck.expansion
 
     std::size_t features() const noexcept { return width * 8 * expansion; }  ///< channels of the last feature map
@@ -140,7 +140,7 @@ inline constexpr std::size_t largest_size = 1 << 16;
 inline constexpr std::size_t largest_image_size = 4096;
 inline constexpr std::size_t largest_vocabulary = 1 << 24;
 inline constexpr std::size_t most_tokens = 1 << 13;       // their square is a matrix of attention
-inline constexpr std::size_t most_activations = 1 << 27;  // numbers between two layers, of one picture or prompt
+inline constexpr std::size_t most_activations = 1 << 27;  // numbers between two layers, of one image or prompt
 
 class config_check {
    public:
@@ -180,7 +180,7 @@ class config_check {
                 {place_, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1", ""});
         }
     }
-    /// The memory that one picture or prompt takes on its way.
+    /// The memory that one image or prompt takes on its way.
     void activations(const std::string& tower, std::size_t tokens, std::size_t width) const {
         within("tokens of the " + tower + " tower", tokens, most_tokens);
         within("activations of the " + tower + " tower", tokens * width, most_activations);

@@ -24,17 +24,17 @@ class image_encoder {
     /// \param w the tower's tensors ("visual")
     image_encoder(const weights& w, const clip_config& config) : visual_(build(w, config)) {}
 
-    /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
-    /// \return [pictures, embedding], not normalised
-    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
+    /// \param pixels one image after the other, [images][3, image_size, image_size]
+    /// \return [images, embedding], not normalised
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images,
                               const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const {
-        return std::visit([&](const auto& visual) { return visual(pixels, pictures, observe, threads); }, visual_);
+        return std::visit([&](const auto& visual) { return visual(pixels, images, observe, threads); }, visual_);
     }
 
     /// What the embedding is projected from, whose linear probe the paper reports: Radford et al. 2021, appendix A.3.
-    /// \return [pictures, features()], not normalised
-    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t pictures, executor* threads = nullptr) const {
-        return std::visit([&](const auto& visual) { return visual.features(pixels, pictures, {}, threads); }, visual_);
+    /// \return [images, features()], not normalised
+    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, executor* threads = nullptr) const {
+        return std::visit([&](const auto& visual) { return visual.features(pixels, images, {}, threads); }, visual_);
     }
     std::size_t features() const noexcept {
         return std::visit([](const auto& visual) { return visual.features(); }, visual_);

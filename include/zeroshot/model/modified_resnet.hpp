@@ -40,10 +40,10 @@ class bottleneck {
 
     feature_map<Scalar> operator()(feature_map<Scalar> x, executor* threads = nullptr) const {
         using enum kernels::function;
-        feature_map<Scalar> out = conv2_(conv1_(x, rectify, threads), rectify, threads);
+        feature_map<Scalar> out = conv2_(conv1_(x, relu, threads), relu, threads);
         out = pooled(std::move(out));
         if (downsample_) x = (*downsample_)(pooled(std::move(x)), identity, threads);
-        return conv3_.added_to(std::move(x), out, rectify, threads);
+        return conv3_.added_to(std::move(x), out, relu, threads);
     }
 
    private:
@@ -82,32 +82,32 @@ class modified_resnet {
     }
 
     /// Mirrors ModifiedResNet.forward.
-    /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
-    /// \return [pictures, embedding], not normalised
-    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
+    /// \param pixels one image after the other, [images][3, image_size, image_size]
+    /// \return [images, embedding], not normalised
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images,
                               const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
-        matrix<Scalar> embeddings = attnpool_.project(features(pixels, pictures, observe, threads));
+        matrix<Scalar> embeddings = attnpool_.project(features(pixels, images, observe, threads));
         if (observe) observe("visual.attnpool", embeddings);
         return embeddings;
     }
 
     /// What the embedding is projected from: what the heads of the attention pooling answer.
-    /// \return [pictures, features()]
-    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe,
+    /// \return [images, features()]
+    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                             executor* threads = nullptr) const {
-        const std::size_t picture_size = pixels.size() / pictures, positions = config_.positions();
-        auto cells = matrix<Scalar>::for_overwrite({pictures * positions, features()});
-        for (std::size_t picture = 0; picture < pictures; ++picture) {
+        const std::size_t image_size = pixels.size() / images, positions = config_.positions();
+        auto cells = matrix<Scalar>::for_overwrite({images * positions, features()});
+        for (std::size_t image = 0; image < images; ++image) {
             const feature_map<Scalar> map =
-                layers(pixels.subspan(picture * picture_size, picture_size), observe, threads);
-            std::ranges::copy(map.pixels.values(), cells.row(picture * positions).begin());
+                layers(pixels.subspan(image * image_size, image_size), observe, threads);
+            std::ranges::copy(map.pixels.values(), cells.row(image * positions).begin());
         }
         return attnpool_.attended(cells, threads);
     }
     std::size_t features() const noexcept { return config_.features(); }
 
    private:
-    /// The first of the three halves the picture. As their errors go through all that follows, 8 bits would do harm.
+    /// The first of the three halves the image. As their errors go through all that follows, 8 bits would do harm.
     static convolution<Scalar> stem_convolution(const weights& w, const modified_resnet_config& config, unsigned number,
                                                 std::size_t inputs, std::size_t outputs) {
         const std::string name = std::to_string(number);
@@ -118,12 +118,12 @@ class modified_resnet {
     /// Stages before it are too early for 8 bits as well. Measured in docs/performance.md.
     static constexpr std::size_t first_int8_stage = 2;
 
-    /// Pixels of a feature map that is so many times smaller than the picture.
+    /// Pixels of a feature map that is so many times smaller than the image.
     static std::size_t area(const modified_resnet_config& config, std::size_t times) {
         return (config.image_size / times) * (config.image_size / times);
     }
 
-    /// One picture up to the attention pooling: [positions, features()].
+    /// One image up to the attention pooling: [positions, features()].
     feature_map<Scalar> layers(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
                                executor* threads) const {
         feature_map<Scalar> x = stem(channels_last(pixels), threads);
@@ -140,7 +140,7 @@ class modified_resnet {
 
     feature_map<Scalar> stem(feature_map<Scalar> x, executor* threads) const {
         for (const convolution<Scalar>* conv : {&conv1_, &conv2_, &conv3_})
-            x = (*conv)(x, kernels::function::rectify, threads);
+            x = (*conv)(x, kernels::function::relu, threads);
         return average_pool(x, 2);
     }
 

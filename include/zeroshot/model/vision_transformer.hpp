@@ -41,23 +41,23 @@ class vision_transformer {
     }
 
     /// Mirrors VisionTransformer.forward.
-    /// \param pixels one picture after the other, [pictures][3, image_size, image_size]
-    /// \return [pictures, embedding], not normalised
-    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t pictures,
+    /// \param pixels one image after the other, [images][3, image_size, image_size]
+    /// \return [images, embedding], not normalised
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images,
                               const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
-        return proj_(features(pixels, pictures, observe, threads));  // [pictures, embedding]
+        return proj_(features(pixels, images, observe, threads));  // [images, embedding]
     }
 
     /// What the embedding is projected from: the class token, or the mean of the patches, normalised.
-    /// \return [pictures, features()]
-    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe,
+    /// \return [images, features()]
+    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                             executor* threads = nullptr) const {
-        matrix<Scalar> x = tokens(pixels, pictures, observe, threads);  // [pictures * (1 + patches), width]
+        matrix<Scalar> x = tokens(pixels, images, observe, threads);  // [images * (1 + patches), width]
         if (ln_pre_) {
             x = (*ln_pre_)(std::move(x));
             if (observe) observe("visual.ln_pre", x);
         }
-        x = pooled(std::move(x), pictures, observe, threads);
+        x = pooled(std::move(x), images, observe, threads);
         if (observe) observe("visual.ln_post", x);
         return x;
     }
@@ -72,7 +72,7 @@ class vision_transformer {
         return linear<Scalar>({width, 3 * patch * patch, rows, conv1.packing_of("weight")}, {});
     }
 
-    /// positional_embedding [1 + grid * grid, width], of another grid where the tower was trained with other pictures.
+    /// positional_embedding [1 + grid * grid, width], of another grid where the tower was trained with other images.
     static matrix<Scalar> positions(const weights& w, const vision_transformer_config& config) {
         const std::size_t grid = config.positions ? config.positions->image_size / config.patch_size : config.grid();
         auto stored = w.template read<Scalar, 2>("positional_embedding", {grid * grid + 1, config.blocks.width});
@@ -80,36 +80,36 @@ class vision_transformer {
         return resampled_positions(stored, grid, config.grid(), config.positions->filter);
     }
 
-    /// The class token and the embedded patches of each picture, with their positions.
-    matrix<Scalar> tokens(std::span<const Scalar> pixels, std::size_t pictures, const stage_observer<Scalar>& observe,
+    /// The class token and the embedded patches of each image, with their positions.
+    matrix<Scalar> tokens(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                           executor* threads) const {
         const std::size_t patches = config_.patches();
-        const matrix<Scalar> embedded = conv1_(cut(pixels, pictures), threads);  // [pictures * patches, width]
+        const matrix<Scalar> embedded = conv1_(cut(pixels, images), threads);  // [images * patches, width]
         if (observe) observe("visual.conv1", embedded);
-        auto x = matrix<Scalar>::for_overwrite({pictures * (patches + 1), embedded.columns()});
-        for (std::size_t picture = 0; picture < pictures; ++picture) {
+        auto x = matrix<Scalar>::for_overwrite({images * (patches + 1), embedded.columns()});
+        for (std::size_t image = 0; image < images; ++image) {
             for (std::size_t place = 0; place <= patches; ++place) {
                 const std::span<const Scalar> value = place == 0 ? std::span<const Scalar>(class_embedding_)
-                                                                 : embedded.row(picture * patches + place - 1);
+                                                                 : embedded.row(image * patches + place - 1);
                 const std::span<const Scalar> position = positional_embedding_.row(place);
-                const std::span<Scalar> row = x.row(picture * (patches + 1) + place);
+                const std::span<Scalar> row = x.row(image * (patches + 1) + place);
                 for (std::size_t i = 0; i < row.size(); ++i) row[i] = value[i] + position[i];
             }
         }
         return x;
     }
 
-    /// Patches as rows, row by row over the picture: [pictures * patches, 3 * patch * patch]
-    matrix<Scalar> cut(std::span<const Scalar> pixels, std::size_t pictures) const {
+    /// Patches as rows, row by row over the image: [images * patches, 3 * patch * patch]
+    matrix<Scalar> cut(std::span<const Scalar> pixels, std::size_t images) const {
         const std::size_t size = config_.image_size, patch = config_.patch_size, grid = size / patch;
-        auto rows = matrix<Scalar>::for_overwrite({pictures * grid * grid, 3 * patch * patch});
+        auto rows = matrix<Scalar>::for_overwrite({images * grid * grid, 3 * patch * patch});
         Scalar* to = rows.data();
-        for (std::size_t picture = 0; picture < pictures; ++picture) {
+        for (std::size_t image = 0; image < images; ++image) {
             for (std::size_t cell = 0; cell < grid * grid; ++cell) {
                 const std::size_t top = cell / grid * patch, left = cell % grid * patch;
                 for (std::size_t channel = 0; channel < 3; ++channel) {
                     for (std::size_t y = top; y < top + patch; ++y) {
-                        const std::size_t from = ((picture * 3 + channel) * size + y) * size + left;
+                        const std::size_t from = ((image * 3 + channel) * size + y) * size + left;
                         to = std::ranges::copy(pixels.subspan(from, patch), to).out;
                     }
                 }
@@ -118,27 +118,27 @@ class vision_transformer {
         return rows;
     }
 
-    /// Through the blocks, to one normalised row for each picture. Mirrors VisionTransformer._pool in open_clip
+    /// Through the blocks, to one normalised row for each image. Mirrors VisionTransformer._pool in open_clip
     /// transformer.py.
-    matrix<Scalar> pooled(matrix<Scalar> x, std::size_t pictures, const stage_observer<Scalar>& observe,
+    matrix<Scalar> pooled(matrix<Scalar> x, std::size_t images, const stage_observer<Scalar>& observe,
                           executor* threads) const {
         const std::string name = "visual.transformer";
-        const sequences all(std::vector<std::size_t>(pictures, config_.patches() + 1));
+        const sequences all(std::vector<std::size_t>(images, config_.patches() + 1));
         if (config_.pool == image_pool::mean)
-            return ln_post_(mean_patches(transformer_(std::move(x), all, name, observe, threads), pictures));
+            return ln_post_(mean_patches(transformer_(std::move(x), all, name, observe, threads), images));
         if (config_.pool == image_pool::mean_of_normalised)
-            return mean_patches(ln_post_(transformer_(std::move(x), all, name, observe, threads)), pictures);
-        const std::vector<std::size_t> class_tokens(pictures, 0);
+            return mean_patches(ln_post_(transformer_(std::move(x), all, name, observe, threads)), images);
+        const std::vector<std::size_t> class_tokens(images, 0);
         return ln_post_(transformer_.at(class_tokens, std::move(x), all, name, observe, threads));
     }
 
-    matrix<Scalar> mean_patches(const matrix<Scalar>& x, std::size_t pictures) const {
+    matrix<Scalar> mean_patches(const matrix<Scalar>& x, std::size_t images) const {
         const std::size_t patches = config_.patches();
-        matrix<Scalar> means(pictures, x.columns());
-        for (std::size_t picture = 0; picture < pictures; ++picture) {
-            const std::span<Scalar> mean = means.row(picture);
+        matrix<Scalar> means(images, x.columns());
+        for (std::size_t image = 0; image < images; ++image) {
+            const std::span<Scalar> mean = means.row(image);
             for (std::size_t place = 1; place <= patches; ++place) {  // the class token is left out
-                const std::span<const Scalar> patch = x.row(picture * (patches + 1) + place);
+                const std::span<const Scalar> patch = x.row(image * (patches + 1) + place);
                 for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += patch[i];
             }
             for (Scalar& value : mean) value /= static_cast<Scalar>(patches);

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Multi-head attention: every token asks all tokens of its own picture or prompt.
+/// \file Multi-head attention: every token asks all tokens of its own image or prompt.
 
 #include <algorithm>
 #include <cmath>

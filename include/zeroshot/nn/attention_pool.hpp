@@ -43,24 +43,24 @@ class attention_pool {
         k_proj.template read_vector<Scalar>("bias", width);  // has to be there; nothing depends on it
     }
 
-    /// \param cells [pictures * positions, width], one feature map after the other
-    /// \return [pictures, outputs]
+    /// \param cells [images * positions, width], one feature map after the other
+    /// \return [images, outputs]
     matrix<Scalar> operator()(const matrix<Scalar>& cells, executor* threads = nullptr) const {
         return project(attended(cells, threads));
     }
 
     /// What the heads answer, before c_proj.
-    /// \return [pictures, width]
+    /// \return [images, width]
     matrix<Scalar> attended(const matrix<Scalar>& cells, executor* threads = nullptr) const {
-        const std::size_t pictures = cells.rows() / (positional_embedding_.rows() - 1);
-        const matrix<Scalar> tokens = with_mean_tokens(cells, pictures);
-        matrix<Scalar> rows = questions(tokens, pictures, threads);
-        parallel_for(threads, pictures, [&](std::size_t picture) { mix(tokens, picture, pictures, rows); });
-        return answers(rows, pictures, threads);
+        const std::size_t images = cells.rows() / (positional_embedding_.rows() - 1);
+        const matrix<Scalar> tokens = with_mean_tokens(cells, images);
+        matrix<Scalar> rows = questions(tokens, images, threads);
+        parallel_for(threads, images, [&](std::size_t image) { mix(tokens, image, images, rows); });
+        return answers(rows, images, threads);
     }
 
-    /// \param features [pictures, width]
-    /// \return [pictures, outputs]
+    /// \param features [images, width]
+    /// \return [images, outputs]
     matrix<Scalar> project(const matrix<Scalar>& features) const { return c_proj_(features); }
 
     std::size_t outputs() const noexcept { return c_proj_.outputs(); }
@@ -69,14 +69,14 @@ class attention_pool {
     std::size_t width() const noexcept { return positional_embedding_.columns(); }
     std::size_t head_size() const noexcept { return width() / heads_; }
 
-    /// \return [pictures * (1 + positions), width]
-    matrix<Scalar> with_mean_tokens(const matrix<Scalar>& cells, std::size_t pictures) const {
-        const std::size_t positions = cells.rows() / pictures, size = positional_embedding_.size();
-        matrix<Scalar> tokens(pictures * (1 + positions), width());
-        for (std::size_t picture = 0; picture < pictures; ++picture) {
-            const std::span<Scalar> own = tokens.values().subspan(picture * size, size), mean = own.first(width());
+    /// \return [images * (1 + positions), width]
+    matrix<Scalar> with_mean_tokens(const matrix<Scalar>& cells, std::size_t images) const {
+        const std::size_t positions = cells.rows() / images, size = positional_embedding_.size();
+        matrix<Scalar> tokens(images * (1 + positions), width());
+        for (std::size_t image = 0; image < images; ++image) {
+            const std::span<Scalar> own = tokens.values().subspan(image * size, size), mean = own.first(width());
             for (std::size_t cell = 0; cell < positions; ++cell) {
-                const std::span<const Scalar> numbers = cells.row(picture * positions + cell);
+                const std::span<const Scalar> numbers = cells.row(image * positions + cell);
                 for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += numbers[i];
                 std::ranges::copy(numbers, own.begin() + static_cast<std::ptrdiff_t>((1 + cell) * width()));
             }
@@ -87,42 +87,42 @@ class attention_pool {
     }
 
     /// What the mean token's query of each head asks the tokens themselves.
-    /// \return [heads * pictures, width]
-    matrix<Scalar> questions(const matrix<Scalar>& tokens, std::size_t pictures, executor* threads) const {
-        auto queries = matrix<Scalar>::for_overwrite({pictures, width()});
-        q_proj_.apply(tokens.data(), tokens.size() / pictures, pictures, queries.data(), {}, threads);
-        auto asked = matrix<Scalar>::for_overwrite({heads_ * pictures, width()});
+    /// \return [heads * images, width]
+    matrix<Scalar> questions(const matrix<Scalar>& tokens, std::size_t images, executor* threads) const {
+        auto queries = matrix<Scalar>::for_overwrite({images, width()});
+        q_proj_.apply(tokens.data(), tokens.size() / images, images, queries.data(), {}, threads);
+        auto asked = matrix<Scalar>::for_overwrite({heads_ * images, width()});
         parallel_for(threads, heads_, [&](std::size_t h) {
-            k_proj_[h].multiply(queries.data() + h * head_size(), width(), pictures, asked.row(h * pictures).data(),
+            k_proj_[h].multiply(queries.data() + h * head_size(), width(), images, asked.row(h * images).data(),
                                 {});
         });
         return asked;
     }
 
-    /// What a picture's tokens answer: a mixture of them for each head, in the place of its question.
-    /// \param rows [heads * pictures, width]
-    void mix(const matrix<Scalar>& tokens, std::size_t picture, std::size_t pictures, matrix<Scalar>& rows) const {
-        const std::size_t count = tokens.rows() / pictures, stride = pictures * width();
-        const Scalar* const own = tokens.row(picture * count).data();
+    /// What an image's tokens answer: a mixture of them for each head, in the place of its question.
+    /// \param rows [heads * images, width]
+    void mix(const matrix<Scalar>& tokens, std::size_t image, std::size_t images, matrix<Scalar>& rows) const {
+        const std::size_t count = tokens.rows() / images, stride = images * width();
+        const Scalar* const own = tokens.row(image * count).data();
         detail::attention_head<Scalar> all(count, width(), detail::score_scale<Scalar>(head_size()), products_,
                                            kernels_);
         all.remember(own, own, width());
-        Scalar* const first = rows.row(picture).data();
+        Scalar* const first = rows.row(image).data();
         all.answer(first, stride, heads_, 0, mask::none, first, stride);
     }
 
     /// Each head's values of its mixtures.
-    /// \param mixed [heads * pictures, width]
-    /// \return [pictures, width]
-    matrix<Scalar> answers(const matrix<Scalar>& mixed, std::size_t pictures, executor* threads) const {
-        auto results = matrix<Scalar>::for_overwrite({pictures, width()});
+    /// \param mixed [heads * images, width]
+    /// \return [images, width]
+    matrix<Scalar> answers(const matrix<Scalar>& mixed, std::size_t images, executor* threads) const {
+        auto results = matrix<Scalar>::for_overwrite({images, width()});
         parallel_for(threads, heads_, [&](std::size_t h) {
-            auto values = matrix<Scalar>::for_overwrite({pictures, width()});  // the head's are read
+            auto values = matrix<Scalar>::for_overwrite({images, width()});  // the head's are read
             const std::size_t first = h * head_size();
-            v_proj_.apply_some(mixed.row(h * pictures).data(), width(), pictures, values.data(), {}, nullptr, first,
+            v_proj_.apply_some(mixed.row(h * images).data(), width(), images, values.data(), {}, nullptr, first,
                                first + head_size());
-            for (std::size_t picture = 0; picture < pictures; ++picture)
-                std::ranges::copy(values.row(picture).subspan(first, head_size()), results.row(picture).data() + first);
+            for (std::size_t image = 0; image < images; ++image)
+                std::ranges::copy(values.row(image).subspan(first, head_size()), results.row(image).data() + first);
         });
         return results;
     }

@@ -21,7 +21,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// One picture's features: a pixel is a row, a channel a column, so a 1x1 convolution is a linear map.
+/// One image's features: a pixel is a row, a channel a column, so a 1x1 convolution is a linear map.
 template <class Scalar>
 struct feature_map {
     std::size_t height = 0;

@@ -74,10 +74,10 @@ constexpr dtype dtype_of() {
 
 /// What the weights of a checkpoint were packed to: a safetensors file whose metadata say what it was made of. A file
 /// of another key, or one that is damaged, is as if it were not there. It is mapped: see mapped_file.
-class kept_weights {
+class packed_weight_cache {
    public:
     /// \param key all that the numbers depend on
-    kept_weights(std::filesystem::path file, std::string key) : file_(std::move(file)), key_(std::move(key)) {
+    packed_weight_cache(std::filesystem::path file, std::string key) : file_(std::move(file)), key_(std::move(key)) {
         std::error_code unknown;
         if (!std::filesystem::exists(file_, unknown)) return;
         try {

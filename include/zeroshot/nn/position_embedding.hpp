@@ -1,5 +1,5 @@
 #pragma once
-/// \file Position embeddings of a grid of patches carried over to another grid: pictures of another size for a trained
+/// \file Position embeddings of a grid of patches carried over to another grid: images of another size for a trained
 /// tower.
 
 #include <algorithm>

@@ -46,7 +46,7 @@ struct weight_options {
     weight_storage storage = weight_storage::full;
     executor* threads = nullptr;  ///< those that read and pack; null: the calling thread alone
     precision arithmetic = precision::f32;
-    std::shared_ptr<kept_weights> kept{};  ///< where packed weights are kept; null: nowhere
+    std::shared_ptr<packed_weight_cache> kept{};  ///< where packed weights are kept; null: nowhere
 };
 
 namespace detail {
@@ -115,7 +115,7 @@ class weights {
     }
 
     /// The file of packed weights, if they are kept.
-    const std::shared_ptr<kept_weights>& kept() const noexcept { return shared_->options.kept; }
+    const std::shared_ptr<packed_weight_cache>& kept() const noexcept { return shared_->options.kept; }
 
     /// Whether a tensor stands at path.name; with "", at the path itself.
     bool has(std::string_view name) const { return shared_->all.tensors.contains(joined(name)); }

@@ -24,7 +24,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// The kernel, transformed once; a tile of the picture is a row of 36 products. They are of floats, but in int8, where
+/// The kernel, transformed once; a tile of the image is a row of 36 products. They are of floats, but in int8, where
 /// those are faster, of integers of 16 bits: bfloat16 would lose too much on its way back.
 template <class Scalar>
 class winograd {
@@ -143,7 +143,7 @@ class winograd {
                           outputs_, {}, 0, kernels::panel_count(outputs_));
     }
 
-    /// The picture cut into tiles of 4x4 pixels, the last ones reaching beyond it.
+    /// The image cut into tiles of 4x4 pixels, the last ones reaching beyond it.
     struct grid {
         std::size_t height, width;
         std::size_t columns = (width + kernels::winograd_results - 1) / kernels::winograd_results;

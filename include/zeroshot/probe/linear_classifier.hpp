@@ -33,7 +33,7 @@ enum class embedding_length {
 /// logit of a label = weights · embedding + intercept, in double.
 ///
 ///     const linear_classifier probe = read_probe("probe.safetensors");
-///     for (const auto& [label, probability] : probe.of_embeddings(clip.encode_image(pictures)).front()) ...
+///     for (const auto& [label, probability] : probe.of_embeddings(clip.encode_image(images)).front()) ...
 class linear_classifier {
    public:
     /// \param weights [labels, embedding]
@@ -73,8 +73,8 @@ class linear_classifier {
     const std::vector<double>& intercepts() const noexcept { return intercepts_; }
     embedding_length length() const noexcept { return length_; }
 
-    /// \param embeddings [pictures, embedding]
-    /// \return logits [pictures, labels]
+    /// \param embeddings [images, embedding]
+    /// \return logits [images, labels]
     /// \throws argument_error SHAPE where the embeddings are those of another model; numeric_error for one without a
     /// direction, where it needs one
     matrix<double> logits(const matrix<float>& embeddings) const {
@@ -87,8 +87,8 @@ class linear_classifier {
         return products(embeddings);
     }
 
-    /// One classification for each picture, in order.
-    /// \param embeddings [pictures, embedding]
+    /// One classification for each image, in order.
+    /// \param embeddings [images, embedding]
     /// \throws as logits()
     std::vector<classification> of_embeddings(const matrix<float>& embeddings) const {
         const matrix<double> all = logits(embeddings);

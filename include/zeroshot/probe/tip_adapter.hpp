@@ -1,5 +1,5 @@
 #pragma once
-/// \file A few labelled pictures beside zero-shot, without training: what looks like one of them is likely of its class
+/// \file A few labelled images beside zero-shot, without training: what looks like one of them is likely of its class
 /// (Tip-Adapter).
 
 #include <algorithm>
@@ -21,7 +21,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// How much the cache says, and how near a picture must be to one of its pictures.
+/// How much the cache says, and how near an image must be to one of its images.
 struct cache_weights {
     double alpha = 0;  ///< 0 is zero-shot alone
     double beta = 1;
@@ -33,12 +33,12 @@ struct cache_search {
     double accuracy = 0;
 };
 
-/// Keys are the features of a few labelled pictures, values their classes:
+/// Keys are the features of a few labelled images, values their classes:
 ///
 ///     logit of a class = zero-shot's + alpha * sum over its keys of exp(-beta * (1 - <feature, key>))
 ///
 /// Zhang et al. 2022, "Tip-Adapter: Training-free Adaption of CLIP for Few-shot Classification", equations 4 to 6;
-/// their pictures are augmented, these stand as they are. All features are of length 1.
+/// their images are augmented, these stand as they are. All features are of length 1.
 class feature_cache {
    public:
     /// \param zero_shot of the same features
@@ -52,15 +52,15 @@ class feature_cache {
           zero_shot_(zero_shot.weights(),
                      aligned_vector<double>(zero_shot.intercepts().begin(), zero_shot.intercepts().end())),
           keys_(rows_of(few, 0, few.rows())) {
-        const auto stranger = std::ranges::find_if(labels_, [&](std::uint32_t label) { return label >= classes_; });
-        if (stranger == labels_.end()) return;
+        const auto outlier = std::ranges::find_if(labels_, [&](std::uint32_t label) { return label >= classes_; });
+        if (outlier == labels_.end()) return;
         throw argument_error(error_code::argument,
-                             {"labelled pictures", "label " + std::to_string(*stranger),
+                             {"labelled images", "label " + std::to_string(*outlier),
                               "below " + std::to_string(classes_) + ", the number of classes", ""});
     }
 
-    /// \param features [pictures, columns], each of length 1
-    /// \return logits [pictures, classes]
+    /// \param features [images, columns], each of length 1
+    /// \return logits [images, classes]
     matrix<double> logits(const matrix<double>& features, const cache_weights& how) const {
         matrix<double> all = zero_shot_(features);
         add(all, said(keys_(features), how.beta), how.alpha);
@@ -128,7 +128,7 @@ class feature_cache {
     }
 
     /// What the keys of each class say: sums of exp(-beta * (1 - affinity)).
-    /// \param affinities [pictures, keys]
+    /// \param affinities [images, keys]
     matrix<double> said(const matrix<double>& affinities, double beta) const {
         matrix<double> sums(affinities.rows(), classes_);
         for (std::size_t i = 0; i < affinities.rows(); ++i) {

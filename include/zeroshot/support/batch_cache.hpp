@@ -20,7 +20,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// The embeddings of some pictures or texts, of those that could be embedded.
+/// The embeddings of some images or texts, of those that could be embedded.
 template <class Scalar>
 struct basic_kept_batch {
     std::vector<bool> is_good;  ///< one for each
@@ -33,7 +33,7 @@ namespace detail {
 
 inline constexpr std::string_view kept_magic = "zeroshot embeddings 1 ";
 
-/// The magic words, the key, a letter for each picture or text, and a checksum, on one line; the numbers follow as they
+/// The magic words, the key, a letter for each image or text, and a checksum, on one line; the numbers follow as they
 /// lie in memory.
 template <class Scalar>
 std::string kept_head(std::string_view key, const basic_kept_batch<Scalar>& batch) {
@@ -58,7 +58,7 @@ void write_kept_batch(const std::filesystem::path& file, std::string_view key, c
 }
 
 /// The batch of that key; nothing where there is no such file.
-/// \param count, columns of how many pictures or texts, and the size of an embedding
+/// \param count, columns of how many images or texts, and the size of an embedding
 /// \throws file_error where the file cannot be read, FORMAT where it is damaged
 template <class Scalar = float>
 std::optional<basic_kept_batch<Scalar>> read_kept_batch(const std::filesystem::path& file, std::string_view key,

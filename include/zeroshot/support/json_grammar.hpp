@@ -75,7 +75,7 @@ struct json_text {
                                {text.where(byte), "the JSON text ends too early", "", "is the file complete?"});
     }
     const char found = text.text[byte];
-    finding fault{text.where(byte), "the text is not JSON: unexpected " + quoted({&found, 1}), "", ""};
+    diagnostic fault{text.where(byte), "the text is not JSON: unexpected " + quoted({&found, 1}), "", ""};
     if (found == '/' || found == '#') fault.hint = "JSON has no comments";
     if (found == '\'') fault.hint = "JSON writes strings in double quotes";
     const std::size_t last = text.text.substr(0, byte).find_last_not_of(" \t\r\n");

@@ -28,22 +28,22 @@ enum class overflow {
 class tokenizer {
    public:
     /// With CLIP's own vocabulary.
-    tokenizer() : tokenizer(vocabulary::clip()) {}
-    explicit tokenizer(vocabulary words) : words_(std::move(words)) {}
+    tokenizer() : tokenizer(zeroshot::vocabulary::clip()) {}
+    explicit tokenizer(zeroshot::vocabulary symbols) : vocabulary_(std::move(symbols)) {}
 
     /// Start, the ids of the text, end; of any length, without padding.
     /// A special token's text gives that token, as in the reference: see has_special().
     /// \throws text_error (ARG, LIMIT) as clean() does
     std::vector<token> encode(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) const {
-        std::vector<token> ids{words_.start()};
-        pair_merger merge(words_);
+        std::vector<token> ids{vocabulary_.start()};
+        pair_merger merge(vocabulary_);
         std::vector<token> symbols;
         for_each_piece(detail::cleaned(text, policy), [&](std::u32string_view piece) {
             spell(symbols, piece);
             merge(symbols);
             ids.insert(ids.end(), symbols.begin(), symbols.end());
         });
-        ids.push_back(words_.end());
+        ids.push_back(vocabulary_.end());
         return ids;
     }
 
@@ -66,7 +66,7 @@ class tokenizer {
                               "at most " + std::to_string(context), "shorten it, or ask for truncation"});
         }
         ids.resize(context);
-        ids.back() = words_.end();
+        ids.back() = vocabulary_.end();
         return ids;
     }
 
@@ -84,7 +84,7 @@ class tokenizer {
     std::string decode(std::span<const token> ids) const {
         std::string bytes;
         for (const token id : ids) {
-            const symbol spelt = words_.spelling(id);
+            const symbol spelt = vocabulary_.spelling(id);
             bytes += spelt.bytes;
             if (spelt.ends_word) bytes += ' ';
         }
@@ -96,15 +96,15 @@ class tokenizer {
     std::vector<std::string> pieces(std::span<const token> ids) const {
         std::vector<std::string> texts;
         for (const token id : ids) {
-            const symbol spelt = words_.spelling(id);
-            const bool special = id == words_.start() || id == words_.end();
+            const symbol spelt = vocabulary_.spelling(id);
+            const bool special = id == vocabulary_.start() || id == vocabulary_.end();
             texts.push_back(to_utf8(code_points(spelt.bytes, invalid_utf8::replace)));
             if (spelt.ends_word && !special) texts.back() += detail::word_end;
         }
         return texts;
     }
 
-    const vocabulary& words() const noexcept { return words_; }
+    const zeroshot::vocabulary& vocabulary() const noexcept { return vocabulary_; }
 
    private:
     static bool is_special(std::u32string_view piece) { return piece == start_of_text || piece == end_of_text; }
@@ -113,15 +113,15 @@ class tokenizer {
     void spell(std::vector<token>& symbols, std::u32string_view piece) const {
         symbols.clear();
         if (is_special(piece)) {
-            symbols.push_back(piece == start_of_text ? words_.start() : words_.end());
+            symbols.push_back(piece == start_of_text ? vocabulary_.start() : vocabulary_.end());
             return;
         }
         const std::string bytes = to_utf8(piece);
-        for (const char byte : bytes) symbols.push_back(words_.of_byte(static_cast<unsigned char>(byte), false));
-        symbols.back() = words_.of_byte(static_cast<unsigned char>(bytes.back()), true);
+        for (const char byte : bytes) symbols.push_back(vocabulary_.of_byte(static_cast<unsigned char>(byte), false));
+        symbols.back() = vocabulary_.of_byte(static_cast<unsigned char>(bytes.back()), true);
     }
 
-    vocabulary words_;
+    zeroshot::vocabulary vocabulary_;
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -20,8 +20,8 @@ int main(int count, char** arguments) {
         zeroshot::thread_pool threads;
         const auto images =
             zeroshot::normalized(clip.encode_image(images, {.threads = &threads}));  // [images, embedding]
-        const auto sentence = zeroshot::normalized(clip.encode_text(text));            // [1, embedding]
-        const auto to_text = zeroshot::similarity(images, sentence, 1.0f);             // cosines
+        const auto sentence = zeroshot::normalized(clip.encode_text(text));          // [1, embedding]
+        const auto to_text = zeroshot::similarity(images, sentence, 1.0f);           // cosines
         const auto to_each_other = zeroshot::similarity(images, images, 1.0f);
 
         std::cout << std::fixed << std::setprecision(3);

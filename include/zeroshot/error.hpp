@@ -42,7 +42,8 @@ struct diagnostic {
 };
 
 /// The base of every exception this library throws on bad input. Copying one neither allocates nor throws.
-/// What else can leave a call: std::bad_alloc where memory runs out, std::system_error where a thread cannot be started.
+/// What else can leave a call: std::bad_alloc where memory runs out, std::system_error where a thread cannot be
+/// started.
 class error : public std::runtime_error {
    public:
     error(error_code code, zeroshot::diagnostic found)
@@ -55,7 +56,8 @@ class error : public std::runtime_error {
 
    private:
     error_code code_;
-    std::shared_ptr<const zeroshot::diagnostic> diagnostic_;  // shared: a copy while an exception is in flight must not throw
+    std::shared_ptr<const zeroshot::diagnostic>
+        diagnostic_;  // shared: a copy while an exception is in flight must not throw
 };
 
 /// Files: opening, reading, writing.

@@ -122,8 +122,7 @@ TEST_CASE("preprocessing that cannot be is refused") {
     CHECK_THROWS_WITH(preprocess_into<float>(picture, {}, small), contains("5 elements to write to, expected 150528"));
 }
 
-TEST_CASE(
-    "of an image that is resized to more than the square the middle is cut out, beside a smaller one are zeros") {
+TEST_CASE("of an image that is resized to more than the square the middle is cut out, beside a smaller one are zeros") {
     preprocessing how{.size = 32, .order = crop_order::hugging_face};
     const image whole = crop_of(slope(64, 64, pixel_mode::rgb), how);
     how.resized = 32;

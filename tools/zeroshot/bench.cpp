@@ -19,12 +19,12 @@
 #include <sys/resource.h>
 #endif
 
-#include <zeroshot/load/clip.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/load/clip.hpp>
+#include <zeroshot/support/json_writer.hpp>
 
 #include "console.hpp"
 #include "model.hpp"
@@ -38,10 +38,13 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr std::size_t whole_text = 77, short_prompt = 10;  // tokens; CLIP's context, and "a photo of a dog." with its ends
+constexpr std::size_t whole_text = 77,
+                      short_prompt = 10;  // tokens; CLIP's context, and "a photo of a dog." with its ends
 constexpr std::size_t photo_width = 640, photo_height = 480;
 
-double seconds_since(clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); }
+double seconds_since(clock::time_point begin) {
+    return std::chrono::duration<double>(clock::now() - begin).count();
+}
 
 /// The shortest time of several runs after one that does not count.
 double shortest(std::size_t repeats, const std::stop_token& stop, const std::function<void()>& run) {
@@ -52,7 +55,8 @@ double shortest(std::size_t repeats, const std::stop_token& stop, const std::fun
     const clock::time_point begin = clock::now();
     for (std::size_t done = 0; done < repeats || seconds_since(begin) < enough; ++done) {
         if (done > 2 && seconds_since(begin) > too_long) break;
-        if (stop.stop_requested()) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
+        if (stop.stop_requested())
+            throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
         const clock::time_point start = clock::now();
         run();
         best = std::min(best, seconds_since(start));
@@ -63,7 +67,7 @@ double shortest(std::size_t repeats, const std::stop_token& stop, const std::fun
 /// Something to measure.
 struct measurement {
     std::string name;
-    std::size_t items;          ///< of one run
+    std::size_t items;  ///< of one run
     std::function<void()> run;
 };
 
@@ -79,7 +83,8 @@ zeroshot::tensor<float, 4> noise(std::size_t images, std::size_t size) {
 }
 
 /// Different prompts of so many tokens, all of which are read: the end token is the last.
-std::vector<std::vector<zeroshot::token>> prompts(std::size_t count, std::size_t length, const zeroshot::text_config& text) {
+std::vector<std::vector<zeroshot::token>> prompts(std::size_t count, std::size_t length,
+                                                  const zeroshot::text_config& text) {
     const std::size_t others = text.vocabulary - 1;
     const std::size_t end = text.pool == zeroshot::text_pool::end ? text.end : others;
     std::vector<std::vector<zeroshot::token>> made(count);
@@ -99,7 +104,8 @@ measurement of_images(const model& clip, const zeroshot::run_options& run, std::
             [&clip, run, pixels = noise(count, clip.preprocessing().size)] { clip.encode_pixels(pixels, run); }};
 }
 
-measurement of_texts(const model& clip, const zeroshot::run_options& run, const std::string& name, std::size_t count, std::size_t tokens) {
+measurement of_texts(const model& clip, const zeroshot::run_options& run, const std::string& name, std::size_t count,
+                     std::size_t tokens) {
     const zeroshot::text_config& text = clip.config().text;
     return {name + " b" + std::to_string(count), count,
             [&clip, run, ids = prompts(count, std::min(tokens, text.context), text)] { clip.encode_tokens(ids, run); }};
@@ -107,7 +113,9 @@ measurement of_texts(const model& clip, const zeroshot::run_options& run, const 
 
 measurement of_photo(const model& clip) {
     return {"decode+preprocess " + std::to_string(photo_width) + "x" + std::to_string(photo_height), 1,
-            [&clip, file = photo_like_jpeg(photo_width, photo_height)] { zeroshot::preprocess(zeroshot::decode(std::as_bytes(std::span(file))), clip.preprocessing()); }};
+            [&clip, file = photo_like_jpeg(photo_width, photo_height)] {
+                zeroshot::preprocess(zeroshot::decode(std::as_bytes(std::span(file))), clip.preprocessing());
+            }};
 }
 
 /// Peak memory of the process so far in MiB; nothing where the system does not tell.
@@ -128,8 +136,9 @@ std::optional<double> peak_memory() {
 
 /// What of the processor matters here, as Linux calls it; empty where it does not tell.
 std::string capabilities() {
-    constexpr std::array<std::string_view, 16> telling{"avx",         "f16c",     "fma",       "avx2",        "avx_vnni", "avx512f",  "avx512bw", "avx512_vnni",
-                                                       "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm"};
+    constexpr std::array<std::string_view, 16> telling{
+        "avx",         "f16c",        "fma",      "avx2",     "avx_vnni", "avx512f", "avx512bw", "avx512_vnni",
+        "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd",   "bf16",     "i8mm"};
     std::ifstream file("/proc/cpuinfo");
     for (std::string line; std::getline(file, line);) {
         if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
@@ -155,22 +164,32 @@ std::string json_of(const std::vector<figure>& figures, const bench_options& opt
     json.begin_object();
     for (const figure& each : figures) json.key(each.name).value(each.value);
     json.key("machine").begin_object();
-    json.key("model").value(clip.provenance().place).key("kernels").value(zeroshot::kernels::name_of(zeroshot::kernels::active()));
+    json.key("model")
+        .value(clip.provenance().place)
+        .key("kernels")
+        .value(zeroshot::kernels::name_of(zeroshot::kernels::active()));
     json.key("capabilities").value(capabilities()).key("threads").value(std::to_string(options.threads));
-    json.key("precision").value(options.model.precision).key("units").value("ms per item; load in ms; peak memory in MiB");
+    json.key("precision")
+        .value(options.model.precision)
+        .key("units")
+        .value("ms per item; load in ms; peak memory in MiB");
     return json.end_object().end_object().text();
 }
 
 void show(const std::vector<figure>& figures, const bench_options& options, const model& clip, console& out) {
     constexpr std::size_t name_columns = 28, number_columns = 10;
     out.answer(out.styled(printable(clip.provenance().place), look::strong));
-    out.answer("  " + std::string(zeroshot::kernels::name_of(zeroshot::kernels::active())) + ", " + counted(options.threads, "thread") + ", " + options.model.precision);
+    out.answer("  " + std::string(zeroshot::kernels::name_of(zeroshot::kernels::active())) + ", " +
+               counted(options.threads, "thread") + ", " + options.model.precision);
     for (const figure& each : figures) {
         const std::string number = fixed(each.value, each.value < 100 ? 2 : 1);
-        out.answer("  " + padded(each.name, name_columns) + std::string(number_columns - std::min(number_columns, number.size()), ' ') + number + " " + std::string(each.unit));
+        out.answer("  " + padded(each.name, name_columns) +
+                   std::string(number_columns - std::min(number_columns, number.size()), ' ') + number + " " +
+                   std::string(each.unit));
     }
     const std::size_t context = clip.config().text.context;
-    if (context < whole_text) out.note("the model's context is " + std::to_string(context) + " tokens: 'text' stands for so many");
+    if (context < whole_text)
+        out.note("the model's context is " + std::to_string(context) + " tokens: 'text' stands for so many");
 }
 
 }  // namespace
@@ -188,15 +207,22 @@ void bench(const bench_options& options, session& with) {
     std::vector<figure> figures{{"load", 1000 * shortest(loads, with.stop, load), "ms"}};
     const model& clip = *loaded;
     const zeroshot::run_options run = team.running(with);
-    const std::vector<measurement> all{
-        of_images(clip, run, 1), of_images(clip, run, 8), of_texts(clip, run, "text", 1, whole_text), of_texts(clip, run, "text", 8, whole_text),
-        of_texts(clip, run, "prompt", 1, short_prompt), of_texts(clip, run, "prompt", 64, short_prompt), of_photo(clip)};
+    const std::vector<measurement> all{of_images(clip, run, 1),
+                                       of_images(clip, run, 8),
+                                       of_texts(clip, run, "text", 1, whole_text),
+                                       of_texts(clip, run, "text", 8, whole_text),
+                                       of_texts(clip, run, "prompt", 1, short_prompt),
+                                       of_texts(clip, run, "prompt", 64, short_prompt),
+                                       of_photo(clip)};
     for (const measurement& each : all) {
-        figures.push_back({each.name, 1000 * shortest(options.repeat, with.stop, each.run) / static_cast<double>(each.items), "ms per item"});
+        figures.push_back({each.name,
+                           1000 * shortest(options.repeat, with.stop, each.run) / static_cast<double>(each.items),
+                           "ms per item"});
         with.out.progress("measurements", figures.size(), all.size() + 1);
     }
     with.out.end_progress();
-    std::rotate(figures.begin(), figures.begin() + 1, figures.end());  // what is loaded once stands below what is done often
+    std::rotate(figures.begin(), figures.begin() + 1,
+                figures.end());  // what is loaded once stands below what is done often
     if (const std::optional<double> peak = peak_memory()) figures.push_back({"peak memory", *peak, "MiB"});
     if (options.as.json) {
         with.out.answer(json_of(figures, options, clip));

@@ -34,13 +34,16 @@ struct curve {
 };
 
 /// \param ticks of the horizontal axis: place from 0 to 1, and what is written there
-std::string line_chart(const std::string& title, std::span<const curve> curves, std::span<const std::pair<double, std::string>> ticks, const std::string& across, const std::string& up);
+std::string line_chart(const std::string& title, std::span<const curve> curves,
+                       std::span<const std::pair<double, std::string>> ticks, const std::string& across,
+                       const std::string& up);
 
 /// Shares as shades: [rows, rows].
 std::string matrix_chart(const std::string& title, std::span<const std::string> names, std::span<const double> shares);
 
 /// A table; its first column names the rows.
-std::string table(const std::string& caption, std::span<const std::string> head, std::span<const std::vector<std::string>> rows);
+std::string table(const std::string& caption, std::span<const std::string> head,
+                  std::span<const std::vector<std::string>> rows);
 
 /// A whole page around its content.
 std::string page(const std::string& title, const std::string& content);

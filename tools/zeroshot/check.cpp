@@ -1,9 +1,9 @@
 #include "check.hpp"
 
-#include <zeroshot/error.hpp>
 #include <zeroshot/checkpoint/tensor_health.hpp>
-#include <zeroshot/load/load.hpp>
+#include <zeroshot/error.hpp>
 #include <zeroshot/load/converted.hpp>
+#include <zeroshot/load/load.hpp>
 
 #include "console.hpp"
 #include "load_options.hpp"
@@ -17,13 +17,17 @@ namespace {
 std::string diagnostic_of(const zeroshot::named_tensor& each) {
     const zeroshot::tensor_health health = zeroshot::health_of(each.tensor);
     const std::string name = "tensor " + zeroshot::quoted(each.name);
-    if (health.not_finite > 0) return name + " holds " + counted(health.not_finite, "number") + " that are NaN or infinite";
+    if (health.not_finite > 0)
+        return name + " holds " + counted(health.not_finite, "number") + " that are NaN or infinite";
     if (health.count > 1 && health.zero == health.count) return name + " holds nothing but zeros";
-    if (health.subnormal > health.count / 100) return name + " holds " + std::to_string(health.subnormal) + " subnormal numbers of " + std::to_string(health.count);
+    if (health.subnormal > health.count / 100)
+        return name + " holds " + std::to_string(health.subnormal) + " subnormal numbers of " +
+               std::to_string(health.count);
     return {};
 }
 
-std::string record_of(const zeroshot::checkpoint& file, const std::filesystem::path& place, zeroshot::load_options load) {
+std::string record_of(const zeroshot::checkpoint& file, const std::filesystem::path& place,
+                      zeroshot::load_options load) {
     if (!file.metadata().contains(zeroshot::self_check_key)) return "none";
     try {
         load.verify = true;
@@ -44,7 +48,8 @@ check_up check(const model_options& options, console& out) {
     for (const zeroshot::named_tensor& each : file.tensors()) {
         ++found.tensors;
         if (!zeroshot::is_floating(each.tensor.type)) continue;
-        if (std::string sentence = diagnostic_of(each); !sentence.empty()) found.diagnostics.push_back(std::move(sentence));
+        if (std::string sentence = diagnostic_of(each); !sentence.empty())
+            found.diagnostics.push_back(std::move(sentence));
     }
     found.record = record_of(file, place, load);
     return found;

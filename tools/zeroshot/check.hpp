@@ -13,7 +13,7 @@ class console;
 struct check_up {
     std::size_t tensors = 0;
     std::vector<std::string> diagnostics;  ///< sentences about tensors that are not sound
-    std::string record;                 ///< "fits", "none"; or the sentence about how it does not
+    std::string record;                    ///< "fits", "none"; or the sentence about how it does not
 };
 
 /// \throws zeroshot::error where the checkpoint cannot be read

@@ -56,7 +56,11 @@ class json_sheet final : public answer_sheet {
         for (std::size_t place = 0; place < top; ++place) {
             const std::size_t which = answer.order[place];
             line.begin_object().key("label").value(label(which));
-            line.key("probability").value(answer.probabilities[which]).key("logit").value(answer.logits[which]).end_object();
+            line.key("probability")
+                .value(answer.probabilities[which])
+                .key("logit")
+                .value(answer.logits[which])
+                .end_object();
         }
         out().answer(line.end_array().end_object().text());
     }
@@ -64,7 +68,12 @@ class json_sheet final : public answer_sheet {
     void add(const std::string& image, const failure& why) override {
         zeroshot::json_writer line;
         line.begin_object().key("picture").value(image).key("error").begin_object();
-        line.key("code").value(zeroshot::name_of(why.code)).key("message").value(why.sentence).end_object().end_object();
+        line.key("code")
+            .value(zeroshot::name_of(why.code))
+            .key("message")
+            .value(why.sentence)
+            .end_object()
+            .end_object();
         out().answer(line.text());
     }
 };
@@ -87,7 +96,8 @@ class csv_sheet final : public answer_sheet {
 
    private:
     static std::string cell(const std::string& text) {
-        const bool plain = text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with(' ') && !text.ends_with(' ');
+        const bool plain =
+            text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with(' ') && !text.ends_with(' ');
         if (plain) return text;
         std::string quoted = "\"";
         for (const char character : text) quoted += character == '"' ? "\"\"" : std::string(1, character);
@@ -95,10 +105,12 @@ class csv_sheet final : public answer_sheet {
     }
 };
 
-/// For a person: the labels of each image below its name, or everything on one line where the best label is all that is asked for.
+/// For a person: the labels of each image below its name, or everything on one line where the best label is all that is
+/// asked for.
 class table_sheet final : public answer_sheet {
    public:
-    table_sheet(console& out, const std::vector<std::string>& labels, const std::vector<image>& images) : answer_sheet(out, labels) {
+    table_sheet(console& out, const std::vector<std::string>& labels, const std::vector<image>& images)
+        : answer_sheet(out, labels) {
         for (const std::string& each : labels) label_columns_ = std::max(label_columns_, columns_of(printable(each)));
         for (const image& each : images) image_columns_ = std::max(image_columns_, columns_of(printable(each.name)));
         label_columns_ = std::min(label_columns_, widest_label);
@@ -124,7 +136,8 @@ class table_sheet final : public answer_sheet {
         const auto probability = static_cast<double>(answer.probabilities[which]);
         const look how = place == 0 ? look::strong : look::plain;
         const std::string bar = blocks(probability, bar_columns);
-        return out().styled(padded(printable(label(which)), label_columns_), how) + "  " + out().styled(percent(probability), how) +
+        return out().styled(padded(printable(label(which)), label_columns_), how) + "  " +
+               out().styled(percent(probability), how) +
                (bar.empty() ? "" : "  " + out().styled(bar, place == 0 ? look::good : look::faint));
     }
 
@@ -133,8 +146,8 @@ class table_sheet final : public answer_sheet {
     bool is_first_ = true;
 };
 
-std::unique_ptr<answer_sheet> sheet_for(const classify_options& options, console& out, const std::vector<std::string>& labels,
-                                        const std::vector<image>& images) {
+std::unique_ptr<answer_sheet> sheet_for(const classify_options& options, console& out,
+                                        const std::vector<std::string>& labels, const std::vector<image>& images) {
     if (options.as.json) return std::make_unique<json_sheet>(out, labels);
     if (options.csv) return std::make_unique<csv_sheet>(out, labels);
     return std::make_unique<table_sheet>(out, labels, images);
@@ -142,14 +155,17 @@ std::unique_ptr<answer_sheet> sheet_for(const classify_options& options, console
 
 void check_call(const classify_options& options) {
     if (options.labels.empty() && options.labels_from.empty()) {
-        throw usage_error("no labels; give some: --labels \"a dog\" \"a cat\", or --labels-from a file with one on each line");
+        throw usage_error(
+            "no labels; give some: --labels \"a dog\" \"a cat\", or --labels-from a file with one on each line");
     }
     if (options.images.empty()) {
-        throw usage_error(options.labels.empty() ? "no images"
-                                                 : "no images; -- ends the list of labels: --labels \"a dog\" \"a cat\" -- image.png");
+        throw usage_error(options.labels.empty()
+                              ? "no images"
+                              : "no images; -- ends the list of labels: --labels \"a dog\" \"a cat\" -- image.png");
     }
     if (options.csv && options.as.json) throw usage_error("--csv and --json are two forms; ask for one");
-    const auto reads = std::ranges::count(options.images, "-") + (options.labels_from == "-") + (options.templates_from == "-");
+    const auto reads =
+        std::ranges::count(options.images, "-") + (options.labels_from == "-") + (options.templates_from == "-");
     if (reads > 1) throw usage_error("standard input, -, can be read once only");
     for (const std::string& sentence : options.templates) {
         try {
@@ -192,7 +208,8 @@ std::vector<std::string> templates_of(const classify_options& options) {
             zeroshot::prompt_template{line.text};
         } catch (const zeroshot::error& fault) {
             zeroshot::diagnostic found = fault.diagnostic();
-            found.where = zeroshot::path_text(options.templates_from) + ": line " + std::to_string(line.number) + ": " + found.where;
+            found.where = zeroshot::path_text(options.templates_from) + ": line " + std::to_string(line.number) + ": " +
+                          found.where;
             throw zeroshot::argument_error(fault.code(), std::move(found));
         }
         templates.push_back(line.text);
@@ -202,7 +219,8 @@ std::vector<std::string> templates_of(const classify_options& options) {
 
 /// Classifies what was prepared. An image whose numbers fail does not take its neighbours with it.
 /// \param names of the images in it
-std::vector<ranking> classified(const labeller& which, prepared& some, std::span<const image> names, const zeroshot::run_options& run) {
+std::vector<ranking> classified(const labeller& which, prepared& some, std::span<const image> names,
+                                const zeroshot::run_options& run) {
     try {
         return which(some.pixels, run);
     } catch (const zeroshot::numeric_error&) {
@@ -211,7 +229,8 @@ std::vector<ranking> classified(const labeller& which, prepared& some, std::span
         for (std::size_t i = 0; i < some.failures.size(); ++i) {
             std::optional<failure>& failed = some.failures[i];
             if (failed) continue;
-            zeroshot::tensor<float, 4> one(std::size_t{1}, some.pixels.extent(1), some.pixels.extent(2), some.pixels.extent(3));
+            zeroshot::tensor<float, 4> one(std::size_t{1}, some.pixels.extent(1), some.pixels.extent(2),
+                                           some.pixels.extent(3));
             std::ranges::copy(some.pixels.row(row++), one.row(0).begin());
             try {
                 answers.push_back(which(one, run).front());
@@ -234,14 +253,18 @@ void classify(const classify_options& options, session& with) {
     workers team(options.threads);
     const model clip(options.model, out, team.threads());
     const std::size_t prompts = labels.size() * std::max<std::size_t>(templates.size(), 1);
-    const labeller which(clip, labels, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts), options.keep, out);
-    if (!options.keep.empty()) out.note("the embeddings of " + counted(labels.size(), "label") + (which.found() ? " come from " + printable(options.keep) : " were computed"));
+    const labeller which(clip, labels, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts),
+                         options.keep, out);
+    if (!options.keep.empty())
+        out.note("the embeddings of " + counted(labels.size(), "label") +
+                 (which.found() ? " come from " + printable(options.keep) : " were computed"));
 
     const std::unique_ptr<answer_sheet> sheet = sheet_for(options, out, labels, images);
     const std::size_t top = std::min(options.top, labels.size());
     sheet->begin();
     prepare(images, clip.preprocessing(), team.running(with), [&](prepared some, const zeroshot::run_options& run) {
-        std::vector<ranking> answers = classified(which, some, std::span(images).subspan(some.first, some.failures.size()), run);
+        std::vector<ranking> answers =
+            classified(which, some, std::span(images).subspan(some.first, some.failures.size()), run);
         return [&, first = some.first, failures = std::move(some.failures), answers = std::move(answers)] {
             auto next = answers.begin();
             for (std::size_t i = 0; i < failures.size(); ++i) {

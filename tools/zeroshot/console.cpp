@@ -54,20 +54,25 @@ char32_t take_character(std::string_view& text) {
     return good ? character : not_utf8;
 }
 
-bool is_between(char32_t character, char32_t first, char32_t last) { return character >= first && character <= last; }
+bool is_between(char32_t character, char32_t first, char32_t last) {
+    return character >= first && character <= last;
+}
 
 /// Marks, joiners and variation selectors stand on the character before them.
 bool has_no_width(char32_t character) {
-    return is_between(character, 0x300, 0x36F) || is_between(character, 0x200B, 0x200F) || is_between(character, 0x202A, 0x202E) ||
-           is_between(character, 0x20D0, 0x20FF) || is_between(character, 0xFE00, 0xFE0F) || character == 0xFEFF;
+    return is_between(character, 0x300, 0x36F) || is_between(character, 0x200B, 0x200F) ||
+           is_between(character, 0x202A, 0x202E) || is_between(character, 0x20D0, 0x20FF) ||
+           is_between(character, 0xFE00, 0xFE0F) || character == 0xFEFF;
 }
 
 /// East Asian wide and full-width characters, and emoji.
 bool is_wide(char32_t character) {
-    return is_between(character, 0x1100, 0x115F) || is_between(character, 0x2E80, 0xA4CF) || is_between(character, 0xAC00, 0xD7A3) ||
-           is_between(character, 0xF900, 0xFAFF) || is_between(character, 0xFE30, 0xFE6F) || is_between(character, 0xFF00, 0xFF60) ||
-           is_between(character, 0xFFE0, 0xFFE6) || is_between(character, 0x1F300, 0x1F64F) || is_between(character, 0x1F680, 0x1F6FF) ||
-           is_between(character, 0x1F900, 0x1FAFF) || is_between(character, 0x20000, 0x3FFFD);
+    return is_between(character, 0x1100, 0x115F) || is_between(character, 0x2E80, 0xA4CF) ||
+           is_between(character, 0xAC00, 0xD7A3) || is_between(character, 0xF900, 0xFAFF) ||
+           is_between(character, 0xFE30, 0xFE6F) || is_between(character, 0xFF00, 0xFF60) ||
+           is_between(character, 0xFFE0, 0xFFE6) || is_between(character, 0x1F300, 0x1F64F) ||
+           is_between(character, 0x1F680, 0x1F6FF) || is_between(character, 0x1F900, 0x1FAFF) ||
+           is_between(character, 0x20000, 0x3FFFD);
 }
 
 /// Controls would act on the terminal, and a right-to-left override turns what follows around.
@@ -91,8 +96,8 @@ void console::answer(std::string_view line) {
     const std::lock_guard lock(mutex_);
     const uninterrupted whole_line;
     erase_bar();
-    const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF &&
-                         std::fflush(stdout) == 0;
+    const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
+                         std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
     if (!written) {
         const int number = errno;
         throw output_error("standard output: " + std::generic_category().message(number), number == EPIPE);
@@ -142,9 +147,12 @@ void console::end_progress() {
 void console::draw_bar(std::string_view what, std::size_t done, std::size_t total, double seconds) {
     constexpr std::size_t columns = 24;
     const double rate = static_cast<double>(done) / seconds;
-    std::string line = "\r\x1b[K" + padded(blocks(static_cast<double>(done) / static_cast<double>(std::max<std::size_t>(total, 1)), columns), columns) +
-                       " " + std::to_string(done) + " of " + std::to_string(total) + " " + std::string(what) + ", " +
-                       fixed(rate, rate < 10 ? 1 : 0) + " a second";
+    std::string line =
+        "\r\x1b[K" +
+        padded(blocks(static_cast<double>(done) / static_cast<double>(std::max<std::size_t>(total, 1)), columns),
+               columns) +
+        " " + std::to_string(done) + " of " + std::to_string(total) + " " + std::string(what) + ", " +
+        fixed(rate, rate < 10 ? 1 : 0) + " a second";
     if (done > 0) line += ", " + time_text(static_cast<double>(total - done) / rate) + " left";
     std::fwrite(line.data(), 1, line.size(), stderr);
     std::fflush(stderr);
@@ -194,7 +202,8 @@ std::string padded(std::string_view text, std::size_t columns) {
 
 std::string blocks(double fraction, std::size_t columns) {
     constexpr std::array<std::string_view, 8> parts{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    const auto eighths = static_cast<std::size_t>(std::lround(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(columns * 8)));
+    const auto eighths =
+        static_cast<std::size_t>(std::lround(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(columns * 8)));
     std::string bar;
     for (std::size_t i = 0; i < eighths / 8; ++i) bar += "█";
     bar += parts[eighths % 8];

@@ -29,7 +29,8 @@ class output_error : public std::runtime_error {
 /// How a piece of text looks on a terminal; nothing where there is none.
 enum class look { plain, strong, faint, good };
 
-/// stdout and stderr under one roof, so that lines and the bar do not tread on each other. For one thread, but for the bar.
+/// stdout and stderr under one roof, so that lines and the bar do not tread on each other. For one thread, but for the
+/// bar.
 class console {
    public:
     console();
@@ -51,8 +52,8 @@ class console {
     /// The text in colour where stdout is a terminal that may have it.
     std::string styled(std::string_view text, look how) const;
 
-    /// Shows how far a long piece of work has come; `what` is "pictures" or the like. Drawn on a terminal only, from the
-    /// second second on. Any thread may call it.
+    /// Shows how far a long piece of work has come; `what` is "pictures" or the like. Drawn on a terminal only, from
+    /// the second second on. Any thread may call it.
     void progress(std::string_view what, std::size_t done, std::size_t total);
     void end_progress();
 
@@ -66,8 +67,8 @@ class console {
     std::mutex mutex_;
     bool quiet_ = false;
     bool failed_ = false;
-    bool colour_ = false;       // of stdout
-    bool shows_bar_ = false;    // stderr is a terminal
+    bool colour_ = false;     // of stdout
+    bool shows_bar_ = false;  // stderr is a terminal
     bool bar_is_drawn_ = false;
     bool measuring_ = false;
     clock::time_point begin_;

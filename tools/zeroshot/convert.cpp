@@ -4,8 +4,8 @@
 #include <string>
 #include <system_error>
 
-#include <zeroshot/load/convert.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/load/convert.hpp>
 #include <zeroshot/support/json_writer.hpp>
 
 #include "console.hpp"
@@ -34,8 +34,9 @@ zeroshot::convert_options convert_options_of(const convert_call& call) {
 void refuse_itself(const std::filesystem::path& input, const std::filesystem::path& output) {
     std::error_code unknown;
     if (!std::filesystem::equivalent(input, output, unknown)) return;
-    throw zeroshot::argument_error(zeroshot::error_code::argument,
-                                   {zeroshot::path_text(output), "this is the file to convert", "another name for what comes of it", ""});
+    throw zeroshot::argument_error(
+        zeroshot::error_code::argument,
+        {zeroshot::path_text(output), "this is the file to convert", "another name for what comes of it", ""});
 }
 
 std::string json_of(const convert_call& call, const std::filesystem::path& input, const zeroshot::conversion& made) {
@@ -51,7 +52,8 @@ std::string json_of(const convert_call& call, const std::filesystem::path& input
 std::string drift_text(const zeroshot::conversion& made) {
     if (made.image_drift == 0 && made.text_drift == 0) return "the same numbers, to the bit";
     const auto number = [](double value) { return zeroshot::json_writer().value(static_cast<float>(value)).text(); };
-    return "embeddings of a fixed image and prompt moved by " + number(made.image_drift) + " and " + number(made.text_drift) + " of their length";
+    return "embeddings of a fixed image and prompt moved by " + number(made.image_drift) + " and " +
+           number(made.text_drift) + " of their length";
 }
 
 }  // namespace
@@ -71,8 +73,9 @@ void convert(const convert_call& call, session& with) {
         return;
     }
     constexpr double megabyte = 1e6;
-    with.out.answer(printable(call.output) + ": " + counted(made.tensors, "tensor") + ", " + fixed(static_cast<double>(made.bytes) / megabyte, 1) + " MB; " +
-                    drift_text(made) + (call.model.verify ? "; verified" : ""));
+    with.out.answer(printable(call.output) + ": " + counted(made.tensors, "tensor") + ", " +
+                    fixed(static_cast<double>(made.bytes) / megabyte, 1) + " MB; " + drift_text(made) +
+                    (call.model.verify ? "; verified" : ""));
 }
 
 }  // namespace program

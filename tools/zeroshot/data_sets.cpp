@@ -11,8 +11,8 @@
 #if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
 #include <zeroshot/datasets/gzip.hpp>
 #endif
-#include <zeroshot/datasets/open_data_set.hpp>
 #include <zeroshot/classify/prompt_lists.hpp>
+#include <zeroshot/datasets/open_data_set.hpp>
 #include <zeroshot/support/file.hpp>
 
 #include "console.hpp"
@@ -29,15 +29,19 @@ constexpr auto opener = zeroshot::open_plain;
 #endif
 
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string expected = "", std::string hint = "") {
-    throw zeroshot::data_set_error(zeroshot::error_code::argument, {where, std::move(what), std::move(expected), std::move(hint)});
+    throw zeroshot::data_set_error(zeroshot::error_code::argument,
+                                   {where, std::move(what), std::move(expected), std::move(hint)});
 }
 
-std::unique_ptr<zeroshot::data_set> opened_parquet([[maybe_unused]] const std::string& place, [[maybe_unused]] const std::string& split) {
+std::unique_ptr<zeroshot::data_set> opened_parquet([[maybe_unused]] const std::string& place,
+                                                   [[maybe_unused]] const std::string& split) {
 #if defined(ZEROSHOT_PROGRAM_HAS_PARQUET)
     return open_parquet(place, split);
 #else
-    throw zeroshot::data_set_error(zeroshot::error_code::unsupported, {zeroshot::path_text(place), "this program was built without Apache Arrow, which reads Parquet", "",
-                                                                       "install Arrow's C++ packages or Python's pyarrow, and build again: cmake -DPython3_EXECUTABLE=PYTHON"});
+    throw zeroshot::data_set_error(
+        zeroshot::error_code::unsupported,
+        {zeroshot::path_text(place), "this program was built without Apache Arrow, which reads Parquet", "",
+         "install Arrow's C++ packages or Python's pyarrow, and build again: cmake -DPython3_EXECUTABLE=PYTHON"});
 #endif
 }
 
@@ -63,7 +67,9 @@ bool are_numbers(const std::vector<std::string>& names) {
 std::vector<std::uint32_t> known_labels(const zeroshot::data_set& images, const std::vector<std::string>& unknown) {
     const std::vector<std::string>& own = images.classes();
     for (const std::string& name : unknown) {
-        if (std::ranges::find(own, name) == own.end()) refuse(images.place(), "there is no class " + zeroshot::quoted(name), "", "--unknown names classes of the data set");
+        if (std::ranges::find(own, name) == own.end())
+            refuse(images.place(), "there is no class " + zeroshot::quoted(name), "",
+                   "--unknown names classes of the data set");
     }
     std::vector<std::uint32_t> known;
     for (std::uint32_t label = 0; label < own.size(); ++label) {
@@ -82,8 +88,10 @@ std::vector<std::string> class_names_in(const std::string& list) {
 }
 
 opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split) {
-    const zeroshot::data_format kind = format ? zeroshot::data_format_of(*format).value() : zeroshot::recognised(place, split);
-    if (kind == zeroshot::data_format::parquet) return {opened_parquet(place, split), std::string(zeroshot::name_of(kind))};
+    const zeroshot::data_format kind =
+        format ? zeroshot::data_format_of(*format).value() : zeroshot::recognised(place, split);
+    if (kind == zeroshot::data_format::parquet)
+        return {opened_parquet(place, split), std::string(zeroshot::name_of(kind))};
     return {zeroshot::open_data_set(place, kind, split, opener), std::string(zeroshot::name_of(kind))};
 }
 
@@ -96,12 +104,15 @@ std::vector<std::uint32_t> class_list::labels_of(const std::vector<std::uint32_t
         return labels;
     }
     for (const std::uint32_t label : own) {
-        if (label >= names.size()) refuse("labels", "label " + std::to_string(label), "below " + std::to_string(names.size()) + ", the number of classes");
+        if (label >= names.size())
+            refuse("labels", "label " + std::to_string(label),
+                   "below " + std::to_string(names.size()) + ", the number of classes");
     }
     return own;
 }
 
-class_list classes_for(const zeroshot::data_set& images, const std::optional<std::string>& file, const std::vector<std::string>& unknown) {
+class_list classes_for(const zeroshot::data_set& images, const std::optional<std::string>& file,
+                       const std::vector<std::string>& unknown) {
     const std::vector<std::string>& own = images.classes();
     if (own.empty()) {
         if (!file) refuse(images.place(), "it does not name its classes", "--classes FILE with a name on each line");
@@ -118,14 +129,23 @@ class_list classes_for(const zeroshot::data_set& images, const std::optional<std
     } else {
         found.names = class_names_in(*file);
         const auto positions = positions_of(found.names);
-        const auto missing = std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(own[label]); });
-        const bool by_name = missing == known.end() && std::ranges::all_of(known, [&](std::uint32_t label) { return positions.at(own[label]).has_value(); });
+        const auto missing =
+            std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(own[label]); });
+        const bool by_name = missing == known.end() && std::ranges::all_of(known, [&](std::uint32_t label) {
+                                 return positions.at(own[label]).has_value();
+                             });
         const bool numbered = found.names.size() > known.size() && are_numbers(own);
         if (!by_name && !numbered && found.names.size() != known.size()) {
-            refuse(images.place(), missing == known.end() ? "a class name stands twice in " + zeroshot::path_text(*file) : "class " + zeroshot::quoted(own[*missing]) + " is not in " + zeroshot::path_text(*file),
-                   "every class of the data set, or a name for each of its " + std::to_string(known.size()) + " classes in their order", "--unknown CLASS leaves one out");
+            refuse(images.place(),
+                   missing == known.end()
+                       ? "a class name stands twice in " + zeroshot::path_text(*file)
+                       : "class " + zeroshot::quoted(own[*missing]) + " is not in " + zeroshot::path_text(*file),
+                   "every class of the data set, or a name for each of its " + std::to_string(known.size()) +
+                       " classes in their order",
+                   "--unknown CLASS leaves one out");
         }
-        for (std::uint32_t i = 0; i < known.size(); ++i) found.of_label[known[i]] = by_name ? positions.at(own[known[i]]) : i;
+        for (std::uint32_t i = 0; i < known.size(); ++i)
+            found.of_label[known[i]] = by_name ? positions.at(own[known[i]]) : i;
     }
     if (found.names.empty()) refuse(images.place(), "no class is left", "at least one");
     return found;

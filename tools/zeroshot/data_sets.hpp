@@ -28,19 +28,20 @@ std::unique_ptr<zeroshot::data_set> open_parquet(const std::string& place, const
 /// The classes of an evaluation, and which of them a data set's own are.
 struct class_list {
     std::vector<std::string> names;
-    std::vector<std::optional<std::uint32_t>> of_label;  ///< for each class of the data set, nothing for an unknown one;
-                                                         ///< empty where the data set names none, and labels stand as they are
+    std::vector<std::optional<std::uint32_t>>
+        of_label;  ///< for each class of the data set, nothing for an unknown one;
+                   ///< empty where the data set names none, and labels stand as they are
 
     /// The labels of an image among `names`.
     /// \throws zeroshot::data_set_error for one that has no name
     std::vector<std::uint32_t> labels_of(const std::vector<std::uint32_t>& own) const;
 };
 
-/// The classes of a data set, or those of a file (or a built-in list): the same names in any order, or else as many, one
-/// for each class of the data set in its order.
-/// \param unknown classes of the data set that are none of the list
+/// The classes of a data set, or those of a file (or a built-in list): the same names in any order, or else as many,
+/// one for each class of the data set in its order. \param unknown classes of the data set that are none of the list
 /// \throws zeroshot::error where the names do not fit
-class_list classes_for(const zeroshot::data_set& images, const std::optional<std::string>& file, const std::vector<std::string>& unknown);
+class_list classes_for(const zeroshot::data_set& images, const std::optional<std::string>& file,
+                       const std::vector<std::string>& unknown);
 
 /// The names of a list: a file, or imagenet.
 /// \throws zeroshot::error

@@ -52,7 +52,8 @@ struct work {
 /// Encodes some inputs together, and one by one where the numbers of one of them fail.
 /// \param encode (first, count, run) to [count, embedding]
 template <class Encode>
-embedding_rows encoded(const work& now, const std::vector<std::string>& names, const zeroshot::run_options& run, const Encode& encode) {
+embedding_rows encoded(const work& now, const std::vector<std::string>& names, const zeroshot::run_options& run,
+                       const Encode& encode) {
     embedding_rows found;
     const auto add = [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
         zeroshot::matrix<float> rows = encode(first, count, how);
@@ -80,29 +81,32 @@ zeroshot::tensor<float, 4> slice(const zeroshot::tensor<float, 4>& all, std::siz
     return some;
 }
 
-embedding_rows encoded_pixels(const work& now, const std::vector<std::string>& names, const zeroshot::run_options& run, const zeroshot::tensor<float, 4>& pixels) {
+embedding_rows encoded_pixels(const work& now, const std::vector<std::string>& names, const zeroshot::run_options& run,
+                              const zeroshot::tensor<float, 4>& pixels) {
     return encoded(now, names, run, [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
-        return count == pixels.rows() ? now.clip.encode_pixels(pixels, how) : now.clip.encode_pixels(slice(pixels, first, count), how);
+        return count == pixels.rows() ? now.clip.encode_pixels(pixels, how)
+                                      : now.clip.encode_pixels(slice(pixels, first, count), how);
     });
 }
 
 void embed_images(work& now) {
     const std::vector<image> images = images_of(now.options.images);
-    prepare(images, now.clip.preprocessing(), now.team.running(now.with), [&](prepared some, const zeroshot::run_options& run) {
-        std::vector<std::string> names, complaints;
-        for (std::size_t i = 0; i < some.failures.size(); ++i) {
-            if (some.failures[i])
-                complaints.push_back(some.failures[i]->sentence);
-            else
-                names.push_back(images[some.first + i].name);
-        }
-        embedding_rows rows = names.empty() ? embedding_rows{} : encoded_pixels(now, names, run, some.pixels);
-        rows.complaints.insert(rows.complaints.begin(), complaints.begin(), complaints.end());
-        return [&, rows = std::move(rows), done = some.first + some.failures.size()] {
-            now.add(rows);
-            now.with.out.progress("pictures", done, images.size());
-        };
-    });
+    prepare(images, now.clip.preprocessing(), now.team.running(now.with),
+            [&](prepared some, const zeroshot::run_options& run) {
+                std::vector<std::string> names, complaints;
+                for (std::size_t i = 0; i < some.failures.size(); ++i) {
+                    if (some.failures[i])
+                        complaints.push_back(some.failures[i]->sentence);
+                    else
+                        names.push_back(images[some.first + i].name);
+                }
+                embedding_rows rows = names.empty() ? embedding_rows{} : encoded_pixels(now, names, run, some.pixels);
+                rows.complaints.insert(rows.complaints.begin(), complaints.begin(), complaints.end());
+                return [&, rows = std::move(rows), done = some.first + some.failures.size()] {
+                    now.add(rows);
+                    now.with.out.progress("pictures", done, images.size());
+                };
+            });
 }
 
 void embed_pixel_file(work& now) {
@@ -110,9 +114,10 @@ void embed_pixel_file(work& now) {
     const std::size_t size = now.clip.preprocessing().size;
     const std::vector<std::size_t>& shape = file.shape();
     if (shape.size() != 4 || shape[1] != 3 || shape[2] != size || shape[3] != size) {
-        throw zeroshot::argument_error(zeroshot::error_code::shape,
-                                       {zeroshot::path_text(now.options.pixels), "shape " + zeroshot::shape_text(shape),
-                                        "[n, 3, " + std::to_string(size) + ", " + std::to_string(size) + "] as this model reads", ""});
+        throw zeroshot::argument_error(
+            zeroshot::error_code::shape,
+            {zeroshot::path_text(now.options.pixels), "shape " + zeroshot::shape_text(shape),
+             "[n, 3, " + std::to_string(size) + ", " + std::to_string(size) + "] as this model reads", ""});
     }
     now.place = zeroshot::path_text(now.options.pixels) + ": image ";
     constexpr std::size_t at_once = 32;  // images copied out of the file together
@@ -163,16 +168,20 @@ void embed_prompts(work& now, const prompt_list& prompts) {
         const auto ids = prompts.ids().subspan(begin, here);
         const auto names = prompts.names().subspan(begin, here);
         now.add(encoded(now, {names.begin(), names.end()}, now.team.running(now.with, "prompts", begin, here, total),
-                        [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) { return now.clip.encode_tokens(ids.subspan(first, count), how); }));
+                        [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
+                            return now.clip.encode_tokens(ids.subspan(first, count), how);
+                        }));
     }
 }
 
 void embed_texts(work& now) {
-    const std::string name = now.options.texts_from == "-" ? "standard input" : zeroshot::path_text(now.options.texts_from);
+    const std::string name =
+        now.options.texts_from == "-" ? "standard input" : zeroshot::path_text(now.options.texts_from);
     const auto fit = now.options.truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
     prompt_list prompts(now.with.out);
     const std::vector<text_line> lines = read_lines(now.options.texts_from);
-    if (lines.empty()) throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts in it", "one on each line", ""});
+    if (lines.empty())
+        throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts in it", "one on each line", ""});
     for (const text_line& line : lines) {
         prompts.add(line.text, name + ": line " + std::to_string(line.number),
                     [&] { return now.clip.tokenizer().tokenize(line.text, now.clip.config().text.context, fit); });
@@ -187,15 +196,22 @@ prompt prompt_of(const zeroshot::json& ids, const work& now) {
     for (const zeroshot::json& each : ids.items()) {
         const std::size_t id = each.as_size();
         if (id >= vocabulary) {
-            throw zeroshot::text_error(zeroshot::error_code::argument, {each.where(), "id " + std::to_string(id), "below " + std::to_string(vocabulary) + ", the size of the vocabulary", ""});
+            throw zeroshot::text_error(zeroshot::error_code::argument,
+                                       {each.where(), "id " + std::to_string(id),
+                                        "below " + std::to_string(vocabulary) + ", the size of the vocabulary", ""});
         }
         found.push_back(static_cast<zeroshot::token>(id));
     }
-    if (found.empty()) throw zeroshot::text_error(zeroshot::error_code::argument, {ids.where(), "no ids", "the start token, the text's, and the end token", ""});
+    if (found.empty())
+        throw zeroshot::text_error(zeroshot::error_code::argument,
+                                   {ids.where(), "no ids", "the start token, the text's, and the end token", ""});
     if (found.size() <= context) return found;
     if (!now.options.truncate) {
-        throw zeroshot::text_error(zeroshot::error_code::limit, {ids.where(), std::to_string(found.size()) + " ids, " + std::to_string(found.size() - context) + " too many",
-                                                                 "at most " + std::to_string(context), "--truncate cuts them"});
+        throw zeroshot::text_error(
+            zeroshot::error_code::limit,
+            {ids.where(),
+             std::to_string(found.size()) + " ids, " + std::to_string(found.size() - context) + " too many",
+             "at most " + std::to_string(context), "--truncate cuts them"});
     }
     const zeroshot::token end = found.back();
     found.resize(context);
@@ -229,16 +245,21 @@ void embed_ids(work& now) {
         for (const text_line& line : lines) {
             if (line.text.find_first_not_of(" \t") == std::string::npos) continue;
             const std::string place = name + ": line " + std::to_string(line.number);
-            prompts.add(std::to_string(position++), place, [&] { return prompt_of(zeroshot::json::parse(line.text, place), now); });
+            prompts.add(std::to_string(position++), place,
+                        [&] { return prompt_of(zeroshot::json::parse(line.text, place), now); });
         }
     }
-    if (position == 0) throw zeroshot::text_error(zeroshot::error_code::format, {name, "no prompts in it", "a JSON array of id arrays, or one array on each line", ""});
+    if (position == 0)
+        throw zeroshot::text_error(
+            zeroshot::error_code::format,
+            {name, "no prompts in it", "a JSON array of id arrays, or one array on each line", ""});
     now.place = name + ": prompt ";
     embed_prompts(now, prompts);
 }
 
 void check_call(const embed_options& options) {
-    const int kinds = !options.images.empty() + !options.pixels.empty() + !options.texts_from.empty() + !options.ids.empty();
+    const int kinds =
+        !options.images.empty() + !options.pixels.empty() + !options.texts_from.empty() + !options.ids.empty();
     if (kinds == 0) throw usage_error("nothing to embed; give images, --pixels, --texts-from or --ids");
     if (kinds > 1) throw usage_error("only one of images, --pixels, --texts-from and --ids can be embedded at a time");
     std::vector<std::filesystem::path> inputs{options.pixels, options.texts_from, options.ids};
@@ -265,8 +286,8 @@ void tell_result(const work& now) {
     } else if (now.options.skip_bad) {
         for (const std::string& name : names) out.answer(name);
     }
-    out.note("wrote " + now.options.output + ": " + counted(names.size(), "embedding") + " of " + std::to_string(now.clip.config().embedding) + " numbers" +
-             (now.options.normalize ? ", of length 1" : ""));
+    out.note("wrote " + now.options.output + ": " + counted(names.size(), "embedding") + " of " +
+             std::to_string(now.clip.config().embedding) + " numbers" + (now.options.normalize ? ", of length 1" : ""));
 }
 
 }  // namespace
@@ -276,14 +297,16 @@ void embed(const embed_options& options, session& with) {
     workers team(options.threads);
     const model clip(options.model, with.out, team.threads());
     work now{options, clip, team, with};
-    if (!options.texts_from.empty() || !options.ids.empty()) clip.encode_tokens({}, {});  // throws where there is no text tower
+    if (!options.texts_from.empty() || !options.ids.empty())
+        clip.encode_tokens({}, {});  // throws where there is no text tower
     if (!options.images.empty()) embed_images(now);
     if (!options.pixels.empty()) embed_pixel_file(now);
     if (!options.texts_from.empty()) embed_texts(now);
     if (!options.ids.empty()) embed_ids(now);
     with.out.end_progress();
     if (with.out.failed() && (!options.skip_bad || now.rows.names.empty())) {
-        with.out.note(options.output + " was not written" + (options.skip_bad ? ": nothing is left" : "; --skip-bad leaves out what is bad"));
+        with.out.note(options.output + " was not written" +
+                      (options.skip_bad ? ": nothing is left" : "; --skip-bad leaves out what is bad"));
         return;
     }
     write_rows(now);

@@ -9,8 +9,8 @@
 #include <variant>
 
 #include <zeroshot/image/decode.hpp>
-#include <zeroshot/support/file.hpp>
 #include <zeroshot/support/batch_cache.hpp>
+#include <zeroshot/support/file.hpp>
 #include <zeroshot/support/sha256.hpp>
 
 #include "console.hpp"
@@ -35,7 +35,9 @@ struct embedded_image {
     std::optional<reading_failure> failed{};
 };
 
-zeroshot::label_list labels_of(const zeroshot::example& one) { return std::vector<std::uint32_t>(one.labels.begin(), one.labels.end()); }
+zeroshot::label_list labels_of(const zeroshot::example& one) {
+    return std::vector<std::uint32_t>(one.labels.begin(), one.labels.end());
+}
 
 /// Some consecutive images of the data set.
 struct batch {
@@ -50,7 +52,9 @@ struct outcome {
     std::string note{};       // something a user should know
 };
 
-reading_failure as_reading(failure found) { return {found.code, std::move(found.sentence)}; }
+reading_failure as_reading(failure found) {
+    return {found.code, std::move(found.sentence)};
+}
 
 /// The failure in flight, of an image of that name.
 reading_failure failure_of(const std::string& name) {
@@ -81,8 +85,11 @@ std::string sentence_place(const zeroshot::example& one) {
 }
 
 /// Encodes pixels, one image after the other where the numbers of one of them fail.
-void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot::tensor<float, 4>& pixels, const image_encoder& rows_of) {
-    const auto add = [&](const zeroshot::matrix<float>& rows) { to.rows.insert(to.rows.end(), rows.values().begin(), rows.values().end()); };
+void encode(outcome& to, const std::vector<std::size_t>& places, const zeroshot::tensor<float, 4>& pixels,
+            const image_encoder& rows_of) {
+    const auto add = [&](const zeroshot::matrix<float>& rows) {
+        to.rows.insert(to.rows.end(), rows.values().begin(), rows.values().end());
+    };
     try {
         add(rows_of(pixels));
     } catch (const zeroshot::numeric_error&) {
@@ -184,8 +191,14 @@ outcome kept_or_computed(const batch& some, const image_encoder& rows_of, const 
 /// Batches go out to the threads as they ask, and come back in order.
 class conveyor {
    public:
-    conveyor(zeroshot::data_set& from, const image_encoder& rows_of, session& with, const kept_embeddings* keep, std::size_t threads)
-        : from_(from), rows_of_(rows_of), with_(with), keep_(keep), to_{{}, {}, {}, row_file(rows_of.columns())}, steps_(4 * threads) {
+    conveyor(zeroshot::data_set& from, const image_encoder& rows_of, session& with, const kept_embeddings* keep,
+             std::size_t threads)
+        : from_(from),
+          rows_of_(rows_of),
+          with_(with),
+          keep_(keep),
+          to_{{}, {}, {}, row_file(rows_of.columns())},
+          steps_(4 * threads) {
         constexpr std::size_t most_expected = 1'000'000;  // a data set may say anything
         to_.labels.reserve(std::min(from.count().value_or(0), most_expected));
     }
@@ -194,8 +207,11 @@ class conveyor {
     void work() {
         try {
             while (const std::optional<batch> some = take()) {
-                if (with_.stop.stop_requested()) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
-                steps_.add(some->number, [this, what = kept_or_computed(*some, rows_of_, keep_)]() mutable { add(what); });
+                if (with_.stop.stop_requested())
+                    throw zeroshot::cancelled_error(zeroshot::error_code::cancelled,
+                                                    {"", "stopped on request", "", ""});
+                steps_.add(some->number,
+                           [this, what = kept_or_computed(*some, rows_of_, keep_)]() mutable { add(what); });
             }
         } catch (...) {
             steps_.give_up();
@@ -246,14 +262,20 @@ class conveyor {
 };
 
 [[noreturn]] void throw_row_error(const char* doing) {
-    throw zeroshot::file_error(zeroshot::error_code::io, {"temporary file", std::string(doing) + ": " + std::generic_category().message(errno), "", "is the disk full?"});
+    throw zeroshot::file_error(zeroshot::error_code::io,
+                               {"temporary file", std::string(doing) + ": " + std::generic_category().message(errno),
+                                "", "is the disk full?"});
 }
 
 }  // namespace
 
-std::size_t image_encoder::columns() const { return clip.columns(gives); }
+std::size_t image_encoder::columns() const {
+    return clip.columns(gives);
+}
 
-zeroshot::matrix<float> image_encoder::operator()(const zeroshot::tensor<float, 4>& pixels) const { return clip.encode_pixels(pixels, {}, gives); }
+zeroshot::matrix<float> image_encoder::operator()(const zeroshot::tensor<float, 4>& pixels) const {
+    return clip.encode_pixels(pixels, {}, gives);
+}
 
 name_file::name_file() : file_(std::tmpfile()) {
     if (!file_) throw_row_error("cannot create");
@@ -263,7 +285,8 @@ void name_file::add(const std::string& name) {
     if (is_reading_ && std::fseek(file_.get(), 0, SEEK_END) != 0) throw_row_error("cannot write");
     is_reading_ = false;
     const std::size_t size = name.size();
-    const bool written = std::fwrite(&size, sizeof size, 1, file_.get()) == 1 && std::fwrite(name.data(), 1, size, file_.get()) == size;
+    const bool written =
+        std::fwrite(&size, sizeof size, 1, file_.get()) == 1 && std::fwrite(name.data(), 1, size, file_.get()) == size;
     if (!written) throw_row_error("cannot write");
 }
 
@@ -292,7 +315,8 @@ row_file::row_file(std::size_t columns) : columns_(columns), file_(std::tmpfile(
 
 void row_file::add(std::span<const float> numbers) {
     if (numbers.empty()) return;
-    const bool written = std::fseek(file_.get(), 0, SEEK_END) == 0 && std::fwrite(numbers.data(), sizeof(float), numbers.size(), file_.get()) == numbers.size() &&
+    const bool written = std::fseek(file_.get(), 0, SEEK_END) == 0 &&
+                         std::fwrite(numbers.data(), sizeof(float), numbers.size(), file_.get()) == numbers.size() &&
                          std::fflush(file_.get()) == 0;
     if (!written) throw_row_error("cannot write");
     rows_ += numbers.size() / columns_;
@@ -304,7 +328,8 @@ void row_file::read(const std::function<void(std::size_t, std::span<const float>
     std::vector<float> some(at_once * columns_);
     for (std::size_t first = 0; first < rows_; first += at_once) {
         const std::size_t count = std::min(at_once, rows_ - first);
-        if (std::fread(some.data(), sizeof(float), count * columns_, file_.get()) != count * columns_) throw_row_error("cannot read");
+        if (std::fread(some.data(), sizeof(float), count * columns_, file_.get()) != count * columns_)
+            throw_row_error("cannot read");
         for (std::size_t i = 0; i < count; ++i) take(first + i, std::span(some).subspan(i * columns_, columns_));
     }
 }
@@ -318,7 +343,8 @@ void embedded_set::read(const std::function<void(std::size_t, std::span<const fl
     });
 }
 
-embedded_set embed_all(zeroshot::data_set& from, const image_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep) {
+embedded_set embed_all(zeroshot::data_set& from, const image_encoder& rows_of, workers& team, session& with,
+                       const kept_embeddings* keep) {
     const zeroshot::run_options run = team.running(with);
     const std::size_t threads = run.threads->concurrency();
     conveyor belt(from, rows_of, with, keep, threads);

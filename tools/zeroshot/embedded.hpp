@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/metrics/prediction.hpp>
 #include <zeroshot/datasets/data_set.hpp>
+#include <zeroshot/metrics/prediction.hpp>
 
 #include "model.hpp"
 
@@ -83,7 +83,7 @@ class row_file {
 
 /// A data set's images and their embeddings. What is in memory of each is its labels.
 struct embedded_set {
-    std::vector<zeroshot::label_list> labels;                    ///< of each image, as the data set has them
+    std::vector<zeroshot::label_list> labels;                   ///< of each image, as the data set has them
     std::map<std::size_t, zeroshot::reading_failure> failures;  ///< by the image's place
     name_file names;
     row_file rows;  ///< [images that did not fail, columns], not normalised
@@ -102,6 +102,7 @@ struct kept_embeddings {
 /// what fails is told to the console, in order.
 /// \param keep where finished batches are kept, and found again; nullptr for nowhere
 /// \throws zeroshot::data_set_error, zeroshot::file_error, zeroshot::cancelled_error
-embedded_set embed_all(zeroshot::data_set& from, const image_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep);
+embedded_set embed_all(zeroshot::data_set& from, const image_encoder& rows_of, workers& team, session& with,
+                       const kept_embeddings* keep);
 
 }  // namespace program

@@ -39,11 +39,15 @@ namespace {
 
 void check_call(const evaluate_options& options) {
     const int recorded = !options.features.empty() + !options.labels.empty() + !options.class_embeddings.empty();
-    if (options.data.empty() && recorded == 0) throw usage_error("nothing to evaluate; give --data, or --features with --labels and --class-embeddings");
-    if (!options.data.empty() && recorded != 0) throw usage_error("--data and recorded --features are two things to evaluate; give one");
+    if (options.data.empty() && recorded == 0)
+        throw usage_error("nothing to evaluate; give --data, or --features with --labels and --class-embeddings");
+    if (!options.data.empty() && recorded != 0)
+        throw usage_error("--data and recorded --features are two things to evaluate; give one");
     if (recorded != 0 && recorded != 3) throw usage_error("--features, --labels and --class-embeddings go together");
-    const bool asks_for_more = options.compare_templates || !options.embeddings.empty() || !options.resume.empty() || !options.unknown.empty();
-    if (recorded != 0 && asks_for_more) throw usage_error("--compare-templates, --embeddings, --resume and --unknown need --data");
+    const bool asks_for_more =
+        options.compare_templates || !options.embeddings.empty() || !options.resume.empty() || !options.unknown.empty();
+    if (recorded != 0 && asks_for_more)
+        throw usage_error("--compare-templates, --embeddings, --resume and --unknown need --data");
     for (const std::string& sentence : options.templates) {
         try {
             zeroshot::prompt_template{sentence};
@@ -70,7 +74,9 @@ void note_empty_classes(const zeroshot::evaluation& found, console& out) {
     constexpr std::size_t most_named = 5;
     std::size_t empty = 0;
     for (const zeroshot::class_result& one : found.classes) {
-        if (one.count == 0 && ++empty <= most_named) out.note("warning: class '" + one.name + "' has no images; it may be predicted, and is left out of the mean per class");
+        if (one.count == 0 && ++empty <= most_named)
+            out.note("warning: class '" + one.name +
+                     "' has no images; it may be predicted, and is left out of the mean per class");
     }
     if (empty > most_named) out.note("warning: nor have " + counted(empty - most_named, "more") + " of the classes");
 }
@@ -91,7 +97,8 @@ struct subject {
 std::vector<zeroshot::answer> without_answers(std::vector<zeroshot::label_list> own, const class_list& classes) {
     std::vector<zeroshot::answer> all;
     all.reserve(own.size());
-    for (const zeroshot::label_list& labels : own) all.push_back(zeroshot::unreadable(classes.labels_of({labels.begin(), labels.end()})));
+    for (const zeroshot::label_list& labels : own)
+        all.push_back(zeroshot::unreadable(classes.labels_of({labels.begin(), labels.end()})));
     return all;
 }
 
@@ -107,12 +114,16 @@ void write_per_image(const std::string& file, const subject& what) {
     std::size_t next = 0;
     const auto write_failures_up_to = [&](std::size_t place) {
         for (; next < place; ++next) {
-            lines.write(zeroshot::json_line(what.name_of(next), zeroshot::unreadable(what.answers[next].labels), what.failures.at(next)) + "\n");
+            lines.write(zeroshot::json_line(what.name_of(next), zeroshot::unreadable(what.answers[next].labels),
+                                            what.failures.at(next)) +
+                        "\n");
         }
     };
     what.scores([&](std::size_t place, std::span<const double> logits) {
         write_failures_up_to(place);
-        lines.write(zeroshot::json_line(what.name_of(place), zeroshot::prediction_of(logits, what.answers[place].labels)) + "\n");
+        lines.write(
+            zeroshot::json_line(what.name_of(place), zeroshot::prediction_of(logits, what.answers[place].labels)) +
+            "\n");
         ++next;
     });
     write_failures_up_to(what.answers.size());
@@ -126,7 +137,8 @@ void write_embeddings(const std::string& file, const embedded_set& images) {
 }
 
 /// All figures, to where they were asked for.
-void conclude(zeroshot::evaluation& found, const subject& what, std::span<const std::string> classes, const evaluate_options& options, console& out) {
+void conclude(zeroshot::evaluation& found, const subject& what, std::span<const std::string> classes,
+              const evaluate_options& options, console& out) {
     zeroshot::summarise(found, what.answers, classes, what.scores, options.seed);
     if (!options.per_image.empty()) write_per_image(options.per_image, what);
     note_empty_classes(found, out);
@@ -143,22 +155,29 @@ void conclude(zeroshot::evaluation& found, const subject& what, std::span<const 
 
 using clock = std::chrono::steady_clock;
 
-double seconds_since(clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); }
+double seconds_since(clock::time_point begin) {
+    return std::chrono::duration<double>(clock::now() - begin).count();
+}
 
-zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const model& clip, const std::vector<std::string>& classes,
+zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const model& clip,
+                                         const std::vector<std::string>& classes,
                                          const std::vector<std::string>& templates, workers& team, session& with) {
     const std::size_t prompts = classes.size() * std::max<std::size_t>(templates.size(), 1);
-    const labeller which(clip, classes, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts), options.resume, with.out);
+    const labeller which(clip, classes, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts),
+                         options.resume, with.out);
     return which.text_embeddings();
 }
 
 /// What each template gives alone, and which are best together.
-void compare(zeroshot::evaluation& found, const subject& what, const embedded_set& images, const evaluate_options& options, const model& clip,
-             const std::vector<std::string>& classes, workers& team, session& with) {
+void compare(zeroshot::evaluation& found, const subject& what, const embedded_set& images,
+             const evaluate_options& options, const model& clip, const std::vector<std::string>& classes, workers& team,
+             session& with) {
     std::vector<zeroshot::matrix<float>> each;
-    for (const std::string& sentence : found.templates) each.push_back(embedded_classes(options, clip, classes, {sentence}, team, with));
+    for (const std::string& sentence : found.templates)
+        each.push_back(embedded_classes(options, clip, classes, {sentence}, team, with));
     const auto embeddings = [&](const auto& take) { images.read(take); };
-    zeroshot::compared_templates compared = zeroshot::compare_templates(found.templates, each, what.answers, embeddings, options.seed);
+    zeroshot::compared_templates compared =
+        zeroshot::compare_templates(found.templates, each, what.answers, embeddings, options.seed);
     found.each_template = std::move(compared.each);
     found.choice = std::move(compared.choice);
 }
@@ -171,7 +190,8 @@ void evaluate_data(const evaluate_options& options, session& with) {
     found.data = options.data;
     found.format = data.format;
     found.templates = templates_of(options, *data.images);
-    if (options.compare_templates && found.templates.empty()) throw usage_error("no templates to compare; give some: --template, or --templates-from");
+    if (options.compare_templates && found.templates.empty())
+        throw usage_error("no templates to compare; give some: --template, or --templates-from");
     workers team(options.threads);
     const model clip(options.model, with.out, team.threads());
     found.model = clip.place();
@@ -182,11 +202,13 @@ void evaluate_data(const evaluate_options& options, session& with) {
         keep = kept_embeddings{options.resume, clip.digest()};
     }
     embedded_set images = embed_all(*data.images, {clip}, team, with, keep ? &*keep : nullptr);
-    const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())), bias = static_cast<double>(clip.logit_bias());
+    const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())),
+                 bias = static_cast<double>(clip.logit_bias());
     subject what{[&](std::size_t place) { return images.names[place]; }, images.failures};
     what.answers = without_answers(std::move(images.labels), classes);
     what.scores = [&](const auto& take) {
-        images.read([&](std::size_t place, std::span<const float> row) { take(place, scores.logits(row, scale, bias)); });
+        images.read(
+            [&](std::size_t place, std::span<const float> row) { take(place, scores.logits(row, scale, bias)); });
     };
     answer_all(what);
     if (!options.embeddings.empty()) write_embeddings(options.embeddings, images);
@@ -199,7 +221,9 @@ void evaluate_data(const evaluate_options& options, session& with) {
 zeroshot::matrix<double> matrix_in(const std::string& file) {
     const npy_array array(file, npy_types::real);
     if (array.shape().size() != 2) {
-        throw zeroshot::argument_error(zeroshot::error_code::shape, {zeroshot::path_text(file), "shape " + zeroshot::shape_text(array.shape()), "[rows, numbers]", ""});
+        throw zeroshot::argument_error(
+            zeroshot::error_code::shape,
+            {zeroshot::path_text(file), "shape " + zeroshot::shape_text(array.shape()), "[rows, numbers]", ""});
     }
     zeroshot::matrix<double> rows(array.shape()[0], array.shape()[1]);
     std::ranges::copy(array.numbers(), rows.values().begin());
@@ -215,16 +239,23 @@ std::vector<std::vector<std::uint32_t>> labels_in(const std::string& file, std::
     if (!one_each && !several) {
         throw zeroshot::argument_error(zeroshot::error_code::shape,
                                        {zeroshot::path_text(file), "shape " + zeroshot::shape_text(shape),
-                                        "[" + std::to_string(rows) + "], or [" + std::to_string(rows) + ", " + std::to_string(classes) + "], as there are features and classes", ""});
+                                        "[" + std::to_string(rows) + "], or [" + std::to_string(rows) + ", " +
+                                            std::to_string(classes) + "], as there are features and classes",
+                                        ""});
     }
     std::vector<std::vector<std::uint32_t>> labels(rows);
     for (std::size_t i = 0; i < numbers.size(); ++i) {
         const double number = numbers[i];
-        const bool good = several ? number == 0 || number == 1 : number >= -1 && number < static_cast<double>(classes) && number == std::floor(number);
+        const bool good = several
+                              ? number == 0 || number == 1
+                              : number >= -1 && number < static_cast<double>(classes) && number == std::floor(number);
         if (!good) {
-            throw zeroshot::data_set_error(zeroshot::error_code::argument,
-                                           {zeroshot::path_text(file) + ": row " + std::to_string(several ? i / classes : i), "label " + zeroshot::json_writer().value(number).text(),
-                                            several ? "0 or 1" : "a class from 0 to " + std::to_string(classes - 1) + ", or -1 for none of them", ""});
+            throw zeroshot::data_set_error(
+                zeroshot::error_code::argument,
+                {zeroshot::path_text(file) + ": row " + std::to_string(several ? i / classes : i),
+                 "label " + zeroshot::json_writer().value(number).text(),
+                 several ? "0 or 1" : "a class from 0 to " + std::to_string(classes - 1) + ", or -1 for none of them",
+                 ""});
         }
         if (several && number == 1) labels[i / classes].push_back(static_cast<std::uint32_t>(i % classes));
         if (!several && number >= 0) labels[i].push_back(static_cast<std::uint32_t>(number));
@@ -240,8 +271,9 @@ std::vector<std::string> recorded_names(const evaluate_options& options, std::si
     }
     names = class_names_in(*options.classes);
     if (names.size() != classes) {
-        throw zeroshot::data_set_error(zeroshot::error_code::argument, {zeroshot::path_text(*options.classes), counted(names.size(), "name"),
-                                                                        std::to_string(classes) + " as there are class embeddings", ""});
+        throw zeroshot::data_set_error(zeroshot::error_code::argument,
+                                       {zeroshot::path_text(*options.classes), counted(names.size(), "name"),
+                                        std::to_string(classes) + " as there are class embeddings", ""});
     }
     return names;
 }
@@ -249,10 +281,13 @@ std::vector<std::string> recorded_names(const evaluate_options& options, std::si
 void evaluate_recorded(const evaluate_options& options, session& with) {
     constexpr double usual_scale = 100;  // the factor of OpenAI's models, and CLIP_benchmark's
     const clock::time_point begin = clock::now();
-    const zeroshot::matrix<double> features = matrix_in(options.features), classes = matrix_in(options.class_embeddings);
+    const zeroshot::matrix<double> features = matrix_in(options.features),
+                                   classes = matrix_in(options.class_embeddings);
     if (features.columns() != classes.columns() || classes.rows() == 0) {
-        throw zeroshot::argument_error(zeroshot::error_code::shape, {zeroshot::path_text(options.class_embeddings), "shape " + zeroshot::shape_text(classes.shape()),
-                                                                     "[classes, " + std::to_string(features.columns()) + "] as the features have", ""});
+        throw zeroshot::argument_error(
+            zeroshot::error_code::shape,
+            {zeroshot::path_text(options.class_embeddings), "shape " + zeroshot::shape_text(classes.shape()),
+             "[classes, " + std::to_string(features.columns()) + "] as the features have", ""});
     }
     const std::vector<std::string> names = recorded_names(options, classes.rows());
     const zeroshot::class_scores scores(classes);
@@ -265,7 +300,8 @@ void evaluate_recorded(const evaluate_options& options, session& with) {
         try {
             scores.logits(std::span(features.row(row)));
         } catch (const zeroshot::numeric_error& fault) {
-            failures[row] = {fault.code(), zeroshot::path_text(options.features) + ": row " + std::to_string(row) + ": " + fault.what()};
+            failures[row] = {fault.code(), zeroshot::path_text(options.features) + ": row " + std::to_string(row) +
+                                               ": " + fault.what()};
             with.out.complain(failures[row].sentence);
         }
     }

@@ -22,9 +22,13 @@ double recall_of(const zeroshot::class_result& one) {
 }
 
 /// What a class is judged by.
-double share_of(const zeroshot::class_result& one) { return one.average_precision.value_or(recall_of(one)); }
+double share_of(const zeroshot::class_result& one) {
+    return one.average_precision.value_or(recall_of(one));
+}
 
-std::string between(const zeroshot::interval& range) { return "  (" + fixed(100 * range.lower, 1) + " to " + fixed(100 * range.upper, 1) + ")"; }
+std::string between(const zeroshot::interval& range) {
+    return "  (" + fixed(100 * range.lower, 1) + " to " + fixed(100 * range.upper, 1) + ")";
+}
 
 void print_share(console& out, std::string_view name, double share, const std::string& more = "") {
     out.answer("  " + padded(name, figure_columns) + out.styled(percent(share), look::strong) + more);
@@ -45,13 +49,16 @@ void print_classes(const zeroshot::evaluation& found, console& out) {
     }
     std::ranges::stable_sort(order, std::greater<>{}, [](const zeroshot::class_result* one) { return share_of(*one); });
     out.answer("");
-    out.answer(out.styled(found.several_labels ? "average precision of each class" : "recall of each class", look::strong));
+    out.answer(
+        out.styled(found.several_labels ? "average precision of each class" : "recall of each class", look::strong));
     const bool cut = order.size() > most;
     for (std::size_t i = 0; i < order.size(); ++i) {
-        if (cut && i == most / 2) out.answer("  ... " + std::to_string(order.size() - most) + " more: --csv FILE writes all ...");
+        if (cut && i == most / 2)
+            out.answer("  ... " + std::to_string(order.size() - most) + " more: --csv FILE writes all ...");
         if (cut && i >= most / 2 && i < order.size() - most / 2) continue;
         const zeroshot::class_result& one = *order[i];
-        out.answer("  " + padded(printable(one.name), columns) + "  " + percent(share_of(one)) + "  " + out.styled(padded(blocks(share_of(one), bar_columns), bar_columns), look::good) +
+        out.answer("  " + padded(printable(one.name), columns) + "  " + percent(share_of(one)) + "  " +
+                   out.styled(padded(blocks(share_of(one), bar_columns), bar_columns), look::good) +
                    out.styled("  of " + std::to_string(one.count), look::faint));
     }
 }
@@ -59,13 +66,15 @@ void print_classes(const zeroshot::evaluation& found, console& out) {
 void print_confusions(const zeroshot::evaluation& found, console& out) {
     constexpr std::size_t most = 5;
     std::vector<zeroshot::confusion_entry> wrong;
-    std::ranges::copy_if(found.confusion, std::back_inserter(wrong), [](const zeroshot::confusion_entry& entry) { return entry.label != entry.predicted; });
+    std::ranges::copy_if(found.confusion, std::back_inserter(wrong),
+                         [](const zeroshot::confusion_entry& entry) { return entry.label != entry.predicted; });
     if (wrong.empty()) return;
     std::ranges::stable_sort(wrong, std::greater<>{}, &zeroshot::confusion_entry::count);
     out.answer("");
     out.answer(out.styled("confused most", look::strong));
     for (std::size_t i = 0; i < std::min(most, wrong.size()); ++i) {
-        out.answer("  " + printable(found.classes[wrong[i].label].name) + " taken for " + printable(found.classes[wrong[i].predicted].name) + ": " + counted(wrong[i].count, "time"));
+        out.answer("  " + printable(found.classes[wrong[i].label].name) + " taken for " +
+                   printable(found.classes[wrong[i].predicted].name) + ": " + counted(wrong[i].count, "time"));
     }
 }
 
@@ -75,23 +84,30 @@ void print_templates(const zeroshot::evaluation& found, console& out) {
     std::ranges::stable_sort(order, std::greater<>{}, &zeroshot::template_result::top1);
     out.answer("");
     out.answer(out.styled("each template alone", look::strong));
-    for (const zeroshot::template_result& one : order) out.answer("  " + percent(one.top1) + "  " + printable(one.sentence));
+    for (const zeroshot::template_result& one : order)
+        out.answer("  " + percent(one.top1) + "  " + printable(one.sentence));
     const zeroshot::template_choice& choice = *found.choice;
     out.answer("");
-    out.answer(out.styled("chosen on " + counted(choice.validation_count, "picture"), look::strong) + ", judged on the other " + std::to_string(choice.test_count) + ": " +
-               percent(choice.test_top1) + "; all templates together:" + percent(choice.test_top1_of_all));
-    for (std::size_t i = 0; i < choice.chosen.size(); ++i) out.answer("  " + percent(choice.validation_top1[i]) + "  " + (i == 0 ? "  " : "+ ") + printable(choice.chosen[i]));
+    out.answer(out.styled("chosen on " + counted(choice.validation_count, "picture"), look::strong) +
+               ", judged on the other " + std::to_string(choice.test_count) + ": " + percent(choice.test_top1) +
+               "; all templates together:" + percent(choice.test_top1_of_all));
+    for (std::size_t i = 0; i < choice.chosen.size(); ++i)
+        out.answer("  " + percent(choice.validation_top1[i]) + "  " + (i == 0 ? "  " : "+ ") +
+                   printable(choice.chosen[i]));
 }
 
 std::string cell(const std::string& text) {
-    const bool plain = text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with(' ') && !text.ends_with(' ');
+    const bool plain =
+        text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with(' ') && !text.ends_with(' ');
     if (plain) return text;
     std::string quoted = "\"";
     for (const char character : text) quoted += character == '"' ? "\"\"" : std::string(1, character);
     return quoted + "\"";
 }
 
-std::string number(double value) { return zeroshot::json_writer().value(value).text(); }
+std::string number(double value) {
+    return zeroshot::json_writer().value(value).text();
+}
 
 std::string quotient(std::size_t part, std::size_t whole) {
     return whole == 0 ? "" : number(static_cast<double>(part) / static_cast<double>(whole));
@@ -102,14 +118,18 @@ std::string quotient(std::size_t part, std::size_t whole) {
 void print(const zeroshot::evaluation& found, console& out) {
     std::string head = counted(found.count, "picture") + " of " + counted(found.classes.size(), "class");
     if (found.classes.size() != 1) head.insert(head.size() - 1, "e");
-    if (found.unreadable > 0) head += ", " + std::to_string(found.unreadable) + " of them unreadable and counted as wrong";
+    if (found.unreadable > 0)
+        head += ", " + std::to_string(found.unreadable) + " of them unreadable and counted as wrong";
     if (found.out_of_distribution > 0) head += "; " + std::to_string(found.out_of_distribution) + " of unknown classes";
     out.answer(out.styled(printable(found.data), look::strong) + ": " + head);
     print_share(out, "top-1", found.top1, between(found.sure.top1));
     if (found.classes.size() > 5) print_share(out, "top-5", found.top5, between(found.sure.top5));
-    if (found.mean_per_class) print_share(out, "mean per class", *found.mean_per_class, found.sure.mean_per_class ? between(*found.sure.mean_per_class) : "");
+    if (found.mean_per_class)
+        print_share(out, "mean per class", *found.mean_per_class,
+                    found.sure.mean_per_class ? between(*found.sure.mean_per_class) : "");
     if (found.mean_average_precision) print_share(out, "mean average precision", *found.mean_average_precision);
-    if (found.expected_calibration_error) print_share(out, "expected calibration error", *found.expected_calibration_error);
+    if (found.expected_calibration_error)
+        print_share(out, "expected calibration error", *found.expected_calibration_error);
     if (found.calibrated_error) print_share(out, "  at the fitted temperature", *found.calibrated_error);
     print_number(out, "fitted temperature", found.temperature, 3);
     print_number(out, "log loss", found.log_loss, 4);
@@ -122,8 +142,9 @@ void print(const zeroshot::evaluation& found, console& out) {
 std::string csv_of(const zeroshot::evaluation& found) {
     std::string text = "class,count,unreadable,predicted,right,recall,precision,average_precision\r\n";
     for (const zeroshot::class_result& one : found.classes) {
-        text += cell(one.name) + "," + std::to_string(one.count) + "," + std::to_string(one.unreadable) + "," + std::to_string(one.predicted) + "," +
-                std::to_string(one.right) + "," + quotient(one.right, one.count) + "," + quotient(one.right, one.predicted) + "," +
+        text += cell(one.name) + "," + std::to_string(one.count) + "," + std::to_string(one.unreadable) + "," +
+                std::to_string(one.predicted) + "," + std::to_string(one.right) + "," + quotient(one.right, one.count) +
+                "," + quotient(one.right, one.predicted) + "," +
                 (one.average_precision ? number(*one.average_precision) : "") + "\r\n";
     }
     return text;

@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include <zeroshot/load/clip.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/load/clip.hpp>
 #include <zeroshot/support/json_writer.hpp>
 
 #include "check.hpp"
@@ -82,7 +82,10 @@ void write_text(zeroshot::json_writer& json, const model& clip) {
 void write_images(zeroshot::json_writer& json, const zeroshot::preprocessing& pixels) {
     array(json, "mean", pixels.mean);
     array(json, "std", pixels.std);
-    json.key("order").value(zeroshot::name_of(pixels.order)).key("interpolation").value(zeroshot::name_of(pixels.filter));
+    json.key("order")
+        .value(zeroshot::name_of(pixels.order))
+        .key("interpolation")
+        .value(zeroshot::name_of(pixels.filter));
     json.key("resize").value(zeroshot::name_of(pixels.mode));
     if (pixels.resized) json.key("resized").value(*pixels.resized);
 }
@@ -92,14 +95,22 @@ std::string json_of(const model& clip, const check_up* checked) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::provenance& origin = clip.provenance();
     zeroshot::json_writer json;
-    json.begin_object().key("model").value(origin.place).key("layout").value(origin.layout).key("container").value(origin.container);
+    json.begin_object()
+        .key("model")
+        .value(origin.place)
+        .key("layout")
+        .value(origin.layout)
+        .key("container")
+        .value(origin.container);
     json.key("towers").value(zeroshot::name_of(config.towers)).key("embedding").value(config.embedding);
     const bool chooses = config.has_image() && transformer_of(config);
-    json.key("activation").value(zeroshot::name_of(chooses ? transformer_of(config)->blocks.function : config.text.blocks.function));
+    json.key("activation")
+        .value(zeroshot::name_of(chooses ? transformer_of(config)->blocks.function : config.text.blocks.function));
     if (config.has_image()) write_vision(json, config);
     if (config.has_text()) write_text(json, clip);
     if (config.has_image()) write_images(json, clip.preprocessing());
-    if (config.towers == zeroshot::clip_towers::both) json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
+    if (config.towers == zeroshot::clip_towers::both)
+        json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
     array(json, "dtypes", origin.dtypes);
     array(json, "sources", origin.sources);
     json.key("decisions").begin_object();
@@ -119,9 +130,13 @@ std::string joined(std::span<const std::string> parts, std::string_view between 
 }
 
 /// A number as short as it can be.
-std::string number(float value) { return zeroshot::json_writer().value(value).text(); }
+std::string number(float value) {
+    return zeroshot::json_writer().value(value).text();
+}
 
-std::string colour(const std::array<float, 3>& values) { return number(values[0]) + "  " + number(values[1]) + "  " + number(values[2]); }
+std::string colour(const std::array<float, 3>& values) {
+    return number(values[0]) + "  " + number(values[1]) + "  " + number(values[2]);
+}
 
 std::string layout_text(const std::string& layout) {
     if (layout == "custom_text") return "open_clip, CustomTextCLIP";
@@ -135,18 +150,21 @@ std::string container_text(const std::string& container) {
 }
 
 std::string blocks_text(const zeroshot::transformer_config& blocks) {
-    return counted(blocks.layers, "layer") + " of width " + std::to_string(blocks.width) + ", " + counted(blocks.heads, "head") + ", MLP " +
-           std::to_string(blocks.mlp_width) + ", " + std::string(zeroshot::name_of(blocks.function));
+    return counted(blocks.layers, "layer") + " of width " + std::to_string(blocks.width) + ", " +
+           counted(blocks.heads, "head") + ", MLP " + std::to_string(blocks.mlp_width) + ", " +
+           std::string(zeroshot::name_of(blocks.function));
 }
 
 std::string image_encoder_text(const zeroshot::clip_config& config) {
     if (const auto* tower = transformer_of(config)) {
-        return "vision transformer, patches of " + std::to_string(tower->patch_size) + " x " + std::to_string(tower->patch_size) + ", " + blocks_text(tower->blocks);
+        return "vision transformer, patches of " + std::to_string(tower->patch_size) + " x " +
+               std::to_string(tower->patch_size) + ", " + blocks_text(tower->blocks);
     }
     const zeroshot::modified_resnet_config& tower = resnet_of(config);
     std::string layers;
     for (const std::size_t count : tower.layers) layers += (layers.empty() ? "" : "-") + std::to_string(count);
-    return "modified ResNet, " + layers + " blocks of width " + std::to_string(tower.width) + ", " + counted(tower.heads, "head") + " in the attention pooling";
+    return "modified ResNet, " + layers + " blocks of width " + std::to_string(tower.width) + ", " +
+           counted(tower.heads, "head") + " in the attention pooling";
 }
 
 std::string resizing_text(const zeroshot::preprocessing& pixels) {
@@ -158,10 +176,13 @@ std::string resizing_text(const zeroshot::preprocessing& pixels) {
 
 std::string tokenizer_text(const model& clip) {
     const std::string context = ", context " + std::to_string(clip.config().text.context);
-    if (!clip.takes_texts()) return zeroshot::missing_tokenizer(clip.provenance()) + ": ids alone can be embedded" + context;
+    if (!clip.takes_texts())
+        return zeroshot::missing_tokenizer(clip.provenance()) + ": ids alone can be embedded" + context;
     const std::size_t ids = clip.tokenizer().vocabulary().size(), rows = clip.config().text.vocabulary;
-    const std::string own = zeroshot::tokenizer().vocabulary().size() == ids ? "CLIP's byte pairs" : "byte pairs of its own";
-    return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") + context;
+    const std::string own =
+        zeroshot::tokenizer().vocabulary().size() == ids ? "CLIP's byte pairs" : "byte pairs of its own";
+    return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") +
+           context;
 }
 
 /// Who decided what the tensors leave open: a row for each who did, with what it was.
@@ -183,7 +204,8 @@ table_rows decided(const zeroshot::provenance& origin) {
 std::string unused_text(const std::vector<std::string>& names) {
     constexpr std::size_t most_named = 4;
     const std::size_t shown = names.size() > most_named ? most_named : names.size();
-    return joined(std::span(names).first(shown)) + (shown < names.size() ? ", and " + std::to_string(names.size() - shown) + " more" : "");
+    return joined(std::span(names).first(shown)) +
+           (shown < names.size() ? ", and " + std::to_string(names.size() - shown) + " more" : "");
 }
 
 std::string temperature_text(const model& clip) {
@@ -192,7 +214,8 @@ std::string temperature_text(const model& clip) {
 }
 
 void add_images(const zeroshot::preprocessing& pixels, table_rows& rows) {
-    const std::string size = std::to_string(pixels.size), whose = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
+    const std::string size = std::to_string(pixels.size),
+                      whose = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
     rows.emplace_back("pictures", size + " x " + size + ", " + resizing_text(pixels) + ", in the order of " + whose);
     rows.emplace_back("  mean", colour(pixels.mean));
     rows.emplace_back("  std", colour(pixels.std));
@@ -201,9 +224,12 @@ void add_images(const zeroshot::preprocessing& pixels, table_rows& rows) {
 void show(const model& clip, console& out) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::provenance& origin = clip.provenance();
-    table_rows rows{{"layout", layout_text(origin.layout) + ", " + container_text(origin.container) + "; stored as " + joined(origin.dtypes)}};
-    rows.emplace_back("image encoder", config.has_image() ? image_encoder_text(config) : "none: the file holds the text tower alone");
-    rows.emplace_back("text encoder", config.has_text() ? blocks_text(config.text.blocks) : "none: the file holds the image tower alone");
+    table_rows rows{{"layout", layout_text(origin.layout) + ", " + container_text(origin.container) + "; stored as " +
+                                   joined(origin.dtypes)}};
+    rows.emplace_back("image encoder",
+                      config.has_image() ? image_encoder_text(config) : "none: the file holds the text tower alone");
+    rows.emplace_back("text encoder", config.has_text() ? blocks_text(config.text.blocks)
+                                                        : "none: the file holds the image tower alone");
     if (config.has_text()) rows.emplace_back("tokenizer", tokenizer_text(clip));
     rows.emplace_back("embedding", counted(config.embedding, "number"));
     if (config.has_image()) add_images(clip.preprocessing(), rows);
@@ -212,10 +238,13 @@ void show(const model& clip, console& out) {
     if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
     if (!origin.skipped.empty()) rows.emplace_back("beside it", unused_text(origin.skipped));
     out.answer(out.styled(printable(origin.place), look::strong));
-    for (const auto& [name, text] : rows) out.answer("  " + out.styled(padded(name, name_columns), look::faint) + printable(text));
+    for (const auto& [name, text] : rows)
+        out.answer("  " + out.styled(padded(name, name_columns), look::faint) + printable(text));
 }
 
-bool is_healthy(const check_up& found) { return found.diagnostics.empty() && (found.record == "fits" || found.record == "none"); }
+bool is_healthy(const check_up& found) {
+    return found.diagnostics.empty() && (found.record == "fits" || found.record == "none");
+}
 
 void tell_faults(const check_up& found, console& out) {
     for (const std::string& sentence : found.diagnostics) out.complain(sentence);
@@ -223,8 +252,10 @@ void tell_faults(const check_up& found, console& out) {
 }
 
 void show(const check_up& found, console& out) {
-    const std::string record = found.record == "fits" ? "it gives what it gave when it was converted" : "it carries no record of what it should give";
-    out.answer("  " + out.styled(padded("check", name_columns), look::faint) + "the numbers of " + counted(found.tensors, "tensor") + " are sound; " + record);
+    const std::string record = found.record == "fits" ? "it gives what it gave when it was converted"
+                                                      : "it carries no record of what it should give";
+    out.answer("  " + out.styled(padded("check", name_columns), look::faint) + "the numbers of " +
+               counted(found.tensors, "tensor") + " are sound; " + record);
 }
 
 }  // namespace

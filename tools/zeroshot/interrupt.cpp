@@ -68,7 +68,11 @@ std::optional<int> interrupted_status() {
     return number == 0 ? std::nullopt : std::optional(status_of_signals + number);
 }
 
-uninterrupted::uninterrupted() { the_state().writing.lock(); }
-uninterrupted::~uninterrupted() { the_state().writing.unlock(); }
+uninterrupted::uninterrupted() {
+    the_state().writing.lock();
+}
+uninterrupted::~uninterrupted() {
+    the_state().writing.unlock();
+}
 
 }  // namespace program

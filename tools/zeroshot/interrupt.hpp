@@ -1,14 +1,15 @@
 #pragma once
-/// \file Control-C: the command in progress is asked to stop, and ended where it does not, but never with a file half written.
+/// \file Control-C: the command in progress is asked to stop, and ended where it does not, but never with a file half
+/// written.
 
 #include <optional>
 #include <stop_token>
 
 namespace program {
 
-/// From now on an interrupt, a hang-up and a request to terminate stop the program in good order. Call it once, before any
-/// thread starts. A write to a closed pipe becomes an error like any other.
-/// \return asked to stop when one of them comes
+/// From now on an interrupt, a hang-up and a request to terminate stop the program in good order. Call it once, before
+/// any thread starts. A write to a closed pipe becomes an error like any other. \return asked to stop when one of them
+/// comes
 std::stop_token watch_signals();
 
 /// The exit status of the signal that came, 130 for an interrupt; nothing where none came.

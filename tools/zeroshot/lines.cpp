@@ -18,12 +18,16 @@ namespace program {
 
 namespace {
 
-constexpr std::size_t longest_line = 1 << 20;          // bytes
+constexpr std::size_t longest_line = 1 << 20;               // bytes
 constexpr std::size_t largest_text = std::size_t{1} << 28;  // bytes: ten million labels
 
-bool is_standard_input(const std::filesystem::path& path) { return path == "-"; }
+bool is_standard_input(const std::filesystem::path& path) {
+    return path == "-";
+}
 
-std::string name_of(const std::filesystem::path& path) { return is_standard_input(path) ? "standard input" : zeroshot::path_text(path); }
+std::string name_of(const std::filesystem::path& path) {
+    return is_standard_input(path) ? "standard input" : zeroshot::path_text(path);
+}
 
 std::string text_of(const std::filesystem::path& path) {
     if (is_standard_input(path)) return read_standard_input(largest_text);
@@ -31,25 +35,29 @@ std::string text_of(const std::filesystem::path& path) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-[[noreturn]] void refuse(zeroshot::error_code code, const std::string& name, std::size_t line, std::string what, std::string expected = "",
-                         std::string hint = "") {
+[[noreturn]] void refuse(zeroshot::error_code code, const std::string& name, std::size_t line, std::string what,
+                         std::string expected = "", std::string hint = "") {
     const std::string where = line == 0 ? name : name + ": line " + std::to_string(line);
     throw zeroshot::text_error(code, {where, std::move(what), std::move(expected), std::move(hint)});
 }
 
 void refuse_utf16(std::string_view text, const std::string& name) {
     const bool marked = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
-    const bool every_second = text.size() >= 4 && ((text[1] == '\0' && text[3] == '\0') || (text[0] == '\0' && text[2] == '\0'));
-    if (marked || every_second) refuse(zeroshot::error_code::format, name, 0, "this is UTF-16", "UTF-8", "save it as UTF-8");
+    const bool every_second =
+        text.size() >= 4 && ((text[1] == '\0' && text[3] == '\0') || (text[0] == '\0' && text[2] == '\0'));
+    if (marked || every_second)
+        refuse(zeroshot::error_code::format, name, 0, "this is UTF-16", "UTF-8", "save it as UTF-8");
 }
 
 void check_line(std::string_view line, const std::string& name, std::size_t number) {
     if (line.size() > longest_line) {
-        refuse(zeroshot::error_code::limit, name, number, std::to_string(line.size()) + " bytes", "at most " + std::to_string(longest_line));
+        refuse(zeroshot::error_code::limit, name, number, std::to_string(line.size()) + " bytes",
+               "at most " + std::to_string(longest_line));
     }
     const std::size_t nul = line.find('\0');
     if (nul != std::string_view::npos) {
-        refuse(zeroshot::error_code::format, name, number, "a NUL character at byte " + std::to_string(nul), "", "is this a text file?");
+        refuse(zeroshot::error_code::format, name, number, "a NUL character at byte " + std::to_string(nul), "",
+               "is this a text file?");
     }
     try {
         zeroshot::code_points(line, zeroshot::invalid_utf8::refuse);
@@ -89,7 +97,8 @@ std::vector<text_line> read_entries(const std::filesystem::path& path, const std
         const std::string_view text = trimmed(line.text);
         if (!text.empty()) entries.push_back({line.number, std::string(text)});
     }
-    if (entries.empty()) refuse(zeroshot::error_code::format, name_of(path), 0, "no " + what + " in it", "one on each line");
+    if (entries.empty())
+        refuse(zeroshot::error_code::format, name_of(path), 0, "no " + what + " in it", "one on each line");
     return entries;
 }
 
@@ -101,8 +110,10 @@ void note_duplicates(const std::vector<text_line>& labels, const std::string& fi
         const auto [first, is_new] = first_line.emplace(label.text, label.number);
         if (is_new || ++found > most_named) continue;
         const std::string place = file.empty() ? "" : name_of(file) + ": line " + std::to_string(label.number) + ": ";
-        const std::string before = file.empty() ? " is given twice" : " is in line " + std::to_string(first->second) + " already";
-        out.note("warning: " + place + "label '" + label.text + "'" + before + "; both are kept and share the probability");
+        const std::string before =
+            file.empty() ? " is given twice" : " is in line " + std::to_string(first->second) + " already";
+        out.note("warning: " + place + "label '" + label.text + "'" + before +
+                 "; both are kept and share the probability");
     }
     if (found > most_named) out.note("warning: and so are " + counted(found - most_named, "more label"));
 }
@@ -113,11 +124,14 @@ std::string read_standard_input(std::size_t limit) {
     while (const std::size_t count = std::fread(part.data(), 1, part.size(), stdin)) {
         text.append(part.data(), count);
         if (text.size() > limit) {
-            throw zeroshot::file_error(zeroshot::error_code::limit, {"standard input", "more than " + std::to_string(limit) + " bytes", "", ""});
+            throw zeroshot::file_error(zeroshot::error_code::limit,
+                                       {"standard input", "more than " + std::to_string(limit) + " bytes", "", ""});
         }
     }
     if (std::ferror(stdin)) {
-        throw zeroshot::file_error(zeroshot::error_code::io, {"standard input", "cannot read: " + std::generic_category().message(errno), "", ""});
+        throw zeroshot::file_error(
+            zeroshot::error_code::io,
+            {"standard input", "cannot read: " + std::generic_category().message(errno), "", ""});
     }
     return text;
 }
@@ -127,13 +141,17 @@ std::optional<std::string> next_input_line() {
     for (int character = std::getc(stdin); character != '\n'; character = std::getc(stdin)) {
         if (character == EOF) {
             if (std::ferror(stdin)) {
-                throw zeroshot::file_error(zeroshot::error_code::io, {"standard input", "cannot read: " + std::generic_category().message(errno), "", ""});
+                throw zeroshot::file_error(
+                    zeroshot::error_code::io,
+                    {"standard input", "cannot read: " + std::generic_category().message(errno), "", ""});
             }
             return line.empty() ? std::nullopt : std::optional(line);
         }
         line += static_cast<char>(character);
         if (line.size() > largest_text) {
-            throw zeroshot::file_error(zeroshot::error_code::limit, {"standard input", "a line of more than " + std::to_string(largest_text) + " bytes", "", ""});
+            throw zeroshot::file_error(
+                zeroshot::error_code::limit,
+                {"standard input", "a line of more than " + std::to_string(largest_text) + " bytes", "", ""});
         }
     }
     return line;

@@ -17,8 +17,9 @@ struct text_line {
     std::string text;
 };
 
-/// The lines of a UTF-8 text file, or of standard input where the path is "-": with or without a byte order mark, ending in LF, CRLF or CR.
-/// \throws zeroshot::file_error where it cannot be read; zeroshot::text_error (FORMAT, LIMIT) naming the line for UTF-16, NUL,
+/// The lines of a UTF-8 text file, or of standard input where the path is "-": with or without a byte order mark,
+/// ending in LF, CRLF or CR. \throws zeroshot::file_error where it cannot be read; zeroshot::text_error (FORMAT, LIMIT)
+/// naming the line for UTF-16, NUL,
 ///         what is not UTF-8, and lines beyond a megabyte
 std::vector<text_line> read_lines(const std::filesystem::path& path);
 

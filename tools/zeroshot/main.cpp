@@ -21,17 +21,15 @@
 #include "interrupt.hpp"
 #include "session.hpp"
 
-namespace program {
-
-namespace {
+namespace program { namespace {
 
 // What scripts see.
 constexpr int all_done = 0, some_input_was_bad = 1, call_was_wrong = 2;
 
-/// One heap for all threads, which keeps what is free, and whose beginning, room for the bundled model, is in large pages
-/// where the system has them: getting it in small ones takes longer than reading the weights. Nothing of it is taken before
-/// it is used. Why not all of it in large pages? A virtual machine may have to get each from its host: with ViT-B/32 that
-/// took three times as long.
+/// One heap for all threads, which keeps what is free, and whose beginning, room for the bundled model, is in large
+/// pages where the system has them: getting it in small ones takes longer than reading the weights. Nothing of it is
+/// taken before it is used. Why not all of it in large pages? A virtual machine may have to get each from its host:
+/// with ViT-B/32 that took three times as long.
 void prepare_heap() {
 #if defined(ZEROSHOT_PROGRAM_HAS_HEAP)
     constexpr int grows_by = 1 << 26, first_block = 1 << 21;  // bytes
@@ -74,9 +72,7 @@ int run(const call& asked, console& out, std::stop_token stop) {
     return some_input_was_bad;
 }
 
-}  // namespace
-
-}  // namespace program
+}}  // namespace program
 
 int main(int count, char** words) {
     program::prepare_heap();

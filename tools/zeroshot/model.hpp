@@ -17,7 +17,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 struct provenance;
-}}
+}}  // namespace zeroshot::ZEROSHOT_ABI
 
 namespace program {
 
@@ -56,11 +56,13 @@ class model {
 
     /// \param pixels [images, 3, size, size]
     /// \return [images, columns(what)], not normalised
-    zeroshot::matrix<float> encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run, image_output what = image_output::embedding) const;
+    zeroshot::matrix<float> encode_pixels(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run,
+                                          image_output what = image_output::embedding) const;
     std::size_t columns(image_output what) const;
 
     /// \return [prompts, embedding], not normalised
-    zeroshot::matrix<float> encode_tokens(std::span<const std::vector<zeroshot::token>> prompts, const zeroshot::run_options& run) const;
+    zeroshot::matrix<float> encode_tokens(std::span<const std::vector<zeroshot::token>> prompts,
+                                          const zeroshot::run_options& run) const;
 
    private:
     friend class labeller;
@@ -70,7 +72,7 @@ class model {
 
 /// What is said of one image.
 struct ranking {
-    std::vector<std::size_t> order;  ///< positions of labels, most probable first
+    std::vector<std::size_t> order;    ///< positions of labels, most probable first
     std::vector<float> probabilities;  ///< in the labels' order, as the logits
     std::vector<float> logits;
 };
@@ -78,11 +80,10 @@ struct ranking {
 /// Labels and templates, embedded: zeroshot::classifier behind a wall.
 class labeller {
    public:
-    /// \param keep the folder that class embeddings are kept in, and taken from; empty for none. Where it cannot be used,
-    /// the console hears why
-    /// \throws zeroshot::error
-    labeller(const model& clip, const std::vector<std::string>& labels, const std::vector<std::string>& templates, bool truncate,
-             const zeroshot::run_options& run, const std::string& keep, console& out);
+    /// \param keep the folder that class embeddings are kept in, and taken from; empty for none. Where it cannot be
+    /// used, the console hears why \throws zeroshot::error
+    labeller(const model& clip, const std::vector<std::string>& labels, const std::vector<std::string>& templates,
+             bool truncate, const zeroshot::run_options& run, const std::string& keep, console& out);
 
     /// \param pixels [images, 3, size, size]
     std::vector<ranking> operator()(const zeroshot::tensor<float, 4>& pixels, const zeroshot::run_options& run) const;

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/support/file.hpp>
 #include <zeroshot/load/model_hub.hpp>
+#include <zeroshot/support/file.hpp>
 
 #include "console.hpp"
 
@@ -35,7 +35,8 @@ std::vector<std::filesystem::path> places_of_bundled() {
     for (const std::filesystem::path& folder : zeroshot::folders_of_environment().own) places.push_back(folder / file);
     const std::filesystem::path here = folder_of_program();
     if (!here.empty()) {
-        for (const char* folder : {"../models", "../../models", "../share/zeroshot"}) places.push_back((here / folder / file).lexically_normal());
+        for (const char* folder : {"../models", "../../models", "../share/zeroshot"})
+            places.push_back((here / folder / file).lexically_normal());
     }
     places.push_back(std::filesystem::path(ZEROSHOT_SOURCE_MODELS) / file);
     return places;
@@ -50,7 +51,8 @@ std::string shown(const std::filesystem::path& path) {
 
 std::string list_of(const std::vector<std::filesystem::path>& places) {
     std::string list;
-    for (std::size_t i = 0; i < places.size(); ++i) list += (i == 0 ? "" : i + 1 == places.size() ? " and " : ", ") + shown(places[i]);
+    for (std::size_t i = 0; i < places.size(); ++i)
+        list += (i == 0 ? "" : i + 1 == places.size() ? " and " : ", ") + shown(places[i]);
     return list;
 }
 
@@ -62,9 +64,12 @@ std::filesystem::path place_of_model(const std::string& word, console& out) {
     const auto place = std::ranges::find_if(places, is_there);
     if (place == places.end()) {
         throw zeroshot::file_error(zeroshot::error_code::io,
-                                   {"--model", "the bundled model " + std::string(bundled_name) + " is not there", "", "it was looked for in " + list_of(places)});
+                                   {"--model", "the bundled model " + std::string(bundled_name) + " is not there", "",
+                                    "it was looked for in " + list_of(places)});
     }
-    if (word.empty()) out.note("using the bundled model " + std::string(bundled_name) + " (" + shown(*place) + "); --model chooses another");
+    if (word.empty())
+        out.note("using the bundled model " + std::string(bundled_name) + " (" + shown(*place) +
+                 "); --model chooses another");
     return *place;
 }
 

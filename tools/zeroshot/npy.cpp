@@ -25,7 +25,8 @@ constexpr std::size_t alignment = 64;
 
 static_assert(std::endian::native == std::endian::little, "the numbers are copied as they lie in memory");
 
-[[noreturn]] void refuse(zeroshot::error_code code, const std::filesystem::path& path, std::string what, std::string expected = "") {
+[[noreturn]] void refuse(zeroshot::error_code code, const std::filesystem::path& path, std::string what,
+                         std::string expected = "") {
     throw zeroshot::file_error(code, {zeroshot::path_text(path), std::move(what), std::move(expected), ""});
 }
 
@@ -72,10 +73,14 @@ class dictionary_reader {
         while (!is_next('}')) {
             const std::string key = string();
             take(':');
-            if (key == "descr" && !std::exchange(has_type, true)) found.type = type();
-            else if (key == "fortran_order" && !std::exchange(has_order, true)) found.fortran = boolean();
-            else if (key == "shape" && !std::exchange(has_shape, true)) found.shape = tuple();
-            else fail();
+            if (key == "descr" && !std::exchange(has_type, true))
+                found.type = type();
+            else if (key == "fortran_order" && !std::exchange(has_order, true))
+                found.fortran = boolean();
+            else if (key == "shape" && !std::exchange(has_shape, true))
+                found.shape = tuple();
+            else
+                fail();
             if (!is_next('}')) take(',');
         }
         take('}');
@@ -106,7 +111,8 @@ class dictionary_reader {
 
     /// A structured type is a list: not ours, whatever it says.
     std::string type() {
-        if (is_next('[')) refuse(zeroshot::error_code::unsupported, path_, "an array of structures", "float32 numbers ('<f4')");
+        if (is_next('['))
+            refuse(zeroshot::error_code::unsupported, path_, "an array of structures", "float32 numbers ('<f4')");
         return string();
     }
 
@@ -141,11 +147,13 @@ class dictionary_reader {
 };
 
 /// Elements times the size of one, where that can be.
-std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesystem::path& path, std::size_t element = sizeof(float)) {
+std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesystem::path& path,
+                          std::size_t element = sizeof(float)) {
     std::size_t size = element;
     for (const std::size_t extent : shape) {
         if (extent != 0 && size > std::numeric_limits<std::size_t>::max() / extent) {
-            refuse(zeroshot::error_code::format, path, "shape " + zeroshot::shape_text(shape) + " has too many elements");
+            refuse(zeroshot::error_code::format, path,
+                   "shape " + zeroshot::shape_text(shape) + " has too many elements");
         }
         size *= extent;
     }
@@ -155,8 +163,12 @@ std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesys
 /// Is the type one of those? And what to say that it should have been.
 bool is_among(npy_types wanted, std::string_view type) {
     const bool real = type == "<f4" || type == "<f8";
-    const bool whole = type == "|b1" || type == "|i1" || type == "|u1" || type == "<i2" || type == "<u2" || type == "<i4" || type == "<u4" || type == "<i8" || type == "<u8";
-    return wanted == npy_types::float32 ? type == "<f4" : wanted == npy_types::real ? real : wanted == npy_types::whole ? whole : real || whole;
+    const bool whole = type == "|b1" || type == "|i1" || type == "|u1" || type == "<i2" || type == "<u2" ||
+                       type == "<i4" || type == "<u4" || type == "<i8" || type == "<u8";
+    return wanted == npy_types::float32 ? type == "<f4"
+           : wanted == npy_types::real  ? real
+           : wanted == npy_types::whole ? whole
+                                        : real || whole;
 }
 
 const char* expected_of(npy_types wanted) {
@@ -185,13 +197,16 @@ void append_all(std::vector<double>& to, std::span<const std::byte> bytes) {
 
 npy_array::npy_array(const std::filesystem::path& path, npy_types wanted_types) : bytes_(zeroshot::read_file(path)) {
     const std::string_view text(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
-    if (!text.starts_with(magic)) refuse(zeroshot::error_code::format, path, "this is no NumPy file", "a .npy file of float32");
+    if (!text.starts_with(magic))
+        refuse(zeroshot::error_code::format, path, "this is no NumPy file", "a .npy file of float32");
     const auto byte = [&](std::size_t at) {
         if (at >= bytes_.size()) refuse(zeroshot::error_code::format, path, "it ends within its header");
         return std::to_integer<std::size_t>(bytes_[at]);
     };
     const std::size_t version = byte(magic.size());
-    if (version < 1 || version > 3) refuse(zeroshot::error_code::unsupported, path, "version " + std::to_string(version) + " of the format", "1, 2 or 3");
+    if (version < 1 || version > 3)
+        refuse(zeroshot::error_code::unsupported, path, "version " + std::to_string(version) + " of the format",
+               "1, 2 or 3");
     const std::size_t length_bytes = version == 1 ? 2 : 4;
     std::size_t length = 0;
     for (std::size_t i = 0; i < length_bytes; ++i) length |= byte(before_length + i) << (8 * i);
@@ -199,16 +214,21 @@ npy_array::npy_array(const std::filesystem::path& path, npy_types wanted_types) 
     if (data_begins_ > bytes_.size()) refuse(zeroshot::error_code::format, path, "it ends within its header");
 
     auto found = dictionary_reader(text.substr(before_length + length_bytes, length), path).read();
-    if (!is_among(wanted_types, found.type)) refuse(zeroshot::error_code::unsupported, path, "numbers of type " + zeroshot::quoted(found.type), expected_of(wanted_types));
+    if (!is_among(wanted_types, found.type))
+        refuse(zeroshot::error_code::unsupported, path, "numbers of type " + zeroshot::quoted(found.type),
+               expected_of(wanted_types));
     if (found.fortran && found.shape.size() > 1) {
-        refuse(zeroshot::error_code::unsupported, path, "an array in Fortran's order", "C order; save numpy.ascontiguousarray(...)");
+        refuse(zeroshot::error_code::unsupported, path, "an array in Fortran's order",
+               "C order; save numpy.ascontiguousarray(...)");
     }
     shape_ = std::move(found.shape);
     type_ = std::move(found.type);
     const auto element = static_cast<std::size_t>(type_.back() - '0');
     const std::size_t wanted = size_in_bytes(shape_, path, element), there = bytes_.size() - data_begins_;
     if (there != wanted) {
-        refuse(zeroshot::error_code::format, path, "shape " + zeroshot::shape_text(shape_) + " takes " + std::to_string(wanted) + " bytes, there are " + std::to_string(there));
+        refuse(zeroshot::error_code::format, path,
+               "shape " + zeroshot::shape_text(shape_) + " takes " + std::to_string(wanted) + " bytes, there are " +
+                   std::to_string(there));
     }
 }
 
@@ -220,16 +240,26 @@ std::vector<double> npy_array::numbers() const {
     const std::span<const std::byte> bytes = std::span(bytes_).subspan(data_begins_);
     std::vector<double> all;
     all.reserve(bytes.size() / static_cast<std::size_t>(type_.back() - '0'));
-    if (type_ == "<f4") append_all<float>(all, bytes);
-    else if (type_ == "<f8") append_all<double>(all, bytes);
-    else if (type_ == "|i1") append_all<std::int8_t>(all, bytes);
-    else if (type_ == "|u1" || type_ == "|b1") append_all<std::uint8_t>(all, bytes);
-    else if (type_ == "<i2") append_all<std::int16_t>(all, bytes);
-    else if (type_ == "<u2") append_all<std::uint16_t>(all, bytes);
-    else if (type_ == "<i4") append_all<std::int32_t>(all, bytes);
-    else if (type_ == "<u4") append_all<std::uint32_t>(all, bytes);
-    else if (type_ == "<i8") append_all<std::int64_t>(all, bytes);
-    else append_all<std::uint64_t>(all, bytes);
+    if (type_ == "<f4")
+        append_all<float>(all, bytes);
+    else if (type_ == "<f8")
+        append_all<double>(all, bytes);
+    else if (type_ == "|i1")
+        append_all<std::int8_t>(all, bytes);
+    else if (type_ == "|u1" || type_ == "|b1")
+        append_all<std::uint8_t>(all, bytes);
+    else if (type_ == "<i2")
+        append_all<std::int16_t>(all, bytes);
+    else if (type_ == "<u2")
+        append_all<std::uint16_t>(all, bytes);
+    else if (type_ == "<i4")
+        append_all<std::int32_t>(all, bytes);
+    else if (type_ == "<u4")
+        append_all<std::uint32_t>(all, bytes);
+    else if (type_ == "<i8")
+        append_all<std::int64_t>(all, bytes);
+    else
+        append_all<std::uint64_t>(all, bytes);
     return all;
 }
 
@@ -238,7 +268,9 @@ npy_writer::npy_writer(const std::filesystem::path& path, const std::vector<std:
     file_.write(header_of(shape));
 }
 
-void npy_writer::add(std::span<const float> numbers) { file_.write(std::as_bytes(numbers)); }
+void npy_writer::add(std::span<const float> numbers) {
+    file_.write(std::as_bytes(numbers));
+}
 
 void check_target(const std::filesystem::path& target, std::span<const std::filesystem::path> inputs) {
     std::error_code unknown;
@@ -248,11 +280,14 @@ void check_target(const std::filesystem::path& target, std::span<const std::file
         }
     }
     if (std::filesystem::is_directory(target, unknown)) {
-        throw zeroshot::file_error(zeroshot::error_code::io, {zeroshot::path_text(target), "this is a folder", "a file to write", ""});
+        throw zeroshot::file_error(zeroshot::error_code::io,
+                                   {zeroshot::path_text(target), "this is a folder", "a file to write", ""});
     }
     const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
     if (!std::filesystem::is_directory(folder, unknown)) {
-        throw zeroshot::file_error(zeroshot::error_code::io, {zeroshot::path_text(target), "there is no folder " + zeroshot::path_text(folder), "", ""});
+        throw zeroshot::file_error(
+            zeroshot::error_code::io,
+            {zeroshot::path_text(target), "there is no folder " + zeroshot::path_text(folder), "", ""});
     }
 }
 

@@ -24,7 +24,8 @@ enum class npy_types {
 /// An array as it lies in a file, in C order.
 class npy_array {
    public:
-    /// \throws zeroshot::file_error where it cannot be read, is no such file (FORMAT), or holds something else (UNSUPPORTED)
+    /// \throws zeroshot::file_error where it cannot be read, is no such file (FORMAT), or holds something else
+    /// (UNSUPPORTED)
     explicit npy_array(const std::filesystem::path& path, npy_types wanted = npy_types::float32);
 
     const std::vector<std::size_t>& shape() const noexcept { return shape_; }
@@ -61,7 +62,8 @@ class npy_writer {
 };
 
 /// Sees to it before the work that its result will have a place.
-/// \throws usage_error where the target is one of the inputs; zeroshot::file_error where it is a folder, or its folder is missing
+/// \throws usage_error where the target is one of the inputs; zeroshot::file_error where it is a folder, or its folder
+/// is missing
 void check_target(const std::filesystem::path& target, std::span<const std::filesystem::path> inputs);
 
 }  // namespace program

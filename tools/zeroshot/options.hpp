@@ -23,13 +23,13 @@ inline std::size_t usual_threads() {
 struct manners {
     bool quiet = false;
     bool json = false;
-    std::size_t idle_threads = 1;         ///< --threads of a command that needs only one
+    std::size_t idle_threads = 1;        ///< --threads of a command that needs only one
     std::string idle_precision = "f32";  ///< --precision of a command that computes nothing
 };
 
 /// Which model, and what its checkpoint leaves open.
 struct model_options {
-    std::string model;  ///< a file, a folder, a name; empty for the bundled one
+    std::string model;                ///< a file, a folder, a name; empty for the bundled one
     std::optional<std::string> name;  ///< the known model that a bare checkpoint is
     std::optional<std::string> activation;
     std::optional<std::size_t> vision_heads;
@@ -141,8 +141,8 @@ struct probe_options {
     std::string train_labels;
     std::string test_features;
     std::string test_labels;
-    std::vector<double> strengths;  ///< one to be taken, several to be tried, none for a search
-    double held_back = 0.2;         ///< of the training set, while strengths are tried
+    std::vector<double> strengths;       ///< one to be taken, several to be tried, none for a search
+    double held_back = 0.2;              ///< of the training set, while strengths are tried
     std::string features = "embedding";  ///< or penultimate: what embeddings are projected from
     bool normalize = false;
     bool zero_shot = false;

@@ -51,8 +51,11 @@ float clouds(float x, float y, std::uint32_t seed, float coarsest, int octaves) 
 
 /// Red, green and blue of a point.
 std::array<std::uint8_t, 3> colour_at(float x, float y) {
-    struct disc { float x, y, radius, shade; };
-    constexpr std::array discs{disc{140, 300, 90, 0.35f}, disc{430, 170, 60, -0.3f}, disc{520, 390, 70, 0.25f}, disc{300, 120, 35, -0.4f}};
+    struct disc {
+        float x, y, radius, shade;
+    };
+    constexpr std::array discs{disc{140, 300, 90, 0.35f}, disc{430, 170, 60, -0.3f}, disc{520, 390, 70, 0.25f},
+                               disc{300, 120, 35, -0.4f}};
     constexpr float coarsest = 128, tint = 0.3f;
     float light = clouds(x, y, 1, coarsest, 8);
     for (const disc& each : discs) {
@@ -70,8 +73,11 @@ std::array<std::uint8_t, 3> colour_at(float x, float y) {
 
 std::string jpeg_of(const std::vector<std::uint8_t>& pixels, std::size_t width, std::size_t height) {
     std::string file;
-    const auto add = [](void* to, void* bytes, int count) { static_cast<std::string*>(to)->append(static_cast<const char*>(bytes), static_cast<std::size_t>(count)); };
-    if (stbi_write_jpg_to_func(add, &file, static_cast<int>(width), static_cast<int>(height), 3, pixels.data(), quality) == 0) {
+    const auto add = [](void* to, void* bytes, int count) {
+        static_cast<std::string*>(to)->append(static_cast<const char*>(bytes), static_cast<std::size_t>(count));
+    };
+    if (stbi_write_jpg_to_func(add, &file, static_cast<int>(width), static_cast<int>(height), 3, pixels.data(),
+                               quality) == 0) {
         throw std::runtime_error("an image could not be written as JPEG");
     }
     return file;

@@ -12,8 +12,8 @@ namespace program {
 /// \param pixels [height, width, 3]
 std::string jpeg_of(const std::vector<std::uint8_t>& pixels, std::size_t width, std::size_t height);
 
-/// A JPEG file of clouds of colour with hard-edged discs in front, the same in every run: colours at half the resolution,
-/// as cameras write them, and about as many bytes for a pixel as a photograph has.
+/// A JPEG file of clouds of colour with hard-edged discs in front, the same in every run: colours at half the
+/// resolution, as cameras write them, and about as many bytes for a pixel as a photograph has.
 std::string photo_like_jpeg(std::size_t width, std::size_t height);
 
 }  // namespace program

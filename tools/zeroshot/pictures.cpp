@@ -21,8 +21,9 @@ namespace program {
 
 namespace {
 
-/// Files of a folder that are taken for images. Formats that are not built in are among them, so that they are reported.
-constexpr std::array<std::string_view, 13> extensions{".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif",
+/// Files of a folder that are taken for images. Formats that are not built in are among them, so that they are
+/// reported.
+constexpr std::array<std::string_view, 13> extensions{".png", ".jpg", ".jpeg", ".jpe",  ".jfif", ".webp", ".gif",
                                                       ".bmp", ".tif", ".tiff", ".heic", ".avif", ".apng"};
 
 bool looks_like_image(const std::filesystem::path& path) {
@@ -46,9 +47,11 @@ void add_folder(const std::filesystem::path& folder, std::vector<image>& images)
     for (std::filesystem::path& path : found) images.push_back({path.string(), std::move(path)});
     const std::string name = zeroshot::path_text(folder);
     if (failed) {
-        images.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": cannot list the folder: " + failed.message()}});
+        images.push_back({folder.string(), folder,
+                          failure{zeroshot::error_code::io, name + ": cannot list the folder: " + failed.message()}});
     } else if (found.empty()) {
-        images.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": no images in this folder"}});
+        images.push_back(
+            {folder.string(), folder, failure{zeroshot::error_code::io, name + ": no images in this folder"}});
     }
 }
 
@@ -80,7 +83,8 @@ std::optional<failure> prepare_one(const image& one, const zeroshot::preprocessi
         return std::nullopt;
     } catch (...) {
         failure found = current_failure();
-        if (found.code == zeroshot::error_code::no_memory) found.sentence = zeroshot::path_text(one.name) + ": " + found.sentence;
+        if (found.code == zeroshot::error_code::no_memory)
+            found.sentence = zeroshot::path_text(one.name) + ": " + found.sentence;
         return found;
     }
 }
@@ -93,7 +97,8 @@ std::size_t images_of_a_piece(std::size_t pixels_each, std::size_t threads) {
 }
 
 /// Keeps the rows without a failure.
-zeroshot::tensor<float, 4> good_rows(const zeroshot::tensor<float, 4>& all, std::span<const std::optional<failure>> failures) {
+zeroshot::tensor<float, 4> good_rows(const zeroshot::tensor<float, 4>& all,
+                                     std::span<const std::optional<failure>> failures) {
     const auto good = static_cast<std::size_t>(std::ranges::count(failures, false, &std::optional<failure>::has_value));
     zeroshot::tensor<float, 4> kept(good, all.extent(1), all.extent(2), all.extent(3));
     std::size_t next = 0;
@@ -104,11 +109,13 @@ zeroshot::tensor<float, 4> good_rows(const zeroshot::tensor<float, 4>& all, std:
 }
 
 /// Decodes and prepares some consecutive images.
-prepared prepare_some(std::span<const image> images, std::size_t first, std::size_t count, const zeroshot::preprocessing& how,
-                      const zeroshot::run_options& options) {
+prepared prepare_some(std::span<const image> images, std::size_t first, std::size_t count,
+                      const zeroshot::preprocessing& how, const zeroshot::run_options& options) {
     zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, how.size, how.size);
     std::vector<std::optional<failure>> failures(count);
-    zeroshot::run_pieces(count, [&](std::size_t i) { failures[i] = prepare_one(images[first + i], how, pixels.row(i)); }, {options.threads, options.stop, {}});
+    zeroshot::run_pieces(count,
+                         [&](std::size_t i) { failures[i] = prepare_one(images[first + i], how, pixels.row(i)); },
+                         {options.threads, options.stop, {}});
     const bool all_good = std::ranges::none_of(failures, &std::optional<failure>::has_value);
     zeroshot::tensor<float, 4> good = all_good ? std::move(pixels) : good_rows(pixels, failures);
     return {first, std::move(failures), std::move(good)};
@@ -138,7 +145,8 @@ std::vector<image> images_of(std::span<const std::string> words) {
         if (word == "-") {
             images.push_back({word, {}});
         } else if (word.empty()) {
-            images.push_back({word, ".", failure{zeroshot::error_code::io, "an image with an empty name: cannot open"}});
+            images.push_back(
+                {word, ".", failure{zeroshot::error_code::io, "an image with an empty name: cannot open"}});
         } else if (std::filesystem::is_directory(word, unknown)) {
             add_folder(word, images);
         } else {
@@ -154,14 +162,16 @@ void keep_standard_input(std::span<image> images) {
     }
 }
 
-void prepare(std::span<const image> images, const zeroshot::preprocessing& how, const zeroshot::run_options& options, const image_work& work) {
+void prepare(std::span<const image> images, const zeroshot::preprocessing& how, const zeroshot::run_options& options,
+             const image_work& work) {
     if (images.empty()) return;
     const std::size_t threads = zeroshot::concurrency_of(options.threads);
     if (images.size() < threads) {
         work(prepare_some(images, 0, images.size(), how, options), options)();
         return;
     }
-    const std::size_t rounds = (images.size() - 1) / (threads * images_of_a_piece(3 * how.size * how.size, threads)) + 1;
+    const std::size_t rounds =
+        (images.size() - 1) / (threads * images_of_a_piece(3 * how.size * how.size, threads)) + 1;
     const std::size_t pieces = std::min(threads * rounds, images.size());  // as many for each thread
     const auto first_of = [&](std::size_t piece) { return images.size() * piece / pieces; };
     ordered_steps steps(4 * threads);

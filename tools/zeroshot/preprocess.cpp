@@ -21,7 +21,8 @@ namespace {
 
 /// Prepares the images once, writing them as an array of all, and returns which of them failed.
 /// The array is put in place only if none did.
-std::vector<bool> write_all(const std::vector<image>& images, const preprocess_options& options, const model& clip, workers& team, session& with) {
+std::vector<bool> write_all(const std::vector<image>& images, const preprocess_options& options, const model& clip,
+                            workers& team, session& with) {
     const std::size_t size = clip.preprocessing().size;
     npy_writer file(options.output, {images.size(), 3, size, size});
     std::vector<bool> bad(images.size(), false);
@@ -53,7 +54,8 @@ void tell_result(const std::vector<image>& written, const preprocess_options& op
     } else if (options.skip_bad) {
         for (const image& each : written) out.answer(each.name);
     }
-    out.note("wrote " + options.output + ": " + counted(written.size(), "picture") + ", 3 colours, " + std::to_string(size) + " x " + std::to_string(size));
+    out.note("wrote " + options.output + ": " + counted(written.size(), "picture") + ", 3 colours, " +
+             std::to_string(size) + " x " + std::to_string(size));
 }
 
 }  // namespace
@@ -79,11 +81,13 @@ void preprocess(const preprocess_options& options, session& with) {
         if (!bad[i]) good.push_back(images[i]);
     }
     if (!options.skip_bad || good.empty()) {
-        with.out.note(options.output + " was not written" + (options.skip_bad ? ": no image is left" : "; --skip-bad leaves out what is bad"));
+        with.out.note(options.output + " was not written" +
+                      (options.skip_bad ? ": no image is left" : "; --skip-bad leaves out what is bad"));
         return;
     }
     const std::vector<bool> still_bad = write_all(good, options, clip, team, with);
-    if (std::ranges::find(still_bad, true) == still_bad.end()) tell_result(good, options, clip.preprocessing().size, with.out);
+    if (std::ranges::find(still_bad, true) == still_bad.end())
+        tell_result(good, options, clip.preprocessing().size, with.out);
 }
 
 }  // namespace program

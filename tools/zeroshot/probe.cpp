@@ -16,10 +16,10 @@
 
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/probe/tip_adapter.hpp>
 #include <zeroshot/probe/linear_classifier.hpp>
 #include <zeroshot/probe/logistic_regression.hpp>
 #include <zeroshot/probe/strength_search.hpp>
+#include <zeroshot/probe/tip_adapter.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json_writer.hpp>
 
@@ -38,7 +38,9 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-double seconds_since(clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); }
+double seconds_since(clock::time_point begin) {
+    return std::chrono::duration<double>(clock::now() - begin).count();
+}
 
 /// Features with labels, and what could not be read of them.
 struct sample {
@@ -50,28 +52,34 @@ struct sample {
 
 /// What a probe is fitted on and judged by.
 struct material {
-    std::string model;                    ///< empty for recorded features
-    std::vector<std::string> classes;     ///< by label; their numbers for recorded features
+    std::string model;                 ///< empty for recorded features
+    std::vector<std::string> classes;  ///< by label; their numbers for recorded features
     sample training, test;
     std::optional<zeroshot::linear_classifier> zero_shot;  ///< of the same classes
 };
 
 constexpr std::uint32_t no_class = std::numeric_limits<std::uint32_t>::max();
 
-[[noreturn]] void refuse(zeroshot::error_code code, const std::string& where, const std::string& what, const std::string& expected) {
+[[noreturn]] void refuse(zeroshot::error_code code, const std::string& where, const std::string& what,
+                         const std::string& expected) {
     throw zeroshot::argument_error(code, {where, what, expected, ""});
 }
 
 std::vector<std::uint32_t> labels_in(const std::string& file) {
     const npy_array array(file, npy_types::any);
     const std::string name = zeroshot::path_text(file);
-    if (array.shape().size() != 1) refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()), "[n]: a class for each row");
+    if (array.shape().size() != 1)
+        refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()),
+               "[n]: a class for each row");
     const std::vector<double> numbers = array.numbers();
     std::vector<std::uint32_t> labels;
     for (std::size_t row = 0; row < numbers.size(); ++row) {
         constexpr double most = no_class;
         const bool is_label = numbers[row] >= 0 && numbers[row] < most && numbers[row] == std::floor(numbers[row]);
-        if (!is_label) refuse(zeroshot::error_code::argument, name, "label " + std::to_string(numbers[row]) + " in row " + std::to_string(row), "a class, counted from 0");
+        if (!is_label)
+            refuse(zeroshot::error_code::argument, name,
+                   "label " + std::to_string(numbers[row]) + " in row " + std::to_string(row),
+                   "a class, counted from 0");
         labels.push_back(static_cast<std::uint32_t>(numbers[row]));
     }
     return labels;
@@ -81,12 +89,17 @@ std::vector<std::uint32_t> labels_in(const std::string& file) {
 sample recorded(const std::string& features, const std::string& labels) {
     const npy_array array(features, npy_types::real);
     const std::string name = zeroshot::path_text(features);
-    if (array.shape().size() != 2) refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()), "[n, d]: a row of features for each image");
+    if (array.shape().size() != 2)
+        refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()),
+               "[n, d]: a row of features for each image");
     const std::size_t rows = array.shape()[0], columns = array.shape()[1];
-    if (rows == 0 || columns == 0) refuse(zeroshot::error_code::argument, name, "shape " + zeroshot::shape_text(array.shape()) + ": it is empty", "features");
+    if (rows == 0 || columns == 0)
+        refuse(zeroshot::error_code::argument, name, "shape " + zeroshot::shape_text(array.shape()) + ": it is empty",
+               "features");
     std::vector<std::uint32_t> classes = labels_in(labels);
     if (classes.size() != rows) {
-        refuse(zeroshot::error_code::shape, zeroshot::path_text(labels), std::to_string(classes.size()) + " labels", std::to_string(rows) + ", one for each row of " + name);
+        refuse(zeroshot::error_code::shape, zeroshot::path_text(labels), std::to_string(classes.size()) + " labels",
+               std::to_string(rows) + ", one for each row of " + name);
     }
     if (array.type() == "<f4") {
         const auto kept = std::make_shared<zeroshot::matrix<float>>(rows, columns);
@@ -106,7 +119,9 @@ void scale_to_one(zeroshot::labelled_features& features) {
             double squares = 0;
             for (const double x : some.row(row)) squares += x * x;
             if (!(squares > 0)) {
-                throw zeroshot::numeric_error(zeroshot::error_code::numeric, {"features", "row " + std::to_string(first + row) + " has no direction", "one that can be scaled to length 1", ""});
+                throw zeroshot::numeric_error(zeroshot::error_code::numeric,
+                                              {"features", "row " + std::to_string(first + row) + " has no direction",
+                                               "one that can be scaled to length 1", ""});
             }
             for (double& x : some.row(row)) x /= std::sqrt(squares);
         }
@@ -115,12 +130,15 @@ void scale_to_one(zeroshot::labelled_features& features) {
 
 /// A data set's images as features; labels are those of the training set's classes of the same name, or stand as they
 /// are where the data set names none.
-sample embedded(const opened_data& data, const std::vector<std::string>& classes, const image_encoder& rows_of, workers& team, session& with, const kept_embeddings* keep) {
+sample embedded(const opened_data& data, const std::vector<std::string>& classes, const image_encoder& rows_of,
+                workers& team, session& with, const kept_embeddings* keep) {
     std::vector<std::uint32_t> label_of;
     for (const std::string& name : data.images->classes()) {
         const auto at = std::ranges::find(classes, name);
         label_of.push_back(at == classes.end() ? no_class : static_cast<std::uint32_t>(at - classes.begin()));
-        if (at == classes.end()) with.out.note("warning: class '" + name + "' of " + data.images->place() + " is none of the training set's; its images count as wrong");
+        if (at == classes.end())
+            with.out.note("warning: class '" + name + "' of " + data.images->place() +
+                          " is none of the training set's; its images count as wrong");
     }
     const embedded_set all = embed_all(*data.images, rows_of, team, with, keep);
     const auto rows = std::make_shared<zeroshot::matrix<float>>(all.rows.rows(), all.rows.columns());
@@ -129,7 +147,9 @@ sample embedded(const opened_data& data, const std::vector<std::string>& classes
     found.unreadable = all.failures.size();
     all.read([&](std::size_t place, std::span<const float> row) {
         const zeroshot::label_list& own = all.labels[place];
-        if (own.size() != 1) refuse(zeroshot::error_code::argument, all.names[place], std::to_string(own.size()) + " labels", "one: a probe tells classes apart");
+        if (own.size() != 1)
+            refuse(zeroshot::error_code::argument, all.names[place], std::to_string(own.size()) + " labels",
+                   "one: a probe tells classes apart");
         std::ranges::copy(row, rows->row(labels.size()).begin());
         labels.push_back(label_of.empty() ? own.front() : label_of[own.front()]);
     });
@@ -141,7 +161,9 @@ sample embedded(const opened_data& data, const std::vector<std::string>& classes
 std::vector<std::string> numbers_up_to(std::span<const std::uint32_t> labels, const std::string& place) {
     constexpr std::uint32_t most_classes = 1'000'000;
     const std::uint32_t highest = labels.empty() ? 0 : *std::ranges::max_element(labels);
-    if (highest >= most_classes) refuse(zeroshot::error_code::limit, place, "label " + std::to_string(highest), "classes counted from 0, at most " + std::to_string(most_classes));
+    if (highest >= most_classes)
+        refuse(zeroshot::error_code::limit, place, "label " + std::to_string(highest),
+               "classes counted from 0, at most " + std::to_string(most_classes));
     std::vector<std::string> names;
     for (std::uint32_t label = 0; label <= highest; ++label) names.push_back(std::to_string(label));
     return names;
@@ -156,22 +178,29 @@ std::vector<std::string> templates_of(const probe_options& options, const zerosh
 }
 
 material from_data_sets(const probe_options& options, workers& team, session& with) {
-    const opened_data training = open_data(options.train, options.format, "train"), test = open_data(options.test, options.format, "test");
+    const opened_data training = open_data(options.train, options.format, "train"),
+                      test = open_data(options.test, options.format, "test");
     const model clip(options.model, with.out);
     std::optional<kept_embeddings> keep;
     if (!options.resume.empty()) {
         std::filesystem::create_directories(options.resume);
-        keep = kept_embeddings{options.resume, clip.digest() + (options.features == "embedding" ? "" : " " + options.features)};
+        keep = kept_embeddings{options.resume,
+                               clip.digest() + (options.features == "embedding" ? "" : " " + options.features)};
     }
-    const image_encoder rows_of{clip, options.features == "embedding" ? image_output::embedding : image_output::features};
+    const image_encoder rows_of{clip,
+                                options.features == "embedding" ? image_output::embedding : image_output::features};
     const kept_embeddings* const kept = keep ? &*keep : nullptr;
     material found;
     found.model = clip.place();
     found.classes = training.images->classes();
     if (options.zero_shot) {
-        if (found.classes.empty()) throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
-        const labeller which(clip, found.classes, templates_of(options, *training.images), false, team.running(with), options.resume, with.out);
-        found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, which.text_embeddings(), static_cast<double>(clip.logit_scale()), static_cast<double>(clip.logit_bias()));
+        if (found.classes.empty())
+            throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
+        const labeller which(clip, found.classes, templates_of(options, *training.images), false, team.running(with),
+                             options.resume, with.out);
+        found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, which.text_embeddings(),
+                                                                 static_cast<double>(clip.logit_scale()),
+                                                                 static_cast<double>(clip.logit_bias()));
     }
     found.training = embedded(training, found.classes, rows_of, team, with, kept);
     if (found.classes.empty()) found.classes = numbers_up_to(found.training.features.labels, options.train);
@@ -190,9 +219,13 @@ material from_recorded(const probe_options& options) {
 
 /// The accuracy over all images: those that could not be read are wrong.
 /// The share of all images that is right, where `accuracy` is that of the readable ones.
-double of_all(double accuracy, const sample& test) { return accuracy * static_cast<double>(test.features.rows()) / static_cast<double>(test.count()); }
+double of_all(double accuracy, const sample& test) {
+    return accuracy * static_cast<double>(test.features.rows()) / static_cast<double>(test.count());
+}
 
-double judged(const zeroshot::logistic_fit& fit, const sample& test) { return of_all(zeroshot::accuracy(fit, test.features), test); }
+double judged(const zeroshot::logistic_fit& fit, const sample& test) {
+    return of_all(zeroshot::accuracy(fit, test.features), test);
+}
 
 /// A classifier of the fit's classes as a fit: for what judges fits.
 zeroshot::logistic_fit as_fit(const zeroshot::linear_classifier& head, const zeroshot::logistic_fit& like) {
@@ -205,7 +238,8 @@ zeroshot::logistic_fit as_fit(const zeroshot::linear_classifier& head, const zer
 zeroshot::linear_classifier classifier_of(const zeroshot::logistic_fit& fit, const material& from, bool of_length_one) {
     std::vector<std::string> labels;
     for (const std::uint32_t label : fit.classes) labels.push_back(from.classes[label]);
-    return {std::move(labels), fit.weights, fit.intercepts, of_length_one ? zeroshot::embedding_length::one : zeroshot::embedding_length::as_it_is};
+    return {std::move(labels), fit.weights, fit.intercepts,
+            of_length_one ? zeroshot::embedding_length::one : zeroshot::embedding_length::as_it_is};
 }
 
 /// How well as many labelled examples of each class do, drawn with several seeds.
@@ -244,7 +278,8 @@ zeroshot::strength_search search(const material& from, const probe_options& opti
     const zeroshot::labelled_features& all = from.training.features;
     const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, options.seed);
     if (parts.validation.empty()) {
-        refuse(zeroshot::error_code::argument, "training set", "too few images of each class to hold some back", "some more, or one --strength");
+        refuse(zeroshot::error_code::argument, "training set", "too few images of each class to hold some back",
+               "some more, or one --strength");
     }
     const zeroshot::logistic_regression training(zeroshot::subset(all, parts.training), zeroshot::search_limits, run);
     const zeroshot::labelled_features validation = zeroshot::subset(all, parts.validation);
@@ -252,7 +287,8 @@ zeroshot::strength_search search(const material& from, const probe_options& opti
     return zeroshot::try_strengths(training, validation, options.strengths, run);
 }
 
-void add_few_shot(probe_result& found, const material& from, const probe_options& options, const zeroshot::run_options& run, console& out) {
+void add_few_shot(probe_result& found, const material& from, const probe_options& options,
+                  const zeroshot::run_options& run, console& out) {
     const zeroshot::labelled_features& all = from.training.features;
     std::size_t done = 0;
     for (const std::size_t shots : options.few_shot) {
@@ -269,14 +305,16 @@ void add_few_shot(probe_result& found, const material& from, const probe_options
 }
 
 /// Keys are drawn from what is not held back; alpha and beta are searched on what is.
-void add_cache(probe_result& found, const material& from, const probe_options& options, const zeroshot::run_options& run) {
+void add_cache(probe_result& found, const material& from, const probe_options& options,
+               const zeroshot::run_options& run) {
     const zeroshot::labelled_features& all = from.training.features;
     for (const std::size_t shots : options.few_shot) {
         cache_point point{shots, {}, {}};
         for (std::size_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
             const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, seed);
             const zeroshot::labelled_features keys = zeroshot::subset(all, parts.training);
-            const zeroshot::feature_cache cache(*from.zero_shot, zeroshot::subset(keys, zeroshot::few_of_each(keys.labels, shots, seed)));
+            const zeroshot::feature_cache cache(
+                *from.zero_shot, zeroshot::subset(keys, zeroshot::few_of_each(keys.labels, shots, seed)));
             point.weights.push_back(cache.search(zeroshot::subset(all, parts.validation), run).best);
             point.top1.push_back(of_all(cache.accuracy(from.test.features, point.weights.back()), from.test));
         }
@@ -293,10 +331,12 @@ void add_mixtures(probe_result& found, const material& from) {
         std::ranges::copy(from.zero_shot->weights().row(found.fit.classes[k]), weights.row(k).begin());
         intercepts.push_back(from.zero_shot->intercepts()[found.fit.classes[k]]);
     }
-    const zeroshot::linear_classifier zero_shot(probe.labels(), std::move(weights), std::move(intercepts), zeroshot::embedding_length::one);
+    const zeroshot::linear_classifier zero_shot(probe.labels(), std::move(weights), std::move(intercepts),
+                                                zeroshot::embedding_length::one);
     for (std::size_t step = 0; step <= steps; ++step) {
         const double share = static_cast<double>(step) / steps;
-        found.mixtures.push_back({share, judged(as_fit(zeroshot::mixed(zero_shot, probe, share), found.fit), from.test)});
+        found.mixtures.push_back(
+            {share, judged(as_fit(zeroshot::mixed(zero_shot, probe, share), found.fit), from.test)});
     }
     found.zero_shot_top1 = found.mixtures.front().top1;
 }
@@ -313,7 +353,9 @@ probe_result probed(const material& from, const probe_options& options, workers&
     const zeroshot::logistic_regression training(from.training.features, {}, run);
     found.fit = training.fit(found.search ? found.search->best : options.strengths.front(), run);
     found.fit_seconds = seconds_since(fitting);
-    if (!found.fit.converged) with.out.note("warning: " + std::to_string(found.fit.iterations) + " iterations were not enough; the objective may be above its minimum");
+    if (!found.fit.converged)
+        with.out.note("warning: " + std::to_string(found.fit.iterations) +
+                      " iterations were not enough; the objective may be above its minimum");
     found.top1 = judged(found.fit, from.test);
     found.training_top1 = judged(found.fit, from.training);
     if (from.zero_shot) add_mixtures(found, from);
@@ -324,25 +366,49 @@ probe_result probed(const material& from, const probe_options& options, workers&
 
 std::string json_of(const probe_result& found, const material& from, const probe_options& options) {
     zeroshot::json_writer json;
-    json.begin_object().key("top1").value(found.top1).key("strength").value(found.fit.strength).key("objective").value(found.fit.objective);
+    json.begin_object()
+        .key("top1")
+        .value(found.top1)
+        .key("strength")
+        .value(found.fit.strength)
+        .key("objective")
+        .value(found.fit.objective);
     json.key("iterations").value(found.fit.iterations).key("converged").value(found.fit.converged);
     json.key("training_top1").value(found.training_top1);
-    json.key("train").value(options.train.empty() ? options.train_features : options.train).key("test").value(options.test.empty() ? options.test_features : options.test);
-    json.key("model").value(from.model).key("classes").value(found.fit.classes.size()).key("columns").value(found.fit.weights.columns());
+    json.key("train")
+        .value(options.train.empty() ? options.train_features : options.train)
+        .key("test")
+        .value(options.test.empty() ? options.test_features : options.test);
+    json.key("model")
+        .value(from.model)
+        .key("classes")
+        .value(found.fit.classes.size())
+        .key("columns")
+        .value(found.fit.weights.columns());
     json.key("features").value(options.train.empty() ? "recorded" : options.features);
     json.key("train_count").value(from.training.count()).key("train_unreadable").value(from.training.unreadable);
     json.key("count").value(from.test.count()).key("unreadable").value(from.test.unreadable);
     json.key("search").begin_array();
     if (found.search) {
         for (const zeroshot::tried_strength& one : found.search->tried) {
-            json.begin_object().key("strength").value(one.strength).key("validation_top1").value(one.accuracy).key("iterations").value(one.iterations).end_object();
+            json.begin_object()
+                .key("strength")
+                .value(one.strength)
+                .key("validation_top1")
+                .value(one.accuracy)
+                .key("iterations")
+                .value(one.iterations)
+                .end_object();
         }
     }
     json.end_array().key("zero_shot_top1");
-    if (found.zero_shot_top1) json.value(*found.zero_shot_top1);
-    else json.null();
+    if (found.zero_shot_top1)
+        json.value(*found.zero_shot_top1);
+    else
+        json.null();
     json.key("mixtures").begin_array();
-    for (const mixture_point& one : found.mixtures) json.begin_object().key("share").value(one.share).key("top1").value(one.top1).end_object();
+    for (const mixture_point& one : found.mixtures)
+        json.begin_object().key("share").value(one.share).key("top1").value(one.top1).end_object();
     json.end_array().key("few_shot").begin_array();
     for (const few_shot_point& one : found.few_shot) {
         json.begin_object().key("shots").value(one.shots).key("top1").begin_array();
@@ -372,18 +438,26 @@ double mean_of(std::span<const double> numbers) {
 /// A number with as many digits as tell it from its neighbours in a sweep.
 std::string short_number(double x) {
     constexpr double readable = 1e-3, many = 1e5;
-    return x >= readable && x < many ? fixed(x, x < 1 ? 4 : 2) : zeroshot::json_writer().value(static_cast<float>(x)).text();
+    return x >= readable && x < many ? fixed(x, x < 1 ? 4 : 2)
+                                     : zeroshot::json_writer().value(static_cast<float>(x)).text();
 }
 
 void show(const probe_result& found, const material& from, console& out) {
     constexpr std::size_t columns = 24, bar = 24;
-    const auto line = [&](const std::string& name, double share) { out.answer("  " + padded(name, columns) + percent(share) + "  " + out.styled(blocks(share, bar), look::good)); };
-    out.answer(out.styled(std::to_string(found.fit.classes.size()) + " classes, " + counted(from.training.features.rows(), "row") + " of " + std::to_string(found.fit.weights.columns()) + " features, judged on " + std::to_string(from.test.count()), look::strong));
+    const auto line = [&](const std::string& name, double share) {
+        out.answer("  " + padded(name, columns) + percent(share) + "  " + out.styled(blocks(share, bar), look::good));
+    };
+    out.answer(out.styled(std::to_string(found.fit.classes.size()) + " classes, " +
+                              counted(from.training.features.rows(), "row") + " of " +
+                              std::to_string(found.fit.weights.columns()) + " features, judged on " +
+                              std::to_string(from.test.count()),
+                          look::strong));
     line("linear probe", found.top1);
     if (found.zero_shot_top1) line("zero-shot", *found.zero_shot_top1);
     line("on the training set", found.training_top1);
     out.answer("  " + padded("strength (C)", columns) + short_number(found.fit.strength));
-    out.answer("  " + padded("objective", columns) + short_number(found.fit.objective) + " after " + counted(found.fit.iterations, "iteration"));
+    out.answer("  " + padded("objective", columns) + short_number(found.fit.objective) + " after " +
+               counted(found.fit.iterations, "iteration"));
     if (found.search) {
         out.answer(out.styled("strengths, on what was held back", look::strong));
         for (const zeroshot::tried_strength& one : found.search->tried) line(short_number(one.strength), one.accuracy);
@@ -397,21 +471,33 @@ void show(const probe_result& found, const material& from, console& out) {
 }
 
 void check_call(const probe_options& options) {
-    const int recorded_parts = !options.train_features.empty() + !options.train_labels.empty() + !options.test_features.empty() + !options.test_labels.empty();
+    const int recorded_parts = !options.train_features.empty() + !options.train_labels.empty() +
+                               !options.test_features.empty() + !options.test_labels.empty();
     const int data_parts = !options.train.empty() + !options.test.empty();
-    if (recorded_parts == 0 && data_parts == 0) throw usage_error("nothing to fit; give --train and --test, or --train-features, --train-labels, --test-features and --test-labels");
-    if (recorded_parts != 0 && data_parts != 0) throw usage_error("data sets and recorded features are two things to fit; give one");
+    if (recorded_parts == 0 && data_parts == 0)
+        throw usage_error(
+            "nothing to fit; give --train and --test, or --train-features, --train-labels, --test-features and "
+            "--test-labels");
+    if (recorded_parts != 0 && data_parts != 0)
+        throw usage_error("data sets and recorded features are two things to fit; give one");
     if (data_parts == 1) throw usage_error("--train and --test go together");
-    if (recorded_parts != 0 && recorded_parts != 4) throw usage_error("--train-features, --train-labels, --test-features and --test-labels go together");
+    if (recorded_parts != 0 && recorded_parts != 4)
+        throw usage_error("--train-features, --train-labels, --test-features and --test-labels go together");
     if (options.zero_shot && data_parts == 0) throw usage_error("--zero-shot needs the class names of --train");
-    if (options.zero_shot && options.features != "embedding") throw usage_error("zero-shot compares embeddings; leave out --zero-shot or --features " + options.features);
-    if (recorded_parts != 0 && options.features != "embedding") throw usage_error("recorded features are what they are; --features needs --train and --test");
-    if (options.cache && (!options.zero_shot || options.few_shot.empty())) throw usage_error("--cache needs --zero-shot and --few-shot");
+    if (options.zero_shot && options.features != "embedding")
+        throw usage_error("zero-shot compares embeddings; leave out --zero-shot or --features " + options.features);
+    if (recorded_parts != 0 && options.features != "embedding")
+        throw usage_error("recorded features are what they are; --features needs --train and --test");
+    if (options.cache && (!options.zero_shot || options.few_shot.empty()))
+        throw usage_error("--cache needs --zero-shot and --few-shot");
     for (const double strength : options.strengths) {
-        if (!(strength > 0) || strength > std::numeric_limits<double>::max()) throw usage_error("--strength takes positive numbers");
+        if (!(strength > 0) || strength > std::numeric_limits<double>::max())
+            throw usage_error("--strength takes positive numbers");
     }
-    if (!(options.held_back > 0 && options.held_back < 1)) throw usage_error("--held-back takes a share between 0 and 1");
-    const std::vector<std::filesystem::path> inputs{options.train_features, options.train_labels, options.test_features, options.test_labels};
+    if (!(options.held_back > 0 && options.held_back < 1))
+        throw usage_error("--held-back takes a share between 0 and 1");
+    const std::vector<std::filesystem::path> inputs{options.train_features, options.train_labels, options.test_features,
+                                                    options.test_labels};
     if (!options.save.empty()) check_target(options.save, inputs);
 }
 
@@ -427,7 +513,8 @@ void probe(const probe_options& options, session& with) {
         scale_to_one(from.test.features);
     }
     if (from.test.features.columns != from.training.features.columns) {
-        refuse(zeroshot::error_code::shape, "test set", std::to_string(from.test.features.columns) + " features", std::to_string(from.training.features.columns) + ", as in the training set");
+        refuse(zeroshot::error_code::shape, "test set", std::to_string(from.test.features.columns) + " features",
+               std::to_string(from.training.features.columns) + ", as in the training set");
     }
     const probe_result found = probed(from, options, team, with);
     if (!options.save.empty()) {

@@ -39,8 +39,8 @@ struct entry {
     json evaluation;
     std::vector<json> probes;
     std::optional<json> bench;
-    std::vector<json> images;     // a line for each, as --per-picture writes them
-    std::filesystem::path folder;   // where the images lie; empty where they do not
+    std::vector<json> images;      // a line for each, as --per-picture writes them
+    std::filesystem::path folder;  // where the images lie; empty where they do not
 };
 
 std::string text_at(const json& object, std::string_view key, std::string otherwise = "") {
@@ -64,7 +64,9 @@ std::vector<std::string> texts_at(const json& object, std::string_view key) {
     return texts;
 }
 
-bool is_penultimate(const json& probe) { return text_at(probe, "features") == "penultimate"; }
+bool is_penultimate(const json& probe) {
+    return text_at(probe, "features") == "penultimate";
+}
 
 /// The probe that the paper would report: of the features before the projection, where they were probed.
 const json& best_known(std::span<const json> probes) {
@@ -72,28 +74,42 @@ const json& best_known(std::span<const json> probes) {
     return found == probes.end() ? probes.front() : *found;
 }
 
-std::string share_or_dash(const std::optional<double>& fraction) { return fraction ? html::share(*fraction) : "–"; }
+std::string share_or_dash(const std::optional<double>& fraction) {
+    return fraction ? html::share(*fraction) : "–";
+}
 
 /// The suite's entries; paths in it are seen from its own folder.
 std::vector<entry> entries_of(const json& suite, const std::filesystem::path& folder) {
     std::vector<entry> found;
     for (const json& one : suite.at("results").items()) {
-        entry made{one.at("name").as_string(), text_at(one, "about"), text_at(one, "credit"), zeroshot::read_json(folder / one.at("evaluation").as_string()), {}, {}, {}, {}};
-        for (const std::string& file : texts_at(one, "probe")) made.probes.push_back(zeroshot::read_json(folder / file));
-        if (const std::string file = text_at(one, "bench"); !file.empty()) made.bench = zeroshot::read_json(folder / file);
+        entry made{one.at("name").as_string(),
+                   text_at(one, "about"),
+                   text_at(one, "credit"),
+                   zeroshot::read_json(folder / one.at("evaluation").as_string()),
+                   {},
+                   {},
+                   {},
+                   {}};
+        for (const std::string& file : texts_at(one, "probe"))
+            made.probes.push_back(zeroshot::read_json(folder / file));
+        if (const std::string file = text_at(one, "bench"); !file.empty())
+            made.bench = zeroshot::read_json(folder / file);
         if (const std::string file = text_at(one, "folder"); !file.empty()) made.folder = folder / file;
         if (const std::string file = text_at(one, "per_picture"); !file.empty()) {
             const std::vector<std::byte> bytes = zeroshot::read_file(folder / file);
             std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             for (std::size_t line = 1; !text.empty(); ++line) {
                 const std::size_t end = std::min(text.find('\n'), text.size());
-                if (end > 0) made.images.push_back(json::parse(text.substr(0, end), file + ": line " + std::to_string(line)));
+                if (end > 0)
+                    made.images.push_back(json::parse(text.substr(0, end), file + ": line " + std::to_string(line)));
                 text.remove_prefix(std::min(end + 1, text.size()));
             }
         }
         found.push_back(std::move(made));
     }
-    if (found.empty()) throw zeroshot::data_set_error(zeroshot::error_code::argument, {suite.where(), "no results in it", "at least one", ""});
+    if (found.empty())
+        throw zeroshot::data_set_error(zeroshot::error_code::argument,
+                                       {suite.where(), "no results in it", "at least one", ""});
     return found;
 }
 
@@ -106,17 +122,23 @@ std::string summary(std::span<const entry> all) {
     for (const entry& one : all) {
         const json& found = one.evaluation;
         const json interval = found.at("intervals").at("top1");
-        rows.push_back({one.name, std::to_string(found.at("count").as_size()), std::to_string(found.at("per_class").size()), std::to_string(found.at("unreadable").as_size()),
-                        html::share(found.at("top1").as_number()), html::share(interval.at(0).as_number()) + " – " + html::share(interval.at(1).as_number()),
-                        html::share(found.at("top5").as_number()), share_or_dash(number_at(found, "mean_per_class")), share_or_dash(number_at(found, "expected_calibration_error")),
+        rows.push_back({one.name, std::to_string(found.at("count").as_size()),
+                        std::to_string(found.at("per_class").size()), std::to_string(found.at("unreadable").as_size()),
+                        html::share(found.at("top1").as_number()),
+                        html::share(interval.at(0).as_number()) + " – " + html::share(interval.at(1).as_number()),
+                        html::share(found.at("top5").as_number()), share_or_dash(number_at(found, "mean_per_class")),
+                        share_or_dash(number_at(found, "expected_calibration_error")),
                         one.probes.empty() ? "–" : html::share(best_known(one.probes).at("top1").as_number())});
     }
-    const std::vector<std::string> head{"data set", "pictures", "classes", "unreadable", "zero-shot top-1", "95 % interval", "top-5", "mean per class", "calibration error", "probe top-1"};
+    const std::vector<std::string> head{"data set",          "pictures",      "classes", "unreadable",
+                                        "zero-shot top-1",   "95 % interval", "top-5",   "mean per class",
+                                        "calibration error", "probe top-1"};
     std::string tasks;
     for (const entry& one : all) {
         if (!one.about.empty()) tasks += "<li>" + html::escaped(one.name + ": " + one.about) + "</li>";
     }
-    return html::table("What was found. Images that could not be read count as wrong.", head, rows) + (tasks.empty() ? "" : "<ul>" + tasks + "</ul>\n");
+    return html::table("What was found. Images that could not be read count as wrong.", head, rows) +
+           (tasks.empty() ? "" : "<ul>" + tasks + "</ul>\n");
 }
 
 std::string differences(std::span<const entry> all) {
@@ -130,7 +152,8 @@ std::string differences(std::span<const entry> all) {
     }
     if (bars.empty()) return "";
     std::ranges::sort(bars, std::ranges::greater(), &html::bar::value);
-    return html::bar_chart("How far zero-shot is ahead of the linear probe, in points of top-1 accuracy", bars, -1.4 * furthest, 1.4 * furthest);
+    return html::bar_chart("How far zero-shot is ahead of the linear probe, in points of top-1 accuracy", bars,
+                           -1.4 * furthest, 1.4 * furthest);
 }
 
 double mean_of(const json& numbers) {
@@ -155,24 +178,32 @@ std::string few_shot(const entry& one) {
     const double most = std::log2(points.back().at("shots").as_number());
     const double line = one.evaluation.at("top1").as_number();
     std::vector<std::pair<double, std::string>> ticks;
-    for (const json& point : points) ticks.emplace_back(most > 0 ? std::log2(point.at("shots").as_number()) / most : 0, std::to_string(point.at("shots").as_size()));
+    for (const json& point : points)
+        ticks.emplace_back(most > 0 ? std::log2(point.at("shots").as_number()) / most : 0,
+                           std::to_string(point.at("shots").as_size()));
     std::vector<html::curve> curves;
     for (const json& probe : one.probes) {
         const bool before = is_penultimate(probe);
-        curves.push_back(few_shot_curve(probe.at("few_shot"), before ? "linear probe, features before the projection" : "linear probe", before ? "third" : "first", most));
+        curves.push_back(few_shot_curve(probe.at("few_shot"),
+                                        before ? "linear probe, features before the projection" : "linear probe",
+                                        before ? "third" : "first", most));
         const std::optional<json> cache = probe.find("cache");
-        if (cache && cache->size() > 1) curves.push_back(few_shot_curve(*cache, "zero-shot with a cache of them", "fourth", most));
+        if (cache && cache->size() > 1)
+            curves.push_back(few_shot_curve(*cache, "zero-shot with a cache of them", "fourth", most));
     }
     curves.push_back({"zero-shot", "second", {{0, line}, {1, line}}});
-    return html::line_chart(one.name + ": a few labelled images of each class against zero-shot", curves, ticks, "labelled images of each class", "top-1");
+    return html::line_chart(one.name + ": a few labelled images of each class against zero-shot", curves, ticks,
+                            "labelled images of each class", "top-1");
 }
 
 std::string mixtures(const entry& one) {
     if (one.probes.empty() || one.probes.front().at("mixtures").size() < 2) return "";
     html::curve curve{"mixture", "first", {}};
-    for (const json& point : one.probes.front().at("mixtures").items()) curve.points.emplace_back(point.at("share").as_number(), point.at("top1").as_number());
+    for (const json& point : one.probes.front().at("mixtures").items())
+        curve.points.emplace_back(point.at("share").as_number(), point.at("top1").as_number());
     const std::vector<std::pair<double, std::string>> ticks{{0, "zero-shot"}, {0.5, "half"}, {1, "probe"}};
-    return html::line_chart(one.name + ": the weights of zero-shot and of the probe, mixed", std::vector{curve}, ticks, "share of the probe", "top-1");
+    return html::line_chart(one.name + ": the weights of zero-shot and of the probe, mixed", std::vector{curve}, ticks,
+                            "share of the probe", "top-1");
 }
 
 std::vector<std::string> class_names(const entry& one) {
@@ -201,23 +232,29 @@ std::string confusion(const entry& one) {
     std::string made;
     if (names.size() > 1 && names.size() <= most_in_matrix) {
         for (std::size_t i = 0; i < shares.size(); ++i) shares[i] /= std::max(1.0, totals[i / names.size()]);
-        made += html::matrix_chart(one.name + ": rows are the true classes, columns what they were taken for", names, shares);
+        made += html::matrix_chart(one.name + ": rows are the true classes, columns what they were taken for", names,
+                                   shares);
     }
     std::ranges::stable_sort(pairs, std::ranges::greater(), &pair_count::count);
     std::vector<std::vector<std::string>> rows;
-    for (const pair_count& each : std::span(pairs).first(std::min(pairs.size(), most_pairs))) rows.push_back({names[each.label], names[each.predicted], std::to_string(each.count)});
-    if (!rows.empty()) made += html::table(one.name + ": what is most often taken for something else", std::vector<std::string>{"class", "taken for", "pictures"}, rows);
+    for (const pair_count& each : std::span(pairs).first(std::min(pairs.size(), most_pairs)))
+        rows.push_back({names[each.label], names[each.predicted], std::to_string(each.count)});
+    if (!rows.empty())
+        made += html::table(one.name + ": what is most often taken for something else",
+                            std::vector<std::string>{"class", "taken for", "pictures"}, rows);
     return made;
 }
 
 std::string reliability(const entry& one) {
     html::curve found{"as it is", "first", {}}, perfect{"were it sure rightly", "guide", {{0, 0}, {1, 1}}};
     for (const json& bin : one.evaluation.at("reliability").items()) {
-        if (bin.at("count").as_size() > 0) found.points.emplace_back(bin.at("confidence").as_number(), bin.at("accuracy").as_number());
+        if (bin.at("count").as_size() > 0)
+            found.points.emplace_back(bin.at("confidence").as_number(), bin.at("accuracy").as_number());
     }
     if (found.points.size() < 2) return "";
     const std::vector<std::pair<double, std::string>> ticks{{0, "0 %"}, {0.5, "50 %"}, {1, "100 %"}};
-    return html::line_chart(one.name + ": how often it is right, by how sure it is", std::vector{perfect, found}, ticks, "confidence", "accuracy");
+    return html::line_chart(one.name + ": how often it is right, by how sure it is", std::vector{perfect, found}, ticks,
+                            "confidence", "accuracy");
 }
 
 /// Recall of the classes, the worst first. Nothing where there is about one image of each: it would be all or nothing.
@@ -226,13 +263,17 @@ std::string per_class(const entry& one) {
     std::vector<html::bar> bars;
     for (const json& each : one.evaluation.at("per_class").items()) {
         const std::optional<double> recall = number_at(each, "recall");
-        if (recall) bars.push_back({each.at("class").as_string(), *recall, html::share(*recall) + " of " + std::to_string(each.at("count").as_size())});
+        if (recall)
+            bars.push_back({each.at("class").as_string(), *recall,
+                            html::share(*recall) + " of " + std::to_string(each.at("count").as_size())});
     }
     if (one.evaluation.at("count").as_size() < 2 * bars.size()) return "";
     std::ranges::stable_sort(bars, {}, &html::bar::value);
     const bool cut = bars.size() > most;
     if (cut) bars.resize(most);
-    return html::bar_chart(one.name + ": how many of each class are right" + (cut ? ", the " + std::to_string(most) + " worst" : ""), bars, 0, 1);
+    return html::bar_chart(
+        one.name + ": how many of each class are right" + (cut ? ", the " + std::to_string(most) + " worst" : ""), bars,
+        0, 1);
 }
 
 std::string image_grid(const entry& one, std::span<const json> images, const std::string& title) {
@@ -244,8 +285,10 @@ std::string image_grid(const entry& one, std::span<const json> images, const std
         const std::string file = image.at("name").as_string();
         const std::string truth = name_of(image.at("labels").at(0).as_size());
         const json first = image.at("top").at(0);
-        const std::string said = name_of(first.at("class").as_size()) + ", " + html::share(first.at("probability").as_number());
-        made += "<li><img alt=\"" + html::escaped(truth) + "\" src=\"" + thumbnail(one.folder / file) + "\">" + html::escaped("is " + truth) + "<br>" + html::escaped("said " + said) + "</li>";
+        const std::string said =
+            name_of(first.at("class").as_size()) + ", " + html::share(first.at("probability").as_number());
+        made += "<li><img alt=\"" + html::escaped(truth) + "\" src=\"" + thumbnail(one.folder / file) + "\">" +
+                html::escaped("is " + truth) + "<br>" + html::escaped("said " + said) + "</li>";
     }
     return made + "</ul>\n";
 }
@@ -259,27 +302,37 @@ std::string images(const entry& one) {
         close.push_back(image);
     }
     const auto sure = [](const json& image) { return image.at("top").at(0).at("probability").as_number(); };
-    const auto lead = [&](const json& image) { return sure(image) - image.at("top").at(1).at("probability").as_number(); };
+    const auto lead = [&](const json& image) {
+        return sure(image) - image.at("top").at(1).at("probability").as_number();
+    };
     std::ranges::stable_sort(mistakes, std::ranges::greater(), sure);
     std::ranges::stable_sort(close, {}, lead);
-    const std::string grids = image_grid(one, std::span(mistakes).first(std::min(most, mistakes.size())), "the surest mistakes") +
-                              image_grid(one, std::span(close).first(std::min(most, close.size())), "the closest calls");
-    return grids.empty() || one.credit.empty() ? grids : grids + "<p class=\"caption\">" + html::escaped(one.credit) + "</p>\n";
+    const std::string grids =
+        image_grid(one, std::span(mistakes).first(std::min(most, mistakes.size())), "the surest mistakes") +
+        image_grid(one, std::span(close).first(std::min(most, close.size())), "the closest calls");
+    return grids.empty() || one.credit.empty() ? grids
+                                               : grids + "<p class=\"caption\">" + html::escaped(one.credit) + "</p>\n";
 }
 
 std::string prompts(const entry& one) {
     const std::optional<json> found = one.evaluation.find("prompts");
     if (!found || found->is_null()) return "";
     std::vector<std::pair<double, std::string>> each;
-    for (const json& one_of_them : found->at("each").items()) each.emplace_back(one_of_them.at("top1").as_number(), one_of_them.at("template").as_string());
+    for (const json& one_of_them : found->at("each").items())
+        each.emplace_back(one_of_them.at("top1").as_number(), one_of_them.at("template").as_string());
     std::ranges::stable_sort(each, std::ranges::greater(), &std::pair<double, std::string>::first);
     constexpr std::size_t most = 20;
     std::vector<std::vector<std::string>> rows;
-    for (const auto& [top1, sentence] : std::span(each).first(std::min(each.size(), most))) rows.push_back({sentence, html::share(top1)});
-    const std::string made = html::table(one.name + ": what each template gives alone" + (each.size() > most ? ", the best of them" : ""), std::vector<std::string>{"template", "top-1"}, rows);
+    for (const auto& [top1, sentence] : std::span(each).first(std::min(each.size(), most)))
+        rows.push_back({sentence, html::share(top1)});
+    const std::string made =
+        html::table(one.name + ": what each template gives alone" + (each.size() > most ? ", the best of them" : ""),
+                    std::vector<std::string>{"template", "top-1"}, rows);
     std::string chosen;
-    for (const json& sentence : found->at("chosen").items()) chosen += "<li>" + html::escaped(sentence.as_string()) + "</li>";
-    return made + "<p>Chosen one after the other on half of the images; on the other half they give " + html::share(found->at("test_top1").as_number()) + ", all templates together " +
+    for (const json& sentence : found->at("chosen").items())
+        chosen += "<li>" + html::escaped(sentence.as_string()) + "</li>";
+    return made + "<p>Chosen one after the other on half of the images; on the other half they give " +
+           html::share(found->at("test_top1").as_number()) + ", all templates together " +
            html::share(found->at("test_top1_of_all").as_number()) + ":</p><ol>" + chosen + "</ol>\n";
 }
 
@@ -287,15 +340,21 @@ std::string models(std::span<const entry> all) {
     std::vector<std::vector<std::string>> rows;
     for (const entry& one : all) {
         if (!one.bench) continue;
-        rows.push_back({one.name, std::filesystem::path(one.evaluation.at("model").as_string()).filename().string(), html::share(one.evaluation.at("top1").as_number()), fixed(one.bench->at("image b8").as_number(), 2) + " ms"});
+        rows.push_back({one.name, std::filesystem::path(one.evaluation.at("model").as_string()).filename().string(),
+                        html::share(one.evaluation.at("top1").as_number()),
+                        fixed(one.bench->at("image b8").as_number(), 2) + " ms"});
     }
-    return rows.empty() ? "" : html::table("Accuracy beside the time of an image", std::vector<std::string>{"data set", "model", "top-1", "time of an image"}, rows);
+    return rows.empty() ? ""
+                        : html::table("Accuracy beside the time of an image",
+                                      std::vector<std::string>{"data set", "model", "top-1", "time of an image"}, rows);
 }
 
 bool counts_something(const std::string& name) {
     for (const char* word : {"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"}) {
         const std::size_t at = name.find(word);
-        if (at != std::string::npos && (at == 0 || name[at - 1] == ' ') && (at + std::string(word).size() == name.size() || name[at + std::string(word).size()] == ' ')) return true;
+        if (at != std::string::npos && (at == 0 || name[at - 1] == ' ') &&
+            (at + std::string(word).size() == name.size() || name[at + std::string(word).size()] == ' '))
+            return true;
     }
     return std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -310,7 +369,9 @@ std::string taken_for_one_another(const entry& one) {
     std::vector<zeroshot::confusion_entry> confusion;
     for (const json& each : one.evaluation.at("confusion").items()) {
         const std::size_t label = each.at(0).as_size(), predicted = each.at(1).as_size();
-        if (label < names.size() && predicted < names.size()) confusion.push_back({static_cast<std::uint32_t>(label), static_cast<std::uint32_t>(predicted), each.at(2).as_size()});
+        if (label < names.size() && predicted < names.size())
+            confusion.push_back(
+                {static_cast<std::uint32_t>(label), static_cast<std::uint32_t>(predicted), each.at(2).as_size()});
     }
     const std::vector<zeroshot::confusion_group> groups = zeroshot::confusion_groups(counts, confusion);
     std::vector<std::vector<std::string>> rows;
@@ -320,7 +381,9 @@ std::string taken_for_one_another(const entry& one) {
         rows.push_back({listed, std::to_string(group.mistakes), std::to_string(group.images)});
     }
     if (rows.empty()) return "";
-    return html::table(one.name + ": classes that are taken for one another" + (groups.size() > most ? ", the worst groups of " + std::to_string(groups.size()) : ""), std::vector<std::string>{"classes", "mistakes among them", "pictures"}, rows);
+    return html::table(one.name + ": classes that are taken for one another" +
+                           (groups.size() > most ? ", the worst groups of " + std::to_string(groups.size()) : ""),
+                       std::vector<std::string>{"classes", "mistakes among them", "pictures"}, rows);
 }
 
 /// What is weak, in words: classes never found, names given twice, counting words.
@@ -340,12 +403,25 @@ std::string weak_spots(const entry& one) {
         ++(counts_something(name) ? counting_classes : other_classes);
     }
     std::string items;
-    if (missed > 0) items += "<li>" + html::escaped(std::string(missed == 1 ? "one class is" : std::to_string(missed) + " classes are") + " never found: " + never + (missed > 12 ? ", ..." : "")) + "</li>";
+    if (missed > 0)
+        items += "<li>" +
+                 html::escaped(std::string(missed == 1 ? "one class is" : std::to_string(missed) + " classes are") +
+                               " never found: " + never + (missed > 12 ? ", ..." : "")) +
+                 "</li>";
     for (const auto& [name, count] : times) {
-        if (count > 1) items += "<li>" + html::escaped("the name '" + name + "' is given to " + std::to_string(count) + " classes, which nothing can tell apart by it") + "</li>";
+        if (count > 1)
+            items += "<li>" +
+                     html::escaped("the name '" + name + "' is given to " + std::to_string(count) +
+                                   " classes, which nothing can tell apart by it") +
+                     "</li>";
     }
     if (counting_classes > 0 && other_classes > 0) {
-        items += "<li>" + html::escaped("classes that count or number something: " + html::share(counting / static_cast<double>(counting_classes)) + " of them are right, of the others " + html::share(others / static_cast<double>(other_classes))) + "</li>";
+        items += "<li>" +
+                 html::escaped("classes that count or number something: " +
+                               html::share(counting / static_cast<double>(counting_classes)) +
+                               " of them are right, of the others " +
+                               html::share(others / static_cast<double>(other_classes))) +
+                 "</li>";
     }
     const std::string groups = taken_for_one_another(one);
     if (items.empty() && groups.empty()) return "";
@@ -368,9 +444,14 @@ void report(const report_options& options, session& with) {
     const json suite = zeroshot::read_json(file);
     const std::vector<entry> all = entries_of(suite, file.parent_path());
     const std::string title = text_at(suite, "title", "zeroshot: what was found");
-    const std::string content = section("Summary", summary(all)) + section("Zero-shot against the linear probe", differences(all) + for_each(all, few_shot) + for_each(all, mixtures)) +
-                                section("Classes", for_each(all, per_class)) + section("Confusion", for_each(all, confusion)) + section("Is it as often right as it says?", for_each(all, reliability)) +
-                                section("Images", for_each(all, images)) + section("Prompts", for_each(all, prompts)) + section("Models", models(all)) + section("What is weak", for_each(all, weak_spots));
+    const std::string content = section("Summary", summary(all)) +
+                                section("Zero-shot against the linear probe",
+                                        differences(all) + for_each(all, few_shot) + for_each(all, mixtures)) +
+                                section("Classes", for_each(all, per_class)) +
+                                section("Confusion", for_each(all, confusion)) +
+                                section("Is it as often right as it says?", for_each(all, reliability)) +
+                                section("Images", for_each(all, images)) + section("Prompts", for_each(all, prompts)) +
+                                section("Models", models(all)) + section("What is weak", for_each(all, weak_spots));
     const uninterrupted no_leftovers;
     zeroshot::write_file(options.output, html::page(title, content));
     with.out.note("wrote " + options.output);

@@ -29,7 +29,8 @@ class workers {
     zeroshot::executor* threads() noexcept { return &pool_; }
 
     /// To run a piece of work with a bar: `what` are counted, `count` of `total` here, and `begin` were done before.
-    zeroshot::run_options running(session& with, std::string what, std::size_t begin, std::size_t count, std::size_t total);
+    zeroshot::run_options running(session& with, std::string what, std::size_t begin, std::size_t count,
+                                  std::size_t total);
 
     /// To run one without.
     zeroshot::run_options running(session& with) { return {&pool_, with.stop, {}}; }

@@ -10,7 +10,8 @@ namespace program {
 
 namespace {
 
-/// Changes that turn one word into the other: insert, delete, replace, or swap neighbours (Damerau 1964, one swap each).
+/// Changes that turn one word into the other: insert, delete, replace, or swap neighbours (Damerau 1964, one swap
+/// each).
 std::size_t changes_between(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before, above(b.size() + 1), row(b.size() + 1);
     std::iota(above.begin(), above.end(), std::size_t{0});

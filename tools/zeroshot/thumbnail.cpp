@@ -26,7 +26,8 @@ std::string base64(std::string_view bytes) {
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
         std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0);
+        for (std::size_t k = 0; k < 3; ++k)
+            group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0);
         for (std::size_t k = 0; k < 4; ++k) text += k <= count ? letters[group >> (18 - 6 * k) & 63] : '=';
     }
     return text;
@@ -58,9 +59,11 @@ std::string thumbnail(const std::filesystem::path& file) {
         const zeroshot::image image = on_white(zeroshot::read_image(file));
         const std::size_t longer = std::max(image.width(), image.height());
         const auto scaled = [&](std::size_t extent) { return std::max<std::size_t>(1, extent * side / longer); };
-        const zeroshot::image small = longer <= side ? image : zeroshot::resize(image, scaled(image.width()), scaled(image.height()));
+        const zeroshot::image small =
+            longer <= side ? image : zeroshot::resize(image, scaled(image.width()), scaled(image.height()));
         std::vector<std::uint8_t> pixels;
-        for (std::size_t y = 0; y < small.height(); ++y) pixels.insert(pixels.end(), small.row(y).begin(), small.row(y).end());
+        for (std::size_t y = 0; y < small.height(); ++y)
+            pixels.insert(pixels.end(), small.row(y).begin(), small.row(y).end());
         return "data:image/jpeg;base64," + base64(jpeg_of(pixels, small.width(), small.height()));
     } catch (const zeroshot::error&) {  // it was told when it was evaluated
         return "data:,";

@@ -57,7 +57,8 @@ void show_pieces(const zeroshot::tokenizer& words, const std::string& text, bool
     constexpr std::size_t id_columns = 6;
     for (std::size_t i = 0; i < ids.size(); ++i) {
         const std::string id = std::to_string(ids[i]);
-        out.answer(std::string(id_columns - std::min(id_columns, id.size()), ' ') + out.styled(id, look::strong) + "  " + printable(pieces[i]));
+        out.answer(std::string(id_columns - std::min(id_columns, id.size()), ' ') + out.styled(id, look::strong) +
+                   "  " + printable(pieces[i]));
     }
     out.answer(out.styled(counted(ids.size(), "id"), look::faint));
 }
@@ -65,7 +66,8 @@ void show_pieces(const zeroshot::tokenizer& words, const std::string& text, bool
 }  // namespace
 
 void tokenize(const tokenize_options& options, session& with) {
-    const zeroshot::tokenizer words = options.model.model.empty() ? zeroshot::tokenizer() : model(options.model, with.out).tokenizer();
+    const zeroshot::tokenizer words =
+        options.model.model.empty() ? zeroshot::tokenizer() : model(options.model, with.out).tokenizer();
     if (options.texts.empty()) {
         tokenize_input(words, with);
         return;

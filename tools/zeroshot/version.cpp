@@ -13,11 +13,13 @@ std::string version_text() {
     namespace kernels = zeroshot::kernels;
     std::string available;
     for (const kernels::instruction_set set : kernels::all_instruction_sets) {
-        if (kernels::is_available(set)) available += (available.empty() ? "" : ", ") + std::string(kernels::name_of(set));
+        if (kernels::is_available(set))
+            available += (available.empty() ? "" : ", ") + std::string(kernels::name_of(set));
     }
-    return std::string("zeroshot ") + zeroshot::version + "\nkernels: " + std::string(kernels::name_of(kernels::active())) + " (of " + available +
-           ")\ncompiled: " + ZEROSHOT_COMPILED_AS + "; Eigen " + std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) +
-           "." + std::to_string(EIGEN_MINOR_VERSION);
+    return std::string("zeroshot ") + zeroshot::version +
+           "\nkernels: " + std::string(kernels::name_of(kernels::active())) + " (of " + available +
+           ")\ncompiled: " + ZEROSHOT_COMPILED_AS + "; Eigen " + std::to_string(EIGEN_WORLD_VERSION) + "." +
+           std::to_string(EIGEN_MAJOR_VERSION) + "." + std::to_string(EIGEN_MINOR_VERSION);
 }
 
 }  // namespace program

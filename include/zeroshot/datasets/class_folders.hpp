@@ -83,9 +83,8 @@ class class_folders final : public data_set {
         }
         for (const std::string& name : classes_) count_ += detail::images_below(folder_ / name).size();
         if (count_ == 0) {
-            throw data_set_error(
-                error_code::format,
-                {place_, "no images in its " + std::to_string(classes_.size()) + " folders", "", ""});
+            throw data_set_error(error_code::format,
+                                 {place_, "no images in its " + std::to_string(classes_.size()) + " folders", "", ""});
         }
     }
 

@@ -203,7 +203,7 @@ struct decode_options {
     std::size_t max_pixels = 64'000'000;               ///< refused by the header, before anything is allocated
     std::size_t memory_budget = std::size_t{1} << 30;  ///< bytes that decoding may take at once
     std::size_t max_scans = 100;                       ///< of a progressive JPEG; encoders make about ten
-    bool apply_exif_orientation = false;  ///< the reference does not; phones' images may lie on their side
+    bool apply_exif_orientation = false;               ///< the reference does not; phones' images may lie on their side
 };
 
 namespace detail {

@@ -32,7 +32,7 @@ namespace detail {
 /// Four columns that run along the source, turned to lie across a panel.
 template <class Scalar>
 ZEROSHOT_ALWAYS_INLINE void transpose_4x4(const Scalar* columns, std::size_t column_stride, std::size_t depth,
-                                      Scalar* panel) noexcept {
+                                          Scalar* panel) noexcept {
     std::size_t k = 0;
 #if ZEROSHOT_KERNELS_VECTORS
     if constexpr (std::is_arithmetic_v<Scalar>) {
@@ -89,7 +89,7 @@ void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_str
                 std::size_t lane = 0;
                 for (; depth_stride == 1 && lane + 4 <= count; lane += 4) {
                     detail::transpose_4x4(panel + lane * column_stride + begin, column_stride, end - begin,
-                                      packed + begin * panel_width + lane);
+                                          packed + begin * panel_width + lane);
                 }
                 for (; lane < count; ++lane) {
                     for (std::size_t k = begin; k < end; ++k)

@@ -47,8 +47,9 @@ inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) 
 }
 
 /// Where the packed weights of a checkpoint are kept: in one file for each way of packing each of them.
-inline std::shared_ptr<packed_weight_cache> packed_weight_cache_of(const checkpoint& file, const std::filesystem::path& path,
-                                                     const load_options& options) {
+inline std::shared_ptr<packed_weight_cache> packed_weight_cache_of(const checkpoint& file,
+                                                                   const std::filesystem::path& path,
+                                                                   const load_options& options) {
     constexpr std::size_t digits = 16;  // enough for the models of one folder
     if (options.keep_weights.empty()) return nullptr;
     const std::string identity = file.identity();

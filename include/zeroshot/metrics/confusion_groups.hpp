@@ -19,7 +19,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 struct confusion_group {
     std::vector<std::uint32_t> classes{};  ///< in ascending order
     std::size_t mistakes = 0;              ///< among them
-    std::size_t images = 0;              ///< of them
+    std::size_t images = 0;                ///< of them
 };
 
 /// Groups of classes that are taken for one another. Two classes belong together where one is taken for the other and

@@ -41,9 +41,10 @@ struct class_result {
 /// A place on the rejection curve: what happens if images less confident than the threshold get no answer.
 struct rejection_point {
     double threshold = 0;
-    double answered = 0;                         ///< the share of images of listed classes
-    double accuracy = 0;                         ///< the share of the answered that is right
-    std::optional<double> out_of_distribution_accepted{};  ///< the share of images of no listed class, where there are such
+    double answered = 0;  ///< the share of images of listed classes
+    double accuracy = 0;  ///< the share of the answered that is right
+    std::optional<double>
+        out_of_distribution_accepted{};  ///< the share of images of no listed class, where there are such
 };
 
 /// A percentile interval.
@@ -87,15 +88,15 @@ struct evaluation {
     std::vector<std::string> templates{};
     std::size_t count = 0;
     std::size_t unreadable = 0;
-    std::size_t out_of_distribution = 0;    ///< images of no listed class
-    bool several_labels = false;  ///< some image has more than one
+    std::size_t out_of_distribution = 0;  ///< images of no listed class
+    bool several_labels = false;          ///< some image has more than one
     double top1 = 0;
     double top5 = 0;
     std::optional<double> mean_per_class{};          ///< where images have one label each, as is the case for:
     std::optional<double> mean_average_precision{};  ///< only where images have several labels
     std::optional<double> log_loss{};
     std::optional<double> expected_calibration_error{};
-    std::optional<double> temperature{};  ///< by which logits are to be divided, fitted on one half of the images
+    std::optional<double> temperature{};       ///< by which logits are to be divided, fitted on one half of the images
     std::optional<double> calibrated_error{};  ///< the expected calibration error of the other half, so divided
     intervals sure{};
     std::vector<reliability_bin> reliability{};

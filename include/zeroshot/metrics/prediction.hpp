@@ -104,7 +104,8 @@ inline double log_sum_exp(std::span<const double> logits) noexcept {
 
 /// \param logits one for each class, at least one, all finite
 /// \param labels below logits.size()
-inline full_prediction prediction_of(std::span<const double> logits, label_list labels, ties order = ties::first_label) {
+inline full_prediction prediction_of(std::span<const double> logits, label_list labels,
+                                     ties order = ties::first_label) {
     const auto before = [&](std::uint32_t a, std::uint32_t b) {
         if (logits[a] != logits[b]) return logits[a] > logits[b];
         return order == ties::first_label ? a < b : a > b;

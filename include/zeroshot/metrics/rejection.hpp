@@ -49,8 +49,8 @@ inline std::vector<rejection_point> rejection_curve(std::span<const answer> answ
                              detail::share(right[count], count)};
         if (!out_of_distribution.empty()) {
             const auto below = std::ranges::upper_bound(out_of_distribution, threshold, std::greater<>{});
-            next.out_of_distribution_accepted =
-                detail::share(static_cast<std::size_t>(below - out_of_distribution.begin()), out_of_distribution.size());
+            next.out_of_distribution_accepted = detail::share(
+                static_cast<std::size_t>(below - out_of_distribution.begin()), out_of_distribution.size());
         }
         curve.push_back(next);
     }

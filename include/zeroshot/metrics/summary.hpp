@@ -45,7 +45,8 @@ inline void calibrate(evaluation& found, std::span<const answer> answers, const 
     const std::vector<bool> validation = validation_half(answers.size(), seed);
     found.temperature = fitted_temperature([&](const auto& take) {
         scores([&](std::size_t place, std::span<const double> logits) {
-            if (validation[place] && !answers[place].is_out_of_distribution()) take(logits, answers[place].labels.front());
+            if (validation[place] && !answers[place].is_out_of_distribution())
+                take(logits, answers[place].labels.front());
         });
     });
     double loss = 0;

@@ -84,8 +84,8 @@ class modified_resnet {
     /// Mirrors ModifiedResNet.forward.
     /// \param pixels one image after the other, [images][3, image_size, image_size]
     /// \return [images, embedding], not normalised
-    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images,
-                              const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
+                              executor* threads = nullptr) const {
         matrix<Scalar> embeddings = attnpool_.project(features(pixels, images, observe, threads));
         if (observe) observe("visual.attnpool", embeddings);
         return embeddings;
@@ -98,8 +98,7 @@ class modified_resnet {
         const std::size_t image_size = pixels.size() / images, positions = config_.positions();
         auto cells = matrix<Scalar>::for_overwrite({images * positions, features()});
         for (std::size_t image = 0; image < images; ++image) {
-            const feature_map<Scalar> map =
-                layers(pixels.subspan(image * image_size, image_size), observe, threads);
+            const feature_map<Scalar> map = layers(pixels.subspan(image * image_size, image_size), observe, threads);
             std::ranges::copy(map.pixels.values(), cells.row(image * positions).begin());
         }
         return attnpool_.attended(cells, threads);

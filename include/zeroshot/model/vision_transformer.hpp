@@ -43,8 +43,8 @@ class vision_transformer {
     /// Mirrors VisionTransformer.forward.
     /// \param pixels one image after the other, [images][3, image_size, image_size]
     /// \return [images, embedding], not normalised
-    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images,
-                              const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
+                              executor* threads = nullptr) const {
         return proj_(features(pixels, images, observe, threads));  // [images, embedding]
     }
 
@@ -89,8 +89,8 @@ class vision_transformer {
         auto x = matrix<Scalar>::for_overwrite({images * (patches + 1), embedded.columns()});
         for (std::size_t image = 0; image < images; ++image) {
             for (std::size_t place = 0; place <= patches; ++place) {
-                const std::span<const Scalar> value = place == 0 ? std::span<const Scalar>(class_embedding_)
-                                                                 : embedded.row(image * patches + place - 1);
+                const std::span<const Scalar> value =
+                    place == 0 ? std::span<const Scalar>(class_embedding_) : embedded.row(image * patches + place - 1);
                 const std::span<const Scalar> position = positional_embedding_.row(place);
                 const std::span<Scalar> row = x.row(image * (patches + 1) + place);
                 for (std::size_t i = 0; i < row.size(); ++i) row[i] = value[i] + position[i];

@@ -93,8 +93,7 @@ class attention_pool {
         q_proj_.apply(tokens.data(), tokens.size() / images, images, queries.data(), {}, threads);
         auto asked = matrix<Scalar>::for_overwrite({heads_ * images, width()});
         parallel_for(threads, heads_, [&](std::size_t h) {
-            k_proj_[h].multiply(queries.data() + h * head_size(), width(), images, asked.row(h * images).data(),
-                                {});
+            k_proj_[h].multiply(queries.data() + h * head_size(), width(), images, asked.row(h * images).data(), {});
         });
         return asked;
     }

@@ -30,12 +30,12 @@ constexpr std::string_view name_of(precision how) {
 
 /// How the numbers of a tensor become packed weights.
 struct packing {
-    precision arithmetic = precision::f32;  ///< of the products they are for
-    executor* threads = nullptr;            ///< those that pack; null: the calling thread alone
-    std::shared_ptr<packed_weight_cache> kept{};   ///< where they are kept; null: nowhere
-    std::string name{};                     ///< what they are kept as
-    bool at_least_16_bits = false;          ///< a layer that 8 bits would harm
-    bool many_rows = false;                 ///< share the weights: float where bf16 makes the products no faster
+    precision arithmetic = precision::f32;        ///< of the products they are for
+    executor* threads = nullptr;                  ///< those that pack; null: the calling thread alone
+    std::shared_ptr<packed_weight_cache> kept{};  ///< where they are kept; null: nowhere
+    std::string name{};                           ///< what they are kept as
+    bool at_least_16_bits = false;                ///< a layer that 8 bits would harm
+    bool many_rows = false;                       ///< share the weights: float where bf16 makes the products no faster
 
     /// What make(numbers) writes, or what was kept of it.
     template <class Number, class Make>

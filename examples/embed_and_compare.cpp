@@ -18,11 +18,11 @@ int main(int count, char** arguments) {
         for (int i = 3; i < count; ++i) images.push_back(zeroshot::read_image(arguments[i]));
 
         zeroshot::thread_pool threads;
-        const auto images =
+        const auto embeddings =
             zeroshot::normalized(clip.encode_image(images, {.threads = &threads}));  // [images, embedding]
         const auto sentence = zeroshot::normalized(clip.encode_text(text));          // [1, embedding]
-        const auto to_text = zeroshot::similarity(images, sentence, 1.0f);           // cosines
-        const auto to_each_other = zeroshot::similarity(images, images, 1.0f);
+        const auto to_text = zeroshot::similarity(embeddings, sentence, 1.0f);       // cosines
+        const auto to_each_other = zeroshot::similarity(embeddings, embeddings, 1.0f);
 
         std::cout << std::fixed << std::setprecision(3);
         for (std::size_t i = 0; i < images.size(); ++i) {

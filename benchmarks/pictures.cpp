@@ -12,7 +12,7 @@
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/image/preprocess.hpp>
 
-#include "tools/zeroshot/photo.hpp"
+#include "tools/zeroshot/synthetic_jpeg.hpp"
 
 namespace {
 

@@ -26,11 +26,11 @@
 #include <zeroshot/load/clip.hpp>
 #include <zeroshot/support/json_writer.hpp>
 
+#include "command_context.hpp"
 #include "console.hpp"
 #include "model.hpp"
 #include "options.hpp"
-#include "photo.hpp"
-#include "session.hpp"
+#include "synthetic_jpeg.hpp"
 
 namespace program {
 

@@ -8,11 +8,11 @@
 #include <zeroshot/load/convert.hpp>
 #include <zeroshot/support/json_writer.hpp>
 
+#include "command_context.hpp"
 #include "console.hpp"
 #include "load_options.hpp"
 #include "model_place.hpp"
 #include "options.hpp"
-#include "session.hpp"
 
 namespace program {
 

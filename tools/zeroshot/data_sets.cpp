@@ -16,7 +16,7 @@
 #include <zeroshot/support/file.hpp>
 
 #include "console.hpp"
-#include "lines.hpp"
+#include "text_files.hpp"
 
 namespace program {
 

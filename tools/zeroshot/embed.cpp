@@ -14,13 +14,13 @@
 #include <zeroshot/support/json.hpp>
 #include <zeroshot/support/json_writer.hpp>
 
+#include "command_context.hpp"
 #include "console.hpp"
-#include "lines.hpp"
+#include "image_files.hpp"
 #include "model.hpp"
 #include "npy.hpp"
 #include "options.hpp"
-#include "pictures.hpp"
-#include "session.hpp"
+#include "text_files.hpp"
 
 namespace program {
 

@@ -23,15 +23,15 @@
 #include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/tensor.hpp>
 
+#include "command_context.hpp"
 #include "console.hpp"
+#include "data_set_embeddings.hpp"
 #include "data_sets.hpp"
-#include "embedded.hpp"
-#include "evaluation_text.hpp"
+#include "evaluation_output.hpp"
 #include "interrupt.hpp"
 #include "model.hpp"
 #include "npy.hpp"
 #include "options.hpp"
-#include "session.hpp"
 
 namespace program {
 

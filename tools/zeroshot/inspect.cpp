@@ -15,12 +15,12 @@
 #include <zeroshot/load/clip.hpp>
 #include <zeroshot/support/json_writer.hpp>
 
-#include "check.hpp"
+#include "checkpoint_check.hpp"
+#include "command_context.hpp"
 #include "console.hpp"
+#include "image_files.hpp"
 #include "model.hpp"
 #include "options.hpp"
-#include "pictures.hpp"
-#include "session.hpp"
 
 namespace program {
 

@@ -16,10 +16,10 @@
 
 #include <zeroshot/error.hpp>
 
-#include "call.hpp"
+#include "command_context.hpp"
+#include "command_line.hpp"
 #include "console.hpp"
 #include "interrupt.hpp"
-#include "session.hpp"
 
 namespace program { namespace {
 

@@ -8,12 +8,12 @@
 
 #include <zeroshot/support/json_writer.hpp>
 
+#include "command_context.hpp"
 #include "console.hpp"
+#include "image_files.hpp"
 #include "model.hpp"
 #include "npy.hpp"
 #include "options.hpp"
-#include "pictures.hpp"
-#include "session.hpp"
 
 namespace program {
 

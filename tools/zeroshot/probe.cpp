@@ -23,14 +23,14 @@
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json_writer.hpp>
 
+#include "command_context.hpp"
 #include "console.hpp"
+#include "data_set_embeddings.hpp"
 #include "data_sets.hpp"
-#include "embedded.hpp"
 #include "interrupt.hpp"
 #include "model.hpp"
 #include "npy.hpp"
 #include "options.hpp"
-#include "session.hpp"
 
 namespace program {
 

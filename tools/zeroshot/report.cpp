@@ -17,12 +17,12 @@
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 
-#include "charts.hpp"
+#include "command_context.hpp"
 #include "console.hpp"
+#include "html.hpp"
 #include "interrupt.hpp"
 #include "npy.hpp"
 #include "options.hpp"
-#include "session.hpp"
 #include "thumbnail.hpp"
 
 namespace program {

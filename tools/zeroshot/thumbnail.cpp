@@ -13,7 +13,7 @@
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/image/resize.hpp>
 
-#include "photo.hpp"
+#include "synthetic_jpeg.hpp"
 
 namespace program {
 

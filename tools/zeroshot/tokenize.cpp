@@ -10,12 +10,12 @@
 #include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/text/tokenizer.hpp>
 
+#include "command_context.hpp"
 #include "console.hpp"
-#include "lines.hpp"
+#include "image_files.hpp"
 #include "model.hpp"
 #include "options.hpp"
-#include "pictures.hpp"
-#include "session.hpp"
+#include "text_files.hpp"
 
 namespace program {
 

@@ -1,4 +1,4 @@
-#include "lines.hpp"
+#include "text_files.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "charts.hpp"
+#include "html.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "pictures.hpp"
+#include "image_files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,8 +14,8 @@
 #include <zeroshot/support/file.hpp>
 
 #include "console.hpp"
-#include "lines.hpp"
 #include "ordered_steps.hpp"
+#include "text_files.hpp"
 
 namespace program {
 

@@ -1,4 +1,4 @@
-#include "evaluation_text.hpp"
+#include "evaluation_output.hpp"
 
 #include <algorithm>
 #include <functional>

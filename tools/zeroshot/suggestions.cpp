@@ -1,4 +1,4 @@
-#include "suggest.hpp"
+#include "suggestions.hpp"
 
 #include <algorithm>
 #include <cstddef>

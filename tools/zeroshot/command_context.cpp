@@ -1,4 +1,4 @@
-#include "session.hpp"
+#include "command_context.hpp"
 
 #include <algorithm>
 #include <utility>

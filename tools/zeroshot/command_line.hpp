@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "session.hpp"
+#include "command_context.hpp"
 
 namespace program {
 

@@ -1,4 +1,4 @@
-#include "call.hpp"
+#include "command_line.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@
 
 #include "console.hpp"
 #include "options.hpp"
-#include "suggest.hpp"
+#include "suggestions.hpp"
 #include "version.hpp"
 
 namespace program {

@@ -1,4 +1,4 @@
-#include "embedded.hpp"
+#include "data_set_embeddings.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,12 +13,12 @@
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/sha256.hpp>
 
+#include "command_context.hpp"
 #include "console.hpp"
+#include "image_files.hpp"
 #include "interrupt.hpp"
 #include "model.hpp"
 #include "ordered_steps.hpp"
-#include "pictures.hpp"
-#include "session.hpp"
 
 namespace program {
 

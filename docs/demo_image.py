@@ -1,6 +1,6 @@
 """Draws what tools/demo prints in a terminal as docs/demo.png.
 
-    script -qec tools/demo /dev/null | python docs/demo_picture.py docs/demo.png
+    script -qec tools/demo /dev/null | python docs/demo_image.py docs/demo.png
 
 Needs Pillow and matplotlib (for the font it carries). Understands the few escape sequences that the demo uses.
 """

@@ -1,4 +1,4 @@
-#include "check.hpp"
+#include "checkpoint_check.hpp"
 
 #include <zeroshot/checkpoint/tensor_health.hpp>
 #include <zeroshot/error.hpp>

@@ -1,4 +1,4 @@
-#include "photo.hpp"
+#include "synthetic_jpeg.hpp"
 
 #include <algorithm>
 #include <array>

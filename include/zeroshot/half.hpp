@@ -1,5 +1,5 @@
 #pragma once
-/// \file Sixteen-bit floats: IEEE binary16 and bfloat16 to float and back, in plain code.
+/// \file Conversions between float and the 16-bit formats IEEE binary16 and bfloat16, in portable code.
 
 #include <bit>
 #include <cstdint>
@@ -8,15 +8,16 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// An IEEE binary16 and a bfloat16, as they are stored.
+/// The bits of an IEEE binary16.
 struct half {
     std::uint16_t bits = 0;
 };
+/// The bits of a bfloat16.
 struct bfloat16 {
     std::uint16_t bits = 0;
 };
 
-/// The float an IEEE binary16 stands for: exact, subnormals included; a NaN keeps its payload.
+/// The exact value of an IEEE binary16, subnormals included; a NaN keeps its payload.
 inline float float_from_half(std::uint16_t half) noexcept {
     const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
     const std::uint32_t magnitude = static_cast<std::uint32_t>(half & 0x7fffu) << 13;  // exponent and mantissa in place
@@ -29,7 +30,7 @@ inline float float_from_half(std::uint16_t half) noexcept {
     return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
 }
 
-/// The nearest IEEE binary16, ties to the even one. From 65520 on that is infinity; a NaN stays a NaN.
+/// The nearest IEEE binary16, ties to even; infinity from 65520 on. A NaN stays a NaN.
 inline std::uint16_t half_from_float(float value) noexcept {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
     const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
@@ -51,12 +52,12 @@ inline std::uint16_t half_from_float(float value) noexcept {
     return with_sign(half + (up ? 1 : 0));
 }
 
-/// The float a bfloat16 stands for: its upper half.
+/// The exact value of a bfloat16, the upper half of a float.
 inline float float_from_bfloat(std::uint16_t bfloat) noexcept {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bfloat) << 16);
 }
 
-/// The nearest bfloat16, ties to the even one; a NaN stays a NaN.
+/// The nearest bfloat16, ties to even; a NaN stays a NaN.
 inline std::uint16_t bfloat_from_float(float value) noexcept {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);

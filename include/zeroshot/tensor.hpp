@@ -1,5 +1,5 @@
 #pragma once
-/// \file The numbers everything else works on: row-major tensors that own their memory, and the one door to Eigen.
+/// \file Dense row-major tensors that own their memory, and their views as Eigen matrices.
 
 #include <algorithm>
 #include <array>
@@ -21,8 +21,8 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Memory at one fixed alignment whatever the compiler flags. Why not Eigen's own allocation? Its alignment follows -m
-/// flags, so memory allocated in an AVX-512 translation unit and freed in a plain one corrupts the heap.
+/// Allocator with one alignment whatever the compiler flags. Eigen's own depends on -m flags: memory that it allocated
+/// in an AVX-512 translation unit and freed in a plain one corrupts the heap.
 template <class Scalar>
 class aligned_allocator {
    public:
@@ -48,7 +48,7 @@ class aligned_allocator {
 template <class Scalar>
 using aligned_vector = std::vector<Scalar, aligned_allocator<Scalar>>;
 
-/// The same memory, whose elements have no value until they are given one.
+/// Allocator of the same alignment that leaves new elements uninitialised.
 template <class Scalar>
 class overwriting_allocator : public aligned_allocator<Scalar> {
    public:
@@ -62,20 +62,20 @@ class overwriting_allocator : public aligned_allocator<Scalar> {
     overwriting_allocator(const overwriting_allocator<Other>&) noexcept {}
 
     template <class Element, class... Arguments>
-    void construct(Element* place, Arguments&&... arguments) {
+    void construct(Element* element, Arguments&&... arguments) {
         if constexpr (sizeof...(Arguments) == 0)
-            ::new (static_cast<void*>(place)) Element;
+            ::new (static_cast<void*>(element)) Element;
         else
-            ::new (static_cast<void*>(place)) Element(std::forward<Arguments>(arguments)...);
+            ::new (static_cast<void*>(element)) Element(std::forward<Arguments>(arguments)...);
     }
 };
 
-/// Elements that have no value until they are given one: for what is written in full.
+/// A vector whose new elements are uninitialised, for results that are written in full.
 template <class Scalar>
 using overwriting_vector = std::vector<Scalar, overwriting_allocator<Scalar>>;
 
 /// The number of elements of a shape.
-/// \throws argument_error (LIMIT) where the product does not fit 64 bits
+/// \throws argument_error (LIMIT) if the product does not fit std::size_t
 inline std::size_t element_count(std::span<const std::size_t> shape) {
     std::size_t count = 1;
     for (const std::size_t extent : shape) {
@@ -88,8 +88,7 @@ inline std::size_t element_count(std::span<const std::size_t> shape) {
     return count;
 }
 
-/// A dense row-major tensor that owns its memory. The first axis is the one a batch grows along: row(i) is a contiguous
-/// view.
+/// A dense row-major tensor that owns its memory. The first axis is that of a batch: row(i) is a contiguous view.
 template <class Scalar, std::size_t Rank>
 requires(Rank >= 1) class tensor {
    public:
@@ -107,12 +106,21 @@ requires(Rank >= 1) class tensor {
     /// Zeros of the given shape.
     explicit tensor(const shape_type& shape) : shape_(shape), values_(element_count(shape), Scalar{}) {}
 
-    /// For a result that will be written in full: its elements have no value yet.
+    /// Uninitialised elements, for a result that is written in full.
     static tensor for_overwrite(const shape_type& shape) {
-        tensor made;
-        made.values_.resize(element_count(shape));
-        made.shape_ = shape;
-        return made;
+        tensor result;
+        result.values_.resize(element_count(shape));
+        result.shape_ = shape;
+        return result;
+    }
+
+    /// The values of an Eigen matrix or expression: `matrix<float> scores = a.eigen() * b.eigen().transpose()`.
+    template <class Expression>
+    requires(Rank == 2 && std::same_as<typename Expression::Scalar, Scalar>)
+        tensor(const Eigen::MatrixBase<Expression>& expression)
+        : tensor(for_overwrite(
+              {static_cast<std::size_t>(expression.rows()), static_cast<std::size_t>(expression.cols())})) {
+        eigen().noalias() = expression;
     }
 
     const shape_type& shape() const noexcept { return shape_; }
@@ -143,19 +151,25 @@ requires(Rank >= 1) class tensor {
         return values_[offset({static_cast<std::size_t>(indices)...})];
     }
 
-    /// The tensor as Eigen sees it: [first axis, all others].
-    auto map() noexcept { return Eigen::Map<row_major>(data(), eigen_rows(), eigen_columns()); }
-    auto map() const noexcept { return Eigen::Map<const row_major>(data(), eigen_rows(), eigen_columns()); }
+    /// View as an Eigen matrix: [first axis, product of the others].
+    auto eigen() noexcept { return Eigen::Map<row_major>(data(), eigen_rows(), eigen_columns()); }
+    auto eigen() const noexcept { return Eigen::Map<const row_major>(data(), eigen_rows(), eigen_columns()); }
 
-    tensor& operator+=(const tensor& other) noexcept {
-        const std::size_t count = std::min(size(), other.size());
-        for (std::size_t i = 0; i < count; ++i) values_[i] += other.values_[i];
+    /// Adds element by element.
+    /// \throws argument_error (SHAPE) if the shapes differ
+    tensor& operator+=(const tensor& other) {
+        if (shape_ != other.shape_) {
+            throw argument_error(
+                error_code::shape,
+                {"tensor", "a sum of " + shape_text(shape_) + " and " + shape_text(other.shape_), "equal shapes", ""});
+        }
+        eigen() += other.eigen();
         return *this;
     }
 
     bool operator==(const tensor&) const = default;
 
-    // What was moved from is empty, its shape included.
+    // A moved-from tensor is empty, its shape included.
     tensor(const tensor&) = default;
     tensor& operator=(const tensor&) = default;
     tensor(tensor&& other) noexcept
@@ -174,17 +188,20 @@ requires(Rank >= 1) class tensor {
         return position;
     }
     Eigen::Index eigen_rows() const noexcept { return static_cast<Eigen::Index>(shape_[0]); }
-    Eigen::Index eigen_columns() const noexcept { return static_cast<Eigen::Index>(row_size()); }
+    Eigen::Index eigen_columns() const noexcept {
+        return static_cast<Eigen::Index>(Rank == 2 ? shape_[Rank - 1] : row_size());
+    }
 
     shape_type shape_{};
     overwriting_vector<Scalar> values_;
 };
 
-/// Rows of numbers: tokens, pixels or embeddings are rows.
+/// A row-major matrix: tokens, pixels or embeddings are rows.
 template <class Scalar>
 using matrix = tensor<Scalar, 2>;
 
-/// Is it neither infinite nor NaN? Asked of the bits: under -ffast-math a compiler takes std::isfinite for true.
+/// Whether a number is neither infinite nor NaN. Tests the bits: under -ffast-math compilers fold std::isfinite to
+/// true.
 template <std::floating_point Scalar>
 bool is_finite(Scalar number) noexcept {
     using bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
@@ -192,10 +209,10 @@ bool is_finite(Scalar number) noexcept {
     return (std::bit_cast<bits>(number) & exponent) != exponent;
 }
 
-/// Are all of them? Without a branch for each, so that it runs at the speed of memory.
+/// Whether all numbers are finite. Branch-free, so that it vectorises and runs at memory speed.
 template <class Scalar>
 bool all_finite(std::span<const Scalar> numbers) noexcept {
-    // as wide as the numbers, or compilers make no vectors of it
+    // as wide as the numbers, otherwise compilers do not vectorise
     using flag = std::conditional_t<sizeof(Scalar) == 2, std::uint16_t, std::uint32_t>;
     flag all = 1;
     for (std::size_t i = 0; i < numbers.size(); ++i) all &= static_cast<flag>(is_finite(numbers[i]));
@@ -208,7 +225,7 @@ bool all_finite(std::span<Scalar> numbers) noexcept {
 
 namespace detail {
 
-/// The index of the largest element, the first of equal ones.
+/// The index of the first largest element.
 template <class Range>
 std::size_t argmax(const Range& range) {
     return static_cast<std::size_t>(std::ranges::max_element(range) - range.begin());

@@ -23,7 +23,7 @@ void exchange_memory() {
     for (std::size_t count = 1; count < 40; ++count) {
         check(other::rows(count).rows() == count, "the other unit's rows are freed here");
         zeroshot::matrix<float> mine(count, 1000);
-        mine.map().setConstant(0.5f);
+        mine.eigen().setConstant(0.5f);
         check(other::sum_of(std::move(mine)) == 250.0 * static_cast<double>(count * count), "my rows are freed there");
     }
     std::vector<zeroshot::tensor<double, 3>> tensors;

@@ -5,12 +5,12 @@ namespace other {
 
 zeroshot::matrix<float> rows(std::size_t count) {
     zeroshot::matrix<float> made(count, 1000);
-    made.map().setConstant(0.5f);
+    made.eigen().setConstant(0.5f);
     return made;
 }
 
 double sum_of(zeroshot::matrix<float> rows) {
-    return static_cast<double>((rows.map() * rows.map().transpose()).sum());
+    return static_cast<double>((rows.eigen() * rows.eigen().transpose()).sum());
 }
 
 std::vector<zeroshot::tensor<double, 3>> grown(std::vector<zeroshot::tensor<double, 3>> tensors) {

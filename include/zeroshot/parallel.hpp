@@ -1,18 +1,16 @@
 #pragma once
-/// \file Who does the work: the executor a caller may replace, the serial one, a thread pool, and how long calls are
-/// stopped.
+/// \file Executor interface, thread pool, progress and cancellation.
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <ctime>  // <chrono> would take a twentieth of the time that the library takes to compile
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stop_token>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -27,7 +25,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// A callable by reference, to be used during one call only: two pointers, no allocation.
+/// A reference to a callable, valid during one call: two pointers, no allocation.
 class index_task {
    public:
     template <class Callable>
@@ -42,20 +40,21 @@ class index_task {
     void (*call_)(const void*, std::size_t);
 };
 
-/// Runs independent pieces of work. Derive from it to bring your own thread pool; results never depend on the executor.
+/// Runs independent tasks. Derive from it to bring your own threads, or hand a function to task_executor; results never
+/// depend on the executor.
 class executor {
    public:
     virtual ~executor() = default;
 
-    /// How many pieces may run at the same time, at least 1.
+    /// Largest number of tasks that run at the same time, at least 1.
     virtual std::size_t concurrency() const noexcept = 0;
 
     /// Calls task(0) ... task(count - 1), each once, in any order, and returns when all are done. The first exception
-    /// of a piece is thrown again here; pieces not yet begun are then left out.
+    /// of a task is thrown again here; tasks not yet begun are then left out.
     virtual void parallel_for(std::size_t count, index_task task) = 0;
 };
 
-/// The calling thread does it all, in order.
+/// Runs every task in the calling thread, in order.
 class serial_executor final : public executor {
    public:
     std::size_t concurrency() const noexcept override { return 1; }
@@ -64,13 +63,13 @@ class serial_executor final : public executor {
     }
 };
 
-/// Runs the pieces on an executor; where there is none, or one piece only, in the calling thread.
+/// Runs the tasks on an executor; without one, or for a single task, in the calling thread.
 inline void parallel_for(executor* threads, std::size_t count, index_task task) {
     if (threads != nullptr && count > 1) return threads->parallel_for(count, task);
-    for (std::size_t index = 0; index < count; ++index) task(index);
+    serial_executor().parallel_for(count, task);
 }
 
-/// How many pieces may run at the same time: 1 where there is no executor.
+/// The concurrency of an executor; 1 without one.
 inline std::size_t concurrency_of(const executor* threads) noexcept {
     return threads == nullptr ? 1 : threads->concurrency();
 }
@@ -87,10 +86,10 @@ auto made_in_parallel(executor* threads, std::size_t count, const Make& make) {
     return all;
 }
 
-/// How many threads this process may use: its CPU affinity where that can be asked, the machine's cores otherwise; on
-/// Linux no more than what its control groups grant.
+/// The number of threads this process may use: its CPU affinity where the system tells it, the machine's cores
+/// otherwise; on Linux at most the quota of its control groups.
 inline std::size_t available_threads() {
-    std::size_t cores = std::max(std::thread::hardware_concurrency(), 1u);
+    std::size_t cores = (std::max)(std::thread::hardware_concurrency(), 1u);
 #if defined(__linux__)
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
@@ -98,147 +97,226 @@ inline std::size_t available_threads() {
         if (count > 0) cores = static_cast<std::size_t>(count);
     }
     const std::size_t granted = granted_processors();
-    if (granted != 0) cores = std::min(cores, granted);
+    if (granted != 0) cores = (std::min)(cores, granted);
 #endif
     return cores;
 }
 
-/// A fixed number of threads, the caller being one of them. A call that finds the pool busy (from another thread, or
-/// from within a piece of work) runs in its own thread instead of waiting, so nesting cannot deadlock.
+namespace detail {
+
+/// The tasks of one call of parallel_for, worked off by its caller and by helpers. A helper that begins after the
+/// caller has finished finds no task left, and touches nothing but this object.
+class shared_tasks {
+   public:
+    shared_tasks(index_task task, std::size_t count) : task_(task), count_(count) {}
+
+    /// Runs tasks until none is left or one has failed.
+    void run() noexcept {
+        for (std::size_t index = next_++; index < count_ && !failed_; index = next_++) {
+            try {
+                task_(index);
+            } catch (...) {
+                if (!failed_.exchange(true)) failure_ = std::current_exception();
+            }
+        }
+    }
+
+    void enter() noexcept { ++helpers_; }
+    void leave() noexcept {
+        if (--helpers_ == 0) helpers_.notify_all();
+    }
+    bool is_idle() const noexcept { return helpers_ == 0; }
+    void wait_until_idle() const noexcept {
+        for (std::size_t running = helpers_; running != 0; running = helpers_) helpers_.wait(running);
+    }
+    void rethrow_failure() const {
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+   private:
+    index_task task_;
+    std::size_t count_;
+    std::atomic<std::size_t> next_{0};
+    std::atomic<std::size_t> helpers_{0};  // inside run(), the caller not counted
+    std::atomic<bool> failed_{false};
+    std::exception_ptr failure_;
+};
+
+}  // namespace detail
+
+/// An executor on threads you have already, given a function that hands a job to one of them.
+///
+///     zeroshot::task_executor threads(pool.size() + 1, [&](std::function<void()> job) { pool.submit(std::move(job));
+///     }); clip.encode_image(images, {.threads = &threads});
+///
+/// The calling thread works too and never waits for a job that has not begun, so a busy pool delays nobody and calls
+/// may nest.
+class task_executor final : public executor {
+   public:
+    using submit_function = std::function<void(std::function<void()>)>;
+
+    /// \param concurrency threads that work on one call, the calling one included
+    /// \param submit queues a job, which must not throw and may run after the call has returned
+    task_executor(std::size_t concurrency, submit_function submit)
+        : concurrency_((std::max)(concurrency, std::size_t{1})), submit_(std::move(submit)) {}
+
+    std::size_t concurrency() const noexcept override { return concurrency_; }
+
+    void parallel_for(std::size_t count, index_task task) override {
+        const auto tasks = std::make_shared<detail::shared_tasks>(task, count);
+        for (std::size_t helper = 1; helper < (std::min)(count, concurrency_); ++helper) {
+            submit_([tasks] {
+                tasks->enter();
+                tasks->run();
+                tasks->leave();
+            });
+        }
+        tasks->run();
+        tasks->wait_until_idle();
+        tasks->rethrow_failure();
+    }
+
+   private:
+    std::size_t concurrency_;
+    submit_function submit_;
+};
+
+/// A fixed number of threads, the calling one included. A call that finds the pool busy (from another thread, or from
+/// within a task) runs in its own thread instead of waiting, so nested calls cannot deadlock.
 class thread_pool final : public executor {
    public:
+    /// \throws std::system_error where a thread cannot be started
     explicit thread_pool(std::size_t threads = available_threads()) {
-        for (std::size_t worker = 1; worker < threads; ++worker) {
-            workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+        try {
+            for (std::size_t worker = 1; worker < threads; ++worker) workers_.emplace_back([this] { work(); });
+        } catch (...) {
+            join();
+            throw;
         }
     }
     thread_pool(const thread_pool&) = delete;
     thread_pool& operator=(const thread_pool&) = delete;
-    ~thread_pool() override {
-        for (std::jthread& worker : workers_) worker.request_stop();
-        wake_.notify_all();
-    }
+    ~thread_pool() override { join(); }
 
     std::size_t concurrency() const noexcept override { return workers_.size() + 1; }
 
     void parallel_for(std::size_t count, index_task task) override {
-        const auto current = std::make_shared<job>(task, count);
         if (workers_.empty() || count < 2 || busy_.test_and_set()) {
             serial_executor().parallel_for(count, task);
             return;
         }
-        {
-            std::lock_guard lock(mutex_);
-            job_ = current;
-            ++generation_;
-        }
-        wake_.notify_all();
-        current->run();
-        {
-            std::lock_guard lock(mutex_);
-            job_.reset();  // nobody begins any more
-        }
-        const auto all_left = [&] { return current->running == 0; };
-        if (!soon(all_left)) {
-            std::unique_lock lock(mutex_);
-            idle_.wait(lock, all_left);
-        }
-        busy_.clear();
-        if (current->failure) std::rethrow_exception(current->failure);
+        const busy_guard guard(busy_);
+        const auto tasks = std::make_shared<detail::shared_tasks>(task, count);
+        publish(tasks);
+        tasks->run();
+        publish(nullptr);
+        if (!becomes_true_soon([&] { return tasks->is_idle(); })) tasks->wait_until_idle();
+        tasks->rethrow_failure();
     }
 
    private:
-    struct job {
-        job(index_task work, std::size_t pieces) : task(work), count(pieces) {}
+    /// Clears the flag when the call ends, by an exception too.
+    class busy_guard {
+       public:
+        explicit busy_guard(std::atomic_flag& busy) : busy_(busy) {}
+        busy_guard(const busy_guard&) = delete;
+        busy_guard& operator=(const busy_guard&) = delete;
+        ~busy_guard() { busy_.clear(); }
 
-        void run() noexcept {
-            for (std::size_t index = next++; index < count && !failed; index = next++) {
-                try {
-                    task(index);
-                } catch (...) {
-                    if (!failed.exchange(true)) failure = std::current_exception();
-                }
-            }
-        }
-
-        index_task task;
-        std::size_t count;
-        std::atomic<std::size_t> running{0};  // workers inside run(); changed by those who hold the pool's mutex
-        std::atomic<std::size_t> next{0};
-        std::atomic<bool> failed{false};
-        std::exception_ptr failure;
+       private:
+        std::atomic_flag& busy_;
     };
 
-    /// Whether something comes true within the time that it takes to wake a thread, about. The products of one image
-    /// follow each other closely: who slept in between would come late to each.
+    /// Polls for about as long as waking a thread takes: the products of one image follow each other closely, and a
+    /// sleeping worker would start late on the next product.
     template <class Condition>
-    static bool soon(const Condition& is_true) {
-        constexpr double patience = 50e-6;
-        std::timespec begin{}, now{};
-        double passed = 0;
-        std::timespec_get(&begin, TIME_UTC);
+    static bool becomes_true_soon(const Condition& condition) {
+        constexpr std::chrono::microseconds patience{50};
+        const auto end = std::chrono::steady_clock::now() + patience;
         do {
             for (int i = 0; i < 64; ++i) {
-                if (is_true()) return true;
+                if (condition()) return true;
             }
-            std::timespec_get(&now, TIME_UTC);
-            passed = std::difftime(now.tv_sec, begin.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec - begin.tv_nsec);
-        } while (passed >= 0 && passed < patience);  // a clock that was set back ends the wait too
+        } while (std::chrono::steady_clock::now() < end);
         return false;
     }
 
-    void work(const std::stop_token& stop) {
+    /// Gives the workers tasks; null: none are left to begin.
+    void publish(std::shared_ptr<detail::shared_tasks> tasks) {
+        {
+            const std::lock_guard lock(mutex_);
+            tasks_ = std::move(tasks);
+            if (tasks_ == nullptr) return;
+            ++generation_;
+        }
+        wake_.notify_all();
+    }
+
+    void work() {
         for (std::size_t seen = 0;;) {
-            soon([&] { return generation_ != seen; });
+            becomes_true_soon([&] { return generation_ != seen; });
             std::unique_lock lock(mutex_);
-            if (!wake_.wait(lock, stop, [&] { return job_ != nullptr && generation_ != seen; })) return;
+            wake_.wait(lock, [&] { return closing_ || (tasks_ != nullptr && generation_ != seen); });
+            if (closing_) return;
             seen = generation_;
-            const std::shared_ptr<job> current = job_;
-            ++current->running;
+            const std::shared_ptr<detail::shared_tasks> tasks = tasks_;
+            tasks->enter();
             lock.unlock();
-            current->run();
-            lock.lock();
-            if (--current->running == 0) idle_.notify_all();
+            tasks->run();
+            tasks->leave();
         }
     }
 
-    std::atomic_flag busy_;  // set while some caller's job runs; a mutex would be undefined when that caller nests
+    void join() noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            closing_ = true;
+        }
+        wake_.notify_all();
+        for (std::thread& worker : workers_) worker.join();
+    }
+
+    std::atomic_flag busy_;  // set during a call; locking a mutex twice in a nested call would be undefined
     std::mutex mutex_;
-    std::condition_variable_any wake_;
-    std::condition_variable idle_;
-    std::shared_ptr<job> job_;
-    std::atomic<std::size_t> generation_{0};  // changed by those who hold the mutex
-    std::vector<std::jthread> workers_;       // last: joined before what they use goes
+    std::condition_variable wake_;
+    std::shared_ptr<detail::shared_tasks> tasks_;
+    std::atomic<std::size_t> generation_{0};  // changed under the mutex
+    bool closing_ = false;
+    std::vector<std::thread> workers_;
 };
 
-/// How far a long call has come.
+/// Progress of a long call.
 struct progress {
-    std::size_t done = 0;
-    std::size_t total = 0;
+    std::size_t done = 0;   ///< tasks
+    std::size_t total = 0;  ///< tasks
 };
 
-/// How a long call runs: on which threads, until when, and who is told.
+/// How a long call runs: threads, cancellation, progress.
+///
+///     std::atomic<bool> stop{false};  // another thread sets it
+///     clip.encode_image(images, {.threads = &pool, .stop = &stop, .report = [](zeroshot::progress now) { ... }});
 struct run_options {
     executor* threads = nullptr;                ///< null: the calling thread alone
-    std::stop_token stop{};                     ///< asked before each piece of work
-    std::function<void(progress)> report = {};  ///< called after each piece, by one thread at a time
+    const std::atomic<bool>* stop = nullptr;    ///< read before each task; true ends the call; null: never
+    std::function<void(progress)> report = {};  ///< called after each task, by one thread at a time
 };
 
-/// Runs task(0) ... task(count - 1) as the options ask.
-/// \throws cancelled_error once options.stop was requested; whatever a piece or the report throws
-inline void run_pieces(std::size_t count, index_task task, const run_options& options) {
-    std::mutex telling;
+/// Runs task(0) ... task(count - 1) with the options.
+/// \throws cancelled_error after *options.stop became true
+/// \throws what a task or the report throws
+inline void run_tasks(std::size_t count, index_task task, const run_options& options) {
+    std::mutex reporting;
     std::size_t done = 0;
-    const auto piece = [&](std::size_t index) {
-        if (options.stop.stop_requested())
+    const auto checked_task = [&](std::size_t index) {
+        if (options.stop != nullptr && *options.stop)
             throw cancelled_error(error_code::cancelled, {"", "stopped on request", "", ""});
         task(index);
         if (options.report) {
-            std::lock_guard lock(telling);
+            const std::lock_guard lock(reporting);
             options.report({++done, count});
         }
     };
-    parallel_for(options.threads, count, piece);
+    parallel_for(options.threads, count, checked_task);
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -47,7 +47,7 @@ double seconds_since(clock::time_point begin) {
 }
 
 /// The shortest time of several runs after one that does not count.
-double shortest(std::size_t repeats, const std::stop_token& stop, const std::function<void()>& run) {
+double shortest(std::size_t repeats, const std::atomic<bool>& stop, const std::function<void()>& run) {
     constexpr double enough_each = 0.07, too_long = 12;  // seconds: quick runs are repeated more often, slow ones less
     const double enough = enough_each * static_cast<double>(repeats);
     run();
@@ -55,8 +55,7 @@ double shortest(std::size_t repeats, const std::stop_token& stop, const std::fun
     const clock::time_point begin = clock::now();
     for (std::size_t done = 0; done < repeats || seconds_since(begin) < enough; ++done) {
         if (done > 2 && seconds_since(begin) > too_long) break;
-        if (stop.stop_requested())
-            throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
+        if (stop) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
         const clock::time_point start = clock::now();
         run();
         best = std::min(best, seconds_since(start));

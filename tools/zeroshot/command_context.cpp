@@ -12,7 +12,7 @@ zeroshot::run_options workers::running(session& with, std::string what, std::siz
     const auto report = [&out = with.out, what = std::move(what), begin, count, total](zeroshot::progress far) {
         out.progress(what, begin + count * far.done / std::max<std::size_t>(far.total, 1), total);
     };
-    return {&pool_, with.stop, report};
+    return {&pool_, &with.stop, report};
 }
 
 }  // namespace program

@@ -1,9 +1,9 @@
 #pragma once
 /// \file What a command in progress works with: a console, threads, and a way to be stopped.
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
-#include <stop_token>
 #include <string>
 
 #include <zeroshot/parallel.hpp>
@@ -15,7 +15,7 @@ class console;
 /// What a command is given.
 struct session {
     console& out;
-    std::stop_token stop;
+    const std::atomic<bool>& stop;
 };
 
 /// What a call asked for, ready to run: returns when all is done; what failed was told to the console.
@@ -33,7 +33,7 @@ class workers {
                                   std::size_t total);
 
     /// To run one without.
-    zeroshot::run_options running(session& with) { return {&pool_, with.stop, {}}; }
+    zeroshot::run_options running(session& with) { return {&pool_, &with.stop, {}}; }
 
    private:
     zeroshot::thread_pool pool_;

@@ -207,7 +207,7 @@ class conveyor {
     void work() {
         try {
             while (const std::optional<batch> some = take()) {
-                if (with_.stop.stop_requested())
+                if (with_.stop)
                     throw zeroshot::cancelled_error(zeroshot::error_code::cancelled,
                                                     {"", "stopped on request", "", ""});
                 steps_.add(some->number,

@@ -113,9 +113,8 @@ prepared prepare_some(std::span<const image> images, std::size_t first, std::siz
                       const zeroshot::preprocessing& how, const zeroshot::run_options& options) {
     zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, how.size, how.size);
     std::vector<std::optional<failure>> failures(count);
-    zeroshot::run_pieces(count,
-                         [&](std::size_t i) { failures[i] = prepare_one(images[first + i], how, pixels.row(i)); },
-                         {options.threads, options.stop, {}});
+    zeroshot::run_tasks(count, [&](std::size_t i) { failures[i] = prepare_one(images[first + i], how, pixels.row(i)); },
+                        {options.threads, options.stop, {}});
     const bool all_good = std::ranges::none_of(failures, &std::optional<failure>::has_value);
     zeroshot::tensor<float, 4> good = all_good ? std::move(pixels) : good_rows(pixels, failures);
     return {first, std::move(failures), std::move(good)};

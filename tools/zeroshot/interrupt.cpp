@@ -18,7 +18,7 @@ namespace program {
 namespace {
 
 struct state {
-    std::stop_source stop;
+    std::atomic<bool> stop{false};
     std::atomic<int> signal{0};
     std::recursive_mutex writing;
 };
@@ -41,7 +41,7 @@ void watch(sigset_t signals) {
     if (sigwait(&signals, &number) != 0) return;
     state& shared = the_state();
     shared.signal = number;
-    shared.stop.request_stop();
+    shared.stop = true;
     std::this_thread::sleep_for(patience);
     shared.writing.lock();
     _exit(status_of_signals + number);
@@ -51,7 +51,7 @@ void watch(sigset_t signals) {
 
 }  // namespace
 
-std::stop_token watch_signals() {
+const std::atomic<bool>& watch_signals() {
 #if ZEROSHOT_HAS_SIGNALS
     signal(SIGPIPE, SIG_IGN);
     sigset_t signals;
@@ -60,7 +60,7 @@ std::stop_token watch_signals() {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // in all threads; the one below takes them
     std::thread(watch, signals).detach();
 #endif
-    return the_state().stop.get_token();
+    return the_state().stop;
 }
 
 std::optional<int> interrupted_status() {

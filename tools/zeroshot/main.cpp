@@ -1,5 +1,6 @@
 /// \file The program zeroshot: CLIP for a shell.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
@@ -50,7 +51,7 @@ int refuse(const call& asked, console& out, const std::string& why) {
 }
 
 /// Runs what was asked for; every way it can end has its status here.
-int run(const call& asked, console& out, std::stop_token stop) {
+int run(const call& asked, console& out, const std::atomic<bool>& stop) {
     try {
         session with{out, stop};
         asked.chosen(with);
@@ -76,7 +77,7 @@ int run(const call& asked, console& out, std::stop_token stop) {
 
 int main(int count, char** words) {
     program::prepare_heap();
-    const std::stop_token stop = program::watch_signals();
+    const std::atomic<bool>& stop = program::watch_signals();
     program::console out;
     const program::call asked = program::read_call(count, words);
     if (!asked.chosen) return program::refuse(asked, out, asked.complaint);

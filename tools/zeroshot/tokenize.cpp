@@ -31,7 +31,7 @@ std::string ids_text(const std::vector<zeroshot::token>& ids) {
 /// One JSON string a line in, one array of ids a line out; null for what is no string.
 void tokenize_input(const zeroshot::tokenizer& words, session& with) {
     for (std::size_t number = 1; const std::optional<std::string> line = next_input_line(); ++number) {
-        if (with.stop.stop_requested()) return;
+        if (with.stop) return;
         try {
             const std::string place = "line " + std::to_string(number);
             with.out.answer(ids_text(words.encode(zeroshot::json::parse(*line, place).as_string())));

@@ -234,7 +234,7 @@ class basic_clip {
         const std::size_t share = total < threads ? total : (total + threads - 1) / threads;
         const std::size_t piece = std::clamp<std::size_t>(share, 1, largest);
         const std::size_t pieces = (total + piece - 1) / piece;
-        run_pieces(
+        run_tasks(
             pieces,
             [&](std::size_t index) {
                 const std::size_t first = index * piece, count = std::min(piece, total - first);

@@ -223,7 +223,7 @@ class logistic_regression {
         centre(run);
         if (2 * sizeof(double) * training_.rows() * training_.columns <= limits_.memory) {
             kept_.resize(parts());
-            run_pieces(parts(), [&](std::size_t part) { kept_[part].emplace(packed(part)); },
+            run_tasks(parts(), [&](std::size_t part) { kept_[part].emplace(packed(part)); },
                        {run.threads, run.stop, {}});
         }
     }
@@ -314,7 +314,7 @@ class logistic_regression {
                 }
             }
         };
-        run_pieces(parts(), add, {run.threads, run.stop, {}});
+        run_tasks(parts(), add, {run.threads, run.stop, {}});
         const auto count = static_cast<double>(training_.rows());
         means_.assign(columns, 0);
         double variance = 0;
@@ -373,7 +373,7 @@ class logistic_regression {
                 losses[part] = detail::to_residuals(
                     intercepts, std::span(places_).subspan(part * part_rows, rows_of(part)), residuals[i]);
             };
-            run_pieces(count, forth, quietly);
+            run_tasks(count, forth, quietly);
             add_gradient(rows, residuals, gradient, spread, quietly);
         }
         const double share = 1 / static_cast<double>(training_.rows());
@@ -408,7 +408,7 @@ class logistic_regression {
                 }
             }
         };
-        run_pieces(groups * blocks, back, run);
+        run_tasks(groups * blocks, back, run);
     }
 
     Eigen::Index at(std::size_t row, std::size_t column) const noexcept {

@@ -103,7 +103,7 @@ class feature_cache {
                 }
             }
         };
-        run_pieces(parts, look, {run.threads, run.stop, {}});
+        run_tasks(parts, look, {run.threads, run.stop, {}});
         std::vector<std::size_t> totals(1 + betas * alphas);
         for (std::size_t i = 0; i < right.size(); ++i) totals[i % totals.size()] += right[i];
         const auto best = detail::argmax(totals);

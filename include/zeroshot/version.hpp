@@ -1,30 +1,26 @@
 #pragma once
-/// \file The version of the library: the only place where it is written; CMake reads these three lines.
+/// \file Version of the library and ABI tag of its namespace. CMake reads the three numbers.
 
 #define ZEROSHOT_VERSION_MAJOR 0
-#define ZEROSHOT_VERSION_MINOR 1
+#define ZEROSHOT_VERSION_MINOR 2
 #define ZEROSHOT_VERSION_PATCH 0
 
-/// Every name lives in this inline namespace, so that two libraries may embed two versions of zeroshot in one program.
-/// Whatever changes the meaning of a name (as the opt-out of the image decoder does) stands in the tag.
-#define ZEROSHOT_JOINED(a, b, c) v##a##_##b##c
-#define ZEROSHOT_TAG(a, b, c) ZEROSHOT_JOINED(a, b, c)
-#if defined(ZEROSHOT_NO_DECODER)
-#define ZEROSHOT_ABI ZEROSHOT_TAG(ZEROSHOT_VERSION_MAJOR, ZEROSHOT_VERSION_MINOR, _no_decoder)
+/// Every name lives in this inline namespace, so that one program can hold two versions of zeroshot, or one version
+/// compiled with two sets of options. The tag is the whole version and every option that changes the meaning of a name:
+/// ZEROSHOT_NO_DECODER (no image decoder), ZEROSHOT_PLAIN_FILES (files through <cstdio> alone).
+#if defined(ZEROSHOT_NO_DECODER) && defined(ZEROSHOT_PLAIN_FILES)
+#define ZEROSHOT_ABI v0_2_0_no_decoder_plain_files
+#elif defined(ZEROSHOT_NO_DECODER)
+#define ZEROSHOT_ABI v0_2_0_no_decoder
+#elif defined(ZEROSHOT_PLAIN_FILES)
+#define ZEROSHOT_ABI v0_2_0_plain_files
 #else
-#define ZEROSHOT_ABI ZEROSHOT_TAG(ZEROSHOT_VERSION_MAJOR, ZEROSHOT_VERSION_MINOR, )
+#define ZEROSHOT_ABI v0_2_0
 #endif
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-#define ZEROSHOT_TEXT_OF(x) #x
-#define ZEROSHOT_DOTTED(a, b, c) ZEROSHOT_TEXT_OF(a) "." ZEROSHOT_TEXT_OF(b) "." ZEROSHOT_TEXT_OF(c)
-
-/// The version as people write it: "0.1.0".
-inline constexpr const char* version =
-    ZEROSHOT_DOTTED(ZEROSHOT_VERSION_MAJOR, ZEROSHOT_VERSION_MINOR, ZEROSHOT_VERSION_PATCH);
-
-#undef ZEROSHOT_DOTTED
-#undef ZEROSHOT_TEXT_OF
+/// The version as text.
+inline constexpr const char* version = "0.2.0";
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

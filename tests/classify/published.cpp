@@ -37,7 +37,7 @@ std::optional<std::filesystem::path> there(const char* test, const char* variabl
     const char* const folder = std::getenv(variable);
     if (folder != nullptr && std::filesystem::exists(std::filesystem::path(folder) / name))
         return std::filesystem::path(folder) / name;
-    WARN("skipped: " << test << " needs " << name << " in the folder " << variable
+    ZEROSHOT_SKIP_TEST(test << " needs " << name << " in the folder " << variable
                      << (folder == nullptr ? ", which is not set" : ""));
     return std::nullopt;
 }
@@ -204,7 +204,7 @@ TEST_CASE("A6 all nine models of OpenAI give the probabilities of unifyai's test
                    5e-3);  // their own bound
         ++checked;
     }
-    if (checked == 0) WARN("skipped: A6 needs one or more of" << missing << " in the folder " << weights_folder);
+    if (checked == 0) ZEROSHOT_SKIP_TEST("one or more are needed of" << missing << " in the folder " << weights_folder);
     if (checked != 0 && !missing.empty()) WARN("not there, and not checked:" << missing);
 }
 

@@ -84,7 +84,7 @@ int largest_difference(const image& left, const image& right) {
 /// The folder of recorded reference data, or null with a line that names the test.
 const char* reference_data(const char* test) {
     const char* folder = std::getenv("ZEROSHOT_REFERENCE_DATA");
-    if (folder == nullptr) WARN("skipped: " << test << " (ZEROSHOT_REFERENCE_DATA is not set)");
+    if (folder == nullptr) ZEROSHOT_SKIP_TEST(test << " (ZEROSHOT_REFERENCE_DATA is not set)");
     return folder;
 }
 

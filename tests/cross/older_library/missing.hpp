@@ -120,4 +120,3 @@ constexpr auto transform(Range&& range, Other&& other, Out to, Function f) {
 }  // namespace ranges
 }  // namespace std
 
-#include <stop_token>

@@ -4,6 +4,8 @@
 /// those of the other tests keep theirs. To be included first.
 #include <zeroshot/version.hpp>
 
+#undef ZEROSHOT_COMPILED  // here, everything is compiled anew
+
 #undef ZEROSHOT_ABI
 #define ZEROSHOT_ABI emulated
 #include <zeroshot/half.hpp>

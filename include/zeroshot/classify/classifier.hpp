@@ -35,18 +35,7 @@ template <class Scalar>
 class basic_classification {
    public:
     basic_classification(std::span<const std::string> labels, std::span<const Scalar> logits,
-                         std::span<const Scalar> embedding)
-        : logits_(logits.begin(), logits.end()),
-          probabilities_(logits_),
-          embedding_(embedding.begin(), embedding.end()) {
-        softmax(std::span<Scalar>(probabilities_));
-        ranking_.resize(logits_.size());
-        std::iota(ranking_.begin(), ranking_.end(), std::size_t{0});
-        std::stable_sort(ranking_.begin(), ranking_.end(),
-                         [&](std::size_t a, std::size_t b) { return logits_[a] > logits_[b]; });
-        sorted_.reserve(ranking_.size());
-        for (const std::size_t label : ranking_) sorted_.push_back({labels[label], probabilities_[label]});
-    }
+                         std::span<const Scalar> embedding);
 
     auto begin() const noexcept { return sorted_.begin(); }
     auto end() const noexcept { return sorted_.end(); }
@@ -112,8 +101,7 @@ class basic_classifier {
     /// not fit
     ///         the context; argument_error (LIMIT) for more than `most_prompts` prompts; checkpoint_error
     ///         (UNSUPPORTED) where the checkpoint holds one tower alone
-    basic_classifier(basic_clip<Scalar> model, std::vector<std::string> labels, const classifier_options& options = {})
-        : clip_(std::move(model)), labels_(std::move(labels)), text_embeddings_(embed(options)) {}
+    basic_classifier(basic_clip<Scalar> model, std::vector<std::string> labels, const classifier_options& options = {});
 
     const std::vector<std::string>& labels() const noexcept { return labels_; }
     const basic_clip<Scalar>& model() const noexcept { return clip_; }
@@ -136,35 +124,10 @@ class basic_classifier {
 
     /// Classifies embeddings that were computed before.
     /// \param embeddings [images, embedding], of any length but 0
-    std::vector<basic_classification<Scalar>> of_embeddings(const matrix<Scalar>& embeddings) const {
-        const matrix<Scalar> images = normalized(embeddings, "image embedding");
-        const matrix<Scalar> logits = similarity(images, text_embeddings_, clip_.logit_scale(), clip_.logit_bias());
-        std::vector<basic_classification<Scalar>> results;
-        results.reserve(images.rows());
-        for (std::size_t i = 0; i < images.rows(); ++i) results.emplace_back(labels_, logits.row(i), images.row(i));
-        return results;
-    }
+    std::vector<basic_classification<Scalar>> of_embeddings(const matrix<Scalar>& embeddings) const;
 
    private:
-    matrix<Scalar> embed(const classifier_options& options) {
-        clip_.logit_scale();  // throws where the checkpoint holds one tower alone
-        if (labels_.empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
-        std::vector<prompt_template> templates = options.templates;
-        if (templates.empty()) templates.push_back(verbatim());
-        if (templates.size() > most_prompts / labels_.size()) {
-            throw argument_error(error_code::limit, {"labels",
-                                                     std::to_string(labels_.size()) + " labels in " +
-                                                         std::to_string(templates.size()) + " templates",
-                                                     "at most " + std::to_string(most_prompts) + " prompts", ""});
-        }
-        if (options.keep.empty()) return computed(templates, options);
-        const kept_classes<Scalar> folder(options.keep, key_of(templates, options.fit), labels_.size(),
-                                          clip_.embedding_size());
-        if (auto found = folder.read(kept_)) return *std::move(found);
-        matrix<Scalar> embeddings = computed(templates, options);
-        folder.write(embeddings, kept_);
-        return embeddings;
-    }
+    matrix<Scalar> embed(const classifier_options& options);
 
     /// A digest of all that the class embeddings depend on.
     std::string key_of(std::span<const prompt_template> templates, overflow fit) const {
@@ -235,6 +198,63 @@ class basic_classifier {
     keeping kept_{};
     matrix<Scalar> text_embeddings_;  // [labels, embedding]
 };
+
+template <class Scalar>
+basic_classification<Scalar>::basic_classification(std::span<const std::string> labels, std::span<const Scalar> logits,
+                                                   std::span<const Scalar> embedding)
+    : logits_(logits.begin(), logits.end()), probabilities_(logits_), embedding_(embedding.begin(), embedding.end()) {
+    softmax(std::span<Scalar>(probabilities_));
+    ranking_.resize(logits_.size());
+    std::iota(ranking_.begin(), ranking_.end(), std::size_t{0});
+    std::stable_sort(ranking_.begin(), ranking_.end(),
+                     [&](std::size_t a, std::size_t b) { return logits_[a] > logits_[b]; });
+    sorted_.reserve(ranking_.size());
+    for (const std::size_t label : ranking_) sorted_.push_back({labels[label], probabilities_[label]});
+}
+
+template <class Scalar>
+basic_classifier<Scalar>::basic_classifier(basic_clip<Scalar> model, std::vector<std::string> labels,
+                                           const classifier_options& options)
+    : clip_(std::move(model)), labels_(std::move(labels)), text_embeddings_(embed(options)) {}
+
+template <class Scalar>
+std::vector<basic_classification<Scalar>> basic_classifier<Scalar>::of_embeddings(
+    const matrix<Scalar>& embeddings) const {
+    const matrix<Scalar> images = normalized(embeddings, "image embedding");
+    const matrix<Scalar> logits = similarity(images, text_embeddings_, clip_.logit_scale(), clip_.logit_bias());
+    std::vector<basic_classification<Scalar>> results;
+    results.reserve(images.rows());
+    for (std::size_t i = 0; i < images.rows(); ++i) results.emplace_back(labels_, logits.row(i), images.row(i));
+    return results;
+}
+
+template <class Scalar>
+matrix<Scalar> basic_classifier<Scalar>::embed(const classifier_options& options) {
+    clip_.logit_scale();  // throws where the checkpoint holds one tower alone
+    if (labels_.empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
+    std::vector<prompt_template> templates = options.templates;
+    if (templates.empty()) templates.push_back(verbatim());
+    if (templates.size() > most_prompts / labels_.size()) {
+        throw argument_error(
+            error_code::limit,
+            {"labels", std::to_string(labels_.size()) + " labels in " + std::to_string(templates.size()) + " templates",
+             "at most " + std::to_string(most_prompts) + " prompts", ""});
+    }
+    if (options.keep.empty()) return computed(templates, options);
+    const kept_classes<Scalar> folder(options.keep, key_of(templates, options.fit), labels_.size(),
+                                      clip_.embedding_size());
+    if (auto found = folder.read(kept_)) return *std::move(found);
+    matrix<Scalar> embeddings = computed(templates, options);
+    folder.write(embeddings, kept_);
+    return embeddings;
+}
+
+#if defined(ZEROSHOT_COMPILED)
+extern template class basic_classification<float>;
+extern template class basic_classification<double>;
+extern template class basic_classifier<float>;
+extern template class basic_classifier<double>;
+#endif
 
 using classification = basic_classification<float>;
 using classifier = basic_classifier<float>;

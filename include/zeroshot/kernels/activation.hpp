@@ -169,4 +169,9 @@ void apply(function f, Scalar* numbers, std::size_t count, instruction_set set) 
     detail::apply_to_all<4>(f, numbers, count);
 }
 
+#if defined(ZEROSHOT_COMPILED)
+extern template void apply(function, float*, std::size_t, instruction_set) noexcept;
+extern template void apply(function, double*, std::size_t, instruction_set) noexcept;
+#endif
+
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

@@ -350,4 +350,9 @@ void multiply(const product<Scalar>& p, instruction_set set) noexcept {
     multiply(p, set, 0, panel_count(p.columns));
 }
 
+#if defined(ZEROSHOT_COMPILED)
+extern template void multiply(const product<float>&, instruction_set, std::size_t, std::size_t) noexcept;
+extern template void multiply(const product<double>&, instruction_set, std::size_t, std::size_t) noexcept;
+#endif
+
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

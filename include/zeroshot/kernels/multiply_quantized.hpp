@@ -92,4 +92,8 @@ void multiply(narrow type, const Product& p, instruction_set set, std::size_t pa
     detail::multiply_int8(p, set, panel, panel_end);
 }
 
+#if defined(ZEROSHOT_COMPILED)
+extern template void multiply(narrow, const narrow_product&, instruction_set, std::size_t, std::size_t) noexcept;
+#endif
+
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

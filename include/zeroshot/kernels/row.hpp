@@ -133,4 +133,13 @@ void normalise(const Scalar* row, std::size_t width, const Scalar* gain, const S
     detail::normalise_row<16 / sizeof(Scalar)>(row, width, gain, bias, epsilon, result);
 }
 
+#if defined(ZEROSHOT_COMPILED)
+extern template void softmax(float*, std::size_t, float, instruction_set) noexcept;
+extern template void softmax(double*, std::size_t, double, instruction_set) noexcept;
+extern template void normalise(const float*, std::size_t, const float*, const float*, float, float*,
+                               instruction_set) noexcept;
+extern template void normalise(const double*, std::size_t, const double*, const double*, double, double*,
+                               instruction_set) noexcept;
+#endif
+
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

@@ -172,4 +172,15 @@ void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bia
     detail::winograd_finish_all<16 / sizeof(Scalar)>(places, stride, bias, channels, add, results);
 }
 
+#if defined(ZEROSHOT_COMPILED)
+extern template void winograd_transform(const float* const*, std::size_t, float*, std::size_t,
+                                        instruction_set) noexcept;
+extern template void winograd_transform(const double* const*, std::size_t, double*, std::size_t,
+                                        instruction_set) noexcept;
+extern template void winograd_finish(const float*, std::size_t, const float*, std::size_t, bool, float* const*,
+                                     instruction_set) noexcept;
+extern template void winograd_finish(const double*, std::size_t, const double*, std::size_t, bool, double* const*,
+                                     instruction_set) noexcept;
+#endif
+
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

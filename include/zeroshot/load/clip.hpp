@@ -112,59 +112,27 @@ class basic_clip {
     /// \return [images, embedding], not normalised
     /// \throws checkpoint_error (UNSUPPORTED) where there is no image tower; numeric_error where an embedding is not
     /// finite; cancelled_error
-    matrix<Scalar> encode_image(std::span<const image> images, const run_options& options = {}) const {
-        const image_encoder<Scalar>& visual = model().visual();
-        return in_pieces(images.size(), embedding_size(), largest_image_piece, options,
-                         [&](std::size_t first, std::size_t count, executor* threads) {
-                             const std::size_t size = image_size();
-                             aligned_vector<Scalar> batch(count * size);
-                             for (std::size_t i = 0; i < count; ++i) {
-                                 const tensor<Scalar, 3> image = preprocess(images[first + i]);
-                                 std::ranges::copy(image.values(),
-                                                   batch.begin() + static_cast<std::ptrdiff_t>(i * size));
-                             }
-                             return visual(batch, count, {}, threads);
-                         });
-    }
+    matrix<Scalar> encode_image(std::span<const image> images, const run_options& options = {}) const;
     matrix<Scalar> encode_image(const image& image) const { return encode_image(std::span(&image, 1)); }
 
     /// Pixels as preprocess() gives them, or a caller's own, to embeddings.
     /// \param batch [images, 3, size, size]
     /// \return [images, embedding], not normalised
     /// \throws as encode_image; argument_error for another shape; numeric_error for pixels that are not finite
-    matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
-        const image_encoder<Scalar>& visual = model().visual();
-        check_pixels(batch);
-        return in_pieces(batch.rows(), embedding_size(), largest_image_piece, options,
-                         [&](std::size_t first, std::size_t count, executor* threads) {
-                             return visual(pixels_of(batch, first, count), count, {}, threads);
-                         });
-    }
+    matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const;
 
     /// Pixels to the features that embeddings are projected from: what a linear probe may know more from.
     /// \param batch [images, 3, size, size]
     /// \return [images, model().visual().features()], not normalised
     /// \throws as encode_pixels
-    matrix<Scalar> encode_features(const tensor<Scalar, 4>& batch, const run_options& options = {}) const {
-        const image_encoder<Scalar>& visual = model().visual();
-        check_pixels(batch);
-        return in_pieces(batch.rows(), visual.features(), largest_image_piece, options,
-                         [&](std::size_t first, std::size_t count, executor* threads) {
-                             return visual.features(pixels_of(batch, first, count), count, threads);
-                         });
-    }
+    matrix<Scalar> encode_features(const tensor<Scalar, 4>& batch, const run_options& options = {}) const;
 
     /// Texts to embeddings.
     /// \return [texts, embedding], not normalised
     /// \throws checkpoint_error (UNSUPPORTED) where there is no text tower; text_error where a text does not fit the
     /// context, is not UTF-8, or has ids the model lacks; numeric_error; cancelled_error
     matrix<Scalar> encode_text(std::span<const std::string> texts, const run_options& options = {},
-                               overflow fit = overflow::refuse) const {
-        std::vector<std::vector<token>> ids;
-        ids.reserve(texts.size());
-        for (const std::string& text : texts) ids.push_back(tokenize(text, fit));
-        return encode_tokens(ids, options);
-    }
+                               overflow fit = overflow::refuse) const;
     matrix<Scalar> encode_text(const std::string& text) const { return encode_text(std::span(&text, 1)); }
 
     /// For texts in braces. Without it, two literals would be taken for the begin and the end of one string.
@@ -176,31 +144,7 @@ class basic_clip {
     /// Ids to embeddings; each prompt from its start token to its end token.
     /// \return [prompts, embedding], not normalised
     /// \throws as encode_text, for an empty prompt and too many ids as well
-    matrix<Scalar> encode_tokens(std::span<const std::vector<token>> prompts, const run_options& options = {}) const {
-        const text_encoder<Scalar>& text = model().text();
-        // In alphabetical order, equal prompts stand together, and those with the same beginning.
-        std::vector<std::span<const token>> different(prompts.begin(), prompts.end());
-        std::ranges::sort(different, comes_before);
-        const auto same = [](std::span<const token> a, std::span<const token> b) {
-            return std::equal(a.begin(), a.end(), b.begin(), b.end());
-        };
-        different.erase(std::unique(different.begin(), different.end(), same), different.end());
-        std::size_t longest = 1;
-        for (const auto prompt : different) longest = std::max(longest, prompt.size());
-        const matrix<Scalar> embeddings =
-            in_pieces(different.size(), embedding_size(),
-                      std::clamp<std::size_t>(tokens_of_a_piece / longest, 1, largest_text_piece), options,
-                      [&](std::size_t first, std::size_t count, executor* threads) {
-                          return text(std::span(different).subspan(first, count), {}, threads);
-                      });
-        matrix<Scalar> all(prompts.size(), embedding_size());
-        for (std::size_t i = 0; i < prompts.size(); ++i) {
-            const std::span<const token> prompt(prompts[i]);
-            const auto found = std::lower_bound(different.begin(), different.end(), prompt, comes_before);
-            std::ranges::copy(embeddings.row(static_cast<std::size_t>(found - different.begin())), all.row(i).begin());
-        }
-        return all;
-    }
+    matrix<Scalar> encode_tokens(std::span<const std::vector<token>> prompts, const run_options& options = {}) const;
 
    private:
     struct parts {
@@ -269,6 +213,82 @@ class basic_clip {
 
     std::shared_ptr<const parts> parts_;
 };
+
+template <class Scalar>
+matrix<Scalar> basic_clip<Scalar>::encode_image(std::span<const image> images, const run_options& options) const {
+    const image_encoder<Scalar>& visual = model().visual();
+    return in_pieces(images.size(), embedding_size(), largest_image_piece, options,
+                     [&](std::size_t first, std::size_t count, executor* threads) {
+                         const std::size_t size = image_size();
+                         aligned_vector<Scalar> batch(count * size);
+                         for (std::size_t i = 0; i < count; ++i) {
+                             const tensor<Scalar, 3> image = preprocess(images[first + i]);
+                             std::ranges::copy(image.values(), batch.begin() + static_cast<std::ptrdiff_t>(i * size));
+                         }
+                         return visual(batch, count, {}, threads);
+                     });
+}
+
+template <class Scalar>
+matrix<Scalar> basic_clip<Scalar>::encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options) const {
+    const image_encoder<Scalar>& visual = model().visual();
+    check_pixels(batch);
+    return in_pieces(batch.rows(), embedding_size(), largest_image_piece, options,
+                     [&](std::size_t first, std::size_t count, executor* threads) {
+                         return visual(pixels_of(batch, first, count), count, {}, threads);
+                     });
+}
+
+template <class Scalar>
+matrix<Scalar> basic_clip<Scalar>::encode_features(const tensor<Scalar, 4>& batch, const run_options& options) const {
+    const image_encoder<Scalar>& visual = model().visual();
+    check_pixels(batch);
+    return in_pieces(batch.rows(), visual.features(), largest_image_piece, options,
+                     [&](std::size_t first, std::size_t count, executor* threads) {
+                         return visual.features(pixels_of(batch, first, count), count, threads);
+                     });
+}
+
+template <class Scalar>
+matrix<Scalar> basic_clip<Scalar>::encode_text(std::span<const std::string> texts, const run_options& options,
+                                               overflow fit) const {
+    std::vector<std::vector<token>> ids;
+    ids.reserve(texts.size());
+    for (const std::string& text : texts) ids.push_back(tokenize(text, fit));
+    return encode_tokens(ids, options);
+}
+
+template <class Scalar>
+matrix<Scalar> basic_clip<Scalar>::encode_tokens(std::span<const std::vector<token>> prompts,
+                                                 const run_options& options) const {
+    const text_encoder<Scalar>& text = model().text();
+    // In alphabetical order, equal prompts stand together, and those with the same beginning.
+    std::vector<std::span<const token>> different(prompts.begin(), prompts.end());
+    std::ranges::sort(different, comes_before);
+    const auto same = [](std::span<const token> a, std::span<const token> b) {
+        return std::equal(a.begin(), a.end(), b.begin(), b.end());
+    };
+    different.erase(std::unique(different.begin(), different.end(), same), different.end());
+    std::size_t longest = 1;
+    for (const auto prompt : different) longest = std::max(longest, prompt.size());
+    const matrix<Scalar> embeddings = in_pieces(
+        different.size(), embedding_size(), std::clamp<std::size_t>(tokens_of_a_piece / longest, 1, largest_text_piece),
+        options, [&](std::size_t first, std::size_t count, executor* threads) {
+            return text(std::span(different).subspan(first, count), {}, threads);
+        });
+    matrix<Scalar> all(prompts.size(), embedding_size());
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+        const std::span<const token> prompt(prompts[i]);
+        const auto found = std::lower_bound(different.begin(), different.end(), prompt, comes_before);
+        std::ranges::copy(embeddings.row(static_cast<std::size_t>(found - different.begin())), all.row(i).begin());
+    }
+    return all;
+}
+
+#if defined(ZEROSHOT_COMPILED)
+extern template class basic_clip<float>;
+extern template class basic_clip<double>;
+#endif
 
 /// What users run; basic_clip<double> is the oracle of the tests.
 using clip = basic_clip<float>;

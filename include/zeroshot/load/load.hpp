@@ -128,4 +128,17 @@ basic_clip<Scalar> load(std::span<const std::byte> bytes, const load_options& op
     return load<Scalar>(checkpoint::from_bytes(bytes, "memory", options.limits), options);
 }
 
+#if defined(ZEROSHOT_COMPILED)
+namespace detail {
+extern template basic_clip<float> build(const weights&, const model_place&, const load_options&);
+extern template basic_clip<double> build(const weights&, const model_place&, const load_options&);
+}  // namespace detail
+extern template basic_clip<float> load(const std::filesystem::path&, const load_options&);
+extern template basic_clip<float> load(checkpoint, const load_options&);
+extern template basic_clip<float> load(std::span<const std::byte>, const load_options&);
+extern template basic_clip<double> load(const std::filesystem::path&, const load_options&);
+extern template basic_clip<double> load(checkpoint, const load_options&);
+extern template basic_clip<double> load(std::span<const std::byte>, const load_options&);
+#endif
+
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -22,20 +22,16 @@ class image_encoder {
     using tower = std::variant<vision_transformer<Scalar>, modified_resnet<Scalar>>;
 
     /// \param w the tower's tensors ("visual")
-    image_encoder(const weights& w, const clip_config& config) : visual_(build(w, config)) {}
+    image_encoder(const weights& w, const clip_config& config);
 
     /// \param pixels one image after the other, [images][3, image_size, image_size]
     /// \return [images, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images,
-                              const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const {
-        return std::visit([&](const auto& visual) { return visual(pixels, images, observe, threads); }, visual_);
-    }
+                              const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const;
 
     /// What the embedding is projected from, whose linear probe the paper reports: Radford et al. 2021, appendix A.3.
     /// \return [images, features()], not normalised
-    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, executor* threads = nullptr) const {
-        return std::visit([&](const auto& visual) { return visual.features(pixels, images, {}, threads); }, visual_);
-    }
+    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, executor* threads = nullptr) const;
     std::size_t features() const noexcept {
         return std::visit([](const auto& visual) { return visual.features(); }, visual_);
     }
@@ -50,5 +46,25 @@ class image_encoder {
 
     tower visual_;
 };
+
+template <class Scalar>
+image_encoder<Scalar>::image_encoder(const weights& w, const clip_config& config) : visual_(build(w, config)) {}
+
+template <class Scalar>
+matrix<Scalar> image_encoder<Scalar>::operator()(std::span<const Scalar> pixels, std::size_t images,
+                                                 const stage_observer<Scalar>& observe, executor* threads) const {
+    return std::visit([&](const auto& visual) { return visual(pixels, images, observe, threads); }, visual_);
+}
+
+template <class Scalar>
+matrix<Scalar> image_encoder<Scalar>::features(std::span<const Scalar> pixels, std::size_t images,
+                                               executor* threads) const {
+    return std::visit([&](const auto& visual) { return visual.features(pixels, images, {}, threads); }, visual_);
+}
+
+#if defined(ZEROSHOT_COMPILED)
+extern template class image_encoder<float>;
+extern template class image_encoder<double>;
+#endif
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

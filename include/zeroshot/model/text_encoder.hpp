@@ -31,13 +31,7 @@ template <class Scalar>
 class text_encoder {
    public:
     /// \param w the tensors of the text tower, which stand at the root in OpenAI's layout
-    text_encoder(const weights& w, const clip_config& config)
-        : config_(config.text),
-          embedding_(w, config.text.vocabulary, config.text.context, config.text.blocks.width),
-          transformer_(w / "transformer", config.text.blocks, config.text.causal ? mask::causal : mask::none),
-          ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
-          text_projection_(linear<Scalar>::projection(w.at_least_16_bits(), "text_projection", "text_projection.bias",
-                                                      config.text.blocks.width, config.embedding)) {}
+    text_encoder(const weights& w, const clip_config& config);
 
     std::size_t context() const noexcept { return embedding_.context(); }
     std::size_t vocabulary() const noexcept { return embedding_.vocabulary(); }
@@ -46,29 +40,7 @@ class text_encoder {
     /// the token that is read is not looked at \return [prompts, embedding], not normalised \throws text_error for an
     /// empty prompt, one without its end token, an id outside the vocabulary, more ids than the context
     matrix<Scalar> operator()(std::span<const std::span<const std::int32_t>> prompts,
-                              const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const {
-        std::vector<std::size_t> places;
-        std::vector<std::vector<std::int32_t>> ids;  // what is looked at
-        for (const auto prompt : prompts) {
-            places.push_back(place_of(prompt));
-            const std::size_t length = config_.causal ? places.back() + 1 : std::max(prompt.size(), context());
-            ids.emplace_back(prompt.begin(), prompt.end()).resize(length, static_cast<std::int32_t>(config_.padding));
-        }
-        sequences all;
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            const std::size_t shared = i > 0 && config_.causal ? common_beginning(ids[i - 1], ids[i]) : 0;
-            all.add(shared, ids[i].size() - shared);
-        }
-        matrix<Scalar> x = embedded(ids, all);  // [rows of all prompts, width]
-        if (observe) observe("text.embedding", x);
-        if (!observe) {
-            x = transformer_.at(places, std::move(x), all, "transformer", observe, threads);
-            return text_projection_(ln_final_(std::move(x)));
-        }
-        x = ln_final_(transformer_(std::move(x), all, "transformer", observe, threads));
-        observe("ln_final", x);
-        return text_projection_(rows_at(places, x, all));
-    }
+                              const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const;
 
     /// Hands on the bytes of all that its results depend on beside the configuration: its weights as they lie in
     /// memory, in the precision and for the kernels they are multiplied with. In a fixed order, for a digest.
@@ -131,5 +103,45 @@ class text_encoder {
     layer_norm<Scalar> ln_final_;
     linear<Scalar> text_projection_;
 };
+
+template <class Scalar>
+text_encoder<Scalar>::text_encoder(const weights& w, const clip_config& config)
+    : config_(config.text),
+      embedding_(w, config.text.vocabulary, config.text.context, config.text.blocks.width),
+      transformer_(w / "transformer", config.text.blocks, config.text.causal ? mask::causal : mask::none),
+      ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
+      text_projection_(linear<Scalar>::projection(w.at_least_16_bits(), "text_projection", "text_projection.bias",
+                                                  config.text.blocks.width, config.embedding)) {}
+
+template <class Scalar>
+matrix<Scalar> text_encoder<Scalar>::operator()(std::span<const std::span<const std::int32_t>> prompts,
+                                                const stage_observer<Scalar>& observe, executor* threads) const {
+    std::vector<std::size_t> places;
+    std::vector<std::vector<std::int32_t>> ids;  // what is looked at
+    for (const auto prompt : prompts) {
+        places.push_back(place_of(prompt));
+        const std::size_t length = config_.causal ? places.back() + 1 : std::max(prompt.size(), context());
+        ids.emplace_back(prompt.begin(), prompt.end()).resize(length, static_cast<std::int32_t>(config_.padding));
+    }
+    sequences all;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const std::size_t shared = i > 0 && config_.causal ? common_beginning(ids[i - 1], ids[i]) : 0;
+        all.add(shared, ids[i].size() - shared);
+    }
+    matrix<Scalar> x = embedded(ids, all);  // [rows of all prompts, width]
+    if (observe) observe("text.embedding", x);
+    if (!observe) {
+        x = transformer_.at(places, std::move(x), all, "transformer", observe, threads);
+        return text_projection_(ln_final_(std::move(x)));
+    }
+    x = ln_final_(transformer_(std::move(x), all, "transformer", observe, threads));
+    observe("ln_final", x);
+    return text_projection_(rows_at(places, x, all));
+}
+
+#if defined(ZEROSHOT_COMPILED)
+extern template class text_encoder<float>;
+extern template class text_encoder<double>;
+#endif
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

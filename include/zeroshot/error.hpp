@@ -109,7 +109,7 @@ class cancelled_error : public error {
 };
 
 /// Untrusted text made safe to print: control characters and bytes beyond ASCII escaped, cut at 200 bytes, in quotes.
-/// Why not a function? Argument-dependent lookup would find std::quoted for a std::string wherever <iomanip> is
+/// Why not a function? Argument-dependent lookup would find std::quoted for a std::string wherever `<iomanip>` is
 /// included.
 struct quoting {
     std::string operator()(std::string_view text) const {

@@ -146,8 +146,9 @@ class shared_tasks {
 
 /// An executor on threads you have already, given a function that hands a job to one of them.
 ///
-///     zeroshot::task_executor threads(pool.size() + 1, [&](std::function<void()> job) { pool.submit(std::move(job));
-///     }); clip.encode_image(images, {.threads = &threads});
+///     const auto submit = [&](std::function<void()> job) { pool.submit(std::move(job)); };
+///     zeroshot::task_executor threads(pool.size() + 1, submit);
+///     clip.encode_image(images, {.threads = &threads});
 ///
 /// The calling thread works too and never waits for a job that has not begun, so a busy pool delays nobody and calls
 /// may nest.

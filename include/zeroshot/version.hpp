@@ -7,7 +7,7 @@
 
 /// Every name lives in this inline namespace, so that one program can hold two versions of zeroshot, or one version
 /// compiled with two sets of options. The tag is the whole version and every option that changes the meaning of a name:
-/// ZEROSHOT_NO_DECODER (no image decoder), ZEROSHOT_PLAIN_FILES (files through <cstdio> alone).
+/// ZEROSHOT_NO_DECODER (no image decoder), ZEROSHOT_PLAIN_FILES (files through the C library alone).
 #if defined(ZEROSHOT_NO_DECODER) && defined(ZEROSHOT_PLAIN_FILES)
 #define ZEROSHOT_ABI v0_2_0_no_decoder_plain_files
 #elif defined(ZEROSHOT_NO_DECODER)

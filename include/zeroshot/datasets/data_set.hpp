@@ -26,7 +26,7 @@ struct example {
 
 /// Images with labels, in an order that is always the same. Nothing but the image in hand is kept in memory.
 ///
-///     while (const std::optional<example> one = photos.next()) ...
+///     while (const std::optional<example> one = data.next()) ...
 class data_set {
    public:
     data_set(const data_set&) = delete;

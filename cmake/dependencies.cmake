@@ -77,6 +77,11 @@ if(NOT TARGET Eigen3::Eigen)
     zeroshot_fetch_headers(Eigen3 Eigen3::Eigen .)
 endif()
 
+zeroshot_find(nlohmann_json::nlohmann_json nlohmann_json ${ZEROSHOT_JSON_MINIMUM})
+if(NOT TARGET nlohmann_json::nlohmann_json)
+    zeroshot_fetch_headers(nlohmann_json nlohmann_json::nlohmann_json include)
+endif()
+
 if(NOT ZEROSHOT_NO_DECODER)
     include(${CMAKE_CURRENT_LIST_DIR}/stb.cmake)
     if(NOT TARGET zeroshot::stb)
@@ -116,11 +121,6 @@ if(ZEROSHOT_BUILD_BENCHMARKS)
 endif()
 
 if(ZEROSHOT_BUILD_TESTS)
-    zeroshot_find(nlohmann_json::nlohmann_json nlohmann_json ${ZEROSHOT_JSON_MINIMUM})  # our JSON is compared with it
-    if(NOT TARGET nlohmann_json::nlohmann_json)
-        zeroshot_fetch_headers(nlohmann_json nlohmann_json::nlohmann_json include)
-        list(REMOVE_ITEM ZEROSHOT_FETCHED nlohmann_json)
-    endif()
     find_package(Catch2 QUIET)  # 2.13 and 3 both serve
     if(NOT TARGET Catch2::Catch2)
         message(STATUS "zeroshot: Catch2 not found, fetching it")

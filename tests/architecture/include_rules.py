@@ -35,6 +35,7 @@ EXCEPTIONS = {("parallel.hpp", "support/cpu_quota.hpp")}
 
 # One header, or module, for each library of others and for each thing that depends on the machine.
 ENTRY_POINTS = [
+    ("nlohmann/json", r"nlohmann/.*", {"support/json.hpp"}),
     ("zlib", r"zlib\.h", {"datasets/gzip.hpp"}),
     ("stb_image", r"(stb/)?stb_image\.h", {"image/decode.hpp"}),
     ("Apache Arrow", r"(arrow|parquet)/.*", {"datasets/parquet.hpp"}),
@@ -60,6 +61,7 @@ NAMESPACE = r"^namespace zeroshot \{ inline namespace ZEROSHOT_ABI \{"
 # Headers whose test does not carry their name, and why.
 TESTED_ELSEWHERE = {
     "zeroshot.hpp": "packaging/two_units.cpp",  # includes only: what there is to test is that it links
+    "support/json_writer.hpp": "support/json.cpp",
     "datasets.hpp": "datasets/open_data_set.cpp",
     "metrics.hpp": "metrics/evaluation.cpp",
 }

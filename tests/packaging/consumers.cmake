@@ -16,8 +16,12 @@ consumer("a project that wants no decoder" ${consumer} consumer -DHOW=subdirecto
 
 # What we build on is fetched where it is not found; here the "download" is what is installed, so that no network is needed.
 get_target_property(eigen_folder Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
+get_target_property(json_folder nlohmann_json::nlohmann_json INTERFACE_INCLUDE_DIRECTORIES)
+list(GET json_folder 0 json_folder)
+get_filename_component(json_folder ${json_folder} DIRECTORY)  # what would be fetched holds the headers in include/
 consumer("a project that fetches us, and with us what we build on" ${consumer} consumer -DHOW=fetch
-    -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DFETCHCONTENT_SOURCE_DIR_EIGEN3=${eigen_folder})
+    -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DFETCHCONTENT_SOURCE_DIR_EIGEN3=${eigen_folder}
+    -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -DFETCHCONTENT_SOURCE_DIR_NLOHMANN_JSON=${json_folder})
 
 if(ZEROSHOT_INSTALL AND NOT ZEROSHOT_FETCHED)
     set(prefix ${CMAKE_CURRENT_BINARY_DIR}/installed)

@@ -9,12 +9,12 @@
 #include <deque>
 #include <filesystem>
 #include <limits>
-#include <map>
-#include <numeric>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -23,7 +23,7 @@
 #include <zeroshot/support/byte_source.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/utf8.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -41,31 +41,28 @@ namespace detail {
 inline constexpr std::size_t length_bytes = 8;  // the header's length stands before it
 inline constexpr std::string_view metadata_key = "__metadata__";
 
-/// Where in the data a tensor says it lies, and where in the header it says so.
+/// The range of a tensor in the data, as its data_offsets state it.
 struct tensor_range {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
-    std::size_t position = 0;  // just behind the tensor's name
-    std::uint32_t index = 0;
+    std::uint32_t index = 0;  // of the tensor in the list
 };
 
-/// Builds the list of tensors from the header's events: no tree of JSON values in between. Fields of an entry other
-/// than dtype, shape and data_offsets are ignored, as safetensors itself does; `"__metadata__": null` means none,
-/// likewise.
-class safetensors_header final : public json_events {
+/// SAX handler that builds the list of tensors from a header, without a tree of JSON values in between. Fields of an
+/// entry other than dtype, shape and data_offsets are ignored, and `"__metadata__": null` means none, as in
+/// safetensors.
+class safetensors_header final : public json_handler {
    public:
-    safetensors_header(const json_text& text, const safetensors_limits& limits, tensor_list& found)
-        : text_(text), limits_(limits), found_(found) {}
+    safetensors_header(const json_text& text, const safetensors_limits& limits, tensor_list& list)
+        : json_handler(text, max_depth, error_code::format), limits_(limits), list_(list) {}
 
     std::deque<tensor_range> ranges;
 
-    void null() override {
-        if (expected_ != expects::metadata) value("null");
-    }
-    void boolean(bool) override { value("a truth value"); }
-    void signed_number(std::int64_t) override { value("a negative number"); }
-    void real_number(double) override { value("a number with a fraction, an exponent or too many digits"); }
-    void unsigned_number(std::uint64_t number) override {
+    bool null() override { return expected_ == expects::metadata || value("null"); }
+    bool boolean(bool) override { return value("a truth value"); }
+    bool number_integer(std::int64_t) override { return value("a negative number"); }
+    bool real(double) override { return value("a number with a fraction, an exponent or too many digits"); }
+    bool number_unsigned(std::uint64_t number) override {
         if (expected_ == expects::extent) {
             add_extent(number);
         } else if (expected_ == expects::offset) {
@@ -74,8 +71,9 @@ class safetensors_header final : public json_events {
         } else {
             value("a number");
         }
+        return true;
     }
-    void string(std::string&& text) override {
+    bool string(std::string& text) override {
         if (expected_ == expects::text) {
             metadata_at_->second = std::move(text);
         } else if (expected_ == expects::type) {
@@ -83,9 +81,11 @@ class safetensors_header final : public json_events {
         } else {
             value("a string");
         }
+        return true;
     }
 
-    void begin_object() override {
+    bool start_object(std::size_t) override {
+        enter();
         if (expected_ == expects::header) {
             level_ = level::header;
         } else if (expected_ == expects::metadata) {
@@ -98,8 +98,10 @@ class safetensors_header final : public json_events {
         } else {
             value("an object");
         }
+        return true;
     }
-    void begin_array() override {
+    bool start_array(std::size_t) override {
+        enter();
         if (expected_ == expects::shape) {
             expected_ = expects::extent;
         } else if (expected_ == expects::offsets) {
@@ -110,18 +112,20 @@ class safetensors_header final : public json_events {
         } else {
             value("an array");
         }
+        return true;
     }
-    void end_object() override {
+    bool end_object() override {
+        leave();
         if (ignored_ > 0) {
             --ignored_;
-        } else if (level_ == level::entry) {
-            finish_entry();
-            level_ = level::header;
         } else {
+            if (level_ == level::entry) finish_entry();
             level_ = level::header;
         }
+        return true;
     }
-    void end_array() override {
+    bool end_array() override {
+        leave();
         if (ignored_ > 0) {
             --ignored_;
         } else if (expected_ == expects::offset && offsets_ != 2) {
@@ -130,26 +134,22 @@ class safetensors_header final : public json_events {
         } else {
             expected_ = expects::nothing;
         }
+        return true;
     }
-    void key(std::string&& name) override {
-        if (ignored_ > 0) return;
+    bool key(std::string& name) override {
+        if (ignored_ > 0) return true;
         if (level_ == level::header) return begin_entry(std::move(name));
         if (level_ == level::metadata) return begin_metadata(std::move(name));
         if (name == "dtype") return begin_field(has_type_, expects::type, name);
         if (name == "shape") return begin_field(has_shape_, expects::shape, name);
         if (name == "data_offsets") return begin_field(has_offsets_, expects::offsets, name);
         expected_ = expects::anything;
-    }
-
-    [[noreturn]] void refuse_duplicate(std::string_view name, std::size_t first, std::size_t second) const {
-        const auto byte_of = [this](std::size_t end) { return std::to_string(text_.offset + text_.key_begin(end)); };
-        throw checkpoint_error(
-            error_code::format,
-            {text_.place, "duplicate key " + quoted(name) + " at bytes " + byte_of(first) + " and " + byte_of(second),
-             "", ""});
+        return true;
     }
 
    private:
+    static constexpr std::size_t max_depth = 4;  // header, entry, list, and one more for fields that are ignored
+
     enum class level { header, metadata, entry };
     enum class expects { header, metadata, text, entry, type, shape, extent, offsets, offset, anything, nothing };
 
@@ -175,11 +175,11 @@ class safetensors_header final : public json_events {
         }
     }
 
-    std::string tensor() const { return "tensor " + quoted(found_.tensors.back().name); }
+    std::string tensor() const { return "tensor " + quoted(list_.tensors.back().name); }
 
-    /// A value of a kind that may not stand here, unless anything may.
-    void value(const char* kind) const {
-        if (expected_ == expects::anything) return;
+    /// A value of a type that is not allowed here, unless the field is ignored.
+    bool value(const char* type) const {
+        if (expected_ == expects::anything) return true;
         std::string what;
         if (expected_ == expects::metadata || expected_ == expects::text)
             what = "__metadata__";
@@ -188,47 +188,48 @@ class safetensors_header final : public json_events {
         if (expected_ == expects::type) what = "dtype of " + what;
         if (expected_ == expects::shape || expected_ == expects::extent) what = "shape of " + what;
         if (expected_ == expects::offsets || expected_ == expects::offset) what = "data_offsets of " + what;
-        refuse(error_code::format, what + (what.empty() ? "" : " holds ") + kind, name_of_expected(expected_));
+        refuse(error_code::format, what + (what.empty() ? "" : " holds ") + type, name_of_expected(expected_));
     }
 
-    void begin_entry(std::string&& name) {
+    bool begin_entry(std::string&& name) {
         if (name.size() > limits_.name_bytes) {
             refuse(error_code::limit, "a tensor's name has " + std::to_string(name.size()) + " bytes",
                    "at most " + std::to_string(limits_.name_bytes));
         }
-        if (name == metadata_key) {
-            if (metadata_position_ != 0) refuse_duplicate(name, metadata_position_, position);
-            metadata_position_ = position;
-            expected_ = expects::metadata;
-            return;
-        }
-        const auto index = static_cast<std::uint32_t>(found_.tensors.size());
-        found_.tensors.push_back({std::move(name), {}});
-        ranges.push_back({0, 0, position, index});
+        if (name == metadata_key) return begin_field(has_metadata_, expects::metadata, name);
+        ranges.push_back({0, 0, static_cast<std::uint32_t>(list_.tensors.size())});
+        list_.tensors.push_back({std::move(name), {}});
         expected_ = expects::entry;
+        return true;
     }
 
-    void begin_metadata(std::string&& name) {
-        const auto [at, is_new] = metadata_positions_.try_emplace(name, std::as_const(position));
-        if (!is_new) refuse_duplicate(name, at->second, position);
-        if (metadata_positions_.size() > limits_.metadata_entries) {
+    bool begin_metadata(std::string&& name) {
+        bool is_new = false;
+        std::tie(metadata_at_, is_new) = list_.metadata.try_emplace(std::move(name));
+        if (!is_new)
+            refuse(error_code::format, "duplicate key " + quoted(metadata_at_->first) + " in __metadata__", "");
+        if (list_.metadata.size() > limits_.metadata_entries) {
             refuse(error_code::limit, "__metadata__ has too many entries",
                    "at most " + std::to_string(limits_.metadata_entries));
         }
-        metadata_at_ = found_.metadata.try_emplace(std::move(name)).first;
         expected_ = expects::text;
+        return true;
     }
 
-    void begin_field(bool& seen, expects wanted, std::string_view name) {
-        if (seen) refuse(error_code::format, "duplicate key " + quoted(name) + " in " + tensor(), "");
+    bool begin_field(bool& seen, expects wanted, std::string_view name) {
+        if (seen) {
+            refuse(error_code::format,
+                   "duplicate key " + quoted(name) + (level_ == level::entry ? " in " + tensor() : ""), "");
+        }
         seen = true;
         expected_ = wanted;
+        return true;
     }
 
     void read_type(std::string_view spelled) {
         for (std::size_t i = 0; i < dtypes.size(); ++i) {
             if (dtypes[i].name == spelled) {
-                found_.tensors.back().tensor.type = static_cast<dtype>(i);
+                list_.tensors.back().tensor.type = static_cast<dtype>(i);
                 return;
             }
         }
@@ -238,7 +239,7 @@ class safetensors_header final : public json_events {
     }
 
     void add_extent(std::uint64_t extent) {
-        std::vector<std::size_t>& shape = found_.tensors.back().tensor.shape;
+        std::vector<std::size_t>& shape = list_.tensors.back().tensor.shape;
         if (shape.size() == limits_.rank) {
             refuse(error_code::limit, tensor() + " has too many axes", "at most " + std::to_string(limits_.rank));
         }
@@ -250,7 +251,7 @@ class safetensors_header final : public json_events {
         const char* missing = !has_type_ ? "dtype" : !has_shape_ ? "shape" : !has_offsets_ ? "data_offsets" : nullptr;
         if (missing != nullptr) refuse(error_code::format, tensor() + " has no " + missing, "");
         const tensor_range& range = ranges.back();
-        const stored_tensor& stored = found_.tensors.back().tensor;
+        const stored_tensor& stored = list_.tensors.back().tensor;
         const std::string offsets = "[" + std::to_string(range.begin) + ", " + std::to_string(range.end) + "]";
         if (range.begin > range.end) {
             refuse(error_code::format, "data_offsets " + offsets + " of " + tensor() + " run backwards", "");
@@ -271,29 +272,18 @@ class safetensors_header final : public json_events {
     }
 
     [[noreturn]] void refuse(error_code code, std::string what, std::string expected) const {
-        throw checkpoint_error(code, {text_.where(position), std::move(what), std::move(expected), ""});
+        throw checkpoint_error(code, {text_.name, std::move(what), std::move(expected), ""});
     }
 
-    const json_text& text_;
     const safetensors_limits& limits_;
-    tensor_list& found_;
+    tensor_list& list_;
     level level_ = level::header;
     expects expected_ = expects::header;
     std::size_t ignored_ = 0;  // how deep inside a value that is ignored
     std::size_t offsets_ = 0;  // numbers seen in data_offsets
-    bool has_type_ = false, has_shape_ = false, has_offsets_ = false;
-    std::size_t metadata_position_ = 0;
-    std::map<std::string, std::size_t, std::less<>> metadata_positions_;
+    bool has_metadata_ = false, has_type_ = false, has_shape_ = false, has_offsets_ = false;
     tensor_metadata::iterator metadata_at_;
 };
-
-/// Sorts the tensors by name, and refuses two of one name.
-inline void index_names(tensor_list& found, const safetensors_header& header) {
-    if (const auto twins = found.sort_names()) {
-        header.refuse_duplicate(found.tensors[twins->first].name, header.ranges[twins->first].position,
-                                header.ranges[twins->second].position);
-    }
-}
 
 /// Gives each tensor its bytes, after it is sure that they tile the data: no overlap, no hole, nothing left over.
 /// \param data where in the source they begin
@@ -336,7 +326,8 @@ inline void place_tensors(tensor_list& found, std::deque<tensor_range>& ranges,
 
 /// Reads the header and gives each tensor its place in the source; none of them is read.
 /// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT; nothing is allocated on a header's word, time is
-/// O(n log n) and memory at most four times the header (five where one string is nearly all of it)
+/// O(n log n) and memory at most four times the header (five where one string is nearly all of it, ten where that one
+/// is not JSON)
 inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& source,
                                      const safetensors_limits& limits = {}) {
     const std::string& place = source->place();
@@ -369,17 +360,15 @@ inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& s
     if (source->memory().empty()) read_header = stored_header.bytes();
     const std::span<const std::byte> header_bytes =
         read_header.empty() ? source->memory().subspan(detail::length_bytes, stored_header.size()) : read_header;
-    constexpr std::size_t deepest = 4;  // header, entry, list, and one more for fields that are ignored
-    const detail::json_text text{{reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size()},
-                                 place,
-                                 detail::length_bytes,
-                                 false,
-                                 deepest,
-                                 error_code::format};
+    const detail::json_text text{
+        {reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size()}, place, detail::length_bytes};
     tensor_list found;
     detail::safetensors_header header(text, limits, found);
-    detail::walk_json(text, header);
-    detail::index_names(found, header);
+    detail::parse_json(text, header);
+    if (const auto twins = found.sort_names()) {
+        throw checkpoint_error(error_code::format,
+                               {place, "duplicate key " + quoted(found.tensors[twins->first].name), "", ""});
+    }
     detail::place_tensors(found, header.ranges, source, detail::length_bytes + header_bytes.size(),
                           limits.allow_trailing);
     return found;
@@ -406,13 +395,11 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
         const std::size_t bits_a = bits_of(a->tensor.type), bits_b = bits_of(b->tensor.type);
         return bits_a != bits_b ? bits_a > bits_b : a->name < b->name;  // the widest first keeps all of them aligned
     });
-    json_writer writer;
-    writer.begin_object();
-    if (!metadata.empty()) {
-        writer.key(metadata_key).begin_object();
-        for (const auto& [key, text] : metadata) writer.key(key).value(text);
-        writer.end_object();
-    }
+    std::string text = "{";
+    const auto add = [&text](std::string_view key, const nlohmann::ordered_json& value) {
+        text += (text.size() == 1 ? "" : ",") + json_text_of(key) + ":" + json_text_of(value);
+    };
+    if (!metadata.empty()) add(metadata_key, metadata);
     safetensors_plan plan;
     std::vector<std::string_view> names;
     std::size_t offset = 0;
@@ -422,20 +409,17 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
         if (!is_utf8(name)) refuse(name, "the name is not UTF-8");
         if (stored_size(stored.type, stored.shape) != stored.bytes.size()) refuse(name, "bytes and shape do not agree");
         if (!stored.strides.empty()) refuse(name, "it is a view with strides");
-        writer.key(name).begin_object().key("dtype").value(name_of(stored.type)).key("shape").begin_array();
-        for (const std::size_t extent : stored.shape) writer.value(extent);
-        writer.end_array().key("data_offsets").begin_array().value(offset);
-        offset += stored.bytes.size();
-        writer.value(offset).end_array().end_object();
+        const std::array offsets{offset, offset + stored.bytes.size()};
+        offset = offsets.back();
+        add(name, {{"dtype", name_of(stored.type)}, {"shape", stored.shape}, {"data_offsets", offsets}});
         names.push_back(name);
         plan.order.push_back(&stored);
     }
     std::ranges::sort(names, std::less<>());
     const auto twice = std::adjacent_find(names.begin(), names.end());
     if (twice != names.end()) refuse(*twice, "there are two of this name");
-    writer.end_object();
+    text += '}';
 
-    std::string text = std::move(writer).text();
     constexpr std::size_t line = 64;
     text.resize((length_bytes + text.size() + line - 1) / line * line - length_bytes, ' ');
     for (std::size_t i = 0; i < length_bytes; ++i) {

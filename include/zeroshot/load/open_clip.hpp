@@ -32,7 +32,7 @@ inline activation open_clip_activation(const json& tower, bool quick_gelu) {
 inline void refuse_members(const json& tower, std::initializer_list<std::string_view> names) {
     for (const std::string_view name : names) {
         const std::optional<json> member = tower.find(name);
-        if (!member || member->is_null() || (member->kind() == json_kind::boolean && !member->as_bool())) continue;
+        if (!member || member->is_null() || (member->is_bool() && !member->as_bool())) continue;
         refuse_setting(*member, std::string(name) + " is set",
                        "a VisionTransformer or ModifiedResNet and a text transformer as in OpenAI's CLIP");
     }

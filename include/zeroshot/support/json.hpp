@@ -1,12 +1,12 @@
 #pragma once
-/// \file A JSON document, read with checks.
+/// \file JSON by nlohmann/json: strict parsing within limits, checked access, and numbers that read back the same.
 
 #include <algorithm>
-#include <array>
 #include <bit>
+#include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -16,16 +16,14 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
-#include <zeroshot/support/json_grammar.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// What a JSON value is. Numbers keep how they were written: 3 is unsigned, -3 is signed, 3.0 and 3e0 are real.
-enum class json_kind { null, boolean, unsigned_number, signed_number, real_number, string, array, object };
-
-/// How much a JSON text may ask for.
+/// Limits for parsing untrusted JSON.
 struct json_limits {
     std::size_t max_bytes = std::size_t{64} << 20;
     std::size_t max_depth = 64;
@@ -34,348 +32,348 @@ struct json_limits {
 
 namespace detail {
 
-/// A value in the one array that holds a whole document: no value owns another, so nothing recurses.
-struct json_node {
-    json_kind kind = json_kind::null;
-    std::uint32_t parent = 0;  // the root is its own parent
-    std::uint32_t key = 0;     // in texts; for the items of an array, the index
-    std::uint32_t first = 0;   // of the children in order, or of the text in texts
-    std::uint32_t count = 0;   // of the children
-    std::uint64_t bits = 0;    // of the number or truth value
-    std::size_t position = 0;  // just behind the key
+/// A JSON text and its name in messages.
+struct json_text {
+    std::string_view text;
+    std::string name;        // the file
+    std::size_t offset = 0;  // of the text in the file; 0 for a text file, whose lines and columns are named as well
+
+    /// "config.json: line 3, column 7 (byte 41)"
+    std::string where(std::size_t byte) const {
+        byte = (std::min)(byte, text.size());
+        const std::string position = "byte " + std::to_string(offset + byte);
+        if (offset != 0) return name + ": " + position;
+        const std::string_view before = text.substr(0, byte);
+        const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+        const std::size_t column = byte - (before.find_last_of('\n') + 1) + 1;  // npos + 1 is 0
+        return name + ": line " + std::to_string(line) + ", column " + std::to_string(column) + " (" + position + ")";
+    }
 };
 
-struct json_document {
-    std::string place;
-    std::vector<json_node> nodes;
-    std::vector<std::uint32_t> order;  // children: of an array as written, of an object sorted by key
-    std::deque<std::string> texts;
-};
-
-/// Builds a document from events.
-class json_builder final : public json_events {
+/// SAX handler that rejects syntax errors, deep nesting, and numbers that double cannot hold.
+class json_handler : public nlohmann::json_sax<nlohmann::json> {
    public:
-    json_builder(const json_text& text, const json_limits& limits, json_document& document)
-        : text_(text), limits_(limits), document_(document) {}
+    json_handler(const json_text& text, std::size_t max_depth, error_code too_deep)
+        : text_(text), max_depth_(max_depth), too_deep_(too_deep) {}
 
-    void null() override { add(json_kind::null, 0); }
-    void boolean(bool value) override { add(json_kind::boolean, value ? 1 : 0); }
-    void unsigned_number(std::uint64_t value) override { add(json_kind::unsigned_number, value); }
-    void signed_number(std::int64_t value) override {
-        add(json_kind::signed_number, std::bit_cast<std::uint64_t>(value));
-    }
-    void real_number(double value) override { add(json_kind::real_number, std::bit_cast<std::uint64_t>(value)); }
-    void string(std::string&& value) override {
-        document_.nodes[add(json_kind::string, 0)].first = keep(std::move(value));
-    }
-    void key(std::string&& name) override {
-        key_ = keep(std::move(name));
-        key_position_ = position;
-    }
-    void begin_object() override { open(json_kind::object); }
-    void begin_array() override { open(json_kind::array); }
-    void end_array() override { close(); }
-    void end_object() override {
-        const json_node& object = close();
-        const std::span<std::uint32_t> members = std::span(document_.order).subspan(object.first);
-        const auto name = [&](std::uint32_t node) -> const std::string& {
-            return document_.texts[document_.nodes[node].key];
+    virtual bool real(double value) = 0;
+
+    bool number_float(double value, const std::string& digits) final {
+        constexpr std::size_t max_digits = 1000;
+        constexpr std::uint64_t exponent_bits = 0x7ff0'0000'0000'0000;  // all set: infinite, also under -ffast-math
+        const auto refuse = [&](const char* what) {
+            throw checkpoint_error(error_code::format, {text_.name, what, "a number that float64 can hold", ""});
         };
-        std::ranges::sort(members, [&](std::uint32_t a, std::uint32_t b) {
-            const int order = name(a).compare(name(b));
-            return order != 0 ? order < 0 : a < b;
-        });
-        for (std::uint32_t i = 1; i < object.count; ++i) {
-            if (name(members[i - 1]) == name(members[i])) refuse_duplicate(members[i - 1], members[i]);
+        if (digits.size() > max_digits) refuse("a number has more than 1000 digits");
+        if ((std::bit_cast<std::uint64_t>(value) & exponent_bits) == exponent_bits) refuse("a number is too large");
+        const std::string_view mantissa = std::string_view(digits).substr(0, digits.find_first_of("eE"));
+        if (value == 0 && mantissa.find_first_of("123456789") != std::string_view::npos) {
+            refuse("a number is too small");
         }
+        return real(value);
+    }
+
+    bool binary(nlohmann::json::binary_t&) final { return false; }  // only in other formats than JSON
+
+    bool parse_error(std::size_t position, const std::string& token, const nlohmann::json::exception& fault) final {
+        constexpr int number_overflow = 406;
+        if (fault.id == number_overflow) number_float(std::numeric_limits<double>::infinity(), token);
+        const std::size_t byte = position == 0 ? 0 : position - 1;  // position counts the bytes that were read
+        diagnostic found{text_.where(byte), "the JSON text ends too early", "", "is the file complete?"};
+        if (byte < text_.text.size()) {
+            const std::string_view reason = fault.what();
+            const bool is_utf8 = reason.find("ill-formed UTF-8") == std::string_view::npos;
+            const std::size_t before = text_.text.substr(0, byte).find_last_not_of(" \t\r\n");
+            const char last = text_.text[byte], previous = before == std::string_view::npos ? ' ' : text_.text[before];
+            found.what = is_utf8 ? "the text is not JSON: unexpected " + quoted({&last, 1}) : "the text is not UTF-8";
+            found.hint = last == '/' || last == '#'                              ? "JSON has no comments"
+                         : last == '\''                                          ? "JSON has double quotes"
+                         : previous == ',' && (last == '}' || last == ']')       ? "remove the comma before it"
+                         : reason.find("control char") != std::string_view::npos ? "escape control characters"
+                                                                                 : "";
+        }
+        throw checkpoint_error(error_code::format, std::move(found));
+    }
+
+   protected:
+    void enter() {
+        if (++depth_ > max_depth_) {
+            throw checkpoint_error(
+                too_deep_, {text_.name, "nested too deeply", "a depth of at most " + std::to_string(max_depth_), ""});
+        }
+    }
+    void leave() { --depth_; }
+
+    const json_text& text_;
+
+   private:
+    std::size_t max_depth_;
+    error_code too_deep_;
+    std::size_t depth_ = 0;
+};
+
+/// Parses a JSON text (RFC 8259) without recursion.
+/// \throws checkpoint_error FORMAT where it is not JSON; a byte order mark and NUL bytes, which nlohmann/json skips,
+/// are not
+inline void parse_json(const json_text& text, json_handler& handler) {
+    if (text.text.starts_with("\xef\xbb\xbf")) {
+        throw checkpoint_error(error_code::format,
+                               {text.where(0), "the text begins with a byte order mark", "plain UTF-8", ""});
+    }
+    const std::size_t nul = text.text.find('\0');
+    if (nul != std::string_view::npos) {
+        throw checkpoint_error(error_code::format, {text.where(nul), "a NUL byte in the JSON text", "plain UTF-8",
+                                                    nul < 4 ? "is this UTF-16?" : ""});
+    }
+    nlohmann::json::sax_parse(text.text, &handler);
+}
+
+/// SAX handler that builds a document and rejects duplicate keys.
+class json_builder final : public json_handler {
+   public:
+    json_builder(const json_text& text, const json_limits& limits)
+        : json_handler(text, limits.max_depth, error_code::limit), max_values_(limits.max_values) {}
+
+    nlohmann::ordered_json root;
+
+    bool null() override { return add(nullptr); }
+    bool boolean(bool value) override { return add(value); }
+    bool number_integer(std::int64_t value) override { return add(value); }
+    bool number_unsigned(std::uint64_t value) override { return add(value); }
+    bool real(double value) override { return add(value); }
+    bool string(std::string& value) override { return add(std::move(value)); }
+    bool start_object(std::size_t) override { return open(nlohmann::ordered_json::object()); }
+    bool start_array(std::size_t) override { return open(nlohmann::ordered_json::array()); }
+    bool end_array() override { return close(); }
+    bool end_object() override {
+        std::vector<std::string_view> keys;
+        for (const auto& [key, value] : members()) keys.push_back(key);
+        std::ranges::sort(keys);
+        const auto duplicate = std::ranges::adjacent_find(keys);
+        if (duplicate != keys.end()) {
+            nlohmann::json::json_pointer path;
+            for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
+                const nlohmann::ordered_json& outer = *open_[i];
+                if (outer.is_object())
+                    path /= outer.get_ref<const object&>().back().first;
+                else
+                    path /= outer.size() - 1;
+            }
+            path /= std::string(*duplicate);
+            throw checkpoint_error(error_code::format,
+                                   {text_.name, "duplicate key " + quoted(path.to_string()), "", ""});
+        }
+        return close();
+    }
+    bool key(std::string& name) override {
+        static_cast<object::Container&>(members()).emplace_back(std::move(name), nullptr);  // without comparing keys
+        return true;
     }
 
    private:
-    std::uint32_t add(json_kind kind, std::uint64_t bits) {
-        if (document_.nodes.size() == limits_.max_values) {
-            throw checkpoint_error(error_code::limit, {text_.where(position), "too many values",
-                                                       "at most " + std::to_string(limits_.max_values), ""});
-        }
-        const auto index = static_cast<std::uint32_t>(document_.nodes.size());
-        json_node node{kind, index, 0, 0, 0, bits, 0};
-        if (!open_.empty()) {
-            node.parent = open_.back().node;
-            const bool in_object = document_.nodes[node.parent].kind == json_kind::object;
-            node.key = in_object ? key_ : static_cast<std::uint32_t>(children_.size() - open_.back().children);
-            node.position = key_position_;
-            children_.push_back(index);
-        }
-        document_.nodes.push_back(node);
-        return index;
-    }
+    using object = nlohmann::ordered_json::object_t;
 
-    void open(json_kind kind) {
-        const std::uint32_t node = add(kind, 0);
-        open_.push_back({node, children_.size()});
-    }
+    object& members() { return open_.back()->get_ref<object&>(); }
 
-    const json_node& close() {
-        const opened last = open_.back();
+    nlohmann::ordered_json& insert(nlohmann::ordered_json value) {
+        if (values_++ == max_values_) {
+            throw checkpoint_error(error_code::limit,
+                                   {text_.name, "too many values", "at most " + std::to_string(max_values_), ""});
+        }
+        if (open_.empty()) return root = std::move(value);
+        if (open_.back()->is_object()) return members().back().second = std::move(value);
+        open_.back()->push_back(std::move(value));
+        return open_.back()->back();
+    }
+    bool add(nlohmann::ordered_json value) {
+        insert(std::move(value));
+        return true;
+    }
+    bool open(nlohmann::ordered_json container) {
+        enter();
+        open_.push_back(&insert(std::move(container)));
+        return true;
+    }
+    bool close() {
+        leave();
         open_.pop_back();
-        json_node& node = document_.nodes[last.node];
-        node.first = static_cast<std::uint32_t>(document_.order.size());
-        node.count = static_cast<std::uint32_t>(children_.size() - last.children);
-        document_.order.insert(document_.order.end(), children_.begin() + static_cast<std::ptrdiff_t>(last.children),
-                               children_.end());
-        children_.resize(last.children);
-        return node;
+        return true;
     }
 
-    std::uint32_t keep(std::string&& text) {
-        document_.texts.push_back(std::move(text));
-        return static_cast<std::uint32_t>(document_.texts.size() - 1);
-    }
-
-    [[noreturn]] void refuse_duplicate(std::uint32_t first, std::uint32_t second) const {
-        const json_node &a = document_.nodes[first], &b = document_.nodes[second];
-        const auto byte_of = [this](const json_node& node) {
-            return std::to_string(text_.offset + text_.key_begin(node.position));
-        };
-        throw checkpoint_error(error_code::format, {text_.place,
-                                                    "duplicate key " + quoted(document_.texts[a.key]) + " at bytes " +
-                                                        byte_of(a) + " and " + byte_of(b),
-                                                    "", ""});
-    }
-
-    struct opened {
-        std::uint32_t node;
-        std::size_t children;  // how many of children_ belong to the containers around it
-    };
-
-    const json_text& text_;
-    const json_limits& limits_;
-    json_document& document_;
-    std::vector<opened> open_;
-    std::vector<std::uint32_t> children_;  // of the open containers, the innermost last
-    std::uint32_t key_ = 0;
-    std::size_t key_position_ = 0;
+    std::size_t max_values_;
+    std::size_t values_ = 0;
+    std::vector<nlohmann::ordered_json*> open_;  // the containers around the next value, innermost last
 };
 
 }  // namespace detail
 
-/// A value of a JSON document, read with checks: what is missing or of another kind is an error that names its place.
-/// A cheap handle: it shares the document and keeps it alive.
+/// A value of a JSON document with checked access: a missing value or one of another type is an error that names the
+/// file and the JSON pointer. A cheap handle that shares the document.
 ///
 ///     const json config = read_json("config.json");
 ///     const std::size_t width = config.at("vision_config").at("hidden_size").as_size();
 class json {
    public:
-    // Copies share, and moving copies: no handle is ever empty.
-    json(const json&) = default;
-    json& operator=(const json&) = default;
-
-    /// Reads a text whole; `place` names it in the sentences.
-    /// \throws checkpoint_error FORMAT where it is not JSON or an object has a key twice; LIMIT
-    static json parse(std::string_view text, std::string place, const json_limits& limits = {}) {
+    /// Parses a text.
+    /// \param name names the text in messages
+    /// \throws checkpoint_error FORMAT where it is not JSON or an object has a duplicate key; LIMIT
+    static json parse(std::string_view text, std::string name, const json_limits& limits = {}) {
         if (text.size() > limits.max_bytes) {
             throw checkpoint_error(error_code::limit,
-                                   {place, "the JSON text has " + std::to_string(text.size()) + " bytes",
+                                   {std::move(name), "the JSON text has " + std::to_string(text.size()) + " bytes",
                                     "at most " + std::to_string(limits.max_bytes), ""});
         }
-        auto document = std::make_shared<detail::json_document>();
-        document->place = std::move(place);
-        const detail::json_text source{text, document->place, 0, true, limits.max_depth, error_code::limit};
-        detail::json_builder builder(source, limits, *document);
-        detail::walk_json(source, builder);
-        return json(std::move(document), 0);
+        const detail::json_text source{text, std::move(name)};
+        detail::json_builder builder(source, limits);
+        detail::parse_json(source, builder);
+        const auto parsed = std::make_shared<const document>(document{source.name, std::move(builder.root)});
+        return json(parsed, parsed->root, pointer_type());
     }
 
-    json_kind kind() const { return node().kind; }
-    bool is_null() const { return kind() == json_kind::null; }
-    bool is_string() const { return kind() == json_kind::string; }
-    bool is_array() const { return kind() == json_kind::array; }
-    bool is_object() const { return kind() == json_kind::object; }
-    bool is_number() const {
-        return kind() == json_kind::unsigned_number || kind() == json_kind::signed_number ||
-               kind() == json_kind::real_number;
-    }
+    bool is_null() const { return value_->is_null(); }
+    bool is_bool() const { return value_->is_boolean(); }
+    bool is_number() const { return value_->is_number(); }
+    bool is_string() const { return value_->is_string(); }
+    bool is_array() const { return value_->is_array(); }
+    bool is_object() const { return value_->is_object(); }
 
-    /// The member of that name, if there is one.
-    /// \throws checkpoint_error FORMAT where this is no object
+    /// The member with a name, if any.
+    /// \throws checkpoint_error FORMAT where this is not an object
     std::optional<json> find(std::string_view key) const {
-        expect(json_kind::object);
-        const auto name = [this](std::uint32_t child) -> const std::string& {
-            return document_->texts[document_->nodes[child].key];
-        };
-        const auto less = [&](std::uint32_t child, std::string_view wanted) { return name(child) < wanted; };
-        const auto begin = document_->order.begin() + static_cast<std::ptrdiff_t>(node().first);
-        const auto end = begin + static_cast<std::ptrdiff_t>(node().count);
-        const auto at = std::lower_bound(begin, end, key, less);
-        if (at == end || name(*at) != key) return std::nullopt;
-        return json(document_, *at);
+        expect(is_object(), "an object");
+        const auto member = value_->find(std::string(key));
+        if (member == value_->end()) return std::nullopt;
+        return json(document_, *member, pointer_ / member.key());
     }
 
-    /// The member of that name.
+    /// The member with a name.
     /// \throws checkpoint_error FORMAT where there is none: "config.json: /vision_config/width is missing"
     json at(std::string_view key) const {
-        std::optional<json> found = find(key);
-        if (!found) {
-            throw checkpoint_error(
-                error_code::format,
-                {document_->place, printable(pointer() + "/" + escaped(key)) + " is missing", "", ""});
-        }
-        return *std::move(found);
+        std::optional<json> member = find(key);
+        if (!member) refuse_missing(pointer_ / std::string(key));
+        return *std::move(member);
     }
 
-    /// How many items or members there are.
+    /// The number of items or members.
     /// \throws checkpoint_error FORMAT where this is neither an array nor an object
     std::size_t size() const {
-        if (!is_object()) expect(json_kind::array);
-        return node().count;
+        expect(is_array() || is_object(), "an array");
+        return value_->size();
     }
 
-    /// The item at that place.
-    /// \throws checkpoint_error FORMAT where this is no array, or a shorter one
+    /// The item with an index.
+    /// \throws checkpoint_error FORMAT where this is not an array, or a shorter one
     json at(std::size_t index) const {
-        expect(json_kind::array);
-        if (index >= node().count) {
-            throw checkpoint_error(
-                error_code::format,
-                {document_->place, printable(pointer() + "/" + std::to_string(index)) + " is missing", "", ""});
-        }
-        return json(document_, document_->order[node().first + index]);
+        expect(is_array(), "an array");
+        if (index >= value_->size()) refuse_missing(pointer_ / index);
+        return json(document_, (*value_)[index], pointer_ / index);
     }
 
     /// The items of an array.
-    /// \throws checkpoint_error FORMAT where this is none
+    /// \throws checkpoint_error FORMAT where this is not an array
     std::vector<json> items() const {
-        expect(json_kind::array);
-        return children();
+        expect(is_array(), "an array");
+        std::vector<json> all;
+        all.reserve(value_->size());
+        for (std::size_t i = 0; i < value_->size(); ++i) all.push_back(json(document_, (*value_)[i], pointer_ / i));
+        return all;
     }
 
     /// The items of an array of strings.
-    /// \throws checkpoint_error FORMAT where this is no array, or one of its items no string
+    /// \throws checkpoint_error FORMAT where this is not an array, or one of its items not a string
     std::vector<std::string> texts() const {
-        expect(json_kind::array);
-        std::vector<std::string> found;
-        found.reserve(node().count);
-        for (std::uint32_t i = 0; i < node().count; ++i) {
-            const std::uint32_t item = document_->order[node().first + i];
-            const detail::json_node& text = document_->nodes[item];
-            if (text.kind != json_kind::string) throw json(document_, item).wrong_kind(kind_text(json_kind::string));
-            found.push_back(document_->texts[text.first]);
+        expect(is_array(), "an array");
+        std::vector<std::string> all;
+        all.reserve(value_->size());
+        for (std::size_t i = 0; i < value_->size(); ++i) {
+            if (!(*value_)[i].is_string()) at(i).as_string();  // names the item
+            all.push_back((*value_)[i].get_ref<const std::string&>());
         }
-        return found;
+        return all;
     }
 
-    /// The members of an object, as written.
-    /// \throws checkpoint_error FORMAT where this is none
+    /// The members of an object, in their order.
+    /// \throws checkpoint_error FORMAT where this is not an object
     std::vector<std::pair<std::string, json>> members() const {
-        expect(json_kind::object);
-        std::vector<json> values = children();
-        std::ranges::sort(values, [](const json& a, const json& b) { return a.index_ < b.index_; });
-        std::vector<std::pair<std::string, json>> found;
-        found.reserve(values.size());
-        for (json& value : values) found.emplace_back(document_->texts[value.node().key], std::move(value));
-        return found;
-    }
-
-    /// \throws checkpoint_error FORMAT where this is anything but an integer written without sign, point and exponent
-    std::size_t as_size() const {
-        if (kind() != json_kind::unsigned_number || node().bits > std::numeric_limits<std::size_t>::max()) {
-            throw wrong_kind("an unsigned integer");
+        expect(is_object(), "an object");
+        std::vector<std::pair<std::string, json>> all;
+        all.reserve(value_->size());
+        for (const auto& member : value_->items()) {
+            all.emplace_back(member.key(), json(document_, member.value(), pointer_ / member.key()));
         }
-        return static_cast<std::size_t>(node().bits);
+        return all;
     }
 
-    /// \throws checkpoint_error FORMAT where this is no number
+    /// \throws checkpoint_error FORMAT where this is not an integer written without sign, point and exponent
+    std::size_t as_size() const {
+        expect(
+            value_->is_number_unsigned() && value_->get<std::uint64_t>() <= (std::numeric_limits<std::size_t>::max)(),
+            "an unsigned integer");
+        return value_->get<std::size_t>();
+    }
+
+    /// \throws checkpoint_error FORMAT where this is not a number
     double as_number() const {
-        if (kind() == json_kind::unsigned_number) return static_cast<double>(node().bits);
-        if (kind() == json_kind::signed_number) return static_cast<double>(std::bit_cast<std::int64_t>(node().bits));
-        if (kind() != json_kind::real_number) throw wrong_kind("a number");
-        return std::bit_cast<double>(node().bits);
+        expect(is_number(), "a number");
+        return value_->get<double>();
     }
 
-    /// \throws checkpoint_error FORMAT where this is no string
+    /// \throws checkpoint_error FORMAT where this is not a string
     const std::string& as_string() const {
-        expect(json_kind::string);
-        return document_->texts[node().first];
+        expect(is_string(), "a string");
+        return value_->get_ref<const std::string&>();
     }
 
     /// \throws checkpoint_error FORMAT where this is neither true nor false
     bool as_bool() const {
-        expect(json_kind::boolean);
-        return node().bits != 0;
+        expect(is_bool(), "true or false");
+        return value_->get<bool>();
     }
 
-    /// Where in the document this is: "/vision_config/hidden_size"; empty at the root.
-    std::string pointer() const {
-        std::vector<std::string> steps;
-        for (std::uint32_t at = index_; document_->nodes[at].parent != at; at = document_->nodes[at].parent) {
-            const detail::json_node& step = document_->nodes[at];
-            const bool in_object = document_->nodes[step.parent].kind == json_kind::object;
-            steps.push_back(in_object ? escaped(document_->texts[step.key]) : std::to_string(step.key));
-        }
-        std::string text;
-        for (; !steps.empty(); steps.pop_back()) text += "/" + steps.back();
-        return text;
-    }
+    /// The JSON pointer (RFC 6901) of this value: "/vision_config/hidden_size"; empty at the root.
+    std::string pointer() const { return pointer_.to_string(); }
 
-    /// The document and the pointer, as the sentences name them: "config.json: /vision_config/hidden_size".
-    std::string where() const {
-        const std::string path = pointer();
-        return document_->place + (path.empty() ? "" : ": " + printable(path));
-    }
+    /// The document and the pointer, as messages name them: "config.json: /vision_config/hidden_size".
+    std::string where() const { return document_->name + (pointer_.empty() ? "" : ": " + printable(pointer_)); }
 
    private:
-    json(std::shared_ptr<const detail::json_document> document, std::uint32_t index)
-        : document_(std::move(document)), index_(index) {}
+    using pointer_type = nlohmann::json::json_pointer;
 
-    const detail::json_node& node() const { return document_->nodes[index_]; }
+    struct document {
+        std::string name;
+        nlohmann::ordered_json root;
+    };
 
-    std::vector<json> children() const {
-        std::vector<json> found;
-        found.reserve(node().count);
-        for (std::uint32_t i = 0; i < node().count; ++i)
-            found.push_back(json(document_, document_->order[node().first + i]));
-        return found;
+    json(std::shared_ptr<const document> source, const nlohmann::ordered_json& value, pointer_type pointer)
+        : document_(std::move(source)), value_(&value), pointer_(std::move(pointer)) {}
+
+    void expect(bool is_expected, const char* expected) const {
+        if (is_expected) return;
+        const char* const type = value_->is_number_unsigned()  ? "an unsigned integer"
+                                 : value_->is_number_integer() ? "a negative integer"
+                                 : is_number()                 ? "a number"
+                                 : is_string()                 ? "a string"
+                                 : is_array()                  ? "an array"
+                                 : is_object()                 ? "an object"
+                                 : is_bool()                   ? "true or false"
+                                                               : "null";
+        throw checkpoint_error(
+            error_code::format,
+            {document_->name, (pointer_.empty() ? "the text" : printable(pointer_)) + " is " + type, expected, ""});
     }
 
-    static std::string_view kind_text(json_kind kind) {
-        constexpr std::array<std::string_view, 8> names{
-            "null",     "true or false", "an unsigned integer", "a negative integer", "a number", "a string",
-            "an array", "an object"};
-        return names[static_cast<std::size_t>(kind)];
+    [[noreturn]] void refuse_missing(const pointer_type& pointer) const {
+        throw checkpoint_error(error_code::format, {document_->name, printable(pointer) + " is missing", "", ""});
     }
 
-    void expect(json_kind kind) const {
-        if (node().kind != kind) throw wrong_kind(kind_text(kind));
-    }
-
-    checkpoint_error wrong_kind(std::string_view expected) const {
-        const std::string path = pointer();
-        return checkpoint_error(error_code::format, {document_->place,
-                                                     (path.empty() ? "the text" : printable(path)) + " is " +
-                                                         std::string(kind_text(node().kind)),
-                                                     std::string(expected), ""});
-    }
-
-    /// A key as a JSON pointer writes it (RFC 6901).
-    static std::string escaped(std::string_view key) {
-        std::string text;
-        for (const char character : key) {
-            if (character == '~')
-                text += "~0";
-            else if (character == '/')
-                text += "~1";
-            else
-                text += character;
-        }
-        return text;
-    }
-
-    static std::string printable(const std::string& pointer) {
-        const std::string safe = quoted(pointer);
+    static std::string printable(const pointer_type& pointer) {
+        const std::string safe = quoted(pointer.to_string());
         return safe.ends_with('\'') ? safe.substr(1, safe.size() - 2) : safe;
     }
 
-    std::shared_ptr<const detail::json_document> document_;
-    std::uint32_t index_;
+    std::shared_ptr<const document> document_;
+    const nlohmann::ordered_json* value_;
+    pointer_type pointer_;
 };
 
 /// Reads a JSON file.
@@ -383,6 +381,30 @@ class json {
 inline json read_json(const std::filesystem::path& path, const json_limits& limits = {}) {
     const std::vector<std::byte> bytes = read_file(path, limits.max_bytes);
     return json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path_text(path), limits);
+}
+
+/// The shortest digits that read back as the same number; "nan", "inf".
+template <std::floating_point Real>
+std::string number_text(Real value) {
+    char digits[64];
+    return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+/// A number to write as JSON with the shortest digits that read back the same; null where it is not finite.
+template <std::floating_point Real>
+nlohmann::ordered_json json_number(Real value) {
+    const std::string digits = number_text(value);
+    if (digits.back() > '9') return nullptr;  // "inf", "nan"; -ffast-math takes std::isfinite for true
+    return nlohmann::ordered_json::parse(digits);
+}
+template <std::floating_point Real>
+nlohmann::ordered_json json_number(const std::optional<Real>& value) {
+    return value ? json_number(*value) : nlohmann::ordered_json();
+}
+
+/// A JSON value as one line of text; what is not UTF-8 in its strings becomes U+FFFD.
+inline std::string json_text_of(const nlohmann::ordered_json& value) {
+    return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

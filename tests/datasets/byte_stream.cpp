@@ -2,25 +2,26 @@
 
 #include <zeroshot/datasets/byte_stream.hpp>
 
-#include "tests/metrics/support.hpp"
+#include "tests/datasets/readers.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::datasets;
 using support::has;
 using support::thrown;
 
-TEST_CASE("a stream counts its bytes and says where it ends too early") {
+TEST_CASE("a stream counts its bytes, and reports where it ends too early") {
     const support::scratch_folder home;
     support::write(home / "x", "abcdef");
     const auto stream = open_plain(home / "x");
     std::array<std::byte, 4> some{};
     CHECK(stream->read(some) == 4);
     CHECK(stream->position() == 4);
-    CHECK(has(thrown<data_set_error>([&] { stream->read_all(some, "image 1"); }),
+    CHECK(has(thrown<data_set_error>([&] { stream->read_exactly(some, "image 1"); }),
               "x: byte 6: the file ends within image 1, expected 2 bytes more"));
     CHECK(stream->read(some) == 0);
 }
 
-TEST_CASE("a packed file is not taken for what is in it") {
+TEST_CASE("a compressed file is refused without a decompressor") {
     const support::scratch_folder home;
     support::write(home / "x.gz", "abc");
     CHECK(has(thrown<data_set_error>([&] { open_plain(home / "x.gz"); }), "UNSUPPORTED "));

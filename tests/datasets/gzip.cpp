@@ -2,9 +2,10 @@
 
 #include <zeroshot/datasets/gzip.hpp>
 
-#include "tests/metrics/support.hpp"
+#include "tests/datasets/readers.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::datasets;
 using support::has;
 using support::thrown;
 
@@ -29,7 +30,7 @@ std::string packed(const std::string& text) {
 std::string unpacked(const std::string& bytes) {
     const support::scratch_folder home;
     support::write(home / "x.gz", bytes);
-    const auto stream = open_unpacked(home / "x.gz");
+    const auto stream = open_gzip(home / "x.gz");
     std::string text;
     std::vector<std::byte> some(1000);
     while (const std::size_t count = stream->read(some)) text += support::text_of(std::span(some).first(count));
@@ -45,14 +46,14 @@ std::string noise(std::size_t size) {
 
 }  // namespace
 
-TEST_CASE("what was packed comes out, member after member") {
+TEST_CASE("all members of a gzip file are decompressed, one after the other") {
     const std::string text = noise(200'000);  // more than a buffer
     CHECK(unpacked(packed(text)) == text);
     CHECK(unpacked(packed("ab") + packed(text) + packed("")) == "ab" + text);
     CHECK(unpacked(packed("")).empty());
 }
 
-TEST_CASE("a packed file that is cut off or damaged is told by its byte") {
+TEST_CASE("a truncated or damaged gzip file is refused with the byte") {
     const std::string whole = packed(noise(100'000));
     for (const std::size_t length : {std::size_t{0}, std::size_t{5}, whole.size() / 2, whole.size() - 1}) {
         INFO(length << " of " << whole.size());
@@ -64,11 +65,11 @@ TEST_CASE("a packed file that is cut off or damaged is told by its byte") {
     CHECK(has(thrown<data_set_error>([&] { unpacked("no gzip at all"); }), "byte "));
 }
 
-TEST_CASE("a file of another name is read as it lies") {
+TEST_CASE("a file without the extension .gz is not decompressed") {
     const support::scratch_folder home;
     support::write(home / "x", "abc");
     std::vector<std::byte> some(4);
-    CHECK(open_unpacked(home / "x")->read(some) == 3);
+    CHECK(open_gzip(home / "x")->read(some) == 3);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include "tests/datasets/readers.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::datasets;
 using support::has;
 using support::idx_head;
 using support::thrown;
@@ -13,9 +14,9 @@ struct pair_of_files {
     support::scratch_folder home;
     std::filesystem::path images = home / "t10k-images-idx3-ubyte";
 
-    pair_of_files(const std::string& images, const std::string& labels) {
-        support::write(images, images);
-        support::write(home / "t10k-labels-idx1-ubyte", labels);
+    pair_of_files(const std::string& image_bytes, const std::string& label_bytes) {
+        support::write(images, image_bytes);
+        support::write(home / "t10k-labels-idx1-ubyte", label_bytes);
     }
 };
 
@@ -25,16 +26,16 @@ const std::string two_labels = idx_head({2}) + std::string("\x02\0", 2);
 std::string idx_refusal(const std::string& images, const std::string& labels) {
     const pair_of_files files(images, labels);
     return thrown<data_set_error>([&] {
-        idx_pair pair(files.images);
+        idx pair(files.images);
         support::all_of(pair);
     });
 }
 
 }  // namespace
 
-TEST_CASE("images and labels come in pairs") {
+TEST_CASE("images and labels of an IDX pair are read together") {
     const pair_of_files files(two_images, two_labels);
-    idx_pair pair(files.images);
+    idx pair(files.images);
     CHECK(pair.count() == 2);
     CHECK(pair.classes() == std::vector<std::string>{"0", "1", "2"});
     const std::vector<example> all = support::all_of(pair);
@@ -42,29 +43,27 @@ TEST_CASE("images and labels come in pairs") {
     CHECK(all[0].labels == std::vector<std::size_t>{2});
     CHECK(all[1].labels == std::vector<std::size_t>{0});
     CHECK(support::pixels_at(all[1], 3) == std::vector<int>{4, 5, 6});
-    CHECK(std::get<image>(all[0].picture).mode() == pixel_mode::grey);
+    CHECK(std::get<image>(all[0].image).mode() == pixel_mode::grey);
 }
 
-TEST_CASE("EMNIST's mapping names the classes") {
+TEST_CASE("EMNIST's classes are named after its mapping file") {
     const support::scratch_folder home;
     support::write(home / "emnist-letters-test-images-idx3-ubyte", two_images);
     support::write(home / "emnist-letters-test-labels-idx1-ubyte", two_labels);
     support::write(home / "emnist-letters-mapping.txt", "1 65 97\n2 66 98\n");
-    CHECK(idx_pair(home / "emnist-letters-test-images-idx3-ubyte").classes() ==
-          std::vector<std::string>{"N/A", "A", "B"});
+    CHECK(idx(home / "emnist-letters-test-images-idx3-ubyte").classes() == std::vector<std::string>{"N/A", "A", "B"});
 }
 
-TEST_CASE("files that are cut off, or do not belong together, are told") {
+TEST_CASE("truncated files, and files that do not belong together, are refused") {
     CHECK(has(idx_refusal(two_images.substr(0, 20), two_labels),
-              "byte 20: the file ends within image 1, expected 2 bytes more; was it cut off?"));
-    CHECK(has(idx_refusal(two_images.substr(0, 10), two_labels), "ends within its head"));
+              "byte 20: the file ends within image 1, expected 2 bytes more; is the file truncated?"));
+    CHECK(has(idx_refusal(two_images.substr(0, 10), two_labels), "ends within its header"));
     CHECK(has(idx_refusal(two_images, two_labels.substr(0, 9)), "ends within the labels"));
-    CHECK(has(idx_refusal(two_images, idx_head({3}) + "abc"), "3 labels, expected 2 as there are images"));
+    CHECK(has(idx_refusal(two_images, idx_head({3}) + "abc"), "3 labels, expected 2, the number of images"));
     CHECK(has(idx_refusal("GIF89a...", two_labels), "this is no IDX file of bytes with 3 axes"));
     CHECK(has(idx_refusal(idx_head({2, 0, 3}), two_labels), "images of 3 x 0"));
     CHECK(has(idx_refusal(idx_head({0xffffffff, 1, 3}), idx_head({0xffffffff})), "ends within the labels"));
     const support::scratch_folder home;
     support::write(home / "pictures", two_images);
-    CHECK(has(thrown<data_set_error>([&] { idx_pair{home / "pictures"}; }),
-              "its name does not tell where the labels are"));
+    CHECK(has(thrown<data_set_error>([&] { idx{home / "pictures"}; }), "the name of the file of labels is unknown"));
 }

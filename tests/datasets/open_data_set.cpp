@@ -3,10 +3,11 @@
 #include "tests/datasets/readers.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::datasets;
 using support::has;
 using support::thrown;
 
-TEST_CASE("a data set is recognised by its files") {
+TEST_CASE("the format of a data set is detected from its files") {
     const support::scratch_folder home;
     support::write(home / "folders/cat/a.png", "x");
     support::write(home / "lists/list.csv", "a.png,cat\n");
@@ -18,7 +19,7 @@ TEST_CASE("a data set is recognised by its files") {
     support::write(home / "cifar100/train.bin", std::string(2, '\0') + support::cifar_planes(1, 2, 3));
     support::write(home / "web/test/0.tar",
                    support::tar_entry("a.cls", "0") + support::tar_entry("a.jpg", "x") + support::tar_end);
-    const auto kind = [&](const char* name) { return name_of(recognised(home / name)); };
+    const auto kind = [&](const char* name) { return name_of(detect_format(home / name)); };
     CHECK(kind("folders") == "folders");
     CHECK(kind("lists/list.csv") == "manifest");
     CHECK(kind("mnist") == "idx");
@@ -32,28 +33,26 @@ TEST_CASE("a data set is recognised by its files") {
         CHECK(support::all_of(*open_data_set(home / name)).size() == 1);
     }
     CHECK(support::all_of(*open_data_set(home / "cifar100", std::nullopt, "train")).size() == 1);
-    CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "cifar100"); }),
-              "there is no batch of the split 'test'"));
+    CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "cifar100"); }), "no batch of the split 'test'"));
     CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "mnist", std::nullopt, "train"); }),
               "0 files of images for the split 'train'"));
 }
 
-TEST_CASE("what is nothing that is known is told") {
+TEST_CASE("a path of unknown format, or without a file, is refused") {
     const support::scratch_folder home;
     support::write(home / "x.arrow", "ARROW1");
-    CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "x.arrow"); }),
-              "no kind of data set is known by this name"));
-    CHECK(has(thrown<file_error>([&] { open_data_set(home / "none"); }), "there is no such file or folder"));
+    CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "x.arrow"); }), "the name fits no known format"));
+    CHECK(has(thrown<file_error>([&] { open_data_set(home / "none"); }), "no such file or folder"));
     CHECK(data_format_of("idx") == data_format::idx);
     CHECK_FALSE(data_format_of("arrow"));
 }
 
-TEST_CASE("Parquet is recognised, and left to who has Apache Arrow") {
+TEST_CASE("Parquet is detected, and opened only with Apache Arrow") {
     const support::scratch_folder home;
     support::write(home / "set/data/test-00000-of-00001.parquet", "PAR1");
-    CHECK(recognised(home / "set") == data_format::parquet);
-    CHECK(recognised(home / "set/data") == data_format::parquet);
-    CHECK(recognised(home / "set/data/test-00000-of-00001.parquet") == data_format::parquet);
+    CHECK(detect_format(home / "set") == data_format::parquet);
+    CHECK(detect_format(home / "set/data") == data_format::parquet);
+    CHECK(detect_format(home / "set/data/test-00000-of-00001.parquet") == data_format::parquet);
     CHECK(has(thrown<data_set_error>([&] { open_data_set(home / "set"); }), "UNSUPPORTED "));
     CHECK(data_format_of("parquet") == data_format::parquet);
 }

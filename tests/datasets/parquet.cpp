@@ -2,7 +2,7 @@
 
 #if !defined(ZEROSHOT_TEST_PARQUET)
 
-TEST_CASE("data sets as Parquet are read where Apache Arrow is") {
+TEST_CASE("Parquet files are read with Apache Arrow") {
     ZEROSHOT_SKIP_TEST("reading Parquet needs Apache Arrow, which was not found when this was configured");
 }
 
@@ -13,6 +13,7 @@ TEST_CASE("data sets as Parquet are read where Apache Arrow is") {
 #include "tests/datasets/readers.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::datasets;
 using support::has;
 using support::thrown;
 
@@ -22,15 +23,15 @@ const std::filesystem::path records(ZEROSHOT_SOURCE_DIR "/tests/golden/parquet")
 
 std::string refusal(const std::filesystem::path& place) {
     return thrown<data_set_error>([&] {
-        parquet_files files(place);
+        parquet files(place);
         support::all_of(files);
     });
 }
 
 }  // namespace
 
-TEST_CASE("the files of a split come in order, images as bytes or as the name of a file") {
-    parquet_files both(records);
+TEST_CASE("the files of a split are read in order; images are bytes or names of files") {
+    parquet both(records);
     CHECK(both.classes() == std::vector<std::string>{"cat", "dog", "owl"});
     CHECK_FALSE(both.count());
     const std::vector<example> all = support::all_of(both);
@@ -39,23 +40,23 @@ TEST_CASE("the files of a split come in order, images as bytes or as the name of
     CHECK(all[3].name == "test-00001-of-00002.parquet/0");
     CHECK(support::bytes_at(all[1]) == "image 1");
     CHECK(support::bytes_at(all[3]) == "image 3");
-    CHECK(std::get<std::filesystem::path>(all[4].picture) == records / "elsewhere.png");
+    CHECK(std::get<std::filesystem::path>(all[4].image) == records / "elsewhere.png");
     CHECK(all[0].labels == std::vector<std::size_t>{2});
     CHECK(all[2].labels.empty());  // of no listed class
     CHECK(all[4].labels == std::vector<std::size_t>{1});
-    CHECK(parquet_files(records / "several.parquet").count() == 3);
+    CHECK(parquet(records / "several.parquet").count() == 3);
 }
 
 TEST_CASE("an image may have several labels") {
-    parquet_files several(records / "several.parquet");
+    parquet several(records / "several.parquet");
     CHECK(several.classes().size() == 3);
     CHECK(support::listed(several) == "several.parquet/0:0,2 several.parquet/1: several.parquet/2:1");
 }
 
-TEST_CASE("Parquet that is none, damaged or of something else is told") {
+TEST_CASE("damaged Parquet files, and those without labels or images, are refused") {
     CHECK(has(refusal(records / "unlabelled.parquet"), "unlabelled.parquet: no column of labels, expected"));
     const support::scratch_folder home;
-    CHECK(has(refusal(home.path()), "no Parquet files in it"));
+    CHECK(has(refusal(home.path()), "contains no Parquet files"));
     support::write(home / "text.parquet", "no Parquet at all, but as long as a file of it might be");
     CHECK(has(refusal(home / "text.parquet"), "text.parquet: Arrow cannot read it: "));
     const std::string whole = support::text_of(read_file(records / "several.parquet"));
@@ -65,7 +66,7 @@ TEST_CASE("Parquet that is none, damaged or of something else is told") {
     for (std::size_t i = 4; i < 200; ++i) broken[i] = static_cast<char>(broken[i] ^ 0x55);  // the first pages
     support::write(home / "broken.parquet", broken);
     CHECK(has(refusal(home / "broken.parquet"), "broken.parquet: Arrow cannot read it: "));
-    CHECK_THROWS_AS(parquet_files(home / "gone.parquet"), file_error);
+    CHECK_THROWS_AS(parquet(home / "gone.parquet"), file_error);
 }
 
 #endif

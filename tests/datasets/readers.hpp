@@ -1,12 +1,58 @@
 #pragma once
-/// \file Data sets in the layouts of those who publish them, as small as can be.
+/// \file Tiny data sets in the published formats, and helpers to read them.
 
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
-#include "tests/metrics/support.hpp"
+#include <zeroshot/datasets/data_set.hpp>
+
+#include "tests/support/files.hpp"
 
 namespace support {
+
+inline void write(const std::filesystem::path& file, std::string_view bytes) {
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary) << bytes;
+}
+
+inline std::vector<zeroshot::datasets::example> all_of(zeroshot::datasets::data_set& from) {
+    std::vector<zeroshot::datasets::example> all;
+    while (std::optional<zeroshot::datasets::example> next = from.next()) all.push_back(*std::move(next));
+    return all;
+}
+
+/// "name:label,label name:label"
+inline std::string listed(zeroshot::datasets::data_set& from) {
+    std::string text;
+    for (const zeroshot::datasets::example& one : all_of(from)) {
+        text += (text.empty() ? "" : " ") + one.name + ":";
+        for (std::size_t i = 0; i < one.labels.size(); ++i) text += (i == 0 ? "" : ",") + std::to_string(one.labels[i]);
+    }
+    return text;
+}
+
+inline std::string bytes_at(const zeroshot::datasets::example& one) {
+    return text_of(std::get<std::vector<std::byte>>(one.image));
+}
+
+/// The first bytes of the first row of an image of pixels.
+inline std::vector<int> pixels_at(const zeroshot::datasets::example& one, std::size_t count) {
+    const auto row = std::get<zeroshot::image>(one.image).row(0);
+    return {row.begin(), row.begin() + static_cast<std::ptrdiff_t>(count)};
+}
+
+inline std::string big_endian(std::uint32_t number) {
+    std::string text;
+    for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(number >> shift & 255);
+    return text;
+}
 
 /// A member of an archive as ustar writes it.
 inline std::string tar_entry(const std::string& name, const std::string& content, char type = '0',

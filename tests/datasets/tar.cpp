@@ -3,6 +3,7 @@
 #include "tests/datasets/readers.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::datasets;
 using support::has;
 using support::tar_end;
 using support::tar_entry;
@@ -29,7 +30,7 @@ const std::string long_name(150, 'n');
 
 }  // namespace
 
-TEST_CASE("files come in order; folders and links are passed over") {
+TEST_CASE("files come in order; folders and links are skipped") {
     CHECK(members(tar_entry("a.txt", "1") + tar_entry("d/", "", '5') + tar_entry("l", "", '2') +
                   tar_entry("d/b", std::string(512, 'x')) + tar_end) == "a.txt=1 d/b=" + std::string(512, 'x'));
     CHECK(members(tar_end).empty());
@@ -53,20 +54,20 @@ TEST_CASE("long names are read as GNU and POSIX write them") {
     CHECK(members(with_prefix + tar_end) == "before/name=1");
 }
 
-TEST_CASE("an archive that is cut off is told by its byte, wherever the cut is") {
+TEST_CASE("a truncated archive is refused with the byte where it ends") {
     const std::string whole = tar_entry("a", "1") + tar_entry("b", std::string(600, 'x')) + tar_end;
-    CHECK(has(tar_refusal(""), "byte 0: the archive ends without its end mark; was it cut off?"));
+    CHECK(has(tar_refusal(""), "byte 0: the archive ends without its end mark; is the file truncated?"));
     CHECK(has(tar_refusal(whole.substr(0, 1024)), "byte 1024: the archive ends without its end mark"));
     CHECK(has(tar_refusal(whole.substr(0, 1100)), "byte 1024: the archive ends within a header"));
     CHECK(has(tar_refusal(whole.substr(0, 1700)), "byte 1700: the file ends within member 'b'"));
     CHECK(has(tar_refusal(whole.substr(0, 2200)), "the file ends within member 'b'"));
 }
 
-TEST_CASE("what is no archive, or damaged, is refused") {
-    CHECK(has(tar_refusal(std::string(512, 'x')), "this is no tar archive, or damaged"));
+TEST_CASE("damaged archives and other files are refused") {
+    CHECK(has(tar_refusal(std::string(512, 'x')), "this is no tar archive, or a damaged one"));
     std::string damaged = tar_entry("a", "1");
     damaged[3] = 'z';
-    CHECK(has(tar_refusal(damaged + tar_end), "the checksum of a header does not fit"));
+    CHECK(has(tar_refusal(damaged + tar_end), "a header has a wrong checksum"));
     CHECK(has(tar_refusal(tar_entry("pax", "99 path=x\n", 'x') + tar_end), "an extended header is damaged"));
     CHECK(has(tar_refusal(tar_entry("pax", "20 size=99999999999\n", 'x') + tar_entry("a", "1") + tar_end), "FORMAT "));
 }

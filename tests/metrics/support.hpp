@@ -1,17 +1,13 @@
 #pragma once
-/// \file What the tests of evaluate share: the record of the metrics, files on disk, and data sets read to their end.
+/// \file Recorded results of scikit-learn and CLIP_benchmark, for the tests of the metrics.
 
 #include <cmath>
 #include <fstream>
 #include <map>
-#include <optional>
 #include <sstream>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
-#include <zeroshot/datasets/data_set.hpp>
 #include <zeroshot/metrics/prediction.hpp>
 
 #include "tests/support/files.hpp"
@@ -59,43 +55,6 @@ inline bool is_close(double ours, double theirs) {
     INFO("ours " << ours << ", theirs " << theirs);
     CHECK(std::abs(ours - theirs) <= 1e-9);
     return std::abs(ours - theirs) <= 1e-9;
-}
-
-inline void write(const std::filesystem::path& file, std::string_view bytes) {
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary) << bytes;
-}
-
-inline std::vector<zeroshot::example> all_of(zeroshot::data_set& from) {
-    std::vector<zeroshot::example> found;
-    while (std::optional<zeroshot::example> one = from.next()) found.push_back(*std::move(one));
-    return found;
-}
-
-/// "name:label,label name:label"
-inline std::string listed(zeroshot::data_set& from) {
-    std::string text;
-    for (const zeroshot::example& one : all_of(from)) {
-        text += (text.empty() ? "" : " ") + one.name + ":";
-        for (std::size_t i = 0; i < one.labels.size(); ++i) text += (i == 0 ? "" : ",") + std::to_string(one.labels[i]);
-    }
-    return text;
-}
-
-inline std::string bytes_at(const zeroshot::example& one) {
-    return text_of(std::get<std::vector<std::byte>>(one.picture));
-}
-
-/// The first bytes of the first row of an image of pixels.
-inline std::vector<int> pixels_at(const zeroshot::example& one, std::size_t count) {
-    const auto row = std::get<zeroshot::image>(one.picture).row(0);
-    return {row.begin(), row.begin() + static_cast<std::ptrdiff_t>(count)};
-}
-
-inline std::string big_endian(std::uint32_t number) {
-    std::string text;
-    for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(number >> shift & 255);
-    return text;
 }
 
 }  // namespace support

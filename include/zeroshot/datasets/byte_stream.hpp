@@ -1,5 +1,5 @@
 #pragma once
-/// \file Bytes from the first to the last: a file read as it goes, or one that is unpacked on the way.
+/// \file Sequential byte streams: the interface, and plain files.
 
 #include <algorithm>
 #include <cstddef>
@@ -9,84 +9,81 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets {
 
-/// Bytes that come one after the other.
+/// Bytes that are read from front to back.
 class byte_stream {
    public:
     byte_stream(const byte_stream&) = delete;
     byte_stream& operator=(const byte_stream&) = delete;
     virtual ~byte_stream() = default;
 
-    /// What the sentences call it.
-    const std::string& place() const noexcept { return place_; }
+    /// The path, as messages show it.
+    const std::string& location() const noexcept { return location_; }
 
-    /// How many bytes came so far.
+    /// Number of bytes read so far.
     std::size_t position() const noexcept { return position_; }
 
-    /// Fills the span with the next bytes and returns how many came: fewer only at the end.
-    /// \throws file_error; data_set_error FORMAT where packed bytes are damaged or cut off
-    std::size_t read(std::span<std::byte> into) {
-        const std::size_t count = fill(into);
+    /// Reads into a buffer.
+    /// \return the number of bytes read: less than the buffer's size only at the end of the stream
+    /// \throws file_error; data_set_error FORMAT for damaged or truncated compressed data
+    std::size_t read(std::span<std::byte> buffer) {
+        const std::size_t count = fill(buffer);
         position_ += count;
         return count;
     }
 
-    /// Fills the whole span.
-    /// \param what the bytes are of, for the message: "image 17"
-    /// \throws data_set_error FORMAT where the stream ends before that, and as read()
-    void read_all(std::span<std::byte> into, const std::string& what) {
-        const std::size_t begin = position_, count = read(into);
-        if (count == into.size()) return;
+    /// Reads until the buffer is full.
+    /// \param content what the bytes are, for the message: "image 17"
+    /// \throws data_set_error FORMAT for a stream that ends before that; otherwise as read()
+    void read_exactly(std::span<std::byte> buffer, const std::string& content) {
+        const std::size_t begin = position_, count = read(buffer);
+        if (count == buffer.size()) return;
         throw data_set_error(error_code::format,
-                             {place_ + ": byte " + std::to_string(begin + count), "the file ends within " + what,
-                              std::to_string(into.size() - count) + " bytes more", "was it cut off?"});
+                             {location_ + ": byte " + std::to_string(begin + count), "the file ends within " + content,
+                              std::to_string(buffer.size() - count) + " bytes more", "is the file truncated?"});
     }
 
    protected:
-    explicit byte_stream(std::string place) : place_(std::move(place)) {}
-    virtual std::size_t fill(std::span<std::byte> into) = 0;
+    explicit byte_stream(std::string location) : location_(std::move(location)) {}
+    virtual std::size_t fill(std::span<std::byte> buffer) = 0;
 
    private:
-    std::string place_;
+    std::string location_;
     std::size_t position_ = 0;
 };
 
-/// The bytes of a file as they lie.
+/// The bytes of a file.
 class file_stream final : public byte_stream {
    public:
     /// \throws file_error
     explicit file_stream(const std::filesystem::path& path) : byte_stream(path_text(path)), file_(path) {}
 
    private:
-    std::size_t fill(std::span<std::byte> into) override {
-        const std::size_t count = std::min(into.size(), file_.size() - at_);
-        file_.read(at_, into.first(count));
-        at_ += count;
+    std::size_t fill(std::span<std::byte> buffer) override {
+        const std::size_t count = (std::min)(buffer.size(), file_.size() - position());
+        file_.read(position(), buffer.first(count));
         return count;
     }
 
     open_file file_;
-    std::size_t at_ = 0;
 };
 
-/// Opens a file to be read through. gzip.hpp has one that unpacks on the way.
+/// Opens a file as a stream: open_plain(), or open_gzip() of gzip.hpp.
 using stream_opener = std::function<std::unique_ptr<byte_stream>(const std::filesystem::path&)>;
 
-/// Opens files as they lie.
-/// \throws file_error; data_set_error UNSUPPORTED for one that is named .gz
+/// Opens an uncompressed file.
+/// \throws file_error; data_set_error UNSUPPORTED for the extension .gz
 inline std::unique_ptr<byte_stream> open_plain(const std::filesystem::path& path) {
     if (path.extension() == ".gz") {
-        throw data_set_error(
-            error_code::unsupported,
-            {path_text(path), "files packed by gzip are read only where zlib is built in", "", "unpack it first"});
+        throw data_set_error(error_code::unsupported, {path_text(path), "reading gzip files needs a build with zlib",
+                                                       "", "decompress the file first"});
     }
     return std::make_unique<file_stream>(path);
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::datasets

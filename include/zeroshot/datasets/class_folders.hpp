@@ -1,5 +1,5 @@
 #pragma once
-/// \file A folder for each class, named after it: torchvision's ImageFolder.
+/// \file Images in folders named after their classes: torchvision's ImageFolder.
 
 #include <algorithm>
 #include <array>
@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,101 +17,66 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets {
 
-/// Is a file taken for an image, by its name? Formats that are not built in are among them, so that they are reported.
-inline bool is_named_like_a_image(const std::filesystem::path& file) {
+/// Whether a file of a folder counts as an image, by its name. Formats without a decoder are included, so that they are
+/// reported and not silently left out.
+inline bool has_image_extension(const std::filesystem::path& file) {
     constexpr std::array<std::string_view, 15> extensions{".png",  ".jpg",  ".jpeg", ".jpe",  ".jfif",
                                                           ".webp", ".gif",  ".bmp",  ".ppm",  ".pgm",
                                                           ".tif",  ".tiff", ".heic", ".avif", ".apng"};
-    std::string extension = file.extension().string();
-    for (char& letter : extension) {
-        if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-    }
+    const std::string extension = detail::lower_case(file.extension().string());
     return !file.filename().string().starts_with('.') && std::ranges::find(extensions, extension) != extensions.end();
 }
 
-namespace detail {
-
-[[noreturn]] inline void throw_listing_error(const std::filesystem::path& folder, const std::error_code& failed) {
-    throw file_error(error_code::io, {path_text(folder), "cannot list the folder: " + failed.message(), "", ""});
-}
-
-/// The images in a folder and below it, in torchvision's order: by folder, then by name. Links are followed.
-inline std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder) {
-    constexpr auto follow = std::filesystem::directory_options::follow_directory_symlink;
-    std::vector<std::filesystem::path> found;
-    std::error_code failed;
-    std::filesystem::recursive_directory_iterator at(folder, follow, failed), end;
-    for (; !failed && at != end; at.increment(failed)) {
-        std::error_code unknown;
-        if (!at->is_directory(unknown) && is_named_like_a_image(at->path())) found.push_back(at->path());
-    }
-    if (failed) throw_listing_error(folder, failed);
-    const auto place = [](const std::filesystem::path& file) {
-        return std::pair(file.parent_path().string(), file.filename().string());
-    };
-    std::ranges::sort(found, {}, place);
-    return found;
-}
-
-/// The folders in a folder, sorted by name.
-inline std::vector<std::string> folders_in(const std::filesystem::path& folder) {
-    std::vector<std::string> names;
-    std::error_code failed;
-    std::filesystem::directory_iterator at(folder, failed), end;
-    for (; !failed && at != end; at.increment(failed)) {
-        std::error_code unknown;
-        const std::string name = at->path().filename().string();
-        if (at->is_directory(unknown) && !name.starts_with('.')) names.push_back(name);
-    }
-    if (failed) throw_listing_error(folder, failed);
-    std::ranges::sort(names);
-    return names;
-}
-
-}  // namespace detail
-
-/// Images in folders that are named after their classes; class by class, so that the names of one are in memory.
+/// Images in folders that are named after their classes. The file names of one class are in memory at a time.
 class class_folders final : public data_set {
    public:
-    /// \throws file_error where the folder cannot be listed; data_set_error FORMAT where there are no folders in it, or
-    /// no images in those
-    explicit class_folders(std::filesystem::path folder)
-        : folder_(std::move(folder)), place_(path_text(folder_)), classes_(detail::folders_in(folder_)) {
-        if (classes_.empty()) {
-            throw data_set_error(error_code::format, {place_, "no folders in it", "a folder for each class", ""});
-        }
-        for (const std::string& name : classes_) count_ += detail::images_below(folder_ / name).size();
-        if (count_ == 0) {
-            throw data_set_error(error_code::format,
-                                 {place_, "no images in its " + std::to_string(classes_.size()) + " folders", "", ""});
-        }
+    /// \throws file_error for a folder that cannot be listed; data_set_error FORMAT for one without folders or images
+    explicit class_folders(std::filesystem::path folder) : data_set(path_text(folder)), folder_(std::move(folder)) {
+        for (const std::filesystem::path& path : detail::list_folder(folder_, is_visible_folder))
+            classes_.push_back(path.filename().string());
+        if (classes_.empty()) detail::throw_format_error(location_, "contains no folders", "a folder for each class");
+        for (const std::string& name : classes_) count_ += images_below(folder_ / name).size();
+        if (count_ == 0)
+            detail::throw_format_error(location_, "no images in its " + std::to_string(classes_.size()) + " folders");
     }
 
-    const std::string& place() const noexcept override { return place_; }
-    const std::vector<std::string>& classes() const noexcept override { return classes_; }
     std::optional<std::size_t> count() const noexcept override { return count_; }
 
     std::optional<example> next() override {
-        while (at_ == files_.size()) {
+        while (index_ == files_.size()) {
             if (opened_ == classes_.size()) return std::nullopt;
-            files_ = detail::images_below(folder_ / classes_[opened_++]);
-            at_ = 0;
+            files_ = images_below(folder_ / classes_[opened_++]);
+            index_ = 0;
         }
-        std::filesystem::path file = std::move(files_[at_++]);
+        std::filesystem::path file = std::move(files_[index_++]);
         std::string name = file.lexically_relative(folder_).generic_string();
         return example{std::move(name), std::move(file), {opened_ - 1}};
     }
 
    private:
+    static bool is_visible_folder(const std::filesystem::directory_entry& entry) {
+        std::error_code unknown;
+        return entry.is_directory(unknown) && !entry.path().filename().string().starts_with('.');
+    }
+
+    /// The images in a folder and its descendants, in torchvision's order: by folder, then by name.
+    static std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder) {
+        const auto is_image = [](const std::filesystem::directory_entry& entry) {
+            std::error_code unknown;
+            return !entry.is_directory(unknown) && has_image_extension(entry.path());
+        };
+        auto images = detail::list_folder<std::filesystem::recursive_directory_iterator>(folder, is_image);
+        std::ranges::stable_sort(images, {}, [](const auto& file) { return file.parent_path().string(); });
+        return images;
+    }
+
     std::filesystem::path folder_;
-    std::string place_;
-    std::vector<std::string> classes_;
     std::size_t count_ = 0;
-    std::size_t opened_ = 0;                    // how many classes were
+    std::size_t opened_ = 0;                    // number of classes opened so far
     std::vector<std::filesystem::path> files_;  // of the last of them
-    std::size_t at_ = 0;
+    std::size_t index_ = 0;                     // of the next file
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::datasets

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Parquet with the images in it, as Hugging Face data sets come. The one header that needs Apache Arrow.
+/// \file Parquet files with embedded images, the format of Hugging Face's data sets. Needs Apache Arrow.
 
 #include <algorithm>
 #include <array>
@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,38 +21,51 @@
 #include <arrow/io/file.h>
 #include <parquet/arrow/reader.h>
 
-#include <zeroshot/datasets/class_names.hpp>
 #include <zeroshot/datasets/data_set.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets {
 
 namespace detail {
 
-/// Which column is what: as the metadata under "huggingface" says, else by the usual names.
+/// The columns of images and labels: from the metadata under "huggingface", else by the usual names.
 struct parquet_columns {
     int image = -1;
     int label = -1;
     std::vector<std::string> classes{};
 };
 
-[[noreturn]] inline void throw_parquet_error(const std::string& place, std::string what, std::string expected = "") {
-    throw data_set_error(error_code::format, {place, std::move(what), std::move(expected), ""});
+/// \throws data_set_error FORMAT with Arrow's message
+inline void check(const arrow::Status& status, const std::string& location) {
+    if (!status.ok()) throw_format_error(location, "Arrow cannot read it: " + quoted(status.message()));
 }
 
-/// What Arrow gave, or its complaint as ours.
+/// The value of a result of Arrow.
+/// \throws as check()
 template <class Value>
-Value arrow_value(arrow::Result<Value> given, const std::string& place) {
-    if (!given.ok()) throw_parquet_error(place, "Arrow cannot read it: " + quoted(given.status().message()));
-    return std::move(given).ValueUnsafe();
+Value checked(arrow::Result<Value> result, const std::string& location) {
+    check(result.status(), location);
+    return std::move(result).ValueUnsafe();
 }
 
-/// The names of a ClassLabel, or of a list of them; nothing for another feature.
+/// Calls a function; exceptions of Arrow and Parquet become ours.
+template <class Function>
+void convert_exceptions(const std::string& location, const Function& function) {
+    try {
+        function();
+    } catch (const error&) {
+        throw;
+    } catch (const std::exception& fault) {
+        throw_format_error(location, "Arrow cannot read it: " + quoted(fault.what()));
+    }
+}
+
+/// The names of a ClassLabel, or of a sequence of them; nothing for another feature.
 inline std::optional<std::vector<std::string>> class_label_names(const json& feature) {
     if (!feature.is_object()) return std::nullopt;
-    if (const std::optional<json> of_each = feature.find("feature")) return class_label_names(*of_each);
+    if (const std::optional<json> element = feature.find("feature")) return class_label_names(*element);
     const std::optional<json> names = feature.find("names");
     if (!names) return std::nullopt;
     return names->texts();
@@ -67,41 +81,41 @@ inline bool is_label(const arrow::DataType& type) {
     return arrow::is_integer(type.id());
 }
 
-/// \throws data_set_error FORMAT where there is no image or no label
-inline parquet_columns columns_of(const arrow::Schema& schema, const std::string& place) {
-    parquet_columns found;
+/// \throws data_set_error FORMAT for a schema without a column of images or labels
+inline parquet_columns columns_of(const arrow::Schema& schema, const std::string& location) {
+    parquet_columns columns;
     std::optional<json> features;
     if (schema.metadata() != nullptr) {
         const int key = schema.metadata()->FindKey("huggingface");
         if (key >= 0) {
-            const json said = json::parse(schema.metadata()->value(key), place + ": huggingface");
-            if (const std::optional<json> info = said.find("info")) features = info->find("features");
+            const json metadata = json::parse(schema.metadata()->value(key), location + ": huggingface");
+            if (const std::optional<json> info = metadata.find("info")) features = info->find("features");
         }
     }
     constexpr std::array<std::string_view, 3> usual{"label", "labels", "fine_label"};
-    std::size_t rank = usual.size() + 1;  // of the label: a usual name before any other that has class names
+    std::size_t rank = usual.size() + 1;  // of the label's column: usual names come before others with class names
     for (int i = 0; i < schema.num_fields(); ++i) {
         const arrow::Field& field = *schema.field(i);
-        if (found.image < 0 && is_image(*field.type())) found.image = i;
+        if (columns.image < 0 && is_image(*field.type())) columns.image = i;
         if (!is_label(*field.type())) continue;
         std::optional<std::vector<std::string>> names;
         if (features) {
             if (const std::optional<json> feature = features->find(field.name())) names = class_label_names(*feature);
         }
-        const auto place_in_usual = static_cast<std::size_t>(std::ranges::find(usual, field.name()) - usual.begin());
-        if (place_in_usual == usual.size() && !names) continue;
-        if (place_in_usual >= rank) continue;
-        rank = place_in_usual;
-        found.label = i;
-        found.classes = names.value_or(std::vector<std::string>{});
+        const auto position = static_cast<std::size_t>(std::ranges::find(usual, field.name()) - usual.begin());
+        if (position == usual.size() && !names) continue;
+        if (position >= rank) continue;
+        rank = position;
+        columns.label = i;
+        columns.classes = names.value_or(std::vector<std::string>{});
     }
-    if (found.image < 0)
-        throw_parquet_error(place, "no column of images", "a column {bytes, path}, as Hugging Face writes them");
-    if (found.label < 0) throw_parquet_error(place, "no column of labels", "a column \"label\" of integers");
-    return found;
+    if (columns.image < 0)
+        throw_format_error(location, "no column of images", "a column {bytes, path}, as Hugging Face writes them");
+    if (columns.label < 0) throw_format_error(location, "no column of labels", "a column \"label\" of integers");
+    return columns;
 }
 
-/// The bytes of a string or binary cell, or nothing.
+/// The bytes of a string or binary cell; nothing for a cell of another type.
 inline std::optional<std::string_view> cell_bytes(const arrow::Array& column, std::int64_t row) {
     if (column.IsNull(row)) return std::nullopt;
     switch (column.type_id()) {
@@ -116,122 +130,110 @@ inline std::optional<std::string_view> cell_bytes(const arrow::Array& column, st
     }
 }
 
-/// The files of a split: names begin with it, as in train-00000-of-00002.parquet; all where none does.
-inline std::vector<std::filesystem::path> parquet_files_in(const std::filesystem::path& folder,
-                                                           const std::string& split) {
-    std::vector<std::filesystem::path> all, of_split;
-    std::error_code failed;
-    std::filesystem::directory_iterator at(folder, failed), end;
-    for (; !failed && at != end; at.increment(failed)) {
-        if (at->path().extension() != ".parquet") continue;
-        all.push_back(at->path());
-        if (at->path().filename().string().starts_with(split)) of_split.push_back(at->path());
-    }
-    std::ranges::sort(all);
-    std::ranges::sort(of_split);
-    return of_split.empty() ? all : of_split;
+/// The Parquet files of a folder: those whose names begin with the split, as in train-00000-of-00002.parquet, if there
+/// are any, else all.
+inline std::vector<std::filesystem::path> list_parquet(const std::filesystem::path& folder, const std::string& split) {
+    std::vector<std::filesystem::path> all =
+        list_folder(folder, [](const auto& entry) { return entry.path().extension() == ".parquet"; });
+    std::vector<std::filesystem::path> in_split;
+    std::ranges::copy_if(all, std::back_inserter(in_split), [&](const std::filesystem::path& file) {
+        return file.filename().string().starts_with(split);
+    });
+    return in_split.empty() ? all : in_split;
 }
 
 }  // namespace detail
 
-/// Parquet files, one after the other: images in a column {bytes, path}, labels in a column of integers or of lists
-/// of them, class names in the metadata. A few rows are in memory at a time.
-class parquet_files final : public data_set {
+/// Images in a column {bytes, path}, labels in a column of integers or of lists of integers, class names in the
+/// metadata; without names, labels are numbers. A few rows are in memory at a time.
+class parquet final : public data_set {
    public:
-    /// \param place a file; or a folder of them, or one with a folder "data" of them
-    /// \throws file_error; data_set_error FORMAT where there are none, or one is damaged
-    explicit parquet_files(const std::filesystem::path& place, const std::string& split = "test")
-        : place_(path_text(place)), files_(files_at(place, split)) {
-        if (files_.empty()) detail::throw_parquet_error(place_, "no Parquet files in it, nor in a folder data of it");
+    /// \param path a file, a folder of files, or a folder with a folder "data" of files
+    /// \throws file_error; data_set_error FORMAT for a folder without files, or a damaged file
+    explicit parquet(const std::filesystem::path& path, const std::string& split = "test")
+        : data_set(path_text(path)), files_(files_at(path, split)) {
+        if (files_.empty())
+            detail::throw_format_error(location_, "contains no Parquet files, nor does its folder data");
         open_next();
+        classes_ = columns_.classes;
     }
 
-    const std::string& place() const noexcept override { return place_; }
-
-    /// Empty where the metadata name none: labels are numbers then.
-    const std::vector<std::string>& classes() const noexcept override { return columns_.classes; }
-
-    /// Known where there is one file.
+    /// Known for a single file.
     std::optional<std::size_t> count() const noexcept override {
         return files_.size() == 1 ? std::optional(rows_in_file_) : std::nullopt;
     }
 
     std::optional<example> next() override {
-        while (rows_ == nullptr || row_ == rows_->num_rows()) {
-            rows_ = next_rows();
-            row_ = 0;
-            if (rows_ != nullptr) continue;
+        while (batch_ == nullptr || row_ == batch_->num_rows()) {
+            read_batch();
+            if (batch_ != nullptr) continue;
             if (opened_ == files_.size()) return std::nullopt;
             open_next();
         }
         const std::string file = files_[opened_ - 1].filename().string();
         std::string name = file + "/" + std::to_string(row_in_file_++);
-        std::vector<std::size_t> labels = labels_in(*rows_->column(columns_.label), name);
-        stored_image image = image_in(*rows_->column(columns_.image), name);
+        std::vector<std::size_t> labels = labels_in(*batch_->column(columns_.label), name);
+        stored_image image = image_in(*batch_->column(columns_.image), name);
         ++row_;
         return example{std::move(name), std::move(image), std::move(labels)};
     }
 
    private:
-    static constexpr std::int64_t rows_at_once = 64;
+    static constexpr std::int64_t rows_per_batch = 64;
 
-    static std::vector<std::filesystem::path> files_at(const std::filesystem::path& place, const std::string& split) {
+    static std::vector<std::filesystem::path> files_at(const std::filesystem::path& path, const std::string& split) {
         std::error_code unknown;
-        if (!std::filesystem::exists(place, unknown))
-            throw file_error(error_code::io, {path_text(place), "there is no such file or folder", "", ""});
-        if (!std::filesystem::is_directory(place, unknown)) return {place};
-        std::vector<std::filesystem::path> found = detail::parquet_files_in(place, split);
-        return found.empty() ? detail::parquet_files_in(place / "data", split) : found;
+        if (!std::filesystem::exists(path, unknown))
+            throw file_error(error_code::io, {path_text(path), "no such file or folder", "", ""});
+        if (!std::filesystem::is_directory(path, unknown)) return {path};
+        std::vector<std::filesystem::path> files = detail::list_parquet(path, split);
+        if (files.empty() && std::filesystem::is_directory(path / "data", unknown))
+            return detail::list_parquet(path / "data", split);
+        return files;
     }
 
     void open_next() {
         const std::filesystem::path& file = files_[opened_++];
-        at_ = path_text(file);
-        rows_reader_.reset();
-        try {
-            parquet::ArrowReaderProperties how;
-            how.set_batch_size(rows_at_once);
-            how.set_pre_buffer(false);  // or a whole group of rows would be in memory
-            parquet::ReaderProperties reading;
-            reading.enable_buffered_stream();
-            parquet::arrow::FileReaderBuilder builder;
-            check(builder.Open(detail::arrow_value(arrow::io::ReadableFile::Open(file.string()), at_), reading));
-            builder.properties(how);
+        file_location_ = path_text(file);
+        batches_.reset();
+        detail::convert_exceptions(file_location_, [&] {
+            ::parquet::ArrowReaderProperties arrow_properties;
+            arrow_properties.set_batch_size(rows_per_batch);
+            arrow_properties.set_pre_buffer(false);  // it would hold a whole row group in memory
+            ::parquet::ReaderProperties properties;
+            properties.enable_buffered_stream();
+            ::parquet::arrow::FileReaderBuilder builder;
+            check(builder.Open(checked(arrow::io::ReadableFile::Open(file.string())), properties));
+            builder.properties(arrow_properties);
             check(builder.Build(&reader_));
             std::shared_ptr<arrow::Schema> schema;
             check(reader_->GetSchema(&schema));
-            detail::parquet_columns columns = detail::columns_of(*schema, at_);
-            if (opened_ > 1 && columns.classes != columns_.classes)
-                detail::throw_parquet_error(at_, "its classes are others", "those of " + path_text(files_.front()));
+            detail::parquet_columns columns = detail::columns_of(*schema, file_location_);
+            if (opened_ > 1 && columns.classes != columns_.classes) {
+                detail::throw_format_error(file_location_, "its classes differ",
+                                           "those of " + path_text(files_.front()));
+            }
             columns_ = std::move(columns);
             rows_in_file_ = static_cast<std::size_t>(reader_->parquet_reader()->metadata()->num_rows());
-            rows_reader_ = detail::arrow_value(reader_->GetRecordBatchReader(), at_);
-        } catch (const error&) {
-            throw;
-        } catch (const std::exception& fault) {  // Parquet throws some of its complaints
-            detail::throw_parquet_error(at_, "Arrow cannot read it: " + quoted(fault.what()));
-        }
+            batches_ = checked(reader_->GetRecordBatchReader());
+        });
         row_in_file_ = 0;
     }
 
-    /// Nothing after the last of the open file.
-    std::shared_ptr<arrow::RecordBatch> next_rows() {
-        std::shared_ptr<arrow::RecordBatch> rows;
-        try {
-            check(rows_reader_->ReadNext(&rows));
-        } catch (const error&) {
-            throw;
-        } catch (const std::exception& fault) {
-            detail::throw_parquet_error(at_, "Arrow cannot read it: " + quoted(fault.what()));
-        }
-        return rows;
+    /// Reads the next rows of the open file: null after the last.
+    void read_batch() {
+        detail::convert_exceptions(file_location_, [&] { check(batches_->ReadNext(&batch_)); });
+        row_ = 0;
     }
 
-    void check(const arrow::Status& status) const {
-        if (!status.ok()) detail::throw_parquet_error(at_, "Arrow cannot read it: " + quoted(status.message()));
+    void check(const arrow::Status& status) const { detail::check(status, file_location_); }
+
+    template <class Value>
+    Value checked(arrow::Result<Value> result) const {
+        return detail::checked(std::move(result), file_location_);
     }
 
-    /// Bytes; where there are none, the file that is named.
+    /// The bytes of an image, or else the path of its file.
     stored_image image_in(const arrow::Array& column, const std::string& name) const {
         const auto& both = static_cast<const arrow::StructArray&>(column);
         const auto field = [&](const char* key) -> std::optional<std::string_view> {
@@ -245,7 +247,7 @@ class parquet_files final : public data_set {
         }
         if (const std::optional<std::string_view> path = field("path"))
             return files_[opened_ - 1].parent_path() / std::filesystem::path(*path);
-        detail::throw_parquet_error(place_ + ": " + name, "there is no image", "bytes, or the path of a file");
+        detail::throw_format_error(location_ + ": " + name, "there is no image", "bytes, or the path of a file");
     }
 
     std::vector<std::size_t> labels_in(const arrow::Array& column, const std::string& name) const {
@@ -261,28 +263,28 @@ class parquet_files final : public data_set {
     }
 
     std::size_t label_at(const arrow::Array& column, std::int64_t row, const std::string& name) const {
-        constexpr std::int64_t most = 1'000'000'000;
-        const std::shared_ptr<arrow::Scalar> cell = detail::arrow_value(column.GetScalar(row), at_);
-        const std::shared_ptr<arrow::Scalar> wide = detail::arrow_value(cell->CastTo(arrow::int64()), at_);
+        constexpr std::int64_t largest = 1'000'000'000;
+        const std::shared_ptr<arrow::Scalar> cell = checked(column.GetScalar(row));
+        const std::shared_ptr<arrow::Scalar> wide = checked(cell->CastTo(arrow::int64()));
         const std::int64_t label = static_cast<const arrow::Int64Scalar&>(*wide).value;
-        if (!wide->is_valid || label < 0 || label > most)
-            detail::throw_parquet_error(place_ + ": " + name, "label " + wide->ToString(), "a class, counted from 0");
-        if (!columns_.classes.empty() && static_cast<std::size_t>(label) >= columns_.classes.size())
-            detail::throw_no_such_label(place_ + ": " + name, static_cast<std::size_t>(label), columns_.classes.size());
+        if (!wide->is_valid || label < 0 || label > largest)
+            detail::throw_format_error(location_ + ": " + name, "label " + wide->ToString(), "a class, counted from 0");
+        if (!classes_.empty())
+            detail::check_label(location_ + ": " + name, static_cast<std::size_t>(label), classes_.size());
         return static_cast<std::size_t>(label);
     }
 
-    std::string place_;
     std::vector<std::filesystem::path> files_;
-    std::string at_;  // the open file, for sentences
+    std::size_t opened_ = 0;  // number of files opened so far
+    // The open file:
+    std::string file_location_;
     detail::parquet_columns columns_;
-    std::unique_ptr<parquet::arrow::FileReader> reader_;
-    std::shared_ptr<arrow::RecordBatchReader> rows_reader_;  // of reader_, which outlives it
-    std::shared_ptr<arrow::RecordBatch> rows_;
-    std::int64_t row_ = 0;  // of rows_
-    std::size_t opened_ = 0;
+    std::unique_ptr<::parquet::arrow::FileReader> reader_;
+    std::shared_ptr<arrow::RecordBatchReader> batches_;  // of reader_, which outlives it
+    std::shared_ptr<arrow::RecordBatch> batch_;
+    std::int64_t row_ = 0;  // of the batch
     std::size_t row_in_file_ = 0;
     std::size_t rows_in_file_ = 0;
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::datasets

@@ -1,5 +1,5 @@
 #pragma once
-/// \file tar archives, a member after the other: ustar, with GNU's and POSIX's long names.
+/// \file Sequential reader of tar archives: ustar, with GNU's and POSIX's long names.
 
 #include <algorithm>
 #include <array>
@@ -14,9 +14,10 @@
 #include <vector>
 
 #include <zeroshot/datasets/byte_stream.hpp>
+#include <zeroshot/datasets/data_set.hpp>
 #include <zeroshot/error.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets {
 
 /// A file in an archive.
 struct tar_member {
@@ -24,17 +25,15 @@ struct tar_member {
     std::vector<std::byte> bytes;
 };
 
-/// Reads an archive from front to back; what is no file (folders, links) is passed over.
+/// Reads the files of an archive from front to back; folders and links are skipped.
 class tar_reader {
    public:
-    static constexpr std::size_t largest_member = std::size_t{1} << 30;  // bytes; they are read whole
+    static constexpr std::size_t largest_member = std::size_t{1} << 30;  // bytes; a member is read as a whole
 
-    explicit tar_reader(std::unique_ptr<byte_stream> from) : from_(std::move(from)) {}
+    explicit tar_reader(std::unique_ptr<byte_stream> stream) : stream_(std::move(stream)) {}
 
-    const std::string& place() const noexcept { return from_->place(); }
-
-    /// The next file; nothing behind the last.
-    /// \throws data_set_error FORMAT where the archive is damaged or cut off, LIMIT for a file beyond `largest_member`
+    /// \return nothing after the last file
+    /// \throws data_set_error FORMAT for a damaged or truncated archive, LIMIT for a file beyond `largest_member`
     std::optional<tar_member> next() {
         std::string long_name;
         std::optional<std::size_t> long_size;
@@ -45,7 +44,7 @@ class tar_reader {
             switch (head->type) {
                 case '0':
                 case '\0':
-                case '7':  // contiguous: a file like any other
+                case '7':  // contiguous file
                     return tar_member{long_name.empty() ? std::move(head->name) : std::move(long_name),
                                       std::move(bytes)};
                 case 'L':  // GNU's long name
@@ -71,9 +70,9 @@ class tar_reader {
         char type = '0';
     };
 
-    [[noreturn]] void refuse(std::string what, error_code code = error_code::format, std::string expected = "",
-                             std::string hint = "") const {
-        throw data_set_error(code, {from_->place() + ": byte " + std::to_string(begin_), std::move(what),
+    [[noreturn]] void fail(std::string what, error_code code = error_code::format, std::string expected = "",
+                           std::string hint = "") const {
+        throw data_set_error(code, {stream_->location() + ": byte " + std::to_string(header_), std::move(what),
                                     std::move(expected), std::move(hint)});
     }
 
@@ -82,32 +81,32 @@ class tar_reader {
         return text.substr(0, text.find('\0'));
     }
 
-    /// Digits of base 8; GNU writes what does not fit as bytes, with the highest bit set.
+    /// An octal number; GNU writes larger ones in base 256, with the highest bit set.
     std::size_t number(std::span<const std::byte, block> bytes, std::size_t begin, std::size_t length) const {
         std::size_t value = 0;
         if (std::to_integer<unsigned>(bytes[begin]) >= 0x80) {
             for (std::size_t i = begin + 1; i < begin + length; ++i) {
-                if (value >> 56 != 0) refuse("a number is too large");
+                if (value >> 56 != 0) fail("a number is too large");
                 value = value << 8 | std::to_integer<std::size_t>(bytes[i]);
             }
             return value;
         }
         for (const char digit : field(bytes, begin, length)) {
             if (digit == ' ') continue;
-            if (digit < '0' || digit > '7') refuse("this is no tar archive, or damaged");
+            if (digit < '0' || digit > '7') fail("this is no tar archive, or a damaged one");
             value = value << 3 | static_cast<std::size_t>(digit - '0');
         }
         return value;
     }
 
-    /// Nothing at the mark that ends the archive: a block of zeros.
+    /// \return nothing at the end of the archive, a block of zeros
     std::optional<header> read_header() {
-        begin_ = from_->position();
+        header_ = stream_->position();
         std::array<std::byte, block> bytes{};
-        const std::size_t count = from_->read(bytes);
+        const std::size_t count = stream_->read(bytes);
         if (count != block) {
-            refuse(count == 0 ? "the archive ends without its end mark" : "the archive ends within a header",
-                   error_code::format, "", "was it cut off?");
+            fail(count == 0 ? "the archive ends without its end mark" : "the archive ends within a header",
+                 error_code::format, "", "is the file truncated?");
         }
         if (std::ranges::all_of(bytes, [](std::byte each) { return each == std::byte{0}; })) return std::nullopt;
         expect_checksum(bytes);
@@ -119,7 +118,7 @@ class tar_reader {
         return head;
     }
 
-    /// The sum of all bytes of a header, with spaces in the place of the sum itself.
+    /// The checksum is the sum of all bytes of a header, with spaces in its own field.
     void expect_checksum(std::span<const std::byte, block> bytes) const {
         constexpr std::size_t begin = 148, length = 8;
         std::size_t sum = length * ' ';
@@ -127,48 +126,45 @@ class tar_reader {
             if (i < begin || i >= begin + length) sum += std::to_integer<std::size_t>(bytes[i]);
         }
         if (sum != number(bytes, begin, length))
-            refuse("the checksum of a header does not fit; this is no tar archive, or damaged");
+            fail("a header has a wrong checksum; this is no tar archive, or a damaged one");
     }
 
     std::vector<std::byte> read_content(const header& head) {
         if (head.size > largest_member) {
-            refuse("member " + quoted(head.name) + " has " + std::to_string(head.size) + " bytes", error_code::limit,
-                   "at most " + std::to_string(largest_member));
+            fail("member " + quoted(head.name) + " has " + std::to_string(head.size) + " bytes", error_code::limit,
+                 "at most " + std::to_string(largest_member));
         }
-        constexpr std::size_t at_once = 1 << 22;  // the header may promise more than there is
+        constexpr std::size_t step = 1 << 22;  // the header may promise more than the file contains
         std::vector<std::byte> bytes;
         while (bytes.size() < head.size) {
             const std::size_t done = bytes.size();
-            bytes.resize(std::min(head.size, done + at_once));
-            from_->read_all(std::span(bytes).subspan(done), "member " + quoted(head.name));
+            bytes.resize((std::min)(head.size, done + step));
+            stream_->read_exactly(std::span(bytes).subspan(done), "member " + quoted(head.name));
         }
         std::array<std::byte, block> padding{};
-        from_->read_all(std::span(padding).first((block - head.size % block) % block), "member " + quoted(head.name));
+        stream_->read_exactly(std::span(padding).first((block - head.size % block) % block),
+                              "member " + quoted(head.name));
         return bytes;
     }
 
     void read_records(std::string_view text, std::string& name, std::optional<std::size_t>& size) const {
         while (!text.empty()) {
-            std::size_t length = 0, at = 0;
-            for (; at < text.size() && text[at] >= '0' && text[at] <= '9' && length < text.size(); ++at)
-                length = length * 10 + static_cast<std::size_t>(text[at] - '0');
-            if (at == 0 || at >= text.size() || text[at] != ' ' || length <= at + 1 || length > text.size())
-                refuse("an extended header is damaged");
-            const std::string_view record = text.substr(at + 1, length - at - 2);  // without the line's end
+            const std::size_t digits = text.find(' ');
+            const std::size_t length = detail::parse_number(text.substr(0, digits)).value_or(0);
+            if (digits == std::string_view::npos || length <= digits + 1 || length > text.size())
+                fail("an extended header is damaged");
+            const std::string_view record = text.substr(digits + 1, length - digits - 2);  // without the newline
             if (record.starts_with("path=")) name = record.substr(5);
             if (record.starts_with("size=")) {
-                size = 0;
-                for (const char digit : record.substr(5)) {
-                    if (digit < '0' || digit > '9' || *size > largest_member) refuse("an extended header is damaged");
-                    size = *size * 10 + static_cast<std::size_t>(digit - '0');
-                }
+                size = detail::parse_number(record.substr(5));
+                if (!size || *size / 10 > largest_member) fail("an extended header is damaged");
             }
             text.remove_prefix(length);
         }
     }
 
-    std::unique_ptr<byte_stream> from_;
-    std::size_t begin_ = 0;  // of the header in hand
+    std::unique_ptr<byte_stream> stream_;
+    std::size_t header_ = 0;  // position of the last header
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::datasets

@@ -1,8 +1,9 @@
-#include <zeroshot/datasets/manifest.hpp>
+#include <zeroshot/datasets/image_list.hpp>
 
-#include "tests/metrics/support.hpp"
+#include "tests/datasets/readers.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::datasets;
 using support::has;
 using support::thrown;
 
@@ -11,7 +12,7 @@ namespace {
 std::string listed(const std::string& text) {
     const support::scratch_folder home;
     support::write(home / "list.csv", text);
-    manifest list(home / "list.csv");
+    image_list list(home / "list.csv");
     return support::listed(list);
 }
 
@@ -21,7 +22,7 @@ std::string list_refusal(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("a line with commas is a path and its labels") {
+TEST_CASE("a line of CSV is a path and its labels") {
     CHECK(listed("path,label\na.png,dog\nb.png,cat\n") == "a.png:1 b.png:0");
     CHECK(listed("\xef\xbb\xbf"
                  "a.png,dog\r\n\r\nb.png,cat,dog\r\nc.png,\r\n") == "a.png:1 b.png:0,1 c.png:");
@@ -30,33 +31,33 @@ TEST_CASE("a line with commas is a path and its labels") {
     CHECK(listed("a.png,dog,dog") == "a.png:0");
 }
 
-TEST_CASE("a line of JSON is the same") {
+TEST_CASE("a line may be a JSON object") {
     CHECK(listed("{\"path\": \"a.png\", \"label\": \"dog\"}\n\n{\"path\": \"b.png\", \"labels\": [\"dog\", "
                  "\"cat\"]}\n{\"path\": \"c.png\", \"label\": null}\n") == "a.png:1 b.png:0,1 c.png:");
 }
 
-TEST_CASE("whole numbers are positions, of classes that are named after them") {
+TEST_CASE("labels that are whole numbers are indices of classes named after them") {
     CHECK(listed("a.png,2\nb.png,10\n") == "a.png:2 b.png:10");
     CHECK(listed("{\"path\": \"a.png\", \"label\": 1}") == "a.png:1");
     const support::scratch_folder home;
     support::write(home / "list.csv", "a.png,2\n");
-    CHECK(manifest(home / "list.csv").classes() == std::vector<std::string>{"0", "1", "2"});
+    CHECK(image_list(home / "list.csv").classes() == std::vector<std::string>{"0", "1", "2"});
 }
 
-TEST_CASE("paths are relative to the list, and the list knows how many there are") {
+TEST_CASE("paths are relative to the list, and the number of images is known") {
     const support::scratch_folder home;
     support::write(home / "list.csv", "a/b.png,dog\n");
-    manifest list(home / "list.csv");
+    image_list list(home / "list.csv");
     CHECK(list.count() == 1);
-    CHECK(std::get<std::filesystem::path>(list.next()->picture) == home / "a/b.png");
+    CHECK(std::get<std::filesystem::path>(list.next()->image) == home / "a/b.png");
 }
 
-TEST_CASE("a damaged list is told by its line") {
+TEST_CASE("a damaged list is refused with the line number") {
     CHECK(has(list_refusal(""), "no images in it"));
     CHECK(has(list_refusal("path,label\n"), "no images in it"));
     CHECK(has(list_refusal("a.png,dog\nb.png\n"), "list.csv: line 2: one cell, expected a path and a label"));
     CHECK(has(list_refusal("a.png,dog\n\"b.png,dog\n"), "line 2: a quotation mark is not closed"));
-    CHECK(has(list_refusal("\"a\"b,dog\n"), "line 1: text stands behind a closing quotation mark"));
+    CHECK(has(list_refusal("\"a\"b,dog\n"), "line 1: text follows a closing quotation mark"));
     CHECK(has(list_refusal("a.png,dog\n,cat\n"), "line 2: an empty path"));
     CHECK(has(list_refusal("{\"path\": \"a.png\"}\n"), "line 1: /label is missing"));
     CHECK(has(list_refusal("{\"path\": \"a.png\", \"label\": 1}\n{\"path\"\n"), "line 2"));

@@ -23,7 +23,7 @@ const std::filesystem::path records(ZEROSHOT_SOURCE_DIR "/tests/golden/parquet")
 
 std::string refusal(const std::filesystem::path& place) {
     return thrown<data_set_error>([&] {
-        parquet files(place);
+        parquet_files files(place);
         support::all_of(files);
     });
 }
@@ -31,24 +31,24 @@ std::string refusal(const std::filesystem::path& place) {
 }  // namespace
 
 TEST_CASE("the files of a split are read in order; images are bytes or names of files") {
-    parquet both(records);
+    parquet_files both(records);
     CHECK(both.classes() == std::vector<std::string>{"cat", "dog", "owl"});
     CHECK_FALSE(both.count());
     const std::vector<example> all = support::all_of(both);
     REQUIRE(all.size() == 5);
     CHECK(all[0].name == "test-00000-of-00002.parquet/0");
     CHECK(all[3].name == "test-00001-of-00002.parquet/0");
-    CHECK(support::bytes_at(all[1]) == "image 1");
-    CHECK(support::bytes_at(all[3]) == "image 3");
+    CHECK(support::bytes_at(all[1]) == "picture 1");
+    CHECK(support::bytes_at(all[3]) == "picture 3");
     CHECK(std::get<std::filesystem::path>(all[4].image) == records / "elsewhere.png");
     CHECK(all[0].labels == std::vector<std::size_t>{2});
     CHECK(all[2].labels.empty());  // of no listed class
     CHECK(all[4].labels == std::vector<std::size_t>{1});
-    CHECK(parquet(records / "several.parquet").count() == 3);
+    CHECK(parquet_files(records / "several.parquet").count() == 3);
 }
 
 TEST_CASE("an image may have several labels") {
-    parquet several(records / "several.parquet");
+    parquet_files several(records / "several.parquet");
     CHECK(several.classes().size() == 3);
     CHECK(support::listed(several) == "several.parquet/0:0,2 several.parquet/1: several.parquet/2:1");
 }
@@ -66,7 +66,7 @@ TEST_CASE("damaged Parquet files, and those without labels or images, are refuse
     for (std::size_t i = 4; i < 200; ++i) broken[i] = static_cast<char>(broken[i] ^ 0x55);  // the first pages
     support::write(home / "broken.parquet", broken);
     CHECK(has(refusal(home / "broken.parquet"), "broken.parquet: Arrow cannot read it: "));
-    CHECK_THROWS_AS(parquet(home / "gone.parquet"), file_error);
+    CHECK_THROWS_AS(parquet_files(home / "gone.parquet"), file_error);
 }
 
 #endif

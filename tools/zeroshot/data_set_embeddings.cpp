@@ -35,14 +35,14 @@ struct embedded_image {
     std::optional<reading_failure> failed{};
 };
 
-zeroshot::label_list labels_of(const zeroshot::example& one) {
+zeroshot::label_list labels_of(const zeroshot::datasets::example& one) {
     return std::vector<std::uint32_t>(one.labels.begin(), one.labels.end());
 }
 
 /// Some consecutive images of the data set.
 struct batch {
     std::size_t number = 0;
-    std::vector<zeroshot::example> examples;
+    std::vector<zeroshot::datasets::example> examples;
 };
 
 /// What became of them.
@@ -64,7 +64,7 @@ reading_failure failure_of(const std::string& name) {
 }
 
 /// The encoded bytes of an image, where it is not pixels already.
-std::span<const std::byte> bytes_of(const zeroshot::stored_image& image, std::vector<std::byte>& read) {
+std::span<const std::byte> bytes_of(const zeroshot::datasets::stored_image& image, std::vector<std::byte>& read) {
     if (const auto* path = std::get_if<std::filesystem::path>(&image)) {
         constexpr std::size_t largest = INT_MAX;  // bytes; stb_image counts in int
         read = zeroshot::read_file(*path, largest);
@@ -73,13 +73,13 @@ std::span<const std::byte> bytes_of(const zeroshot::stored_image& image, std::ve
     return std::get<std::vector<std::byte>>(image);
 }
 
-zeroshot::image image_of(const zeroshot::stored_image& image) {
+zeroshot::image image_of(const zeroshot::datasets::stored_image& image) {
     if (const auto* pixels = std::get_if<zeroshot::image>(&image)) return *pixels;
     if (const auto* path = std::get_if<std::filesystem::path>(&image)) return zeroshot::read_image(*path);
     return zeroshot::decode(std::get<std::vector<std::byte>>(image));
 }
 
-std::string sentence_place(const zeroshot::example& one) {
+std::string sentence_place(const zeroshot::datasets::example& one) {
     if (const auto* path = std::get_if<std::filesystem::path>(&one.image)) return zeroshot::path_text(*path);
     return one.name;
 }
@@ -110,7 +110,7 @@ outcome compute(const batch& some, const image_encoder& rows_of) {
     outcome found;
     std::vector<std::size_t> good;
     zeroshot::tensor<float, 4> pixels(some.examples.size(), std::size_t{3}, how.size, how.size);
-    for (const zeroshot::example& one : some.examples) {
+    for (const zeroshot::datasets::example& one : some.examples) {
         found.images.push_back({one.name, labels_of(one), std::nullopt});
         try {
             zeroshot::preprocess_into(image_of(one.image), how, pixels.row(good.size()));
@@ -133,7 +133,7 @@ outcome compute(const batch& some, const image_encoder& rows_of) {
 std::string key_of(const batch& some, const std::string& model) {
     zeroshot::sha256 digest;
     digest.add(model);
-    for (const zeroshot::example& one : some.examples) {
+    for (const zeroshot::datasets::example& one : some.examples) {
         zeroshot::sha256 image;
         if (const auto* pixels = std::get_if<zeroshot::image>(&one.image)) {
             image.add(std::to_string(pixels->width()) + "x" + std::to_string(static_cast<int>(pixels->mode())) + ":");
@@ -156,7 +156,7 @@ std::optional<outcome> from_kept(const batch& some, const zeroshot::kept_batch& 
     outcome found;
     found.rows = kept.rows;
     for (std::size_t i = 0; i < some.examples.size(); ++i) {
-        const zeroshot::example& one = some.examples[i];
+        const zeroshot::datasets::example& one = some.examples[i];
         found.images.push_back({one.name, labels_of(one), std::nullopt});
         if (kept.is_good[i]) continue;
         outcome again = compute({some.number, {one}}, rows_of);
@@ -191,8 +191,8 @@ outcome kept_or_computed(const batch& some, const image_encoder& rows_of, const 
 /// Batches go out to the threads as they ask, and come back in order.
 class conveyor {
    public:
-    conveyor(zeroshot::data_set& from, const image_encoder& rows_of, session& with, const kept_embeddings* keep,
-             std::size_t threads)
+    conveyor(zeroshot::datasets::data_set& from, const image_encoder& rows_of, session& with,
+             const kept_embeddings* keep, std::size_t threads)
         : from_(from),
           rows_of_(rows_of),
           with_(with),
@@ -226,7 +226,7 @@ class conveyor {
         const std::lock_guard lock(taking_);
         batch some{taken_, {}};
         while (!steps_.gave_up() && some.examples.size() < batch_size) {
-            std::optional<zeroshot::example> one = from_.next();
+            std::optional<zeroshot::datasets::example> one = from_.next();
             if (!one) break;
             some.examples.push_back(*std::move(one));
         }
@@ -251,7 +251,7 @@ class conveyor {
         with_.out.progress("pictures", done, std::max(done, from_.count().value_or(done)));
     }
 
-    zeroshot::data_set& from_;
+    zeroshot::datasets::data_set& from_;
     image_encoder rows_of_;
     session& with_;
     const kept_embeddings* keep_;
@@ -343,7 +343,7 @@ void embedded_set::read(const std::function<void(std::size_t, std::span<const fl
     });
 }
 
-embedded_set embed_all(zeroshot::data_set& from, const image_encoder& rows_of, workers& team, session& with,
+embedded_set embed_all(zeroshot::datasets::data_set& from, const image_encoder& rows_of, workers& team, session& with,
                        const kept_embeddings* keep) {
     const zeroshot::run_options run = team.running(with);
     const std::size_t threads = run.threads->concurrency();

@@ -102,7 +102,7 @@ struct kept_embeddings {
 /// what fails is told to the console, in order.
 /// \param keep where finished batches are kept, and found again; nullptr for nowhere
 /// \throws zeroshot::data_set_error, zeroshot::file_error, zeroshot::cancelled_error
-embedded_set embed_all(zeroshot::data_set& from, const image_encoder& rows_of, workers& team, session& with,
+embedded_set embed_all(zeroshot::datasets::data_set& from, const image_encoder& rows_of, workers& team, session& with,
                        const kept_embeddings* keep);
 
 }  // namespace program

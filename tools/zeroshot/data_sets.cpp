@@ -23,9 +23,9 @@ namespace program {
 namespace {
 
 #if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
-constexpr auto opener = zeroshot::open_unpacked;
+constexpr auto opener = zeroshot::datasets::open_gzip;
 #else
-constexpr auto opener = zeroshot::open_plain;
+constexpr auto opener = zeroshot::datasets::open_plain;
 #endif
 
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string expected = "", std::string hint = "") {
@@ -33,8 +33,8 @@ constexpr auto opener = zeroshot::open_plain;
                                    {where, std::move(what), std::move(expected), std::move(hint)});
 }
 
-std::unique_ptr<zeroshot::data_set> opened_parquet([[maybe_unused]] const std::string& place,
-                                                   [[maybe_unused]] const std::string& split) {
+std::unique_ptr<zeroshot::datasets::data_set> opened_parquet([[maybe_unused]] const std::string& place,
+                                                             [[maybe_unused]] const std::string& split) {
 #if defined(ZEROSHOT_PROGRAM_HAS_PARQUET)
     return open_parquet(place, split);
 #else
@@ -64,11 +64,12 @@ bool are_numbers(const std::vector<std::string>& names) {
 }
 
 /// The classes of the data set that are not unknown, by their labels.
-std::vector<std::uint32_t> known_labels(const zeroshot::data_set& images, const std::vector<std::string>& unknown) {
+std::vector<std::uint32_t> known_labels(const zeroshot::datasets::data_set& images,
+                                        const std::vector<std::string>& unknown) {
     const std::vector<std::string>& own = images.classes();
     for (const std::string& name : unknown) {
         if (std::ranges::find(own, name) == own.end())
-            refuse(images.place(), "there is no class " + zeroshot::quoted(name), "",
+            refuse(images.location(), "there is no class " + zeroshot::quoted(name), "",
                    "--unknown names classes of the data set");
     }
     std::vector<std::uint32_t> known;
@@ -88,11 +89,12 @@ std::vector<std::string> class_names_in(const std::string& list) {
 }
 
 opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split) {
-    const zeroshot::data_format kind =
-        format ? zeroshot::data_format_of(*format).value() : zeroshot::recognised(place, split);
-    if (kind == zeroshot::data_format::parquet)
-        return {opened_parquet(place, split), std::string(zeroshot::name_of(kind))};
-    return {zeroshot::open_data_set(place, kind, split, opener), std::string(zeroshot::name_of(kind))};
+    const zeroshot::datasets::data_format kind =
+        format ? zeroshot::datasets::data_format_of(*format).value() : zeroshot::datasets::detect_format(place, split);
+    if (kind == zeroshot::datasets::data_format::parquet)
+        return {opened_parquet(place, split), std::string(zeroshot::datasets::name_of(kind))};
+    return {zeroshot::datasets::open_data_set(place, kind, split, opener),
+            std::string(zeroshot::datasets::name_of(kind))};
 }
 
 std::vector<std::uint32_t> class_list::labels_of(const std::vector<std::uint32_t>& own) const {
@@ -111,11 +113,11 @@ std::vector<std::uint32_t> class_list::labels_of(const std::vector<std::uint32_t
     return own;
 }
 
-class_list classes_for(const zeroshot::data_set& images, const std::optional<std::string>& file,
+class_list classes_for(const zeroshot::datasets::data_set& images, const std::optional<std::string>& file,
                        const std::vector<std::string>& unknown) {
     const std::vector<std::string>& own = images.classes();
     if (own.empty()) {
-        if (!file) refuse(images.place(), "it does not name its classes", "--classes FILE with a name on each line");
+        if (!file) refuse(images.location(), "it does not name its classes", "--classes FILE with a name on each line");
         return {class_names_in(*file), {}};
     }
     const std::vector<std::uint32_t> known = known_labels(images, unknown);
@@ -136,7 +138,7 @@ class_list classes_for(const zeroshot::data_set& images, const std::optional<std
                              });
         const bool numbered = found.names.size() > known.size() && are_numbers(own);
         if (!by_name && !numbered && found.names.size() != known.size()) {
-            refuse(images.place(),
+            refuse(images.location(),
                    missing == known.end()
                        ? "a class name stands twice in " + zeroshot::path_text(*file)
                        : "class " + zeroshot::quoted(own[*missing]) + " is not in " + zeroshot::path_text(*file),
@@ -147,7 +149,7 @@ class_list classes_for(const zeroshot::data_set& images, const std::optional<std
         for (std::uint32_t i = 0; i < known.size(); ++i)
             found.of_label[known[i]] = by_name ? positions.at(own[known[i]]) : i;
     }
-    if (found.names.empty()) refuse(images.place(), "no class is left", "at least one");
+    if (found.names.empty()) refuse(images.location(), "no class is left", "at least one");
     return found;
 }
 

@@ -13,7 +13,7 @@ namespace program {
 
 /// A data set that was opened.
 struct opened_data {
-    std::unique_ptr<zeroshot::data_set> images;
+    std::unique_ptr<zeroshot::datasets::data_set> images;
     std::string format;  ///< as --format names it
 };
 
@@ -23,7 +23,7 @@ struct opened_data {
 opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split);
 
 /// A data set as Parquet: in a unit of its own, which is there where Arrow is.
-std::unique_ptr<zeroshot::data_set> open_parquet(const std::string& place, const std::string& split);
+std::unique_ptr<zeroshot::datasets::data_set> open_parquet(const std::string& place, const std::string& split);
 
 /// The classes of an evaluation, and which of them a data set's own are.
 struct class_list {
@@ -40,7 +40,7 @@ struct class_list {
 /// The classes of a data set, or those of a file (or a built-in list): the same names in any order, or else as many,
 /// one for each class of the data set in its order. \param unknown classes of the data set that are none of the list
 /// \throws zeroshot::error where the names do not fit
-class_list classes_for(const zeroshot::data_set& images, const std::optional<std::string>& file,
+class_list classes_for(const zeroshot::datasets::data_set& images, const std::optional<std::string>& file,
                        const std::vector<std::string>& unknown);
 
 /// The names of a list: a file, or imagenet.

@@ -62,7 +62,7 @@ void check_call(const evaluate_options& options) {
 }
 
 /// The call's templates, else the data set's own, else none: the class names as they stand.
-std::vector<std::string> templates_of(const evaluate_options& options, const zeroshot::data_set& images) {
+std::vector<std::string> templates_of(const evaluate_options& options, const zeroshot::datasets::data_set& images) {
     std::vector<std::string> templates = options.templates;
     if (options.templates_from) {
         for (std::string& sentence : templates_in(*options.templates_from)) templates.push_back(std::move(sentence));

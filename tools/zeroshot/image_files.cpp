@@ -1,15 +1,14 @@
 #include "image_files.hpp"
 
 #include <algorithm>
-#include <array>
 #include <climits>
 #include <exception>
 #include <iterator>
 #include <new>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include <zeroshot/datasets/class_folders.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/support/file.hpp>
 
@@ -21,19 +20,6 @@ namespace program {
 
 namespace {
 
-/// Files of a folder that are taken for images. Formats that are not built in are among them, so that they are
-/// reported.
-constexpr std::array<std::string_view, 13> extensions{".png", ".jpg", ".jpeg", ".jpe",  ".jfif", ".webp", ".gif",
-                                                      ".bmp", ".tif", ".tiff", ".heic", ".avif", ".apng"};
-
-bool looks_like_image(const std::filesystem::path& path) {
-    std::string extension = path.extension().string();
-    for (char& letter : extension) {
-        if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-    }
-    return !path.filename().string().starts_with('.') && std::ranges::find(extensions, extension) != extensions.end();
-}
-
 /// The images of a folder and of those below, sorted by name.
 void add_folder(const std::filesystem::path& folder, std::vector<image>& images) {
     std::vector<std::filesystem::path> found;
@@ -41,7 +27,8 @@ void add_folder(const std::filesystem::path& folder, std::vector<image>& images)
     std::filesystem::recursive_directory_iterator at(folder, failed), end;
     for (; !failed && at != end; at.increment(failed)) {
         std::error_code unknown;
-        if (!at->is_directory(unknown) && looks_like_image(at->path())) found.push_back(at->path());
+        if (!at->is_directory(unknown) && zeroshot::datasets::has_image_extension(at->path()))
+            found.push_back(at->path());
     }
     std::ranges::sort(found);
     for (std::filesystem::path& path : found) images.push_back({path.string(), std::move(path)});

@@ -137,7 +137,7 @@ sample embedded(const opened_data& data, const std::vector<std::string>& classes
         const auto at = std::ranges::find(classes, name);
         label_of.push_back(at == classes.end() ? no_class : static_cast<std::uint32_t>(at - classes.begin()));
         if (at == classes.end())
-            with.out.note("warning: class '" + name + "' of " + data.images->place() +
+            with.out.note("warning: class '" + name + "' of " + data.images->location() +
                           " is none of the training set's; its images count as wrong");
     }
     const embedded_set all = embed_all(*data.images, rows_of, team, with, keep);
@@ -169,7 +169,7 @@ std::vector<std::string> numbers_up_to(std::span<const std::uint32_t> labels, co
     return names;
 }
 
-std::vector<std::string> templates_of(const probe_options& options, const zeroshot::data_set& images) {
+std::vector<std::string> templates_of(const probe_options& options, const zeroshot::datasets::data_set& images) {
     std::vector<std::string> templates = options.templates;
     if (options.templates_from) {
         for (std::string& sentence : templates_in(*options.templates_from)) templates.push_back(std::move(sentence));

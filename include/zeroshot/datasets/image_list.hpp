@@ -181,7 +181,8 @@ class image_list final : public data_set {
     void name_classes() {
         std::set<std::string> names;
         for (const detail::image_list_entry& entry : entries_) names.insert(entry.labels.begin(), entry.labels.end());
-        is_numeric_ = std::ranges::all_of(names, [](const std::string& name) { return detail::numeric_label(name).has_value(); });
+        is_numeric_ =
+            std::ranges::all_of(names, [](const std::string& name) { return detail::numeric_label(name).has_value(); });
         if (!is_numeric_) {
             classes_.assign(names.begin(), names.end());
             for (std::size_t label = 0; label < classes_.size(); ++label) label_of_.emplace(classes_[label], label);

@@ -169,7 +169,7 @@ inline std::unique_ptr<data_set> open_data_set(const std::filesystem::path& path
         case data_format::parquet:
             throw data_set_error(error_code::unsupported,
                                  {path_text(path), "Parquet needs Apache Arrow", "",
-                                  "read it with zeroshot::datasets::parquet of zeroshot/datasets/parquet.hpp"});
+                                  "read it with zeroshot::datasets::parquet_files of zeroshot/datasets/parquet.hpp"});
         default:
             return std::make_unique<class_folders>(path);
     }

@@ -146,11 +146,11 @@ inline std::vector<std::filesystem::path> list_parquet(const std::filesystem::pa
 
 /// Images in a column {bytes, path}, labels in a column of integers or of lists of integers, class names in the
 /// metadata; without names, labels are numbers. A few rows are in memory at a time.
-class parquet final : public data_set {
+class parquet_files final : public data_set {
    public:
     /// \param path a file, a folder of files, or a folder with a folder "data" of files
     /// \throws file_error; data_set_error FORMAT for a folder without files, or a damaged file
-    explicit parquet(const std::filesystem::path& path, const std::string& split = "test")
+    explicit parquet_files(const std::filesystem::path& path, const std::string& split = "test")
         : data_set(path_text(path)), files_(files_at(path, split)) {
         if (files_.empty())
             detail::throw_format_error(location_, "contains no Parquet files, nor does its folder data");

@@ -35,7 +35,7 @@ CONTEXT = {
     "photos": "const std::vector<zeroshot::image>& photos",
     "sentences": "const std::vector<std::string>& sentences",
     "pool": "submitting_pool& pool",
-    "data": "zeroshot::data_set& data",
+    "data": "zeroshot::datasets::data_set& data",
     "training": "zeroshot::labelled_features training",
 }
 

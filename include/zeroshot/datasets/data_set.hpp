@@ -32,7 +32,7 @@ struct example {
 
 /// Labelled images in an order that is always the same. One example is in memory at a time.
 ///
-///     while (const std::optional<example> next = data.next()) ...
+///     while (const std::optional<datasets::example> next = data.next()) ...
 class data_set {
    public:
     data_set(const data_set&) = delete;

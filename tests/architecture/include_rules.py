@@ -119,7 +119,7 @@ class Rules:
                 self.violation(header, f"has no test at tests/{test_of(header)}")
         self.check_tables(tables)
         self.check_umbrella(headers)
-        self.check_strangers()
+        self.check_other_files()
         return self.violations
 
     def check_shape(self, header: str, text: str) -> None:
@@ -207,7 +207,7 @@ class Rules:
             if places != sorted(places):
                 self.violation(umbrella, f"includes {', '.join(seen)}; the order is {', '.join(ORDER)}")
 
-    def check_strangers(self) -> None:
+    def check_other_files(self) -> None:
         """Nothing but headers and tables lies in include/."""
         for path in sorted(self.include.rglob("*")):
             if path.is_file() and path.suffix not in {".hpp", ".inc"}:

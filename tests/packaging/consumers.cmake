@@ -1,4 +1,4 @@
-# Other people's projects find us in every way CMake knows.
+# Projects that use the library in every way CMake knows.
 
 # consumer(<claim> <project folder> <program> <argument of CMake>...): a project that configures, builds and runs.
 function(consumer claim project program)
@@ -11,15 +11,15 @@ function(consumer claim project program)
 endfunction()
 
 set(consumer ${CMAKE_CURRENT_SOURCE_DIR}/consumer)
-consumer("a project that adds our folder" ${consumer} consumer -DHOW=subdirectory)
-consumer("a project that wants no decoder" ${consumer} consumer -DHOW=subdirectory -DZEROSHOT_NO_DECODER=ON -DCMAKE_DISABLE_FIND_PACKAGE_stb=ON)
+consumer("a project that adds the source folder" ${consumer} consumer -DHOW=subdirectory)
+consumer("a project without an image decoder" ${consumer} consumer -DHOW=subdirectory -DZEROSHOT_NO_DECODER=ON -DCMAKE_DISABLE_FIND_PACKAGE_stb=ON)
 
-# What we build on is fetched where it is not found; here the "download" is what is installed, so that no network is needed.
+# Libraries that are not found are fetched; here the "download" is the installed one, so that no network is needed.
 get_target_property(eigen_folder Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
 get_target_property(json_folder nlohmann_json::nlohmann_json INTERFACE_INCLUDE_DIRECTORIES)
 list(GET json_folder 0 json_folder)
 get_filename_component(json_folder ${json_folder} DIRECTORY)  # what would be fetched holds the headers in include/
-consumer("a project that fetches us, and with us what we build on" ${consumer} consumer -DHOW=fetch
+consumer("a project that fetches the library and its dependencies" ${consumer} consumer -DHOW=fetch
     -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DFETCHCONTENT_SOURCE_DIR_EIGEN3=${eigen_folder}
     -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -DFETCHCONTENT_SOURCE_DIR_NLOHMANN_JSON=${json_folder})
 
@@ -27,8 +27,8 @@ if(ZEROSHOT_INSTALL AND NOT ZEROSHOT_FETCHED)
     set(prefix ${CMAKE_CURRENT_BINARY_DIR}/installed)
     add_test(NAME "packaging: installing" COMMAND ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --component zeroshot_library --prefix ${prefix})
     set_tests_properties("packaging: installing" PROPERTIES FIXTURES_SETUP installed)
-    consumer("a project that finds us installed" ${consumer} consumer -DHOW=package -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release)
+    consumer("a project that finds the installed package" ${consumer} consumer -DHOW=package -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release)
     consumer("a project with its own tests" ${PROJECT_SOURCE_DIR}/downstream shelf_test -DCMAKE_PREFIX_PATH=${prefix})
-    set_tests_properties("packaging: a project that finds us installed" "packaging: a project with its own tests"
+    set_tests_properties("packaging: a project that finds the installed package" "packaging: a project with its own tests"
         PROPERTIES FIXTURES_REQUIRED installed)
 endif()

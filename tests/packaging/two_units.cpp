@@ -35,9 +35,9 @@ void exchange_models() {
     const zeroshot::clip clip = zeroshot::load(zeroshot::testing::random_checkpoint().bytes());
     const std::unique_ptr<zeroshot::classifier> theirs = other::classifier_of(clip);
     const zeroshot::classifier mine(clip, {"one", "two", "three"});
-    const zeroshot::image picture = other::picture();
-    const std::vector<float> here = mine(picture).probabilities(), there = other::probabilities(*theirs, picture);
-    const std::vector<float> crossed = other::probabilities(mine, picture);
+    const zeroshot::image sample = other::sample_image();
+    const std::vector<float> here = mine(sample).probabilities(), there = other::probabilities(*theirs, sample);
+    const std::vector<float> crossed = other::probabilities(mine, sample);
     for (std::size_t label = 0; label < 3; ++label) {
         check(std::abs(here[label] - there[label]) < 1e-4f, "both units classify alike");
         check(std::abs(here[label] - crossed[label]) < 1e-4f, "my classifier works in the other unit");

@@ -13,9 +13,9 @@ namespace other {
 zeroshot::matrix<float> rows(std::size_t count);
 double sum_of(zeroshot::matrix<float> rows);
 std::vector<zeroshot::tensor<double, 3>> grown(std::vector<zeroshot::tensor<double, 3>> tensors);
-zeroshot::image picture();
+zeroshot::image sample_image();
 std::unique_ptr<zeroshot::classifier> classifier_of(zeroshot::clip clip);
-std::vector<float> probabilities(const zeroshot::classifier& classifier, const zeroshot::image& picture);
+std::vector<float> probabilities(const zeroshot::classifier& classifier, const zeroshot::image& sample);
 const char* version();
 void fail();
 

@@ -18,7 +18,7 @@ std::vector<zeroshot::tensor<double, 3>> grown(std::vector<zeroshot::tensor<doub
     return tensors;
 }
 
-zeroshot::image picture() {
+zeroshot::image sample_image() {
     std::vector<std::uint8_t> pixels(40 * 30 * 3);
     for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * 7);
     return zeroshot::image(std::move(pixels), 40, 30, zeroshot::pixel_mode::rgb);
@@ -28,8 +28,8 @@ std::unique_ptr<zeroshot::classifier> classifier_of(zeroshot::clip clip) {
     return std::make_unique<zeroshot::classifier>(std::move(clip), std::vector<std::string>{"one", "two", "three"});
 }
 
-std::vector<float> probabilities(const zeroshot::classifier& classifier, const zeroshot::image& picture) {
-    return classifier(picture).probabilities();
+std::vector<float> probabilities(const zeroshot::classifier& classifier, const zeroshot::image& sample) {
+    return classifier(sample).probabilities();
 }
 
 const char* version() {

@@ -8,11 +8,11 @@
 #endif
 
 int main() {
-    const zeroshot::image picture({255, 0, 0}, 1, 1, zeroshot::pixel_mode::rgb);
+    const zeroshot::image image({255, 0, 0}, 1, 1, zeroshot::pixel_mode::rgb);
     try {
         zeroshot::load("no such file.safetensors");
     } catch (const zeroshot::file_error&) {
-        return picture.width() == 1 ? 0 : 1;
+        return image.width() == 1 ? 0 : 1;
     }
     return 2;
 }

@@ -1,4 +1,4 @@
-// J10: a host with another locale, another rounding mode, denormals flushed, small thread stacks; compiled by the tests
+// A host with another locale, another rounding mode, denormals flushed, small thread stacks; compiled by the tests
 // a second time with -ffast-math and the assertions of the standard library on.
 #include <cfenv>
 #include <clocale>
@@ -17,45 +17,45 @@
 
 namespace {
 
-/// What the model says of an image, and whether it refuses pixels that are no numbers.
-struct answers {
+/// Outputs of the model for a sample, and whether it refuses NaN among pixels.
+struct results {
     std::vector<float> logits;
     std::vector<zeroshot::token> ids;
     bool refuses_nan = false;
 };
 
-answers ask() {
+results run_model() {
     const zeroshot::clip clip = zeroshot::load(zeroshot::testing::random_checkpoint().bytes());
     std::vector<std::uint8_t> pixels(50 * 40 * 3);
     for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * 31 % 251);
-    const zeroshot::image picture(std::move(pixels), 50, 40, zeroshot::pixel_mode::rgb);
-    answers given{zeroshot::classifier(clip, {"I", "two", "3,5"})(picture).logits(), clip.tokenize("IZMIR 1.5"), false};
+    const zeroshot::image sample(std::move(pixels), 50, 40, zeroshot::pixel_mode::rgb);
+    results found{zeroshot::classifier(clip, {"I", "two", "3,5"})(sample).logits(), clip.tokenize("IZMIR 1.5"), false};
     const std::size_t size = clip.config().image_size();
     zeroshot::tensor<float, 4> batch(std::size_t{1}, std::size_t{3}, size, size);
     batch(0, 1, 2, 3) = std::numeric_limits<float>::quiet_NaN();
     try {
         clip.encode_pixels(batch);
     } catch (const zeroshot::numeric_error&) {
-        given.refuses_nan = true;
+        found.refuses_nan = true;
     }
-    return given;
+    return found;
 }
 
-/// The machine as some hosts set it up; a thread inherits none of it but the locale, so the thread itself calls this.
-void make_it_hostile() {
+/// Floating-point settings of some hosts; a thread does not inherit them, so it calls this itself.
+void change_the_environment() {
     std::fesetround(FE_UPWARD);
 #if defined(__SSE2__)
     _mm_setcsr(_mm_getcsr() | 0x8040);  // denormals are zero, going in and coming out
 #endif
 }
 
-void* ask_in_a_small_thread(void* answer) {
-    make_it_hostile();
-    *static_cast<answers*>(answer) = ask();
+void* run_in_a_small_thread(void* result) {
+    change_the_environment();
+    *static_cast<results*>(result) = run_model();
     return nullptr;
 }
 
-bool same(const answers& left, const answers& right) {
+bool same(const results& left, const results& right) {
     // Another rounding mode moves each of the some 200 additions behind a number by 1.2e-7 of it at most, in each of 10
     // layers: 2.4e-4 of a cosine, 0.024 of a logit at the factor 100.
     constexpr float bound = 0.024f;
@@ -72,7 +72,7 @@ bool same(const answers& left, const answers& right) {
 }  // namespace
 
 int main() {
-    const answers calm = ask();
+    const results usual = run_model();
     for (const char* locale : {"tr_TR.UTF-8", "de_DE.UTF-8", "C.UTF-8"}) {
         if (std::setlocale(LC_ALL, locale) != nullptr) break;
     }
@@ -80,9 +80,9 @@ int main() {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 64 * 1024);
     pthread_t thread;
-    answers hostile;
-    if (pthread_create(&thread, &attributes, ask_in_a_small_thread, &hostile) != 0) return 2;
+    results changed;
+    if (pthread_create(&thread, &attributes, run_in_a_small_thread, &changed) != 0) return 2;
     pthread_join(thread, nullptr);
     pthread_attr_destroy(&attributes);
-    return same(calm, hostile) ? 0 : 1;
+    return same(usual, changed) ? 0 : 1;
 }

@@ -28,7 +28,10 @@ if(ZEROSHOT_INSTALL AND NOT ZEROSHOT_FETCHED)
     add_test(NAME "packaging: installing" COMMAND ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --component zeroshot_library --prefix ${prefix})
     set_tests_properties("packaging: installing" PROPERTIES FIXTURES_SETUP installed)
     consumer("a project that finds the installed package" ${consumer} consumer -DHOW=package -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release)
+    consumer("a project that links the compiled library of the installed package" ${consumer} consumer -DHOW=package
+        -DCMAKE_PREFIX_PATH=${prefix} -DLIBRARY=zeroshot::compiled)
     consumer("a project with its own tests" ${PROJECT_SOURCE_DIR}/downstream shelf_test -DCMAKE_PREFIX_PATH=${prefix})
-    set_tests_properties("packaging: a project that finds the installed package" "packaging: a project with its own tests"
+    set_tests_properties("packaging: a project that finds the installed package"
+        "packaging: a project that links the compiled library of the installed package" "packaging: a project with its own tests"
         PROPERTIES FIXTURES_REQUIRED installed)
 endif()

@@ -87,6 +87,7 @@ if(NOT ZEROSHOT_NO_DECODER)
     if(NOT TARGET zeroshot::stb)
         zeroshot_fetch_headers(stb zeroshot::stb .)
     endif()
+    include(${CMAKE_CURRENT_LIST_DIR}/libjpeg_turbo.cmake)
 endif()
 
 if(ZEROSHOT_BUILD_PROGRAM)

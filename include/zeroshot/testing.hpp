@@ -18,7 +18,6 @@
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/model/config.hpp>
-#include <zeroshot/support/random.hpp>
 #include <zeroshot/text/vocabulary.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace testing {
@@ -44,7 +43,7 @@ inline clip_config tiny_modified_resnet() {
 class random_checkpoint {
    public:
     explicit random_checkpoint(const clip_config& config = tiny_vision_transformer(), std::uint64_t seed = 1)
-        : random_(seed) {
+        : state_(seed) {
         check(config, "random_checkpoint");
         std::visit([&](const auto& tower) { add_tower(tower, config.embedding); }, config.image);
         add_text(config);
@@ -158,9 +157,13 @@ class random_checkpoint {
         tensors_.push_back({name, std::move(shape), std::move(values)});
     }
 
-    /// Uniform between -1.7 and 1.7, of variance 1, from the top 24 bits of a random number.
+    /// Uniform between -1.7 and 1.7, of variance 1: splitmix64 (Steele, Lea, Flood 2014), the top 24 bits of it.
     float next() {
-        const float unit = static_cast<float>(random_.next() >> 40) / 16777216.0f;  // [0, 1)
+        std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        z ^= z >> 31;
+        const float unit = static_cast<float>(z >> 40) / 16777216.0f;  // [0, 1)
         return (2 * unit - 1) * std::sqrt(3.0f);
     }
 
@@ -181,7 +184,7 @@ class random_checkpoint {
         return views;
     }
 
-    random_generator random_;
+    std::uint64_t state_;
     std::deque<random_tensor> tensors_;
     tensor_metadata metadata_;
 };

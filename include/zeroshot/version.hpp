@@ -7,11 +7,16 @@
 
 /// Every name lives in this inline namespace, so that one program can hold two versions of zeroshot, or one version
 /// compiled with two sets of options. The tag is the whole version and every option that changes the meaning of a name:
-/// ZEROSHOT_NO_DECODER (no image decoder), ZEROSHOT_PLAIN_FILES (files through the C library alone).
+/// ZEROSHOT_NO_DECODER (no image decoder), ZEROSHOT_LIBJPEG_TURBO (JPEG by libjpeg-turbo), ZEROSHOT_PLAIN_FILES (files
+/// through the C library alone).
 #if defined(ZEROSHOT_NO_DECODER) && defined(ZEROSHOT_PLAIN_FILES)
 #define ZEROSHOT_ABI v0_2_0_no_decoder_plain_files
 #elif defined(ZEROSHOT_NO_DECODER)
 #define ZEROSHOT_ABI v0_2_0_no_decoder
+#elif defined(ZEROSHOT_LIBJPEG_TURBO) && defined(ZEROSHOT_PLAIN_FILES)
+#define ZEROSHOT_ABI v0_2_0_libjpeg_turbo_plain_files
+#elif defined(ZEROSHOT_LIBJPEG_TURBO)
+#define ZEROSHOT_ABI v0_2_0_libjpeg_turbo
 #elif defined(ZEROSHOT_PLAIN_FILES)
 #define ZEROSHOT_ABI v0_2_0_plain_files
 #else

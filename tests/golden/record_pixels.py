@@ -177,8 +177,9 @@ def record_jpegs():
         path = folder / f"{name}.jpg"
         picture.save(path, optimize=True, **options)
         read = Image.open(path)
-        if read.mode in ("L", "RGB"):
-            read.save(folder / f"{name}.{'pgm' if read.mode == 'L' else 'ppm'}")
+        if read.mode == "CMYK":
+            read = read.convert("RGB")
+        read.save(folder / f"{name}.{'pgm' if read.mode == 'L' else 'ppm'}")
 
 
 if __name__ == "__main__":

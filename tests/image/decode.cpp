@@ -13,6 +13,7 @@
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/support/sha256.hpp>
 
+#include "tests/image/jpeg_parts.hpp"
 #include "tests/image/png_writer.hpp"
 #include "tests/image/support.hpp"
 
@@ -26,6 +27,8 @@
 
 using namespace zeroshot;
 using namespace png_writer;
+using jpeg_parts::sample;
+using jpeg_parts::text;
 
 namespace {
 
@@ -40,12 +43,6 @@ std::string digest_of(const image& picture) {
 
 std::string refusal(const bytes& file, const decode_options& options = {}) {
     return refusal_of([&] { decode(file, options); });
-}
-
-bytes text(std::string_view letters) {
-    bytes out;
-    append(out, letters);
-    return out;
 }
 
 image crop_as(const image& picture, std::size_t size, crop_order order) {
@@ -81,6 +78,25 @@ int largest_difference(const image& left, const image& right) {
     return largest;
 }
 
+/// A decoder of JPEG, and how far its pixels may be from Pillow's.
+struct jpeg_decoder {
+    const char* name;
+    int bound;
+    image (*decode)(const bytes& file);
+};
+
+/// The usual one first, stb_image last.
+std::vector<jpeg_decoder> jpeg_decoders() {
+    std::vector<jpeg_decoder> all;
+#if defined(ZEROSHOT_LIBJPEG_TURBO)
+    all.push_back({"libjpeg-turbo", 0, [](const bytes& file) { return decode(file); }});
+#endif
+    all.push_back({"stb_image", 3, [](const bytes& file) {
+                       return detail::stb::jpeg_image(detail::scan_jpeg(file, {}), decode_options().memory_budget);
+                   }});
+    return all;
+}
+
 /// The folder of recorded reference data, or null with a line that names the test.
 const char* reference_data(const char* test) {
     const char* folder = std::getenv("ZEROSHOT_REFERENCE_DATA");
@@ -90,7 +106,7 @@ const char* reference_data(const char* test) {
 
 }  // namespace
 
-TEST_CASE("H7 H13 the crops of 360 generated PNGs equal Pillow's to the byte, in both orders") {
+TEST_CASE("the crops of 360 generated PNGs equal Pillow's to the byte, in both orders") {
     std::ifstream lines(golden("pixels.txt"));
     REQUIRE(lines.good());
     int count = 0;
@@ -144,7 +160,53 @@ TEST_CASE("every mode and filter of open_clip's makes the same square as open_cl
     CHECK(count == 72);
 }
 
-TEST_CASE("H7 a PNG comes out in the mode in which Pillow opens it") {
+TEST_CASE("the pixels of every depth and colour type come out as they went in, filters and interlacing included") {
+    for (const auto& [colour, depth] : {std::pair{0u, 1u},
+                                        {0u, 2u},
+                                        {0u, 4u},
+                                        {0u, 8u},
+                                        {0u, 16u},
+                                        {2u, 8u},
+                                        {2u, 16u},
+                                        {3u, 1u},
+                                        {3u, 2u},
+                                        {3u, 4u},
+                                        {3u, 8u},
+                                        {4u, 8u},
+                                        {4u, 16u},
+                                        {6u, 8u},
+                                        {6u, 16u}}) {
+        for (const bool interlaced : {false, true}) {
+            picture wanted;
+            wanted.colour = colour;
+            wanted.depth = depth;
+            wanted.width = 13;
+            wanted.height = 11;
+            wanted.interlaced = interlaced;
+            wanted.entries = colour == 3 ? 1u << depth : 0;
+            const image source = decode(wanted.encoded());
+            for (std::size_t y = 0; y < wanted.height; ++y) {
+                for (std::size_t x = 0; x < wanted.width; ++x) {
+                    const auto pixel = source.row(y).subspan(x * source.channels(), source.channels());
+                    const unsigned first = wanted.sample(x, y, 0);
+                    if (colour == 3) {
+                        REQUIRE(pixel[1] == hash_byte(wanted.seed + 2000000, 3 * first + 1));
+                    } else if (colour == 4 && depth == 16) {  // Pillow opens these as RGBA
+                        REQUIRE(pixel[2] == first >> 8);
+                        REQUIRE(pixel[3] == wanted.sample(x, y, 1) >> 8);
+                    } else {
+                        for (std::size_t c = 0; c < source.channels(); ++c) {
+                            const unsigned sample = wanted.sample(x, y, c);
+                            REQUIRE(pixel[c] == (depth == 16 ? sample >> 8 : sample * 255 / ((1u << depth) - 1)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("a PNG is decoded in the mode in which Pillow opens it") {
     const auto mode_of = [](unsigned colour, unsigned depth) {
         picture source;
         source.colour = colour;
@@ -163,17 +225,80 @@ TEST_CASE("H7 a PNG comes out in the mode in which Pillow opens it") {
     CHECK(mode_of(6, 8) == pixel_mode::rgba);
 }
 
-TEST_CASE("H11 small JPEGs of every kind come out as Pillow reads them") {
-    // Two decoders round the inverse transform and the colours differently: up to 2 levels each way in the transform
-    // and 1 in the colour conversion, amplified at most 1.77 times by the blue difference's factor.
-    constexpr int bound = 6;
-    for (const char* name : {"baseline", "halved", "halved_across", "progressive", "progressive_full", "restarts",
-                             "progressive_restarts", "rgb", "turned", "grey", "grey_progressive"}) {
-        INFO(name);
-        const bool grey = std::string_view(name).starts_with("grey");
-        const image expected = netpbm(golden(std::string("jpeg/") + name + (grey ? ".pgm" : ".ppm")));
-        const image found = read_image(golden(std::string("jpeg/") + name + ".jpg"));
-        CHECK(largest_difference(found, expected) <= bound);
+TEST_CASE("small JPEGs of every kind are decoded as by Pillow: by libjpeg-turbo to the byte, by stb_image closely") {
+    // Two inverse transforms in integers are up to 1 level apart in luma and chroma; 1 + 1.772 and a rounding of it in
+    // the most sensitive colour, blue.
+    for (const jpeg_decoder& decoder : jpeg_decoders()) {
+        for (const char* name : {"baseline", "halved", "halved_across", "progressive", "progressive_full", "restarts",
+                                 "progressive_restarts", "rgb", "turned", "grey", "grey_progressive", "cmyk"}) {
+            INFO(decoder.name << ' ' << name);
+            const bool grey = std::string_view(name).starts_with("grey");
+            const image expected = netpbm(golden(std::string("jpeg/") + name + (grey ? ".pgm" : ".ppm")));
+            CHECK(largest_difference(decoder.decode(sample(name)), expected) <= decoder.bound);
+        }
+    }
+}
+
+TEST_CASE("a JPEG damaged in its data, or closed too early, is decoded; its sound part is what it was") {
+    for (const jpeg_decoder& decoder : jpeg_decoders()) {
+        for (const char* name : {"baseline", "halved", "progressive", "restarts", "grey", "progressive_restarts"}) {
+            INFO(decoder.name << ' ' << name);
+            const bytes good = sample(name);
+            const image whole = decoder.decode(good);
+            const std::size_t scan = jpeg_parts::find(good, detail::jpeg_marker::sos);
+            const std::size_t data = scan + jpeg_parts::length_of(good, scan);
+            const auto segments = detail::scan_jpeg(good, {}).segments;
+            const auto first = std::ranges::find(segments, scan, &detail::jpeg_segment::position);
+            const std::size_t end = scan + first->data.size();  // where the marker after the scan begins
+            for (std::size_t position = data + 1; position < end; position += 3) {
+                bytes closed(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(position));
+                if (closed.back() == std::byte{0xff}) continue;
+                closed = jpeg_parts::joined({closed, jpeg_parts::of({0xff, 0xd9})});
+                const image part = decoder.decode(closed);
+                REQUIRE(part.width() == whole.width());
+                REQUIRE(part.height() == whole.height());
+                bytes flipped = good;
+                if (good[position] == std::byte{0xff} || good[position - 1] == std::byte{0xff}) continue;
+                flipped[position] ^= std::byte{0x10};
+                if (flipped[position] == std::byte{0xff}) continue;
+                CHECK(decoder.decode(flipped).width() == whole.width());
+            }
+            bytes late = good;  // the last byte of the data: the rows above are decoded already
+            if (std::string_view(name) == "baseline") {
+                late[late.size() - 4] ^= std::byte{0x10};
+                CHECK(std::ranges::equal(decoder.decode(late).row(0), whole.row(0)));
+            }
+        }
+    }
+}
+
+TEST_CASE("an arithmetic-coded JPEG is refused by name where the decoder cannot read it") {
+    const bytes good = sample("halved");
+    const bytes file = jpeg_parts::with(good, jpeg_parts::find(good, 0xc0) + 1, 0xc9);
+    CHECK_THAT(refusal_of([&] { jpeg_decoders().back().decode(file); }),
+               contains("UNSUPPORTED") && contains("arithmetic"));
+}
+
+TEST_CASE("JPEG tables that are missing or over-full, and scans that do not fit the frame, are refused") {
+    const bytes good = sample("baseline");
+    const std::size_t table = jpeg_parts::find(good, detail::jpeg_marker::dht), frame = jpeg_parts::find(good, 0xc0),
+                      scan = jpeg_parts::find(good, detail::jpeg_marker::sos);
+    for (const jpeg_decoder& decoder : jpeg_decoders()) {
+        INFO(decoder.name);
+        const auto refused = [&](const bytes& file) {
+            const std::string text = refusal_of([&] { decoder.decode(file); });
+            INFO(text);
+            CHECK(text.starts_with("FORMAT"));
+        };
+        refused(jpeg_parts::without(good, jpeg_parts::find(good, detail::jpeg_marker::dqt)));
+        refused(jpeg_parts::with(good, table + 5, 3));
+        refused(jpeg_parts::with(good, table + 4, 0x2f));
+        refused(jpeg_parts::with(good, jpeg_parts::find(good, detail::jpeg_marker::dqt) + 4, 0x1f));
+        refused(jpeg_parts::with(good, scan + 4, 4));
+        refused(jpeg_parts::with(good, scan + 5, 9));
+        bytes large = good;
+        for (const std::size_t component : {11u, 14u, 17u}) large[frame + component] = std::byte{0x44};
+        refused(large);
     }
 }
 
@@ -204,7 +329,7 @@ TEST_CASE("franz-kafka.jpg: within 2 grey levels of the recorded pixels") {
     CHECK(levels < 2.001);
 }
 
-TEST_CASE("H1 no bytes, one byte, too many bytes") {
+TEST_CASE("no bytes, one byte, too many bytes") {
     CHECK_THAT(refusal({}), contains("ARG") && contains("0 bytes") && contains("is the file empty?"));
     CHECK_THAT(refusal(bytes(1)), contains("ARG") && contains("1 bytes"));
     CHECK_THAT(refusal_of([] { decode(std::span<const std::byte>(static_cast<const std::byte*>(nullptr), 0)); }),
@@ -214,7 +339,7 @@ TEST_CASE("H1 no bytes, one byte, too many bytes") {
     CHECK_THAT(refusal_of([&] { decode(claims_too_much); }), contains("ARG") && contains("2147483648 bytes"));
 }
 
-TEST_CASE("H2 other formats are refused by name") {
+TEST_CASE("other formats are refused by name") {
     using namespace std::string_view_literals;
     const std::vector<std::pair<std::string_view, std::string>> formats{
         {"RIFF\x10\0\0\0WEBPVP8 "sv, "WebP is not built in; supported: JPEG, PNG"},
@@ -238,17 +363,17 @@ TEST_CASE("H2 other formats are refused by name") {
         {"just some words"sv, "not an image we know; supported: JPEG, PNG"}};
     for (const auto& [head, name] : formats) {
         INFO(name);
-        CHECK_THAT(refusal(text(head)), contains("UNSUPPORTED image, byte 0: ") && contains(name));
+        CHECK_THAT(refusal(text(head)), contains("UNSUPPORTED") && contains("byte 0") && contains(name));
     }
     CHECK_THAT(refusal(text("\x89PNG\n\x1a\n and more"sv)),
                contains("FORMAT") && contains("was it transferred as text?"));
 }
 
-TEST_CASE("H3 H4 bombs are refused by their header") {
+TEST_CASE("bombs are refused by their header") {
     CHECK_THAT(refusal(file({header(8192, 8192, 8, 2), chunk("IDAT", bytes(196000))})), contains("LIMIT"));
     CHECK_THAT(refusal(file({header(16384, 16384, 1, 0), chunk("IDAT", bytes(33000))})), contains("LIMIT"));
     decode_options small;
-    small.memory_budget = 10000;
+    small.memory_budget = 9000;
     picture source;
     source.width = source.height = 100;
     CHECK_THAT(refusal(source.encoded(), small), contains("LIMIT") && contains("decode_options::memory_budget"));
@@ -256,15 +381,15 @@ TEST_CASE("H3 H4 bombs are refused by their header") {
     CHECK_THAT(refusal(file_bytes(golden("jpeg/progressive.jpg")), small), contains("LIMIT") && contains("memory"));
 }
 
-TEST_CASE("H5 image data that does not inflate to the image is refused") {
+TEST_CASE("image data that does not inflate to the image is refused") {
     const bytes rgb = header(3, 1, 8, 2);
     CHECK(refusal(file({rgb, chunk("IDAT", stored(bytes(10)))})) == "accepted");
     for (const std::size_t size : {9u, 11u}) {
-        CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(size)))})),
-                   contains("FORMAT image, byte 33: the compressed image data is damaged"));
+        CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(size)))})), contains("FORMAT") && contains("byte 33"));
     }
     CHECK_THAT(refusal(file({rgb, chunk("IDAT", bytes(20))})), contains("FORMAT"));
-    CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(10, std::byte{9})))})), contains("filter 9"));
+    CHECK_THAT(refusal(file({rgb, chunk("IDAT", stored(bytes(10, std::byte{9})))})),
+               contains("FORMAT") && contains("filter"));
 }
 
 TEST_CASE("a PNG cut at any byte is refused") {
@@ -274,11 +399,11 @@ TEST_CASE("a PNG cut at any byte is refused") {
     const bytes whole = source.encoded();
     for (std::size_t size = 2; size < whole.size(); ++size) {
         const std::string found = refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-        REQUIRE_THAT(found, contains("FORMAT image, byte " + std::to_string(size) + ": image data ends early"));
+        REQUIRE_THAT(found, contains("FORMAT") && contains("image data ends early at byte " + std::to_string(size)));
     }
 }
 
-TEST_CASE("H12 the orientation of EXIF is applied only on request, in JPEG and PNG") {
+TEST_CASE("the orientation of EXIF is applied only on request, in JPEG and PNG") {
     using namespace std::string_view_literals;
     decode_options upright;
     upright.apply_exif_orientation = true;
@@ -295,13 +420,12 @@ TEST_CASE("H12 the orientation of EXIF is applied only on request, in JPEG and P
 }
 
 TEST_CASE("an error names the file") {
-    const auto path = golden("jpeg/cmyk.jpg");
-    CHECK_THAT(refusal_of([&] { read_image(path); }),
-               contains("UNSUPPORTED") && contains("cmyk.jpg, byte ") && contains("CMYK"));
+    const auto path = golden("squares.txt");
+    CHECK_THAT(refusal_of([&] { read_image(path); }), contains("UNSUPPORTED") && contains("squares.txt, byte 0"));
     CHECK_THAT(refusal_of([] { read_image("no such image.png"); }), contains("IO no such image.png"));
 }
 
-TEST_CASE("H17 a host's flags in its own stb_image do not reach ours") {
+TEST_CASE("a host's flags in its own stb_image do not reach ours") {
     const bytes file = file_bytes(golden("jpeg/baseline.jpg"));
     const std::string before = digest_of(decode(file));
     stbi_set_flip_vertically_on_load(1);
@@ -359,10 +483,10 @@ TEST_CASE("seeded harm to good files gives images or our errors, and nothing els
         ++count;
     }
     CHECK(count == 4500);
-    CHECK(refused > 1000);
+    CHECK(refused > 500);
 }
 
-TEST_CASE("H18 good images among hostile ones give the same bytes on four threads as alone") {
+TEST_CASE("good images among hostile ones give the same bytes on four threads as alone") {
     std::vector<bytes> good{file_bytes(golden("jpeg/halved.jpg")), file_bytes(golden("jpeg/progressive.jpg"))};
     picture source;
     source.colour = 6;

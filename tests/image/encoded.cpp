@@ -3,9 +3,20 @@
 
 #include <zeroshot/image/encoded.hpp>
 
+#include "tests/image/png_writer.hpp"
 #include "tests/image/support.hpp"
 
 using namespace zeroshot;
+
+namespace {
+
+png_writer::bytes tiff(std::string_view text) {
+    png_writer::bytes out;
+    png_writer::append(out, text);
+    return out;
+}
+
+}  // namespace
 
 TEST_CASE("a fault in an image names its byte") {
     CHECK_THROWS_WITH(detail::throw_ends_early(77), contains("byte 77: image data ends early at byte 77"));
@@ -14,7 +25,7 @@ TEST_CASE("a fault in an image names its byte") {
 
 TEST_CASE("limits hold exactly and do not overflow") {
     CHECK_NOTHROW(detail::refuse_pixels(0, 10, 10, 100));
-    CHECK_THROWS_WITH(detail::refuse_pixels(0, 101, 1, 100), contains("101 x 1 pixels, expected at most 100 in all"));
+    CHECK_THROWS_WITH(detail::refuse_pixels(0, 101, 1, 100), contains("101 x 1 pixels, expected at most 100"));
     const std::size_t huge = std::numeric_limits<std::size_t>::max();
     CHECK_THROWS_AS(detail::refuse_pixels(0, huge, huge, 100), image_error);
     CHECK_NOTHROW(detail::refuse_memory(0, 5, 5));
@@ -25,4 +36,20 @@ TEST_CASE("numbers are big-endian") {
     const std::array bytes{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}};
     CHECK(detail::big_endian(bytes) == 0x01020304u);
     CHECK(detail::big_endian(std::span(bytes).first(2)) == 0x0102u);
+}
+
+TEST_CASE("the EXIF orientation is read in both byte orders; damaged EXIF means upright") {
+    using namespace std::string_view_literals;
+    const auto little = tiff("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"sv);
+    const auto big = tiff("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\0"sv);
+    CHECK(detail::exif_orientation(little) == 6);
+    CHECK(detail::exif_orientation(big) == 8);
+    for (std::size_t size = 0; size < 18; ++size) CHECK(detail::exif_orientation(std::span(little).first(size)) == 1);
+    auto beyond = little;
+    beyond[4] = std::byte{0xff};
+    beyond[7] = std::byte{0xff};
+    CHECK(detail::exif_orientation(beyond) == 1);
+    auto ninth = little;
+    ninth[18] = std::byte{9};
+    CHECK(detail::exif_orientation(ninth) == 1);
 }

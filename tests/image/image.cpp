@@ -10,6 +10,19 @@
 
 using namespace zeroshot;
 
+namespace {
+
+std::string rows_of(const image& source) {
+    std::string text;
+    for (std::size_t y = 0; y < source.height(); ++y) {
+        if (y > 0) text += '/';
+        for (const std::uint8_t byte : source.row(y)) text += static_cast<char>(byte);
+    }
+    return text;
+}
+
+}  // namespace
+
 TEST_CASE("an image owns, copies or views its pixels, and rows come from the top") {
     std::vector<std::uint8_t> pixels{1, 2, 3, 4, 5, 6, 99, 7, 8, 9, 10, 11, 12, 99};
     const image viewed = image::view(pixels, 2, 2, pixel_mode::rgb, 7);
@@ -36,7 +49,7 @@ TEST_CASE("a mode can be changed for one with as many channels") {
     CHECK_THROWS_WITH(palette.reinterpreted(pixel_mode::grey), contains("3 channels, expected 1"));
 }
 
-TEST_CASE("H15 pixels that do not fit their sizes are refused") {
+TEST_CASE("pixels that do not fit their sizes are refused") {
     const std::vector<std::uint8_t> pixels(12);
     const std::size_t huge = std::numeric_limits<std::size_t>::max();
     const auto refusal = [&](std::size_t width, std::size_t height, std::size_t stride) {
@@ -79,4 +92,15 @@ TEST_CASE("H15 pixels that do not fit their sizes are refused") {
         CHECK(mode_of_channels(2) == pixel_mode::grey_alpha);
         CHECK_THROWS_WITH(image::view(pixels, 1, 1, static_cast<pixel_mode>(77)), contains("there is no mode 77"));
     }
+}
+
+TEST_CASE("each EXIF orientation turns as ImageOps.exif_transpose does") {
+    const image source({'a', 'b', 'c', 'd', 'e', 'f'}, 3, 2, pixel_mode::grey);
+    const std::vector<std::string> turned{"abc/def",  "cba/fed",  "fed/cba",  "def/abc",
+                                          "ad/be/cf", "da/eb/fc", "fc/eb/da", "cf/be/ad"};
+    for (unsigned orientation = 1; orientation <= 8; ++orientation) {
+        CHECK(rows_of(upright(source, orientation)) == turned[orientation - 1]);
+    }
+    CHECK_THROWS_AS(upright(source, 0), argument_error);
+    CHECK_THROWS_WITH(upright(source, 9), contains("9, expected 1 to 8"));
 }

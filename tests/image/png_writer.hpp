@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <zeroshot/image/png.hpp>
+#include <zeroshot/support/crc32.hpp>
 
 namespace png_writer {
 
@@ -98,19 +99,31 @@ struct picture {
     unsigned style = 0;
     std::uint64_t seed = 1;
 
-    zeroshot::detail::png_file layout() const {
-        zeroshot::detail::png_file file;
-        file.width = width;
-        file.height = height;
-        file.depth = depth;
-        file.colour = static_cast<zeroshot::detail::png_colour>(colour);
-        file.interlaced = interlaced;
-        return file;
+    /// Samples per pixel.
+    std::size_t samples() const {
+        constexpr std::size_t samples_of_colour[7] = {1, 0, 3, 1, 2, 0, 4};
+        return samples_of_colour[colour];
+    }
+
+    /// Bytes of a row of so many pixels.
+    std::size_t row_bytes(std::size_t pixels) const { return (pixels * samples() * depth + 7) / 8; }
+
+    /// Every `step`-th pixel from `left` and `top` (PNG specification, 8.2).
+    struct pass {
+        std::size_t left, top, step_x, step_y;
+    };
+
+    /// The passes with pixels in them.
+    std::vector<pass> passes() const {
+        if (!interlaced) return {{0, 0, 1, 1}};
+        std::vector<pass> all{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                              {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+        std::erase_if(all, [&](const pass& part) { return part.left >= width || part.top >= height; });
+        return all;
     }
 
     unsigned sample(std::size_t x, std::size_t y, std::size_t channel) const {
-        const std::size_t samples = layout().samples();
-        const std::uint64_t index = (y * width + x) * samples + channel;
+        const std::uint64_t index = (y * width + x) * samples() + channel;
         unsigned value = hash_byte(seed, index);
         if (style == 1) value = value > 127 ? 255 : 0;
         if (style == 2) value = static_cast<unsigned>(x * 3 + y * 5 + channel * 40 + value % 32) & 255;
@@ -120,16 +133,17 @@ struct picture {
     }
 
     bytes rows() const {
-        const auto file = layout();
         bytes out;
-        for (const auto& pass : zeroshot::detail::png_passes(file)) {
-            std::vector<std::uint8_t> above(file.row_bytes(pass.width));
-            for (std::size_t y = 0; y < pass.height; ++y) {
+        for (const pass& part : passes()) {
+            const std::size_t columns = (width - part.left + part.step_x - 1) / part.step_x;
+            const std::size_t lines = (height - part.top + part.step_y - 1) / part.step_y;
+            std::vector<std::uint8_t> above(row_bytes(columns));
+            for (std::size_t y = 0; y < lines; ++y) {
                 std::vector<std::uint8_t> row(above.size());
-                for (std::size_t x = 0; x < pass.width; ++x) {
-                    for (std::size_t channel = 0; channel < file.samples(); ++channel) {
-                        put(row, x * file.samples() + channel,
-                            sample(pass.first_x + x * pass.step_x, pass.first_y + y * pass.step_y, channel));
+                for (std::size_t x = 0; x < columns; ++x) {
+                    for (std::size_t channel = 0; channel < samples(); ++channel) {
+                        put(row, x * samples() + channel,
+                            sample(part.left + x * part.step_x, part.top + y * part.step_y, channel));
                     }
                 }
                 append_filtered(out, row, above, y % 5);
@@ -162,6 +176,14 @@ struct picture {
     }
 
    private:
+    /// The neighbour nearest to left + above - corner (PNG specification, 9.4).
+    static int paeth(int left, int above, int corner) {
+        const int to_left = std::abs(above - corner), to_above = std::abs(left - corner);
+        const int to_corner = std::abs(left + above - 2 * corner);
+        if (to_left <= to_above && to_left <= to_corner) return left;
+        return to_above <= to_corner ? above : corner;
+    }
+
     void put(std::vector<std::uint8_t>& row, std::size_t index, unsigned value) const {
         if (depth == 16) {
             row[2 * index] = static_cast<std::uint8_t>(value >> 8);
@@ -174,13 +196,12 @@ struct picture {
 
     void append_filtered(bytes& out, const std::vector<std::uint8_t>& row, const std::vector<std::uint8_t>& above,
                          std::size_t filter) const {
-        const std::size_t pixel = std::max<std::size_t>(1, layout().bits_per_pixel() / 8);
+        const std::size_t pixel = std::max<std::size_t>(1, samples() * depth / 8);
         out.push_back(static_cast<std::byte>(filter));
         for (std::size_t i = 0; i < row.size(); ++i) {
             const int left = i >= pixel ? row[i - pixel] : 0;
             const int corner = i >= pixel ? above[i - pixel] : 0;
-            const int predictions[5] = {0, left, above[i], (left + above[i]) / 2,
-                                        zeroshot::detail::paeth(left, above[i], corner)};
+            const int predictions[5] = {0, left, above[i], (left + above[i]) / 2, paeth(left, above[i], corner)};
             out.push_back(static_cast<std::byte>((row[i] - predictions[filter]) & 255));
         }
     }

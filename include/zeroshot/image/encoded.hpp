@@ -1,5 +1,5 @@
 #pragma once
-/// \file What the readers of PNG and JPEG share: errors at a byte, limits, numbers in network order.
+/// \file Common parts of the JPEG and PNG readers: limits, errors at a byte, big-endian numbers, EXIF orientation.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,9 +9,19 @@
 
 #include <zeroshot/error.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Something is wrong with an encoded image at a byte.
+/// Limits for an encoded image, and how it is read.
+struct decode_options {
+    std::size_t max_pixels = 64'000'000;               ///< checked in the header, before anything is allocated
+    std::size_t memory_budget = std::size_t{1} << 30;  ///< bytes that the decoder may hold at once
+    std::size_t max_scans = 100;                       ///< of a progressive JPEG; encoders write about ten
+    bool apply_exif_orientation = false;               ///< the reference transform ignores it
+};
+
+namespace detail {
+
+/// Throws an image_error at a byte of an encoded image.
 [[noreturn]] inline void throw_at_byte(error_code code, std::size_t position, std::string what,
                                        std::string expected = "", std::string hint = "") {
     throw image_error(code,
@@ -25,26 +35,45 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 /// Refuses an image by its header, before anything is allocated.
 inline void refuse_pixels(std::size_t position, std::size_t width, std::size_t height, std::size_t max_pixels) {
-    if (width > max_pixels / height) {
-        throw_at_byte(error_code::limit, position,
-                      "the image has " + std::to_string(width) + " x " + std::to_string(height) + " pixels",
-                      "at most " + std::to_string(max_pixels) + " in all",
-                      "raise decode_options::max_pixels if it is meant");
-    }
+    if (width <= max_pixels / height) return;
+    throw_at_byte(error_code::limit, position,
+                  "the image has " + std::to_string(width) + " x " + std::to_string(height) + " pixels",
+                  "at most " + std::to_string(max_pixels), "raise decode_options::max_pixels if it is meant");
 }
 
 inline void refuse_memory(std::size_t position, std::size_t needed, std::size_t budget) {
-    if (needed > budget) {
-        throw_at_byte(error_code::limit, position, "decoding takes " + std::to_string(needed) + " bytes of memory",
-                      "at most " + std::to_string(budget), "raise decode_options::memory_budget if it is meant");
-    }
+    if (needed <= budget) return;
+    throw_at_byte(error_code::limit, position, "decoding takes " + std::to_string(needed) + " bytes of memory",
+                  "at most " + std::to_string(budget), "raise decode_options::memory_budget if it is meant");
 }
 
-/// Big-endian, as PNG and JPEG write numbers.
+/// A big-endian number, as in PNG and JPEG.
 inline std::uint32_t big_endian(std::span<const std::byte> bytes) {
     std::uint32_t value = 0;
     for (const std::byte byte : bytes) value = value << 8 | std::to_integer<std::uint32_t>(byte);
     return value;
 }
 
-}}}  // namespace zeroshot::ZEROSHOT_ABI::detail
+/// The orientation, 1 to 8, in the first directory of EXIF data (TIFF); 1 where it has none or is damaged.
+inline unsigned exif_orientation(std::span<const std::byte> tiff) {
+    constexpr unsigned orientation_tag = 0x0112, type_short = 3;
+    const auto byte = [&](std::size_t at) { return at < tiff.size() ? std::to_integer<unsigned>(tiff[at]) : 0; };
+    const bool little = byte(0) == 'I' && byte(1) == 'I';
+    if (!little && !(byte(0) == 'M' && byte(1) == 'M')) return 1;
+    const auto two = [&](std::size_t at) {
+        return little ? byte(at) | byte(at + 1) << 8 : byte(at) << 8 | byte(at + 1);
+    };
+    if (two(2) != 42) return 1;
+    const std::size_t directory = little ? two(4) | two(6) << 16 : two(4) << 16 | two(6);
+    const std::size_t entries = two(directory);  // at most 65535, of 12 bytes each
+    for (std::size_t entry = directory + 2; entry < directory + 2 + 12 * entries; entry += 12) {
+        if (two(entry) != orientation_tag) continue;
+        const unsigned value = two(entry + 8);
+        return two(entry + 2) == type_short && value >= 1 && value <= 8 ? value : 1;
+    }
+    return 1;
+}
+
+}  // namespace detail
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

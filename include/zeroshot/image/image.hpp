@@ -161,4 +161,31 @@ class image {
     std::size_t stride_ = 0;
 };
 
+/// The image turned upright by an EXIF orientation. Mirrors ImageOps.exif_transpose of Pillow.
+/// \throws argument_error (ARG) unless the orientation is 1 to 8
+inline image upright(const image& input, unsigned orientation) {
+    if (orientation < 1 || orientation > 8) {
+        throw argument_error(error_code::argument, {"orientation", std::to_string(orientation), "1 to 8", ""});
+    }
+    if (orientation == 1) return input;
+    const bool mirrored_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const bool mirrored_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const bool transposed = orientation >= 5;
+    const std::size_t width = transposed ? input.height() : input.width();
+    const std::size_t height = transposed ? input.width() : input.height();
+    std::vector<std::uint8_t> pixels;
+    pixels.reserve(width * height * input.channels());
+    for (std::size_t y = 0; y < height; ++y) {
+        for (std::size_t x = 0; x < width; ++x) {
+            const std::size_t column = transposed ? y : x;
+            const std::size_t line = transposed ? x : y;
+            const std::size_t source_x = mirrored_x ? input.width() - 1 - column : column;
+            const std::size_t source_y = mirrored_y ? input.height() - 1 - line : line;
+            const auto pixel = input.row(source_y).subspan(source_x * input.channels(), input.channels());
+            pixels.insert(pixels.end(), pixel.begin(), pixel.end());
+        }
+    }
+    return image(std::move(pixels), width, height, input.mode());
+}
+
 }}  // namespace zeroshot::ZEROSHOT_ABI

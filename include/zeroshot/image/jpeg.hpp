@@ -1,11 +1,10 @@
 #pragma once
-/// \file JPEG before it is decoded: which markers a file has, whether we can read its kind, and whether it is whole.
+/// \file JPEG around the decoder: segments and limits before it, colours after it.
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,445 +13,280 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
-#include <zeroshot/image/jpeg_entropy.hpp>
+#include <zeroshot/image/image.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
-/// What the header of a JPEG says, and where the image ends.
+/// Colour space of the components.
+enum class jpeg_colour { grey, ycc, rgb, cmyk, ycck };
+
+/// A segment that the decoder needs. A scan's holds its entropy-coded data and the marker after it, too.
+struct jpeg_segment {
+    unsigned marker = 0;
+    std::size_t position = 0;         ///< of the marker in the file
+    std::span<const std::byte> data;  ///< from the length field on
+};
+
+/// Header and segments of a JPEG.
 struct jpeg_file {
     std::size_t width = 0;
     std::size_t height = 0;
-    std::size_t components = 0;       ///< 1: grey, 3: colours
-    std::span<const std::byte> exif;  ///< TIFF, as in segment APP1
-    std::size_t end = 0;              ///< the byte after EOI; what follows is not looked at
-};
-
-struct jpeg_limits {
-    std::size_t max_pixels;
-    std::size_t max_scans;
-    std::size_t memory_budget;
+    std::size_t components = 0;  ///< 1, 3 or 4
+    jpeg_colour colour = jpeg_colour::grey;
+    std::vector<jpeg_segment> segments;  ///< DQT, DHT, DRI, SOF and SOS
+    std::span<const std::byte> exif;     ///< TIFF data of APP1
+    std::size_t end = 0;                 ///< the byte after EOI; what follows is not read
 };
 
 namespace jpeg_marker {
-inline constexpr unsigned dht = 0xc4, rst0 = 0xd0, rst7 = 0xd7, soi = 0xd8, eoi = 0xd9, sos = 0xda, dqt = 0xdb,
-                          dnl = 0xdc, dri = 0xdd, app0 = 0xe0, app1 = 0xe1, app15 = 0xef, com = 0xfe;
+inline constexpr unsigned sof0 = 0xc0, dht = 0xc4, jpg = 0xc8, arithmetic = 0xc9, dac = 0xcc, sof15 = 0xcf, rst0 = 0xd0,
+                          rst7 = 0xd7, eoi = 0xd9, sos = 0xda, dqt = 0xdb, dri = 0xdd, app0 = 0xe0, app1 = 0xe1,
+                          app14 = 0xee, app15 = 0xef, com = 0xfe;
+
+constexpr bool is_frame(unsigned marker) noexcept {
+    return marker >= sof0 && marker <= sof15 && marker != dht && marker != jpg && marker != dac;
 }
 
-/// Reads markers and segments (ITU T.81, annex B).
-class jpeg_segments {
+constexpr bool has_length(unsigned marker) noexcept {
+    return (marker >= sof0 && marker <= sof15 && marker != jpg) || (marker >= sos && marker <= dri) ||
+           (marker >= app0 && marker <= app15) || marker == com;
+}
+}  // namespace jpeg_marker
+
+/// Reads the segments of a JPEG (ITU T.81, annex B), skipping junk between them as jdmarker.c of libjpeg does.
+class jpeg_scanner {
    public:
-    struct segment {
-        unsigned marker = 0;
-        std::size_t position = 0;         ///< of the marker
-        std::span<const std::byte> data;  ///< without its length
-        std::size_t end = 0;
-    };
+    jpeg_scanner(std::span<const std::byte> bytes, const decode_options& options) : bytes_(bytes), options_(options) {}
 
-    explicit jpeg_segments(std::span<const std::byte> bytes) : bytes_(bytes) {}
-
-    /// The segment that begins at `position`.
-    segment at(std::size_t position) const {
-        segment found;
-        found.position = position;
-        if (position >= bytes_.size()) throw_ends_early(bytes_.size());
-        if (bytes_[position] != std::byte{0xff}) {
-            throw_at_byte(error_code::format, position, "there is no marker where one belongs", "",
-                          "was the file damaged?");
+    jpeg_file operator()() {
+        std::size_t scans = 0;
+        for (std::size_t position = next_marker(2, false);; position = next_marker(position, false)) {
+            const std::size_t begin = std::exchange(position, position + 2);
+            const auto marker = std::to_integer<unsigned>(bytes_[begin + 1]);
+            if (marker == jpeg_marker::eoi) {
+                if (scans == 0) bad(begin, "the image data is missing");
+                file_.end = position;
+                file_.colour = colour();
+                return std::move(file_);
+            }
+            if (marker >= jpeg_marker::rst0 && marker <= jpeg_marker::rst7) continue;
+            if (!jpeg_marker::has_length(marker)) bad(begin, "unexpected marker " + std::to_string(marker));
+            if (bytes_.size() - position < 2) throw_ends_early(bytes_.size());
+            const std::size_t length = big_endian(bytes_.subspan(position, 2));
+            if (length < 2) bad(begin, "a segment of " + std::to_string(length) + " bytes", "at least 2");
+            if (bytes_.size() - position < length) throw_ends_early(bytes_.size());
+            position += length;
+            if (marker == jpeg_marker::sos) {
+                if (file_.components == 0) bad(begin, "a scan stands before the frame header");
+                if (++scans > options_.max_scans) {
+                    throw_at_byte(error_code::limit, begin,
+                                  "more than " + std::to_string(options_.max_scans) + " scans", "",
+                                  "raise decode_options::max_scans if it is meant");
+                }
+                position = next_marker(position, true);
+                file_.segments.push_back({marker, begin, bytes_.subspan(begin + 2, position - begin)});
+            } else {
+                read(begin, marker, bytes_.subspan(begin + 2, length));
+            }
         }
-        while (position < bytes_.size() && bytes_[position] == std::byte{0xff}) ++position;  // markers may be padded so
-        if (position >= bytes_.size()) throw_ends_early(bytes_.size());
-        found.marker = std::to_integer<unsigned>(bytes_[position++]);
-        found.end = position;
-        if (found.marker == jpeg_marker::eoi) return found;
-        if (found.marker < 0xc0 || (found.marker >= jpeg_marker::rst0 && found.marker <= jpeg_marker::soi)) {
-            throw_at_byte(error_code::format, found.position,
-                          "marker " + std::to_string(found.marker) + " does not belong here");
-        }
-        if (bytes_.size() - position < 2) throw_ends_early(bytes_.size());
-        const std::size_t length = big_endian(bytes_.subspan(position, 2));
-        if (length < 2)
-            throw_at_byte(error_code::format, position, "a segment claims " + std::to_string(length) + " bytes",
-                          "at least 2");
-        if (bytes_.size() - position < length) throw_ends_early(bytes_.size());
-        found.data = bytes_.subspan(position + 2, length - 2);
-        found.end = position + length;
-        return found;
     }
 
-    /// Where the marker after a scan's data begins, found without decoding it.
-    std::size_t after_scan(std::size_t position) const {
+   private:
+    [[noreturn]] static void bad(std::size_t position, std::string what, std::string expected = "") {
+        throw_at_byte(error_code::format, position, std::move(what), std::move(expected));
+    }
+
+    /// Where the next marker begins. Within a scan, restart markers belong to the data.
+    std::size_t next_marker(std::size_t position, bool in_scan) const {
         for (; position + 1 < bytes_.size(); ++position) {
             if (bytes_[position] != std::byte{0xff}) continue;
             const auto next = std::to_integer<unsigned>(bytes_[position + 1]);
-            if (next != 0 && next != 0xff && (next < jpeg_marker::rst0 || next > jpeg_marker::rst7)) return position;
+            const bool restart = next >= jpeg_marker::rst0 && next <= jpeg_marker::rst7;
+            if (next != 0 && next != 0xff && !(in_scan && restart)) return position;
         }
         throw_ends_early(bytes_.size());
     }
 
-    std::span<const std::byte> bytes() const noexcept { return bytes_; }
-
-   private:
-    std::span<const std::byte> bytes_;
-};
-
-/// Goes through a JPEG once, decoding every scan as far as its code words.
-class jpeg_walk {
-   public:
-    jpeg_walk(std::span<const std::byte> bytes, const jpeg_limits& limits) : segments_(bytes), limits_(limits) {}
-
-    jpeg_file operator()() {
-        count_scans();
-        std::size_t position = 2;
-        for (;;) {
-            const segment part = segments_.at(position);
-            position = part.end;
-            switch (part.marker) {
-                case jpeg_marker::eoi:
-                    check_complete(part.position);
-                    file_.end = part.end;
-                    return file_;
-                case jpeg_marker::sos:
-                    position = scan(part);
-                    break;
-                case jpeg_marker::dqt:
-                    read_quantization(part);
-                    break;
-                case jpeg_marker::dht:
-                    read_huffman(part);
-                    break;
-                case jpeg_marker::dri:
-                    read_restart(part);
-                    break;
-                case jpeg_marker::dnl:
-                    check_lines(part);
-                    break;
-                case jpeg_marker::app1:
-                    read_exif(part);
-                    break;
-                default:
-                    if (is_frame(part.marker)) read_frame(part);
-                    break;  // APPn, COM and what is reserved
-            }
-        }
-    }
-
-   private:
-    using segment = jpeg_segments::segment;
-    static constexpr unsigned unsent = 255;
-
-    struct component {
-        unsigned id = 0;
-        std::size_t across = 0;  // sampling factors
-        std::size_t down = 0;
-        std::size_t quantization = 0;
-        bool sent = false;
-        std::array<unsigned, 64> lowest_bit{};  // of each coefficient sent so far, in a progressive image
-        std::vector<nonzero_mask> nonzero;      // [blocks down, blocks across], of a progressive image
-    };
-
-    [[noreturn]] static void bad(const segment& place, std::string what, std::string expected = "") {
-        throw_at_byte(error_code::format, place.position, std::move(what), std::move(expected));
-    }
-
-    static bool is_frame(unsigned marker) {
-        return marker >= 0xc0 && marker <= 0xcf && marker != jpeg_marker::dht && marker != 0xc8 && marker != 0xcc;
-    }
-
-    static unsigned byte(const segment& place, std::size_t index) {
-        if (index >= place.data.size()) bad(place, "the segment is too short");
-        return std::to_integer<unsigned>(place.data[index]);
-    }
-
-    static std::size_t divide_up(std::size_t count, std::size_t by) { return (count + by - 1) / by; }
-
-    /// A cheap look ahead, so that a file of a thousand scans is refused before the first is decoded.
-    void count_scans() const {
-        std::size_t position = 2;
-        std::size_t scans = 0;
-        for (;;) {
-            const auto found = segments_.at(position);
-            position = found.end;
-            if (found.marker == jpeg_marker::eoi) return;
-            if (is_frame(found.marker)) refuse_size(found);
-            if (found.marker != jpeg_marker::sos) continue;
-            if (++scans > limits_.max_scans) {
-                throw_at_byte(error_code::limit, found.position,
-                              "the image has more than " + std::to_string(limits_.max_scans) + " scans", "",
-                              "raise decode_options::max_scans if it is meant");
-            }
-            position = segments_.after_scan(position);
-        }
-    }
-
-    void refuse_size(const segment& frame) const {
-        const std::size_t height = byte(frame, 1) << 8 | byte(frame, 2);
-        const std::size_t width = byte(frame, 3) << 8 | byte(frame, 4);
-        if (height != 0) refuse_pixels(frame.position, width, height, limits_.max_pixels);
-    }
-
-    void read_frame(const segment& frame) {
-        const auto unsupported = [&](std::string what) {
-            throw_at_byte(error_code::unsupported, frame.position, "this is " + std::move(what),
-                          "a baseline or progressive JPEG of 8 bits", "save it again as such");
+    void read(std::size_t begin, unsigned marker, std::span<const std::byte> data) {
+        const auto begins_with = [&](std::string_view name) {
+            return std::string_view(reinterpret_cast<const char*>(data.data()), data.size()).substr(2, name.size()) ==
+                   name;
         };
-        if (frame_seen_) bad(frame, "there is a second frame header");
-        switch (frame.marker) {
-            case 0xc0:
-            case 0xc1:
-            case 0xc2:
-                break;
-            case 0xc3:
-                unsupported("a lossless JPEG");
-                break;
-            case 0xc5:
-            case 0xc6:
-            case 0xc7:
-                unsupported("a hierarchical JPEG");
-                break;
-            default:
-                unsupported("a JPEG with arithmetic coding");
-                break;
-        }
-        if (byte(frame, 0) != 8) unsupported("a JPEG of " + std::to_string(byte(frame, 0)) + " bits a sample");
-        file_.height = byte(frame, 1) << 8 | byte(frame, 2);
-        file_.width = byte(frame, 3) << 8 | byte(frame, 4);
-        file_.components = byte(frame, 5);
-        if (file_.height == 0) unsupported("a JPEG that gives its height at the end (DNL)");
-        if (file_.width == 0) bad(frame, "the image is 0 pixels wide");
-        if (file_.components == 4) unsupported("a JPEG in CMYK");
-        if (file_.components != 1 && file_.components != 3)
-            bad(frame, std::to_string(file_.components) + " components", "1 or 3");
-        if (frame.data.size() != 6 + 3 * file_.components) bad(frame, "the frame header has a wrong length");
-        progressive_ = frame.marker == 0xc2;
-        frame_seen_ = true;
-        for (std::size_t index = 0; index < file_.components; ++index) read_component(frame, 6 + 3 * index);
-        for (const component& part : components_) {
-            if (most_across_ % part.across != 0 || most_down_ % part.down != 0) {
-                unsupported("a JPEG whose sampling factors do not divide each other");
-            }
-        }
-        if (progressive_) remember_coefficients(frame);
+        constexpr std::string_view jfif{"JFIF\0", 5}, exif{"Exif\0\0", 6}, adobe{"Adobe"};
+        if (marker == jpeg_marker::app0 && data.size() >= 16 && begins_with(jfif)) jfif_ = true;
+        if (marker == jpeg_marker::app1 && begins_with(exif) && file_.exif.empty()) file_.exif = data.subspan(8);
+        if (marker == jpeg_marker::app14 && data.size() >= 14 && begins_with(adobe))
+            adobe_transform_ = std::to_integer<int>(data[13]);
+        if (jpeg_marker::is_frame(marker)) read_frame(begin, marker, data);
+        if (jpeg_marker::is_frame(marker) || marker == jpeg_marker::dht || marker == jpeg_marker::dqt ||
+            marker == jpeg_marker::dri)
+            file_.segments.push_back({marker, begin, data});
+        if (marker == jpeg_marker::dht) check_huffman(begin, data.subspan(2));
     }
 
-    void read_component(const segment& frame, std::size_t at) {
-        component part;
-        part.id = byte(frame, at);
-        part.across = byte(frame, at + 1) >> 4;
-        part.down = byte(frame, at + 1) & 15;
-        part.quantization = byte(frame, at + 2);
-        part.lowest_bit.fill(unsent);
-        if (part.across < 1 || part.across > 4 || part.down < 1 || part.down > 4)
-            bad(frame, "a sampling factor is not 1 to 4");
-        if (part.quantization > 3) bad(frame, "there is no quantization table " + std::to_string(part.quantization));
-        for (const component& other : components_) {
-            if (other.id == part.id) bad(frame, "two components share the id " + std::to_string(part.id));
-        }
-        most_across_ = std::max(most_across_, part.across);
-        most_down_ = std::max(most_down_, part.down);
-        components_.push_back(std::move(part));
-    }
-
-    std::size_t mcus_across() const { return divide_up(file_.width, 8 * most_across_); }
-    std::size_t mcus_down() const { return divide_up(file_.height, 8 * most_down_); }
-
-    void remember_coefficients(const segment& frame) {
-        std::size_t blocks = 0;
-        for (const component& part : components_) blocks += mcus_across() * part.across * mcus_down() * part.down;
-        constexpr std::size_t decoder_block = 64 * (2 + 1);  // coefficients and samples that the decoder keeps
-        refuse_memory(frame.position, blocks * (sizeof(nonzero_mask) + decoder_block), limits_.memory_budget);
-        for (component& part : components_) {
-            part.nonzero.resize(mcus_across() * part.across * mcus_down() * part.down);
-        }
-    }
-
-    void read_quantization(const segment& place) {
-        for (std::size_t at = 0; at < place.data.size();) {
-            const unsigned head = byte(place, at);
-            const std::size_t size = (head >> 4) == 0 ? 64 : 128;
-            if ((head >> 4) > 1 || (head & 15) > 3) bad(place, "a quantization table has a wrong number");
-            if (place.data.size() - at < 1 + size) bad(place, "a quantization table is too short");
-            quantization_defined_[head & 15] = true;
-            at += 1 + size;
-        }
-    }
-
-    void read_huffman(const segment& place) {
-        for (std::size_t at = 0; at < place.data.size();) {
-            const unsigned head = byte(place, at);
-            if ((head >> 4) > 1 || (head & 15) > 3) bad(place, "a Huffman table has a wrong number");
-            if (place.data.size() - at < 17) bad(place, "a Huffman table is too short");
-            const auto counts = place.data.subspan(at + 1).first<16>();
-            std::size_t total = 0;
-            for (const std::byte count : counts) total += std::to_integer<std::size_t>(count);
-            if (total > 256) bad(place, "a Huffman table has " + std::to_string(total) + " codes", "at most 256");
-            if (place.data.size() - at < 17 + total) bad(place, "a Huffman table is too short");
-            auto& tables = (head >> 4) == 0 ? dc_tables_ : ac_tables_;
-            tables[head & 15] = huffman_table(counts, place.data.subspan(at + 17, total), place.position);
-            at += 17 + total;
-        }
-    }
-
-    void read_restart(const segment& place) {
-        if (place.data.size() != 2) bad(place, "the restart interval has a wrong length");
-        restart_interval_ = big_endian(place.data);
-    }
-
-    void check_lines(const segment& place) const {
-        if (place.data.size() != 2 || big_endian(place.data) != file_.height) {
-            bad(place, "the height at the end (DNL) differs from the one in the header");
-        }
-    }
-
-    void read_exif(const segment& place) {
-        constexpr std::string_view name{"Exif\0", 6};  // with its two zeros
-        const auto head = place.data.first(std::min(place.data.size(), name.size()));
-        const std::string_view found(reinterpret_cast<const char*>(head.data()), head.size());
-        if (found == name && file_.exif.empty()) file_.exif = place.data.subspan(name.size());
-    }
-
-    /// One scan: its header, then every block of it. Returns where the next marker begins.
-    std::size_t scan(const segment& place) {
-        if (!frame_seen_) bad(place, "there is a scan before the frame header");
-        const std::size_t count = byte(place, 0);
-        if (count < 1 || count > file_.components) bad(place, "the scan has " + std::to_string(count) + " components");
-        if (place.data.size() != 4 + 2 * count) bad(place, "the scan header has a wrong length");
-        const unsigned bits = byte(place, 3 + 2 * count);
-        const spectral_band band{byte(place, 1 + 2 * count), byte(place, 2 + 2 * count), bits >> 4, bits & 15};
-        check_band(place, band, count);
-        std::vector<component*> parts;
-        std::vector<scan_tables> tables;
-        for (std::size_t index = 0; index < count; ++index) {
-            parts.push_back(&find_component(place, byte(place, 1 + 2 * index)));
-            if (std::count(parts.begin(), parts.end(), parts.back()) > 1)
-                bad(place, "a component stands twice in a scan");
-            tables.push_back(find_tables(place, byte(place, 2 + 2 * index), band));
-            note_sent(place, *parts.back(), band);
-        }
-        entropy_bits data(segments_.bytes(), place.end);
-        if (count == 1)
-            walk_one(data, band, *parts[0], tables[0]);
-        else
-            walk_interleaved(place, data, band, parts, tables);
-        return data.next_marker();
-    }
-
-    void check_band(const segment& place, const spectral_band& band, std::size_t count) const {
-        const bool legal = progressive_ ? band.last <= 63 && band.first <= band.last && band.low <= 13 &&
-                                              (band.first == 0 ? band.last == 0 : count == 1) &&
-                                              (band.high == 0 || band.high == band.low + 1)
-                                        : band.first == 0 && band.high == 0 && band.low == 0;
-        if (!legal) bad(place, "the scan header asks for coefficients that this kind of JPEG does not allow");
-    }
-
-    component& find_component(const segment& place, unsigned id) {
-        for (component& part : components_) {
-            if (part.id == id) return part;
-        }
-        bad(place, "the scan names component " + std::to_string(id) + ", which the frame header does not have");
-    }
-
-    scan_tables find_tables(const segment& place, unsigned numbers, const spectral_band& band) const {
-        scan_tables tables;
-        if ((numbers >> 4) > 3 || (numbers & 15) > 3) bad(place, "the scan names a Huffman table that cannot be");
-        const bool needs_dc = !progressive_ || (band.first == 0 && band.high == 0);
-        const bool needs_ac = !progressive_ || band.first > 0;
-        tables.dc = &dc_tables_[numbers >> 4];
-        tables.ac = &ac_tables_[numbers & 15];
-        if ((needs_dc && !tables.dc->defined()) || (needs_ac && !tables.ac->defined())) {
-            bad(place, "the scan names a Huffman table that was not defined");
-        }
-        return tables;
-    }
-
-    void note_sent(const segment& place, component& part, const spectral_band& band) {
-        if (!quantization_defined_[part.quantization]) bad(place, "a quantization table is missing");
-        if (!progressive_) {
-            if (part.sent) bad(place, "a component is sent twice");
-        } else {
-            for (unsigned k = band.first; k <= band.last; ++k) {
-                const unsigned before = band.high == 0 ? unsent : band.high;
-                if (part.lowest_bit[k] != before) bad(place, "the scan does not continue those before it");
-                part.lowest_bit[k] = band.low;
-            }
-        }
-        part.sent = true;
-    }
-
-    /// Calls `block` for every unit of the scan, and steps over the restart markers between them.
-    template <class Unit>
-    void walk_units(entropy_bits& data, block_walker& walker, std::span<scan_tables> tables, std::size_t units,
-                    Unit unit) {
-        std::size_t until_restart = restart_interval_;
-        unsigned restarts = 0;
-        for (std::size_t index = 0; index < units; ++index) {
-            if (restart_interval_ != 0 && until_restart-- == 0) {
-                data.restart(restarts++ % 8);
-                walker.forget_the_run();
-                for (scan_tables& table : tables) table.last_dc = 0;
-                until_restart = restart_interval_ - 1;
-            }
-            unit(index);
-        }
-    }
-
-    void walk_one(entropy_bits& data, const spectral_band& band, component& part, scan_tables& tables) {
-        const std::size_t across = divide_up(divide_up(file_.width * part.across, most_across_), 8);
-        const std::size_t down = divide_up(divide_up(file_.height * part.down, most_down_), 8);
-        const std::size_t stride = mcus_across() * part.across;
-        block_walker walker(data, band, progressive_);
-        nonzero_mask forgotten = 0;
-        walk_units(data, walker, {&tables, 1}, across * down, [&](std::size_t index) {
-            walker(tables, progressive_ ? part.nonzero[index / across * stride + index % across] : forgotten);
-        });
-    }
-
-    void walk_interleaved(const segment& place, entropy_bits& data, const spectral_band& band,
-                          std::span<component* const> parts, std::span<scan_tables> tables) {
-        std::size_t blocks = 0;
-        for (const component* part : parts) blocks += part->across * part->down;
-        if (blocks > 10)
-            bad(place, "the sampling factors make " + std::to_string(blocks) + " blocks a unit", "at most 10");
-        block_walker walker(data, band, progressive_);
-        nonzero_mask forgotten = 0;  // interleaved scans send no coefficients that are asked for later
-        walk_units(data, walker, tables, mcus_across() * mcus_down(), [&](std::size_t) {
-            for (std::size_t index = 0; index < parts.size(); ++index) {
-                for (std::size_t block = parts[index]->across * parts[index]->down; block > 0; --block) {
-                    walker(tables[index], forgotten);
+    void read_frame(std::size_t begin, unsigned marker, std::span<const std::byte> data) {
+        const auto refuse = [&](std::string what) {
+            throw_at_byte(error_code::unsupported, begin, std::move(what), "baseline or progressive, 8 bits",
+                          "save it again as such");
+        };
+        const auto field = [&](std::size_t index) { return std::to_integer<std::size_t>(data[index]); };
+        if (file_.components != 0) bad(begin, "a second frame header");
+        if (data.size() < 8 || data.size() != 8 + 3 * field(7)) bad(begin, "the frame header has a wrong length");
+        const unsigned kind = marker & 3, coding = marker & 12;
+        if (kind == 3) refuse("a lossless JPEG");
+        if (coding == 4 || coding == 12) refuse("a hierarchical JPEG");
+        if (field(2) != 8) refuse("a JPEG with " + std::to_string(field(2)) + " bits per sample");
+        file_.height = big_endian(data.subspan(3, 2));
+        file_.width = big_endian(data.subspan(5, 2));
+        file_.components = field(7);
+        if (file_.height == 0) refuse("a JPEG with its height at the end (DNL)");
+        if (file_.width == 0) bad(begin, "the image is 0 pixels wide");
+        refuse_pixels(begin, file_.width, file_.height, options_.max_pixels);
+        if (file_.components != 1 && file_.components != 3 && file_.components != 4)
+            bad(begin, std::to_string(file_.components) + " components", "1, 3 or 4");
+        std::array<std::size_t, 2> largest{1, 1};
+        for (std::size_t pass = 0; pass < 2; ++pass) {
+            for (std::size_t at = 8; at < data.size(); at += 3) {
+                const std::array factors{field(at + 1) >> 4, field(at + 1) & 15};
+                for (std::size_t axis = 0; axis < 2; ++axis) {
+                    if (factors[axis] < 1 || factors[axis] > 4)
+                        bad(begin, "a sampling factor of " + std::to_string(factors[axis]), "1 to 4");
+                    largest[axis] = (std::max)(largest[axis], factors[axis]);
+                    if (pass == 1 && largest[axis] % factors[axis] != 0)
+                        refuse("a JPEG whose sampling factors do not divide each other");
                 }
+                if (pass == 0) ids_.push_back(field(at));
             }
-        });
-    }
-
-    void check_complete(std::size_t position) const {
-        const auto incomplete = [&](const component& part) {
-            if (!part.sent || (progressive_ && part.lowest_bit[0] != 0)) return true;
-            return std::ranges::any_of(part.lowest_bit, [](unsigned bit) { return bit != unsent && bit != 0; });
-        };
-        if (!frame_seen_ || std::ranges::any_of(components_, incomplete)) {
-            throw_at_byte(error_code::format, position, "image data ends early at byte " + std::to_string(position), "",
-                          "parts of the image are missing");
         }
     }
 
-    jpeg_segments segments_;
-    jpeg_limits limits_;
+    /// stb_image before 2.28 writes beyond its tables where one has more than 256 codes.
+    static void check_huffman(std::size_t begin, std::span<const std::byte> data) {
+        while (data.size() >= 17) {
+            std::size_t total = 0;
+            for (const std::byte count : data.subspan(1, 16)) total += std::to_integer<std::size_t>(count);
+            if (total > 256 || data.size() < 17 + total)
+                bad(begin, "a Huffman table with " + std::to_string(total) + " codes", "at most 256, all given");
+            data = data.subspan(17 + total);
+        }
+    }
+
+    /// Mirrors default_decompress_parms of libjpeg's jdapimin.c.
+    jpeg_colour colour() const {
+        if (ids_.size() == 1) return jpeg_colour::grey;
+        if (ids_.size() == 4) return adobe_transform_ > 0 ? jpeg_colour::ycck : jpeg_colour::cmyk;
+        const bool letters = ids_[0] == 'R' && ids_[1] == 'G' && ids_[2] == 'B';
+        const bool rgb = !jfif_ && (adobe_transform_ == 0 || (adobe_transform_ < 0 && letters));
+        return rgb ? jpeg_colour::rgb : jpeg_colour::ycc;
+    }
+
+    std::span<const std::byte> bytes_;
+    const decode_options& options_;
     jpeg_file file_;
-    bool frame_seen_ = false;
-    bool progressive_ = false;
-    std::size_t most_across_ = 1;
-    std::size_t most_down_ = 1;
-    std::size_t restart_interval_ = 0;
-    std::vector<component> components_;
-    std::array<bool, 4> quantization_defined_{};
-    std::array<huffman_table, 4> dc_tables_;
-    std::array<huffman_table, 4> ac_tables_;
+    bool jfif_ = false;
+    int adobe_transform_ = -1;  // -1: no Adobe segment
+    std::vector<std::size_t> ids_;
 };
 
-/// The header of a JPEG that is whole and of a kind that the decoder reads rightly: baseline, extended or progressive,
-/// 8 bits, grey or three colours.
-/// \throws image_error FORMAT where it is cut or damaged, UNSUPPORTED for another kind, LIMIT beyond the limits
-inline jpeg_file scan_jpeg(std::span<const std::byte> bytes, const jpeg_limits& limits) {
-    return jpeg_walk(bytes, limits)();
+/// \throws image_error FORMAT where the file is cut or damaged, UNSUPPORTED for a rare kind, LIMIT beyond the options
+inline jpeg_file scan_jpeg(std::span<const std::byte> bytes, const decode_options& options) {
+    return jpeg_scanner(bytes, options)();
+}
+
+/// Decoded samples of one component.
+struct jpeg_plane {
+    const std::uint8_t* samples;
+    std::size_t stride, width, height;
+    std::size_t across, down;  ///< pixels per sample
+};
+
+/// Rows of a component with one sample per pixel. Mirrors h2v1_, h1v2_ and h2v2_fancy_upsample and int_upsample of
+/// libjpeg-turbo's jdsample.c.
+class upsampled_rows {
+   public:
+    explicit upsampled_rows(const jpeg_plane& plane)
+        : plane_(plane), sums_(plane.width + 2), row_(plane.width * plane.across) {}
+
+    const std::uint8_t* operator()(std::size_t y) {
+        const std::size_t own = y / plane_.down, width = plane_.width;
+        const std::uint8_t* const samples = plane_.samples + own * plane_.stride;
+        if (plane_.across == 1 && plane_.down == 1) return samples;
+        const bool lower = y % plane_.down == 1;
+        const std::size_t other = lower ? (std::min)(own + 1, plane_.height - 1) : own - (own > 0);
+        const std::uint8_t* const neighbours = plane_.samples + other * plane_.stride;
+        if (plane_.across == 1 && plane_.down == 2) {
+            const int bias = lower ? 2 : 1;
+            for (std::size_t x = 0; x < width; ++x)
+                row_[x] = static_cast<std::uint8_t>((3 * samples[x] + neighbours[x] + bias) >> 2);
+        } else if (plane_.across == 2 && plane_.down <= 2 && width > 2) {
+            const bool both = plane_.down == 2;
+            for (std::size_t x = 0; x < width; ++x)
+                sums_[x + 1] = static_cast<std::uint16_t>(both ? 3 * samples[x] + neighbours[x] : samples[x]);
+            sums_[0] = sums_[1];
+            sums_[width + 1] = sums_[width];
+            const int left_bias = both ? 8 : 1, right_bias = both ? 7 : 2, shift = both ? 4 : 2;
+            for (std::size_t x = 0; x < width; ++x) {
+                const int sum = 3 * sums_[x + 1];
+                row_[2 * x] = static_cast<std::uint8_t>((sum + sums_[x] + left_bias) >> shift);
+                row_[2 * x + 1] = static_cast<std::uint8_t>((sum + sums_[x + 2] + right_bias) >> shift);
+            }
+        } else {
+            for (std::size_t x = 0; x < row_.size(); ++x) row_[x] = samples[x / plane_.across];
+        }
+        return row_.data();
+    }
+
+   private:
+    jpeg_plane plane_;
+    std::vector<std::uint16_t> sums_;
+    std::vector<std::uint8_t> row_;
+};
+
+/// Red, green and blue of luma and chroma. Mirrors ycc_rgb_convert of libjpeg's jdcolor.c.
+inline std::array<std::uint8_t, 3> rgb_of_ycc(int luma, int blue, int red) {
+    constexpr int half = 1 << 15;
+    const auto byte = [](int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); };
+    return {byte(luma + ((91881 * (red - 128) + half) >> 16)),
+            byte(luma + ((-22554 * (blue - 128) - 46802 * (red - 128) + half) >> 16)),
+            byte(luma + ((116130 * (blue - 128) + half) >> 16))};
+}
+
+/// Mirrors cmyk2rgb of Pillow's Convert.c; the components are inverted, as Adobe writes them and Pillow expects.
+inline void write_rgb_of_cmyk(const std::uint8_t* cmyk, std::uint8_t* rgb) {
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+        const unsigned product = (255u - cmyk[channel]) * cmyk[3] + 128;
+        rgb[channel] = static_cast<std::uint8_t>(cmyk[3] - ((product + (product >> 8)) >> 8));
+    }
+}
+
+/// The image from its planes: grey, or RGB from any other colour space.
+inline image jpeg_pixels(const jpeg_file& file, std::span<const jpeg_plane> planes) {
+    const std::size_t channels = file.components == 1 ? 1 : 3;
+    std::vector<std::uint8_t> pixels(file.width * file.height * channels);
+    std::vector<upsampled_rows> upsampled(planes.begin(), planes.end());
+    std::uint8_t* pixel = pixels.data();
+    for (std::size_t y = 0; y < file.height; ++y) {
+        std::array<const std::uint8_t*, 4> rows{};
+        for (std::size_t index = 0; index < planes.size(); ++index) rows[index] = upsampled[index](y);
+        for (std::size_t x = 0; x < file.width; ++x, pixel += channels) {
+            if (file.colour == jpeg_colour::grey) {
+                *pixel = rows[0][x];
+                continue;
+            }
+            std::array<std::uint8_t, 3> colours{rows[0][x], rows[1][x], rows[2][x]};
+            if (file.colour == jpeg_colour::ycc || file.colour == jpeg_colour::ycck)
+                colours = rgb_of_ycc(colours[0], colours[1], colours[2]);
+            if (file.colour == jpeg_colour::ycck)
+                for (std::uint8_t& colour : colours) colour = static_cast<std::uint8_t>(255 - colour);
+            if (file.components == 4) {
+                const std::array<std::uint8_t, 4> cmyk{colours[0], colours[1], colours[2], rows[3][x]};
+                write_rgb_of_cmyk(cmyk.data(), pixel);
+            } else {
+                std::ranges::copy(colours, pixel);
+            }
+        }
+    }
+    return image(std::move(pixels), file.width, file.height, mode_of_channels(channels));
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::detail

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <zeroshot/classify/similarity.hpp>
-#include <zeroshot/nn/softmax.hpp>
+#include <zeroshot/nn/normalization.hpp>
 #include <zeroshot/support/file.hpp>
 
 #include "tests/catch.hpp"

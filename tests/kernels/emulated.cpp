@@ -18,13 +18,13 @@ using namespace zeroshot_tests;
 namespace {
 
 /// What one head answers to the last `queries` tokens; queries, keys and values are [tokens, 3 * size].
-matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size_t queries, precision how, mask visible,
-                      instruction_set set) {
+matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size_t queries, precision how,
+                      attention_mask mask, instruction_set set) {
     const std::size_t stride = 3 * size, tokens = qkv.size() / stride, first = tokens - queries;
     zeroshot::detail::attention_head<float> head(tokens, size, zeroshot::detail::score_scale<float>(size), how, set);
-    head.remember(qkv.data() + size, qkv.data() + 2 * size, stride);
+    head.pack_keys_values(qkv.data() + size, qkv.data() + 2 * size, stride);
     matrix<float> results(queries, size);
-    head.answer(qkv.data() + first * stride, stride, queries, first, visible, results.data(), size);
+    head.attend(qkv.data() + first * stride, stride, queries, first, mask, results.data(), size);
     return results;
 }
 
@@ -55,9 +55,9 @@ TEST_CASE("attention in bfloat16 is the same by AVX512_BF16 and AMX as by the po
     for (const std::size_t tokens : {1u, 17u, 50u}) {
         for (const std::size_t size : {7u, 64u}) {
             const std::vector<float> qkv = normal_numbers(tokens * 3 * size, 3);
-            for (const mask visible : {mask::none, mask::causal}) {
+            for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
                 const auto by = [&](instruction_set set, std::size_t queries, precision how) {
-                    return answers(qkv, size, queries, how, visible, set);
+                    return answers(qkv, size, queries, how, mask, set);
                 };
                 const matrix<float> expected = by(instruction_set::portable, tokens, precision::bf16);
                 for (const instruction_set set : all_instruction_sets) {

@@ -44,7 +44,7 @@ TEST_CASE("what the options say is not assumed") {
     const architecture vit = drawn("openai_vit", {options});
     CHECK(vit.assumed.empty());
     CHECK(std::get<vision_transformer_config>(vit.config.image).blocks.heads == 2);
-    CHECK(vit.config.text.blocks.function == activation::gelu);
+    CHECK(vit.config.text.blocks.activation == activation::gelu);
 }
 
 TEST_CASE("what can be neither seen nor assumed is an error that names the option") {

@@ -116,7 +116,7 @@ TEST_CASE("what was said when converting is written down") {
     CHECK_FALSE(made.warnings.empty());  // of what had to be assumed all the same
     const clip converted = load(folder / "a.safetensors");
     CHECK(converted.preprocessing().mean == std::array{0.5f, 0.5f, 0.5f});
-    CHECK(std::get<vision_transformer_config>(converted.config().image).blocks.function == activation::gelu);
+    CHECK(std::get<vision_transformer_config>(converted.config().image).blocks.activation == activation::gelu);
     CHECK(is_sure(converted));
 }
 

@@ -39,7 +39,7 @@ TEST_CASE("what is written into the metadata is read back") {
         CHECK(found->context == config.text.context);
         CHECK(found->vocabulary == config.text.vocabulary);
         CHECK(found->text.heads == config.text.blocks.heads);
-        CHECK(found->text.function == config.text.blocks.function);
+        CHECK(found->text.function == config.text.blocks.activation);
         CHECK(found->mean == how.mean);
         CHECK(found->order == how.order);
         CHECK(found->preprocess_size == how.size);

@@ -44,9 +44,9 @@ TEST_CASE("vision_config_dict replaces vision_config, defaults included") {
 }
 
 TEST_CASE("the end token is the highest id, also where an older file says 2, or the one that is named") {
-    CHECK(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 599}})").text_pooling == text_pool::highest);
-    CHECK(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 2}})").text_pooling == text_pool::highest);
-    CHECK(model(R"({"text_config": {"vocab_size": 600}})").text_pooling == text_pool::highest);
+    CHECK(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 599}})").text_pooling == text_pool::argmax);
+    CHECK(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 2}})").text_pooling == text_pool::argmax);
+    CHECK(model(R"({"text_config": {"vocab_size": 600}})").text_pooling == text_pool::argmax);
     const settings named = model(R"({"text_config": {"vocab_size": 601, "eos_token_id": 599}})");  // tokens were added
     CHECK(named.text_pooling == text_pool::end);
     CHECK(named.end == 599u);

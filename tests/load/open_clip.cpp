@@ -77,7 +77,7 @@ TEST_CASE("what open_clip's own variants say of their towers is understood") {
     const settings usual = configured("");
     CHECK(usual.pre_norm == true);
     CHECK(usual.vision_pooling == image_pool::class_token);
-    CHECK(usual.text_pooling == text_pool::highest);
+    CHECK(usual.text_pooling == text_pool::argmax);
     CHECK(usual.causal == true);
     CHECK(usual.text.layer_scale == false);
 }

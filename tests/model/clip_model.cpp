@@ -35,7 +35,7 @@ TEST_CASE("the temperature is stored as a logarithm, as [] or [1]") {
     CHECK(with_temperature(0, {}).logit_bias() == 0);
 }
 
-TEST_CASE("B14: a temperature that is no number, or absurd, is refused") {
+TEST_CASE("a temperature that is not finite or out of range is refused") {
     const float infinity = std::numeric_limits<float>::infinity();
     for (const float stored : {1e9f, 100.0f, infinity, -infinity, std::numeric_limits<float>::quiet_NaN()}) {
         CHECK_THROWS_AS(with_temperature(stored, {}), checkpoint_error);
@@ -44,7 +44,7 @@ TEST_CASE("B14: a temperature that is no number, or absurd, is refused") {
     CHECK_THROWS_AS(with_temperature(1, {2}), checkpoint_error);
 }
 
-TEST_CASE("a model of one tower says what it lacks, and has no temperature") {
+TEST_CASE("a model of one tower refuses the other, and has no temperature") {
     clip_config config = testing::tiny_vision_transformer();
     const weights w(checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny"));
     config.towers = clip_towers::text;

@@ -53,7 +53,7 @@ TEST_CASE("the shapes of ViT-B/32 and RN50 are accepted, and their derived sizes
     CHECK(resnet().image_size() == 224);
 }
 
-TEST_CASE("D1-D4: sizes that make no model are refused before a tensor is built") {
+TEST_CASE("sizes that make no model are refused") {
     const std::size_t huge = std::numeric_limits<std::size_t>::max();
     const auto starts = [](const std::string& text) { return Catch::StartsWith("config.json: " + text); };
     CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).patch_size = 0; }), starts("patch_size is 0"));
@@ -85,7 +85,7 @@ TEST_CASE("D1-D4: sizes that make no model are refused before a tensor is built"
                starts("vision features 2048 is not a multiple of heads 33"));
 }
 
-TEST_CASE("of a tower that is not there, nothing is checked") {
+TEST_CASE("the configuration of an absent tower is not validated") {
     clip_config config = vit();
     config.towers = clip_towers::image;
     config.text = {};

@@ -58,7 +58,7 @@ TEST_CASE("a text encoder in float equals the reference at every stage") {
     check_text_stages<float>(stage_bound<float>());
 }
 
-TEST_CASE("a prompt gives the same bits whatever its neighbours, and whatever follows its end token") {
+TEST_CASE("an embedding does not depend on the other prompts nor on padding after the end token") {
     const auto encoder = tiny_encoder<float>();
     const auto prompts = reference_model("openai_vit").prompts();
     const std::vector<std::span<const std::int32_t>> views(prompts.begin(), prompts.end());
@@ -72,7 +72,7 @@ TEST_CASE("a prompt gives the same bits whatever its neighbours, and whatever fo
     }
 }
 
-TEST_CASE("prompts with the same beginning give the same bits as each alone, in any order, and so do equal prompts") {
+TEST_CASE("prompts with shared prefixes and equal prompts have the bits of each prompt alone") {
     const auto encoder = tiny_encoder<float>();
     std::vector<std::int32_t> ids = reference_model("openai_vit").prompts().front();
     const std::int32_t end = *std::ranges::max_element(ids);
@@ -84,7 +84,7 @@ TEST_CASE("prompts with the same beginning give the same bits as each alone, in 
         CHECK(std::ranges::equal(encoder(std::span(&views[i], 1)).row(0), together.row(i)));
 }
 
-TEST_CASE("a tower that is read at its first token sees no other, one read at its last place sees the padding") {
+TEST_CASE("pooling at the first token ignores the others, pooling at the last includes the padding") {
     const weights w(checkpoint::open(model_folder("openai_vit") + "/model.safetensors"));
     clip_config config = openai_vit(w.shape("token_embedding.weight").front());
     const auto encode = [&](const std::vector<std::int32_t>& ids) {
@@ -102,7 +102,7 @@ TEST_CASE("a tower that is read at its first token sees no other, one read at it
     CHECK_FALSE(encode({5, 6, 7}) == encode(padded));
 }
 
-TEST_CASE("a bit of any number of the text tower changes its parameters, and none of the image tower's does") {
+TEST_CASE("parameters change with every weight of the text tower and with none of the image tower") {
     const checkpoint file = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
     const auto digest_of = [&](const checkpoint& from, const weight_options& how = {}) {
         const weights w(from, how);
@@ -131,7 +131,7 @@ TEST_CASE("a bit of any number of the text tower changes its parameters, and non
     CHECK(all.size() == 3);
 }
 
-TEST_CASE("ids the model does not have, and more of them than it holds, are refused") {
+TEST_CASE("ids outside the vocabulary and prompts beyond the context are refused") {
     const auto encoder = tiny_encoder<float>();
     const auto encode = [&](std::vector<std::int32_t> ids) {
         const std::span<const std::int32_t> one(ids);

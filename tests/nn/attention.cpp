@@ -27,7 +27,7 @@ random_weights random_attention() {
 }
 
 /// The definition, one number at a time.
-matrix<double> naive(const random_weights& made, const matrix<double>& x, mask visible) {
+matrix<double> naive(const random_weights& made, const matrix<double>& x, attention_mask mask) {
     const std::size_t tokens = x.rows(), size = width / heads;
     const auto mapped = [&](const std::string& weight, const std::string& bias, const matrix<double>& rows,
                             std::size_t outputs) {
@@ -44,7 +44,7 @@ matrix<double> naive(const random_weights& made, const matrix<double>& x, mask v
     matrix<double> mixed(tokens, width);
     for (std::size_t h = 0; h < heads; ++h) {
         for (std::size_t i = 0; i < tokens; ++i) {
-            std::vector<double> share(visible == mask::causal ? i + 1 : tokens);
+            std::vector<double> share(mask == attention_mask::causal ? i + 1 : tokens);
             double sum = 0;
             for (std::size_t j = 0; j < share.size(); ++j) {
                 double score = 0;
@@ -62,14 +62,14 @@ matrix<double> naive(const random_weights& made, const matrix<double>& x, mask v
 
 constexpr std::array every_precision{precision::f32, precision::bf16, precision::int8};
 
-attention<float> random_attention(precision how, mask visible) {
-    return {weights(random_attention().get().file(), {.arithmetic = how}) / "visual", width, heads, visible};
+attention<float> random_attention(precision how, attention_mask mask) {
+    return {weights(random_attention().get().file(), {.arithmetic = how}) / "visual", width, heads, mask};
 }
 
 /// Sequences that share their beginnings, some longer than a block of bfloat16: rows 0 to 39; 0 to 34 and 40 to 49; 0,
 /// 1 and 50.
-sequences shared_beginnings() {
-    sequences all;
+token_sequences shared_prefixes() {
+    token_sequences all;
     all.add(0, 40);
     all.add(35, 10);
     all.add(2, 1);
@@ -77,12 +77,12 @@ sequences shared_beginnings() {
 }
 
 /// Queries, keys and values of one head: [tokens, 3 * size].
-matrix<float> head_of(const matrix<float>& qkv, precision how, mask visible) {
+matrix<float> head_of(const matrix<float>& qkv, precision how, attention_mask mask) {
     const std::size_t tokens = qkv.rows(), size = qkv.columns() / 3;
     detail::attention_head<float> head(tokens, size, detail::score_scale<float>(size), how, kernels::active());
-    head.remember(qkv.data() + size, qkv.data() + 2 * size, 3 * size);
+    head.pack_keys_values(qkv.data() + size, qkv.data() + 2 * size, 3 * size);
     matrix<float> results(tokens, size);
-    head.answer(qkv.data(), 3 * size, tokens, 0, visible, results.data(), size);
+    head.attend(qkv.data(), 3 * size, tokens, 0, mask, results.data(), size);
     return results;
 }
 
@@ -94,12 +94,12 @@ matrix<float> as_bfloats(matrix<float> numbers) {
 /// How far a head in bfloat16 may be from the definition over rounded queries, keys and values. A share's relative
 /// error is half a step of 2^-7, and what float's softmax makes of a score that is off by (size + 2) epsilon of its
 /// norm, twice: above and below the line. The sum of shares times values is off by (tokens + 2) epsilon.
-void check_head(const matrix<float>& qkv, mask visible) {
-    const matrix<float> got = head_of(qkv, precision::bf16, visible), x = as_bfloats(qkv);
+void check_head(const matrix<float>& qkv, attention_mask mask) {
+    const matrix<float> got = head_of(qkv, precision::bf16, mask), x = as_bfloats(qkv);
     const std::size_t tokens = x.rows(), size = x.columns() / 3;
     constexpr double epsilon = std::numeric_limits<float>::epsilon(), half_step = 1.0 / 256, softmax = 16 * epsilon;
     for (std::size_t i = 0; i < tokens; ++i) {
-        std::vector<double> share(visible == mask::causal ? i + 1 : tokens);
+        std::vector<double> share(mask == attention_mask::causal ? i + 1 : tokens);
         double sum = 0, largest_norm = 0;
         for (std::size_t j = 0; j < share.size(); ++j) {
             double score = 0, norm = 0;
@@ -131,10 +131,10 @@ void check_head(const matrix<float>& qkv, mask visible) {
 TEST_CASE("attention is softmax(Q K^T / sqrt(d)) V for each head") {
     const random_weights made = random_attention();
     const matrix<double> x = random_matrix<double>(7, width, 5);
-    for (const mask visible : {mask::none, mask::causal}) {
-        const attention<double> layer(made.get(), width, heads, visible);
-        const matrix<double> got = layer(x, sequences(std::array<std::size_t, 1>{7}), nullptr),
-                             expected = naive(made, x, visible);
+    for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
+        const attention<double> layer(made.get(), width, heads, mask);
+        const matrix<double> got = layer(x, token_sequences(std::array<std::size_t, 1>{7}), nullptr),
+                             expected = naive(made, x, mask);
         // three sums of 12 terms below about 20, in double
         for (std::size_t i = 0; i < got.size(); ++i) CHECK(std::abs(got.values()[i] - expected.values()[i]) <= 1e-13);
     }
@@ -142,34 +142,35 @@ TEST_CASE("attention is softmax(Q K^T / sqrt(d)) V for each head") {
 
 TEST_CASE(
     "in bf16, a head is the definition over rounded queries, keys and values, within the rounding of its shares") {
-    for (const mask visible : {mask::none, mask::causal}) {
+    for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
         for (const std::size_t size : {1u, 5u, 64u, 80u}) {
             for (const std::size_t tokens : {1u, 2u, 33u, 77u})
-                check_head(random_matrix<float>(tokens, 3 * size, 3), visible);
+                check_head(random_matrix<float>(tokens, 3 * size, 3), mask);
         }
-        check_head(random_matrix<float>(577, 3 * 31, 4), visible);
+        check_head(random_matrix<float>(577, 3 * 31, 4), mask);
     }
 }
 
 TEST_CASE("in bf16 and int8, queries, keys, values and shares are rounded; in f32 none of them") {
-    for (const mask visible : {mask::none, mask::causal}) {
+    for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
         const matrix<float> qkv = random_matrix<float>(50, 3 * 20, 5);
-        CHECK_FALSE(head_of(qkv, precision::f32, visible) == head_of(as_bfloats(qkv), precision::f32, visible));
-        const matrix<float> expected = head_of(as_bfloats(qkv), precision::bf16, visible);
-        CHECK(head_of(qkv, precision::bf16, visible) == expected);
-        CHECK(head_of(qkv, precision::int8, visible) == expected);
+        CHECK_FALSE(head_of(qkv, precision::f32, mask) == head_of(as_bfloats(qkv), precision::f32, mask));
+        const matrix<float> expected = head_of(as_bfloats(qkv), precision::bf16, mask);
+        CHECK(head_of(qkv, precision::bf16, mask) == expected);
+        CHECK(head_of(qkv, precision::int8, mask) == expected);
     }
     matrix<float> equal(3, 3);  // no token differs from another but for the first one's value
     equal(0, 2) = 1;
-    CHECK(head_of(equal, precision::bf16, mask::none)(0, 0) == float_from_bfloat(bfloat_from_float(1.0f / 3)));
-    CHECK(std::abs(head_of(equal, precision::f32, mask::none)(0, 0) - 1.0f / 3) <= 1e-7f);
+    CHECK(head_of(equal, precision::bf16, attention_mask::none)(0, 0) ==
+          float_from_bfloat(bfloat_from_float(1.0f / 3)));
+    CHECK(std::abs(head_of(equal, precision::f32, attention_mask::none)(0, 0) - 1.0f / 3) <= 1e-7f);
 }
 
 TEST_CASE("a layer's products are made in the precision of its weights") {
     const matrix<float> x = random_matrix<float>(7, width, 5);
-    const sequences one(std::array<std::size_t, 1>{7});
+    const token_sequences one(std::array<std::size_t, 1>{7});
     const auto results = [&](precision how) {
-        return matrix<float>(random_attention(how, mask::none)(x, one, nullptr));
+        return matrix<float>(random_attention(how, attention_mask::none)(x, one, nullptr));
     };
     CHECK_FALSE(results(precision::f32) == results(precision::bf16));
     for (const precision how : {precision::bf16, precision::int8}) {  // by hand, of the same maps
@@ -179,19 +180,19 @@ TEST_CASE("a layer's products are made in the precision of its weights") {
         for (std::size_t column = 0; column < width; column += width / heads) {
             detail::attention_head<float> head(7, width / heads, detail::score_scale<float>(width / heads),
                                                precision::bf16, kernels::active());
-            head.remember(qkv.data() + width + column, qkv.data() + 2 * width + column, 3 * width);
-            head.answer(qkv.data() + column, 3 * width, 7, 0, mask::none, mixed.data() + column, width);
+            head.pack_keys_values(qkv.data() + width + column, qkv.data() + 2 * width + column, 3 * width);
+            head.attend(qkv.data() + column, 3 * width, 7, 0, attention_mask::none, mixed.data() + column, width);
         }
         CHECK(results(how) == linear<float>(w / "out_proj", width, width)(mixed));
     }
 }
 
 TEST_CASE("a causal mask hides later tokens") {
-    const attention<float> layer(random_attention().get(), width, heads, mask::causal);
+    const attention<float> layer(random_attention().get(), width, heads, attention_mask::causal);
     matrix<float> x = random_matrix<float>(6, width, 5);
-    const matrix<float> before = layer(x, sequences(std::array<std::size_t, 1>{6}), nullptr);
+    const matrix<float> before = layer(x, token_sequences(std::array<std::size_t, 1>{6}), nullptr);
     std::ranges::fill(x.row(5), 9.0f);
-    const matrix<float> after = layer(x, sequences(std::array<std::size_t, 1>{6}), nullptr);
+    const matrix<float> after = layer(x, token_sequences(std::array<std::size_t, 1>{6}), nullptr);
     for (std::size_t row = 0; row < 5; ++row) CHECK(std::ranges::equal(before.row(row), after.row(row)));
     CHECK_FALSE(std::ranges::equal(before.row(5), after.row(5)));
 }
@@ -199,14 +200,14 @@ TEST_CASE("a causal mask hides later tokens") {
 TEST_CASE("sequences side by side see only themselves, to the bit") {
     thread_pool threads(2);
     for (const precision how : every_precision) {
-        const attention<float> layer = random_attention(how, mask::none);
+        const attention<float> layer = random_attention(how, attention_mask::none);
         const matrix<float> x = random_matrix<float>(45, width, 5);
-        const matrix<float> together = layer(x, sequences(std::array<std::size_t, 3>{2, 3, 40}), &threads);
+        const matrix<float> together = layer(x, token_sequences(std::array<std::size_t, 3>{2, 3, 40}), &threads);
         std::size_t first = 0;
         for (const std::size_t tokens : {2u, 3u, 40u}) {
             matrix<float> own(tokens, width);
             std::ranges::copy(x.values().subspan(first * width, tokens * width), own.data());
-            const matrix<float> alone = layer(own, sequences(std::array<std::size_t, 1>{tokens}), nullptr);
+            const matrix<float> alone = layer(own, token_sequences(std::array<std::size_t, 1>{tokens}), nullptr);
             CHECK(std::ranges::equal(alone.values(), together.values().subspan(first * width, tokens * width)));
             first += tokens;
         }
@@ -215,15 +216,15 @@ TEST_CASE("sequences side by side see only themselves, to the bit") {
 
 TEST_CASE("a beginning that sequences share gives the same bits as one of their own") {
     const matrix<float> x = random_matrix<float>(51, width, 5);
-    const sequences all = shared_beginnings();
+    const token_sequences all = shared_prefixes();
     for (const precision how : every_precision) {
-        const attention<float> layer = random_attention(how, mask::causal);
+        const attention<float> layer = random_attention(how, attention_mask::causal);
         const matrix<float> together = layer(x, all, nullptr);
         for (std::size_t i = 0; i < all.size(); ++i) {
             matrix<float> own(all[i].size(), width);
             for (std::size_t token = 0; token < own.rows(); ++token)
                 std::ranges::copy(x.row(all[i][token]), own.row(token).begin());
-            const matrix<float> alone = layer(own, sequences(std::array<std::size_t, 1>{own.rows()}), nullptr);
+            const matrix<float> alone = layer(own, token_sequences(std::array<std::size_t, 1>{own.rows()}), nullptr);
             for (std::size_t token = 0; token < own.rows(); ++token)
                 CHECK(std::ranges::equal(alone.row(token), together.row(all[i][token])));
         }
@@ -232,11 +233,11 @@ TEST_CASE("a beginning that sequences share gives the same bits as one of their 
 
 TEST_CASE("a token that asks alone gets the bits that it gets where all ask") {
     const matrix<float> x = random_matrix<float>(51, width, 5);
-    const sequences all = shared_beginnings();
+    const token_sequences all = shared_prefixes();
     thread_pool threads(2);
     for (const precision how : every_precision) {
-        for (const mask visible : {mask::none, mask::causal}) {
-            const attention<float> layer = random_attention(how, visible);
+        for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
+            const attention<float> layer = random_attention(how, mask);
             const matrix<float> together = layer(x, all, nullptr);
             const std::array<std::size_t, 3> places{39, 36, 2};  // of rows that are their sequences' own
             const matrix<float> alone = layer.at(places, x, all, &threads);
@@ -250,7 +251,8 @@ TEST_CASE("no NaN is lost in any precision") {
     for (const precision how : every_precision) {
         matrix<float> x = random_matrix<float>(5, width, 5);
         x(3, 1) = std::numeric_limits<float>::quiet_NaN();
-        const matrix<float> y = random_attention(how, mask::none)(x, sequences(std::array<std::size_t, 1>{5}), nullptr);
+        const matrix<float> y =
+            random_attention(how, attention_mask::none)(x, token_sequences(std::array<std::size_t, 1>{5}), nullptr);
         for (const float number : y.values()) CHECK(std::isnan(number));
     }
 }

@@ -83,13 +83,13 @@ TEST_CASE("attention pooling's own products are made in bfloat16 where its weigh
         const matrix<float> queries = map("q_proj")(tokens);
         detail::attention_head<float> head(cells + 1, width, detail::score_scale<float>(size), precision::bf16,
                                            kernels::active());
-        head.remember(tokens.data(), tokens.data(), width);
+        head.pack_keys_values(tokens.data(), tokens.data(), width);
         matrix<float> expected(1, width);
         for (std::size_t h = 0; h < heads; ++h) {
             matrix<float> row(1, width);
             packed_weights<float>(in(how) / "k_proj", "weight", {width, width}, h * size, size)
                 .multiply(queries.data() + h * size, width, 1, row.data(), {});
-            head.answer(row.data(), width, 1, 0, mask::none, row.data(), width);
+            head.attend(row.data(), width, 1, 0, attention_mask::none, row.data(), width);
             const matrix<float> values = map("v_proj")(row);
             for (std::size_t i = h * size; i < (h + 1) * size; ++i) expected(0, i) = values(0, i);
         }

@@ -68,7 +68,7 @@ void write_check(zeroshot::json_writer& json, const check_up& found) {
 void write_text(zeroshot::json_writer& json, const model& clip) {
     const zeroshot::text_config& tower = clip.config().text;
     const zeroshot::transformer_config& text = tower.blocks;
-    json.key("text_activation").value(zeroshot::name_of(text.function));
+    json.key("text_activation").value(zeroshot::name_of(text.activation));
     json.key("context").value(tower.context).key("vocabulary").value(tower.vocabulary);
     json.key("text_width").value(text.width).key("text_layers").value(text.layers).key("text_heads").value(text.heads);
     json.key("text_mlp_width").value(text.mlp_width).key("text_epsilon").value(text.epsilon);
@@ -152,7 +152,7 @@ std::string container_text(const std::string& container) {
 std::string blocks_text(const zeroshot::transformer_config& blocks) {
     return counted(blocks.layers, "layer") + " of width " + std::to_string(blocks.width) + ", " +
            counted(blocks.heads, "head") + ", MLP " + std::to_string(blocks.mlp_width) + ", " +
-           std::string(zeroshot::name_of(blocks.function));
+           std::string(zeroshot::name_of(blocks.activation));
 }
 
 std::string image_encoder_text(const zeroshot::clip_config& config) {

@@ -16,7 +16,7 @@
 #include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/clip.hpp>
-#include <zeroshot/nn/softmax.hpp>
+#include <zeroshot/nn/normalization.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 

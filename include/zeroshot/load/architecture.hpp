@@ -131,7 +131,7 @@ class architect {
 
     void settle(const std::string& tower, transformer_config& config, tower_settings settings::*said) {
         config.heads = heads(tower, config.width, said);
-        config.function = function(tower, config.width, said);
+        config.activation = function(tower, config.width, said);
         config.epsilon = first<double>(said, &tower_settings::epsilon).value_or(config.epsilon);
         if (first<bool>(said, &tower_settings::layer_scale).value_or(config.layer_scale) != config.layer_scale)
             contradiction(tower + " blocks", "LayerScale (ls_1, ls_2)", config.layer_scale);

@@ -64,7 +64,7 @@ inline void read_converted_text(const json& text, settings& found) {
     found.vocabulary = optional_size(text, "vocabulary");
     found.text = converted_tower(text);
     found.text_pooling =
-        optional_choice(text, "pool", {text_pool::highest, text_pool::end, text_pool::first, text_pool::last});
+        optional_choice(text, "pool", {text_pool::argmax, text_pool::end, text_pool::first, text_pool::last});
     found.end = optional_size(text, "end");
     found.padding = optional_size(text, "padding");
     found.causal = optional_bool(text, "causal");
@@ -109,7 +109,7 @@ inline void read_converted_tokenizer(const json& words, settings& found) {
 
 inline void write_blocks(json_writer& writer, const transformer_config& blocks) {
     writer.key("width").value(blocks.width).key("layers").value(blocks.layers).key("heads").value(blocks.heads);
-    writer.key("mlp_width").value(blocks.mlp_width).key("activation").value(name_of(blocks.function));
+    writer.key("mlp_width").value(blocks.mlp_width).key("activation").value(name_of(blocks.activation));
     writer.key("epsilon").value(blocks.epsilon).key("layer_scale").value(blocks.layer_scale);
 }
 

@@ -50,7 +50,7 @@ inline void read_end_token(const json& text, settings& found) {
     const std::optional<std::size_t> end = optional_size(text, "eos_token_id");
     const bool last = end && found.vocabulary && *end + 1 == *found.vocabulary;
     if (!end || *end == older || last) {
-        found.text_pooling = text_pool::highest;
+        found.text_pooling = text_pool::argmax;
     } else {
         found.text_pooling = text_pool::end;
         found.end = end;

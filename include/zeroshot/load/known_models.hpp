@@ -16,7 +16,6 @@
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
-#include <zeroshot/nn/activation.hpp>
 #include <zeroshot/nn/weights.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {

@@ -82,7 +82,7 @@ inline image_pool open_clip_image_pool(const json& vision) {
 /// Mirrors text_global_pool in open_clip transformer.py.
 inline text_pool open_clip_text_pool(const json& text) {
     const std::optional<json> pool = text.find("pool_type");
-    if (!pool || pool->is_null() || pool->as_string() == "argmax") return text_pool::highest;
+    if (!pool || pool->is_null() || pool->as_string() == "argmax") return text_pool::argmax;
     if (pool->as_string() == "eos") return text_pool::end;
     if (pool->as_string() == "last") return text_pool::last;
     if (pool->as_string() == "first") return text_pool::first;

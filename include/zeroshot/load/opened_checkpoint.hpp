@@ -80,7 +80,7 @@ inline opened_checkpoint open_checkpoint(const std::filesystem::path& path, cons
     if (std::filesystem::is_directory(place.path, unreadable)) place.path = detail::checkpoint_in(place.path);
     const checkpoint file = checkpoint::open(place.path, options.limits);
     weight_options reading = detail::reading(options);
-    reading.kept = detail::packed_weight_cache_of(file, place.path, options);
+    reading.cache = detail::packed_weight_cache_of(file, place.path, options);
     return {weights(file, reading), place};
 }
 

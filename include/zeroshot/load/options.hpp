@@ -11,7 +11,7 @@
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/load/settings.hpp>
-#include <zeroshot/nn/activation.hpp>
+#include <zeroshot/model/config.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 

@@ -16,8 +16,6 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/model/config.hpp>
-#include <zeroshot/nn/activation.hpp>
-#include <zeroshot/nn/position_embedding.hpp>
 #include <zeroshot/support/json.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {

@@ -1,6 +1,5 @@
 #pragma once
-/// \file The sizes of a CLIP: what a checkpoint's tensors and the files beside it say, checked before a tensor is
-/// built.
+/// \file Configuration of a CLIP model: sizes and variants of both towers, and their validation.
 
 #include <algorithm>
 #include <array>
@@ -12,38 +11,60 @@
 #include <variant>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/nn/activation.hpp>
-#include <zeroshot/nn/position_embedding.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// The sizes of a stack of residual attention blocks.
+/// The non-linearity of a transformer's MLP. A checkpoint's tensors do not tell which one it was trained with.
+enum class activation {
+    quick_gelu,  ///< x * sigmoid(1.702 x): QuickGELU in openai/CLIP clip/model.py
+    gelu,        ///< x * Phi(x): torch.nn.GELU()
+    gelu_tanh    ///< its approximation, torch.nn.GELU(approximate="tanh")
+};
+
+/// The name of an activation in configuration files.
+constexpr std::string_view name_of(activation which) {
+    constexpr std::array<std::string_view, 3> names{"quick_gelu", "gelu", "gelu_tanh"};
+    return names[static_cast<std::size_t>(which)];
+}
+
+/// Sizes of a stack of residual attention blocks.
 struct transformer_config {
     std::size_t width = 0;
     std::size_t layers = 0;
     std::size_t heads = 0;
-    std::size_t mlp_width = 0;  ///< of the hidden layer between c_fc and c_proj, mostly 4 * width
-    activation function = activation::quick_gelu;
-    double epsilon = 1e-5;     ///< of its layer norms
-    bool layer_scale = false;  ///< each branch is multiplied with a gain per column before it is added: ls_1, ls_2
+    std::size_t mlp_width = 0;  ///< of the hidden layer between c_fc and c_proj, usually 4 * width
+    zeroshot::activation activation = zeroshot::activation::quick_gelu;
+    double epsilon = 1e-5;     ///< of the layer norms
+    bool layer_scale = false;  ///< LayerScale: a gain per column on each residual branch, ls_1 and ls_2
 
     bool operator==(const transformer_config&) const = default;
 };
 
-/// What a vision transformer's tokens are summed up by.
+/// Pooling of a vision transformer's tokens.
 enum class image_pool {
-    class_token,        ///< the first token, normalised: ViT-B/32 and most others
-    mean,               ///< the mean of the patches, then normalised: CLIPA
-    mean_of_normalised  ///< the mean of the normalised patches
+    class_token,        ///< the layer norm of the first token: ViT-B/32 and most others
+    mean,               ///< the layer norm of the mean patch: CLIPA
+    mean_of_normalised  ///< the mean of the patches' layer norms
 };
 
-/// The pooling as files name it.
+/// The name of a pooling in configuration files.
 constexpr std::string_view name_of(image_pool pool) noexcept {
     constexpr std::array<std::string_view, 3> names{"class_token", "mean", "mean_of_normalised"};
     return names[static_cast<std::size_t>(pool)];
 }
 
-/// Where position embeddings come from that were trained with images of another size.
+/// Bicubic interpolation of position embeddings trained with images of another size.
+enum class position_filter {
+    antialiased,  ///< resize_pos_embed in open_clip model.py: antialias=True, Keys' cubic with a = -0.5
+    plain         ///< interpolate_pos_encoding in transformers: four taps, a = -0.75
+};
+
+/// The name of a filter in configuration files.
+constexpr std::string_view name_of(position_filter filter) noexcept {
+    return filter == position_filter::antialiased ? "antialiased" : "plain";
+}
+
+/// Position embeddings trained with images of another size.
 struct trained_positions {
     std::size_t image_size = 0;
     position_filter filter = position_filter::antialiased;
@@ -51,28 +72,28 @@ struct trained_positions {
     bool operator==(const trained_positions&) const = default;
 };
 
-/// The image tower of ViT-B/32 and its kin.
+/// Image tower of the ViT family.
 struct vision_transformer_config {
     std::size_t image_size = 0;
     std::size_t patch_size = 0;
     transformer_config blocks;
     bool pre_norm = true;  ///< a layer norm before the first block: ln_pre
     image_pool pool = image_pool::class_token;
-    std::optional<trained_positions> positions{};  ///< where they are not those of image_size
+    std::optional<trained_positions> positions{};  ///< if not trained with image_size
 
     std::size_t grid() const noexcept { return image_size / patch_size; }  ///< patches on a side
     std::size_t patches() const noexcept { return grid() * grid(); }
     bool operator==(const vision_transformer_config&) const = default;
 };
 
-/// The image tower of RN50 and its kin.
+/// Image tower of the ResNet family.
 struct modified_resnet_config {
     std::size_t image_size = 0;
     std::size_t width = 0;  ///< channels of the first stage, before the fourfold expansion
     std::array<std::size_t, 4> layers{};
     std::size_t heads = 0;  ///< of the attention pooling
 
-    static constexpr std::size_t reduction = 32;  ///< pixels of the image for a cell of the last feature map
+    static constexpr std::size_t reduction = 32;  ///< image pixels per side of a cell of the last feature map
     static constexpr std::size_t expansion = 4;   ///< Bottleneck.expansion
 
     std::size_t features() const noexcept { return width * 8 * expansion; }  ///< channels of the last feature map
@@ -80,46 +101,46 @@ struct modified_resnet_config {
     bool operator==(const modified_resnet_config&) const = default;
 };
 
-/// Which token of a prompt the text tower is read at.
+/// The token whose row becomes the text embedding.
 enum class text_pool {
-    highest,  ///< the first of the highest ids, CLIP's end token: open_clip's "argmax"
-    end,      ///< the first text_config::end: open_clip's "eos"
-    first,    ///< the first token
-    last      ///< the last of the context, padding or not
+    argmax,  ///< the first of the highest ids, CLIP's end token: "argmax" in open_clip
+    end,     ///< the first text_config::end: "eos" in open_clip
+    first,   ///< the first token
+    last     ///< the last token of the context, padding included
 };
 
-/// The pooling as files name it.
+/// The name of a pooling in configuration files.
 constexpr std::string_view name_of(text_pool pool) noexcept {
     constexpr std::array<std::string_view, 4> names{"highest", "end", "first", "last"};
     return names[static_cast<std::size_t>(pool)];
 }
 
-/// The text tower.
+/// Text tower.
 struct text_config {
     std::size_t context = 77;
     std::size_t vocabulary = 49408;
     transformer_config blocks;
-    text_pool pool = text_pool::highest;
-    std::size_t end = 0;      ///< the id of the end token, for text_pool::end
-    std::size_t padding = 0;  ///< the id behind a prompt, for towers that look so far
-    bool causal = true;       ///< a token sees only what stands before it
+    text_pool pool = text_pool::argmax;
+    std::size_t end = 0;      ///< id of the end token, for text_pool::end
+    std::size_t padding = 0;  ///< id of the padding after a prompt, for towers without a causal mask
+    bool causal = true;       ///< causal attention mask
 
     bool operator==(const text_config&) const = default;
 };
 
-/// Which towers a checkpoint holds. One alone is what transformers saves of a CLIPVisionModelWithProjection or a
-/// CLIPTextModelWithProjection: its embeddings are those of the whole model, and there is no temperature.
+/// The towers of a checkpoint. One alone is a CLIPVisionModelWithProjection or CLIPTextModelWithProjection of
+/// transformers: its embeddings are those of the whole model, and it has no temperature.
 enum class clip_towers { both, image, text };
 
-/// The towers as scripts see them.
+/// The name of a selection of towers in machine-readable output.
 constexpr std::string_view name_of(clip_towers towers) noexcept {
     constexpr std::array<std::string_view, 3> names{"both", "image", "text"};
     return names[static_cast<std::size_t>(towers)];
 }
 
-/// A CLIP, or one of its towers: then what is said of the other means nothing, and its sizes are 0.
+/// Configuration of a CLIP model. With one tower alone, the other's configuration is ignored.
 struct clip_config {
-    std::size_t embedding = 0;  ///< size of the space both towers project into
+    std::size_t embedding = 0;  ///< size of the joint embedding space
     std::variant<vision_transformer_config, modified_resnet_config> image;
     text_config text;
     clip_towers towers = clip_towers::both;
@@ -135,27 +156,27 @@ struct clip_config {
 
 namespace detail {
 
-/// No tower in the field comes near these; a file that asks for more is broken or hostile.
+// Limits far above any published model; a file beyond them is damaged or hostile.
 inline constexpr std::size_t largest_size = 1 << 16;
 inline constexpr std::size_t largest_image_size = 4096;
 inline constexpr std::size_t largest_vocabulary = 1 << 24;
-inline constexpr std::size_t most_tokens = 1 << 13;       // their square is a matrix of attention
-inline constexpr std::size_t most_activations = 1 << 27;  // numbers between two layers, of one image or prompt
+inline constexpr std::size_t most_tokens = 1 << 13;       // attention scores are its square
+inline constexpr std::size_t most_activations = 1 << 27;  // numbers between two layers, for one image or prompt
 
 class config_check {
    public:
-    explicit config_check(std::string place) : place_(std::move(place)) {}
+    explicit config_check(std::string source) : source_(std::move(source)) {}
 
     void within(const std::string& name, std::size_t value, std::size_t limit) const {
         if (value == 0 || value > limit) {
             throw checkpoint_error(
                 value == 0 ? error_code::argument : error_code::limit,
-                {place_, name + " is " + std::to_string(value), "1 to " + std::to_string(limit), ""});
+                {source_, name + " is " + std::to_string(value), "1 to " + std::to_string(limit), ""});
         }
     }
     void divides(const std::string& name, std::size_t value, const std::string& part, std::size_t divisor) const {
         if (value % divisor != 0) {
-            throw checkpoint_error(error_code::shape, {place_,
+            throw checkpoint_error(error_code::shape, {source_,
                                                        name + " " + std::to_string(value) + " is not a multiple of " +
                                                            part + " " + std::to_string(divisor),
                                                        "", ""});
@@ -164,7 +185,7 @@ class config_check {
     void below_vocabulary(const std::string& name, std::size_t id, std::size_t vocabulary) const {
         if (id >= vocabulary) {
             throw checkpoint_error(error_code::argument,
-                                   {place_, name + " is " + std::to_string(id),
+                                   {source_, name + " is " + std::to_string(id),
                                     "below " + std::to_string(vocabulary) + ", the vocabulary", ""});
         }
     }
@@ -177,10 +198,10 @@ class config_check {
         if (!(config.epsilon >= 0 && config.epsilon < 1)) {
             throw checkpoint_error(
                 error_code::argument,
-                {place_, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1", ""});
+                {source_, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1", ""});
         }
     }
-    /// The memory that one image or prompt takes on its way.
+    /// Limits the memory for one image or prompt.
     void activations(const std::string& tower, std::size_t tokens, std::size_t width) const {
         within("tokens of the " + tower + " tower", tokens, most_tokens);
         within("activations of the " + tower + " tower", tokens * width, most_activations);
@@ -210,7 +231,7 @@ class config_check {
         blocks("text", config.blocks);
         within("context", config.context, largest_size);
         if (config.context < 3) {
-            throw checkpoint_error(error_code::shape, {place_, "context is " + std::to_string(config.context),
+            throw checkpoint_error(error_code::shape, {source_, "context is " + std::to_string(config.context),
                                                        "at least 3: start, a token, end", ""});
         }
         activations("text", config.context, std::max(3 * config.blocks.width, config.blocks.mlp_width));
@@ -220,19 +241,19 @@ class config_check {
     }
 
    private:
-    std::string place_;
+    std::string source_;
 };
 
 }  // namespace detail
 
-/// Checks that the sizes make a model: nothing zero, nothing absurd, heads divide widths.
-/// \param place what the configuration was read from, for the message
+/// Validates a configuration: sizes within limits, heads divide widths.
+/// \param source file of the configuration, for messages
 /// \throws checkpoint_error (ARG, SHAPE, LIMIT)
-inline void check(const clip_config& config, const std::string& place) {
-    const detail::config_check that(place);
-    that.within("embedding", config.embedding, detail::largest_size);
-    if (config.has_image()) std::visit([&](const auto& tower) { that.tower(tower); }, config.image);
-    if (config.has_text()) that.tower(config.text);
+inline void check(const clip_config& config, const std::string& source) {
+    const detail::config_check checks(source);
+    checks.within("embedding", config.embedding, detail::largest_size);
+    if (config.has_image()) std::visit([&](const auto& tower) { checks.tower(tower); }, config.image);
+    if (config.has_text()) checks.tower(config.text);
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Pixels to embeddings, by whichever image tower the checkpoint holds.
+/// \file Image tower of either family: pixels to embeddings.
 
 #include <cstddef>
 #include <span>
@@ -7,7 +7,7 @@
 
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/modified_resnet.hpp>
-#include <zeroshot/model/stage_observer.hpp>
+#include <zeroshot/model/transformer.hpp>
 #include <zeroshot/model/vision_transformer.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
@@ -15,21 +15,21 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Both image towers of the paper behind one call.
+/// A vision transformer or a modified ResNet. Mirrors CLIP.encode_image in openai/CLIP clip/model.py.
 template <class Scalar>
 class image_encoder {
    public:
     using tower = std::variant<vision_transformer<Scalar>, modified_resnet<Scalar>>;
 
-    /// \param w the tower's tensors ("visual")
+    /// \param w tensors of the tower ("visual")
     image_encoder(const weights& w, const clip_config& config);
 
-    /// \param pixels one image after the other, [images][3, image_size, image_size]
+    /// \param pixels [images][3, image_size, image_size]
     /// \return [images, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images,
                               const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const;
 
-    /// What the embedding is projected from, whose linear probe the paper reports: Radford et al. 2021, appendix A.3.
+    /// The features before the projection, those of the linear probes in Radford et al. 2021, appendix A.3.
     /// \return [images, features()], not normalised
     matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, executor* threads = nullptr) const;
     std::size_t features() const noexcept {

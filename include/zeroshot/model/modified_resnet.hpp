@@ -1,5 +1,5 @@
 #pragma once
-/// \file The image tower of RN50 and its kin: the paper's ResNet-D with anti-aliased strides and attention pooling.
+/// \file Image tower of the ResNet family: a ResNet-D with anti-aliased strides and attention pooling.
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <zeroshot/model/config.hpp>
-#include <zeroshot/model/stage_observer.hpp>
+#include <zeroshot/model/transformer.hpp>
 #include <zeroshot/nn/attention_pool.hpp>
 #include <zeroshot/nn/convolution.hpp>
 #include <zeroshot/nn/weights.hpp>
@@ -20,24 +20,23 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Mirrors Bottleneck in openai/CLIP clip/model.py: all convolutions have stride 1, an average pooling does the
-/// striding.
+/// Mirrors Bottleneck in openai/CLIP clip/model.py: all convolutions have stride 1, an average pooling strides.
 template <class Scalar>
 class bottleneck {
    public:
     static constexpr std::size_t expansion = modified_resnet_config::expansion;
 
-    /// \param pixels how many come in
+    /// \param pixels of the input
     bottleneck(const weights& w, std::size_t inputs, std::size_t planes, std::size_t stride, std::size_t pixels)
         : conv1_(folded_convolution<Scalar>(w, "conv1", "bn1", inputs, planes, 1)),
           conv2_(folded_convolution<Scalar>(w, "conv2", "bn2", planes, planes, 3, 1, pixels)),
           conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", planes, planes * expansion, 1)),
           stride_(stride) {
-        if (stride > 1 || inputs != planes * expansion) {
+        if (stride > 1 || inputs != planes * expansion)
             downsample_ = folded_convolution<Scalar>(w / "downsample", "0", "1", inputs, planes * expansion, 1);
-        }
     }
 
+    /// Mirrors Bottleneck.forward.
     feature_map<Scalar> operator()(feature_map<Scalar> x, executor* threads = nullptr) const {
         using enum kernels::function;
         feature_map<Scalar> out = conv2_(conv1_(x, relu, threads), relu, threads);
@@ -58,8 +57,8 @@ class bottleneck {
 template <class Scalar>
 class modified_resnet {
    public:
-    /// \param w the tower's tensors ("visual")
-    /// \param embedding the size of the space the towers share
+    /// \param w tensors of the tower ("visual")
+    /// \param embedding size of the joint embedding space
     modified_resnet(const weights& w, const modified_resnet_config& config, std::size_t embedding)
         : config_(config),
           conv1_(stem_convolution(w, config, 1, 3, config.width / 2)),
@@ -67,31 +66,32 @@ class modified_resnet {
           conv3_(stem_convolution(w, config, 3, config.width / 2, config.width)),
           attnpool_(w / "attnpool", config.positions(), config.features(), config.heads, embedding) {
         std::size_t inputs = config.width;
-        for (std::size_t stage = 0; stage < 4; ++stage) {
+        for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
             const weights layer =
                 (stage < first_int8_stage ? w.at_least_16_bits() : w) / ("layer" + std::to_string(stage + 1));
             const std::size_t planes = config.width << stage;
             const std::size_t outputs = planes * bottleneck<Scalar>::expansion;
             layers_[stage] = made_in_parallel(w.threads(), config.layers[stage], [&](std::size_t block) {
-                const std::size_t stride = stage > 0 && block == 0 ? 2 : 1, shrunk = (std::size_t{4} << stage) / stride;
+                const std::size_t stride = stage > 0 && block == 0 ? 2 : 1;
+                const std::size_t reduction = (std::size_t{4} << stage) / stride;
                 return bottleneck<Scalar>(layer / block, block == 0 ? inputs : outputs, planes, stride,
-                                          area(config, shrunk));
+                                          pixels_after(config, reduction));
             });
             if (config.layers[stage] > 0) inputs = outputs;
         }
     }
 
     /// Mirrors ModifiedResNet.forward.
-    /// \param pixels one image after the other, [images][3, image_size, image_size]
+    /// \param pixels [images][3, image_size, image_size]
     /// \return [images, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                               executor* threads = nullptr) const {
         matrix<Scalar> embeddings = attnpool_.project(features(pixels, images, observe, threads));
         if (observe) observe("visual.attnpool", embeddings);
-        return embeddings;
+        return embeddings;  // [images, embedding]
     }
 
-    /// What the embedding is projected from: what the heads of the attention pooling answer.
+    /// The results of the attention pooling's heads, before their projection.
     /// \return [images, features()]
     matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                             executor* threads = nullptr) const {
@@ -106,23 +106,24 @@ class modified_resnet {
     std::size_t features() const noexcept { return config_.features(); }
 
    private:
-    /// The first of the three halves the image. As their errors go through all that follows, 8 bits would do harm.
+    /// The first three convolutions. Their errors pass through all layers, so they have at least 16 bits.
     static convolution<Scalar> stem_convolution(const weights& w, const modified_resnet_config& config, unsigned number,
                                                 std::size_t inputs, std::size_t outputs) {
         const std::string name = std::to_string(number);
         return folded_convolution<Scalar>(w.at_least_16_bits(), "conv" + name, "bn" + name, inputs, outputs, 3,
-                                          number == 1 ? 2 : 1, area(config, 2));
+                                          number == 1 ? 2 : 1, pixels_after(config, 2));
     }
 
-    /// Stages before it are too early for 8 bits as well. Measured in docs/performance.md.
+    /// Earlier stages have at least 16 bits, too. Measured in docs/performance.md.
     static constexpr std::size_t first_int8_stage = 2;
 
-    /// Pixels of a feature map that is so many times smaller than the image.
-    static std::size_t area(const modified_resnet_config& config, std::size_t times) {
-        return (config.image_size / times) * (config.image_size / times);
+    /// Pixels of a feature map whose sides are the image's divided by `reduction`.
+    static std::size_t pixels_after(const modified_resnet_config& config, std::size_t reduction) {
+        return (config.image_size / reduction) * (config.image_size / reduction);
     }
 
-    /// One image up to the attention pooling: [positions, features()].
+    /// All layers of one image before the attention pooling.
+    /// \return [positions, features()]
     feature_map<Scalar> layers(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
                                executor* threads) const {
         feature_map<Scalar> x = stem(channels_last(pixels), threads);
@@ -143,10 +144,10 @@ class modified_resnet {
         return average_pool(x, 2);
     }
 
-    /// [3, image_size, image_size] -> pixels as rows
+    /// [3, image_size, image_size] to [image_size * image_size, 3]
     feature_map<Scalar> channels_last(std::span<const Scalar> pixels) const {
         const std::size_t size = config_.image_size, area = size * size;
-        feature_map<Scalar> map{size, size, matrix<Scalar>(area, 3)};
+        feature_map<Scalar> map{size, size, matrix<Scalar>::for_overwrite({area, 3})};
         for (std::size_t channel = 0; channel < 3; ++channel) {
             for (std::size_t pixel = 0; pixel < area; ++pixel)
                 map.pixels(pixel, channel) = pixels[channel * area + pixel];

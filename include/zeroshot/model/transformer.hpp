@@ -1,67 +1,84 @@
 #pragma once
-/// \file The transformer both towers are built from: residual attention blocks, one after the other.
+/// \file The transformer of both towers: a stack of residual attention blocks, and observers of its stages.
 
+#include <array>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <zeroshot/model/config.hpp>
-#include <zeroshot/model/stage_observer.hpp>
-#include <zeroshot/nn/activation.hpp>
 #include <zeroshot/nn/attention.hpp>
-#include <zeroshot/nn/layer_norm.hpp>
 #include <zeroshot/nn/linear.hpp>
-#include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/nn/normalization.hpp>
+#include <zeroshot/nn/token_sequences.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Mirrors ResidualAttentionBlock in openai/CLIP clip/model.py, with the LayerScale of open_clip where there is one.
+/// Called after each stage of a tower with the module's name in openai/CLIP ("visual.transformer.resblocks.0") and its
+/// output, whose rows are tokens or the pixels of a feature map. An empty function disables observation.
+template <class Scalar>
+using stage_observer = std::function<void(std::string_view stage, const matrix<Scalar>& output)>;
+
+namespace detail {
+
+/// The kernel of an activation.
+constexpr kernels::function kernel_of(activation which) {
+    using enum kernels::function;
+    return std::array{quick_gelu, gelu, gelu_tanh}[static_cast<std::size_t>(which)];
+}
+
+}  // namespace detail
+
+/// Mirrors ResidualAttentionBlock in openai/CLIP clip/model.py, with the LayerScale of open_clip transformer.py.
 template <class Scalar>
 class residual_attention_block {
    public:
-    residual_attention_block(const weights& w, const transformer_config& config, mask visible)
+    residual_attention_block(const weights& w, const transformer_config& config, attention_mask mask)
         : ln_1_(w / "ln_1", config.width, config.epsilon),
-          attn_(w / "attn", config.width, config.heads, visible),
+          attn_(w / "attn", config.width, config.heads, mask),
           ln_2_(w / "ln_2", config.width, config.epsilon),
           c_fc_(w / "mlp" / "c_fc", config.width, config.mlp_width),
           c_proj_(w / "mlp" / "c_proj", config.mlp_width, config.width),
-          activation_(config.function) {
+          activation_(detail::kernel_of(config.activation)) {
         if (!config.layer_scale) return;
         attn_.scale((w / "ls_1").template read_vector<Scalar>("gamma", config.width));
         c_proj_.scale((w / "ls_2").template read_vector<Scalar>("gamma", config.width));
     }
 
+    /// Mirrors ResidualAttentionBlock.forward.
     /// \param x [rows of all sequences, width]
-    matrix<Scalar> operator()(matrix<Scalar> x, const sequences& all, executor* threads = nullptr) const {
-        x += attn_(ln_1_(x), all, threads);
+    matrix<Scalar> operator()(matrix<Scalar> x, const token_sequences& sequences, executor* threads = nullptr) const {
+        x += attn_(ln_1_(x), sequences, threads);
         x += mlp(ln_2_(x), threads);
         return x;  // [rows, width]
     }
 
-    /// The same where one token of each sequence is read afterwards: the others are its keys and values only.
-    /// \param places of the tokens that are read, in their sequences
+    /// The output at one token of each sequence; the other tokens are its keys and values only.
+    /// \param positions of these tokens in their sequences
     /// \return [sequences, width]
-    matrix<Scalar> at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all,
+    matrix<Scalar> at(std::span<const std::size_t> positions, const matrix<Scalar>& x, const token_sequences& sequences,
                       executor* threads = nullptr) const {
-        matrix<Scalar> read = rows_at(places, x, all);
-        read += attn_.at(places, ln_1_(x), all, threads);
-        read += mlp(ln_2_(read), threads);
-        return read;
+        matrix<Scalar> pooled = rows_at(positions, x, sequences);
+        pooled += attn_.at(positions, ln_1_(x), sequences, threads);
+        pooled += mlp(ln_2_(pooled), threads);
+        return pooled;
     }
 
     /// As layer_norm::parameters.
-    template <class Take>
-    void parameters(const Take& take) const {
-        ln_1_.parameters(take);
-        attn_.parameters(take);
-        ln_2_.parameters(take);
-        c_fc_.parameters(take);
-        c_proj_.parameters(take);
+    template <class Visitor>
+    void parameters(const Visitor& visit) const {
+        ln_1_.parameters(visit);
+        attn_.parameters(visit);
+        ln_2_.parameters(visit);
+        c_fc_.parameters(visit);
+        c_proj_.parameters(visit);
     }
 
    private:
@@ -74,49 +91,50 @@ class residual_attention_block {
     layer_norm<Scalar> ln_2_;
     linear<Scalar> c_fc_;
     linear<Scalar> c_proj_;
-    activation activation_;
+    kernels::function activation_;
 };
 
 /// Mirrors Transformer in openai/CLIP clip/model.py.
 template <class Scalar>
 class transformer {
    public:
-    transformer(const weights& w, const transformer_config& config, mask visible)
+    transformer(const weights& w, const transformer_config& config, attention_mask mask)
         : resblocks_(made_in_parallel(w.threads(), config.layers, [&](std::size_t layer) {
-              return residual_attention_block<Scalar>(w / "resblocks" / layer, config, visible);
+              return residual_attention_block<Scalar>(w / "resblocks" / layer, config, mask);
           })) {}
 
     /// \param x [rows of all sequences, width]
     /// \param name of this transformer, for the observer
     /// \return [rows of all sequences, width]
-    matrix<Scalar> operator()(matrix<Scalar> x, const sequences& all, const std::string& name,
+    matrix<Scalar> operator()(matrix<Scalar> x, const token_sequences& sequences, const std::string& name,
                               const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
-        return through(resblocks_.size(), std::move(x), all, name, observe, threads);
+        return apply_blocks(resblocks_.size(), std::move(x), sequences, name, observe, threads);
     }
 
-    /// The same where one token of each sequence is read; but for an observer, the last block computes nothing else.
-    /// \param places of the tokens that are read, in their sequences
+    /// The output at one token of each sequence. Without an observer, the last block computes nothing else.
+    /// \param positions of these tokens in their sequences
     /// \return [sequences, width]
-    matrix<Scalar> at(std::span<const std::size_t> places, matrix<Scalar> x, const sequences& all,
+    matrix<Scalar> at(std::span<const std::size_t> positions, matrix<Scalar> x, const token_sequences& sequences,
                       const std::string& name, const stage_observer<Scalar>& observe,
                       executor* threads = nullptr) const {
-        const bool in_full = observe || resblocks_.empty();
-        const std::size_t blocks = resblocks_.size() - (in_full ? 0 : 1);
-        x = through(blocks, std::move(x), all, name, observe, threads);
-        return in_full ? rows_at(places, x, all) : resblocks_.back().at(places, x, all, threads);
+        const bool all_rows = observe || resblocks_.empty();
+        const std::size_t blocks = resblocks_.size() - (all_rows ? 0 : 1);
+        x = apply_blocks(blocks, std::move(x), sequences, name, observe, threads);
+        return all_rows ? rows_at(positions, x, sequences) : resblocks_.back().at(positions, x, sequences, threads);
     }
 
     /// As layer_norm::parameters.
-    template <class Take>
-    void parameters(const Take& take) const {
-        for (const auto& block : resblocks_) block.parameters(take);
+    template <class Visitor>
+    void parameters(const Visitor& visit) const {
+        for (const auto& block : resblocks_) block.parameters(visit);
     }
 
    private:
-    matrix<Scalar> through(std::size_t blocks, matrix<Scalar> x, const sequences& all, const std::string& name,
-                           const stage_observer<Scalar>& observe, executor* threads) const {
-        for (std::size_t layer = 0; layer < blocks; ++layer) {
-            x = resblocks_[layer](std::move(x), all, threads);
+    matrix<Scalar> apply_blocks(std::size_t count, matrix<Scalar> x, const token_sequences& sequences,
+                                const std::string& name, const stage_observer<Scalar>& observe,
+                                executor* threads) const {
+        for (std::size_t layer = 0; layer < count; ++layer) {
+            x = resblocks_[layer](std::move(x), sequences, threads);
             if (observe) observe(name + ".resblocks." + std::to_string(layer), x);
         }
         return x;

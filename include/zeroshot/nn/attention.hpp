@@ -1,5 +1,5 @@
 #pragma once
-/// \file Multi-head attention: every token asks all tokens of its own image or prompt.
+/// \file Multi-head self-attention within each sequence of tokens.
 
 #include <algorithm>
 #include <cmath>
@@ -9,31 +9,31 @@
 
 #include <zeroshot/kernels/row.hpp>
 #include <zeroshot/nn/linear.hpp>
-#include <zeroshot/nn/packed_activations.hpp>
-#include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/nn/quantized_activations.hpp>
+#include <zeroshot/nn/token_sequences.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Which tokens a token may see: all, or those up to itself.
-enum class mask { none, causal };
+/// The tokens that a token attends to: all, or those up to itself.
+enum class attention_mask { none, causal };
 
 namespace detail {
 
-/// By what a head of this size multiplies its scores.
+/// 1 / sqrt(size), the scale of the scores of a head of this size.
 template <class Scalar>
 Scalar score_scale(std::size_t size) {
     return 1 / std::sqrt(static_cast<Scalar>(size));
 }
 
-/// One head of one sequence: softmax(scale Q Kᵀ) V, over views into wider rows.
+/// One head of one sequence, softmax(scale Q Kᵀ) V, over views into wider rows.
 template <class Scalar>
 class attention_head {
    public:
     /// \param scale score_scale of the head
-    /// \param arithmetic of the two products; the softmax between them stays Scalar
+    /// \param arithmetic of the two products; the softmax between them is computed in Scalar
     attention_head(std::size_t tokens, std::size_t size, Scalar scale, precision arithmetic,
                    kernels::instruction_set set)
         : tokens_(tokens),
@@ -43,22 +43,22 @@ class attention_head {
           values_(size, tokens, arithmetic, set) {}
 
     /// \param keys, values [tokens, size], `stride` elements apart
-    void remember(const Scalar* keys, const Scalar* values, std::size_t stride) noexcept {
+    void pack_keys_values(const Scalar* keys, const Scalar* values, std::size_t stride) noexcept {
         keys_.pack(keys, stride, 1);
         values_.pack(values, 1, stride);
     }
 
     /// \param query [queries, size], `stride` elements apart
-    /// \param first the place of the first query among the tokens, the others follow
-    /// \param results [queries, size]
-    void answer(const Scalar* query, std::size_t stride, std::size_t queries, std::size_t first, mask visible,
+    /// \param first position of the first query in the sequence; the others follow
+    /// \param results [queries, size], `result_stride` elements apart
+    void attend(const Scalar* query, std::size_t stride, std::size_t queries, std::size_t first, attention_mask mask,
                 Scalar* results, std::size_t result_stride) const {
         auto scores = matrix<Scalar>::for_overwrite({queries, tokens_});
         keys_.multiply(query, stride, queries, scores.data(), tokens_);
         for (std::size_t i = 0; i < queries; ++i) {
-            const std::size_t seen = visible == mask::causal ? first + i + 1 : tokens_;
-            kernels::softmax(scores.row(i).data(), seen, scale_, set_);
-            std::ranges::fill(scores.row(i).subspan(seen), Scalar{0});  // the future weighs nothing
+            const std::size_t visible = mask == attention_mask::causal ? first + i + 1 : tokens_;
+            kernels::softmax(scores.row(i).data(), visible, scale_, set_);
+            std::ranges::fill(scores.row(i).subspan(visible), Scalar{0});
         }
         values_.multiply(scores.data(), tokens_, queries, results, result_stride);
     }
@@ -74,69 +74,74 @@ class attention_head {
 }  // namespace detail
 
 /// One row of each sequence.
-/// \param places of these rows in their sequences
+/// \param positions of these rows in their sequences
+/// \return [sequences, columns]
 template <class Scalar>
-matrix<Scalar> rows_at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all) {
-    auto rows = matrix<Scalar>::for_overwrite({places.size(), x.columns()});
-    for (std::size_t i = 0; i < places.size(); ++i) std::ranges::copy(x.row(all[i][places[i]]), rows.row(i).begin());
+matrix<Scalar> rows_at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
+                       const token_sequences& sequences) {
+    auto rows = matrix<Scalar>::for_overwrite({positions.size(), x.columns()});
+    for (std::size_t i = 0; i < positions.size(); ++i)
+        std::ranges::copy(x.row(sequences[i][positions[i]]), rows.row(i).begin());
     return rows;
 }
 
-/// Mirrors torch.nn.MultiheadAttention(x, x, x) as ResidualAttentionBlock.attention in openai/CLIP clip/model.py calls
-/// it.
+/// Mirrors torch.nn.MultiheadAttention(x, x, x) as called by ResidualAttentionBlock.attention in openai/CLIP
+/// clip/model.py.
 template <class Scalar>
 class attention {
    public:
-    attention(const weights& w, std::size_t width, std::size_t heads, mask visible)
+    attention(const weights& w, std::size_t width, std::size_t heads, attention_mask mask)
         : in_proj_(w, "in_proj_weight", "in_proj_bias", width, 3 * width),
           out_proj_(w / "out_proj", width, width),
           heads_(heads),
-          mask_(visible),
+          mask_(mask),
           products_(w.arithmetic()) {}
 
     /// As layer_norm::parameters.
-    template <class Take>
-    void parameters(const Take& take) const {
-        in_proj_.parameters(take);
-        out_proj_.parameters(take);
-        take(std::as_bytes(std::span(&products_, 1)));
-        take(std::as_bytes(std::span(&kernels_, 1)));
+    template <class Visitor>
+    void parameters(const Visitor& visit) const {
+        in_proj_.parameters(visit);
+        out_proj_.parameters(visit);
+        visit(std::as_bytes(std::span(&products_, 1)));
+        visit(std::as_bytes(std::span(&kernels_, 1)));
     }
 
-    /// From now on the results are multiplied with a gain for each column.
+    /// Multiplies all later results with a gain per column: LayerScale of open_clip transformer.py.
     void scale(aligned_vector<Scalar> gain) { out_proj_.scale(std::move(gain)); }
 
-    /// \param x [rows of all sequences, width]; a sequence sees only itself
+    /// \param x [rows of all sequences, width]
     /// \return [rows, width]
-    linear_product<Scalar> operator()(const matrix<Scalar>& x, const sequences& all, executor* threads) const {
+    linear_product<Scalar> operator()(const matrix<Scalar>& x, const token_sequences& sequences,
+                                      executor* threads) const {
         const matrix<Scalar> qkv = in_proj_(x, kernels::function::identity, threads);  // [rows, 3 * width]
         auto mixed = matrix<Scalar>::for_overwrite({x.rows(), x.columns()});
-        for_each_head(all.size(), threads, [&](std::size_t sequence, std::size_t column) {
-            const std::size_t own = all.own(sequence), shared = all[sequence].size() - own;
+        for_each_head(sequences.size(), threads, [&](std::size_t i, std::size_t column) {
+            const std::span<const std::size_t> rows = sequences[i];
+            const std::size_t own = sequences.own(i), shared = rows.size() - own;
             if (own == 0) return;
-            const std::size_t first = all[sequence][shared];
-            ask(qkv, all[sequence], column, qkv.row(first).data() + column, own, shared,
-                mixed.row(first).data() + column);
+            query(qkv, rows, column, qkv.row(rows[shared]).data() + column, own, shared,
+                  mixed.row(rows[shared]).data() + column);
         });
         return out_proj_(std::move(mixed), threads);
     }
 
-    /// The same for one token of each sequence, which asks alone.
-    /// \param places of these tokens in their sequences
+    /// The output at one token of each sequence.
+    /// \param positions of these tokens in their sequences
     /// \return [sequences, width]
-    linear_product<Scalar> at(std::span<const std::size_t> places, const matrix<Scalar>& x, const sequences& all,
-                              executor* threads) const {
+    linear_product<Scalar> at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
+                              const token_sequences& sequences, executor* threads) const {
         const std::size_t width = x.columns();
-        matrix<Scalar> asking = rows_at(places, x, all);
-        auto queries = matrix<Scalar>::for_overwrite({all.size(), 3 * width});  // the first third is read
-        in_proj_.apply_some(asking.data(), width, asking.rows(), queries.data(), {}, threads, 0, width);
-        auto qkv = matrix<Scalar>::for_overwrite({x.rows(), 3 * width});  // the other two thirds are read
+        matrix<Scalar> tokens = rows_at(positions, x, sequences);
+        auto queries = matrix<Scalar>::for_overwrite({tokens.rows(), 3 * width});  // only the queries are used
+        in_proj_.apply_some(tokens.data(), width, tokens.rows(), queries.data(), {}, threads, 0, width);
+        auto qkv = matrix<Scalar>::for_overwrite({x.rows(), 3 * width});  // only keys and values are used
         in_proj_.apply_some(x.data(), width, x.rows(), qkv.data(), {}, threads, width, 3 * width);
-        for_each_head(all.size(), threads, [&](std::size_t sequence, std::size_t column) {
-            ask(qkv, all[sequence], column, queries.row(sequence).data() + column, 1, places[sequence],
-                asking.row(sequence).data() + column);
+        matrix<Scalar> mixed = std::move(tokens);
+        for_each_head(sequences.size(), threads, [&](std::size_t i, std::size_t column) {
+            query(qkv, sequences[i], column, queries.row(i).data() + column, 1, positions[i],
+                  mixed.row(i).data() + column);
         });
-        return out_proj_(std::move(asking), threads);
+        return out_proj_(std::move(mixed), threads);
     }
 
    private:
@@ -147,31 +152,35 @@ class attention {
         parallel_for(threads, count * heads_, [&](std::size_t index) { task(index / heads_, index % heads_ * size); });
     }
 
-    /// Some queries of one head of one sequence, the first of them at the place `position`.
-    void ask(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column, const Scalar* query,
-             std::size_t queries, std::size_t position, Scalar* results) const {
+    /// Consecutive queries of one head of one sequence.
+    /// \param rows of the sequence in qkv
+    /// \param column of the head's first query
+    /// \param position of the first query in the sequence
+    void query(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column,
+               const Scalar* first_query, std::size_t queries, std::size_t position, Scalar* results) const {
         const std::size_t width = out_proj_.inputs(), size = width / heads_;
         detail::attention_head<Scalar> head(rows.size(), size, detail::score_scale<Scalar>(size), products_, kernels_);
-        if (rows.back() - rows.front() + 1 == rows.size()) {  // one after the other
-            const Scalar* key = qkv.row(rows.front()).data() + width + column;
-            head.remember(key, key + width, 3 * width);
+        const bool consecutive = rows.back() - rows.front() + 1 == rows.size();
+        if (consecutive) {
+            const Scalar* keys = qkv.row(rows.front()).data() + width + column;
+            head.pack_keys_values(keys, keys + width, 3 * width);
         } else {
             auto copies = matrix<Scalar>::for_overwrite({rows.size(), 2 * size});  // keys, values
             for (std::size_t i = 0; i < rows.size(); ++i) {
-                const Scalar* key = qkv.row(rows[i]).data() + width + column;
-                std::copy_n(key, size, copies.row(i).data());
-                std::copy_n(key + width, size, copies.row(i).data() + size);
+                const Scalar* keys = qkv.row(rows[i]).data() + width + column;
+                std::copy_n(keys, size, copies.row(i).data());
+                std::copy_n(keys + width, size, copies.row(i).data() + size);
             }
-            head.remember(copies.data(), copies.data() + size, 2 * size);
+            head.pack_keys_values(copies.data(), copies.data() + size, 2 * size);
         }
-        head.answer(query, 3 * width, queries, position, mask_, results, width);
+        head.attend(first_query, 3 * width, queries, position, mask_, results, width);
     }
 
     linear<Scalar> in_proj_;  // queries, keys, values
     linear<Scalar> out_proj_;
     std::size_t heads_;
-    mask mask_;
-    precision products_;  // of queries and keys, of shares and values; int8 is bf16 here: 8 bits would harm them
+    attention_mask mask_;
+    precision products_;  // of Q Kᵀ and of the shares with V; int8 means bfloat16 here, 8 bits are not enough
     kernels::instruction_set kernels_ = kernels::active();
 };
 

@@ -1,6 +1,5 @@
 #pragma once
-/// \file Attention pooling: the mean of a feature map asks where to look. The paper's replacement of global average
-/// pooling.
+/// \file Attention pooling with one query, the mean of the cells of a feature map.
 
 #include <algorithm>
 #include <cstddef>
@@ -16,20 +15,23 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Mirrors AttentionPool2d.forward in openai/CLIP clip/model.py, where only the mean token's query is read. One query a
-/// head needs no keys and values of all tokens: it is turned into what the tokens themselves are asked,
+/// Mirrors AttentionPool2d.forward in openai/CLIP clip/model.py, which only reads the result of the mean token.
 ///
-///     q . (K t + b) = (Kᵀ q) . t + q . b, the same q . b for every token, which softmax does not see;
+/// With one query per head, keys and values of all tokens are not needed. The query is projected into the space of the
+/// tokens t,
 ///
-/// and what the answers are mixed of are the tokens, their shares being 1 together:
+///     q . (K t + b) = (Kᵀ q) . t + q . b, whose second term is the same for every token and cancels in softmax,
+///
+/// and the tokens are averaged before the projection to values, as their shares add up to 1:
 ///
 ///     sum of shares (V t + b) = V (sum of shares t) + b.
 ///
-/// So the two largest products of the tower become rows times matrices.
+/// This makes the two largest products of the tower vectors times matrices.
 template <class Scalar>
 class attention_pool {
    public:
-    /// \param positions cells of the feature map; \param outputs the size of the embedding
+    /// \param positions number of cells of the feature map
+    /// \param outputs size of the embedding
     attention_pool(const weights& w, std::size_t positions, std::size_t width, std::size_t heads, std::size_t outputs)
         : positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {positions + 1, width})),
           q_proj_(w / "q_proj", width, width),
@@ -40,23 +42,23 @@ class attention_pool {
         const weights k_proj = w / "k_proj";
         for (std::size_t h = 0; h < heads; ++h)
             k_proj_.push_back({k_proj, "weight", {width, width}, h * head_size(), head_size()});
-        k_proj.template read_vector<Scalar>("bias", width);  // has to be there; nothing depends on it
+        k_proj.template read_vector<Scalar>("bias", width);  // required, but cancels in softmax
     }
 
-    /// \param cells [images * positions, width], one feature map after the other
+    /// \param cells [images * positions, width]
     /// \return [images, outputs]
     matrix<Scalar> operator()(const matrix<Scalar>& cells, executor* threads = nullptr) const {
         return project(attended(cells, threads));
     }
 
-    /// What the heads answer, before c_proj.
+    /// The results of all heads, before c_proj.
     /// \return [images, width]
     matrix<Scalar> attended(const matrix<Scalar>& cells, executor* threads = nullptr) const {
         const std::size_t images = cells.rows() / (positional_embedding_.rows() - 1);
         const matrix<Scalar> tokens = with_mean_tokens(cells, images);
-        matrix<Scalar> rows = questions(tokens, images, threads);
-        parallel_for(threads, images, [&](std::size_t image) { mix(tokens, image, images, rows); });
-        return answers(rows, images, threads);
+        matrix<Scalar> rows = queries(tokens, images, threads);  // [heads * images, width]
+        parallel_for(threads, images, [&](std::size_t image) { attend(tokens, image, images, rows); });
+        return results(rows, images, threads);
     }
 
     /// \param features [images, width]
@@ -69,69 +71,68 @@ class attention_pool {
     std::size_t width() const noexcept { return positional_embedding_.columns(); }
     std::size_t head_size() const noexcept { return width() / heads_; }
 
+    /// The mean of the cells, then the cells, plus their positions.
     /// \return [images * (1 + positions), width]
     matrix<Scalar> with_mean_tokens(const matrix<Scalar>& cells, std::size_t images) const {
-        const std::size_t positions = cells.rows() / images, size = positional_embedding_.size();
-        matrix<Scalar> tokens(images * (1 + positions), width());
-        for (std::size_t image = 0; image < images; ++image) {
-            const std::span<Scalar> own = tokens.values().subspan(image * size, size), mean = own.first(width());
-            for (std::size_t cell = 0; cell < positions; ++cell) {
-                const std::span<const Scalar> numbers = cells.row(image * positions + cell);
-                for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += numbers[i];
-                std::ranges::copy(numbers, own.begin() + static_cast<std::ptrdiff_t>((1 + cell) * width()));
-            }
-            for (Scalar& value : mean) value /= static_cast<Scalar>(positions);
-            for (std::size_t i = 0; i < size; ++i) own[i] += positional_embedding_.values()[i];
+        const Eigen::Index positions = static_cast<Eigen::Index>(positional_embedding_.rows()) - 1;
+        matrix<Scalar> tokens(images * positional_embedding_.rows(), width());
+        for (Eigen::Index image = 0; image < static_cast<Eigen::Index>(images); ++image) {
+            const auto map = cells.eigen().middleRows(image * positions, positions);
+            auto own = tokens.eigen().middleRows(image * (1 + positions), 1 + positions);
+            for (Eigen::Index cell = 0; cell < positions; ++cell) own.row(0) += map.row(cell);
+            own.row(0) /= static_cast<Scalar>(positions);
+            own.bottomRows(positions) = map;
+            own += positional_embedding_.eigen();
         }
         return tokens;
     }
 
-    /// What the mean token's query of each head asks the tokens themselves.
+    /// The query of each head, projected into the space of the tokens.
     /// \return [heads * images, width]
-    matrix<Scalar> questions(const matrix<Scalar>& tokens, std::size_t images, executor* threads) const {
-        auto queries = matrix<Scalar>::for_overwrite({images, width()});
-        q_proj_.apply(tokens.data(), tokens.size() / images, images, queries.data(), {}, threads);
-        auto asked = matrix<Scalar>::for_overwrite({heads_ * images, width()});
+    matrix<Scalar> queries(const matrix<Scalar>& tokens, std::size_t images, executor* threads) const {
+        auto q = matrix<Scalar>::for_overwrite({images, width()});
+        q_proj_.apply(tokens.data(), tokens.size() / images, images, q.data(), {}, threads);
+        auto projected = matrix<Scalar>::for_overwrite({heads_ * images, width()});
         parallel_for(threads, heads_, [&](std::size_t h) {
-            k_proj_[h].multiply(queries.data() + h * head_size(), width(), images, asked.row(h * images).data(), {});
+            k_proj_[h].multiply(q.data() + h * head_size(), width(), images, projected.row(h * images).data(), {});
         });
-        return asked;
+        return projected;
     }
 
-    /// What an image's tokens answer: a mixture of them for each head, in the place of its question.
+    /// Replaces an image's queries by the tokens averaged with their shares.
     /// \param rows [heads * images, width]
-    void mix(const matrix<Scalar>& tokens, std::size_t image, std::size_t images, matrix<Scalar>& rows) const {
+    void attend(const matrix<Scalar>& tokens, std::size_t image, std::size_t images, matrix<Scalar>& rows) const {
         const std::size_t count = tokens.rows() / images, stride = images * width();
         const Scalar* const own = tokens.row(image * count).data();
-        detail::attention_head<Scalar> all(count, width(), detail::score_scale<Scalar>(head_size()), products_,
-                                           kernels_);
-        all.remember(own, own, width());
+        detail::attention_head<Scalar> heads(count, width(), detail::score_scale<Scalar>(head_size()), products_,
+                                             kernels_);
+        heads.pack_keys_values(own, own, width());
         Scalar* const first = rows.row(image).data();
-        all.answer(first, stride, heads_, 0, mask::none, first, stride);
+        heads.attend(first, stride, heads_, 0, attention_mask::none, first, stride);
     }
 
-    /// Each head's values of its mixtures.
-    /// \param mixed [heads * images, width]
+    /// The projection of each head's averaged tokens to its values.
+    /// \param averages [heads * images, width]
     /// \return [images, width]
-    matrix<Scalar> answers(const matrix<Scalar>& mixed, std::size_t images, executor* threads) const {
-        auto results = matrix<Scalar>::for_overwrite({images, width()});
+    matrix<Scalar> results(const matrix<Scalar>& averages, std::size_t images, executor* threads) const {
+        auto joined = matrix<Scalar>::for_overwrite({images, width()});
         parallel_for(threads, heads_, [&](std::size_t h) {
-            auto values = matrix<Scalar>::for_overwrite({images, width()});  // the head's are read
+            auto values = matrix<Scalar>::for_overwrite({images, width()});  // only the columns of the head are used
             const std::size_t first = h * head_size();
-            v_proj_.apply_some(mixed.row(h * images).data(), width(), images, values.data(), {}, nullptr, first,
+            v_proj_.apply_some(averages.row(h * images).data(), width(), images, values.data(), {}, nullptr, first,
                                first + head_size());
             for (std::size_t image = 0; image < images; ++image)
-                std::ranges::copy(values.row(image).subspan(first, head_size()), results.row(image).data() + first);
+                std::ranges::copy(values.row(image).subspan(first, head_size()), joined.row(image).data() + first);
         });
-        return results;
+        return joined;
     }
 
     matrix<Scalar> positional_embedding_;  // [1 + positions, width]
     linear<Scalar> q_proj_;
-    std::vector<packed_weights<Scalar>> k_proj_;  // [heads], each from a head's numbers to a row's
+    std::vector<packed_weights<Scalar>> k_proj_;  // [heads], each [head_size, width]
     linear<Scalar> v_proj_, c_proj_;
     std::size_t heads_;
-    precision products_;  // as attention's
+    precision products_;  // as in attention
     kernels::instruction_set kernels_ = kernels::active();
 };
 

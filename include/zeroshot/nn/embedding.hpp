@@ -87,7 +87,7 @@ class embedding {
     template <class Stored>
     static fixed_numbers<Stored> table_as(const weights& w, const std::array<std::size_t, 2>& shape) {
         const auto read_rows = w.template rows<Stored, 2>("weight", shape);
-        return w.packing_of("weight").template numbers<Stored>(
+        return w.packing_of("weight").template elements<Stored>(
             shape[0] * shape[1], [&](Stored* numbers) { read_rows(0, shape[0], numbers); });
     }
 

@@ -1,12 +1,14 @@
 #pragma once
-/// \file y = x Wᵀ + b: the one place where weights are multiplied.
+/// \file Linear layer, y = x Wᵀ + b.
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
 #include <utility>
 
-#include <zeroshot/nn/activation.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/kernels/activation.hpp>
 #include <zeroshot/nn/packed_weights.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
@@ -17,7 +19,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 template <class Scalar>
 class linear_product;
 
-/// A linear map with an optional bias.
+/// Mirrors torch.nn.Linear, with an optional gain per output.
 template <class Scalar>
 class linear {
    public:
@@ -33,15 +35,15 @@ class linear {
     linear(packed_weights<Scalar> weight, aligned_vector<Scalar> bias)
         : weight_(std::move(weight)), bias_(std::move(bias)) {}
 
-    /// torch.nn.Linear: tensors "weight" [outputs, inputs] and "bias" [outputs].
+    /// The tensors "weight" [outputs, inputs] and "bias" [outputs].
     linear(const weights& w, std::size_t inputs, std::size_t outputs) : linear(w, "weight", "bias", inputs, outputs) {}
 
-    /// The same under other names, as in_proj_weight and in_proj_bias.
+    /// Tensors of other names, such as in_proj_weight and in_proj_bias.
     linear(const weights& w, std::string_view weight, std::string_view bias, std::size_t inputs, std::size_t outputs)
         : weight_(w, weight, inputs, outputs, matrix_order::outputs_first),
           bias_(w.template read_vector<Scalar>(bias, outputs)) {}
 
-    /// A projection x P, which CLIP stores as [inputs, outputs], with the bias of that name if there is one.
+    /// A projection x P, which CLIP stores as [inputs, outputs], with a bias if there is a tensor of that name.
     static linear projection(const weights& w, std::string_view name, std::string_view bias, std::size_t inputs,
                              std::size_t outputs) {
         linear map;
@@ -50,7 +52,7 @@ class linear {
         return map;
     }
 
-    /// From now on the results are multiplied with a gain for each output: LayerScale of open_clip transformer.py.
+    /// Multiplies all later results with a gain per output: LayerScale of open_clip transformer.py.
     void scale(aligned_vector<Scalar> gain) { gain_ = std::move(gain); }
 
     /// \param x [rows, inputs]
@@ -59,23 +61,22 @@ class linear {
         return (*this)(x, kernels::function::identity, nullptr);
     }
 
-    /// The same, followed by a function of every number, on many threads.
-    matrix<Scalar> operator()(const matrix<Scalar>& x, kernels::function f, executor* threads) const {
+    /// \param x [rows, inputs]
+    /// \return activation of the results, [rows, outputs]
+    matrix<Scalar> operator()(const matrix<Scalar>& x, kernels::function activation, executor* threads) const {
         auto y = matrix<Scalar>::for_overwrite({x.rows(), outputs()});
-        apply(x.data(), inputs(), x.rows(), y.data(), {.f = f}, threads);
+        apply(x.data(), inputs(), x.rows(), y.data(), {.f = activation}, threads);
         return y;
     }
-    matrix<Scalar> operator()(const matrix<Scalar>& x, activation f, executor* threads) const {
-        return (*this)(x, kernel_of(f), threads);
-    }
 
-    /// A product that is still to be made: `sum += map(x, threads)` adds to the sum without a matrix in between.
+    /// A deferred product: `sum += map(x, threads)` adds it to the sum without a matrix in between.
     linear_product<Scalar> operator()(matrix<Scalar> x, executor* threads) const {
         return {*this, std::move(x), threads};
     }
 
-    /// Over raw rows, `row_stride` elements apart; the results lie one after the other.
-    /// \param finish what becomes of the sums; its bias and gain are this map's
+    /// Over raw rows, `row_stride` elements apart.
+    /// \param results [row_count, outputs]
+    /// \param finish operations on the sums; its bias and gain are set to the layer's
     void apply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
                kernels::epilogue<Scalar> finish, executor* threads) const {
         apply_some(rows, row_stride, row_count, results, finish, threads, 0, outputs());
@@ -84,7 +85,7 @@ class linear {
         apply(rows, row_stride, row_count, results, {}, nullptr);
     }
 
-    /// Only the outputs from `first` to before `end` are wanted: those beside them may be written or not.
+    /// Only the outputs from `first` to before `end`, as packed_weights::multiply.
     void apply_some(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
                     kernels::epilogue<Scalar> finish, executor* threads, std::size_t first, std::size_t end) const {
         finish.bias = bias_.empty() ? nullptr : bias_.data();
@@ -93,11 +94,11 @@ class linear {
     }
 
     /// As layer_norm::parameters.
-    template <class Take>
-    void parameters(const Take& take) const {
-        weight_.parameters(take);
-        take(std::as_bytes(std::span(bias_)));
-        take(std::as_bytes(std::span(gain_)));
+    template <class Visitor>
+    void parameters(const Visitor& visit) const {
+        weight_.parameters(visit);
+        visit(std::as_bytes(std::span(bias_)));
+        visit(std::as_bytes(std::span(gain_)));
     }
 
     std::size_t inputs() const noexcept { return weight_.inputs(); }
@@ -109,7 +110,7 @@ class linear {
     aligned_vector<Scalar> gain_;  // [outputs], or empty
 };
 
-/// Rows and the map they are about to go through. It lives within one expression.
+/// A linear layer applied to rows, not computed yet. Valid within one expression.
 template <class Scalar>
 class linear_product {
    public:
@@ -118,7 +119,13 @@ class linear_product {
 
     operator matrix<Scalar>() const { return (*map_)(x_, kernels::function::identity, threads_); }
 
+    /// \throws argument_error (SHAPE) if the sum is not [rows, outputs]
     friend matrix<Scalar>& operator+=(matrix<Scalar>& sum, const linear_product& y) {
+        const std::array shape{y.x_.rows(), y.map_->outputs()};
+        if (sum.shape() != shape) {
+            throw argument_error(error_code::shape, {"linear layer", "its results are " + shape_text(shape),
+                                                     "a sum of " + shape_text(sum.shape()), ""});
+        }
         y.map_->apply(y.x_.data(), y.map_->inputs(), y.x_.rows(), sum.data(), {.add = true}, y.threads_);
         return sum;
     }

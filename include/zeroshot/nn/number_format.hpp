@@ -1,29 +1,66 @@
 #pragma once
-/// \file Which of the narrow numbers a layer's weights and rows are rounded to.
+/// \file Number format of a layer's weights and activations.
 
+#include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/quantized.hpp>
-#include <zeroshot/nn/packing.hpp>
+#include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/parallel.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Shorter sums have 16 bits in int8: the errors of their terms show more, and rounding the rows and finishing the sums
-/// is more of the work. Measured in docs/performance.md.
+/// Precision of a model's matrix products, attention's included. Sums, residuals, normalisations and softmax are float
+/// in each of them.
+enum class precision {
+    f32,   ///< float
+    bf16,  ///< weights and activations rounded to bfloat16: half the memory, twice the speed where the processor
+           ///< multiplies it
+    int8  ///< weights and activations rounded to 8 bits, with a scale per output and per row; to 16 bits in layers that
+          ///< need them, as integers or, where those are no faster, as bfloat16
+};
+
+constexpr std::string_view name_of(precision which) {
+    constexpr std::array<std::string_view, 3> names{"f32", "bf16", "int8"};
+    return names[static_cast<std::size_t>(which)];
+}
+
+/// How the elements of a tensor become packed weights.
+struct packing {
+    precision arithmetic = precision::f32;
+    executor* threads = nullptr;                   ///< null: the calling thread alone
+    std::shared_ptr<packed_weight_cache> cache{};  ///< null: none
+    std::string name{};                            ///< in the cache
+    bool at_least_16_bits = false;                 ///< for a layer where 8 bits cost accuracy
+    bool many_rows = false;                        ///< use the same weights, as the pixels of a convolution do
+
+    /// The elements in the cache, or those that `write(elements)` writes.
+    template <class Element, class Write>
+    fixed_numbers<Element> elements(std::size_t count, const Write& write) const {
+        return cache ? cache->numbers<Element>(name, count, write) : detail::made_numbers<Element>(count, write);
+    }
+};
+
+/// Sums of fewer products have 16 bits in int8: their errors average out less, and rounding the rows takes a larger
+/// share of the time. Measured in docs/performance.md.
 inline constexpr std::size_t shortest_int8_sum = 512;
 
-/// What a matrix is rounded to before it is multiplied; nothing where it stays float.
-/// \param depth how many numbers a sum is over
-inline std::optional<kernels::narrow> rounding(const packing& how, std::size_t depth, kernels::instruction_set set) {
+/// The format that weights and activations are rounded to; nothing if they stay float.
+/// \param depth number of products in a sum
+inline std::optional<kernels::narrow> quantized_format(const packing& how, std::size_t depth,
+                                                       kernels::instruction_set set) {
     using enum kernels::narrow;
     if (how.arithmetic == precision::f32) return {};
     if (how.arithmetic == precision::int8) {
         if (!how.at_least_16_bits && depth >= shortest_int8_sum) return int8;
         if (kernels::best_of_16_bits(set) == int16 && depth <= kernels::deepest_int16) return int16;
     }
-    // Where many rows share the weights, bfloat16 gains nothing by being small: it needs an instruction.
+    // With many rows per weight the smaller size does not matter: bfloat16 only gains from an instruction.
     if (how.many_rows && kernels::is_widened(bf16, set)) return {};
     return bf16;
 }

@@ -88,7 +88,7 @@ class packed_weights {
                                              inputs_, results,    outputs_,  finish};
         const std::size_t panel = first / kernels::panel_width, panels = kernels::panel_count(end) - panel;
         const std::size_t parts = worth_of(row_count * panels, concurrency_of(threads));
-        const rounded_rows rounded = round_rows(whole, parts > 1 ? threads : nullptr);
+        const quantized_activations rounded = round_rows(whole, parts > 1 ? threads : nullptr);
         parallel_for(threads, parts, [&](std::size_t part) {
             std::visit(
                 [&](const auto& packed) {
@@ -191,9 +191,9 @@ class packed_weights {
     template <class Stored, class Open>
     void pack(const packing& how, const Open& open) {
         if constexpr (std::is_same_v<Stored, float>) {
-            if (const auto type = rounding(how, inputs_, kernels_)) return round(*type, how, open);
+            if (const auto type = quantized_format(how, inputs_, kernels_)) return round(*type, how, open);
         }
-        packed_ = how.numbers<Stored>(kernels::packed_size(outputs_, inputs_), [&](Stored* packed) {
+        packed_ = how.elements<Stored>(kernels::packed_size(outputs_, inputs_), [&](Stored* packed) {
             in_pieces<Stored>(how.threads, open(), [&](const auto& some, std::size_t first, std::size_t count) {
                 kernels::pack(some.numbers, some.next_output, some.next_input, count, inputs_,
                               packed + first * inputs_);
@@ -204,7 +204,7 @@ class packed_weights {
     template <class Open>
     void round(kernels::narrow type, const packing& how, const Open& open) {
         const std::size_t size = kernels::packed_size(type, outputs_, inputs_);
-        const auto words = how.numbers<std::uint32_t>(size, [&](std::uint32_t* packed) {
+        const auto words = how.elements<std::uint32_t>(size, [&](std::uint32_t* packed) {
             in_pieces<float>(how.threads, open(), [&](const auto& some, std::size_t first, std::size_t count) {
                 kernels::pack(type, some.numbers, some.next_output, some.next_input, count, inputs_,
                               packed + first * kernels::column_words(type, inputs_));
@@ -240,7 +240,7 @@ class packed_weights {
     }
 
     /// Rows as narrow weights want them; none for others.
-    rounded_rows round_rows(const kernels::product<Scalar>& whole, executor* threads) const {
+    quantized_activations round_rows(const kernels::product<Scalar>& whole, executor* threads) const {
         if constexpr (std::is_same_v<Scalar, float>) {
             if (const auto* const narrow = std::get_if<narrow_weights>(&packed_))
                 return {narrow->type, whole.rows, whole.row_stride, whole.row_count, inputs_, kernels_, threads};
@@ -248,14 +248,14 @@ class packed_weights {
         return {};
     }
 
-    void multiply(const kernels::product<Scalar>& whole, const rounded_rows& rounded, const narrow_weights& packed,
-                  std::size_t panel, std::size_t end) const noexcept {
+    void multiply(const kernels::product<Scalar>& whole, const quantized_activations& rounded,
+                  const narrow_weights& packed, std::size_t panel, std::size_t end) const noexcept {
         if constexpr (std::is_same_v<Scalar, float>)
             rounded.multiply(packed.words.data(), outputs_, whole.result, whole.result_stride, whole.finish, panel,
                              end);
     }
 
-    void multiply(kernels::product<Scalar> p, const rounded_rows&, const fixed_numbers<Scalar>& packed,
+    void multiply(kernels::product<Scalar> p, const quantized_activations&, const fixed_numbers<Scalar>& packed,
                   std::size_t panel, std::size_t end) const noexcept {
         p.packed = packed.data();
         kernels::multiply(p, kernels_, panel, end);
@@ -263,8 +263,8 @@ class packed_weights {
 
     /// A panel at a time: its numbers are widened once, and serve all rows.
     template <class Stored>
-    void multiply(const kernels::product<Scalar>& whole, const rounded_rows&, const fixed_numbers<Stored>& packed,
-                  std::size_t first, std::size_t end) const {
+    void multiply(const kernels::product<Scalar>& whole, const quantized_activations&,
+                  const fixed_numbers<Stored>& packed, std::size_t first, std::size_t end) const {
         constexpr std::size_t width = kernels::panel_width;
         aligned_vector<Scalar> panel(width * inputs_);
         for (std::size_t column = first * width; column < end * width; column += width) {

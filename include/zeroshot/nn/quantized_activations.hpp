@@ -1,44 +1,47 @@
 #pragma once
-/// \file Rows rounded to the narrow numbers that packed columns hold, and their product with those.
+/// \file Activations as operands of products: quantized on the left side, packed on the right side.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <zeroshot/kernels/multiply.hpp>
 #include <zeroshot/kernels/multiply_quantized.hpp>
+#include <zeroshot/kernels/pack_columns.hpp>
 #include <zeroshot/kernels/pack_rows.hpp>
 #include <zeroshot/kernels/quantized.hpp>
+#include <zeroshot/kernels/round.hpp>
+#include <zeroshot/nn/number_format.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// What stands on the left of a product of narrow numbers: rounded once, for all columns.
-class rounded_rows {
+/// Rows rounded once to the number format of packed columns, then multiplied with any of them.
+class quantized_activations {
    public:
-    /// No rows.
-    rounded_rows() = default;
+    quantized_activations() = default;
 
     /// \param rows [row_count, depth], row_stride elements apart
-    rounded_rows(kernels::narrow type, const float* rows, std::size_t row_stride, std::size_t row_count,
-                 std::size_t depth, kernels::instruction_set set, executor* threads = nullptr)
+    quantized_activations(kernels::narrow type, const float* rows, std::size_t row_stride, std::size_t row_count,
+                          std::size_t depth, kernels::instruction_set set, executor* threads = nullptr)
         : type_(type), set_(set), row_count_(row_count), depth_(depth) {
         constexpr std::size_t grain = kernels::packed_rows_grain;
         const std::size_t size = kernels::row_words(type, depth, set);
         words_.resize(kernels::packed_rows_size(type, row_count, depth, set));
         std::fill(words_.begin() + static_cast<std::ptrdiff_t>(row_count * size), words_.end(), 0u);
         parallel_for(threads, (row_count + grain - 1) / grain, [&](std::size_t part) {
-            const std::size_t row = part * grain, count = std::min(grain, row_count - row);
+            const std::size_t row = part * grain, count = (std::min)(grain, row_count - row);
             kernels::pack_rows(type, rows + row * row_stride, row_stride, count, depth, words_.data() + row * size,
                                set);
         });
     }
 
-    /// The columns of the panels from `panel` to before `end`.
-    /// \param packed of kernels::pack, `columns` of them
+    /// The products with the columns of the panels from `panel` to before `end`.
+    /// \param packed `columns` columns packed by kernels::pack
     /// \param results [row_count, columns], result_stride elements apart
-    /// \param finish what becomes of the sums
+    /// \param finish operations on the sums
     void multiply(const std::uint32_t* packed, std::size_t columns, float* results, std::size_t result_stride,
                   const kernels::epilogue<float>& finish, std::size_t panel, std::size_t end) const noexcept {
         const kernels::narrow_product p{
@@ -53,7 +56,72 @@ class rounded_rows {
     kernels::instruction_set set_ = kernels::instruction_set::portable;
     std::size_t row_count_ = 0;
     std::size_t depth_ = 0;
-    overwriting_vector<std::uint32_t> words_;  // kernels::pack_rows
+    overwriting_vector<std::uint32_t> words_;  // of kernels::pack_rows
+};
+
+/// The right side of a product of activations, such as keys and values, in memory that is reused by every call. In
+/// bfloat16, numbers are packed in pairs if an instruction multiplies these; otherwise they are rounded and stay float,
+/// which is as fast as f32.
+template <class Scalar>
+class packed_activations {
+   public:
+    /// \param arithmetic f32, or both sides are rounded to bfloat16; double is never rounded
+    packed_activations(std::size_t columns, std::size_t depth, precision arithmetic, kernels::instruction_set set)
+        : columns_(columns),
+          depth_(depth),
+          set_(set),
+          rounded_(std::is_same_v<Scalar, float> && arithmetic != precision::f32),
+          in_pairs_(rounded_ && !kernels::is_widened(kernels::narrow::bf16, set)) {
+        if (in_pairs_)
+            pairs_.resize(kernels::packed_size(kernels::narrow::bf16, columns, depth));
+        else
+            numbers_.resize(kernels::packed_size(columns, depth));
+    }
+
+    /// Packs a matrix whose element (column, k) is source[column * column_stride + k * depth_stride].
+    void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_stride) noexcept {
+        if constexpr (std::is_same_v<Scalar, float>) {
+            if (in_pairs_)
+                return kernels::pack(kernels::narrow::bf16, source, column_stride, depth_stride, columns_, depth_,
+                                     pairs_.data());
+        }
+        kernels::pack(source, column_stride, depth_stride, columns_, depth_, numbers_.data());
+        if constexpr (std::is_same_v<Scalar, float>) {
+            if (rounded_) kernels::round_floats(numbers_.data(), numbers_.size(), numbers_.data(), set_);
+        }
+    }
+
+    /// \param rows [row_count, depth], row_stride elements apart
+    /// \param results [row_count, columns], result_stride elements apart
+    void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
+                  std::size_t result_stride) const {
+        if constexpr (std::is_same_v<Scalar, float>) {
+            if (in_pairs_)
+                return quantized_activations(kernels::narrow::bf16, rows, row_stride, row_count, depth_, set_)
+                    .multiply(pairs_.data(), columns_, results, result_stride, {}, 0, kernels::panel_count(columns_));
+            if (rounded_) {
+                overwriting_vector<float> rounded(row_count * depth_);
+                for (std::size_t row = 0; row < row_count; ++row)
+                    kernels::round_floats(rows + row * row_stride, depth_, rounded.data() + row * depth_, set_);
+                return multiply_numbers(rounded.data(), depth_, row_count, results, result_stride);
+            }
+        }
+        multiply_numbers(rows, row_stride, row_count, results, result_stride);
+    }
+
+   private:
+    void multiply_numbers(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
+                          std::size_t result_stride) const noexcept {
+        kernels::multiply<Scalar>(
+            {rows, row_stride, row_count, numbers_.data(), columns_, depth_, results, result_stride}, set_);
+    }
+
+    std::size_t columns_;
+    std::size_t depth_;
+    kernels::instruction_set set_;
+    bool rounded_, in_pairs_;
+    overwriting_vector<Scalar> numbers_;       // packed numbers, or empty
+    overwriting_vector<std::uint32_t> pairs_;  // packed pairs in bfloat16, or empty
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

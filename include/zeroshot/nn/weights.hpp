@@ -23,8 +23,8 @@
 #include <zeroshot/checkpoint/tensor_names.hpp>
 #include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/nn/number_format.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
-#include <zeroshot/nn/packing.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -46,7 +46,7 @@ struct weight_options {
     weight_storage storage = weight_storage::full;
     executor* threads = nullptr;  ///< those that read and pack; null: the calling thread alone
     precision arithmetic = precision::f32;
-    std::shared_ptr<packed_weight_cache> kept{};  ///< where packed weights are kept; null: nowhere
+    std::shared_ptr<packed_weight_cache> cache{};  ///< of packed weights; null: none
 };
 
 namespace detail {
@@ -109,13 +109,13 @@ class weights {
     packing packing_of(std::string_view name) const {
         return {.arithmetic = arithmetic(),
                 .threads = threads(),
-                .kept = shared_->options.kept,
+                .cache = shared_->options.cache,
                 .name = joined(name),
                 .at_least_16_bits = at_least_16_bits_};
     }
 
     /// The file of packed weights, if they are kept.
-    const std::shared_ptr<packed_weight_cache>& kept() const noexcept { return shared_->options.kept; }
+    const std::shared_ptr<packed_weight_cache>& cache() const noexcept { return shared_->options.cache; }
 
     /// Whether a tensor stands at path.name; with "", at the path itself.
     bool has(std::string_view name) const { return shared_->all.tensors.contains(joined(name)); }

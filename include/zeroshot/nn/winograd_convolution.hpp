@@ -16,8 +16,8 @@
 #include <zeroshot/kernels/pack_columns.hpp>
 #include <zeroshot/kernels/quantized.hpp>
 #include <zeroshot/kernels/winograd.hpp>
+#include <zeroshot/nn/number_format.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
-#include <zeroshot/nn/packing.hpp>
 #include <zeroshot/nn/quantized_activations.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
@@ -107,7 +107,7 @@ class winograd {
     template <class Number, class ReadRows, class Pack>
     fixed_numbers<Number> transformed(const packing& how, std::size_t size, const ReadRows& read_rows,
                                       const Pack& pack) const {
-        return how.numbers<Number>(kernels::winograd_places * size, [&](Number* packed) {
+        return how.elements<Number>(kernels::winograd_places * size, [&](Number* packed) {
             constexpr std::size_t taps = 9;
             for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
                 const std::size_t count = std::min(kernels::panel_width, outputs_ - first);
@@ -138,7 +138,7 @@ class winograd {
     void multiply(const fixed_numbers<std::uint32_t>& packed, std::size_t place, const Scalar* patches,
                   std::size_t count, Scalar* products) const {
         if constexpr (std::is_same_v<Scalar, float>)
-            rounded_rows(integers, patches, inputs_, count, inputs_, set_)
+            quantized_activations(integers, patches, inputs_, count, inputs_, set_)
                 .multiply(packed.data() + place * kernels::packed_size(integers, outputs_, inputs_), outputs_, products,
                           outputs_, {}, 0, kernels::panel_count(outputs_));
     }

@@ -1,7 +1,7 @@
 #include <array>
 #include <vector>
 
-#include <zeroshot/nn/sequences.hpp>
+#include <zeroshot/nn/token_sequences.hpp>
 
 #include "tests/catch.hpp"
 
@@ -9,14 +9,14 @@ using namespace zeroshot;
 
 namespace {
 
-std::vector<std::size_t> rows_of(const sequences& all, std::size_t index) {
+std::vector<std::size_t> rows_of(const token_sequences& all, std::size_t index) {
     return {all[index].begin(), all[index].end()};
 }
 
 }  // namespace
 
-TEST_CASE("sequences side by side have rows of their own") {
-    const sequences all(std::array<std::size_t, 2>{2, 3});
+TEST_CASE("consecutive sequences have rows of their own") {
+    const token_sequences all(std::array<std::size_t, 2>{2, 3});
     CHECK(all.size() == 2);
     CHECK(all.row_count() == 5);
     CHECK(rows_of(all, 0) == std::vector<std::size_t>{0, 1});
@@ -24,8 +24,8 @@ TEST_CASE("sequences side by side have rows of their own") {
     CHECK(all.own(1) == 3);
 }
 
-TEST_CASE("a sequence that shares a beginning goes on with rows of its own, and so does the next") {
-    sequences all;
+TEST_CASE("a sequence with a shared prefix continues with rows of its own, and so does the next") {
+    token_sequences all;
     all.add(0, 4);
     all.add(3, 1);
     all.add(2, 2);

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Which rows belong to which sequence of tokens, where sequences may share their beginnings.
+/// \file Assignment of a matrix' rows to sequences of tokens that may share prefixes.
 
 #include <cstddef>
 #include <span>
@@ -9,18 +9,20 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Sequences of tokens that lie as rows of one matrix. Under a causal mask a token depends on those before it alone, so
-/// a beginning that several prompts share need be computed once: its rows belong to the first of them.
-class sequences {
+/// Sequences of tokens whose rows lie in one matrix. With a causal mask a token depends only on those before it, so a
+/// prefix that several prompts share is computed once: its rows belong to the first of them.
+class token_sequences {
    public:
-    sequences() = default;
+    token_sequences() = default;
 
-    /// Sequences side by side, of the given lengths, that share nothing.
-    explicit sequences(std::span<const std::size_t> lengths) {
+    /// Consecutive sequences of the given lengths without shared prefixes.
+    explicit token_sequences(std::span<const std::size_t> lengths) {
         for (const std::size_t length : lengths) add(0, length);
     }
 
-    /// One more sequence: so many rows at the beginning of the sequence before it, and then own ones.
+    /// Appends a sequence.
+    /// \param shared number of rows shared with the beginning of the preceding sequence
+    /// \param own number of new rows after them
     void add(std::size_t shared, std::size_t own) {
         const std::size_t previous = starts_.empty() ? 0 : starts_.back();
         starts_.push_back(rows_.size());
@@ -29,9 +31,10 @@ class sequences {
         own_.push_back(own);
     }
 
+    /// Number of sequences.
     std::size_t size() const noexcept { return starts_.size(); }
 
-    /// Rows of the matrix.
+    /// Number of rows of the matrix.
     std::size_t row_count() const noexcept { return row_count_; }
 
     /// The rows of a sequence from its first token to its last.
@@ -40,12 +43,12 @@ class sequences {
         return std::span(rows_).subspan(starts_[sequence], end - starts_[sequence]);
     }
 
-    /// How many rows at a sequence's end are its own: they lie one after the other.
+    /// Number of rows at the end of a sequence that it does not share with those before it; they are consecutive.
     std::size_t own(std::size_t sequence) const noexcept { return own_[sequence]; }
 
    private:
     std::vector<std::size_t> rows_;    // of all sequences, one after the other
-    std::vector<std::size_t> starts_;  // of each sequence in rows_
+    std::vector<std::size_t> starts_;  // first index of each sequence in rows_
     std::vector<std::size_t> own_;
     std::size_t row_count_ = 0;
 };

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include <zeroshot/nn/position_embedding.hpp>
+#include <zeroshot/model/position_embedding.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/golden/positions.hpp"
@@ -23,23 +23,23 @@ matrix<double> grid(std::size_t side) {
 
 }  // namespace
 
-TEST_CASE("positions of another grid are what PyTorch's two bicubic interpolations give") {
+TEST_CASE("positions resampled to another grid equal PyTorch's two bicubic interpolations") {
     // sums of 7 terms of at most 8, twice, in double: far below 1e-12
     constexpr double bound = 1e-12;
     for (const auto& [from, to, antialias, values] : zeroshot_tests::resized_grids) {
         INFO(from << " to " << to << (antialias ? ", antialiased" : ""));
         const auto filter = antialias ? position_filter::antialiased : position_filter::plain;
-        const matrix<double> found = resampled_positions(grid(from), from, to, filter);
-        REQUIRE(found.rows() == values.size() + 1);
-        CHECK(found(0, 0) == 100);
+        const matrix<double> resampled = resampled_positions(grid(from), from, to, filter);
+        REQUIRE(resampled.rows() == values.size() + 1);
+        CHECK(resampled(0, 0) == 100);
         for (std::size_t cell = 0; cell < values.size(); ++cell) {
-            CHECK(std::abs(found(1 + cell, 0) - values[cell]) <= bound);
-            CHECK(std::abs(found(1 + cell, 1) - 2 * values[cell]) <= 2 * bound);
+            CHECK(std::abs(resampled(1 + cell, 0) - values[cell]) <= bound);
+            CHECK(std::abs(resampled(1 + cell, 1) - 2 * values[cell]) <= 2 * bound);
         }
     }
 }
 
-TEST_CASE("a grid of the same size stays as it is") {
+TEST_CASE("resampling to the same grid changes nothing") {
     const matrix<double> same = resampled_positions(grid(4), 4, 4, position_filter::antialiased);
     CHECK(same == grid(4));
 }

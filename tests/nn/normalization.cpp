@@ -1,12 +1,24 @@
 #include <cmath>
+#include <numeric>
+#include <span>
+#include <vector>
 
-#include <zeroshot/nn/layer_norm.hpp>
+#include <zeroshot/nn/normalization.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
 
 using namespace zeroshot;
 using namespace zeroshot_tests;
+
+namespace {
+
+std::vector<float> softmaxed(std::vector<float> numbers) {
+    softmax(std::span<float>(numbers));
+    return numbers;
+}
+
+}  // namespace
 
 TEST_CASE("layer norm brings each row to mean 0 and variance 1, then applies gain and bias") {
     const std::size_t width = 40;
@@ -30,11 +42,30 @@ TEST_CASE("layer norm brings each row to mean 0 and variance 1, then applies gai
     }
 }
 
-TEST_CASE("a row of equal numbers becomes the bias") {
+TEST_CASE("layer norm of equal numbers is the bias") {
     random_weights made;
     made.add("weight", {4}).add("bias", {4});
     matrix<double> x(1, 4);
     for (double& value : x.values()) value = 5;
     const matrix<double> y = layer_norm<double>(made.get(), 4)(x);
     for (std::size_t i = 0; i < 4; ++i) CHECK(y(0, i) == made.values("bias")[i]);
+}
+
+TEST_CASE("softmax divides the exponentials by their sum") {
+    const auto shares = softmaxed({0.0f, std::log(3.0f)});
+    CHECK(shares[0] == Approx(0.25));
+    CHECK(shares[1] == Approx(0.75));
+}
+
+TEST_CASE("softmax of extreme logits neither overflows nor loses precision") {
+    CHECK(softmaxed({1e30f, -1e30f}) == std::vector<float>{1.0f, 0.0f});
+    CHECK(softmaxed({-1e30f, -1e30f}) == std::vector<float>{0.5f, 0.5f});
+    CHECK(softmaxed({7.0f}) == std::vector<float>{1.0f});
+    CHECK(softmaxed({}).empty());
+    const auto many = softmaxed(std::vector<float>(1'000'000, 3.0f));
+    CHECK(std::accumulate(many.begin(), many.end(), 0.0) == Approx(1.0).margin(1e-6));
+    std::vector<float> unequal(1'000'000);
+    for (std::size_t i = 0; i < unequal.size(); ++i) unequal[i] = static_cast<float>(i % 97) / 10;
+    const auto shares = softmaxed(unequal);
+    CHECK(std::accumulate(shares.begin(), shares.end(), 0.0) == Approx(1.0).margin(1e-6));
 }

@@ -105,7 +105,7 @@ std::string json_of(const model& clip, const check_up* checked) {
     json.key("towers").value(zeroshot::name_of(config.towers)).key("embedding").value(config.embedding);
     const bool chooses = config.has_image() && transformer_of(config);
     json.key("activation")
-        .value(zeroshot::name_of(chooses ? transformer_of(config)->blocks.function : config.text.blocks.function));
+        .value(zeroshot::name_of(chooses ? transformer_of(config)->blocks.activation : config.text.blocks.activation));
     if (config.has_image()) write_vision(json, config);
     if (config.has_text()) write_text(json, clip);
     if (config.has_image()) write_images(json, clip.preprocessing());

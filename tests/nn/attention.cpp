@@ -128,7 +128,7 @@ void check_head(const matrix<float>& qkv, attention_mask mask) {
 
 }  // namespace
 
-TEST_CASE("attention is softmax(Q K^T / sqrt(d)) V for each head") {
+TEST_CASE("each head of attention is softmax(Q K^T / sqrt(d)) V") {
     const random_weights made = random_attention();
     const matrix<double> x = random_matrix<double>(7, width, 5);
     for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
@@ -140,8 +140,7 @@ TEST_CASE("attention is softmax(Q K^T / sqrt(d)) V for each head") {
     }
 }
 
-TEST_CASE(
-    "in bf16, a head is the definition over rounded queries, keys and values, within the rounding of its shares") {
+TEST_CASE("in bf16, a head equals the definition with rounded queries, keys and values") {
     for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
         for (const std::size_t size : {1u, 5u, 64u, 80u}) {
             for (const std::size_t tokens : {1u, 2u, 33u, 77u})
@@ -166,7 +165,7 @@ TEST_CASE("in bf16 and int8, queries, keys, values and shares are rounded; in f3
     CHECK(std::abs(head_of(equal, precision::f32, attention_mask::none)(0, 0) - 1.0f / 3) <= 1e-7f);
 }
 
-TEST_CASE("a layer's products are made in the precision of its weights") {
+TEST_CASE("attention multiplies in the precision of its weights") {
     const matrix<float> x = random_matrix<float>(7, width, 5);
     const token_sequences one(std::array<std::size_t, 1>{7});
     const auto results = [&](precision how) {
@@ -197,7 +196,7 @@ TEST_CASE("a causal mask hides later tokens") {
     CHECK_FALSE(std::ranges::equal(before.row(5), after.row(5)));
 }
 
-TEST_CASE("sequences side by side see only themselves, to the bit") {
+TEST_CASE("consecutive sequences have the bits of each alone") {
     thread_pool threads(2);
     for (const precision how : every_precision) {
         const attention<float> layer = random_attention(how, attention_mask::none);
@@ -214,7 +213,7 @@ TEST_CASE("sequences side by side see only themselves, to the bit") {
     }
 }
 
-TEST_CASE("a beginning that sequences share gives the same bits as one of their own") {
+TEST_CASE("a shared prefix has the bits of a prefix of their own") {
     const matrix<float> x = random_matrix<float>(51, width, 5);
     const token_sequences all = shared_prefixes();
     for (const precision how : every_precision) {
@@ -231,7 +230,7 @@ TEST_CASE("a beginning that sequences share gives the same bits as one of their 
     }
 }
 
-TEST_CASE("a token that asks alone gets the bits that it gets where all ask") {
+TEST_CASE("the output at one token has the bits of the full output") {
     const matrix<float> x = random_matrix<float>(51, width, 5);
     const token_sequences all = shared_prefixes();
     thread_pool threads(2);

@@ -11,7 +11,7 @@
 using namespace zeroshot;
 using namespace zeroshot_tests;
 
-TEST_CASE("attention pooling lets the mean of the cells ask all of them") {
+TEST_CASE("attention pooling is attention with the mean of the cells as the query") {
     constexpr std::size_t cells = 4, width = 8, heads = 2, outputs = 3, size = width / heads;
     random_weights made;
     made.add("positional_embedding", {cells + 1, width});
@@ -55,7 +55,7 @@ TEST_CASE("attention pooling lets the mean of the cells ask all of them") {
     }
 }
 
-TEST_CASE("attention pooling's own products are made in bfloat16 where its weights are multiplied so, or in 8 bits") {
+TEST_CASE("attention pooling multiplies activations in bfloat16 if its weights are bf16 or int8") {
     constexpr std::size_t cells = 40, width = 12, heads = 2, size = width / heads;
     random_weights made;
     made.add("positional_embedding", {cells + 1, width});
@@ -97,7 +97,7 @@ TEST_CASE("attention pooling's own products are made in bfloat16 where its weigh
     }
 }
 
-TEST_CASE("attention pooling gives the same bits for an image alone and among others, and on many threads") {
+TEST_CASE("attention pooling has the same bits for an image alone, in a batch and on many threads") {
     constexpr std::size_t cells = 9, width = 24, heads = 3, images = 5;
     random_weights made;
     made.add("positional_embedding", {cells + 1, width});

@@ -88,7 +88,7 @@ TEST_CASE("batch normalisation folds into the convolution") {
     }
 }
 
-TEST_CASE("a negative variance is refused by its name") {
+TEST_CASE("a negative variance is refused with the tensor's name") {
     random_weights made;
     made.add("conv1.weight", {3, 2, 3, 3});
     made.add("bn1.weight", {3}).add("bn1.bias", {3}).add("bn1.running_mean", {3}).add("bn1.running_var", {3}, -2);
@@ -96,7 +96,7 @@ TEST_CASE("a negative variance is refused by its name") {
                       Catch::Contains("tensor visual.bn1.running_var is -"));
 }
 
-TEST_CASE("average pooling takes means and drops what is left over") {
+TEST_CASE("average pooling drops incomplete cells at the right and the bottom") {
     feature_map<float> in{3, 5, matrix<float>(15, 1)};
     for (std::size_t i = 0; i < 15; ++i) in.pixels(i, 0) = static_cast<float>(i);
     const feature_map<float> out = average_pool(in, 2);
@@ -106,7 +106,7 @@ TEST_CASE("average pooling takes means and drops what is left over") {
     CHECK(out.pixels(1, 0) == 5.0f);  // of 2, 3, 7, 8
 }
 
-TEST_CASE("a convolution in every precision gives the same bits on any number of threads, near those in float") {
+TEST_CASE("in every precision, a convolution has the same bits on any number of threads, near those in float") {
     const feature_map<float> in{9, 30, random_matrix<float>(270, 64, 1)};  // 3 * 3 * 64 are enough for 8 bits
     tensor<float, 4> kernel(20, 64, 3, 3);
     std::ranges::transform(random_numbers(kernel.size(), 2), kernel.data(), [](double x) { return float(x); });
@@ -124,7 +124,7 @@ TEST_CASE("a convolution in every precision gives the same bits on any number of
     }
 }
 
-TEST_CASE("a convolution stays float where rounding would make it no faster") {
+TEST_CASE("a convolution stays float where quantization would not make it faster") {
     const feature_map<float> in{14, 14, random_matrix<float>(14 * 14, 8, 1)};
     const auto results = [&](std::size_t size, std::size_t pixels, precision how) {
         tensor<float, 4> kernel(4, 8, size, size);
@@ -143,7 +143,7 @@ TEST_CASE("a convolution stays float where rounding would make it no faster") {
     CHECK((results(3, 14 * 14, precision::int8) == in_float) == !kernels::gains_from_int16(kernels::active()));
 }
 
-TEST_CASE("a convolution can end in a shortcut and a rectification, on any number of threads") {
+TEST_CASE("a convolution adds a shortcut and applies relu, on any number of threads") {
     const feature_map<double> in{9, 30, random_matrix<double>(270, 5, 1)};
     const feature_map<double> shortcut{9, 30, random_matrix<double>(270, 20, 4)};
     thread_pool threads(3);

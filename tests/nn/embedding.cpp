@@ -11,7 +11,7 @@
 using namespace zeroshot;
 using namespace zeroshot_tests;
 
-TEST_CASE("a token becomes its row plus the row of its position") {
+TEST_CASE("the embedding of a token is its row plus the row of its position") {
     const matrix<float> words = random_matrix<float>(5, 3, 1), places = random_matrix<float>(4, 3, 2);
     const embedding<float> embed(words, places);
     matrix<float> rows(2, 3);
@@ -22,7 +22,7 @@ TEST_CASE("a token becomes its row plus the row of its position") {
     }
 }
 
-TEST_CASE("what stands before the first place wanted is left out") {
+TEST_CASE("ids before the first requested position are skipped") {
     const embedding<float> embed(random_matrix<float>(5, 3, 1), random_matrix<float>(4, 3, 2));
     matrix<float> all(3, 3), last(1, 3);
     embed(std::vector<std::int32_t>{4, 0, 2}, 0, all.values());
@@ -40,7 +40,7 @@ TEST_CASE("ids outside the vocabulary and prompts beyond the context are refused
                       Catch::Contains("5 ids, expected at most 4"));
 }
 
-TEST_CASE("a table that stays in 16 bits gives the same bits as one that was widened before") {
+TEST_CASE("compact and full storage embed to the same bits") {
     std::vector<std::uint16_t> halves(10 * 4), places(3 * 4);
     for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = half_from_float(0.37f * static_cast<float>(i) - 5);
     for (std::size_t i = 0; i < places.size(); ++i) places[i] = half_from_float(static_cast<float>(i) / 7);

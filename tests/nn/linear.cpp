@@ -45,7 +45,7 @@ TEST_CASE("a linear layer is x W^T + b") {
     check_linear<float>();
 }
 
-TEST_CASE("a projection is stored the other way round") {
+TEST_CASE("a projection is stored as [inputs, outputs]") {
     random_weights made;
     made.add("proj", {4, 3}).add("bias", {3});
     const matrix<double> x = random_matrix<double>(2, 4, 2);
@@ -61,7 +61,7 @@ TEST_CASE("a projection is stored the other way round") {
     CHECK(projection("bias") == linear<double>(transposed, {bias.begin(), bias.end()})(x));
 }
 
-TEST_CASE("a missing tensor is named by its whole path") {
+TEST_CASE("a missing tensor is named by its full path") {
     random_weights made;
     made.add("mlp.c_fc.bias", {2});
     const weights w = made.get() / "mlp" / "c_fc";

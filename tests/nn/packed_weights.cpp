@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
 
 #include <zeroshot/nn/packed_weights.hpp>
 
@@ -34,14 +37,21 @@ matrix<float> product(const weights& w, std::size_t inputs, std::size_t outputs,
     return y;
 }
 
+/// All bytes that determine the products: weights, format and kernels.
+std::vector<std::byte> packed_as(const weights& w, std::size_t inputs = 37, std::size_t outputs = 4) {
+    std::vector<std::byte> all;
+    packed_weights<float>(w, "visual.weight", inputs, outputs, matrix_order::outputs_first)
+        .parameters([&](std::span<const std::byte> bytes) { all.insert(all.end(), bytes.begin(), bytes.end()); });
+    return all;
+}
+
 }  // namespace
 
-TEST_CASE("weights kept in 16 bits give the same bits as the same weights in full, whichever way they are stored") {
+TEST_CASE("compact and full storage give the same results, in either order of axes") {
     for (const dtype type : {dtype::f16, dtype::bf16}) {
         const weights full(stored_as(type));
         const weights compact(stored_as(type), {.storage = weight_storage::compact});
-        CHECK_FALSE(full.stays_compact("visual.weight"));
-        CHECK(compact.stays_compact("visual.weight"));
+        CHECK(packed_as(compact) != packed_as(full));
         for (const matrix_order order : {matrix_order::outputs_first, matrix_order::inputs_first}) {
             const bool first = order == matrix_order::outputs_first;
             const std::size_t inputs = first ? 37 : 4, outputs = first ? 4 : 37;
@@ -50,7 +60,7 @@ TEST_CASE("weights kept in 16 bits give the same bits as the same weights in ful
     }
 }
 
-TEST_CASE("products in every precision give the same bits for a row alone and on two threads, near those in float") {
+TEST_CASE("in every precision, products of a single row and on two threads have the same bits, near those in float") {
     const std::size_t rows = 21, inputs = 600, outputs = 700;  // enough for two threads
     const matrix<float> weight = random_matrix<float>(outputs, inputs, 1), x = random_matrix<float>(rows, inputs, 2);
     const auto with = [&](const packed_weights<float>& packed, std::size_t row, std::size_t count, executor* threads) {
@@ -76,7 +86,8 @@ TEST_CASE("products in every precision give the same bits for a row alone and on
     }
 }
 
-TEST_CASE("rows that come a few at a time give the bits of the whole matrix, in every precision and on two threads") {
+TEST_CASE(
+    "weights read a few rows at a time have the bits of the whole matrix, in every precision and on two threads") {
     const std::size_t inputs = 600, outputs = 1700;  // several pieces, and enough for two threads
     const matrix<float> weight = random_matrix<float>(outputs, inputs, 1), x = random_matrix<float>(3, inputs, 2);
     const auto product_of = [&](const packed_weights<float>& packed) {
@@ -95,7 +106,7 @@ TEST_CASE("rows that come a few at a time give the bits of the whole matrix, in 
     }
 }
 
-TEST_CASE("some rows of a tensor make the product of those rows alone, in every precision and in 16 bits") {
+TEST_CASE("a range of rows of a tensor can be packed alone, in every precision and storage") {
     const auto product_of = [](const packed_weights<float>& packed) {
         REQUIRE(packed.inputs() == 2);
         REQUIRE(packed.outputs() == 37);
@@ -117,7 +128,7 @@ TEST_CASE("some rows of a tensor make the product of those rows alone, in every 
     }
 }
 
-TEST_CASE("double, the oracle, stays double whatever the precision asked for") {
+TEST_CASE("double is never quantized") {
     const matrix<double> weight = random_matrix<double>(3, 5, 1), x = random_matrix<double>(2, 5, 2);
     const auto with = [&](precision how) {
         matrix<double> y(2, 3);
@@ -127,8 +138,7 @@ TEST_CASE("double, the oracle, stays double whatever the precision asked for") {
     CHECK(with(precision::int8) == with(precision::f32));
 }
 
-TEST_CASE(
-    "the tensors say what they are multiplied in, and 8 bits become 16 where that is asked for and for short sums") {
+TEST_CASE("int8 uses 16 bits on request and for short sums") {
     random_weights made;
     made.add("weight", {20, 600}).add("short", {20, 40});
     const matrix<float> x = random_matrix<float>(3, 600, 5);
@@ -139,11 +149,10 @@ TEST_CASE(
         return y;
     };
     const auto in = [&](precision how) { return weights(made.get().file(), {.arithmetic = how}) / "visual"; };
-    CHECK(in(precision::int8).arithmetic() == precision::int8);
     const matrix<float> exact = with(in(precision::f32)), eights = with(in(precision::int8));
-    const matrix<float> sixteens = with(in(precision::int8).at_least_16_bits());
-    CHECK(with(in(precision::f32).at_least_16_bits()) == exact);
-    CHECK(with(in(precision::bf16).at_least_16_bits()) == with(in(precision::bf16)));
+    const matrix<float> sixteens = with(at_least_16_bits(in(precision::int8)));
+    CHECK(with(at_least_16_bits(in(precision::f32))) == exact);
+    CHECK(with(at_least_16_bits(in(precision::bf16))) == with(in(precision::bf16)));
     CHECK_FALSE(eights == with(in(precision::bf16)));
     CHECK_FALSE(with(in(precision::bf16)) == exact);
     const auto error_of = [&](const matrix<float>& y, const matrix<float>& of) {
@@ -158,13 +167,15 @@ TEST_CASE(
           error_of(with(in(precision::bf16), "short", 40), short_sums));
 }
 
-TEST_CASE("only what is stored in 16 bits stays so") {
+TEST_CASE("compact storage changes nothing for weights stored in more than 16 bits") {
     random_weights made;
     made.add("weight", {2, 3});
-    CHECK_FALSE(weights(made.get().file(), {.storage = weight_storage::compact}).stays_compact("visual.weight"));
+    const checkpoint file = made.get().file();
+    const auto packed = [&](weight_storage storage) { return packed_as(weights(file, {.storage = storage}), 3, 2); };
+    CHECK(packed(weight_storage::compact) == packed(weight_storage::full));
 }
 
-TEST_CASE("a number in 16 bits that is not finite is refused as in full") {
+TEST_CASE("compact storage refuses numbers that are not finite") {
     std::vector<std::uint16_t> bits{0x3c00, 0x7c00};
     const std::vector<named_tensor> tensors{{"visual.weight", {dtype::f16, {1, 2}, std::as_bytes(std::span(bits))}}};
     const weights w(checkpoint::from_bytes(safetensors_bytes(tensors), "test"), {.storage = weight_storage::compact});
@@ -172,7 +183,7 @@ TEST_CASE("a number in 16 bits that is not finite is refused as in full") {
                       Catch::Contains("tensor visual.weight is not finite at [0, 1]"));
 }
 
-TEST_CASE("weights that were kept are not read: numbers that would be refused are not seen") {
+TEST_CASE("weights in the cache are not read from the checkpoint") {
     std::vector<std::uint16_t> bits(4 * 37, 0x3c00);
     const auto file_of = [&] {
         const std::vector<named_tensor> tensors{
@@ -180,14 +191,14 @@ TEST_CASE("weights that were kept are not read: numbers that would be refused ar
         return checkpoint::from_bytes(safetensors_bytes(tensors), "test");
     };
     const support::scratch_folder home;
-    const auto some_rows = [&](const std::shared_ptr<packed_weight_cache>& kept) {
-        const weights w(file_of(), {.kept = kept});
+    const auto packed_rows = [&](const std::shared_ptr<packed_weight_cache>& cache) {
+        const weights w(file_of(), {.cache = cache});
         return packed_weights<float>(w, "visual.weight", {4, 37}, 1, 2);
     };
-    const auto kept = std::make_shared<packed_weight_cache>(home / "kept", "key");
-    some_rows(kept);
-    kept->write();
+    const auto cache = std::make_shared<packed_weight_cache>(home / "cache", "key");
+    packed_rows(cache);
+    cache->write();
     bits[37] = 0x7c00;  // infinity
-    CHECK_THROWS_WITH(some_rows(nullptr), Catch::Contains("tensor visual.weight is not finite at [1, 0]"));
-    CHECK_NOTHROW(some_rows(std::make_shared<packed_weight_cache>(home / "kept", "key")));
+    CHECK_THROWS_WITH(packed_rows(nullptr), Catch::Contains("tensor visual.weight is not finite at [1, 0]"));
+    CHECK_NOTHROW(packed_rows(std::make_shared<packed_weight_cache>(home / "cache", "key")));
 }

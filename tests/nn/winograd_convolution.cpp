@@ -10,7 +10,7 @@ using namespace zeroshot_tests;
 
 namespace {
 
-constexpr std::size_t many = 100'000;  // pixels: enough for Winograd's way to be taken
+constexpr std::size_t many = 100'000;  // pixels: enough for Winograd's algorithm
 
 template <class Scalar>
 struct layer {
@@ -32,11 +32,11 @@ struct layer {
     }
 };
 
-layer<double> exact(const layer<float>& some) {
-    layer<double> same(some.in.height, some.in.width, some.kernel.extent(1), some.kernel.extent(0));
-    std::copy_n(some.in.pixels.data(), some.in.pixels.size(), same.in.pixels.data());
-    std::copy_n(some.kernel.data(), some.kernel.size(), same.kernel.data());
-    std::copy_n(some.bias.data(), some.bias.size(), same.bias.data());
+layer<double> exact(const layer<float>& source) {
+    layer<double> same(source.in.height, source.in.width, source.kernel.extent(1), source.kernel.extent(0));
+    std::copy_n(source.in.pixels.data(), source.in.pixels.size(), same.in.pixels.data());
+    std::copy_n(source.kernel.data(), source.kernel.size(), same.kernel.data());
+    std::copy_n(source.bias.data(), source.bias.size(), same.bias.data());
     return same;
 }
 
@@ -52,11 +52,11 @@ double distance(const feature_map<A>& a, const feature_map<B>& b) {
 
 }  // namespace
 
-TEST_CASE("Winograd's way gives the plain convolution, whatever hangs over the border") {
+TEST_CASE("Winograd's algorithm equals the plain convolution, at any size") {
     for (const auto& [height, width] : {std::pair{1, 1}, {3, 5}, {4, 4}, {9, 14}, {33, 30}}) {
         INFO(height << " x " << width);
-        const layer<double> some(static_cast<std::size_t>(height), static_cast<std::size_t>(width), 5, 7);
-        const feature_map<double> plain = some.made(0), quick = some.made(many);
+        const layer<double> sample(static_cast<std::size_t>(height), static_cast<std::size_t>(width), 5, 7);
+        const feature_map<double> plain = sample.made(0), quick = sample.made(many);
         for (std::size_t i = 0; i < plain.pixels.size(); ++i) {
             // 45 products below 1, each grown by at most 3700 and rounded at most 20 times on its way
             REQUIRE(std::abs(plain.pixels.values()[i] - quick.pixels.values()[i]) <= 45 * 3700 * 10 * 2.3e-16);
@@ -64,32 +64,32 @@ TEST_CASE("Winograd's way gives the plain convolution, whatever hangs over the b
     }
 }
 
-TEST_CASE("in float, Winograd's error is a few times that of the plain sum") {
-    const layer<float> some(16, 16, 64, 8);
-    const feature_map<double> truth = exact(some).made(0);
-    CHECK(distance(some.made(many), truth) <= 4 * distance(some.made(0), truth));  // 2 on average
+TEST_CASE("in float, the error of Winograd's algorithm is a few times that of the plain sum") {
+    const layer<float> sample(16, 16, 64, 8);
+    const feature_map<double> truth = exact(sample).made(0);
+    CHECK(distance(sample.made(many), truth) <= 4 * distance(sample.made(0), truth));  // 2 on average
 }
 
 TEST_CASE(
-    "in 8 bits, Winograd's way has 16, an error far below that of 8, and the same bits on any number of threads") {
-    const layer<float> some(16, 16, 64, 20);
-    const feature_map<double> truth = exact(some).made(0);
-    const feature_map<float> quick = some.made(many, nullptr, precision::int8);
-    CHECK(distance(quick, truth) <= distance(some.made(0, nullptr, precision::int8), truth) / 10);
+    "in int8, Winograd's algorithm uses 16 bits: a smaller error than 8, the same bits on any number of threads") {
+    const layer<float> sample(16, 16, 64, 20);
+    const feature_map<double> truth = exact(sample).made(0);
+    const feature_map<float> quick = sample.made(many, nullptr, precision::int8);
+    CHECK(distance(quick, truth) <= distance(sample.made(0, nullptr, precision::int8), truth) / 10);
     thread_pool threads(3);
-    CHECK(some.made(many, &threads, precision::int8).pixels == quick.pixels);
+    CHECK(sample.made(many, &threads, precision::int8).pixels == quick.pixels);
 }
 
-TEST_CASE("Winograd's way gives the same bits on any number of threads, and adds to a shortcut") {
-    const layer<float> some(30, 22, 9, 20);
+TEST_CASE("Winograd's algorithm has the same bits on any number of threads, and adds to a shortcut") {
+    const layer<float> sample(30, 22, 9, 20);
     thread_pool threads(3);
-    const feature_map<float> alone = some.made(many), shared = some.made(many, &threads);
+    const feature_map<float> alone = sample.made(many), shared = sample.made(many, &threads);
     CHECK(std::equal(alone.pixels.values().begin(), alone.pixels.values().end(), shared.pixels.values().begin()));
 
     feature_map<float> shortcut = alone;
-    const convolution<float> quick(some.kernel, some.bias, 1, 1, many);
-    const feature_map<float> sum = quick.added_to(shortcut, some.in, kernels::function::identity);
-    const feature_map<float> plain = quick(some.in);
+    const convolution<float> quick(sample.kernel, sample.bias, 1, 1, many);
+    const feature_map<float> sum = quick.added_to(shortcut, sample.in, kernels::function::identity);
+    const feature_map<float> plain = quick(sample.in);
     for (std::size_t i = 0; i < sum.pixels.size(); ++i)
         REQUIRE(sum.pixels.values()[i] == plain.pixels.values()[i] + shortcut.pixels.values()[i]);
 }

@@ -50,7 +50,7 @@ basic_clip<Scalar> build(const weights& w, const model_place& place, const load_
 template <class Scalar>
 void verify_as_recorded(const basic_clip<Scalar>& clip, const weights& w, const model_place& place,
                         load_options options) {
-    if (w.arithmetic() == precision::f32) return verify(clip, recorded_in(w.file()));
+    if (w.options().arithmetic == precision::f32) return verify(clip, recorded_in(w.file()));
     options.precision = precision::f32;
     build<Scalar>(weights(w.file(), reading(options)), place, options);
 }

@@ -68,7 +68,7 @@ class modified_resnet {
         std::size_t inputs = config.width;
         for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
             const weights layer =
-                (stage < first_int8_stage ? w.at_least_16_bits() : w) / ("layer" + std::to_string(stage + 1));
+                (stage < first_int8_stage ? at_least_16_bits(w) : w) / ("layer" + std::to_string(stage + 1));
             const std::size_t planes = config.width << stage;
             const std::size_t outputs = planes * bottleneck<Scalar>::expansion;
             layers_[stage] = made_in_parallel(w.threads(), config.layers[stage], [&](std::size_t block) {
@@ -110,7 +110,7 @@ class modified_resnet {
     static convolution<Scalar> stem_convolution(const weights& w, const modified_resnet_config& config, unsigned number,
                                                 std::size_t inputs, std::size_t outputs) {
         const std::string name = std::to_string(number);
-        return folded_convolution<Scalar>(w.at_least_16_bits(), "conv" + name, "bn" + name, inputs, outputs, 3,
+        return folded_convolution<Scalar>(at_least_16_bits(w), "conv" + name, "bn" + name, inputs, outputs, 3,
                                           number == 1 ? 2 : 1, pixels_after(config, 2));
     }
 

@@ -121,7 +121,7 @@ text_encoder<Scalar>::text_encoder(const weights& w, const clip_config& config)
       transformer_(w / "transformer", config.text.blocks,
                    config.text.causal ? attention_mask::causal : attention_mask::none),
       ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
-      text_projection_(linear<Scalar>::projection(w.at_least_16_bits(), "text_projection", "text_projection.bias",
+      text_projection_(linear<Scalar>::projection(at_least_16_bits(w), "text_projection", "text_projection.bias",
                                                   config.text.blocks.width, config.embedding)) {}
 
 template <class Scalar>

@@ -29,12 +29,12 @@ class vision_transformer {
     /// \param embedding size of the joint embedding space
     vision_transformer(const weights& w, const vision_transformer_config& config, std::size_t embedding)
         : config_(config),
-          conv1_(patch_projection(w.at_least_16_bits() / "conv1", config)),
+          conv1_(patch_projection(at_least_16_bits(w) / "conv1", config)),
           class_embedding_(w.template read<Scalar, 1>("class_embedding", {config.blocks.width})),
           positional_embedding_(positions(w, config)),
           transformer_(w / "transformer", config.blocks, attention_mask::none),
           ln_post_(w / "ln_post", config.blocks.width, config.blocks.epsilon),
-          proj_(linear<Scalar>::projection(w.at_least_16_bits(), "proj", "proj.bias", config.blocks.width, embedding)) {
+          proj_(linear<Scalar>::projection(at_least_16_bits(w), "proj", "proj.bias", config.blocks.width, embedding)) {
         if (config.pre_norm) ln_pre_.emplace(w / "ln_pre", config.blocks.width, config.blocks.epsilon);
     }
 
@@ -66,7 +66,7 @@ class vision_transformer {
     static linear<Scalar> patch_projection(const weights& conv1, const vision_transformer_config& config) {
         const std::size_t patch = config.patch_size, width = config.blocks.width;
         const auto rows = conv1.template rows<Scalar, 4>("weight", {width, 3, patch, patch});
-        return linear<Scalar>({width, 3 * patch * patch, rows, conv1.packing_of("weight")}, {});
+        return linear<Scalar>({width, 3 * patch * patch, rows, packing_of(conv1, "weight")}, {});
     }
 
     /// positional_embedding, resampled if it was trained on another grid.

@@ -95,7 +95,7 @@ class attention {
           out_proj_(w / "out_proj", width, width),
           heads_(heads),
           mask_(mask),
-          products_(w.arithmetic()) {}
+          products_(w.options().arithmetic) {}
 
     /// As layer_norm::parameters.
     template <class Visitor>

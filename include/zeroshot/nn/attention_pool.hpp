@@ -36,9 +36,9 @@ class attention_pool {
         : positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {positions + 1, width})),
           q_proj_(w / "q_proj", width, width),
           v_proj_(w / "v_proj", width, width),
-          c_proj_(w.at_least_16_bits() / "c_proj", width, outputs),
+          c_proj_(at_least_16_bits(w) / "c_proj", width, outputs),
           heads_(heads),
-          products_(w.arithmetic()) {
+          products_(w.options().arithmetic) {
         const weights k_proj = w / "k_proj";
         for (std::size_t h = 0; h < heads; ++h)
             k_proj_.push_back({k_proj, "weight", {width, width}, h * head_size(), head_size()});

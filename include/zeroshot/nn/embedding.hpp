@@ -1,5 +1,5 @@
 #pragma once
-/// \file Tokens to vectors: the row of the table for each id, plus the row of its position.
+/// \file Embedding of token ids: a row of the token table plus a row of the position table.
 
 #include <algorithm>
 #include <array>
@@ -13,13 +13,13 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
-#include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/packed_weights.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// token_embedding and positional_embedding of the text transformer.
+/// Mirrors token_embedding and positional_embedding in CLIP.encode_text, openai/CLIP clip/model.py.
 template <class Scalar>
 class embedding {
    public:
@@ -31,8 +31,8 @@ class embedding {
               token_embedding.size(), [&](Scalar* rows) { std::ranges::copy(token_embedding.values(), rows); })),
           positional_embedding_(std::move(positional_embedding)) {}
 
-    /// The two tables of the text tower; that of the tokens stays in the 16 bits it is stored in: few of its rows are
-    /// looked at.
+    /// The tensors "token_embedding.weight" and "positional_embedding". The token table stays in the 16 bits of the
+    /// file, as few of its rows are read.
     embedding(const weights& w, std::size_t vocabulary, std::size_t context, std::size_t width)
         : vocabulary_(vocabulary),
           token_embedding_(table_of(w / "token_embedding", {vocabulary, width})),
@@ -42,9 +42,9 @@ class embedding {
     std::size_t context() const noexcept { return positional_embedding_.rows(); }
     std::size_t width() const noexcept { return positional_embedding_.columns(); }
 
-    /// Writes one vector for each id from the place `first` on.
-    /// \param rows [ids - first, width]
-    /// \throws text_error where an id is outside the vocabulary or there are more ids than positions
+    /// Embeds the ids from position `first` on.
+    /// \param rows results, [ids - first, width]
+    /// \throws text_error if an id is outside the vocabulary or there are more ids than positions
     void operator()(std::span<const std::int32_t> ids, std::size_t first, std::span<Scalar> rows) const {
         if (ids.size() > context()) {
             throw text_error(error_code::limit,
@@ -58,28 +58,28 @@ class embedding {
                                  {"tokens", "id " + std::to_string(id) + " at position " + std::to_string(position),
                                   "0 to " + std::to_string(vocabulary() - 1), ""});
             }
-            const std::span<const Scalar> place = positional_embedding_.row(position);
+            const std::span<const Scalar> offset = positional_embedding_.row(position);
             const std::span<Scalar> row = rows.subspan((position - first) * width(), width());
-            const auto add = [&](const auto& words) {
-                const auto word = words.values().subspan(static_cast<std::size_t>(id) * width(), width());
-                for (std::size_t i = 0; i < row.size(); ++i) row[i] = wide(word[i]) + place[i];
+            const auto add = [&](const auto& tokens) {
+                const auto token = tokens.values().subspan(static_cast<std::size_t>(id) * width(), width());
+                for (std::size_t i = 0; i < row.size(); ++i) row[i] = widen(token[i]) + offset[i];
             };
             std::visit(add, token_embedding_);
         }
     }
 
     /// As layer_norm::parameters.
-    template <class Take>
-    void parameters(const Take& take) const {
-        std::visit([&](const auto& words) { take(std::as_bytes(words.values())); }, token_embedding_);
-        take(std::as_bytes(positional_embedding_.values()));
+    template <class Visitor>
+    void parameters(const Visitor& visit) const {
+        std::visit([&](const auto& tokens) { visit(std::as_bytes(tokens.values())); }, token_embedding_);
+        visit(std::as_bytes(positional_embedding_.values()));
     }
 
    private:
     using table = std::variant<fixed_numbers<Scalar>, fixed_numbers<half>, fixed_numbers<bfloat16>>;  // row-major
 
     static table table_of(const weights& w, const std::array<std::size_t, 2>& shape) {
-        if (!w.is_narrow("weight")) return table_as<Scalar>(w, shape);
+        if (!w.has_16_bits("weight")) return table_as<Scalar>(w, shape);
         if (w.type("weight") == dtype::f16) return table_as<half>(w, shape);
         return table_as<bfloat16>(w, shape);
     }
@@ -87,12 +87,13 @@ class embedding {
     template <class Stored>
     static fixed_numbers<Stored> table_as(const weights& w, const std::array<std::size_t, 2>& shape) {
         const auto read_rows = w.template rows<Stored, 2>("weight", shape);
-        return w.packing_of("weight").template elements<Stored>(
-            shape[0] * shape[1], [&](Stored* numbers) { read_rows(0, shape[0], numbers); });
+        return packing_of(w, "weight").template elements<Stored>(shape[0] * shape[1], [&](Stored* numbers) {
+            read_rows(0, shape[0], numbers);
+        });
     }
 
     template <class Stored>
-    static Scalar wide(Stored number) noexcept {
+    static Scalar widen(Stored number) noexcept {
         if constexpr (std::is_same_v<Stored, Scalar>)
             return number;
         else
@@ -100,8 +101,8 @@ class embedding {
     }
 
     std::size_t vocabulary_;
-    table token_embedding_;  // [vocabulary, width]
-    matrix<Scalar> positional_embedding_;
+    table token_embedding_;                // [vocabulary, width]
+    matrix<Scalar> positional_embedding_;  // [context, width]
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -30,6 +30,12 @@ constexpr std::string_view name_of(precision which) {
     return names[static_cast<std::size_t>(which)];
 }
 
+/// Storage of a model's matrices in memory.
+enum class weight_storage {
+    full,    ///< as the model computes
+    compact  ///< those stored in 16 bits stay so and are widened in every product: the same results in half the memory
+};
+
 /// How the elements of a tensor become packed weights.
 struct packing {
     precision arithmetic = precision::f32;

@@ -1,17 +1,12 @@
 #pragma once
-/// \file Weights walked like a path, `weights / "visual" / "conv1"`, and read as checked tensors.
+/// \file Path into the tensors of a checkpoint, `weights / "visual" / "conv1"`, that reads them with checks.
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
-#include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,8 +19,8 @@
 #include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/nn/number_format.hpp>
-#include <zeroshot/nn/packed_weight_cache.hpp>
 #include <zeroshot/parallel.hpp>
+#include <zeroshot/support/edit_distance.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -33,40 +28,18 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 /// Whether reading weights looks for NaN and infinity.
 enum class finite_check { checked, unchecked };
 
-/// How the matrices of a model are kept in memory.
-enum class weight_storage {
-    full,    ///< as wide as the model computes
-    compact  ///< those stored in 16 bits stay so, and are widened when they are used: the same numbers in half the
-             ///< memory
-};
-
-/// How weights are read, and what for.
+/// How weights are read, and the number format of the layers they are read for.
 struct weight_options {
     finite_check check = finite_check::checked;
     weight_storage storage = weight_storage::full;
-    executor* threads = nullptr;  ///< those that read and pack; null: the calling thread alone
+    executor* threads = nullptr;  ///< that read and pack; null: the calling thread alone
     precision arithmetic = precision::f32;
     std::shared_ptr<packed_weight_cache> cache{};  ///< of packed weights; null: none
+    bool at_least_16_bits = false;                 ///< for layers where 8 bits cost accuracy
 };
 
-namespace detail {
-
-/// How many steps of insertion, deletion and replacement lie between two texts.
-inline std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i + 1);
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-        }
-    }
-    return row.back();
-}
-
-}  // namespace detail
+template <class Scalar>
+class row_reader;
 
 /// A path into a checkpoint's tensors, under OpenAI's names whatever the layout of the file:
 ///
@@ -77,292 +50,255 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 /// A cheap handle: paths share the checkpoint and keep it alive.
 class weights {
    public:
-    // Copies share, and moving copies: no handle is ever empty.
+    // Without a move: no handle is ever empty.
     weights(const weights&) = default;
     weights& operator=(const weights&) = default;
 
-    /// \throws checkpoint_error where the checkpoint's layout is not known
+    /// \throws checkpoint_error if the checkpoint's layout is unknown
     explicit weights(checkpoint file, const weight_options& options = {})
-        : shared_(std::make_shared<const contents>(std::move(file), options)) {}
+        : shared_(std::make_shared<const contents>(std::move(file))), options_(options) {}
 
-    weights operator/(std::string_view child) const { return weights(shared_, joined(child), at_least_16_bits_); }
+    weights operator/(std::string_view child) const { return weights(shared_, joined(child), options_); }
     weights operator/(std::size_t child) const { return *this / std::string_view(std::to_string(child)); }
 
-    /// Where this is: "visual.transformer.resblocks.0"; empty at the root.
+    /// The same path with other options.
+    weights with(const weight_options& options) const { return weights(shared_, path_, options); }
+
+    /// The path itself, "visual.transformer.resblocks.0"; empty at the root.
     const std::string& path() const noexcept { return path_; }
 
-    /// The file, as the sentences name it.
+    /// The full name of a tensor below the path.
+    std::string path_of(std::string_view name) const { return joined(name); }
+
+    /// The file, for messages.
     const std::string& place() const noexcept { return shared_->file.place(); }
     const checkpoint& file() const noexcept { return shared_->file; }
     checkpoint_layout layout() const noexcept { return shared_->all.layout; }
 
-    /// The threads that read and pack; null for the calling thread alone.
-    executor* threads() const noexcept { return shared_->options.threads; }
+    const weight_options& options() const noexcept { return options_; }
+    executor* threads() const noexcept { return options_.threads; }
 
-    /// What these matrices are to be multiplied in.
-    precision arithmetic() const noexcept { return shared_->options.arithmetic; }
-
-    /// The same tensors for a layer that 8 bits would harm.
-    weights at_least_16_bits() const { return weights(shared_, path_, true); }
-
-    /// How the tensor of that name is packed.
-    packing packing_of(std::string_view name) const {
-        return {.arithmetic = arithmetic(),
-                .threads = threads(),
-                .cache = shared_->options.cache,
-                .name = joined(name),
-                .at_least_16_bits = at_least_16_bits_};
-    }
-
-    /// The file of packed weights, if they are kept.
-    const std::shared_ptr<packed_weight_cache>& cache() const noexcept { return shared_->options.cache; }
-
-    /// Whether a tensor stands at path.name; with "", at the path itself.
+    /// Whether there is a tensor path.name, or path if the name is empty.
     bool has(std::string_view name) const { return shared_->all.tensors.contains(joined(name)); }
 
-    /// How many of path.0, path.1, ... there are.
-    /// \throws checkpoint_error SHAPE where one is missing before the last
+    /// The number of children path.0, path.1, ...
+    /// \throws checkpoint_error SHAPE if one before the last is missing
     std::size_t children() const {
         std::vector<std::size_t> numbers;
-        const std::string beginning = path_ + ".";
-        for (auto at = shared_->all.tensors.lower_bound(beginning);
-             at != shared_->all.tensors.end() && at->first.starts_with(beginning); ++at) {
+        const std::string prefix = path_ + ".";
+        for (auto each = shared_->all.tensors.lower_bound(prefix);
+             each != shared_->all.tensors.end() && each->first.starts_with(prefix); ++each) {
             std::size_t number = 0;
-            const char* const end = at->first.data() + at->first.size();
-            const auto digits = std::from_chars(at->first.data() + beginning.size(), end, number);
+            const char* const end = each->first.data() + each->first.size();
+            const auto digits = std::from_chars(each->first.data() + prefix.size(), end, number);
             if (digits.ec == std::errc() && (digits.ptr == end || *digits.ptr == '.')) numbers.push_back(number);
         }
-        std::ranges::sort(numbers, std::less<>());
-        std::size_t count = 0;
-        for (const std::size_t number : numbers) {
-            if (count != 0 && number == count - 1) continue;  // another tensor of the same
-            if (number != count) {
-                throw checkpoint_error(error_code::shape,
-                                       {place(), "tensors of " + (*this / count).path_ + " are missing", "",
-                                        "there are some of " + (*this / number).path_});
-            }
-            ++count;
+        std::ranges::sort(numbers);
+        numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            if (numbers[i] == i) continue;
+            throw checkpoint_error(error_code::shape, {place(), "tensors of " + (*this / i).path_ + " are missing", "",
+                                                       "there are some of " + (*this / numbers[i]).path_});
         }
-        return count;
+        return numbers.size();
     }
 
     /// The shape of a tensor, in OpenAI's order of axes.
-    /// \throws checkpoint_error SHAPE where it is missing, with the nearest names
+    /// \throws checkpoint_error SHAPE if it is missing, with the nearest names
     std::vector<std::size_t> shape(std::string_view name) const { return find(joined(name)).shape; }
 
-    /// The type a tensor is stored in.
-    /// \throws checkpoint_error SHAPE where it is missing, with the nearest names
+    /// The type of a tensor's elements in the file.
+    /// \throws checkpoint_error SHAPE if it is missing, with the nearest names
     dtype type(std::string_view name) const { return find(joined(name)).parts.front().stored.type; }
 
-    /// Whether a matrix is to be kept in the 16 bits it is stored in.
-    /// \throws as type
-    bool stays_compact(std::string_view name) const {
-        return shared_->options.storage == weight_storage::compact && is_narrow(name);
-    }
-
-    /// Whether all of a tensor is stored in the same 16 bits: then it can be read as tensor<half, Rank> where type()
-    /// says F16, and as tensor<bfloat16, Rank> where it says BF16.
-    /// \throws as type
-    bool is_narrow(std::string_view name) const {
+    /// Whether all elements of a tensor are stored as F16, or all as BF16: it can be read as tensor<half, Rank> or
+    /// tensor<bfloat16, Rank>, depending on type().
+    /// \throws checkpoint_error SHAPE if it is missing, with the nearest names
+    bool has_16_bits(std::string_view name) const {
         const dtype first = type(name);
         const auto same = [first](const tensor_part& part) { return part.stored.type == first; };
         return (first == dtype::f16 || first == dtype::bf16) && std::ranges::all_of(find(joined(name)).parts, same);
     }
 
-    /// A tensor of the expected shape, converted from F16, BF16, F32 or F64; as half or bfloat16 only where it is
-    /// stored so. Subnormal numbers and tensors of zeros are weights like any other. \throws checkpoint_error SHAPE
-    /// where it is missing or has another shape, UNSUPPORTED where it holds other numbers; numeric_error where one of
-    /// them is not finite, unless that is not to be checked
+    /// A tensor converted from F16, BF16, F32 or F64; to half or bfloat16 only if it is stored so.
+    /// \throws checkpoint_error SHAPE if it is missing or has another shape, UNSUPPORTED for other types of elements
+    /// \throws numeric_error for a number that is not finite, if checked
     template <class Scalar, std::size_t Rank>
     tensor<Scalar, Rank> read(std::string_view name, const std::array<std::size_t, Rank>& expected) const {
         const std::string full = joined(name);
-        const canonical_tensor& found = expect(full, expected);
         auto values = tensor<Scalar, Rank>::for_overwrite(expected);
-        fill(full, found, values.values());
+        fill(full, expect(full, expected), values.values());
         return values;
     }
 
-    /// The same a few rows at a time, so that they are still in the cache when they are used.
-    /// \return read_rows(first, count, into): reads `count` rows from `first` on to [count, the other axes], from any
-    /// thread; it throws as read
-    /// \throws checkpoint_error as read; the tensor then counts as one that was read
-    template <class Scalar, std::size_t Rank>
-    auto rows(std::string_view name, const std::array<std::size_t, Rank>& expected) const {
-        const std::string full = joined(name);
-        const canonical_tensor& found = expect(full, expected);
-        shared_->touched[found.index].store(true, std::memory_order_relaxed);
-        const bool whole = found.transposed || !lies_in_order(found);
-        return [self = *this, full, &found, row_size = element_count(expected) / std::max<std::size_t>(expected[0], 1),
-                all = whole ? read<Scalar, Rank>(name, expected) : tensor<Scalar, Rank>()](
-                   std::size_t first, std::size_t count, Scalar* into) {
-            const std::size_t begin = first * row_size, size = count * row_size;
-            if (!all.empty()) return void(std::ranges::copy(all.values().subspan(begin, size), into));
-            self.fill_shared(full, found, begin, std::span(into, size));
-        };
-    }
-
-    /// A tensor of one axis.
-    /// \throws as read
+    /// A tensor of one axis; as read.
     template <class Scalar>
     aligned_vector<Scalar> read_vector(std::string_view name, std::size_t expected) const {
         const std::string full = joined(name);
-        const canonical_tensor& found = expect(full, std::array{expected});
+        const canonical_tensor& tensor = expect(full, std::array{expected});
         aligned_vector<Scalar> values(expected);
-        fill(full, found, std::span<Scalar>(values));
+        fill(full, tensor, std::span<Scalar>(values));
         return values;
     }
 
-    /// All numbers of a tensor of any shape, in OpenAI's order of axes.
-    /// \throws as read
+    /// All elements of a tensor of any shape, in OpenAI's order of axes; as read.
     template <class Scalar>
     aligned_vector<Scalar> read_all(std::string_view name) const {
         const std::string full = joined(name);
-        const canonical_tensor& found = find(full);
-        aligned_vector<Scalar> values(element_count(found.shape));
-        fill(full, found, std::span<Scalar>(values));
+        const canonical_tensor& tensor = find(full);
+        aligned_vector<Scalar> values(element_count(tensor.shape));
+        fill(full, tensor, std::span<Scalar>(values));
         return values;
     }
 
-    /// One number, stored as [] or as [1].
-    /// \throws as read
+    /// One number, stored as [] or as [1]; as read.
     template <class Scalar>
     Scalar read_scalar(std::string_view name) const {
         const std::string full = joined(name);
-        const canonical_tensor& found = find(full);
-        if (!found.shape.empty() && found.shape != std::vector<std::size_t>{1})
-            throw wrong_shape(full, found, "[] or [1]");
+        const canonical_tensor& tensor = find(full);
+        if (!tensor.shape.empty() && tensor.shape != std::vector<std::size_t>{1})
+            throw wrong_shape(full, tensor, "[] or [1]");
         Scalar value{};
-        fill(full, found, std::span<Scalar>(&value, 1));
+        fill(full, tensor, std::span<Scalar>(&value, 1));
         return value;
     }
 
-    /// The tensors under this path, by their full names.
+    /// A reader of a few rows at a time, which are still in the cache when they are used. The tensor counts as read.
+    /// \throws checkpoint_error SHAPE if it is missing or has another shape
+    template <class Scalar, std::size_t Rank>
+    row_reader<Scalar> rows(std::string_view name, const std::array<std::size_t, Rank>& expected) const {
+        std::string full = joined(name);
+        const canonical_tensor& tensor = expect(full, expected);
+        shared_->touched[tensor.index].store(true, std::memory_order_relaxed);
+        return row_reader<Scalar>(*this, std::move(full), tensor);
+    }
+
+    /// The full names of the tensors below this path.
     std::vector<std::string> names() const {
-        std::vector<std::string> found;
-        for (const auto& [name, each] : shared_->all.tensors) {
-            if (below(name)) found.push_back(name);
-        }
-        return found;
+        return names_where([&](const std::string& name, const canonical_tensor&) { return is_below(name); });
     }
 
-    /// The tensors that were read so far through any path into this checkpoint, by their full names.
+    /// The full names of the tensors read so far through any path into this checkpoint.
     std::vector<std::string> read_names() const {
-        std::vector<std::string> found;
-        for (const auto& [name, each] : shared_->all.tensors) {
-            if (shared_->touched[each.index].load(std::memory_order_relaxed)) found.push_back(name);
-        }
-        return found;
+        return names_where([&](const std::string&, const canonical_tensor& tensor) { return was_read(tensor); });
     }
 
-    /// The tensors nobody read so far through any path into this checkpoint, and those the layout does not know: what a
-    /// model that is complete did not need. They are listed, and not an error.
+    /// The names in the file of the tensors not read so far through any path into this checkpoint, and of those that
+    /// the layout does not know.
     std::vector<std::string> unread() const {
-        std::vector<std::string> left = shared_->all.unknown;
-        for (const auto& [name, each] : shared_->all.tensors) {
-            if (!shared_->touched[each.index].load(std::memory_order_relaxed)) left.push_back(each.parts.front().name);
+        std::vector<std::string> names = shared_->all.unknown;
+        for (const auto& [name, tensor] : shared_->all.tensors) {
+            if (!was_read(tensor)) names.push_back(tensor.parts.front().name);
         }
-        return left;
+        return names;
     }
 
    private:
+    template <class Scalar>
+    friend class row_reader;
+
     struct contents {
-        contents(checkpoint from, const weight_options& how)
-            : file(std::move(from)), all(canonical(file)), options(how), touched(all.tensors.size()) {}
+        explicit contents(checkpoint from) : file(std::move(from)), all(canonical(file)), touched(all.tensors.size()) {}
 
         checkpoint file;
         canonical_tensors all;
-        weight_options options;
         mutable std::vector<std::atomic<bool>> touched;  // by canonical_tensor::index; set by whichever thread reads
     };
 
-    weights(std::shared_ptr<const contents> shared, std::string path, bool at_least_16_bits)
-        : shared_(std::move(shared)), path_(std::move(path)), at_least_16_bits_(at_least_16_bits) {}
+    weights(std::shared_ptr<const contents> shared, std::string path, const weight_options& options)
+        : shared_(std::move(shared)), path_(std::move(path)), options_(options) {}
 
     std::string joined(std::string_view name) const {
         return path_ + (path_.empty() || name.empty() ? "" : ".") + std::string(name);
     }
 
-    bool below(std::string_view name) const {
+    bool is_below(std::string_view name) const {
         return path_.empty() || name == path_ || (name.starts_with(path_) && name[path_.size()] == '.');
+    }
+    bool was_read(const canonical_tensor& tensor) const {
+        return shared_->touched[tensor.index].load(std::memory_order_relaxed);
+    }
+
+    template <class Condition>
+    std::vector<std::string> names_where(const Condition& holds) const {
+        std::vector<std::string> names;
+        for (const auto& [name, tensor] : shared_->all.tensors) {
+            if (holds(name, tensor)) names.push_back(name);
+        }
+        return names;
     }
 
     const canonical_tensor& find(const std::string& name) const {
-        const auto at = shared_->all.tensors.find(name);
-        if (at == shared_->all.tensors.end()) throw missing(name);
-        return at->second;
+        const auto entry = shared_->all.tensors.find(name);
+        if (entry == shared_->all.tensors.end()) throw missing(name);
+        return entry->second;
     }
 
     checkpoint_error missing(const std::string& name) const {
-        constexpr std::size_t longest = 200, most = 5'000;  // hostile files must not make the sentence slow
+        constexpr std::size_t longest = 200, most = 5'000;  // bounds the time for hostile files
         std::vector<std::pair<std::size_t, std::string_view>> nearest;
-        for (const auto& [other, each] : shared_->all.tensors) {
+        for (const auto& [other, tensor] : shared_->all.tensors) {
             if (nearest.size() == most) break;
             if (other.size() <= longest) nearest.emplace_back(detail::edit_distance(name, other), other);
         }
-        const std::size_t shown = std::min<std::size_t>(nearest.size(), 3);
-        std::ranges::sort(nearest, [](const auto& a, const auto& b) {
-            return a.first != b.first ? a.first < b.first : a.second < b.second;
-        });
+        std::ranges::sort(nearest);
+        nearest.resize((std::min)(nearest.size(), std::size_t{3}));
         std::string hint;
-        for (std::size_t i = 0; i < shown; ++i)
-            hint += (i == 0 ? "the nearest are " : ", ") + quoted(nearest[i].second);
+        for (const auto& [distance, other] : nearest)
+            hint += (hint.empty() ? "the nearest are " : ", ") + quoted(other);
         return checkpoint_error(error_code::shape, {place(), "tensor " + name + " is missing", "", hint});
     }
 
     template <std::size_t Rank>
     const canonical_tensor& expect(const std::string& name, const std::array<std::size_t, Rank>& expected) const {
-        const canonical_tensor& found = find(name);
-        if (!std::equal(found.shape.begin(), found.shape.end(), expected.begin(), expected.end())) {
-            throw wrong_shape(name, found, shape_text(expected));
-        }
-        return found;
+        const canonical_tensor& tensor = find(name);
+        if (!std::ranges::equal(tensor.shape, expected)) throw wrong_shape(name, tensor, shape_text(expected));
+        return tensor;
     }
 
-    checkpoint_error wrong_shape(const std::string& name, const canonical_tensor& found,
+    checkpoint_error wrong_shape(const std::string& name, const canonical_tensor& tensor,
                                  const std::string& expected) const {
         return checkpoint_error(
             error_code::shape,
-            {place(), label(name, found.parts.front()) + " is " + shape_text(found.shape), expected, ""});
+            {place(), label(name, tensor.parts.front()) + " is " + shape_text(tensor.shape), expected, ""});
     }
 
-    /// "tensor visual.proj", with the file's own name where that is another one.
+    /// "tensor visual.proj", with its name in the file if that differs.
     static std::string label(const std::string& name, const tensor_part& part) {
-        const std::string& own = part.name;
-        return "tensor " + name + (own == name ? "" : " (in the file: " + quoted(own) + ")");
+        return "tensor " + name + (part.name == name ? "" : " (in the file: " + quoted(part.name) + ")");
     }
 
-    /// Converts the parts one after the other, checks them, and turns the whole where the file has it the other way
-    /// round.
+    /// Reads a whole tensor in OpenAI's order of axes.
     template <class Scalar>
-    void fill(const std::string& name, const canonical_tensor& found, std::span<Scalar> into) const {
-        fill_shared(name, found, 0, into);
-        if (found.transposed) transpose(found.shape[1], found.shape[0], into);
-        shared_->touched[found.index].store(true, std::memory_order_relaxed);
+    void fill(const std::string& name, const canonical_tensor& tensor, std::span<Scalar> values) const {
+        fill_range(name, tensor, 0, values);
+        if (tensor.transposed) transpose(tensor.shape[1], tensor.shape[0], values);
+        shared_->touched[tensor.index].store(true, std::memory_order_relaxed);
     }
 
-    /// fill_some, by as many threads as it is worth.
+    /// Reads elements from `first` on in the order of the file, on several threads if they are many.
     template <class Scalar>
-    void fill_shared(const std::string& name, const canonical_tensor& found, std::size_t first,
-                     std::span<Scalar> into) const {
-        constexpr std::size_t worth_sharing = 1 << 18;  // numbers; waking a thread costs as much as reading some
-        const bool shared = into.size() >= worth_sharing && lies_in_order(found);
+    void fill_range(const std::string& name, const canonical_tensor& tensor, std::size_t first,
+                    std::span<Scalar> values) const {
+        constexpr std::size_t worth_sharing = 1 << 18;  // elements: for fewer, waking a thread costs more than it saves
+        const bool shared = values.size() >= worth_sharing && is_contiguous(tensor);
         const std::size_t shares = shared ? concurrency_of(threads()) : 1;
         parallel_for(threads(), shares, [&](std::size_t share) {
-            const std::size_t begin = into.size() * share / shares, end = into.size() * (share + 1) / shares;
-            fill_some(name, found, first + begin, into.subspan(begin, end - begin));
+            const std::size_t begin = values.size() * share / shares, end = values.size() * (share + 1) / shares;
+            fill_parts(name, tensor, first + begin, values.subspan(begin, end - begin));
         });
     }
 
-    static bool lies_in_order(const canonical_tensor& found) {
-        return std::ranges::all_of(found.parts, [](const tensor_part& part) { return part.stored.strides.empty(); });
+    static bool is_contiguous(const canonical_tensor& tensor) {
+        return std::ranges::all_of(tensor.parts, [](const tensor_part& part) { return part.stored.strides.empty(); });
     }
 
-    /// Some of a tensor's numbers in the order of the file, from the number `begin` on; all where it lies in no order.
+    /// Reads elements from `begin` on in the order of the file; all of them if the tensor is not contiguous.
     template <class Scalar>
-    void fill_some(const std::string& name, const canonical_tensor& found, std::size_t begin,
-                   std::span<Scalar> into) const {
+    void fill_parts(const std::string& name, const canonical_tensor& tensor, std::size_t begin,
+                    std::span<Scalar> values) const {
         std::size_t passed = 0;
-        for (const tensor_part& part : found.parts) {
+        for (const tensor_part& part : tensor.parts) {
             if (!is_floating(part.stored.type)) {
                 throw checkpoint_error(
                     error_code::unsupported,
@@ -370,34 +306,35 @@ class weights {
                      "one of F16 BF16 F32 F64", ""});
             }
             const std::size_t count = element_count(part.stored.shape);
-            const std::size_t first = std::max(begin, passed), end = std::min(begin + into.size(), passed + count);
-            if (first < end) read_checked(name, part, first - passed, into.subspan(first - begin, end - first));
+            const std::size_t first = (std::max)(begin, passed);
+            const std::size_t end = (std::min)(begin + values.size(), passed + count);
+            if (first < end) fill_part(name, part, first - passed, values.subspan(first - begin, end - first));
             passed += count;
         }
     }
 
-    /// Some numbers of a part, from the number `first` on.
+    /// Converts and checks elements of a part from `first` on.
     template <class Scalar>
-    void read_checked(const std::string& name, const tensor_part& part, std::size_t first,
-                      std::span<Scalar> into) const {
+    void fill_part(const std::string& name, const tensor_part& part, std::size_t first,
+                   std::span<Scalar> values) const {
         std::size_t done = 0;
-        const bool in_order = part.stored.strides.empty();
-        in_blocks(in_order ? some_of(part.stored, first, into.size()) : part.stored, [&](const stored_numbers& block) {
-            const std::span<Scalar> piece = into.subspan(done, block.count);
-            detail::convert(block, piece);
-            if (shared_->options.check == finite_check::checked && !all_finite(piece))
-                throw not_finite(name, part, first + done, piece);
-            done += block.count;
-        });
+        const bool contiguous = part.stored.strides.empty();
+        in_blocks(contiguous ? some_of(part.stored, first, values.size()) : part.stored,
+                  [&](const stored_numbers& block) {
+                      const std::span<Scalar> converted = values.subspan(done, block.count);
+                      detail::convert(block, converted);
+                      if (options_.check == finite_check::checked && !all_finite(converted))
+                          throw not_finite(name, part, first + done, converted);
+                      done += block.count;
+                  });
     }
 
     template <class Scalar>
     numeric_error not_finite(const std::string& name, const tensor_part& part, std::size_t begin,
-                             std::span<Scalar> piece) const {
-        std::size_t index = 0;
-        while (is_finite(piece[index])) ++index;
+                             std::span<Scalar> values) const {
+        const auto bad = std::ranges::find_if_not(values, [](Scalar value) { return is_finite(value); });
+        std::size_t rest = begin + static_cast<std::size_t>(bad - values.begin());
         std::vector<std::size_t> position(part.stored.shape.size());
-        std::size_t rest = begin + index;
         for (std::size_t axis = position.size(); axis-- > 0;) {
             position[axis] = rest % part.stored.shape[axis];
             rest /= part.stored.shape[axis];
@@ -407,20 +344,55 @@ class weights {
             {place(), label(name, part) + " is not finite at " + shape_text(position), "", "is the file damaged?"});
     }
 
-    /// [rows, columns] becomes [columns, rows].
+    /// [rows, columns] to [columns, rows], in place.
     template <class Scalar>
     static void transpose(std::size_t rows, std::size_t columns, std::span<Scalar> values) {
         const std::vector<Scalar> before(values.begin(), values.end());
         for (std::size_t row = 0; row < rows; ++row) {
-            for (std::size_t column = 0; column < columns; ++column) {
+            for (std::size_t column = 0; column < columns; ++column)
                 values[column * rows + row] = before[row * columns + column];
-            }
         }
     }
 
     std::shared_ptr<const contents> shared_;
     std::string path_{};
-    bool at_least_16_bits_ = false;
+    weight_options options_;
+};
+
+/// Reads rows of one tensor. Rows of a tensor that is stored transposed or with strides are read once, as a whole.
+template <class Scalar>
+class row_reader {
+   public:
+    /// Reads `count` rows from `first` on. From any thread.
+    /// \param rows [count, the other axes]
+    /// \throws checkpoint_error UNSUPPORTED for types other than F16, BF16, F32 and F64
+    /// \throws numeric_error for a number that is not finite, if checked
+    void operator()(std::size_t first, std::size_t count, Scalar* rows) const {
+        const std::span<Scalar> values(rows, count * row_size_);
+        if (whole_.empty())
+            source_.fill_range(name_, *tensor_, first * row_size_, values);
+        else
+            std::copy_n(whole_.begin() + static_cast<std::ptrdiff_t>(first * row_size_), values.size(), rows);
+    }
+
+   private:
+    friend class weights;
+
+    row_reader(const weights& source, std::string name, const canonical_tensor& tensor)
+        : source_(source),
+          name_(std::move(name)),
+          tensor_(&tensor),
+          row_size_(element_count(tensor.shape) / (std::max)(tensor.shape.front(), std::size_t{1})) {
+        if (!tensor.transposed && weights::is_contiguous(tensor)) return;
+        whole_.resize(element_count(tensor.shape));
+        source_.fill(name_, tensor, std::span<Scalar>(whole_));
+    }
+
+    weights source_;
+    std::string name_;
+    const canonical_tensor* tensor_;  // in source_
+    std::size_t row_size_;
+    overwriting_vector<Scalar> whole_{};  // of a tensor whose rows cannot be read alone
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

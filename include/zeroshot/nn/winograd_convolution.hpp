@@ -1,6 +1,5 @@
 #pragma once
-/// \file A 3x3 convolution with stride 1 and a border of one pixel by Winograd's F(4x4, 3x3): a quarter of the
-/// products.
+/// \file 3x3 convolution with stride 1 and padding 1 by Winograd's F(4x4, 3x3), with a quarter of the products.
 
 #include <algorithm>
 #include <array>
@@ -24,13 +23,14 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// The kernel, transformed once; a tile of the image is a row of 36 products. They are of floats, but in int8, where
-/// those are faster, of integers of 16 bits: bfloat16 would lose too much on its way back.
+/// Mirrors Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016). The kernel is transformed once
+/// to the 36 points of the transform; at each point, the tiles of the image are rows of one product. Products are
+/// float, or 16-bit integers in int8 where these are faster: bfloat16 would lose too much in the inverse transform.
 template <class Scalar>
 class winograd {
    public:
-    /// \param read_rows read_rows(first, count, into) writes `count` of the kernel's rows from `first` on,
-    /// [count, inputs, 3, 3]
+    /// \param read_rows read_rows(first, count, rows) writes `count` rows of the kernel from `first` on, [count,
+    /// inputs, 3, 3], as row_reader does
     template <class ReadRows>
     winograd(std::size_t outputs, std::size_t inputs, const ReadRows& read_rows, aligned_vector<Scalar> bias,
              const packing& how)
@@ -40,125 +40,61 @@ class winograd {
                 inputs <= kernels::deepest_int16) {
                 packed_ = transformed<std::uint32_t>(
                     how, kernels::packed_size(integers, outputs, inputs), read_rows,
-                    [&](const float* place, std::size_t count, std::size_t first, std::uint32_t* packed) {
-                        kernels::pack(integers, place, inputs, 1, count, inputs,
+                    [&](const float* block, std::size_t count, std::size_t first, std::uint32_t* packed) {
+                        kernels::pack(integers, block, inputs, 1, count, inputs,
                                       packed + first * kernels::column_words(integers, inputs));
                     });
                 return;
             }
         }
         packed_ = transformed<Scalar>(how, kernels::packed_size(outputs, inputs), read_rows,
-                                      [&](const Scalar* place, std::size_t count, std::size_t first, Scalar* packed) {
-                                          kernels::pack(place, inputs, 1, count, inputs, packed + first * inputs);
+                                      [&](const Scalar* block, std::size_t count, std::size_t first, Scalar* packed) {
+                                          kernels::pack(block, inputs, 1, count, inputs, packed + first * inputs);
                                       });
     }
 
     /// \param input [height * width, inputs]
     /// \param output [height * width, outputs]
+    /// \param add to the output instead of overwriting it, before the activation
     void operator()(const matrix<Scalar>& input, std::size_t height, std::size_t width, matrix<Scalar>& output,
-                    bool add, kernels::function f, executor* threads) const {
+                    bool add, kernels::function activation, executor* threads) const {
         const grid tiles{height, width};
-        const std::size_t strip = std::max(shortest_strip, strip_elements / (inputs_ + outputs_));
+        const std::size_t strip = (std::max)(shortest_strip, strip_elements / (inputs_ + outputs_));
         const std::size_t strips =
-            std::min(tiles.count(), std::max(concurrency_of(threads), (tiles.count() + strip - 1) / strip));
-        const std::vector<Scalar> outside(inputs_);  // zeros
+            (std::min)(tiles.count(), (std::max)(concurrency_of(threads), (tiles.count() + strip - 1) / strip));
         parallel_for(threads, strips, [&](std::size_t index) {
             const std::size_t first = tiles.count() * index / strips, end = tiles.count() * (index + 1) / strips;
-            const std::size_t count = end - first;
-            // [36, tiles * channels], each in its own place: a power of two apart, they would push each other out of
-            // the caches
-            auto patches = matrix<Scalar>::for_overwrite({kernels::winograd_places, count * inputs_ + apart});
-            auto products = matrix<Scalar>::for_overwrite({kernels::winograd_places, count * outputs_ + apart});
-            for (std::size_t tile = 0; tile < count; ++tile) {
-                const auto patch = tiles.patch(first + tile, input, outside);
-                kernels::winograd_transform(patch.data(), inputs_, patches.data() + tile * inputs_, patches.columns(),
-                                            set_);
-            }
-            for (std::size_t place = 0; place < kernels::winograd_places; ++place) {
-                std::visit(
-                    [&](const auto& packed) {
-                        multiply(packed, place, patches.row(place).data(), count, products.row(place).data());
-                    },
-                    packed_);
-            }
-            std::vector<Scalar> beyond(outputs_);  // where results go that no pixel is for
-            for (std::size_t tile = 0; tile < count; ++tile) {
-                const auto results = tiles.results(first + tile, output, beyond);
-                kernels::winograd_finish(products.data() + tile * outputs_, products.columns(),
-                                         bias_.empty() ? nullptr : bias_.data(), outputs_, add, results.data(), set_);
-                for (Scalar* pixel : results) {
-                    if (f != kernels::function::identity && pixel != beyond.data())
-                        kernels::apply(f, pixel, outputs_, set_);
-                }
-            }
+            const matrix<Scalar> patches = transformed_patches(tiles, first, end, input);
+            const matrix<Scalar> products = multiplied(patches, end - first);
+            finish(tiles, first, end, products, output, add, activation);
         });
     }
 
    private:
-    static constexpr std::size_t strip_elements = 8 * 1024;    // of a place: 36 of these are a MiB of float
-    static constexpr std::size_t shortest_strip = 24;          // for less, the weights would pass by too often
-    static constexpr std::size_t apart = 64 / sizeof(Scalar);  // a line
+    static constexpr std::size_t points = kernels::winograd_places;  // 6x6
+    static constexpr std::size_t side = kernels::winograd_results;   // of a tile
+    static constexpr std::size_t strip_elements = 8 * 1024;          // at a point: 36 of these are a MiB of float
+    static constexpr std::size_t shortest_strip = 24;                // tiles: shorter ones read the weights too often
+    // Between the points, a cache line: a distance that is a power of two would cause cache set conflicts.
+    static constexpr std::size_t gap = 64 / sizeof(Scalar);
 
     static constexpr kernels::narrow integers = kernels::narrow::int16;
 
-    /// A panel of outputs after the other, transformed, and packed for each of the 36 places.
-    /// \param size of what a place is packed to
-    /// \param pack pack(place, count, first, packed): [count, inputs] of the outputs from `first` on
-    template <class Number, class ReadRows, class Pack>
-    fixed_numbers<Number> transformed(const packing& how, std::size_t size, const ReadRows& read_rows,
-                                      const Pack& pack) const {
-        return how.elements<Number>(kernels::winograd_places * size, [&](Number* packed) {
-            constexpr std::size_t taps = 9;
-            for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
-                const std::size_t count = std::min(kernels::panel_width, outputs_ - first);
-                auto kernel = matrix<Scalar>::for_overwrite({count * inputs_, taps});
-                auto places = matrix<Scalar>::for_overwrite({kernels::winograd_places, count * inputs_});
-                read_rows(first, count, kernel.data());
-                for (std::size_t i = 0; i < kernel.rows(); ++i) {
-                    std::array<double, taps> g;
-                    for (std::size_t k = 0; k < taps; ++k) g[k] = static_cast<double>(kernel(i, k));
-                    const auto at_places = kernels::winograd_kernel(g);
-                    for (std::size_t p = 0; p < places.rows(); ++p) places(p, i) = static_cast<Scalar>(at_places[p]);
-                }
-                for (std::size_t p = 0; p < places.rows(); ++p) {
-                    pack(places.row(p).data(), count, first, packed + p * size);
-                }
-            }
-        });
-    }
-
-    /// The products of one place.
-    void multiply(const fixed_numbers<Scalar>& packed, std::size_t place, const Scalar* patches, std::size_t count,
-                  Scalar* products) const {
-        kernels::multiply<Scalar>(
-            {patches, inputs_, count, packed.data() + place * kernels::packed_size(outputs_, inputs_), outputs_,
-             inputs_, products, outputs_},
-            set_);
-    }
-    void multiply(const fixed_numbers<std::uint32_t>& packed, std::size_t place, const Scalar* patches,
-                  std::size_t count, Scalar* products) const {
-        if constexpr (std::is_same_v<Scalar, float>)
-            quantized_activations(integers, patches, inputs_, count, inputs_, set_)
-                .multiply(packed.data() + place * kernels::packed_size(integers, outputs_, inputs_), outputs_, products,
-                          outputs_, {}, 0, kernels::panel_count(outputs_));
-    }
-
-    /// The image cut into tiles of 4x4 pixels, the last ones reaching beyond it.
+    /// The image as tiles of 4x4 pixels; the last ones extend beyond it.
     struct grid {
         std::size_t height, width;
-        std::size_t columns = (width + kernels::winograd_results - 1) / kernels::winograd_results;
+        std::size_t columns = (width + side - 1) / side;
 
-        std::size_t count() const {
-            return columns * ((height + kernels::winograd_results - 1) / kernels::winograd_results);
-        }
-        std::size_t top(std::size_t tile) const { return tile / columns * kernels::winograd_results; }
-        std::size_t left(std::size_t tile) const { return tile % columns * kernels::winograd_results; }
+        std::size_t count() const { return columns * ((height + side - 1) / side); }
+        std::size_t top(std::size_t tile) const { return tile / columns * side; }
+        std::size_t left(std::size_t tile) const { return tile % columns * side; }
 
-        std::array<const Scalar*, kernels::winograd_places> patch(std::size_t tile, const matrix<Scalar>& input,
-                                                                  const std::vector<Scalar>& outside) const {
-            std::array<const Scalar*, kernels::winograd_places> pixels;
+        /// The pixels of a tile and a border of one around it.
+        std::array<const Scalar*, points> patch(std::size_t tile, const matrix<Scalar>& input,
+                                                const std::vector<Scalar>& outside) const {
+            std::array<const Scalar*, points> pixels;
             for (std::size_t i = 0; i < pixels.size(); ++i) {
-                // the patch begins one pixel above and left of the tile; wrapped-around coordinates are outside, too
+                // coordinates that wrap around below 0 are outside, too
                 const std::size_t y = top(tile) + i / kernels::winograd_patch - 1;
                 const std::size_t x = left(tile) + i % kernels::winograd_patch - 1;
                 pixels[i] = y < height && x < width ? input.row(y * width + x).data() : outside.data();
@@ -166,21 +102,103 @@ class winograd {
             return pixels;
         }
 
-        std::array<Scalar*, kernels::winograd_results * kernels::winograd_results> results(
-            std::size_t tile, matrix<Scalar>& output, std::vector<Scalar>& beyond) const {
-            std::array<Scalar*, kernels::winograd_results * kernels::winograd_results> pixels;
+        /// The pixels of a tile.
+        std::array<Scalar*, side * side> results(std::size_t tile, matrix<Scalar>& output,
+                                                 std::vector<Scalar>& outside) const {
+            std::array<Scalar*, side * side> pixels;
             for (std::size_t i = 0; i < pixels.size(); ++i) {
-                const std::size_t y = top(tile) + i / kernels::winograd_results;
-                const std::size_t x = left(tile) + i % kernels::winograd_results;
-                pixels[i] = y < height && x < width ? output.row(y * width + x).data() : beyond.data();
+                const std::size_t y = top(tile) + i / side, x = left(tile) + i % side;
+                pixels[i] = y < height && x < width ? output.row(y * width + x).data() : outside.data();
             }
             return pixels;
         }
     };
 
+    /// The transformed kernel, packed for each point, a panel of outputs at a time.
+    /// \param size of the packed weights at a point
+    /// \param pack pack(block, count, first, packed) packs the weights of `count` outputs from `first` on, [count,
+    /// inputs]
+    template <class Element, class ReadRows, class Pack>
+    fixed_numbers<Element> transformed(const packing& how, std::size_t size, const ReadRows& read_rows,
+                                       const Pack& pack) const {
+        return how.elements<Element>(points * size, [&](Element* packed) {
+            constexpr std::size_t taps = 9;
+            for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
+                const std::size_t count = (std::min)(kernels::panel_width, outputs_ - first);
+                auto kernel = matrix<Scalar>::for_overwrite({count * inputs_, taps});
+                auto blocks = matrix<Scalar>::for_overwrite({points, count * inputs_});
+                read_rows(first, count, kernel.data());
+                for (std::size_t i = 0; i < kernel.rows(); ++i) {
+                    std::array<double, taps> g;
+                    std::ranges::copy(kernel.row(i), g.begin());
+                    const auto values = kernels::winograd_kernel(g);
+                    for (std::size_t p = 0; p < points; ++p) blocks(p, i) = static_cast<Scalar>(values[p]);
+                }
+                for (std::size_t p = 0; p < points; ++p) pack(blocks.row(p).data(), count, first, packed + p * size);
+            }
+        });
+    }
+
+    /// The patches of the tiles from `first` to before `end`, transformed.
+    /// \return [36, tiles * inputs]
+    matrix<Scalar> transformed_patches(const grid& tiles, std::size_t first, std::size_t end,
+                                       const matrix<Scalar>& input) const {
+        const std::vector<Scalar> outside(inputs_);  // zeros
+        auto patches = matrix<Scalar>::for_overwrite({points, (end - first) * inputs_ + gap});
+        for (std::size_t tile = first; tile < end; ++tile) {
+            const auto patch = tiles.patch(tile, input, outside);
+            kernels::winograd_transform(patch.data(), inputs_, patches.data() + (tile - first) * inputs_,
+                                        patches.columns(), set_);
+        }
+        return patches;
+    }
+
+    /// \return products with the weights at each point, [36, tiles * outputs]
+    matrix<Scalar> multiplied(const matrix<Scalar>& patches, std::size_t count) const {
+        auto products = matrix<Scalar>::for_overwrite({points, count * outputs_ + gap});
+        for (std::size_t point = 0; point < points; ++point) {
+            std::visit(
+                [&](const auto& packed) {
+                    multiply(packed, point, patches.row(point).data(), count, products.row(point).data());
+                },
+                packed_);
+        }
+        return products;
+    }
+
+    void multiply(const fixed_numbers<Scalar>& packed, std::size_t point, const Scalar* patches, std::size_t count,
+                  Scalar* products) const {
+        kernels::multiply<Scalar>(
+            {patches, inputs_, count, packed.data() + point * kernels::packed_size(outputs_, inputs_), outputs_,
+             inputs_, products, outputs_},
+            set_);
+    }
+    void multiply(const fixed_numbers<std::uint32_t>& packed, std::size_t point, const Scalar* patches,
+                  std::size_t count, Scalar* products) const {
+        if constexpr (std::is_same_v<Scalar, float>)
+            quantized_activations(integers, patches, inputs_, count, inputs_, set_)
+                .multiply(packed.data() + point * kernels::packed_size(integers, outputs_, inputs_), outputs_, products,
+                          outputs_, {}, 0, kernels::panel_count(outputs_));
+    }
+
+    /// Transforms the products back, then adds bias and output and applies the activation.
+    void finish(const grid& tiles, std::size_t first, std::size_t end, const matrix<Scalar>& products,
+                matrix<Scalar>& output, bool add, kernels::function activation) const {
+        std::vector<Scalar> outside(outputs_);  // results of pixels outside the image
+        for (std::size_t tile = first; tile < end; ++tile) {
+            const auto results = tiles.results(tile, output, outside);
+            kernels::winograd_finish(products.data() + (tile - first) * outputs_, products.columns(),
+                                     bias_.empty() ? nullptr : bias_.data(), outputs_, add, results.data(), set_);
+            if (activation == kernels::function::identity) continue;
+            for (Scalar* pixel : results) {
+                if (pixel != outside.data()) kernels::apply(activation, pixel, outputs_, set_);
+            }
+        }
+    }
+
     std::size_t inputs_;
     std::size_t outputs_;
-    std::variant<fixed_numbers<Scalar>, fixed_numbers<std::uint32_t>> packed_;  // [36], each from [outputs, inputs]
+    std::variant<fixed_numbers<Scalar>, fixed_numbers<std::uint32_t>> packed_;  // [36], each of [outputs, inputs]
     aligned_vector<Scalar> bias_;                                               // [outputs], or empty
     kernels::instruction_set set_ = kernels::active();
 };

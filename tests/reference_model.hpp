@@ -1,5 +1,5 @@
 #pragma once
-/// \file What the reference computed with a tiny model: tests/golden/models, recorded in double by record_models.py.
+/// \file Recorded activations of tiny reference models, tests/golden/models, in double by record_models.py.
 
 #include <algorithm>
 #include <cmath>
@@ -23,13 +23,13 @@ inline std::string model_folder(const std::string& name) {
     return std::string(ZEROSHOT_SOURCE_DIR) + "/tests/golden/models/" + name;
 }
 
-/// Everything in tests/golden/models.
+/// The folders of tests/golden/models.
 inline const std::vector<std::string> all_models{
     "openai_vit",          "openai_resnet",         "open_clip_gelu",     "open_clip_tanh",     "open_clip_tanh_f16",
     "open_clip_tanh_bf16", "open_clip_resnet",      "custom_text",        "hugging_face_mixed", "hugging_face_older",
     "open_clip_clipa",     "open_clip_layer_scale", "open_clip_worldwide"};
 
-/// The records of one model.
+/// Recorded inputs and activations of one model.
 class reference_model {
    public:
     explicit reference_model(const std::string& name)
@@ -59,9 +59,9 @@ class reference_model {
 
    private:
     const zeroshot::stored_tensor& tensor(const std::string& name) const {
-        const zeroshot::stored_tensor* found = file_.find(name);
-        if (found == nullptr) throw std::runtime_error("the record lacks " + name);
-        return *found;
+        const zeroshot::stored_tensor* record = file_.find(name);
+        if (record == nullptr) throw std::runtime_error("no record of " + name);
+        return *record;
     }
 
     template <class Number>
@@ -75,8 +75,8 @@ class reference_model {
     zeroshot::checkpoint file_;
 };
 
-/// |got - expected| <= bound * (largest |expected|): the error of a stage relative to its scale. Fails with the worst
-/// element.
+/// Checks |got - expected| <= bound * max |expected|, the error of a stage relative to its scale. A failure names the
+/// worst element.
 template <class Scalar>
 void check_close(const std::string& what, std::span<const Scalar> got, const std::vector<double>& expected,
                  double bound) {
@@ -97,8 +97,8 @@ void check_close(const std::string& what, std::span<const Scalar> got, const std
     CHECK(worst <= bound * scale);
 }
 
-/// How far rounding may carry a stage of these tiny models: every number passes through a chain of sums of at most 600
-/// terms (the 3x3 convolutions of the widest case), twice for each of at most 10 blocks, each rounding by half an
+/// Bound of the rounding error of a stage of these tiny models: every number passes through a chain of sums of at most
+/// 600 terms (the 3x3 convolutions of the widest case), twice for each of at most 10 blocks, each rounding by half an
 /// epsilon with independent signs: sqrt(600) * 2 * 10 / 2 epsilons is 245; the gain of a block rarely exceeds 2, which
 /// the factor 4 covers.
 template <class Scalar>
@@ -106,7 +106,7 @@ double stage_bound() {
     return 1000 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
 }
 
-/// Turns [channels, height, width] into pixels as rows, as our feature maps are.
+/// [channels, height, width] to [height * width, channels], the order of feature_map.
 inline std::vector<double> channels_last(const std::vector<double>& map, std::size_t channels) {
     const std::size_t area = map.size() / channels;
     std::vector<double> rows(map.size());

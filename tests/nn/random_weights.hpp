@@ -1,5 +1,5 @@
 #pragma once
-/// \file Weights made up for a test of one layer, and random numbers to send through it.
+/// \file Random weights and inputs for the test of a layer.
 
 #include <algorithm>
 #include <cstddef>
@@ -33,7 +33,7 @@ zeroshot::matrix<Scalar> random_matrix(std::size_t rows, std::size_t columns, un
     return numbers;
 }
 
-/// Random tensors of double under "visual", where a layer finds them.
+/// Random tensors of double below "visual".
 class random_weights {
    public:
     random_weights& add(const std::string& name, std::vector<std::size_t> shape, double shift = 0) {
@@ -44,7 +44,7 @@ class random_weights {
         return *this;
     }
 
-    /// The numbers of a tensor that was added.
+    /// The elements of an added tensor.
     const std::vector<double>& values(const std::string& name) const {
         for (std::size_t i = 0; i < tensors_.size(); ++i) {
             if (tensors_[i].name == "visual." + name) return values_[i];
@@ -58,7 +58,7 @@ class random_weights {
     }
 
    private:
-    std::deque<std::vector<double>> values_;  // stays where it is: the tensors point into it
+    std::deque<std::vector<double>> values_;  // a deque does not move them: tensors_ refers to them
     std::vector<zeroshot::named_tensor> tensors_;
 };
 

@@ -168,26 +168,19 @@ class config_check {
     explicit config_check(std::string source) : source_(std::move(source)) {}
 
     void within(const std::string& name, std::size_t value, std::size_t limit) const {
-        if (value == 0 || value > limit) {
-            throw checkpoint_error(
-                value == 0 ? error_code::argument : error_code::limit,
-                {source_, name + " is " + std::to_string(value), "1 to " + std::to_string(limit), ""});
-        }
+        if (value == 0 || value > limit)
+            fail(value == 0 ? error_code::argument : error_code::limit, name + " is " + std::to_string(value),
+                 "1 to " + std::to_string(limit));
     }
     void divides(const std::string& name, std::size_t value, const std::string& part, std::size_t divisor) const {
-        if (value % divisor != 0) {
-            throw checkpoint_error(error_code::shape, {source_,
-                                                       name + " " + std::to_string(value) + " is not a multiple of " +
-                                                           part + " " + std::to_string(divisor),
-                                                       "", ""});
-        }
+        if (value % divisor != 0)
+            fail(error_code::shape,
+                 name + " " + std::to_string(value) + " is not a multiple of " + part + " " + std::to_string(divisor));
     }
     void below_vocabulary(const std::string& name, std::size_t id, std::size_t vocabulary) const {
-        if (id >= vocabulary) {
-            throw checkpoint_error(error_code::argument,
-                                   {source_, name + " is " + std::to_string(id),
-                                    "below " + std::to_string(vocabulary) + ", the vocabulary", ""});
-        }
+        if (id >= vocabulary)
+            fail(error_code::argument, name + " is " + std::to_string(id),
+                 "below " + std::to_string(vocabulary) + ", the vocabulary");
     }
     void blocks(const std::string& tower, const transformer_config& config) const {
         within(tower + " width", config.width, largest_size);
@@ -195,11 +188,8 @@ class config_check {
         within(tower + " heads", config.heads, largest_size);
         within(tower + " mlp_width", config.mlp_width, largest_size);
         divides(tower + " width", config.width, "heads", config.heads);
-        if (!(config.epsilon >= 0 && config.epsilon < 1)) {
-            throw checkpoint_error(
-                error_code::argument,
-                {source_, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1", ""});
-        }
+        if (!(config.epsilon >= 0 && config.epsilon < 1))
+            fail(error_code::argument, tower + " layer norm epsilon is " + std::to_string(config.epsilon), "0 to 1");
     }
     /// Limits the memory for one image or prompt.
     void activations(const std::string& tower, std::size_t tokens, std::size_t width) const {
@@ -230,10 +220,8 @@ class config_check {
     void tower(const text_config& config) const {
         blocks("text", config.blocks);
         within("context", config.context, largest_size);
-        if (config.context < 3) {
-            throw checkpoint_error(error_code::shape, {source_, "context is " + std::to_string(config.context),
-                                                       "at least 3: start, a token, end", ""});
-        }
+        if (config.context < 3)
+            fail(error_code::shape, "context is " + std::to_string(config.context), "at least 3: start, a token, end");
         activations("text", config.context, std::max(3 * config.blocks.width, config.blocks.mlp_width));
         within("vocabulary", config.vocabulary, largest_vocabulary);
         below_vocabulary("the id of the end token", config.end, config.vocabulary);
@@ -241,6 +229,10 @@ class config_check {
     }
 
    private:
+    [[noreturn]] void fail(error_code code, const std::string& finding, const std::string& expected = "") const {
+        throw checkpoint_error(code, {source_, finding, expected, ""});
+    }
+
     std::string source_;
 };
 

@@ -135,32 +135,24 @@ class weights {
     template <class Scalar>
     aligned_vector<Scalar> read_vector(std::string_view name, std::size_t expected) const {
         const std::string full = joined(name);
-        const canonical_tensor& tensor = expect(full, std::array{expected});
-        aligned_vector<Scalar> values(expected);
-        fill(full, tensor, std::span<Scalar>(values));
-        return values;
+        return elements<Scalar>(full, expect(full, std::array{expected}));
     }
 
     /// All elements of a tensor of any shape, in OpenAI's order of axes; as read.
     template <class Scalar>
     aligned_vector<Scalar> read_all(std::string_view name) const {
         const std::string full = joined(name);
-        const canonical_tensor& tensor = find(full);
-        aligned_vector<Scalar> values(element_count(tensor.shape));
-        fill(full, tensor, std::span<Scalar>(values));
-        return values;
+        return elements<Scalar>(full, find(full));
     }
 
     /// One number, stored as [] or as [1]; as read.
     template <class Scalar>
     Scalar read_scalar(std::string_view name) const {
         const std::string full = joined(name);
-        const canonical_tensor& tensor = find(full);
-        if (!tensor.shape.empty() && tensor.shape != std::vector<std::size_t>{1})
-            throw wrong_shape(full, tensor, "[] or [1]");
-        Scalar value{};
-        fill(full, tensor, std::span<Scalar>(&value, 1));
-        return value;
+        const canonical_tensor& stored = find(full);
+        if (!stored.shape.empty() && stored.shape != std::vector<std::size_t>{1})
+            throw wrong_shape(full, stored, "[] or [1]");
+        return elements<Scalar>(full, stored)[0];
     }
 
     /// A reader of a few rows at a time, which are still in the cache when they are used. The tensor counts as read.
@@ -266,6 +258,13 @@ class weights {
     /// "tensor visual.proj", with its name in the file if that differs.
     static std::string label(const std::string& name, const tensor_part& part) {
         return "tensor " + name + (part.name == name ? "" : " (in the file: " + quoted(part.name) + ")");
+    }
+
+    template <class Scalar>
+    aligned_vector<Scalar> elements(const std::string& name, const canonical_tensor& stored) const {
+        aligned_vector<Scalar> values(element_count(stored.shape));
+        fill(name, stored, std::span<Scalar>(values));
+        return values;
     }
 
     /// Reads a whole tensor in OpenAI's order of axes.

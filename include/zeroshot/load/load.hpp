@@ -84,7 +84,7 @@ basic_clip<Scalar> build(const weights& w, const model_place& place, const load_
     warn(found, guess, words, origin);
     clip_model<Scalar> model(w, found.config);
     w.file().expect_unchanged();
-    if (w.cache()) keep(*w.cache(), origin);
+    if (w.options().cache) keep(*w.options().cache, origin);
     origin.unread = w.unread();
     warn_of_near_misses(w.read_names(), origin);
     origin.decisions = decisions_of(found.config, sources);

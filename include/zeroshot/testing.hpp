@@ -18,6 +18,7 @@
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/model/config.hpp>
+#include <zeroshot/support/random.hpp>
 #include <zeroshot/text/vocabulary.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace testing {
@@ -43,7 +44,7 @@ inline clip_config tiny_modified_resnet() {
 class random_checkpoint {
    public:
     explicit random_checkpoint(const clip_config& config = tiny_vision_transformer(), std::uint64_t seed = 1)
-        : state_(seed) {
+        : random_(seed) {
         check(config, "random_checkpoint");
         std::visit([&](const auto& tower) { add_tower(tower, config.embedding); }, config.image);
         add_text(config);
@@ -157,13 +158,9 @@ class random_checkpoint {
         tensors_.push_back({name, std::move(shape), std::move(values)});
     }
 
-    /// Uniform between -1.7 and 1.7, of variance 1: splitmix64 (Steele, Lea, Flood 2014), the top 24 bits of it.
+    /// Uniform between -1.7 and 1.7, of variance 1, from the top 24 bits of a random number.
     float next() {
-        std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        z ^= z >> 31;
-        const float unit = static_cast<float>(z >> 40) / 16777216.0f;  // [0, 1)
+        const float unit = static_cast<float>(random_.next() >> 40) / 16777216.0f;  // [0, 1)
         return (2 * unit - 1) * std::sqrt(3.0f);
     }
 
@@ -184,7 +181,7 @@ class random_checkpoint {
         return views;
     }
 
-    std::uint64_t state_;
+    random_generator random_;
     std::deque<random_tensor> tensors_;
     tensor_metadata metadata_;
 };

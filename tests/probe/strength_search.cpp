@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <zeroshot/probe/strength_search.hpp>
+#include <zeroshot/support/random.hpp>
 
 #include "tests/catch.hpp"
 
@@ -18,10 +19,10 @@ namespace {
 labelled_features noisy(std::size_t rows, std::uint64_t seed) {
     const auto features = std::make_shared<matrix<float>>(rows, std::size_t{10});
     std::vector<std::uint32_t> labels;
-    random_numbers dice(seed);
+    random_generator random(seed);
     for (std::size_t i = 0; i < rows; ++i) {
         labels.push_back(static_cast<std::uint32_t>(i % 2));
-        for (float& x : features->row(i)) x = static_cast<float>(dice.below(1000)) / 1000;
+        for (float& x : features->row(i)) x = static_cast<float>(random.below(1000)) / 1000;
         (*features)(i, 0) += static_cast<float>(i % 2) / 2;
     }
     return labelled<float>(features, std::move(labels));

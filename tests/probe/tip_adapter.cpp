@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/metrics/bootstrap.hpp>
 #include <zeroshot/probe/tip_adapter.hpp>
+#include <zeroshot/support/random.hpp>
 
 #include "tests/catch.hpp"
 
@@ -22,13 +22,13 @@ constexpr std::size_t columns = 6, classes = 3;
 labelled_features directions(std::size_t rows, double noise, std::uint64_t seed) {
     const auto features = std::make_shared<matrix<double>>(rows, columns);
     std::vector<std::uint32_t> labels;
-    random_numbers dice(seed);
+    random_generator random(seed);
     for (std::size_t i = 0; i < rows; ++i) {
         labels.push_back(static_cast<std::uint32_t>(i % classes));
         double squares = 0;
         for (std::size_t k = 0; k < columns; ++k) {
             double& x = (*features)(i, k);
-            x = (k == labels.back() ? 1 : 0) + noise * (static_cast<double>(dice.below(2001)) / 1000 - 1);
+            x = (k == labels.back() ? 1 : 0) + noise * (static_cast<double>(random.below(2001)) / 1000 - 1);
             squares += x * x;
         }
         for (double& x : features->row(i)) x /= std::sqrt(squares);

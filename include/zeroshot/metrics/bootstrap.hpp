@@ -13,41 +13,9 @@
 #include <zeroshot/metrics/accuracy.hpp>
 #include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/prediction.hpp>
+#include <zeroshot/support/random.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Random numbers that are the same everywhere: SplitMix64 (Steele, Lea and Flood 2014). Why not <random>? Its
-/// distributions differ between standard libraries.
-class random_numbers {
-   public:
-    explicit random_numbers(std::uint64_t seed) noexcept : state_(seed) {}
-
-    std::uint64_t next() noexcept {
-        state_ += 0x9e3779b97f4a7c15;
-        std::uint64_t mixed = state_;
-        mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
-        mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
-        return mixed ^ mixed >> 31;
-    }
-
-    /// A number from 0 to count - 1, by the upper bits of a product; its bias is below count / 2^32.
-    /// \param count from 1 to 2^32
-    std::size_t below(std::size_t count) noexcept {
-        return static_cast<std::size_t>((next() >> 32) * static_cast<std::uint64_t>(count) >> 32);
-    }
-
-   private:
-    std::uint64_t state_;
-};
-
-/// The numbers from 0 to count - 1 in random order: Fisher and Yates, from the last place to the first.
-inline std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed) {
-    std::vector<std::size_t> order(count);
-    for (std::size_t i = 0; i < count; ++i) order[i] = i;
-    random_numbers dice(seed);
-    for (std::size_t left = count; left > 1; --left) std::swap(order[left - 1], order[dice.below(left)]);
-    return order;
-}
 
 /// The value below which a share of the values lies, between neighbours in proportion: numpy.percentile.
 /// \param values at least one
@@ -76,14 +44,14 @@ inline intervals bootstrap(std::span<const answer> answers, std::size_t classes,
     }
     intervals found = how;
     if (outcomes.empty() || how.resamples == 0) return found;
-    random_numbers dice(how.seed);
+    random_generator random(how.seed);
     std::vector<double> top1, top5, recall;
     std::vector<class_result> drawn(classes);
     for (std::size_t resample = 0; resample < how.resamples; ++resample) {
         std::size_t first = 0, fifth = 0;
         for (class_result& one : drawn) one.count = one.right = 0;
         for (std::size_t i = 0; i < outcomes.size(); ++i) {
-            const outcome& image = outcomes[dice.below(outcomes.size())];
+            const outcome& image = outcomes[random.below(outcomes.size())];
             first += image.first ? 1 : 0;
             fifth += image.fifth ? 1 : 0;
             ++drawn[image.label].count;

@@ -19,6 +19,7 @@
 #include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/prediction.hpp>
 #include <zeroshot/metrics/rejection.hpp>
+#include <zeroshot/support/random.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -27,14 +28,6 @@ using score_pass = std::function<void(const std::function<void(std::size_t, std:
 
 namespace detail {
 
-/// Which images are in the first half of a random order: what is fitted is fitted on these, and judged on the others.
-inline std::vector<bool> validation_half(std::size_t count, std::uint64_t seed) {
-    const std::vector<std::size_t> order = shuffled(count, seed);
-    std::vector<bool> chosen(count, false);
-    for (const std::size_t place : std::span(order).first(count / 2)) chosen[place] = true;
-    return chosen;
-}
-
 /// Log loss, reliability, and a temperature fitted on one half and judged on the other.
 inline void calibrate(evaluation& found, std::span<const answer> answers, const score_pass& scores,
                       std::uint64_t seed) {
@@ -42,7 +35,7 @@ inline void calibrate(evaluation& found, std::span<const answer> answers, const 
     found.reliability = reliability_of(claims);
     if (claims.empty()) return;
     found.expected_calibration_error = expected_calibration_error(found.reliability);
-    const std::vector<bool> validation = validation_half(answers.size(), seed);
+    const std::vector<bool> validation = random_half(answers.size(), seed);
     found.temperature = fitted_temperature([&](const auto& take) {
         scores([&](std::size_t place, std::span<const double> logits) {
             if (validation[place] && !answers[place].is_out_of_distribution())

@@ -13,10 +13,10 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/metrics/accuracy.hpp>
-#include <zeroshot/metrics/bootstrap.hpp>
 #include <zeroshot/metrics/class_scores.hpp>
 #include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/prediction.hpp>
+#include <zeroshot/support/random.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -37,10 +37,10 @@ class template_comparison {
    public:
     template_comparison(std::span<const matrix<float>> classes, std::span<const answer> answers,
                         const embedding_pass& embeddings, std::uint64_t seed)
-        : classes_(classes), answers_(answers), embeddings_(embeddings), validation_(answers.size(), false) {
-        const std::vector<std::size_t> order = shuffled(answers.size(), seed);
-        for (const std::size_t place : std::span(order).first(order.size() / 2)) validation_[place] = true;
-    }
+        : classes_(classes),
+          answers_(answers),
+          embeddings_(embeddings),
+          validation_(random_half(answers.size(), seed)) {}
 
     /// Top-1 of some templates together, over the images that `counts` says yes to.
     template <class Counts>

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/metrics/bootstrap.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/probe/logistic_regression.hpp>
+#include <zeroshot/support/random.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {

@@ -62,7 +62,6 @@ NAMESPACE = r"^namespace zeroshot \{ inline namespace ZEROSHOT_ABI \{"
 # Headers whose test does not carry their name, and why.
 TESTED_ELSEWHERE = {
     "zeroshot.hpp": "packaging/two_units.cpp",  # includes only: what there is to test is that it links
-    "support/json_writer.hpp": "support/json.cpp",
     "datasets.hpp": "datasets/open_data_set.cpp",
     "metrics.hpp": "metrics/evaluation.cpp",
 }

@@ -24,7 +24,7 @@
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/load/clip.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 
 #include "command_context.hpp"
 #include "console.hpp"
@@ -159,20 +159,13 @@ struct figure {
 };
 
 std::string json_of(const std::vector<figure>& figures, const bench_options& options, const model& clip) {
-    zeroshot::json_writer json;
-    json.begin_object();
-    for (const figure& each : figures) json.key(each.name).value(each.value);
-    json.key("machine").begin_object();
-    json.key("model")
-        .value(clip.provenance().place)
-        .key("kernels")
-        .value(zeroshot::kernels::name_of(zeroshot::kernels::active()));
-    json.key("capabilities").value(capabilities()).key("threads").value(std::to_string(options.threads));
-    json.key("precision")
-        .value(options.model.precision)
-        .key("units")
-        .value("ms per item; load in ms; peak memory in MiB");
-    return json.end_object().end_object().text();
+    nlohmann::ordered_json json;
+    for (const figure& each : figures) json[each.name] = zeroshot::json_number(each.value);
+    json["machine"] = {
+        {"model", clip.provenance().place},     {"kernels", zeroshot::kernels::name_of(zeroshot::kernels::active())},
+        {"capabilities", capabilities()},       {"threads", std::to_string(options.threads)},
+        {"precision", options.model.precision}, {"units", "ms per item; load in ms; peak memory in MiB"}};
+    return zeroshot::json_text_of(json);
 }
 
 void show(const std::vector<figure>& figures, const bench_options& options, const model& clip, console& out) {

@@ -13,7 +13,7 @@
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 
 #include "command_context.hpp"
 #include "console.hpp"
@@ -51,30 +51,19 @@ class json_sheet final : public answer_sheet {
     using answer_sheet::answer_sheet;
 
     void add(const std::string& image, const ranking& answer, std::size_t top) override {
-        zeroshot::json_writer line;
-        line.begin_object().key("picture").value(image).key("labels").begin_array();
+        nlohmann::ordered_json labels = nlohmann::ordered_json::array();
         for (std::size_t place = 0; place < top; ++place) {
             const std::size_t which = answer.order[place];
-            line.begin_object().key("label").value(label(which));
-            line.key("probability")
-                .value(answer.probabilities[which])
-                .key("logit")
-                .value(answer.logits[which])
-                .end_object();
+            labels.push_back({{"label", label(which)},
+                              {"probability", zeroshot::json_number(answer.probabilities[which])},
+                              {"logit", zeroshot::json_number(answer.logits[which])}});
         }
-        out().answer(line.end_array().end_object().text());
+        out().answer(zeroshot::json_text_of({{"picture", image}, {"labels", labels}}));
     }
 
     void add(const std::string& image, const failure& why) override {
-        zeroshot::json_writer line;
-        line.begin_object().key("picture").value(image).key("error").begin_object();
-        line.key("code")
-            .value(zeroshot::name_of(why.code))
-            .key("message")
-            .value(why.sentence)
-            .end_object()
-            .end_object();
-        out().answer(line.text());
+        out().answer(zeroshot::json_text_of(
+            {{"picture", image}, {"error", {{"code", zeroshot::name_of(why.code)}, {"message", why.sentence}}}}));
     }
 };
 
@@ -89,8 +78,8 @@ class csv_sheet final : public answer_sheet {
         for (std::size_t place = 0; place < top; ++place) {
             const std::size_t which = answer.order[place];
             out().answer(cell(image) + "," + std::to_string(place + 1) + "," + cell(label(which)) + "," +
-                         zeroshot::json_writer().value(answer.probabilities[which]).text() + "," +
-                         zeroshot::json_writer().value(answer.logits[which]).text());
+                         zeroshot::number_text(answer.probabilities[which]) + "," +
+                         zeroshot::number_text(answer.logits[which]));
         }
     }
 

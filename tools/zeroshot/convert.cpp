@@ -6,7 +6,7 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/convert.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 
 #include "command_context.hpp"
 #include "console.hpp"
@@ -40,18 +40,20 @@ void refuse_itself(const std::filesystem::path& input, const std::filesystem::pa
 }
 
 std::string json_of(const convert_call& call, const std::filesystem::path& input, const zeroshot::conversion& made) {
-    zeroshot::json_writer json;
-    json.begin_object().key("input").value(input.string()).key("sha256").value(made.sha256);
-    json.key("output").value(call.output).key("tensors").value(made.tensors).key("bytes").value(made.bytes);
-    json.key("image_drift").value(made.image_drift).key("text_drift").value(made.text_drift);
-    json.key("verified").value(call.model.verify).key("warnings").begin_array();
-    for (const std::string& warning : made.warnings) json.value(warning);
-    return json.end_array().end_object().text();
+    return zeroshot::json_text_of({{"input", input.string()},
+                                   {"sha256", made.sha256},
+                                   {"output", call.output},
+                                   {"tensors", made.tensors},
+                                   {"bytes", made.bytes},
+                                   {"image_drift", zeroshot::json_number(made.image_drift)},
+                                   {"text_drift", zeroshot::json_number(made.text_drift)},
+                                   {"verified", call.model.verify},
+                                   {"warnings", made.warnings}});
 }
 
 std::string drift_text(const zeroshot::conversion& made) {
     if (made.image_drift == 0 && made.text_drift == 0) return "the same numbers, to the bit";
-    const auto number = [](double value) { return zeroshot::json_writer().value(static_cast<float>(value)).text(); };
+    const auto number = [](double value) { return zeroshot::number_text(static_cast<float>(value)); };
     return "embeddings of a fixed image and prompt moved by " + number(made.image_drift) + " and " +
            number(made.text_drift) + " of their length";
 }

@@ -1,6 +1,7 @@
 /// \file zeroshot embed: images or texts into embeddings.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -12,7 +13,6 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/json_writer.hpp>
 
 #include "command_context.hpp"
 #include "console.hpp"
@@ -278,11 +278,8 @@ void tell_result(const work& now) {
     const std::vector<std::string>& names = now.rows.names;
     console& out = now.with.out;
     if (now.options.as.json) {
-        zeroshot::json_writer line;
-        line.begin_object().key("output").value(now.options.output).key("shape").begin_array();
-        line.value(names.size()).value(now.clip.config().embedding).end_array().key("names").begin_array();
-        for (const std::string& name : names) line.value(name);
-        out.answer(line.end_array().end_object().text());
+        const std::array shape{names.size(), now.clip.config().embedding};
+        out.answer(zeroshot::json_text_of({{"output", now.options.output}, {"shape", shape}, {"names", names}}));
     } else if (now.options.skip_bad) {
         for (const std::string& name : names) out.answer(name);
     }

@@ -20,7 +20,7 @@
 #include <zeroshot/metrics/summary.hpp>
 #include <zeroshot/metrics/template_choice.hpp>
 #include <zeroshot/support/file.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 #include <zeroshot/tensor.hpp>
 
 #include "command_context.hpp"
@@ -253,7 +253,7 @@ std::vector<std::vector<std::uint32_t>> labels_in(const std::string& file, std::
             throw zeroshot::data_set_error(
                 zeroshot::error_code::argument,
                 {zeroshot::path_text(file) + ": row " + std::to_string(several ? i / classes : i),
-                 "label " + zeroshot::json_writer().value(number).text(),
+                 "label " + zeroshot::number_text(number),
                  several ? "0 or 1" : "a class from 0 to " + std::to_string(classes - 1) + ", or -1 for none of them",
                  ""});
         }

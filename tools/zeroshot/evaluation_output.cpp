@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 
 #include "console.hpp"
 
@@ -106,7 +106,7 @@ std::string cell(const std::string& text) {
 }
 
 std::string number(double value) {
-    return zeroshot::json_writer().value(value).text();
+    return zeroshot::number_text(value);
 }
 
 std::string quotient(std::size_t part, std::size_t whole) {

@@ -13,7 +13,7 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/clip.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 
 #include "checkpoint_check.hpp"
 #include "command_context.hpp"
@@ -38,89 +38,81 @@ const zeroshot::modified_resnet_config& resnet_of(const zeroshot::clip_config& c
     return std::get<zeroshot::modified_resnet_config>(config.image);
 }
 
-template <class Values>
-void array(zeroshot::json_writer& json, std::string_view key, const Values& values) {
-    json.key(key).begin_array();
-    for (const auto& value : values) json.value(value);
-    json.end_array();
-}
-
-void write_vision(zeroshot::json_writer& json, const zeroshot::clip_config& config) {
-    json.key("image_encoder").value(transformer_of(config) ? "vision_transformer" : "modified_resnet");
-    json.key("image_size").value(config.image_size());
+void write_vision(nlohmann::ordered_json& json, const zeroshot::clip_config& config) {
+    json["image_encoder"] = transformer_of(config) ? "vision_transformer" : "modified_resnet";
+    json["image_size"] = config.image_size();
     if (const auto* tower = transformer_of(config)) {
-        json.key("patch_size").value(tower->patch_size).key("vision_width").value(tower->blocks.width);
-        json.key("vision_layers").value(tower->blocks.layers).key("vision_heads").value(tower->blocks.heads);
-        json.key("vision_mlp_width").value(tower->blocks.mlp_width).key("vision_epsilon").value(tower->blocks.epsilon);
+        json["patch_size"] = tower->patch_size;
+        json["vision_width"] = tower->blocks.width;
+        json["vision_layers"] = tower->blocks.layers;
+        json["vision_heads"] = tower->blocks.heads;
+        json["vision_mlp_width"] = tower->blocks.mlp_width;
+        json["vision_epsilon"] = zeroshot::json_number(tower->blocks.epsilon);
     } else {
-        json.key("vision_width").value(resnet_of(config).width);
-        array(json, "vision_layers", resnet_of(config).layers);
-        json.key("vision_heads").value(resnet_of(config).heads);
+        json["vision_width"] = resnet_of(config).width;
+        json["vision_layers"] = resnet_of(config).layers;
+        json["vision_heads"] = resnet_of(config).heads;
     }
 }
 
-void write_check(zeroshot::json_writer& json, const check_up& found) {
-    json.key("check").begin_object().key("tensors").value(found.tensors);
-    array(json, "findings", found.diagnostics);
-    json.key("record").value(found.record).end_object();
-}
-
-void write_text(zeroshot::json_writer& json, const model& clip) {
+void write_text(nlohmann::ordered_json& json, const model& clip) {
     const zeroshot::text_config& tower = clip.config().text;
     const zeroshot::transformer_config& text = tower.blocks;
-    json.key("text_activation").value(zeroshot::name_of(text.activation));
-    json.key("context").value(tower.context).key("vocabulary").value(tower.vocabulary);
-    json.key("text_width").value(text.width).key("text_layers").value(text.layers).key("text_heads").value(text.heads);
-    json.key("text_mlp_width").value(text.mlp_width).key("text_epsilon").value(text.epsilon);
+    json["text_activation"] = zeroshot::name_of(text.activation);
+    json["context"] = tower.context;
+    json["vocabulary"] = tower.vocabulary;
+    json["text_width"] = text.width;
+    json["text_layers"] = text.layers;
+    json["text_heads"] = text.heads;
+    json["text_mlp_width"] = text.mlp_width;
+    json["text_epsilon"] = zeroshot::json_number(text.epsilon);
     if (clip.takes_texts()) {
-        json.key("tokenizer_ids").value(clip.tokenizer().vocabulary().size());
+        json["tokenizer_ids"] = clip.tokenizer().vocabulary().size();
     } else {
-        json.key("tokenizer").value(zeroshot::missing_tokenizer(clip.provenance()));
+        json["tokenizer"] = zeroshot::missing_tokenizer(clip.provenance());
     }
 }
 
-void write_images(zeroshot::json_writer& json, const zeroshot::preprocessing& pixels) {
-    array(json, "mean", pixels.mean);
-    array(json, "std", pixels.std);
-    json.key("order")
-        .value(zeroshot::name_of(pixels.order))
-        .key("interpolation")
-        .value(zeroshot::name_of(pixels.filter));
-    json.key("resize").value(zeroshot::name_of(pixels.mode));
-    if (pixels.resized) json.key("resized").value(*pixels.resized);
+void write_images(nlohmann::ordered_json& json, const zeroshot::preprocessing& pixels) {
+    json["mean"] = zeroshot::json_numbers(pixels.mean);
+    json["std"] = zeroshot::json_numbers(pixels.std);
+    json["order"] = zeroshot::name_of(pixels.order);
+    json["interpolation"] = zeroshot::name_of(pixels.filter);
+    json["resize"] = zeroshot::name_of(pixels.mode);
+    if (pixels.resized) json["resized"] = *pixels.resized;
 }
 
 /// The activation of the image tower, of the text tower where the image tower has none of its own to choose.
 std::string json_of(const model& clip, const check_up* checked) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::provenance& origin = clip.provenance();
-    zeroshot::json_writer json;
-    json.begin_object()
-        .key("model")
-        .value(origin.place)
-        .key("layout")
-        .value(origin.layout)
-        .key("container")
-        .value(origin.container);
-    json.key("towers").value(zeroshot::name_of(config.towers)).key("embedding").value(config.embedding);
     const bool chooses = config.has_image() && transformer_of(config);
-    json.key("activation")
-        .value(zeroshot::name_of(chooses ? transformer_of(config)->blocks.activation : config.text.blocks.activation));
+    nlohmann::ordered_json json{{"model", origin.place},
+                                {"layout", origin.layout},
+                                {"container", origin.container},
+                                {"towers", zeroshot::name_of(config.towers)},
+                                {"embedding", config.embedding},
+                                {"activation", zeroshot::name_of(chooses ? transformer_of(config)->blocks.activation
+                                                                         : config.text.blocks.activation)}};
     if (config.has_image()) write_vision(json, config);
     if (config.has_text()) write_text(json, clip);
     if (config.has_image()) write_images(json, clip.preprocessing());
-    if (config.towers == zeroshot::clip_towers::both)
-        json.key("logit_scale").value(clip.logit_scale()).key("logit_bias").value(clip.logit_bias());
-    array(json, "dtypes", origin.dtypes);
-    array(json, "sources", origin.sources);
-    json.key("decisions").begin_object();
-    for (const zeroshot::decision& each : origin.decisions) json.key(each.what).value(each.by);
-    json.end_object();
-    array(json, "unused", origin.unread);
-    array(json, "skipped", origin.skipped);
-    array(json, "warnings", origin.warnings);
-    if (checked != nullptr) write_check(json, *checked);
-    return json.end_object().text();
+    if (config.towers == zeroshot::clip_towers::both) {
+        json["logit_scale"] = zeroshot::json_number(clip.logit_scale());
+        json["logit_bias"] = zeroshot::json_number(clip.logit_bias());
+    }
+    json["dtypes"] = origin.dtypes;
+    json["sources"] = origin.sources;
+    json["decisions"] = nlohmann::ordered_json::object();
+    for (const zeroshot::decision& each : origin.decisions) json["decisions"][each.what] = each.by;
+    json["unused"] = origin.unread;
+    json["skipped"] = origin.skipped;
+    json["warnings"] = origin.warnings;
+    if (checked != nullptr) {
+        json["check"] = {
+            {"tensors", checked->tensors}, {"findings", checked->diagnostics}, {"record", checked->record}};
+    }
+    return zeroshot::json_text_of(json);
 }
 
 std::string joined(std::span<const std::string> parts, std::string_view between = ", ") {
@@ -131,7 +123,7 @@ std::string joined(std::span<const std::string> parts, std::string_view between 
 
 /// A number as short as it can be.
 std::string number(float value) {
-    return zeroshot::json_writer().value(value).text();
+    return zeroshot::number_text(value);
 }
 
 std::string colour(const std::array<float, 3>& values) {
@@ -276,10 +268,9 @@ void inspect(const inspect_options& options, session& with) {
         const failure why = current_failure();
         with.out.complain(why.sentence);
         if (!options.as.json) return;
-        zeroshot::json_writer json;
-        json.begin_object().key("model").value(options.model.model).key("error").begin_object();
-        json.key("code").value(zeroshot::name_of(why.code)).key("message").value(why.sentence);
-        with.out.answer(json.end_object().end_object().text());
+        with.out.answer(
+            zeroshot::json_text_of({{"model", options.model.model},
+                                    {"error", {{"code", zeroshot::name_of(why.code)}, {"message", why.sentence}}}}));
     }
 }
 

@@ -13,7 +13,7 @@
 #include <zeroshot/load/clip.hpp>
 #include <zeroshot/load/load.hpp>
 #include <zeroshot/support/byte_source.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 #include <zeroshot/support/murmur3.hpp>
 #include <zeroshot/support/sha256.hpp>
 
@@ -119,17 +119,9 @@ std::string model::digest() const {
         digest.add(zeroshot::path_text(file.filename()) + " " + bytes.digits() + " ");
     }
     const zeroshot::preprocessing& how = preprocessing();
-    zeroshot::json_writer rest;
-    rest.begin_array()
-        .value(zeroshot::version)
-        .value(loaded_->precision)
-        .value(how.size)
-        .value(name_of(how.order))
-        .value(name_of(how.mode));
-    rest.value(static_cast<int>(how.filter)).value(static_cast<int>(how.fill));
-    for (const float number : how.mean) rest.value(number);
-    for (const float number : how.std) rest.value(number);
-    digest.add(rest.end_array().text());
+    digest.add(zeroshot::json_text_of({zeroshot::version, loaded_->precision, how.size, name_of(how.order),
+                                       name_of(how.mode), static_cast<int>(how.filter), how.fill,
+                                       zeroshot::json_numbers(how.mean), zeroshot::json_numbers(how.std)}));
     // Heads, activation, precision and kernels show in the embedding of any image: a ramp of grey.
     zeroshot::tensor<float, 4> ramp(std::size_t{1}, std::size_t{3}, how.size, how.size);
     for (std::size_t i = 0; i < ramp.size(); ++i)

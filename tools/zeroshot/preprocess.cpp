@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 
 #include "command_context.hpp"
 #include "console.hpp"
@@ -46,11 +46,10 @@ std::vector<bool> write_all(const std::vector<image>& images, const preprocess_o
 
 void tell_result(const std::vector<image>& written, const preprocess_options& options, std::size_t size, console& out) {
     if (options.as.json) {
-        zeroshot::json_writer line;
-        line.begin_object().key("output").value(options.output).key("shape").begin_array();
-        line.value(written.size()).value(3).value(size).value(size).end_array().key("names").begin_array();
-        for (const image& each : written) line.value(each.name);
-        out.answer(line.end_array().end_object().text());
+        nlohmann::ordered_json names = nlohmann::ordered_json::array();
+        for (const image& each : written) names.push_back(each.name);
+        out.answer(zeroshot::json_text_of(
+            {{"output", options.output}, {"shape", {written.size(), 3, size, size}}, {"names", names}}));
     } else if (options.skip_bad) {
         for (const image& each : written) out.answer(each.name);
     }

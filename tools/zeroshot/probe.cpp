@@ -21,7 +21,7 @@
 #include <zeroshot/probe/strength_search.hpp>
 #include <zeroshot/probe/tip_adapter.hpp>
 #include <zeroshot/support/file.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 
 #include "command_context.hpp"
 #include "console.hpp"
@@ -365,68 +365,54 @@ probe_result probed(const material& from, const probe_options& options, workers&
 }
 
 std::string json_of(const probe_result& found, const material& from, const probe_options& options) {
-    zeroshot::json_writer json;
-    json.begin_object()
-        .key("top1")
-        .value(found.top1)
-        .key("strength")
-        .value(found.fit.strength)
-        .key("objective")
-        .value(found.fit.objective);
-    json.key("iterations").value(found.fit.iterations).key("converged").value(found.fit.converged);
-    json.key("training_top1").value(found.training_top1);
-    json.key("train")
-        .value(options.train.empty() ? options.train_features : options.train)
-        .key("test")
-        .value(options.test.empty() ? options.test_features : options.test);
-    json.key("model")
-        .value(from.model)
-        .key("classes")
-        .value(found.fit.classes.size())
-        .key("columns")
-        .value(found.fit.weights.columns());
-    json.key("features").value(options.train.empty() ? "recorded" : options.features);
-    json.key("train_count").value(from.training.count()).key("train_unreadable").value(from.training.unreadable);
-    json.key("count").value(from.test.count()).key("unreadable").value(from.test.unreadable);
-    json.key("search").begin_array();
+    using zeroshot::json_number;
+    nlohmann::ordered_json search = nlohmann::ordered_json::array(), mixtures = search, few_shot = search,
+                           cache = search;
     if (found.search) {
         for (const zeroshot::tried_strength& one : found.search->tried) {
-            json.begin_object()
-                .key("strength")
-                .value(one.strength)
-                .key("validation_top1")
-                .value(one.accuracy)
-                .key("iterations")
-                .value(one.iterations)
-                .end_object();
+            search.push_back({{"strength", json_number(one.strength)},
+                              {"validation_top1", json_number(one.accuracy)},
+                              {"iterations", one.iterations}});
         }
     }
-    json.end_array().key("zero_shot_top1");
-    if (found.zero_shot_top1)
-        json.value(*found.zero_shot_top1);
-    else
-        json.null();
-    json.key("mixtures").begin_array();
-    for (const mixture_point& one : found.mixtures)
-        json.begin_object().key("share").value(one.share).key("top1").value(one.top1).end_object();
-    json.end_array().key("few_shot").begin_array();
+    for (const mixture_point& one : found.mixtures) {
+        mixtures.push_back({{"share", json_number(one.share)}, {"top1", json_number(one.top1)}});
+    }
     for (const few_shot_point& one : found.few_shot) {
-        json.begin_object().key("shots").value(one.shots).key("top1").begin_array();
-        for (const double top1 : one.top1) json.value(top1);
-        json.end_array().end_object();
+        few_shot.push_back({{"shots", one.shots}, {"top1", zeroshot::json_numbers(one.top1)}});
     }
-    json.end_array().key("cache").begin_array();
     for (const cache_point& one : found.cache) {
-        json.begin_object().key("shots").value(one.shots).key("top1").begin_array();
-        for (const double top1 : one.top1) json.value(top1);
-        json.end_array().key("alpha").begin_array();
-        for (const zeroshot::cache_weights& each : one.weights) json.value(each.alpha);
-        json.end_array().key("beta").begin_array();
-        for (const zeroshot::cache_weights& each : one.weights) json.value(each.beta);
-        json.end_array().end_object();
+        nlohmann::ordered_json alpha = nlohmann::ordered_json::array(), beta = alpha;
+        for (const zeroshot::cache_weights& each : one.weights) {
+            alpha.push_back(json_number(each.alpha));
+            beta.push_back(json_number(each.beta));
+        }
+        cache.push_back(
+            {{"shots", one.shots}, {"top1", zeroshot::json_numbers(one.top1)}, {"alpha", alpha}, {"beta", beta}});
     }
-    json.end_array().key("search_seconds").value(found.search_seconds).key("fit_seconds").value(found.fit_seconds);
-    return json.end_object().text();
+    return zeroshot::json_text_of({{"top1", json_number(found.top1)},
+                                   {"strength", json_number(found.fit.strength)},
+                                   {"objective", json_number(found.fit.objective)},
+                                   {"iterations", found.fit.iterations},
+                                   {"converged", found.fit.converged},
+                                   {"training_top1", json_number(found.training_top1)},
+                                   {"train", options.train.empty() ? options.train_features : options.train},
+                                   {"test", options.test.empty() ? options.test_features : options.test},
+                                   {"model", from.model},
+                                   {"classes", found.fit.classes.size()},
+                                   {"columns", found.fit.weights.columns()},
+                                   {"features", options.train.empty() ? "recorded" : options.features},
+                                   {"train_count", from.training.count()},
+                                   {"train_unreadable", from.training.unreadable},
+                                   {"count", from.test.count()},
+                                   {"unreadable", from.test.unreadable},
+                                   {"search", search},
+                                   {"zero_shot_top1", json_number(found.zero_shot_top1)},
+                                   {"mixtures", mixtures},
+                                   {"few_shot", few_shot},
+                                   {"cache", cache},
+                                   {"search_seconds", json_number(found.search_seconds)},
+                                   {"fit_seconds", json_number(found.fit_seconds)}});
 }
 
 double mean_of(std::span<const double> numbers) {
@@ -438,8 +424,7 @@ double mean_of(std::span<const double> numbers) {
 /// A number with as many digits as tell it from its neighbours in a sweep.
 std::string short_number(double x) {
     constexpr double readable = 1e-3, many = 1e5;
-    return x >= readable && x < many ? fixed(x, x < 1 ? 4 : 2)
-                                     : zeroshot::json_writer().value(static_cast<float>(x)).text();
+    return x >= readable && x < many ? fixed(x, x < 1 ? 4 : 2) : zeroshot::number_text(static_cast<float>(x));
 }
 
 void show(const probe_result& found, const material& from, console& out) {

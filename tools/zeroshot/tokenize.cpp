@@ -7,7 +7,6 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/text/tokenizer.hpp>
 
 #include "command_context.hpp"
@@ -21,20 +20,13 @@ namespace program {
 
 namespace {
 
-std::string ids_text(const std::vector<zeroshot::token>& ids) {
-    zeroshot::json_writer line;
-    line.begin_array();
-    for (const zeroshot::token id : ids) line.value(id);
-    return line.end_array().text();
-}
-
 /// One JSON string a line in, one array of ids a line out; null for what is no string.
 void tokenize_input(const zeroshot::tokenizer& words, session& with) {
     for (std::size_t number = 1; const std::optional<std::string> line = next_input_line(); ++number) {
         if (with.stop) return;
         try {
             const std::string place = "line " + std::to_string(number);
-            with.out.answer(ids_text(words.encode(zeroshot::json::parse(*line, place).as_string())));
+            with.out.answer(zeroshot::json_text_of(words.encode(zeroshot::json::parse(*line, place).as_string())));
         } catch (const zeroshot::error&) {
             const std::string why = current_failure().sentence, place = "line " + std::to_string(number);
             with.out.complain(why.starts_with(place) ? why : place + ": " + why);
@@ -48,10 +40,7 @@ void show_pieces(const zeroshot::tokenizer& words, const std::string& text, bool
     const std::vector<zeroshot::token> ids = words.encode(text);
     const std::vector<std::string> pieces = words.pieces(ids);
     if (json) {
-        zeroshot::json_writer line;
-        line.begin_object().key("text").value(text).key("ids").raw(ids_text(ids)).key("pieces").begin_array();
-        for (const std::string& piece : pieces) line.value(piece);
-        out.answer(line.end_array().end_object().text());
+        out.answer(zeroshot::json_text_of({{"text", text}, {"ids", ids}, {"pieces", pieces}}));
         return;
     }
     constexpr std::size_t id_columns = 6;

@@ -18,7 +18,7 @@
 #include <zeroshot/checkpoint/zip.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/utf8.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 

@@ -25,7 +25,7 @@
 #include <zeroshot/load/load.hpp>
 #include <zeroshot/load/self_check.hpp>
 #include <zeroshot/nn/weights.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 #include <zeroshot/support/sha256.hpp>
 #include <zeroshot/version.hpp>
 
@@ -90,7 +90,7 @@ class rewritten_tensor final : public byte_source {
 
     numeric_error too_large(float value) const {
         return numeric_error(error_code::numeric,
-                             {place(), "tensor " + name_ + " holds " + json_writer().value(value).text(),
+                             {place(), "tensor " + name_ + " holds " + number_text(value),
                               "numbers that fit " + std::string(name_of(type_)), "convert to bf16 or f32"});
     }
 
@@ -137,11 +137,12 @@ inline std::optional<std::vector<std::string>> own_merges(const clip& model) {
 }
 
 inline std::string origin_text(const provenance& origin, const std::filesystem::path& from, const conversion& made) {
-    json_writer writer;
-    writer.begin_object().key("file").value(from.filename().string()).key("sha256").value(made.sha256);
-    writer.key("layout").value(origin.layout).key("zeroshot").value(version);
-    writer.key("image_drift").value(made.image_drift).key("text_drift").value(made.text_drift);
-    return writer.end_object().text();
+    return json_text_of({{"file", from.filename().string()},
+                         {"sha256", made.sha256},
+                         {"layout", origin.layout},
+                         {"zeroshot", version},
+                         {"image_drift", json_number(made.image_drift)},
+                         {"text_drift", json_number(made.text_drift)}});
 }
 
 }  // namespace detail

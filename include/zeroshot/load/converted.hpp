@@ -16,7 +16,6 @@
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/json_writer.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -107,83 +106,72 @@ inline void read_converted_tokenizer(const json& words, settings& found) {
     found.merges = merges->texts();
 }
 
-inline void write_blocks(json_writer& writer, const transformer_config& blocks) {
-    writer.key("width").value(blocks.width).key("layers").value(blocks.layers).key("heads").value(blocks.heads);
-    writer.key("mlp_width").value(blocks.mlp_width).key("activation").value(name_of(blocks.activation));
-    writer.key("epsilon").value(blocks.epsilon).key("layer_scale").value(blocks.layer_scale);
+inline void write_blocks(nlohmann::ordered_json& written, const transformer_config& blocks) {
+    written["width"] = blocks.width;
+    written["layers"] = blocks.layers;
+    written["heads"] = blocks.heads;
+    written["mlp_width"] = blocks.mlp_width;
+    written["activation"] = name_of(blocks.activation);
+    written["epsilon"] = json_number(blocks.epsilon);
+    written["layer_scale"] = blocks.layer_scale;
 }
 
-inline void write_tower(json_writer& writer, const vision_transformer_config& tower) {
-    writer.key("kind").value("vision_transformer").key("image_size").value(tower.image_size);
-    writer.key("patch_size").value(tower.patch_size).key("pre_norm").value(tower.pre_norm);
-    writer.key("pool").value(name_of(tower.pool));
+inline nlohmann::ordered_json json_of(const vision_transformer_config& tower) {
+    nlohmann::ordered_json written{{"kind", "vision_transformer"},
+                                   {"image_size", tower.image_size},
+                                   {"patch_size", tower.patch_size},
+                                   {"pre_norm", tower.pre_norm},
+                                   {"pool", name_of(tower.pool)}};
     if (tower.positions) {
-        writer.key("trained_image_size").value(tower.positions->image_size);
-        writer.key("positions").value(name_of(tower.positions->filter));
+        written["trained_image_size"] = tower.positions->image_size;
+        written["positions"] = name_of(tower.positions->filter);
     }
-    write_blocks(writer, tower.blocks);
+    write_blocks(written, tower.blocks);
+    return written;
 }
 
-inline void write_tower(json_writer& writer, const modified_resnet_config& tower) {
-    writer.key("kind").value("modified_resnet").key("image_size").value(tower.image_size);
-    writer.key("width").value(tower.width).key("layers").begin_array();
-    for (const std::size_t layers : tower.layers) writer.value(layers);
-    writer.end_array().key("heads").value(tower.heads);
+inline nlohmann::ordered_json json_of(const modified_resnet_config& tower) {
+    return {{"kind", "modified_resnet"},
+            {"image_size", tower.image_size},
+            {"width", tower.width},
+            {"layers", tower.layers},
+            {"heads", tower.heads}};
 }
 
-inline void write_tower(json_writer& writer, const text_config& tower) {
-    writer.key("context").value(tower.context).key("vocabulary").value(tower.vocabulary);
-    writer.key("pool").value(name_of(tower.pool)).key("end").value(tower.end);
-    writer.key("padding").value(tower.padding).key("causal").value(tower.causal);
-    write_blocks(writer, tower.blocks);
+inline nlohmann::ordered_json json_of(const text_config& tower) {
+    nlohmann::ordered_json written{{"context", tower.context},    {"vocabulary", tower.vocabulary},
+                                   {"pool", name_of(tower.pool)}, {"end", tower.end},
+                                   {"padding", tower.padding},    {"causal", tower.causal}};
+    write_blocks(written, tower.blocks);
+    return written;
 }
 
 inline std::string model_text(const clip_config& config) {
-    json_writer writer;
-    writer.begin_object().key("format").value(converted_format).key("embedding").value(config.embedding);
+    nlohmann::ordered_json model{{"format", converted_format}, {"embedding", config.embedding}};
     if (config.has_image()) {
-        writer.key("image_encoder").begin_object();
-        std::visit([&](const auto& tower) { write_tower(writer, tower); }, config.image);
-        writer.end_object();
+        model["image_encoder"] = std::visit([](const auto& tower) { return json_of(tower); }, config.image);
     }
-    if (config.has_text()) {
-        writer.key("text_encoder").begin_object();
-        write_tower(writer, config.text);
-        writer.end_object();
-    }
-    return writer.end_object().text();
+    if (config.has_text()) model["text_encoder"] = json_of(config.text);
+    return json_text_of(model);
 }
 
 inline std::string preprocessing_text(const preprocessing& how) {
-    json_writer writer;
-    const auto colour = [&](std::string_view name, const std::array<float, 3>& values) {
-        writer.key(name).begin_array();
-        for (const float value : values) writer.value(value);
-        writer.end_array();
-    };
-    writer.begin_object().key("size").value(how.size);
-    colour("mean", how.mean);
-    colour("std", how.std);
-    writer.key("order").value(name_of(how.order)).key("interpolation").value(name_of(how.filter));
-    writer.key("resize").value(name_of(how.mode)).key("fill").value(static_cast<std::size_t>(how.fill));
-    if (how.resized) writer.key("resized").value(*how.resized);
-    return writer.end_object().text();
+    nlohmann::ordered_json written{{"size", how.size},
+                                   {"mean", json_numbers(how.mean)},
+                                   {"std", json_numbers(how.std)},
+                                   {"order", name_of(how.order)},
+                                   {"interpolation", name_of(how.filter)},
+                                   {"resize", name_of(how.mode)},
+                                   {"fill", how.fill}};
+    if (how.resized) written["resized"] = *how.resized;
+    return json_text_of(written);
 }
 
 inline std::string tokenizer_text(const std::optional<std::vector<std::string>>& merges, const std::string& other) {
-    json_writer writer;
-    if (!other.empty()) {
-        writer.begin_object().key("kind").value(other_tokenizer).key("name").value(other).end_object();
-        return writer.text();
-    }
-    writer.begin_object().key("kind").value("clip_bpe");
-    if (merges) {
-        writer.key("merges").begin_array();
-        for (const std::string& line : *merges) writer.value(line);
-        writer.end_array();
-    }
-    writer.end_object();
-    return writer.text();
+    if (!other.empty()) return json_text_of({{"kind", other_tokenizer}, {"name", other}});
+    nlohmann::ordered_json written{{"kind", "clip_bpe"}};
+    if (merges) written["merges"] = *merges;
+    return json_text_of(written);
 }
 
 }  // namespace detail

@@ -15,7 +15,6 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/clip.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -94,16 +93,7 @@ inline double relative_difference(const std::vector<float>& a, const std::vector
 
 /// The record as a JSON text.
 inline std::string self_record_text(const self_record& record) {
-    json_writer writer;
-    const auto numbers = [&](std::string_view key, const std::vector<float>& values) {
-        writer.key(key).begin_array();
-        for (const float value : values) writer.value(value);
-        writer.end_array();
-    };
-    writer.begin_object();
-    numbers("image", record.image);
-    numbers("text", record.text);
-    return writer.end_object().text();
+    return json_text_of({{"image", json_numbers(record.image)}, {"text", json_numbers(record.text)}});
 }
 
 /// \throws checkpoint_error where it is no such text
@@ -124,12 +114,11 @@ void verify(const basic_clip<Scalar>& model, const self_record& expected) {
     const double image = relative_difference(found.image, expected.image);
     const double text = relative_difference(found.text, expected.text);
     if (image <= self_check_bound && text <= self_check_bound) return;
-    const auto deviation = [](double value) { return json_writer().value(value).text(); };
     throw numeric_error(error_code::numeric,
                         {model.provenance().place,
                          "the model does not give what it gave when it was converted: embeddings are off by " +
-                             deviation(image) + " (image) and " + deviation(text) + " (text) of their length",
-                         "at most " + deviation(self_check_bound), "is the file damaged?"});
+                             number_text(image) + " (image) and " + number_text(text) + " (text) of their length",
+                         "at most " + number_text(self_check_bound), "is the file damaged?"});
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 #include <zeroshot/version.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -112,92 +112,76 @@ struct evaluation {
 
 namespace detail {
 
-inline void put(json_writer& line, const std::optional<double>& number) {
-    if (number) {
-        line.value(*number);
-    } else {
-        line.null();
-    }
+inline nlohmann::ordered_json json_of(const interval& range) {
+    return nlohmann::ordered_json::array({json_number(range.lower), json_number(range.upper)});
 }
 
-inline void put(json_writer& line, const interval& range) {
-    line.begin_array().value(range.lower).value(range.upper).end_array();
+inline nlohmann::ordered_json json_of(const intervals& sure) {
+    return {{"level", json_number(sure.level)},
+            {"resamples", sure.resamples},
+            {"seed", sure.seed},
+            {"top1", json_of(sure.top1)},
+            {"top5", json_of(sure.top5)},
+            {"mean_per_class", sure.mean_per_class ? json_of(*sure.mean_per_class) : nullptr}};
 }
 
-inline void put(json_writer& line, const std::vector<std::string>& texts) {
-    line.begin_array();
-    for (const std::string& text : texts) line.value(text);
-    line.end_array();
+inline nlohmann::ordered_json json_of(const reliability_bin& bin) {
+    return {{"lower", json_number(bin.lower)},
+            {"upper", json_number(bin.upper)},
+            {"count", bin.count},
+            {"confidence", json_number(bin.confidence)},
+            {"accuracy", json_number(bin.accuracy)}};
 }
 
-inline void put(json_writer& line, const intervals& sure) {
-    line.begin_object().key("level").value(sure.level).key("resamples").value(sure.resamples);
-    line.key("seed").value(sure.seed);
-    put(line.key("top1"), sure.top1);
-    put(line.key("top5"), sure.top5);
-    if (sure.mean_per_class) {
-        put(line.key("mean_per_class"), *sure.mean_per_class);
-    } else {
-        line.key("mean_per_class").null();
-    }
-    line.end_object();
-}
-
-inline void put(json_writer& line, const reliability_bin& bin) {
-    line.begin_object().key("lower").value(bin.lower).key("upper").value(bin.upper).key("count").value(bin.count);
-    line.key("confidence").value(bin.confidence).key("accuracy").value(bin.accuracy).end_object();
-}
-
-/// Recall is of the images of a class, precision of those taken for it; null where there are none.
-inline void put(json_writer& line, const class_result& one) {
-    const auto share = [&](std::size_t of) -> std::optional<double> {
-        if (of == 0) return std::nullopt;
-        return static_cast<double>(one.right) / static_cast<double>(of);
+/// Recall is a share of the images of a class, precision of those predicted as it; null where there are none.
+inline nlohmann::ordered_json json_of(const class_result& one) {
+    const auto share = [&](std::size_t of) -> nlohmann::ordered_json {
+        if (of == 0) return nullptr;
+        return json_number(static_cast<double>(one.right) / static_cast<double>(of));
     };
-    line.begin_object().key("class").value(one.name).key("count").value(one.count);
-    line.key("unreadable").value(one.unreadable).key("predicted").value(one.predicted).key("right").value(one.right);
-    put(line.key("recall"), share(one.count));
-    put(line.key("precision"), share(one.predicted));
-    put(line.key("average_precision"), one.average_precision);
-    line.end_object();
+    return {{"class", one.name},
+            {"count", one.count},
+            {"unreadable", one.unreadable},
+            {"predicted", one.predicted},
+            {"right", one.right},
+            {"recall", share(one.count)},
+            {"precision", share(one.predicted)},
+            {"average_precision", json_number(one.average_precision)}};
 }
 
-inline void put(json_writer& line, const rejection_point& point) {
-    line.begin_object().key("threshold").value(point.threshold).key("answered").value(point.answered);
-    line.key("accuracy").value(point.accuracy);
-    put(line.key("strangers_answered"), point.out_of_distribution_accepted);
-    line.end_object();
+inline nlohmann::ordered_json json_of(const rejection_point& point) {
+    return {{"threshold", json_number(point.threshold)},
+            {"answered", json_number(point.answered)},
+            {"accuracy", json_number(point.accuracy)},
+            {"strangers_answered", json_number(point.out_of_distribution_accepted)}};
 }
 
-inline void put(json_writer& line, const template_result& one) {
-    line.begin_object().key("template").value(one.sentence).key("top1").value(one.top1).end_object();
+inline nlohmann::ordered_json json_of(const template_result& one) {
+    return {{"template", one.sentence}, {"top1", json_number(one.top1)}};
 }
 
-inline void put(json_writer& line, const confusion_entry& entry) {
-    line.begin_array().value(entry.label).value(entry.predicted).value(entry.count).end_array();
+inline nlohmann::ordered_json json_of(const confusion_entry& entry) {
+    return nlohmann::ordered_json::array({entry.label, entry.predicted, entry.count});
 }
 
-template <class Items>
-void put_all(json_writer& line, const char* key, const Items& items) {
-    line.key(key).begin_array();
-    for (const auto& item : items) put(line, item);
-    line.end_array();
+template <class Item>
+nlohmann::ordered_json json_of(const std::vector<Item>& items) {
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    for (const Item& item : items) all.push_back(json_of(item));
+    return all;
 }
 
 /// {"each": [...], "chosen": [...], ...}, or null where templates were not compared.
-inline void put_prompts(json_writer& line, const evaluation& found) {
-    if (!found.choice) {
-        line.null();
-        return;
-    }
+inline nlohmann::ordered_json json_of_prompts(const evaluation& found) {
+    if (!found.choice) return nullptr;
     const template_choice& choice = *found.choice;
-    line.begin_object();
-    put_all(line, "each", found.each_template);
-    put(line.key("chosen"), choice.chosen);
-    line.key("validation_top1").begin_array();
-    for (const double share : choice.validation_top1) line.value(share);
-    line.end_array().key("test_top1").value(choice.test_top1).key("test_top1_of_all").value(choice.test_top1_of_all);
-    line.key("validation_count").value(choice.validation_count).key("test_count").value(choice.test_count).end_object();
+    return {{"each", json_of(found.each_template)},
+            {"chosen", choice.chosen},
+            {"validation_top1", json_numbers(choice.validation_top1)},
+            {"test_top1", json_number(choice.test_top1)},
+            {"test_top1_of_all", json_number(choice.test_top1_of_all)},
+            {"validation_count", choice.validation_count},
+            {"test_count", choice.test_count}};
 }
 
 }  // namespace detail
@@ -223,28 +207,31 @@ inline void put_prompts(json_writer& line, const evaluation& found) {
 ///                          "validation_count": 500, "test_count": 500},
 ///      "seconds": 12.5, "zeroshot": "0.3.0"}
 inline std::string json_line(const evaluation& found) {
-    json_writer line;
-    line.begin_object().key("data").value(found.data).key("format").value(found.format);
-    line.key("model").value(found.model);
-    detail::put(line.key("templates"), found.templates);
-    line.key("count").value(found.count).key("unreadable").value(found.unreadable);
-    line.key("strangers").value(found.out_of_distribution).key("several_labels").value(found.several_labels);
-    line.key("top1").value(found.top1).key("top5").value(found.top5);
-    detail::put(line.key("mean_per_class"), found.mean_per_class);
-    detail::put(line.key("mean_average_precision"), found.mean_average_precision);
-    detail::put(line.key("log_loss"), found.log_loss);
-    detail::put(line.key("expected_calibration_error"), found.expected_calibration_error);
-    detail::put(line.key("temperature"), found.temperature);
-    detail::put(line.key("calibrated_error"), found.calibrated_error);
-    detail::put(line.key("intervals"), found.sure);
-    detail::put_all(line, "reliability", found.reliability);
-    detail::put_all(line, "per_class", found.classes);
-    detail::put_all(line, "confusion", found.confusion);
-    detail::put_all(line, "rejection", found.rejection);
-    detail::put(line.key("stranger_auroc"), found.out_of_distribution_auroc);
-    detail::put_prompts(line.key("prompts"), found);
-    line.key("seconds").value(found.seconds).key("zeroshot").value(version);
-    return line.end_object().text();
+    return json_text_of({{"data", found.data},
+                         {"format", found.format},
+                         {"model", found.model},
+                         {"templates", found.templates},
+                         {"count", found.count},
+                         {"unreadable", found.unreadable},
+                         {"strangers", found.out_of_distribution},
+                         {"several_labels", found.several_labels},
+                         {"top1", json_number(found.top1)},
+                         {"top5", json_number(found.top5)},
+                         {"mean_per_class", json_number(found.mean_per_class)},
+                         {"mean_average_precision", json_number(found.mean_average_precision)},
+                         {"log_loss", json_number(found.log_loss)},
+                         {"expected_calibration_error", json_number(found.expected_calibration_error)},
+                         {"temperature", json_number(found.temperature)},
+                         {"calibrated_error", json_number(found.calibrated_error)},
+                         {"intervals", detail::json_of(found.sure)},
+                         {"reliability", detail::json_of(found.reliability)},
+                         {"per_class", detail::json_of(found.classes)},
+                         {"confusion", detail::json_of(found.confusion)},
+                         {"rejection", detail::json_of(found.rejection)},
+                         {"stranger_auroc", json_number(found.out_of_distribution_auroc)},
+                         {"prompts", detail::json_of_prompts(found)},
+                         {"seconds", json_number(found.seconds)},
+                         {"zeroshot", version}});
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

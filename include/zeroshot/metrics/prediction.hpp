@@ -17,7 +17,7 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/support/json_writer.hpp>
+#include <zeroshot/support/json.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -146,21 +146,23 @@ struct reading_failure {
 /// best of the true ones: 0 is right. An image of no listed class has no labels, and neither rank nor probability.
 inline std::string json_line(std::string_view name, const full_prediction& said,
                              const std::optional<reading_failure>& failed = std::nullopt) {
-    json_writer line;
-    line.begin_object().key("name").value(name).key("labels").begin_array();
-    for (const std::uint32_t label : said.labels) line.value(label);
-    line.end_array();
+    nlohmann::ordered_json line{{"name", name}, {"labels", said.labels}};
     if (!said.readable) {
-        line.key("error").begin_object().key("code").value(failed ? name_of(failed->code) : name_of(error_code::io));
-        return line.key("message").value(failed ? failed->sentence : "").end_object().end_object().text();
+        const auto [code, sentence] = failed.value_or(reading_failure{error_code::io, ""});
+        line["error"] = {{"code", name_of(code)}, {"message", sentence}};
+        return json_text_of(line);
     }
-    if (!said.is_out_of_distribution()) line.key("rank").value(said.rank).key("probability").value(said.probability);
-    line.key("top").begin_array();
+    if (!said.is_out_of_distribution()) {
+        line["rank"] = said.rank;
+        line["probability"] = json_number(said.probability);
+    }
+    line["top"] = nlohmann::ordered_json::array();
     for (const scored_class& each : std::span(said.top).first(said.kept)) {
-        line.begin_object().key("class").value(each.label).key("probability").value(each.probability);
-        line.key("logit").value(each.logit).end_object();
+        line["top"].push_back({{"class", each.label},
+                               {"probability", json_number(each.probability)},
+                               {"logit", json_number(each.logit)}});
     }
-    return line.end_array().end_object().text();
+    return json_text_of(line);
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -19,7 +19,6 @@
 #include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/json_writer.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -163,18 +162,15 @@ inline std::vector<double> probe_numbers(const checkpoint& file, const std::stri
 /// written whole or not at all.
 /// \throws file_error
 inline void write_probe(const std::filesystem::path& path, const linear_classifier& probe) {
-    json_writer text;
-    text.begin_object().key("format").value(1).key("length_one").value(probe.length() == embedding_length::one);
-    text.key("labels").begin_array();
-    for (const std::string& label : probe.labels()) text.value(label);
-    text.end_array().end_object();
+    const std::string text = json_text_of(
+        {{"format", 1}, {"length_one", probe.length() == embedding_length::one}, {"labels", probe.labels()}});
     const auto bytes = [](std::span<const double> numbers) { return byte_range(std::as_bytes(numbers)); };
     const std::array<named_tensor, 2> tensors{
         named_tensor{
             "weights",
             {dtype::f64, {probe.weights().rows(), probe.weights().columns()}, bytes(probe.weights().values())}},
         named_tensor{"intercepts", {dtype::f64, {probe.intercepts().size()}, bytes(probe.intercepts())}}};
-    write_safetensors(path, tensors, {{detail::probe_key, text.text()}});
+    write_safetensors(path, tensors, {{detail::probe_key, text}});
 }
 
 /// Reads what write_probe() wrote.

@@ -11,6 +11,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -400,6 +401,13 @@ nlohmann::ordered_json json_number(Real value) {
 template <std::floating_point Real>
 nlohmann::ordered_json json_number(const std::optional<Real>& value) {
     return value ? json_number(*value) : nlohmann::ordered_json();
+}
+
+template <std::ranges::input_range Range>
+nlohmann::ordered_json json_numbers(const Range& values) {
+    nlohmann::ordered_json numbers = nlohmann::ordered_json::array();
+    for (const auto& value : values) numbers.push_back(json_number(value));
+    return numbers;
 }
 
 /// A JSON value as one line of text; what is not UTF-8 in its strings becomes U+FFFD.

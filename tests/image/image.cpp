@@ -36,6 +36,17 @@ TEST_CASE("an image owns, copies or views its pixels, and rows come from the top
     CHECK(owned.channels() == 1);
 }
 
+TEST_CASE("an image is a view of a pointer, with a stride and in the channel order of OpenCV") {
+    const std::vector<std::uint8_t> rows{3, 2, 1, 6, 5, 4, 99, 99, 9, 8, 7, 12, 11, 10, 99, 99};
+    const image frame = image::view(rows.data(), 2, 2, pixel_mode::bgr, 8);
+    CHECK(frame.channels() == 3);
+    CHECK(frame.row(1).data() == rows.data() + 8);
+    CHECK(image::view(rows.data(), 2, 2, pixel_mode::bgra).channels() == 4);
+    const std::uint8_t* const nothing = nullptr;
+    CHECK_THROWS_WITH(image::view(nothing, 2, 2, pixel_mode::bgr), contains("null pointer"));
+    CHECK_THROWS_AS(image::view(rows.data(), 2, 2, pixel_mode::bgr, 5), argument_error);
+}
+
 TEST_CASE("an image that was moved from is still the image") {
     image first({1, 2, 3}, 1, 1, pixel_mode::rgb);
     const image second = std::move(first);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <zeroshot/image/preprocess.hpp>
@@ -37,6 +38,27 @@ TEST_CASE("pixels become planes of (byte / 255 - mean) / std") {
         for (std::size_t i = 0; i < 4; ++i) CHECK(pixels.row(channel)[i] == wanted);
     }
     CHECK(preprocess<double>(picture, how)(2, 1, 1) == static_cast<double>(pixels(2, 1, 1)));
+}
+
+TEST_CASE("BGR and BGRA are preprocessed to the same numbers as RGB and RGBA, in both orders and with a stride") {
+    for (const auto& [mode, reversed_mode] :
+         {std::pair{pixel_mode::rgb, pixel_mode::bgr}, std::pair{pixel_mode::rgba, pixel_mode::bgra}}) {
+        const image source = slope(50, 40, mode);
+        const std::size_t stride = source.row(0).size() + 7;
+        std::vector<std::uint8_t> reversed(40 * stride);
+        for (std::size_t y = 0; y < 40; ++y) {
+            std::ranges::copy(source.row(y), reversed.begin() + static_cast<std::ptrdiff_t>(y * stride));
+            for (std::size_t x = 0; x < 50; ++x)
+                std::swap(reversed[y * stride + x * source.channels()],
+                          reversed[y * stride + x * source.channels() + 2]);
+        }
+        const image frame = image::view(reversed.data(), 50, 40, reversed_mode, stride);
+        for (const crop_order order : {crop_order::openai, crop_order::hugging_face}) {
+            preprocessing how;
+            how.order = order;
+            CHECK(std::ranges::equal(preprocess(frame, how).values(), preprocess(source, how).values()));
+        }
+    }
 }
 
 TEST_CASE("OpenAI rounds the crop's corner half to even, Hugging Face down") {

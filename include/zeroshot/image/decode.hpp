@@ -71,12 +71,7 @@ class decoder_memory {
         if (exhausted_) refuse_memory(0, budget_ + 1, budget_);
     }
 
-    /// Zeros, so that what a damaged file leaves out has a value.
-    static void* allocate(std::size_t size) noexcept {
-        void* const memory = reallocate(nullptr, size);
-        if (memory != nullptr) std::memset(memory, 0, size);
-        return memory;
-    }
+    static void* allocate(std::size_t size) noexcept { return reallocate(nullptr, size); }
 
     static void* reallocate(void* memory, std::size_t size) noexcept {
         if (current_ == nullptr) return nullptr;
@@ -126,22 +121,25 @@ class decoder_memory {
 // own. The host's macros are saved and restored, so that it may include stb_image before or after.
 #define ZEROSHOT_STB_MACROS(X)                                                                                         \
     X(STB_IMAGE_IMPLEMENTATION)                                                                                        \
-    X(STB_IMAGE_STATIC) X(STBIDEF) X(STBI_INCLUDE_STB_IMAGE_H) X(STBI_ASSERT) X(STBI_MALLOC) X(STBI_REALLOC) X(        \
-        STBI_REALLOC_SIZED) X(STBI_FREE) X(STBI_MAX_DIMENSIONS) X(STBI_FAILURE_USERMSG) X(STBI_NO_FAILURE_STRINGS)     \
-        X(STBI_NO_JPEG) X(STBI_NO_PNG) X(STBI_NO_SIMD) X(STBI_NO_THREAD_LOCALS) X(STBI_NO_ZLIB) X(STBI_WINDOWS_UTF8)   \
-            X(FAST_BITS) X(STBI_EXTERN) X(STBI_HAS_LROTL) X(STBI_MINGW_ENABLE_SSE2) X(STBI_NEON) X(STBI_NOTUSED)       \
-                X(STBI_NO_BMP) X(STBI_NO_GIF) X(STBI_NO_HDR) X(STBI_NO_LINEAR) X(STBI_NO_PIC) X(STBI_NO_PNM)           \
-                    X(STBI_NO_PSD) X(STBI_NO_STDIO) X(STBI_NO_TGA) X(STBI_ONLY_BMP) X(STBI_ONLY_GIF) X(STBI_ONLY_HDR)  \
-                        X(STBI_ONLY_JPEG) X(STBI_ONLY_PIC) X(STBI_ONLY_PNG) X(STBI_ONLY_PNM) X(STBI_ONLY_PSD)          \
-                            X(STBI_ONLY_TGA) X(STBI_ONLY_ZLIB) X(STBI_SIMD_ALIGN) X(STBI_SSE2) X(STBI_SUPPORT_ZLIB)    \
-                                X(STBI_THREAD_LOCAL) X(STBI_VERSION) X(STBI__BYTECAST) X(STBI__HDR_BUFLEN)             \
-                                    X(STBI__IDCT_1D) X(STBI__MARKER_none) X(STBI__RESTART) X(STBI__X64_TARGET)         \
-                                        X(STBI__X86_TARGET) X(STBI__ZFAST_BITS) X(STBI__ZFAST_MASK) X(STBI__ZNSYMS) X( \
-                                            stbi__DNL) X(stbi__EOI) X(stbi__SOF) X(stbi__SOF_progressive) X(stbi__SOI) \
-                                            X(stbi__SOS) X(stbi__de_iphone_flag) X(stbi__de_iphone_flag_global)        \
-                                                X(stbi__de_iphone_flag_set) X(stbi__div16) X(stbi__div4) X(stbi__err)  \
-                                                    X(stbi__errpf) X(stbi__errpuc) X(stbi__f2f) X(stbi__float2fixed)   \
-                                                        X(stbi__float2int) X(stbi__fsh) X(stbi__unpremultiply_on_load) \
+    X(STB_IMAGE_STATIC)                                                                                                \
+    X(STBIDEF)                                                                                                         \
+    X(STBI_INCLUDE_STB_IMAGE_H)                                                                                        \
+    X(STBI_ASSERT) X(STBI_MALLOC) X(STBI_REALLOC) X(STBI_REALLOC_SIZED) X(STBI_FREE) X(STBI_MAX_DIMENSIONS)            \
+        X(STBI_FAILURE_USERMSG) X(STBI_NO_FAILURE_STRINGS) X(STBI_NO_JPEG) X(STBI_NO_PNG) X(STBI_NO_SIMD) X(           \
+            STBI_NO_THREAD_LOCALS) X(STBI_NO_ZLIB) X(STBI_WINDOWS_UTF8) X(FAST_BITS) X(STBI_EXTERN) X(STBI_HAS_LROTL)  \
+            X(STBI_MINGW_ENABLE_SSE2) X(STBI_NEON) X(STBI_NOTUSED) X(STBI_NO_BMP) X(STBI_NO_GIF) X(STBI_NO_HDR) X(     \
+                STBI_NO_LINEAR) X(STBI_NO_PIC) X(STBI_NO_PNM) X(STBI_NO_PSD) X(STBI_NO_STDIO) X(STBI_NO_TGA)           \
+                X(STBI_ONLY_BMP) X(STBI_ONLY_GIF) X(STBI_ONLY_HDR) X(STBI_ONLY_JPEG) X(STBI_ONLY_PIC) X(STBI_ONLY_PNG) \
+                    X(STBI_ONLY_PNM) X(STBI_ONLY_PSD) X(STBI_ONLY_TGA) X(STBI_ONLY_ZLIB) X(STBI_SIMD_ALIGN)            \
+                        X(STBI_SSE2) X(STBI_SUPPORT_ZLIB) X(STBI_THREAD_LOCAL) X(STBI_VERSION) X(STBI__BYTECAST)       \
+                            X(STBI__HDR_BUFLEN) X(STBI__IDCT_1D) X(STBI__MARKER_none) X(STBI__RESTART)                 \
+                                X(STBI__X64_TARGET) X(STBI__X86_TARGET) X(STBI__ZFAST_BITS) X(STBI__ZFAST_MASK)        \
+                                    X(STBI__ZNSYMS) X(stbi__DNL) X(stbi__EOI) X(stbi__SOF) X(stbi__SOF_progressive)    \
+                                        X(stbi__SOI) X(stbi__SOS) X(stbi__de_iphone_flag)                              \
+                                            X(stbi__de_iphone_flag_global) X(stbi__de_iphone_flag_set) X(stbi__div16)  \
+                                                X(stbi__div4) X(stbi__err) X(stbi__errpf) X(stbi__errpuc) X(stbi__f2f) \
+                                                    X(stbi__float2fixed) X(stbi__float2int) X(stbi__fsh)               \
+                                                        X(stbi__unpremultiply_on_load)                                 \
                                                             X(stbi__unpremultiply_on_load_global)                      \
                                                                 X(stbi__unpremultiply_on_load_set)                     \
                                                                     X(stbi__vertically_flip_on_load)                   \
@@ -277,11 +275,12 @@ inline bool begin_frame(jpeg_state& state, unsigned marker) {
     state.progressive = marker == 0xc2;
     if (stbi__process_frame_header(&state, STBI__SCAN_load) == 0) return false;
     for (int index = 0; index < state.context.img_n; ++index) {
-        auto& component = state.img_comp[index];  // grey where the file sends nothing, as in libjpeg
-        std::memset(component.data, 128,
-                    static_cast<std::size_t>(component.w2) * static_cast<std::size_t>(component.h2));
+        auto& component = state.img_comp[index];
+        const auto size = static_cast<std::size_t>(component.w2) * static_cast<std::size_t>(component.h2);
+        std::memset(component.data, 128, size);  // grey where the file sends nothing, as in libjpeg
+        if (component.coeff != nullptr) std::memset(component.coeff, 0, size * sizeof *component.coeff);
         for (int other = 0; other < index; ++other)
-            if (component.id == state.img_comp[other].id) return false;
+            if (component.id == state.img_comp[other].id) return stbi__err("two components of one id", "") != 0;
     }
     return true;
 }

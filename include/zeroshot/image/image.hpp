@@ -1,6 +1,7 @@
 #pragma once
-/// \file An image: 8-bit pixels, owned or viewed; no decoder is needed to make one.
+/// \file Image of 8-bit pixels, owned or viewed; no decoder is needed to make one.
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -22,6 +23,8 @@ enum class pixel_mode {
     rgb,         ///< "RGB"
     rgba,        ///< "RGBA"
     palette,     ///< "P" with its colours looked up: red, green, blue; OpenAI's order never interpolates it
+    bgr,         ///< blue, green, red: cv::Mat of OpenCV
+    bgra,        ///< blue, green, red, alpha
 };
 
 /// Bytes per pixel.
@@ -35,8 +38,10 @@ inline std::size_t channels_of(pixel_mode mode) {
             return 2;
         case pixel_mode::rgb:
         case pixel_mode::palette:
+        case pixel_mode::bgr:
             return 3;
         case pixel_mode::rgba:
+        case pixel_mode::bgra:
             return 4;
     }
     throw argument_error(error_code::argument,
@@ -72,7 +77,8 @@ class image {
     /// An image that owns its pixels; rows follow each other without gaps.
     /// \throws argument_error (ARG) unless there are width * height * channels bytes, and at least one
     image(std::vector<std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode)
-        : image(std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels)), {}, width, height, mode, 0) {
+        : image(std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels)), nullptr, 0, width, height, mode,
+                0) {
         if (owner_->size() != height_ * stride_) {
             throw argument_error(error_code::argument, {"pixels", std::to_string(owner_->size()) + " bytes",
                                                         std::to_string(height_ * stride_), ""});
@@ -80,21 +86,42 @@ class image {
     }
 
     /// The caller's own pixels, not copied: they must outlive the image and its copies.
+    /// \param pixels [height, width, channels], the top row first
     /// \param stride bytes from one row to the next; 0 means that rows follow each other without gaps
     /// \throws argument_error (ARG) where the span is too short for the sizes given
     static image view(std::span<const std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode,
                       std::size_t stride = 0) {
-        return image(nullptr, pixels, width, height, mode, stride);
+        return image(nullptr, pixels.data(), pixels.size(), width, height, mode, stride);
+    }
+
+    /// The same from a pointer, whose size is not checked. A cv::Mat of OpenCV:
+    ///
+    ///     image::view(mat.data, mat.cols, mat.rows, pixel_mode::bgr, mat.step)
+    ///
+    /// \throws argument_error (ARG) for a null pointer, an empty image, and a stride shorter than a row
+    static image view(const std::uint8_t* pixels, std::size_t width, std::size_t height, pixel_mode mode,
+                      std::size_t stride = 0) {
+        return image(nullptr, pixels, static_cast<std::size_t>(-1), width, height, mode, stride);
+    }
+
+    /// Refuses pixels of any other type when it is compiled.
+    template <class Pixels>
+    requires(!std::convertible_to<const Pixels&, std::span<const std::uint8_t>> &&
+             !std::convertible_to<const Pixels&, const std::uint8_t*>) static image
+        view(const Pixels&, std::size_t, std::size_t, pixel_mode, std::size_t = 0) {
+        static_assert(sizeof(Pixels) == 0, "pixels are std::uint8_t from 0 to 255: scale and round an image of floats");
+        return image({}, 0, 0, pixel_mode::grey);
     }
 
     /// The caller's own pixels, copied.
-    /// \throws as view()
+    /// \throws argument_error (ARG) as view()
     static image copy(std::span<const std::uint8_t> pixels, std::size_t width, std::size_t height, pixel_mode mode,
                       std::size_t stride = 0) {
-        const image seen = view(pixels, width, height, mode, stride);
+        const image source = view(pixels, width, height, mode, stride);
         std::vector<std::uint8_t> packed;
-        packed.reserve(height * seen.row(0).size());
-        for (std::size_t y = 0; y < height; ++y) packed.insert(packed.end(), seen.row(y).begin(), seen.row(y).end());
+        packed.reserve(height * source.row(0).size());
+        for (std::size_t y = 0; y < height; ++y)
+            packed.insert(packed.end(), source.row(y).begin(), source.row(y).end());
         return image(std::move(packed), width, height, mode);
     }
 
@@ -123,11 +150,12 @@ class image {
    private:
     using shared_pixels = std::shared_ptr<const std::vector<std::uint8_t>>;
 
-    image(shared_pixels owner, std::span<const std::uint8_t> pixels, std::size_t width, std::size_t height,
+    /// \param available bytes at `pixels`; the owner's pixels where there is one
+    image(shared_pixels owner, const std::uint8_t* pixels, std::size_t available, std::size_t width, std::size_t height,
           pixel_mode mode, std::size_t stride)
         : owner_(std::move(owner)), width_(width), height_(height), mode_(mode), channels_(channels_of(mode)) {
-        if (owner_ != nullptr) pixels = *owner_;
-        first_ = pixels.data();
+        first_ = owner_ == nullptr ? pixels : owner_->data();
+        if (owner_ != nullptr) available = owner_->size();
         constexpr std::size_t largest = std::numeric_limits<std::size_t>::max();
         const auto refuse = [](std::string what, std::string expected, std::string hint) {
             throw argument_error(error_code::argument,
@@ -146,10 +174,9 @@ class image {
                    "is the stride negative? give the rows from the top");
         }
         const std::size_t needed = (height - 1) * stride_ + row_size;
-        if (pixels.data() == nullptr || pixels.size() < needed) {
-            refuse(std::to_string(pixels.size()) + " bytes", "at least " + std::to_string(needed) + " for " + size(),
-                   "");
-        }
+        if (first_ == nullptr) refuse("a null pointer", size() + " pixels", "");
+        if (available < needed)
+            refuse(std::to_string(available) + " bytes", "at least " + std::to_string(needed) + " for " + size(), "");
     }
 
     shared_pixels owner_;

@@ -242,16 +242,32 @@ class upsampled_rows {
     std::vector<std::uint8_t> row_;
 };
 
-/// Red, green and blue of luma and chroma. Mirrors ycc_rgb_convert of libjpeg's jdcolor.c.
-inline std::array<std::uint8_t, 3> rgb_of_ycc(int luma, int blue, int red) {
-    constexpr int half = 1 << 15;
-    const auto byte = [](int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); };
-    return {byte(luma + ((91881 * (red - 128) + half) >> 16)),
-            byte(luma + ((-22554 * (blue - 128) - 46802 * (red - 128) + half) >> 16)),
-            byte(luma + ((116130 * (blue - 128) + half) >> 16))};
+/// Contributions of chroma to red, green and blue. Mirrors build_ycc_rgb_table of libjpeg's jdcolor.c.
+struct chroma_tables {
+    std::array<int, 256> red_to_red{}, blue_to_blue{}, red_to_green{}, blue_to_green{};  // greens times 2^16
+
+    constexpr chroma_tables() {
+        constexpr int half = 1 << 15;
+        for (int i = 0; i < 256; ++i) {
+            const auto at = static_cast<std::size_t>(i);
+            red_to_red[at] = (91881 * (i - 128) + half) >> 16;
+            blue_to_blue[at] = (116130 * (i - 128) + half) >> 16;
+            red_to_green[at] = -46802 * (i - 128);
+            blue_to_green[at] = -22554 * (i - 128) + half;
+        }
+    }
+};
+
+/// Luma and chroma to RGB. Mirrors ycc_rgb_convert of libjpeg's jdcolor.c.
+inline void write_rgb_of_ycc(int luma, std::size_t blue, std::size_t red, std::uint8_t* rgb) {
+    static constexpr chroma_tables tables;
+    const auto byte = [](int value) { return static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value); };
+    rgb[0] = byte(luma + tables.red_to_red[red]);
+    rgb[1] = byte(luma + ((tables.blue_to_green[blue] + tables.red_to_green[red]) >> 16));
+    rgb[2] = byte(luma + tables.blue_to_blue[blue]);
 }
 
-/// Mirrors cmyk2rgb of Pillow's Convert.c; the components are inverted, as Adobe writes them and Pillow expects.
+/// CMYK to RGB. Mirrors cmyk2rgb of Pillow's Convert.c; components are inverted, as Adobe writes and Pillow reads them.
 inline void write_rgb_of_cmyk(const std::uint8_t* cmyk, std::uint8_t* rgb) {
     for (std::size_t channel = 0; channel < 3; ++channel) {
         const unsigned product = (255u - cmyk[channel]) * cmyk[3] + 128;
@@ -264,26 +280,39 @@ inline image jpeg_pixels(const jpeg_file& file, std::span<const jpeg_plane> plan
     const std::size_t channels = file.components == 1 ? 1 : 3;
     std::vector<std::uint8_t> pixels(file.width * file.height * channels);
     std::vector<upsampled_rows> upsampled(planes.begin(), planes.end());
-    std::uint8_t* pixel = pixels.data();
     for (std::size_t y = 0; y < file.height; ++y) {
         std::array<const std::uint8_t*, 4> rows{};
         for (std::size_t index = 0; index < planes.size(); ++index) rows[index] = upsampled[index](y);
-        for (std::size_t x = 0; x < file.width; ++x, pixel += channels) {
-            if (file.colour == jpeg_colour::grey) {
-                *pixel = rows[0][x];
-                continue;
-            }
-            std::array<std::uint8_t, 3> colours{rows[0][x], rows[1][x], rows[2][x]};
-            if (file.colour == jpeg_colour::ycc || file.colour == jpeg_colour::ycck)
-                colours = rgb_of_ycc(colours[0], colours[1], colours[2]);
-            if (file.colour == jpeg_colour::ycck)
-                for (std::uint8_t& colour : colours) colour = static_cast<std::uint8_t>(255 - colour);
-            if (file.components == 4) {
-                const std::array<std::uint8_t, 4> cmyk{colours[0], colours[1], colours[2], rows[3][x]};
-                write_rgb_of_cmyk(cmyk.data(), pixel);
-            } else {
-                std::ranges::copy(colours, pixel);
-            }
+        std::uint8_t* const output = pixels.data() + y * file.width * channels;
+        const auto each = [&](const auto& write) {
+            for (std::size_t x = 0; x < file.width; ++x) write(x, output + x * channels);
+        };
+        switch (file.colour) {
+            case jpeg_colour::grey:
+                std::copy_n(rows[0], file.width, output);
+                break;
+            case jpeg_colour::rgb:
+                each([&](std::size_t x, std::uint8_t* rgb) {
+                    for (std::size_t channel = 0; channel < 3; ++channel) rgb[channel] = rows[channel][x];
+                });
+                break;
+            case jpeg_colour::ycc:
+                each([luma = rows[0], blue = rows[1], red = rows[2]](std::size_t x, std::uint8_t* rgb) {
+                    write_rgb_of_ycc(luma[x], blue[x], red[x], rgb);
+                });
+                break;
+            case jpeg_colour::cmyk:
+            case jpeg_colour::ycck:
+                each([&](std::size_t x, std::uint8_t* rgb) {
+                    std::array<std::uint8_t, 4> cmyk{rows[0][x], rows[1][x], rows[2][x], rows[3][x]};
+                    if (file.colour == jpeg_colour::ycck) {
+                        write_rgb_of_ycc(cmyk[0], cmyk[1], cmyk[2], cmyk.data());
+                        for (std::size_t ink = 0; ink < 3; ++ink)
+                            cmyk[ink] = static_cast<std::uint8_t>(255 - cmyk[ink]);
+                    }
+                    write_rgb_of_cmyk(cmyk.data(), rgb);
+                });
+                break;
         }
     }
     return image(std::move(pixels), file.width, file.height, mode_of_channels(channels));

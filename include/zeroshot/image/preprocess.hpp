@@ -94,18 +94,21 @@ inline void check(const preprocessing& how) {
     }
 }
 
-/// The image as Pillow's convert("RGB") gives it: grey repeated, alpha dropped, palette colours as they are.
+/// The image as by Pillow's convert("RGB"): grey repeated, alpha dropped, palette colours as they are; BGR is reversed.
 inline image to_rgb(const image& input) {
     if (input.mode() == pixel_mode::rgb) return input;
     if (input.mode() == pixel_mode::palette) return input.reinterpreted(pixel_mode::rgb);
     const std::size_t channels = input.channels();
-    const bool grey = channels < 3;
+    const bool reversed = input.mode() == pixel_mode::bgr || input.mode() == pixel_mode::bgra;
+    const std::array<std::size_t, 3> sources = channels < 3 ? std::array<std::size_t, 3>{0, 0, 0}
+                                               : reversed   ? std::array<std::size_t, 3>{2, 1, 0}
+                                                            : std::array<std::size_t, 3>{0, 1, 2};
     std::vector<std::uint8_t> pixels(input.width() * input.height() * 3);
     std::uint8_t* next = pixels.data();
     for (std::size_t y = 0; y < input.height(); ++y) {
         const auto row = input.row(y);
         for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
-            for (std::size_t colour = 0; colour < 3; ++colour) *next++ = row[pixel + (grey ? 0 : colour)];
+            for (const std::size_t source : sources) *next++ = row[pixel + source];
         }
     }
     return image(std::move(pixels), input.width(), input.height(), pixel_mode::rgb);

@@ -234,7 +234,7 @@ image down_then_across(const image& input, const weighted_sums& across, const we
 }
 
 inline bool has_alpha(pixel_mode mode) {
-    return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba;
+    return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba || mode == pixel_mode::bgra;
 }
 
 /// Every colour replaced by change(colour, alpha); alpha, the last channel, stays.

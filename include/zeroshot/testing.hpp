@@ -50,7 +50,7 @@ class random_checkpoint {
         add_text(config);
         preprocessing how;
         how.size = config.image_size();
-        metadata_ = converted_metadata(config, how, merges(config.text.vocabulary));
+        metadata_ = loading::converted_metadata(config, how, merges(config.text.vocabulary));
     }
 
     /// The bytes of a safetensors file: `zeroshot::load(random_checkpoint().bytes())`.

@@ -92,7 +92,7 @@ TEST_CASE("whatever decides the bits is part of the key") {
     files += keep(model, two_labels, {snow, photo});
     files += keep(model, two_labels, {}, overflow::truncate);
     files += keep(any_clip({}, 2));
-    files += keep(any_clip({.function = activation::gelu}));
+    files += keep(any_clip({.activation = activation::gelu}));
     files += keep(any_clip({.text_heads = 4}));
     files += keep(any_clip({.precision = precision::bf16}));
     files += keep(any_clip({.precision = precision::int8}));

@@ -1,6 +1,6 @@
-#include <atomic>
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -101,7 +101,7 @@ TEST_CASE("a model that several threads load gives the same bits", "[threads]") 
     }
 }
 
-TEST_CASE("K14: 16 threads use one model at once and get what one gets", "[threads]") {
+TEST_CASE("16 threads use one model at once and get what one gets", "[threads]") {
     const clip model = both_towers().front();
     const std::vector<image> some = images(4);
     const std::vector<std::string> texts = prompts(4);
@@ -134,19 +134,19 @@ TEST_CASE("texts may stand in braces") {
     CHECK(model.encode_text({"a dog", "a cat"}) == model.encode_text(two));
 }
 
-TEST_CASE("J2: a handle that was moved from still works") {
+TEST_CASE("a handle that was moved from still works") {
     clip first = both_towers().front();
     const clip second = std::move(first);
     CHECK(first.encode_text("a dog") == second.encode_text("a dog"));
 }
 
-TEST_CASE("J1: no images and no texts give no embeddings") {
+TEST_CASE("no images and no texts give no embeddings") {
     const clip model = both_towers().front();
     CHECK(model.encode_image(std::span<const image>{}).rows() == 0);
     CHECK(model.encode_text(std::span<const std::string>{}).rows() == 0);
 }
 
-TEST_CASE("H16, J3: pixels of another shape, or not finite, are refused") {
+TEST_CASE("pixels of another shape, or not finite, are refused") {
     const clip model = both_towers().front();
     CHECK_THROWS_WITH(model.encode_pixels(tensor<float, 4>(1, 3, 8, 8)),
                       Catch::Contains("shape [1, 3, 8, 8], expected [1, 3, 32, 32]"));

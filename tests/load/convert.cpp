@@ -8,6 +8,7 @@
 #include "tests/support/files.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::loading;
 using namespace zeroshot_tests;
 
 namespace {
@@ -24,7 +25,7 @@ embeddings embedded(const clip& model, const reference_model& inputs) {
 /// Nothing had to be assumed; the tiny vocabularies do not fit CLIP's tokenizer, which is said all the same.
 bool is_sure(const clip& model) {
     const auto assumes = [](const std::string& warning) {
-        return support::has(warning, "taken for one of OpenAI's own");
+        return support::has(warning, "assumed to be one of OpenAI's own");
     };
     return std::ranges::none_of(model.provenance().warnings, assumes);
 }
@@ -109,7 +110,7 @@ TEST_CASE("converting again gives the same bytes, and so does converting what wa
 TEST_CASE("what was said when converting is written down") {
     const support::scratch_folder folder;
     convert_options options;
-    options.load.function = activation::gelu;
+    options.load.activation = activation::gelu;
     options.load.mean = {0.5f, 0.5f, 0.5f};
     const conversion made =
         convert(model_folder("openai_vit") + "/model.safetensors", folder / "a.safetensors", options);

@@ -1,13 +1,16 @@
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <zeroshot/load/converted.hpp>
+#include <zeroshot/load/load.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/support/files.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::loading;
 
 namespace {
 
@@ -21,6 +24,11 @@ std::optional<settings> read_back(const tensor_metadata& metadata) {
 tensor_metadata written(const clip_config& config, const preprocessing& how = {}) {
     const auto texts = converted_metadata(config, how, std::vector<std::string>{"i n", "t h"});
     return {texts.begin(), texts.end()};
+}
+
+const clip& tiny() {
+    static const clip model = load(testing::random_checkpoint().bytes());
+    return model;
 }
 
 }  // namespace
@@ -39,7 +47,7 @@ TEST_CASE("what is written into the metadata is read back") {
         CHECK(found->context == config.text.context);
         CHECK(found->vocabulary == config.text.vocabulary);
         CHECK(found->text.heads == config.text.blocks.heads);
-        CHECK(found->text.function == config.text.blocks.activation);
+        CHECK(found->text.activation == config.text.blocks.activation);
         CHECK(found->mean == how.mean);
         CHECK(found->order == how.order);
         CHECK(found->preprocess_size == how.size);
@@ -71,7 +79,7 @@ TEST_CASE("what makes a variant is read back as it was written") {
     CHECK(found->vision.layer_scale == true);
     CHECK(found->text.layer_scale == false);
     CHECK(found->image_size == 32u);
-    CHECK(found->wanted_size == 48u);
+    CHECK(found->requested_image_size == 48u);
     CHECK(found->positions == position_filter::plain);
     CHECK(found->text_pooling == text_pool::end);
     CHECK(found->end == 2u);
@@ -131,4 +139,43 @@ TEST_CASE("the form of a tower alone says nothing of the other") {
     CHECK(read.vision == tower_settings{});
     CHECK_THROWS_WITH(converted_settings(json::parse(R"({"format": 1})", "m"), std::nullopt, std::nullopt),
                       Catch::Contains("image_encoder"));
+}
+
+TEST_CASE("a record survives being written and read, and its model passes") {
+    const self_record record = record_of(tiny());
+    CHECK(record.image.size() == tiny().embedding_size());
+    CHECK(record.text.size() == tiny().embedding_size());
+    const self_record read = read_self_record(json::parse(self_record_text(record), "record"));
+    CHECK(read.image == record.image);  // floats, to the bit
+    CHECK(read.text == record.text);
+    CHECK_NOTHROW(verify(tiny(), read));
+    CHECK_NOTHROW(verify(load<double>(testing::random_checkpoint().bytes()), read));
+}
+
+TEST_CASE("another model does not pass, nor does one that moved by more than the bound") {
+    const self_record record = record_of(tiny());
+    const clip other = load(testing::random_checkpoint(testing::tiny_vision_transformer(), 2).bytes());
+    CHECK_THROWS_WITH(verify(other, record), Catch::Contains("differ from those at its conversion"));
+    self_record moved = record;
+    for (float& value : moved.text) value *= 1.0002f;
+    CHECK_THROWS_AS(verify(tiny(), moved), numeric_error);
+    moved = record;
+    for (float& value : moved.text) value *= 1.00005f;
+    CHECK_NOTHROW(verify(tiny(), moved));
+    moved.image.pop_back();
+    CHECK_THROWS_AS(verify(tiny(), moved), numeric_error);
+}
+
+TEST_CASE("a difference is relative to the longer vector") {
+    CHECK(relative_difference({3, 4}, {3, 4}) == 0);
+    CHECK(relative_difference({0, 0}, {0, 0}) == 0);
+    CHECK(relative_difference({3, 4}, {0, 0}) == 1);
+    CHECK(relative_difference({1, 0}, {0.5, 0}) == 0.5);
+}
+
+TEST_CASE("a checkpoint without a record says how to get one") {
+    load_options options;
+    options.verify = true;
+    CHECK_THROWS_WITH(load(testing::random_checkpoint().bytes(), options),
+                      Catch::Contains("it carries no record to verify the model by; convert it first"));
 }

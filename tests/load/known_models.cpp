@@ -12,6 +12,7 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::loading;
 
 namespace {
 
@@ -79,8 +80,8 @@ TEST_CASE("every name is what open_clip builds under it: sizes, heads, activatio
         const known_model found = known(wanted.name);
         const settings facts = found.facts();
         CHECK(found.name() == wanted.name);
-        CHECK(name_of_activation(facts.vision.function) == wanted.activation);
-        CHECK(facts.text.function == facts.vision.function);
+        CHECK(name_of_activation(facts.vision.activation) == wanted.activation);
+        CHECK(facts.text.activation == facts.vision.activation);
         CHECK(facts.image_size == wanted.image);
         CHECK(facts.patch_size.value_or(0) == wanted.patch);
         CHECK(facts.vision.width == wanted.width);
@@ -92,7 +93,7 @@ TEST_CASE("every name is what open_clip builds under it: sizes, heads, activatio
         CHECK(facts.text.heads == wanted.text_heads);
         CHECK(facts.embedding == wanted.embedding);
         CHECK(facts.mean == colour(wanted.mean));
-        CHECK(facts.std == colour(wanted.std));
+        CHECK(facts.standard_deviation == colour(wanted.std));
         if (found.has_weights()) CHECK(found.squashes() == (wanted.squash == "squash"));
     }
 }
@@ -102,7 +103,7 @@ TEST_CASE("the record and the table hold the same names") {
     for (const recorded_model& each : recorded_models()) {
         if (each.name.find("-quickgelu") == std::string::npos) ++recorded;
     }
-    for (const detail::known_architecture& each : detail::known_architectures) {
+    for (const loading::detail::known_architecture& each : loading::detail::known_architectures) {
         if (!each.name.starts_with("TinyCLIP")) in_table += 1 + known(std::string(each.name)).candidates().size();
     }
     CHECK(in_table == recorded);
@@ -142,10 +143,10 @@ TEST_CASE("a tag stands behind a colon or, in the name of a file, a hyphen, spel
 }
 
 TEST_CASE("a name without weights tells what all weights of it agree upon") {
-    CHECK_FALSE(known("ViT-B-32").function().has_value());
-    CHECK(known("ViT-B-32-quickgelu").function() == activation::quick_gelu);
-    CHECK(known("ViT-g-14").function() == activation::gelu);
-    CHECK(known("RN50").function() == activation::quick_gelu);
+    CHECK_FALSE(known("ViT-B-32").activation().has_value());
+    CHECK(known("ViT-B-32-quickgelu").activation() == activation::quick_gelu);
+    CHECK(known("ViT-g-14").activation() == activation::gelu);
+    CHECK(known("RN50").activation() == activation::quick_gelu);
     CHECK_FALSE(known("ViT-L-14").facts().mean.has_value());
     CHECK(known("ViT-L-14:laion2b_s32b_b82k").facts().mean == std::array<float, 3>{0.5f, 0.5f, 0.5f});
     CHECK(known("ViT-B-32:laion2b_s34b_b79k").facts().source == "the known model ViT-B-32 (laion2b_s34b_b79k)");
@@ -157,12 +158,12 @@ TEST_CASE("TinyCLIP's sizes and heads are known, its activation is not") {
     const settings facts = known("wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M").facts();
     CHECK(facts.vision.heads == 4u);
     CHECK(facts.text.layers == 3u);
-    CHECK_FALSE(facts.vision.function.has_value());
+    CHECK_FALSE(facts.vision.activation.has_value());
     CHECK(known("TinyCLIP-ResNet-19M-Text-19M").facts().vision.heads == 22u);
 }
 
 TEST_CASE("every transformer is recognised by its sizes, and by no others") {
-    for (const detail::known_architecture& each : detail::known_architectures) {
+    for (const loading::detail::known_architecture& each : loading::detail::known_architectures) {
         if (each.patch_size == 0) continue;
         const std::string name(each.name);
         CHECK(known_model::of_sizes(sizes(name))->name() == name);

@@ -83,6 +83,15 @@ void check_stages(const std::string& name, double bound) {
     CHECK(stages == (name == "open_clip_clipa" ? 20 : 21));
 }
 
+/// The warnings of a file "x".
+template <class Warn>
+std::vector<std::string> warned(const Warn& warn) {
+    provenance origin;
+    origin.place = "x";
+    warn(origin);
+    return origin.warnings;
+}
+
 }  // namespace
 
 TEST_CASE("CLIPA, LayerScale and an end token by its number equal the reference at every stage") {
@@ -116,13 +125,13 @@ TEST_CASE("a model whose tokenizer is not here takes ids, and refuses texts by t
     const clip model = load(model_folder("open_clip_worldwide"));
     CHECK_FALSE(model.takes_texts());
     CHECK(model.provenance().tokenizer == "facebook/xlm-v-base");
-    CHECK_THAT(model.provenance().warnings.at(0), Catch::Contains("cut by the tokenizer 'facebook/xlm-v-base'"));
+    CHECK_THAT(model.provenance().warnings.at(0), Catch::Contains("uses the tokenizer 'facebook/xlm-v-base'"));
     try {
         model.encode_text("a dog");
         FAIL("accepted");
     } catch (const text_error& fault) {
         CHECK(fault.code() == error_code::unsupported);
-        CHECK_THAT(fault.what(), Catch::Contains("its texts are cut by the tokenizer 'facebook/xlm-v-base'"));
+        CHECK_THAT(fault.what(), Catch::Contains("the model uses the tokenizer 'facebook/xlm-v-base'"));
     }
     CHECK(load(testing::random_checkpoint().bytes()).takes_texts());
 }
@@ -143,7 +152,7 @@ TEST_CASE("images of another size are taken where they are asked for, their posi
     CHECK(std::get<vision_transformer_config>(hugging_face.config().image).positions ==
           trained_positions{30, position_filter::plain});
     CHECK_THROWS_WITH(load(model_folder("openai_resnet"), options),
-                      Catch::Contains("images of 48 pixels, expected 64, all that its ModifiedResNet"));
+                      Catch::Contains("images of 48 pixels, expected 64"));
     options.image_size = 32;
     CHECK(load(model_folder("openai_vit"), options).config() == load(model_folder("openai_vit")).config());
 }
@@ -160,7 +169,7 @@ TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration
     const clip bare = load(model_folder("openai_vit"));
     REQUIRE(bare.provenance().warnings.size() == 2);
     CHECK_THAT(bare.provenance().warnings[0],
-               Catch::Contains("taken for one of OpenAI's own, with heads of 64 and QuickGELU"));
+               Catch::Contains("assumed to be one of OpenAI's own, with heads of 64 and QuickGELU"));
     CHECK_THAT(bare.provenance().warnings[1],
                Catch::Contains("its vocabulary has 600 rows, CLIP's own tokenizer 49408 ids"));
     CHECK_THROWS_AS(bare.encode_text("a dog"), text_error);
@@ -208,7 +217,7 @@ TEST_CASE("a folder without a checkpoint, and a path that is not there, are sent
     CHECK_THROWS_AS(load("no/such/file.safetensors"), file_error);
 }
 
-TEST_CASE("C2: a failed load leaves a loaded model as it was") {
+TEST_CASE("a failed load leaves a loaded model as it was") {
     const clip model = load(testing::random_checkpoint().bytes());
     const matrix<float> before = model.encode_text("a dog");
     auto damaged = testing::random_checkpoint().bytes();
@@ -231,18 +240,18 @@ TEST_CASE("a model whose weights stay in 16 bits gives the same bits") {
 }
 
 TEST_CASE("a tower that transformers saved alone loads as what it is, and equals the reference") {
-    const reference_model images("hugging_face_image"), prompts("hugging_face_text");
+    const reference_model image_reference("hugging_face_image"), text_reference("hugging_face_text");
     const clip image = load(model_folder("hugging_face_image")), text = load(model_folder("hugging_face_text"));
     CHECK(image.config().towers == clip_towers::image);
     CHECK(text.config().towers == clip_towers::text);
     CHECK(image.preprocessing().order == crop_order::hugging_face);
-    const matrix<float> images = image.encode_pixels(images.pixels<float>());
-    const matrix<float> texts = text.encode_tokens(prompts.prompts());
-    check_close<float>("image", images.values(), images.numbers("embedding.image"), stage_bound<float>());
-    check_close<float>("text", texts.values(), prompts.numbers("embedding.text"), stage_bound<float>());
+    const matrix<float> images = image.encode_pixels(image_reference.pixels<float>());
+    const matrix<float> texts = text.encode_tokens(text_reference.prompts());
+    check_close<float>("image", images.values(), image_reference.numbers("embedding.image"), stage_bound<float>());
+    check_close<float>("text", texts.values(), text_reference.numbers("embedding.text"), stage_bound<float>());
     const clip whole = load(model_folder("hugging_face_mixed"));
-    CHECK(images == whole.encode_pixels(images.pixels<float>()));
-    CHECK(texts == whole.encode_tokens(prompts.prompts()));
+    CHECK(images == whole.encode_pixels(image_reference.pixels<float>()));
+    CHECK(texts == whole.encode_tokens(text_reference.prompts()));
 }
 
 TEST_CASE("what a checkpoint of one tower cannot do is a sentence") {
@@ -316,7 +325,7 @@ TEST_CASE("a configuration that denies what the tensors show is refused") {
             if (!each.name.ends_with(removed)) tensors.push_back(each);
         }
         tensor_metadata metadata = whole.metadata();
-        std::string& said = metadata.find(model_key)->second;
+        std::string& said = metadata.find(loading::model_key)->second;
         if (!from.empty()) said.replace(said.find(from), from.size(), to);
         return [bytes = safetensors_bytes(tensors, metadata)] { load(bytes); };
     };
@@ -325,10 +334,10 @@ TEST_CASE("a configuration that denies what the tensors show is refused") {
     CHECK_THROWS_WITH(without("no tensor", R"("layer_scale":true)", R"("layer_scale":false)")(),
                       Catch::Contains("text blocks with LayerScale (ls_1, ls_2), expected none"));
     CHECK_THROWS_WITH(without("no tensor", R"("pre_norm":true)", R"("pre_norm":false)")(),
-                      Catch::Contains("a vision tower with ln_pre, expected none, as the configuration says"));
+                      Catch::Contains("a vision tower with ln_pre, expected none, as in the configuration"));
 }
 
-TEST_CASE("B11: a checkpoint that lacks a block in its middle is not taken for a shorter model") {
+TEST_CASE("a checkpoint that lacks a block in its middle is not taken for a shorter model") {
     const checkpoint whole = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
     std::vector<named_tensor> tensors;
     for (const named_tensor& each : whole.tensors()) {
@@ -351,16 +360,15 @@ TEST_CASE("the caller's name for a bare file must fit it, be known, and tell the
     CHECK_THROWS_WITH(named("ViT-H-14:dfn5b"), Catch::Contains("its images are squashed to a square"));
 }
 
-TEST_CASE("a name is loaded from the folders the caller gives") {
+TEST_CASE("a model is loaded by name from the caller's folders") {
     const support::scratch_folder root;
     std::filesystem::create_directories(root / "hub/models--someone--mine/snapshots");
     std::filesystem::copy(model_folder("hugging_face_mixed"), root / "hub/models--someone--mine/snapshots/main");
-    load_options options;
-    options.folders = model_folders{{}, {}, root / "hub"};
-    const clip model = load("someone/mine@main", options);
+    const model_folders folders{{}, {}, root / "hub"};
+    const clip model = load(find_model("someone/mine@main", folders));
     CHECK(model.config() == load(model_folder("hugging_face_mixed")).config());
     CHECK(model.provenance().sources.size() == 2);
-    CHECK_THROWS_WITH(load("someone/other", options), Catch::Contains("hf download someone/other"));
+    CHECK_THROWS_WITH(find_model("someone/other", folders), Catch::Contains("hf download someone/other"));
 }
 
 TEST_CASE("kept weights give the same bits without being packed, in every form a model is kept in") {
@@ -375,10 +383,10 @@ TEST_CASE("kept weights give the same bits without being packed, in every form a
             for (const weight_storage storage : {weight_storage::full, weight_storage::compact}) {
                 load_options options{.storage = storage, .precision = how};
                 const auto expected = embeddings(load(model_folder(name), options));
-                options.keep_weights = home / "weights";
+                options.weight_cache = home / "weights";
                 const clip first = load(model_folder(name), options), second = load(model_folder(name), options);
-                CHECK_FALSE(first.provenance().weights_were_kept);
-                CHECK(second.provenance().weights_were_kept);
+                CHECK_FALSE(first.provenance().weights_from_cache);
+                CHECK(second.provenance().weights_from_cache);
                 CHECK(first.provenance().warnings == second.provenance().warnings);
                 CHECK(first.provenance().unread == second.provenance().unread);
                 CHECK(embeddings(first) == expected);
@@ -394,15 +402,15 @@ TEST_CASE("kept weights are those of the file as it is now") {
     const auto put = [&](const char* name) {
         write_file(home / "model.safetensors", read_file(model_folder(name) + "/model.safetensors"));
     };
-    const load_options options{.keep_weights = home / "weights"};
+    const load_options options{.weight_cache = home / "weights"};
     const auto model = [&] { return load(home / "model.safetensors", options); };
     put("openai_vit");
     model();
-    CHECK(model().provenance().weights_were_kept);
+    CHECK(model().provenance().weights_from_cache);
     put("openai_resnet");
-    CHECK_FALSE(model().provenance().weights_were_kept);
+    CHECK_FALSE(model().provenance().weights_from_cache);
     put("openai_vit");
-    CHECK_FALSE(model().provenance().weights_were_kept);
+    CHECK_FALSE(model().provenance().weights_from_cache);
     CHECK(model().encode_tokens(reference.prompts()) ==
           load(home / "model.safetensors").encode_tokens(reference.prompts()));
     CHECK(std::distance(std::filesystem::directory_iterator(home / "weights"), {}) == 1);
@@ -411,9 +419,92 @@ TEST_CASE("kept weights are those of the file as it is now") {
 TEST_CASE("a folder that weights cannot be kept in is a warning, and bytes in memory are not kept") {
     const support::scratch_folder home;
     write_file(home / "a", "a file");
-    const clip model = load(model_folder("openai_vit"), {.keep_weights = home / "a"});
-    CHECK(support::has(model.provenance().warnings.back(), "; the packed weights are not kept"));
+    const clip model = load(model_folder("openai_vit"), {.weight_cache = home / "a"});
+    CHECK(support::has(model.provenance().warnings.back(), "; the packed weights are not cached"));
     const auto bytes = read_file(model_folder("openai_vit") + "/model.safetensors");
-    load(bytes, {.keep_weights = home / "none"});
+    load(bytes, {.weight_cache = home / "none"});
     CHECK_FALSE(std::filesystem::exists(home / "none"));
+}
+
+TEST_CASE("the checkpoint in a folder has a published name, or is the only .pt file") {
+    const auto checkpoint_among = [](const std::vector<std::string>& names) {
+        const support::scratch_folder folder;
+        for (const std::string& name : names) write_file(folder / name, "");
+        return loading::checkpoint_in(folder.path()).filename().string();
+    };
+    CHECK(checkpoint_among({"pytorch_model.bin", "model.safetensors"}) == "model.safetensors");
+    CHECK(checkpoint_among({"model.safetensors.index.json", "model-00001-of-00001.safetensors"}) ==
+          "model.safetensors.index.json");
+    for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "pytorch_model.bin",
+                             "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin", "ViT-B-32.pt"}) {
+        CHECK(checkpoint_among({"README.md", name}) == name);
+    }
+    CHECK_THROWS_AS(checkpoint_among({"a.pt", "b.pt"}), file_error);
+}
+
+TEST_CASE("an opened file or folder knows the location of its checkpoint") {
+    const std::filesystem::path models = std::filesystem::path(ZEROSHOT_SOURCE_DIR) / "tests/golden/models";
+    const std::filesystem::path file = models / "openai_vit/model.safetensors";
+    for (const std::filesystem::path& path : {file, models / "openai_vit"}) {
+        const loading::opened_checkpoint opened = loading::open_checkpoint({path}, {});
+        CHECK(opened.location.path == file);
+        CHECK(opened.tensors.has("visual.proj"));
+    }
+    CHECK_THROWS_AS(loading::open_checkpoint({models / "none"}, {}), file_error);
+}
+
+TEST_CASE("assumptions and a guess by sizes are one warning") {
+    const auto assumed = [](const std::vector<std::string>& assumptions, const char* guess) {
+        return warned([&](provenance& origin) {
+            loading::warn_of_assumptions(assumptions, loading::known_model::find(guess), origin);
+        });
+    };
+    CHECK(assumed({}, "").empty());
+    CHECK(assumed({}, "ViT-B-32:openai").empty());
+    REQUIRE(assumed({}, "ViT-g-14").size() == 1);
+    CHECK_THAT(assumed({}, "ViT-g-14")[0], Catch::Contains("by its sizes it is ViT-g-14"));
+    REQUIRE(assumed({"heads of 64", "QuickGELU"}, "ViT-B-32").size() == 1);
+    CHECK_THAT(assumed({"heads of 64", "QuickGELU"}, "ViT-B-32")[0],
+               Catch::Contains("assumed to be one of OpenAI's own, with heads of 64 and QuickGELU"));
+}
+
+TEST_CASE("a vocabulary of another size than the tokenizer's is a warning") {
+    const auto of_rows = [](std::size_t rows) {
+        return warned([&](provenance& origin) { loading::warn_of_tokenizer(rows, tokenizer(), origin); });
+    };
+    CHECK(of_rows(49'408).empty());
+    CHECK_THAT(of_rows(49'500).at(0), Catch::Contains("its vocabulary has 49500 rows, CLIP's own tokenizer 49408 ids"));
+}
+
+TEST_CASE("the provenance names the file, its layout, its types and the sources") {
+    const weights w(checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny"));
+    const std::vector<loading::settings> sources{{.source = "options"}, {.source = "config.json"}};
+    const provenance origin = loading::provenance_of(w, sources);
+    CHECK(origin.place == "tiny");
+    CHECK(origin.layout == "openai");
+    CHECK(origin.dtypes == std::vector<std::string>{"F32"});
+    CHECK(origin.sources == std::vector<std::string>{"options", "config.json"});
+}
+
+TEST_CASE("an unread tensor whose name is a misspelling is a warning") {
+    const std::vector<std::string> read{"visual.proj", "visual.transformer.resblocks.1.ln_1.bias"};
+    const auto warning = [&](const std::string& unread) {
+        const auto warnings = warned([&](provenance& origin) {
+            origin.unread = {unread};
+            loading::warn_of_misspellings(read, origin);
+        });
+        return warnings.empty() ? "none" : warnings.front();
+    };
+    CHECK(warning("logit_bais") == "x: tensor 'logit_bais' is not used; is 'logit_bias' meant?");
+    CHECK(warning("visual.projj") == "x: tensor 'visual.projj' is not used; is 'visual.proj' meant?");
+    CHECK(warning("visual.transformer.resblocks.2.ln_1.bias") == "none");  // another block
+    CHECK(warning("optimizer.momentum") == "none");
+}
+
+TEST_CASE("the provenance names the container, and its entries beside the tensors") {
+    const std::string folder = std::string(ZEROSHOT_SOURCE_DIR) + "/tests/golden/containers/";
+    const provenance origin = loading::provenance_of(weights(checkpoint::open(folder + "training.pt")), {});
+    CHECK(origin.container == "pytorch");
+    CHECK(origin.skipped == std::vector<std::string>{"epoch", "name", "optimizer", "scaler"});
+    CHECK(loading::provenance_of(weights(checkpoint::open(folder + "torchscript.pt")), {}).container == "torchscript");
 }

@@ -1,6 +1,10 @@
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <zeroshot/load/model_hub.hpp>
 
@@ -34,7 +38,7 @@ class workshop {
         return root_ / ("hub/" + repository + "/snapshots/" + commit);
     }
 
-    model_place found(const std::string& name) const { return find_model(name, folders_); }
+    model_location found(const std::string& name) const { return find_model(name, folders_); }
 
     std::string refused(const std::string& name) const {
         return support::thrown<file_error>([&] { found(name); });
@@ -45,6 +49,25 @@ class workshop {
    private:
     scratch_folder root_;
     model_folders folders_;
+};
+
+/// Sets a variable of the environment until the end of the scope.
+class scoped_variable {
+   public:
+    scoped_variable(std::string name, const char* value) : name_(std::move(name)) {
+        if (const char* old = std::getenv(name_.c_str())) old_ = old;
+        ::setenv(name_.c_str(), value, 1);
+    }
+    ~scoped_variable() {
+        if (old_) ::setenv(name_.c_str(), old_->c_str(), 1);
+        if (!old_) ::unsetenv(name_.c_str());
+    }
+    scoped_variable(const scoped_variable&) = delete;
+    scoped_variable& operator=(const scoped_variable&) = delete;
+
+   private:
+    std::string name_;
+    std::optional<std::string> old_;
 };
 
 }  // namespace
@@ -112,7 +135,7 @@ TEST_CASE("a name of the user's own is a file or a folder in the folders that ar
     CHECK(all.found("shelf").path == folder);
 }
 
-TEST_CASE("K1: a name that leads nowhere is a sentence with the places, and the command that gets the model") {
+TEST_CASE("a name that leads nowhere is a sentence with the places, and the command that gets the model") {
     const workshop all;
     const std::string vit = all.refused("ViT-B-32");
     CHECK(has(vit, "IO there is no model 'ViT-B-32'; it was looked for as a file or folder of that name, and in "));
@@ -129,7 +152,7 @@ TEST_CASE("K1: a name that leads nowhere is a sentence with the places, and the 
     CHECK(has(support::thrown([] { find_model("mine", {}); }), "the folders that ZEROSHOT_MODELS lists"));
 }
 
-TEST_CASE("C1: no name leads out of the folders") {
+TEST_CASE("no name leads out of the folders") {
     const workshop all;
     all.file("secret.safetensors");
     all.file("hub/models--a--b/refs/x");
@@ -143,7 +166,7 @@ TEST_CASE("C1: no name leads out of the folders") {
     CHECK(all.found(nul).path.native() == nul);
 }
 
-TEST_CASE("C1: a reference that holds no commit is refused") {
+TEST_CASE("a reference that holds no commit is refused") {
     const workshop all;
     all.snapshot("models--someone--mine", "main", "../../../../etc");
     CHECK(has(all.refused("someone/mine"), "refs/main: it holds '../../../../etc', expected a commit"));
@@ -156,9 +179,10 @@ TEST_CASE("names of files stay paths: opening them says what is wrong") {
     }
 }
 
-TEST_CASE("a list of folders is read as PATH is") {
-    using detail::listed_folders;
-    CHECK(listed_folders("/a:/b") == std::vector<std::filesystem::path>{"/a", "/b"});
-    CHECK(listed_folders("/a::") == std::vector<std::filesystem::path>{"/a"});
-    CHECK(listed_folders("").empty());
+TEST_CASE("the folders of the environment are those of the documented variables") {
+    const scoped_variable list("ZEROSHOT_MODELS", "/a:/b::"), hub("HF_HUB_CACHE", "/hub"), home("HOME", "/me");
+    const model_folders folders = model_folders::of_environment();
+    CHECK(folders.own == std::vector<std::filesystem::path>{"/a", "/b"});
+    CHECK(folders.openai == "/me/.cache/clip");
+    CHECK(folders.hub == "/hub");
 }

@@ -10,6 +10,7 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::text;
 
 namespace {
 
@@ -42,8 +43,8 @@ std::vector<token> merged_slowly(const vocabulary& words, std::vector<token> sym
 
 }  // namespace
 
-TEST_CASE("a queue gives the least number first while numbers rise") {
-    detail::rising_queue queue;
+TEST_CASE("a radix heap pops the least number first while numbers rise") {
+    radix_heap queue;
     for (const std::uint64_t number : {7u, 3u, 90u, 5u, 1u}) queue.push(number);
     std::vector<std::uint64_t> out;
     while (!queue.empty()) {
@@ -54,7 +55,7 @@ TEST_CASE("a queue gives the least number first while numbers rise") {
     CHECK(out == std::vector<std::uint64_t>{1, 3, 4, 5, 7, 90, 1'000'000'000'000});
 }
 
-TEST_CASE("pairs are merged in the order in which they were learned, not by length") {
+TEST_CASE("pairs are merged in the order of their ranks, not by length") {
     const vocabulary words = vocabulary::from_merges(std::vector<std::string>{"b c", "a b", "ab c</w>"});
     std::vector<token> symbols = spelt(words, "abcd");
     pair_merger merge(words);
@@ -70,7 +71,7 @@ TEST_CASE("equal letters merge from left to right") {
     CHECK(symbols == std::vector<token>{513, 512, words.of_byte('a', false), words.of_byte('b', true)});
 }
 
-TEST_CASE("the queue merges what looking at the whole word again and again merges") {
+TEST_CASE("the priority queue makes the merges of a search of the whole word after each merge") {
     const vocabulary words = vocabulary::clip();
     pair_merger merge(words);  // one for all words: nothing is left over from the one before
     std::mt19937 luck(7);

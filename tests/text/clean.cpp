@@ -18,7 +18,7 @@ TEST_CASE("text is repaired as ftfy does it") {
     CHECK(clean("schÃ¶n") == "schã¶n");  // not done: fix_encoding
 }
 
-TEST_CASE("HTML is resolved until nothing is left, but not beside a literal <") {
+TEST_CASE("HTML references are resolved repeatedly, but not beside a literal <") {
     CHECK(clean("&amp;amp;amp;lt;b&amp;gt;") == "<b>");
     CHECK(clean("<&amp;amp;amp;lt;") == "<&amp;lt;");               // only html.unescape twice
     CHECK(clean("&EACUTE; <\n&EACUTE;") == "&eacute; < &eacute;");  // from that line on
@@ -26,8 +26,8 @@ TEST_CASE("HTML is resolved until nothing is left, but not beside a literal <") 
     CHECK(clean("&am\xef\xbb\xbfp;lt;") == "<");  // a byte order mark inside goes first
 }
 
-TEST_CASE("what is not text disappears") {
-    SECTION("I2 characters one does not see") {
+TEST_CASE("characters that are not text disappear") {
+    SECTION("invisible characters") {
         CHECK(clean("a\0b"s) == "ab");
         CHECK(clean("\xef\xbb\xbf"
                     "bom") == "bom");
@@ -44,7 +44,7 @@ TEST_CASE("what is not text disappears") {
               "c");                                                                // U+200B, U+202E stay
         CHECK(clean("\xcd\xb8 \xf4\x8f\xbf\xbf") == "\xcd\xb8 \xf4\x8f\xbf\xbf");  // unassigned
     }
-    SECTION("I3 nothing but space") {
+    SECTION("only white space") {
         for (const std::string& text :
              {""s, " "s, " \t\r\n"s, "\x01\x02\x7f"s, "\0"s, "\xe3\x80\x80"s, "&nbsp;"s, "&#1;"s})
             CHECK(clean(text).empty());
@@ -57,7 +57,7 @@ TEST_CASE("whitespace collapses and case is lowered") {
                 "B") == "a b");
 }
 
-TEST_CASE("hostile text is refused instead of taking forever") {
+TEST_CASE("hostile text is refused in bounded time") {
     std::string nested = "&";
     for (int depth = 0; depth < 100'000; ++depth) nested += "amp;";
     try {

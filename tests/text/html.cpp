@@ -5,6 +5,7 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::text;
 
 TEST_CASE("HTML references are read as Python's html.unescape reads them") {
     CHECK(unescape_html(U"&lt;b&gt; &amp;amp; &hearts;") == U"<b> &amp; \x2665");

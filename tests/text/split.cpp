@@ -7,6 +7,7 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::text;
 
 namespace {
 
@@ -44,7 +45,7 @@ TEST_CASE("special tokens are pieces where they begin") {
     CHECK(pieces_of(U"<|\x17Ftartoftext|>") == pieces{U"<|\x17Ftartoftext|>"});  // one piece, although not the token
 }
 
-TEST_CASE("a combining iota subscript is in no class when case is ignored, and is skipped") {
+TEST_CASE("a combining iota subscript matches no class when case is ignored, and is skipped") {
     CHECK(pieces_of(U"a\x345"
                     U"b!\x345!") == pieces{U"a", U"b", U"!", U"!"});
 }

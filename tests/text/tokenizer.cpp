@@ -134,14 +134,14 @@ TEST_CASE("text that is not UTF-8 is refused, or replaced on request") {
     CHECK(clip.tokenize("a\xff", 77, overflow::refuse, invalid_utf8::replace) == clip.encode("a\xef\xbf\xbd"));
 }
 
-TEST_CASE("nothing is start and end") {
+TEST_CASE("an empty text is the start and the end token") {
     const tokenizer clip;  // I3
     for (const char* text : {"", "   ", "\t\r\n", "\x01\x02\x7f", "&nbsp;"}) {
         CHECK(clip.encode(text) == ids{49406, 49407});
     }
 }
 
-TEST_CASE("a megabyte without a space takes a moment and no stack") {
+TEST_CASE("a megabyte without a space takes linear time and no stack") {
     const tokenizer clip;
     const auto quick = [&](const std::string& text, std::size_t expected) {  // a square of the length would take hours
         std::size_t found = 0;
@@ -150,33 +150,33 @@ TEST_CASE("a megabyte without a space takes a moment and no stack") {
     };
     // I4: the counts follow from the longest merges of equal letters: 8 a, 1 digit, 1 emoji, "usus" to "us us", no
     // merge.
-    SECTION("I4 letters") {
+    SECTION("letters") {
         quick(repeated("a", 1'000'000), 125'003);
     }
-    SECTION("I4 digits") {
+    SECTION("digits") {
         quick(repeated("7", 1'000'000), 1'000'002);
     }
-    SECTION("I4 emoji") {
+    SECTION("emoji") {
         quick(repeated("\xf0\x9f\x98\x80", 250'000), 250'001);
     }
-    SECTION("I4 us") {
+    SECTION("us") {
         quick(repeated("us", 50'000), 50'001);
     }
-    SECTION("I4 blank lines") {
+    SECTION("blank lines") {
         quick(repeated("\n", 100'000), 2);
     }
-    SECTION("I4 ampersands") {
+    SECTION("ampersands") {
         quick(repeated("&amp;", 200'000), 200'001);
     }
-    SECTION("I4 marks") {
+    SECTION("marks") {
         quick(repeated("\xcc\x81\xcc\xa3", 250'000), 1'000'002);
     }
 }
 
-TEST_CASE("text longer than the context is refused with its length, or cut with the end kept") {
+TEST_CASE("a text longer than the context is refused with its length, or truncated with its end token") {
     const tokenizer clip;
     const std::string eighty = repeated("dog ", 80);
-    SECTION("I5 refused") {
+    SECTION("refused") {
         try {
             clip.tokenize("one two three four", 4);
             FAIL("accepted");
@@ -188,7 +188,7 @@ TEST_CASE("text longer than the context is refused with its length, or cut with 
         }
         CHECK_THROWS_WITH(clip.tokenize(eighty, 77), Catch::Matchers::Contains("82 tokens long, 5 too many"));
     }
-    SECTION("I5 truncated") {
+    SECTION("truncated") {
         const ids cut = clip.tokenize(eighty, 77, overflow::truncate);
         CHECK(cut.size() == 77);
         CHECK(cut.front() == 49406);
@@ -196,18 +196,18 @@ TEST_CASE("text longer than the context is refused with its length, or cut with 
         CHECK(cut.back() == 49407);
         CHECK(clip.tokenize("a dog", 2, overflow::truncate) == ids{49406, 49407});
     }
-    SECTION("what fits is not padded") {
+    SECTION("a text that fits is not padded") {
         CHECK(clip.tokenize("a dog", 77) == ids{49406, 320, 1929, 49407});
         CHECK(clip.tokenize("a dog", 4) == ids{49406, 320, 1929, 49407});
     }
-    SECTION("I5 no room at all") {
+    SECTION("a context below 2") {
         for (const std::size_t context : {0u, 1u}) {
             CHECK_THROWS_AS(clip.tokenize("a", context, overflow::truncate), text_error);
         }
     }
 }
 
-TEST_CASE("special tokens in text are what the reference makes of them, and can be asked for") {
+TEST_CASE("special tokens in a text are encoded as in the reference, and detected") {
     const tokenizer clip;  // I6
     CHECK(clip.encode("a dog <|endoftext|> a cat") == ids{49406, 320, 1929, 49407, 320, 2368, 49407});
     for (const char* text : {"<|endoftext|>", "a <|StartOfText|> b", "&lt;|endoftext|&gt;",
@@ -223,7 +223,7 @@ TEST_CASE("special tokens in text are what the reference makes of them, and can 
     }
 }
 
-TEST_CASE("ids read back as text") {
+TEST_CASE("ids are decoded to text") {
     const tokenizer clip;
     CHECK(clip.decode(clip.encode("Hello, naïve World 😀!")) == "<|startoftext|> hello , naïve world 😀! <|endoftext|> ");
     CHECK(clip.pieces(clip.encode("a photo of a snowplough")) ==

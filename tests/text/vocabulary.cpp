@@ -8,7 +8,7 @@
 
 using namespace zeroshot;
 
-TEST_CASE("CLIP's vocabulary has its sizes, bytes and specials") {
+TEST_CASE("CLIP's vocabulary has its size, bytes and special tokens") {
     const vocabulary words = vocabulary::clip();
     CHECK(words.size() == 49408);
     CHECK(words.start() == 49406);
@@ -37,14 +37,14 @@ TEST_CASE("the merges rebuilt from the built-in table are those of the package o
     CHECK(sha256().add(text).digits() == "d308b7377a8ceaa9707a21614fe8c831b9196e197b7aeb69833359362907af02");
 }
 
-TEST_CASE("a vocabulary made from lines is the one that wrote them") {
+TEST_CASE("a vocabulary read from its merge lines equals the original") {
     const vocabulary words = vocabulary::from_merges(vocabulary::clip().merge_lines());
     CHECK(words.size() == 49408);
     CHECK(words.merge_lines() == vocabulary::clip().merge_lines());
     CHECK(words.merged(words.of_byte('i', false), words.of_byte('n', false)) == 512);
 }
 
-TEST_CASE("CLIP's merges and the first of them are recognised, others are looked up, and all mean the same") {
+TEST_CASE("CLIP's merges and prefixes of them are recognised, others are looked up, with the same result") {
     std::vector<std::string> lines = vocabulary::clip().merge_lines();
     lines.resize(1000);
     const std::vector<std::string> recognised = vocabulary::from_merges(lines).merge_lines();
@@ -77,21 +77,21 @@ TEST_CASE("a broken table of merges is refused with the line") {
             CHECK(std::string(caught.what()) == sentence);
         }
     };
-    SECTION("D9 fields") {
+    SECTION("fields") {
         refused({"t h", "abc"}, "merges, line 2: 'abc', expected two symbols with a space between them");
         refused({"t h e"}, "merges, line 1: 't h e', expected two symbols with a space between them");
         refused({"t h", "", "i n"}, "merges, line 2: '', expected two symbols with a space between them");
         refused({"#version: 0.2", " h"}, "merges, line 2: ' h', expected two symbols with a space between them");
     }
-    SECTION("D9 unknown symbol") {
-        refused({"th e"}, "merges, line 1: symbol 'th' is neither a byte nor merged on a line before");
-        refused({"t \xff"}, "merges, line 1: symbol '\\xff' is neither a byte nor merged on a line before");
+    SECTION("unknown symbol") {
+        refused({"th e"}, "merges, line 1: symbol 'th' is neither a byte nor merged on an earlier line");
+        refused({"t \xff"}, "merges, line 1: symbol '\\xff' is neither a byte nor merged on an earlier line");
     }
-    SECTION("D9 twice") {
-        refused({"t h", "t h"}, "merges, line 2: 'th' is there already, expected each symbol once");
-        refused({"a b", "b c", "ab c", "a bc"}, "merges, line 4: 'abc' is there already, expected each symbol once");
+    SECTION("twice") {
+        refused({"t h", "t h"}, "merges, line 2: 'th' is a duplicate, expected each symbol once");
+        refused({"a b", "b c", "ab c", "a bc"}, "merges, line 4: 'abc' is a duplicate, expected each symbol once");
     }
-    SECTION("D9 too many") {
+    SECTION("too many") {
         try {
             vocabulary::from_merges(std::vector<std::string>(1'000'001, "t h"));
             FAIL("accepted");

@@ -28,10 +28,10 @@ std::string diagnostic_of(const zeroshot::named_tensor& each) {
 
 std::string record_of(const zeroshot::checkpoint& file, const std::filesystem::path& place,
                       zeroshot::load_options load) {
-    if (!file.metadata().contains(zeroshot::self_check_key)) return "none";
+    if (!file.metadata().contains(zeroshot::loading::self_check_key)) return "none";
     try {
         load.verify = true;
-        zeroshot::load(place, load);
+        zeroshot::load(zeroshot::find_model(place), load);
         return "fits";
     } catch (const zeroshot::error& fault) {
         return fault.what();
@@ -43,7 +43,8 @@ std::string record_of(const zeroshot::checkpoint& file, const std::filesystem::p
 check_up check(const model_options& options, console& out) {
     const std::filesystem::path place = place_of_model(options.model, out);
     const zeroshot::load_options load = load_options_of(options);
-    const zeroshot::checkpoint file = zeroshot::open_checkpoint(place, load).tensors.file();
+    const zeroshot::checkpoint file =
+        zeroshot::loading::open_checkpoint(zeroshot::find_model(place), load).tensors.file();
     check_up found;
     for (const zeroshot::named_tensor& each : file.tensors()) {
         ++found.tensors;

@@ -63,7 +63,8 @@ std::string drift_text(const zeroshot::conversion& made) {
 void convert(const convert_call& call, session& with) {
     const std::filesystem::path input = place_of_model(call.model.model, with.out);
     refuse_itself(input, call.output);
-    const zeroshot::conversion made = zeroshot::convert(input, call.output, convert_options_of(call));
+    const zeroshot::conversion made =
+        zeroshot::convert(zeroshot::find_model(input), call.output, convert_options_of(call));
     for (const std::string& warning : made.warnings) with.out.note("warning: " + warning);
     if (call.model.verify) {
         zeroshot::load_options verified;

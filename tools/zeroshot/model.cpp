@@ -27,14 +27,14 @@ namespace program {
 zeroshot::load_options load_options_of(const model_options& options) {
     zeroshot::load_options load;
     if (options.activation) {
-        load.function = *options.activation == "gelu"        ? zeroshot::activation::gelu
-                        : *options.activation == "gelu_tanh" ? zeroshot::activation::gelu_tanh
-                                                             : zeroshot::activation::quick_gelu;
+        load.activation = *options.activation == "gelu"        ? zeroshot::activation::gelu
+                          : *options.activation == "gelu_tanh" ? zeroshot::activation::gelu_tanh
+                                                               : zeroshot::activation::quick_gelu;
     }
     load.vision_heads = options.vision_heads;
     load.text_heads = options.text_heads;
     load.mean = options.mean;
-    load.std = options.std;
+    load.standard_deviation = options.std;
     if (options.order)
         load.order = *options.order == "hf" ? zeroshot::crop_order::hugging_face : zeroshot::crop_order::openai;
     load.name = options.name;
@@ -42,7 +42,7 @@ zeroshot::load_options load_options_of(const model_options& options) {
     if (options.config) load.config = *options.config;
     if (options.compact) load.storage = zeroshot::weight_storage::compact;
     load.verify = options.verify;
-    load.keep_weights = options.keep_weights;
+    load.weight_cache = options.keep_weights;
     load.precision = options.precision == "bf16"   ? zeroshot::precision::bf16
                      : options.precision == "int8" ? zeroshot::precision::int8
                                                    : zeroshot::precision::f32;
@@ -76,11 +76,11 @@ model::model(const model_options& options, console& out, zeroshot::executor* thr
     std::optional<uninterrupted> no_leftovers;
     if (!options.keep_weights.empty()) no_leftovers.emplace();
     loaded_ = std::make_shared<const loaded>(
-        loaded{zeroshot::load(place_of_model(options.model, out), load), options.precision});
+        loaded{zeroshot::load(zeroshot::find_model(place_of_model(options.model, out)), load), options.precision});
     for (const std::string& warning : provenance().warnings) out.note("warning: " + warning);
     if (!options.keep_weights.empty())
-        out.note("the weights " + (provenance().weights_were_kept ? "come from " + printable(options.keep_weights)
-                                                                  : "were read and packed"));
+        out.note("the weights " + (provenance().weights_from_cache ? "come from " + printable(options.keep_weights)
+                                                                   : "were read and packed"));
 }
 
 const zeroshot::clip_config& model::config() const {

@@ -32,7 +32,7 @@ std::filesystem::path folder_of_program() {
 std::vector<std::filesystem::path> places_of_bundled() {
     const std::string file = std::string(bundled_name) + ".safetensors";
     std::vector<std::filesystem::path> places;
-    for (const std::filesystem::path& folder : zeroshot::folders_of_environment().own) places.push_back(folder / file);
+    for (const std::filesystem::path& folder : zeroshot::model_folders::of_environment().own) places.push_back(folder / file);
     const std::filesystem::path here = folder_of_program();
     if (!here.empty()) {
         for (const char* folder : {"../models", "../../models", "../share/zeroshot"})

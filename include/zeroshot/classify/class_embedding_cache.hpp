@@ -60,7 +60,7 @@ std::string class_key(const basic_clip<Scalar>& model, std::span<const std::stri
     model.model().text().parameters([&](std::span<const std::byte> bytes) { weights.add(bytes); });
     add(version);
     add(weights.digits());
-    add(detail::model_text(text_alone));
+    add(loading::model_text(text_alone));
     add_all(model.tokenizer().vocabulary().merge_lines(), itself);
     add_all(labels, itself);
     add_all(templates, [](const prompt_template& each) { return each.sentence(); });

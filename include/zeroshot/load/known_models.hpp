@@ -1,5 +1,6 @@
 #pragma once
-/// \file Models known by name: what OpenAI, open_clip and TinyCLIP published, and what their tensors leave open.
+/// \file Known models: names, sizes, heads, activations and repositories of the CLIPs that OpenAI, open_clip and
+/// TinyCLIP published.
 
 #include <algorithm>
 #include <array>
@@ -16,16 +17,16 @@
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
-#include <zeroshot/nn/weights.hpp>
+#include <zeroshot/support/edit_distance.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 
 namespace detail {
 
 /// Mean and standard deviation of pixels: OpenAI's, or 0.5 throughout.
 enum class known_pixels : std::uint8_t { openai, halves };
 
-/// Sizes under one name, and the heads that they do not tell.
+/// Sizes and heads of a named model.
 struct known_architecture {
     std::string_view name;
     std::uint16_t embedding, image_size;
@@ -37,13 +38,13 @@ struct known_architecture {
     std::uint8_t text_heads, text_layers;
 };
 
-/// Weights that were published for an architecture.
+/// Published weights of an architecture.
 struct known_weights {
     std::uint8_t architecture;
     std::string_view tag;
-    std::optional<activation> function;  ///< empty where only their config.json tells
+    std::optional<zeroshot::activation> activation;  ///< empty where only their config.json states it
     known_pixels pixels;
-    bool squashed;                ///< images are resized to the square whatever their shape
+    bool squashed;                ///< images are resized to the square regardless of their shape
     std::string_view repository;  ///< on huggingface.co; empty where there is none
 };
 
@@ -59,7 +60,7 @@ inline constexpr std::size_t known_context = 77, known_vocabulary = 49'408;  // 
 inline constexpr std::string_view forced_quick_gelu = "-quickgelu";          // open_clip's suffix
 inline constexpr std::string_view openai_tag = "openai";
 
-/// A tag as open_clip compares it: in small letters, with underlines.
+/// A tag as open_clip compares it: lower case, with underscores.
 inline std::string clean_tag(std::string_view tag) {
     std::string clean(tag);
     for (char& letter : clean) {
@@ -80,22 +81,22 @@ inline std::string plain_spelling(std::string_view name) {
 
 }  // namespace detail
 
-/// A model that is known by its name, or one set of weights of it.
+/// A known model, or one set of its weights.
 class known_model {
    public:
     /// \param name "ViT-B-32", with weights "ViT-B-32:laion2b_s34b_b79k", OpenAI's "ViT-B/32", the stem of a file such
     /// as "ViT-L-14-336px", or a repository "openai/clip-vit-base-patch32"
-    /// \return nothing for a name that is not known
+    /// \return empty for an unknown name
     static std::optional<known_model> find(std::string_view name) {
-        if (auto found = of_repository(name)) return found;
+        if (auto model = of_repository(name)) return model;
         const std::string plain = detail::plain_spelling(name);
-        const auto found = spelled(plain);
-        const bool spelled_by_openai = plain != name && found && found->weights_ == nullptr;
-        const auto openais = spelled_by_openai ? found->of_openai() : std::nullopt;
-        return openais ? openais : found;
+        const auto model = spelled(plain);
+        const bool spelled_by_openai = plain != name && model && model->weights_ == nullptr;
+        const auto openais = spelled_by_openai ? model->of_openai() : std::nullopt;
+        return openais ? openais : model;
     }
 
-    /// The model that has these sizes; heads and activations are not looked at.
+    /// The model of these sizes; heads and activations are not compared.
     static std::optional<known_model> of_sizes(const clip_config& sizes) {
         for (const detail::known_architecture& each : detail::known_architectures) {
             if (fits(each, sizes)) return known_model(each);
@@ -103,15 +104,15 @@ class known_model {
         return std::nullopt;
     }
 
-    /// OpenAI's weights of this model; nothing where OpenAI published none.
+    /// OpenAI's weights of this model; empty where OpenAI published none.
     std::optional<known_model> of_openai() const { return tagged(detail::openai_tag); }
 
-    /// Whether it is known which weights are meant.
+    /// Whether the name includes weights.
     bool has_weights() const noexcept { return weights_ != nullptr; }
 
     bool same_architecture(const known_model& other) const noexcept { return architecture_ == other.architecture_; }
 
-    /// "ViT-B-32", "ViT-B-32:openai": what find() takes.
+    /// "ViT-B-32", "ViT-B-32:openai", as find() reads it.
     std::string name() const {
         std::string name(architecture_->name);
         if (quick_gelu_) name += detail::forced_quick_gelu;
@@ -121,25 +122,25 @@ class known_model {
 
     bool is_openais() const noexcept { return has_weights() && weights_->tag == detail::openai_tag; }
 
-    /// What OpenAI's package calls the file of its weights: _MODELS of clip.py.
+    /// The file name in OpenAI's package: _MODELS of clip.py.
     std::string openai_file() const {
         const std::string name(architecture_->name);
         return name + (name.ends_with("-336") ? "px.pt" : ".pt");
     }
 
-    /// The weights that may be meant, each as a model of its own.
+    /// All weights of the name, each as a model of its own.
     std::vector<known_model> candidates() const {
         if (weights_ != nullptr) return {*this};
         std::vector<known_model> all;
         for (const detail::known_weights& each : detail::all_known_weights) {
-            const bool fitting = !quick_gelu_ || each.function == activation::quick_gelu;
+            const bool fitting = !quick_gelu_ || each.activation == zeroshot::activation::quick_gelu;
             if (architecture_of(each) == architecture_ && fitting)
                 all.push_back(known_model(*architecture_, &each, quick_gelu_));
         }
         return all;
     }
 
-    /// Repositories on huggingface.co with these weights: OpenAI's own first; none where it is open which are meant.
+    /// Repositories on huggingface.co with these weights, OpenAI's own first; none for a name without weights.
     std::vector<std::string> repositories() const {
         std::vector<std::string> all;
         if (weights_ == nullptr) return all;
@@ -156,47 +157,47 @@ class known_model {
         return std::ranges::find(all, repository) != all.end();
     }
 
-    /// The activation, where all weights that may be meant want the same one.
-    std::optional<activation> function() const {
-        if (quick_gelu_) return activation::quick_gelu;
+    /// The activation, where all weights of the name agree.
+    std::optional<zeroshot::activation> activation() const {
+        if (quick_gelu_) return zeroshot::activation::quick_gelu;
         const std::vector<known_model> all = candidates();
-        if (all.empty()) return activation::gelu;  // what open_clip's configuration says of an architecture
-        const std::optional<activation> first = all.front().weights_->function;
-        const auto same = [&](const known_model& each) { return each.weights_->function == first; };
+        if (all.empty()) return zeroshot::activation::gelu;  // open_clip's default
+        const std::optional<zeroshot::activation> first = all.front().weights_->activation;
+        const auto same = [&](const known_model& each) { return each.weights_->activation == first; };
         return std::ranges::all_of(all, same) ? first : std::nullopt;
     }
 
-    /// Whether all weights that may be meant want images squashed to a square, which this library does not do.
+    /// Whether all weights of the name want images squashed to a square, which is not implemented.
     bool squashes() const {
         const std::vector<known_model> all = candidates();
         const auto squashed = [](const known_model& each) { return each.weights_->squashed; };
         return !all.empty() && std::ranges::all_of(all, squashed);
     }
 
-    /// What the name tells: sizes to check against, heads, and what all weights that may be meant agree upon.
+    /// Settings of the name: sizes, heads, and all that the weights of the name agree upon.
     settings facts() const {
         const detail::known_architecture& known = *architecture_;
         const bool transformer = known.patch_size != 0;
-        settings found;
-        found.source = "the known model " + described();
-        found.embedding = known.embedding;
-        found.image_size = found.preprocess_size = known.image_size;
-        found.context = detail::known_context;
-        found.vocabulary = detail::known_vocabulary;
-        found.vision.width = known.width;
-        found.vision.heads = known.heads;
+        settings stated;
+        stated.source = "the known model " + described();
+        stated.embedding = known.embedding;
+        stated.image_size = stated.preprocess_size = known.image_size;
+        stated.context = detail::known_context;
+        stated.vocabulary = detail::known_vocabulary;
+        stated.vision.width = known.width;
+        stated.vision.heads = known.heads;
         if (transformer) {
-            found.patch_size = known.patch_size;
-            found.vision.layers = known.layers[0];
-            found.vision.mlp_width = known.mlp_width;
+            stated.patch_size = known.patch_size;
+            stated.vision.layers = known.layers[0];
+            stated.vision.mlp_width = known.mlp_width;
         }
-        found.text.width = known.text_width;
-        found.text.layers = known.text_layers;
-        found.text.heads = known.text_heads;
-        found.text.mlp_width = std::size_t{4} * known.text_width;
-        found.vision.function = found.text.function = function();
-        read_pixels(found);
-        return found;
+        stated.text.width = known.text_width;
+        stated.text.layers = known.text_layers;
+        stated.text.heads = known.text_heads;
+        stated.text.mlp_width = std::size_t{4} * known.text_width;
+        stated.vision.activation = stated.text.activation = activation();
+        state_pixels(stated);
+        return stated;
     }
 
    private:
@@ -229,7 +230,7 @@ class known_model {
             const known_model model(each, nullptr, forced);
             if (rest.empty()) return model;
             if (rest[0] != ':' && rest[0] != '-') continue;
-            if (const auto found = model.tagged(rest.substr(1))) return found;
+            if (const auto tagged = model.tagged(rest.substr(1))) return tagged;
         }
         return std::nullopt;
     }
@@ -259,17 +260,17 @@ class known_model {
                std::equal(tower.layers.begin(), tower.layers.end(), known.layers.begin());
     }
 
-    void read_pixels(settings& found) const {
+    void state_pixels(settings& stated) const {
         const std::vector<known_model> all = candidates();
         const auto all_want = [&](detail::known_pixels pixels) {
             return std::ranges::all_of(all, [&](const known_model& each) { return each.weights_->pixels == pixels; });
         };
         constexpr std::array<float, 3> halves{0.5f, 0.5f, 0.5f};
         if (all_want(detail::known_pixels::openai)) {
-            found.mean = clip_mean;
-            found.std = clip_std;
+            stated.mean = clip_mean;
+            stated.standard_deviation = clip_std;
         } else if (all_want(detail::known_pixels::halves)) {
-            found.mean = found.std = halves;
+            stated.mean = stated.standard_deviation = halves;
         }
     }
 
@@ -284,17 +285,16 @@ class known_model {
     bool quick_gelu_;
 };
 
-/// The known name that takes the fewest changes to become `name`, with weights where `name` has some; empty where none
-/// is near.
+/// The known name with the smallest edit distance, with weights where `name` has some; empty where none is similar.
 inline std::string nearest_known_model(std::string_view name) {
-    constexpr std::size_t longest = 100;  // nobody means something by more
+    constexpr std::size_t longest = 100;
     if (name.size() > longest) return {};
     const std::string plain = detail::clean_tag(detail::plain_spelling(name));
-    std::size_t nearest = std::max<std::size_t>(2, name.size() / 4) + 1;
-    std::string best;
+    std::size_t smallest = (std::max<std::size_t>)(2, name.size() / 4) + 1;
+    std::string nearest;
     const auto consider = [&](const std::string& candidate) {
-        const std::size_t distance = detail::edit_distance(plain, detail::clean_tag(candidate));
-        if (distance < nearest) nearest = distance, best = candidate;
+        const std::size_t distance = zeroshot::detail::edit_distance(plain, detail::clean_tag(candidate));
+        if (distance < smallest) smallest = distance, nearest = candidate;
     };
     const bool weights = plain.find(':') != std::string::npos;
     for (const detail::known_architecture& each : detail::known_architectures) {
@@ -303,7 +303,7 @@ inline std::string nearest_known_model(std::string_view name) {
         for (const known_model& candidate : weights ? model->candidates() : std::vector<known_model>{})
             consider(candidate.name());
     }
-    return best;
+    return nearest;
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::loading

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Byte pair encoding: the symbols of a word, merged pair by pair in the order in which the pairs were learned.
+/// \file Byte pair encoding: merging of a word's symbols in the order of the vocabulary's merges.
 
 #include <algorithm>
 #include <array>
@@ -11,13 +11,11 @@
 
 #include <zeroshot/text/vocabulary.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
-namespace detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace text {
 
-/// A queue whose least number comes out first, for numbers of which none goes in below the last that came out: a radix
-/// heap. A number lies in the bucket of the highest bit in which it differs from that last one, and only ever moves to
-/// lower ones.
-class rising_queue {
+/// Radix heap: a priority queue of numbers of which none is below the last that was popped. A number is in the bucket
+/// of the highest bit in which it differs from that last one, and only moves to lower buckets.
+class radix_heap {
    public:
     void push(std::uint64_t number) { put(number); }
 
@@ -41,7 +39,7 @@ class rising_queue {
         return last_;
     }
 
-    /// Begins anew; the queue is empty.
+    /// Accepts all numbers again; the heap is empty.
     void restart() noexcept { last_ = 0; }
 
    private:
@@ -57,66 +55,64 @@ class rising_queue {
 
     std::array<std::vector<std::uint64_t>, 64> buckets_;
     std::vector<std::uint64_t> moving_;
-    std::uint64_t filled_ = 0;  // a bit for each bucket that is not empty
-    std::uint64_t last_ = 0;    // no number is below it, none is equal
+    std::uint64_t filled_ = 0;  // bit mask of the buckets that are not empty
+    std::uint64_t last_ = 0;    // all numbers are above it
 };
 
-}  // namespace detail
-
-/// Merges the symbols of one word after the other. Holds memory to work in, so each thread has its own.
+/// Merges the symbols of words. Holds working memory: one for each thread.
 class pair_merger {
    public:
-    explicit pair_merger(const vocabulary& words) : words_(words) {}
+    explicit pair_merger(const vocabulary& symbols) : vocabulary_(symbols) {}
 
-    /// Merges in place until no pair of neighbours merges, the earliest learned pair first, from left to right. Mirrors
-    /// SimpleTokenizer.bpe in openai/CLIP clip/simple_tokenizer.py, which looks at the whole word after each merge; a
-    /// queue of the pairs there are makes the same merges, so that a word of a million letters takes no longer than
-    /// many short ones. (A pair that a merge makes was learned after that merge, so what goes into the queue only
-    /// rises.) Why not the longest match in the vocabulary? It gives other symbols: merges have an order.
+    /// Merges in place until no two neighbours merge: the pair of the lowest rank first, from left to right.
+    /// Mirrors SimpleTokenizer.bpe in openai/CLIP clip/simple_tokenizer.py, which searches the whole word after each
+    /// merge. A priority queue of the pairs makes the same merges, so that a word of a million letters takes no longer
+    /// than many short ones. A pair that contains a merged symbol has a higher rank than that merge, so queued numbers
+    /// only rise. The longest match in the vocabulary would give other symbols, since merges have an order.
     void operator()(std::vector<token>& symbols) {
-        constexpr token gone = -1;
+        constexpr token merged = -1;
         link(symbols);
-        while (!waiting_.empty()) {
-            const std::uint64_t first = waiting_.pop();
+        while (!queue_.empty()) {
+            const std::uint64_t first = queue_.pop();
             const auto whole = static_cast<token>(first >> 32);
             const auto left = static_cast<std::uint32_t>(first);
             const std::uint32_t right = next_[left];
-            const bool there = right != none && words_.parts(whole) == std::pair(symbols[left], symbols[right]);
-            if (!there) continue;  // one of them has merged otherwise
+            const bool current = right != none && vocabulary_.parts(whole) == std::pair(symbols[left], symbols[right]);
+            if (!current) continue;  // one of them has merged with its other neighbour
             symbols[left] = whole;
-            symbols[right] = gone;
+            symbols[right] = merged;
             next_[left] = next_[right];
             if (next_[left] != none) previous_[next_[left]] = left;
-            if (previous_[left] != none) wait(symbols, previous_[left], left);
-            if (next_[left] != none) wait(symbols, left, next_[left]);
+            if (previous_[left] != none) queue_pair(symbols, previous_[left], left);
+            if (next_[left] != none) queue_pair(symbols, left, next_[left]);
         }
-        std::erase(symbols, gone);
+        std::erase(symbols, merged);
     }
 
    private:
     static constexpr std::uint32_t none = UINT32_MAX;
 
-    /// Makes each symbol the neighbour of the next, and queues the pairs that merge.
+    /// Links each symbol with its neighbours, and queues the pairs that merge.
     void link(const std::vector<token>& symbols) {
         const auto count = static_cast<std::uint32_t>(symbols.size());
         next_.resize(count);
         previous_.resize(count);
-        waiting_.restart();
-        for (std::uint32_t place = 0; place < count; ++place) {
-            previous_[place] = place == 0 ? none : place - 1;
-            next_[place] = place + 1 == count ? none : place + 1;
-            if (place > 0) wait(symbols, place - 1, place);
+        queue_.restart();
+        for (std::uint32_t i = 0; i < count; ++i) {
+            previous_[i] = i == 0 ? none : i - 1;
+            next_[i] = i + 1 == count ? none : i + 1;
+            if (i > 0) queue_pair(symbols, i - 1, i);
         }
     }
 
-    void wait(const std::vector<token>& symbols, std::uint32_t left, std::uint32_t right) {
-        const token whole = words_.merged(symbols[left], symbols[right]);
-        if (whole >= 0) waiting_.push(static_cast<std::uint64_t>(whole) << 32 | left);
+    void queue_pair(const std::vector<token>& symbols, std::uint32_t left, std::uint32_t right) {
+        const token whole = vocabulary_.merged(symbols[left], symbols[right]);
+        if (whole >= 0) queue_.push(static_cast<std::uint64_t>(whole) << 32 | left);
     }
 
-    const vocabulary& words_;
-    std::vector<std::uint32_t> next_, previous_;  // [place of a symbol]
-    detail::rising_queue waiting_;                // merged symbol << 32 | place of its left part
+    const vocabulary& vocabulary_;
+    std::vector<std::uint32_t> next_, previous_;  // [symbol's index]
+    radix_heap queue_;                            // merged symbol << 32 | index of its left part
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::text

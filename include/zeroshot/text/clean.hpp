@@ -1,5 +1,5 @@
 #pragma once
-/// \file What happens to text before it is split: repairs, HTML references, whitespace, lower case.
+/// \file Cleaning of text for CLIP's tokenizer: ftfy's repairs, HTML references, white space, lower case.
 
 #include <algorithm>
 #include <cstddef>
@@ -9,18 +9,17 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/text/html.hpp>
-#include <zeroshot/text/lowercase.hpp>
-#include <zeroshot/text/normalize.hpp>
 #include <zeroshot/text/unicode.hpp>
 #include <zeroshot/text/utf8.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-namespace detail {
+
+namespace text {
 
 #include <zeroshot/text/tables/repairs.inc>
 
-/// Puts straight what single characters get wrong: control characters meant as Windows-1252, Latin ligatures, full and
-/// half width, curly quotes, line breaks. Mirrors fix_c1_controls to fix_line_breaks in ftfy's fixes.py; CR LF becomes
+/// Replaces single characters: control characters meant as Windows-1252, Latin ligatures, full and half width, curly
+/// quotes, line breaks. Mirrors fix_c1_controls to fix_line_breaks in ftfy's fixes.py; CR LF becomes
 /// two line breaks instead of one, which the whitespace rule then makes the same.
 inline std::u32string repair_characters(std::u32string_view text) {
     constexpr std::size_t count = std::size(repairs) / 4;
@@ -37,7 +36,7 @@ inline std::u32string repair_characters(std::u32string_view text) {
     return result;
 }
 
-/// The length of the terminal escape (`ESC [ 1 ; 31 m`) at the beginning of some text, 0 where there is none.
+/// Length of the terminal escape (`ESC [ 1 ; 31 m`) at the beginning of a text, or 0.
 inline std::size_t terminal_escape(std::u32string_view text) {
     if (text.size() < 3 || text[0] != 0x1B || text[1] != U'[') return 0;
     const auto parameter = [](char32_t character) {
@@ -47,29 +46,30 @@ inline std::size_t terminal_escape(std::u32string_view text) {
     return end < text.size() && is_ascii_letter(text[end]) ? end + 1 : 0;
 }
 
-/// Mirrors remove_terminal_escapes and remove_control_chars in ftfy's fixes.py.
+/// Removes terminal escapes and control characters. Mirrors remove_terminal_escapes and remove_control_chars in ftfy's
+/// fixes.py.
 inline std::u32string remove_controls(std::u32string_view text) {
     std::u32string result;
     result.reserve(text.size());
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t escape = terminal_escape(text.substr(at));
         if (escape == 0 && !within(control_boundaries, text[at])) result += text[at];
-        at += std::max<std::size_t>(escape, 1);
+        at += (std::max<std::size_t>)(escape, 1);
     }
     return result;
 }
 
-/// Whether there is nothing to repair, as in almost every prompt.
+/// Whether a text needs no repair, as almost every prompt.
 inline bool is_plain(std::u32string_view text) {
     return std::all_of(text.begin(), text.end(), [](char32_t character) {
         return (character >= U' ' && character < 0x7F && character != U'&') || character == U'\n' || character == U'\t';
     });
 }
 
-/// Mirrors fix_and_explain in ftfy's __init__.py with fix_encoding=False: all repairs, again and again, until nothing
-/// changes.
-/// \throws text_error (LIMIT) where references within references go on for longer than anyone writes them: each level
-/// takes a round over the whole text, so that hostile text would take quadratic time
+/// Repeats all repairs until the text no longer changes.
+/// Mirrors fix_and_explain in ftfy's __init__.py with fix_encoding=False.
+/// \throws text_error (LIMIT) for HTML references nested more than 16 deep: each level takes a pass over the whole
+/// text, so that hostile text would take quadratic time
 inline std::u32string repair_segment(std::u32string text, bool unescape) {
     constexpr int most_rounds = 16;
     for (int round = 0; round < most_rounds; ++round) {
@@ -79,14 +79,13 @@ inline std::u32string repair_segment(std::u32string text, bool unescape) {
         if (repaired == text) return repaired;
         text = std::move(repaired);
     }
-    throw text_error(
-        error_code::limit,
-        {"text", "HTML references stand within each other more than " + std::to_string(most_rounds) + " deep", "",
-         "undo the escaping before"});
+    throw text_error(error_code::limit,
+                     {"text", "HTML references are nested more than " + std::to_string(most_rounds) + " deep", "",
+                      "unescape the text first"});
 }
 
-/// Mirrors fix_text in ftfy's __init__.py with fix_encoding=False: line by line, and no HTML from the first line with a
-/// `<` on.
+/// Repairs a text line by line; from the first line with a `<` on, HTML references stay.
+/// Mirrors fix_text in ftfy's __init__.py with fix_encoding=False.
 inline std::u32string repair(std::u32string_view text) {
     constexpr std::size_t longest_segment = 1'000'000;  // code points; max_decode_length in ftfy
     std::u32string result;
@@ -94,7 +93,7 @@ inline std::u32string repair(std::u32string_view text) {
     bool unescape = true;
     while (!text.empty()) {
         const std::size_t line = text.find(U'\n');
-        const std::size_t size = std::min(line == text.npos ? text.size() : line + 1, longest_segment);
+        const std::size_t size = (std::min)(line == text.npos ? text.size() : line + 1, longest_segment);
         const std::u32string_view segment = text.substr(0, size);
         unescape = unescape && segment.find(U'<') == segment.npos;
         result += repair_segment(std::u32string(segment), unescape);
@@ -103,9 +102,9 @@ inline std::u32string repair(std::u32string_view text) {
     return result;
 }
 
-/// Runs of whitespace as one space, none at the ends. Mirrors whitespace_clean in openai/CLIP clip/simple_tokenizer.py,
-/// and the strip() before it. open_clip's " ".join(text.split()) does the same: what Python counts as space beyond \s
-/// is gone by now.
+/// Collapses white space to single spaces, none at the ends. Mirrors whitespace_clean in openai/CLIP
+/// clip/simple_tokenizer.py, and the strip() before it. open_clip's " ".join(text.split()) does the same, since
+/// characters that Python counts as space beyond \\s have been removed.
 inline std::u32string collapse_spaces(std::u32string_view text) {
     std::u32string result;
     result.reserve(text.size());
@@ -122,7 +121,7 @@ inline std::u32string collapse_spaces(std::u32string_view text) {
     return result;
 }
 
-/// Text as the tokenizer splits it.
+/// Cleans a text to code points.
 inline std::u32string cleaned(std::string_view text, invalid_utf8 policy) {
     constexpr std::size_t longest = std::size_t{1} << 28;  // bytes; a label is shorter, and positions fit 32 bits
     if (text.size() > longest) {
@@ -132,15 +131,16 @@ inline std::u32string cleaned(std::string_view text, invalid_utf8 policy) {
     return lowercase(collapse_spaces(unescape_html(unescape_html(repair(code_points(text, policy))))));
 }
 
-}  // namespace detail
+}  // namespace text
 
-/// Text as CLIP sees it: repaired, HTML references resolved, whitespace collapsed, in lower case.
+/// Cleans a text as CLIP's tokenizer does: repairs, HTML references, white space, lower case.
 /// Mirrors basic_clean, whitespace_clean and lower in openai/CLIP clip/simple_tokenizer.py with ftfy's fix_text, but
-/// for its fix_encoding: text that was decoded wrongly ("schÃ¶n") stays as it is.
-/// \throws text_error (ARG) on bytes that are not UTF-8, (LIMIT) on text beyond 256 MiB or HTML escaped more than 16
+/// for its fix_encoding: wrongly decoded text ("schÃ¶n") stays as it is.
+/// \return UTF-8
+/// \throws text_error (ARG) for bytes that are not UTF-8; (LIMIT) for more than 256 MiB, or HTML escaped more than 16
 /// times over
 inline std::string clean(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) {
-    return to_utf8(detail::cleaned(text, policy));
+    return to_utf8(text::cleaned(text, policy));
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

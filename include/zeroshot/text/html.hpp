@@ -1,22 +1,22 @@
 #pragma once
-/// \file HTML's character references: `&amp;`, `&#39;`, `&#x27;`, as Python's html module and the package ftfy read
+/// \file HTML's character references (`&amp;`, `&#39;`, `&#x27;`), as Python's html module and the package ftfy read
 /// them.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <ranges>
 #include <string>
 #include <string_view>
 
 #include <zeroshot/version.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
-namespace detail {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace text {
 
 #include <zeroshot/text/tables/entities.inc>
 
-inline constexpr std::uint32_t entity_bare = 1u << 31, entity_shouted = 1u << 30, entity_character = entity_shouted - 1;
+inline constexpr std::uint32_t entity_bare = 1u << 31, entity_capital = 1u << 30, entity_character = entity_capital - 1;
 inline constexpr std::size_t entity_count = std::size(entity_ends);
 inline constexpr std::size_t longest_bare_entity = 6;  // "&otilde" and its like
 
@@ -30,27 +30,16 @@ inline bool is_hex_digit(char32_t character) {
     return is_ascii_digit(character) || ((character | 0x20) >= U'a' && (character | 0x20) <= U'f');
 }
 
-/// The place of a name (without & and ;) in the table, or entity_count.
+/// Index of a name (without & and ;) in the table, or entity_count.
 inline std::size_t find_entity(std::u32string_view name) {
     const auto letters_of = [](std::size_t index) {
         const std::size_t begin = index == 0 ? 0 : entity_ends[index - 1];
         return std::string_view(entity_letters + begin, entity_ends[index] - begin);
     };
-    const auto before = [](std::string_view entry, std::u32string_view sought) {
-        return std::lexicographical_compare(entry.begin(), entry.end(), sought.begin(), sought.end());
-    };
-    std::size_t low = 0;
-    for (std::size_t high = entity_count; low < high;) {
-        const std::size_t middle = (low + high) / 2;
-        if (before(letters_of(middle), name)) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == entity_count) return low;
-    const auto found = letters_of(low);
-    return std::equal(found.begin(), found.end(), name.begin(), name.end()) ? low : entity_count;
+    const auto before = [](const auto& a, const auto& b) { return std::ranges::lexicographical_compare(a, b); };
+    const auto indices = std::views::iota(std::size_t{0}, entity_count);
+    const auto at = std::ranges::lower_bound(indices, name, before, letters_of);
+    return at != indices.end() && std::ranges::equal(letters_of(*at), name) ? *at : entity_count;
 }
 
 inline std::u32string entity_value(std::size_t index) {
@@ -59,7 +48,7 @@ inline std::u32string entity_value(std::size_t index) {
     return value;
 }
 
-/// The value of digits, held at one above the last code point.
+/// The value of digits, at most one above the last code point.
 inline char32_t reference_number(std::u32string_view digits, char32_t base) {
     constexpr char32_t beyond = 0x110000;
     char32_t number = 0;
@@ -70,7 +59,7 @@ inline char32_t reference_number(std::u32string_view digits, char32_t base) {
     return number;
 }
 
-/// What a numeric reference stands for: nothing where HTML forbids the character. Mirrors html._replace_charref.
+/// The text of a numeric reference: empty for a character that HTML forbids. Mirrors html._replace_charref.
 inline std::u32string numbered_character(char32_t number) {
     const auto one = [](char32_t character) { return std::u32string(1, character); };
     if (number >= 0x80 && number < 0xA0) return one(windows_1252[number - 0x80]);
@@ -81,13 +70,13 @@ inline std::u32string numbered_character(char32_t number) {
     return one(number);
 }
 
-/// A reference at the beginning of some text: how long it is and what replaces it. Length 0: there is none.
+/// A reference at the beginning of a text: its length, 0 for none, and its replacement.
 struct html_reference {
     std::size_t length = 0;
     std::u32string value{};
 };
 
-/// The length of the longest beginning of the text, `most` at most, whose characters all fit.
+/// Length of the longest prefix of the text whose characters all fit, at most `most`.
 template <class Fits>
 std::size_t span_of(std::u32string_view text, Fits fits, std::size_t most = std::u32string_view::npos) {
     const std::u32string_view candidates = text.substr(0, most);
@@ -106,7 +95,7 @@ inline html_reference numeric_reference(std::u32string_view text) {
             numbered_character(reference_number(text.substr(begin, digits), hexadecimal ? 16 : 10))};
 }
 
-/// `&amp;`, `&amp`, and the longest known beginning of `&ampersand`; the text begins with "&".
+/// `&amp;`, `&amp`, and the longest known prefix of `&ampersand`; the text begins with "&".
 inline html_reference named_reference(std::u32string_view text) {
     constexpr std::u32string_view enders = U"\t\n\f <&#;";
     constexpr std::size_t longest = 32;  // of the pattern html._charref
@@ -121,20 +110,20 @@ inline html_reference named_reference(std::u32string_view text) {
     };
     const std::size_t exact = find_entity(name);
     if (closed ? exact < entity_count : bare(exact)) return {whole.size(), entity_value(exact)};
-    for (std::size_t length = std::min(closed ? size : size - 1, longest_bare_entity); length > 1; --length) {
+    for (std::size_t length = (std::min)(closed ? size : size - 1, longest_bare_entity); length > 1; --length) {
         const std::size_t index = find_entity(name.substr(0, length));
         if (bare(index)) return {whole.size(), entity_value(index) + std::u32string(whole.substr(1 + length))};
     }
     return {whole.size(), std::u32string(whole)};
 }
 
-/// Replaces what `reference_at` finds, from left to right.
+/// Replaces the references that `reference_at` reads, from left to right.
 template <class ReferenceAt>
 std::u32string replace_references(std::u32string_view text, ReferenceAt reference_at) {
     std::u32string result;
     result.reserve(text.size());
     while (!text.empty()) {
-        const std::size_t plain = std::min(text.find(U'&'), text.size());
+        const std::size_t plain = (std::min)(text.find(U'&'), text.size());
         result += text.substr(0, plain);
         text.remove_prefix(plain);
         if (text.empty()) break;
@@ -145,8 +134,7 @@ std::u32string replace_references(std::u32string_view text, ReferenceAt referenc
     return result;
 }
 
-/// A reference that ends in a semicolon and is known, in capitals too (`&EACUTE;`). Mirrors _unescape_fixup in ftfy's
-/// fixes.py.
+/// A known reference with its semicolon, in capitals too (`&EACUTE;`). Mirrors _unescape_fixup in ftfy's fixes.py.
 inline html_reference complete_reference(std::u32string_view text) {
     constexpr std::size_t longest = 24;  // of the pattern HTML_ENTITY_RE
     const auto in_name = [](char32_t character) { return is_ascii_digit(character) || is_ascii_letter(character); };
@@ -156,18 +144,18 @@ inline html_reference complete_reference(std::u32string_view text) {
     if (size == 0 || begin + size == text.size() || text[begin + size] != U';') return {};
     const std::size_t length = begin + size + 1;
     if (numeric) {
-        html_reference found = numeric_reference(text.substr(0, length));
-        return found.length == length && found.value != U";" ? found : html_reference{};  // &#59; is left for later
+        html_reference reference = numeric_reference(text.substr(0, length));
+        return reference.length == length && reference.value != U";" ? reference : html_reference{};  // not &#59;
     }
     const std::u32string_view name = text.substr(begin, size);
     if (const std::size_t index = find_entity(name); index < entity_count) return {length, entity_value(index)};
-    std::u32string quiet(name);
-    for (char32_t& letter : quiet) {
+    std::u32string lower(name);
+    for (char32_t& letter : lower) {
         if (letter >= U'a') return {};
         if (letter >= U'A') letter += 0x20;
     }
-    const std::size_t index = find_entity(quiet);
-    if (index == entity_count || (entity_values[2 * index] & entity_shouted) == 0) return {};
+    const std::size_t index = find_entity(lower);
+    if (index == entity_count || (entity_values[2 * index] & entity_capital) == 0) return {};
     for (std::size_t row = 0; row < std::size(entity_capitals); row += 4) {
         if (entity_capitals[row] != index) continue;
         std::u32string value;
@@ -179,19 +167,17 @@ inline html_reference complete_reference(std::u32string_view text) {
     return {length, entity_value(index)};
 }
 
-}  // namespace detail
-
-/// Mirrors html.unescape of Python 3.11. (Python refuses decimal references of more than 4,300 digits; here they are
-/// U+FFFD as every number beyond U+10FFFF.)
+/// Replaces all references. Mirrors html.unescape of Python 3.11, but for decimal references of more than 4,300
+/// digits, which Python refuses; here they are U+FFFD, as every number beyond U+10FFFF.
 inline std::u32string unescape_html(std::u32string_view text) {
-    return detail::replace_references(text, [](std::u32string_view rest) {
-        return rest.size() > 1 && rest[1] == U'#' ? detail::numeric_reference(rest) : detail::named_reference(rest);
+    return replace_references(text, [](std::u32string_view rest) {
+        return rest.size() > 1 && rest[1] == U'#' ? numeric_reference(rest) : named_reference(rest);
     });
 }
 
-/// Mirrors unescape_html in ftfy's fixes.py: only references that end in a semicolon.
+/// Replaces references with a semicolon. Mirrors unescape_html in ftfy's fixes.py.
 inline std::u32string unescape_complete_html(std::u32string_view text) {
-    return detail::replace_references(text, [](std::u32string_view rest) { return detail::complete_reference(rest); });
+    return replace_references(text, [](std::u32string_view rest) { return complete_reference(rest); });
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::text

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Cleaned text into the pieces that are encoded one by one: words, single digits, punctuation, contractions.
+/// \file Splitting of cleaned text into words, single digits, punctuation and contractions.
 
 #include <algorithm>
 #include <array>
@@ -8,13 +8,11 @@
 
 #include <zeroshot/text/unicode.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace text {
 
 inline constexpr std::u32string_view start_of_text = U"<|startoftext|>", end_of_text = U"<|endoftext|>";
 
-namespace detail {
-
-/// Whether text begins with a word in lower case, as IGNORECASE compares: the long s (U+017F) counts as an s.
+/// Whether a text begins with a lower-case word, as IGNORECASE compares: the long s (U+017F) equals s.
 inline bool begins_with(std::u32string_view text, std::u32string_view word) {
     constexpr char32_t long_s = 0x017F;
     const auto folded = [](char32_t character) {
@@ -24,14 +22,13 @@ inline bool begins_with(std::u32string_view text, std::u32string_view word) {
            std::equal(word.begin(), word.end(), text.begin(), [&](char32_t a, char32_t b) { return a == folded(b); });
 }
 
-/// U+0345 is in no class when case is ignored: its capital is a letter, so it is not "no letter", and is no letter
-/// itself.
+/// White space, and U+0345: with IGNORECASE it matches no class, being no letter, while its capital is one.
 inline bool is_skipped(char32_t character) {
     return character == 0x0345 || is_space(character);
 }
 
-/// The length of the piece at the beginning of text, in the order of the pattern's alternatives; 0 where a character is
-/// skipped.
+/// Length of the piece at the beginning of a text, in the order of the pattern's alternatives; 0 for a skipped
+/// character.
 inline std::size_t piece_length(std::u32string_view text) {
     for (const std::u32string_view whole : {start_of_text, end_of_text}) {
         if (text[0] == U'<' && begins_with(text, whole)) return whole.size();
@@ -39,15 +36,13 @@ inline std::size_t piece_length(std::u32string_view text) {
     for (const std::u32string_view ending : {U"'s", U"'t", U"'re", U"'ve", U"'m", U"'ll", U"'d"}) {
         if (text[0] == U'\'' && begins_with(text, ending)) return ending.size();
     }
-    const auto length_of = [&](auto belongs) {
-        return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), belongs) - text.begin());
+    const auto length_of = [&](auto matches) {
+        return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), matches) - text.begin());
     };
     if (is_letter(text[0])) return length_of(is_letter);
     if (is_number(text[0])) return 1;
     return length_of([](char32_t c) { return !is_letter(c) && !is_number(c) && !is_skipped(c); });
 }
-
-}  // namespace detail
 
 /// Calls visit(piece) for each piece of cleaned text, in order.
 /// Mirrors SimpleTokenizer.pat and findall in openai/CLIP clip/simple_tokenizer.py (module regex, IGNORECASE):
@@ -55,10 +50,10 @@ inline std::size_t piece_length(std::u32string_view text) {
 template <class Visit>
 void for_each_piece(std::u32string_view text, Visit visit) {
     while (!text.empty()) {
-        const std::size_t length = detail::piece_length(text);
+        const std::size_t length = piece_length(text);
         if (length > 0) visit(text.substr(0, length));
-        text.remove_prefix(std::max<std::size_t>(length, 1));
+        text.remove_prefix((std::max<std::size_t>)(length, 1));
     }
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::text

@@ -1,5 +1,5 @@
 #pragma once
-/// \file The 49,408 symbols of CLIP's text: bytes, what byte pairs merge into, and the two that begin and end a text.
+/// \file Vocabulary of the tokenizer: bytes, merged byte pairs, and the start and end tokens; CLIP's own has 49,408.
 
 #include <algorithm>
 #include <array>
@@ -20,10 +20,10 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// The number of a symbol: a row of the token embedding.
+/// Id of a symbol: a row of the token embedding.
 using token = std::int32_t;
 
-namespace detail {
+namespace text {
 
 #include <zeroshot/text/tables/merges.inc>
 
@@ -37,37 +37,37 @@ inline constexpr std::size_t clip_merge_count =
     (std::size(clip_merges) - 1) * merges_in_a_row +
     std::string_view(clip_merges[std::size(clip_merges) - 1]).size() / letters_of_a_merge;
 
-/// The symbols that CLIP's merge of that rank puts together.
+/// The two symbols of CLIP's merge of that rank.
 inline std::pair<token, token> clip_merge(std::size_t rank) {
     const char* letters = clip_merges[rank / merges_in_a_row] + rank % merges_in_a_row * letters_of_a_merge;
     const auto id = [&letters] {
-        token found = 0;
-        for (int place = 0; place < 3; ++place, ++letters)
-            found = found * 52 + (*letters <= 'Z' ? *letters - 'A' : *letters - 'a' + 26);
-        return found;
+        token number = 0;
+        for (int digit = 0; digit < 3; ++digit, ++letters)
+            number = number * 52 + (*letters <= 'Z' ? *letters - 'A' : *letters - 'a' + 26);
+        return number;
     };
     const token left = id();
     return {left, id()};
 }
 
-/// Whether a byte is written as the character of the same number in the table of merges.
+/// Whether the table of merges writes a byte as the character of the same number.
 /// Mirrors bytes_to_unicode in openai/CLIP clip/simple_tokenizer.py.
-inline bool stands_for_itself(unsigned byte) {
+inline bool is_written_as_itself(unsigned byte) {
     return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }
 
-/// The bytes in the order of their ids, and back.
+/// Bytes in the order of their ids, and ids of bytes.
 struct byte_alphabet {
     std::array<unsigned char, 256> bytes{};  // [id]
     std::array<unsigned char, 256> ids{};    // [byte]
-    std::array<char32_t, 256> characters{};  // [id], as the table of merges writes the byte
+    std::array<char32_t, 256> characters{};  // [id]: the byte in the table of merges
 
     byte_alphabet() {
         std::size_t id = 0;
         char32_t beyond = 256;
         for (const bool itself : {true, false}) {
             for (unsigned byte = 0; byte < 256; ++byte) {
-                if (stands_for_itself(byte) != itself) continue;
+                if (is_written_as_itself(byte) != itself) continue;
                 bytes[id] = static_cast<unsigned char>(byte);
                 ids[byte] = static_cast<unsigned char>(id);
                 characters[id++] = itself ? char32_t{byte} : beyond++;
@@ -76,28 +76,28 @@ struct byte_alphabet {
     }
 };
 
-}  // namespace detail
-
-/// What a symbol stands for.
+/// Spelling of a symbol.
 struct symbol {
     std::string bytes;       ///< of UTF-8 text, possibly part of a character; the name of a special symbol
-    bool ends_word = false;  ///< the symbol stands at the end of a word only
+    bool ends_word = false;  ///< whether the symbol is the end of a word
 };
 
-/// Byte alphabet, merges in order of their rank, specials. Immutable; copies share the tables.
-/// Ids: 0 to 255 bytes, 256 to 511 bytes that end a word, then one for each merge, then start and end.
+}  // namespace text
+
+/// Byte alphabet, merges by rank, and special symbols. Immutable; copies share the tables.
+/// Ids: 0 to 255 bytes, 256 to 511 bytes at the end of a word, then one for each merge, then start and end.
 class vocabulary {
    public:
     // Copies share, and moving copies: no handle is ever empty.
     vocabulary(const vocabulary&) = default;
     vocabulary& operator=(const vocabulary&) = default;
 
-    /// The merges of OpenAI's bpe_simple_vocab_16e6.txt that CLIP uses, 48,894 of them.
-    static vocabulary clip() { return clip(detail::clip_merge_count); }
+    /// CLIP's vocabulary: the first 48,894 merges of OpenAI's bpe_simple_vocab_16e6.txt.
+    static vocabulary clip() { return clip(text::clip_merge_count); }
 
-    /// Merges as lines "i n", "t h", "th e</w>", in order of rank. A first line "#version..." and an empty last one are
-    /// left out; a carriage return at the end of a line is.
-    /// \throws checkpoint_error (FORMAT) naming the line; (LIMIT) on more than a million of them
+    /// A vocabulary from merges by rank, as lines "i n", "t h", "th e</w>". A first line "#version...", an empty last
+    /// line and carriage returns are ignored. \throws checkpoint_error (FORMAT) with the line's number; (LIMIT) for
+    /// more than a million lines
     static vocabulary from_merges(std::span<const std::string> lines) {
         std::size_t first_number = 1;
         if (!lines.empty() && lines.front().starts_with("#version")) {
@@ -118,37 +118,38 @@ class vocabulary {
         return vocabulary(std::move(pairs));
     }
 
-    /// How many symbols there are, the specials among them: rows of the token embedding.
+    /// Number of symbols with the special ones: rows of the token embedding.
     std::size_t size() const noexcept { return static_cast<std::size_t>(end()) + 1; }
-    token start() const noexcept { return detail::single_count + static_cast<token>(tables_->pairs.size()); }
+    token start() const noexcept { return text::single_count + static_cast<token>(tables_->pairs.size()); }
     token end() const noexcept { return start() + 1; }
 
     /// The symbol of one byte.
     token of_byte(unsigned char byte, bool ends_word) const noexcept {
-        return tables_->alphabet.ids[byte] + (ends_word ? detail::byte_count : 0);
+        return tables_->alphabet.ids[byte] + (ends_word ? text::byte_count : 0);
     }
 
-    /// The symbol that two merge into, or -1. The lower, the earlier it is merged.
+    /// The merge of two symbols, or -1. Lower ids merge earlier.
     token merged(token left, token right) const noexcept { return tables_->find(left, right); }
 
-    /// The two that merged into a symbol; the symbol is neither a byte nor special.
+    /// The two symbols of a merged one, which is neither a byte nor special.
     std::pair<token, token> parts(token whole) const noexcept {
-        return tables_->pairs[static_cast<std::size_t>(whole - detail::single_count)];
+        return tables_->pairs[static_cast<std::size_t>(whole - text::single_count)];
     }
 
-    /// \throws text_error (ARG) where there is no such symbol
-    symbol spelling(token id) const {
+    /// Spelling of a symbol.
+    /// \throws text_error (ARG) for an unknown id
+    text::symbol spelling(token id) const {
         if (id == start()) return {"<|startoftext|>", true};
         if (id == end()) return {"<|endoftext|>", true};
         if (id < 0 || id > end()) {
             throw text_error(error_code::argument, {"token " + std::to_string(id), "there is no such symbol",
                                                     "0 to " + std::to_string(end()), ""});
         }
-        symbol spelt;
+        text::symbol spelt;
         for (const token single : singles(id)) {
             spelt.bytes +=
-                static_cast<char>(tables_->alphabet.bytes[static_cast<std::size_t>(single % detail::byte_count)]);
-            spelt.ends_word = single >= detail::byte_count;
+                static_cast<char>(tables_->alphabet.bytes[static_cast<std::size_t>(single % text::byte_count)]);
+            spelt.ends_word = single >= text::byte_count;
         }
         return spelt;
     }
@@ -157,7 +158,7 @@ class vocabulary {
     std::vector<std::string> merge_lines() const {
         std::vector<std::string> spelt;  // [id]
         spelt.reserve(size());
-        for (token id = 0; id < detail::single_count; ++id) spelt.push_back(spelt_single(tables_->alphabet, id));
+        for (token id = 0; id < text::single_count; ++id) spelt.push_back(spelt_single(tables_->alphabet, id));
         std::vector<std::string> lines;
         lines.reserve(tables_->pairs.size());
         for (const auto& [left, right] : tables_->pairs) {
@@ -170,27 +171,27 @@ class vocabulary {
     }
 
    private:
-    /// What a symbol merges with on its right, and into what.
+    /// A right neighbour that a symbol merges with, and the merged symbol.
     struct continuation {
         token right, whole;
     };
 
-    /// Pairs by rank, and by their left part. Why not a hash table? Checkpoints bring tables of their own, and one made
-    /// to collide would take quadratic time.
+    /// Pairs by rank, and by their left part. A hash table would take quadratic time for a checkpoint's table that was
+    /// made to collide.
     struct tables {
-        detail::byte_alphabet alphabet;
+        text::byte_alphabet alphabet;
         std::vector<std::pair<token, token>> pairs;  // [rank]
-        std::vector<std::uint32_t> begins;           // [left part, and one more]: where its continuations begin
+        std::vector<std::uint32_t> begins;           // [left part, and one more]: first of its continuations
         std::vector<continuation> continuations;     // in order of left part, then of right part
 
-        /// Sorts the pairs by their left part; each part is a byte or a pair before.
+        /// Sorts the pairs by their left part; each part is a byte or an earlier pair.
         void index() {
-            begins.assign(detail::single_count + pairs.size() + 1, 0);
+            begins.assign(text::single_count + pairs.size() + 1, 0);
             for (const auto& [left, right] : pairs) ++begins[static_cast<std::size_t>(left) + 1];
             std::partial_sum(begins.begin(), begins.end(), begins.begin());
             continuations.resize(pairs.size());
             std::vector<std::uint32_t> free(begins.begin(), begins.end() - 1);
-            token whole = detail::single_count;
+            token whole = text::single_count;
             for (const auto& [left, right] : pairs) {
                 continuations[free[static_cast<std::size_t>(left)]++] = {right, whole++};
             }
@@ -201,41 +202,41 @@ class vocabulary {
         }
 
         token find(token left, token right) const noexcept {
-            const auto place = static_cast<std::size_t>(left);
-            if (place + 1 >= begins.size()) return -1;  // a special symbol
-            const auto begin = continuations.begin() + static_cast<std::ptrdiff_t>(begins[place]);
-            const auto end = continuations.begin() + static_cast<std::ptrdiff_t>(begins[place + 1]);
-            const auto found = std::lower_bound(begin, end, right,
-                                                [](const continuation& a, token sought) { return a.right < sought; });
-            return found == end || found->right != right ? -1 : found->whole;
+            const auto index = static_cast<std::size_t>(left);
+            if (index + 1 >= begins.size()) return -1;  // a special symbol
+            const auto begin = continuations.begin() + static_cast<std::ptrdiff_t>(begins[index]);
+            const auto end = continuations.begin() + static_cast<std::ptrdiff_t>(begins[index + 1]);
+            const auto at = std::lower_bound(begin, end, right,
+                                             [](const continuation& a, token sought) { return a.right < sought; });
+            return at == end || at->right != right ? -1 : at->whole;
         }
     };
 
-    /// The first of CLIP's merges.
+    /// The first `count` of CLIP's merges.
     static vocabulary clip(std::size_t count) {
         std::vector<std::pair<token, token>> pairs;
         pairs.reserve(count);
-        for (std::size_t rank = 0; rank < count; ++rank) pairs.push_back(detail::clip_merge(rank));
+        for (std::size_t rank = 0; rank < count; ++rank) pairs.push_back(text::clip_merge(rank));
         return vocabulary(std::move(pairs));
     }
 
-    /// Whether these are CLIP's merges, or the first of them, as in most checkpoints: then no symbol need be looked up.
+    /// Whether these are the first of CLIP's merges, as in most checkpoints: then no symbol need be looked up.
     static bool are_clips(std::span<const std::string> lines) {
-        if (lines.size() > detail::clip_merge_count) return false;
-        const detail::byte_alphabet alphabet;
-        std::vector<std::string_view> firsts, seconds;  // [id]: a symbol as a line spells it, in two parts
+        if (lines.size() > text::clip_merge_count) return false;
+        const text::byte_alphabet alphabet;
+        std::vector<std::string_view> firsts, seconds;  // [id]: the two parts of a symbol's spelling
         std::vector<std::string> singles;
-        singles.reserve(detail::single_count);
-        for (token id = 0; id < detail::single_count; ++id) singles.push_back(spelt_single(alphabet, id));
+        singles.reserve(text::single_count);
+        for (token id = 0; id < text::single_count; ++id) singles.push_back(spelt_single(alphabet, id));
         firsts.assign(singles.begin(), singles.end());
         seconds.resize(singles.size());
         for (std::size_t rank = 0; rank < lines.size(); ++rank) {
-            const auto pair = detail::clip_merge(rank);
+            const auto pair = text::clip_merge(rank);
             std::string_view rest = lines[rank];
             const auto follows = [&rest](std::string_view text) {
-                const bool found = rest.starts_with(text);
-                if (found) rest.remove_prefix(text.size());
-                return found;
+                const bool starts = rest.starts_with(text);
+                if (starts) rest.remove_prefix(text.size());
+                return starts;
             };
             const auto left = static_cast<std::size_t>(pair.first), right = static_cast<std::size_t>(pair.second);
             const bool left_follows = follows(firsts[left]) && follows(seconds[left]);
@@ -255,25 +256,26 @@ class vocabulary {
         tables_ = std::move(merges);
     }
 
-    static std::string spelt_single(const detail::byte_alphabet& alphabet, token id) {
+    static std::string spelt_single(const text::byte_alphabet& alphabet, token id) {
         std::string text;
-        append_utf8(text, alphabet.characters[static_cast<std::size_t>(id % detail::byte_count)]);
-        return id < detail::byte_count ? text : text.append(detail::word_end);
+        append_utf8(text, alphabet.characters[static_cast<std::size_t>(id % text::byte_count)]);
+        return id < text::byte_count ? text : text.append(text::word_end);
     }
 
-    using spelt_symbols = std::map<std::string, std::size_t, std::less<>>;  // ids, by what the table of merges writes
+    using spelt_symbols = std::map<std::string, std::size_t, std::less<>>;  // ids by spelling in the table of merges
 
     static spelt_symbols spelt_singles() {
-        const detail::byte_alphabet alphabet;
+        const text::byte_alphabet alphabet;
         spelt_symbols ids;
-        for (token single = 0; single < detail::single_count; ++single) {
+        for (token single = 0; single < text::single_count; ++single) {
             const auto id = static_cast<std::size_t>(single);
             ids.try_emplace(spelt_single(alphabet, single), id);
         }
         return ids;
     }
 
-    /// The pair of one line, whose number is for people and begins at 1; adds the symbol it makes to the known ones.
+    /// Reads the pair of one line, and adds its merged symbol to the known ones.
+    /// \param number of the line, from 1, for messages
     static std::pair<token, token> read_line(spelt_symbols& ids, std::string_view line, std::size_t number) {
         const auto refuse = [&](const std::string& what, const std::string& expected) {
             throw checkpoint_error(error_code::format, {"merges, line " + std::to_string(number), what, expected, ""});
@@ -286,32 +288,32 @@ class vocabulary {
         const auto id_of = [&](std::string_view part) {
             const auto known = ids.find(part);
             if (known == ids.end()) {
-                refuse("symbol " + quoted(part) + " is neither a byte nor merged on a line before", "");
+                refuse("symbol " + quoted(part) + " is neither a byte nor merged on an earlier line", "");
             }
             return static_cast<token>(known->second);
         };
         const std::pair pair(id_of(line.substr(0, space)), id_of(line.substr(space + 1)));
         const std::string whole = std::string(line.substr(0, space)).append(line.substr(space + 1));
         if (const std::size_t id = ids.size(); !ids.try_emplace(whole, id).second) {
-            refuse(quoted(whole) + " is there already", "each symbol once");
+            refuse(quoted(whole) + " is a duplicate", "each symbol once");
         }
         return pair;
     }
 
-    /// The bytes a symbol was merged from, in order, as ids below single_count.
+    /// The bytes of a symbol in order, as ids below single_count.
     std::vector<token> singles(token id) const {
-        std::vector<token> found, pending{id};
+        std::vector<token> bytes, pending{id};
         while (!pending.empty()) {
             const token next = pending.back();
             pending.pop_back();
-            if (next < detail::single_count) {
-                found.push_back(next);
+            if (next < text::single_count) {
+                bytes.push_back(next);
             } else {
                 pending.push_back(parts(next).second);
                 pending.push_back(parts(next).first);
             }
         }
-        return found;
+        return bytes;
     }
 
     std::shared_ptr<const tables> tables_;

@@ -1,15 +1,17 @@
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <zeroshot/load/sources.hpp>
+#include <zeroshot/load/config_sources.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"
 #include "tests/support/files.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::loading;
 using namespace zeroshot_tests;
 
 namespace {
@@ -50,11 +52,11 @@ std::vector<std::byte> shapes_of(const std::string& name, bool from_openai = fal
 /// What a bare file of that name is taken for: the source that is consulted, and its activation.
 std::string taken_for(const std::vector<std::byte>& bytes, const std::string& file) {
     const weights w(checkpoint::from_bytes(bytes, file));
-    const auto guess = detail::recognised(w, file, std::nullopt);
+    const auto guess = recognised(w, file, std::nullopt);
     if (!guess) return "nothing";
-    const settings facts = detail::facts_of(*guess);
+    const settings facts = known_settings(*guess);
     CHECK(facts.vision.heads.has_value());
-    return guess->name() + " " + (facts.vision.function ? std::string(name_of(*facts.vision.function)) : "-");
+    return guess->name() + " " + (facts.vision.activation ? std::string(name_of(*facts.vision.activation)) : "-");
 }
 
 /// Who is asked about a golden model, in the order of their word.
@@ -63,19 +65,33 @@ std::vector<std::string> asked(const std::string& name, const load_options& opti
     const bool open_clips = std::filesystem::exists(folder + "/open_clip_config.json");
     const std::string file = open_clips ? "/open_clip_model.safetensors" : "/model.safetensors";
     std::vector<std::string> names;
-    for (const settings& each : detail::settings_for(weights(checkpoint::open(folder + file)), folder, options))
+    for (const settings& each : settings_for(weights(checkpoint::open(folder + file)), folder, options))
         names.push_back(std::filesystem::path(each.source).filename().string());
     return names;
 }
 
 }  // namespace
 
+TEST_CASE("what a caller says is a source like others, silent where nothing was said") {
+    CHECK(settings_of({}) == settings{.source = "options"});
+    load_options options;
+    options.activation = activation::gelu;
+    options.vision_heads = 16;
+    options.image_size = 336;
+    const settings said = settings_of(options);
+    CHECK(said.vision.activation == activation::gelu);
+    CHECK(said.text.activation == activation::gelu);
+    CHECK(said.vision.heads == 16);
+    CHECK_FALSE(said.text.heads.has_value());
+    CHECK(said.requested_image_size == 336);
+}
+
 TEST_CASE("a bare file is the known model that has its sizes, with what all weights of that agree upon") {
     CHECK(taken_for(shapes_of("ViT-B-32"), "x.safetensors") == "ViT-B-32 -");
     CHECK(taken_for(shapes_of("ViT-g-14"), "x.safetensors") == "ViT-g-14 gelu");
     CHECK(taken_for(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its images would be squashed
     const auto golden = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
-    CHECK_FALSE(detail::recognised(weights(golden), "ViT-B-32.pt", std::nullopt).has_value());
+    CHECK_FALSE(recognised(weights(golden), "ViT-B-32.pt", std::nullopt).has_value());
 }
 
 TEST_CASE("the name of a bare file tells its weights, where its sizes bear it out") {
@@ -90,11 +106,11 @@ TEST_CASE("the name of a bare file tells its weights, where its sizes bear it ou
 
 TEST_CASE("a bare file of open_clip's wide towers needs the name of its weights, or the activation") {
     const weights w(checkpoint::from_bytes(shapes_of("ViT-H-14"), "huge.safetensors"));
-    const settings by_sizes = detail::recognised(w, "huge.safetensors", std::nullopt)->facts();
-    CHECK_THROWS_WITH(architecture_of(w, std::vector{by_sizes}),
+    const settings by_sizes = recognised(w, "huge.safetensors", std::nullopt)->facts();
+    CHECK_THROWS_WITH(resolve(w, std::vector{by_sizes}),
                       Catch::Contains("the activation of its vision tower") && Catch::Contains("--name"));
-    const settings named = detail::named_settings("ViT-H-14:laion2b_s32b_b79k");
-    CHECK(std::get<vision_transformer_config>(architecture_of(w, std::vector{named}).config.image).blocks.heads == 16);
+    const settings named = named_settings("ViT-H-14:laion2b_s32b_b79k");
+    CHECK(std::get<vision_transformer_config>(resolve(w, std::vector{named}).config.image).blocks.heads == 16);
 }
 
 TEST_CASE("the caller is asked first, then what lies beside the file") {
@@ -110,5 +126,5 @@ TEST_CASE("the caller is asked first, then what lies beside the file") {
 
 TEST_CASE("a JSON file that is no configuration is not taken for one") {
     const json other = read_json(model_folder("hugging_face_mixed") + "/preprocessor_config.json");
-    CHECK_THROWS_WITH(detail::configuration_settings(other), Catch::Contains("no configuration of a CLIP"));
+    CHECK_THROWS_WITH(configuration_settings(other), Catch::Contains("no configuration of a CLIP"));
 }

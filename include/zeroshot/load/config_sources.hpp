@@ -1,0 +1,154 @@
+#pragma once
+/// \file Options of loading, and the sources of a checkpoint's settings in order of precedence.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/checkpoint/checkpoint.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/load/converted.hpp>
+#include <zeroshot/load/known_models.hpp>
+#include <zeroshot/load/model_hub.hpp>
+#include <zeroshot/load/readers.hpp>
+#include <zeroshot/load/resolve.hpp>
+#include <zeroshot/load/settings.hpp>
+#include <zeroshot/nn/weights.hpp>
+#include <zeroshot/parallel.hpp>
+#include <zeroshot/support/json.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+/// Options of load(): settings that go before those of the checkpoint, and how its weights are read.
+struct load_options {
+    std::optional<zeroshot::activation> activation{};  ///< of both towers
+    std::optional<std::size_t> vision_heads{};
+    std::optional<std::size_t> text_heads{};
+    std::optional<std::array<float, 3>> mean{};
+    std::optional<std::array<float, 3>> standard_deviation{};
+    std::optional<crop_order> order{};
+    std::optional<std::string> name{};              ///< of the known model in a bare file: "ViT-B-32:laion2b_s34b_b79k"
+    std::optional<std::size_t> image_size{};        ///< in pixels; positions are resampled from those the tower has
+    std::optional<std::filesystem::path> config{};  ///< a config.json, open_clip_config.json, or of our converted form
+    finite_check check = finite_check::checked;     ///< refuses NaN and infinity among the weights
+    bool verify = false;                            ///< repeats the self-check that a converted checkpoint carries
+    weight_storage storage = weight_storage::full;  ///< compact: 16-bit matrices stay 16 bits wide in memory
+    zeroshot::precision precision = zeroshot::precision::f32;  ///< of the matrix products of a float model
+    /// A folder for packed weights, as large as the model in memory: the next load of the same file maps them instead
+    /// of reading and packing it. No other process may truncate or overwrite files in this folder: they are mapped.
+    std::filesystem::path weight_cache{};
+    checkpoint_limits limits{};
+    executor* threads = nullptr;  ///< read and pack the weights; null: the calling thread alone
+};
+
+namespace loading {
+
+inline constexpr const char* options_source = "options";
+
+inline settings settings_of(const load_options& options) {
+    settings stated;
+    stated.source = options_source;
+    stated.vision.activation = stated.text.activation = options.activation;
+    stated.vision.heads = options.vision_heads;
+    stated.text.heads = options.text_heads;
+    stated.mean = options.mean;
+    stated.standard_deviation = options.standard_deviation;
+    stated.order = options.order;
+    stated.requested_image_size = options.image_size;
+    return stated;
+}
+
+/// Settings of a configuration in any of the three forms.
+inline settings configuration_settings(const json& config) {
+    const auto has = [&](std::string_view key) { return config.find(key).has_value(); };
+    if (has("image_encoder")) return converted_settings(config, config.find("preprocessing"), config.find("tokenizer"));
+    if (has("model_cfg") || has("vision_cfg")) return open_clip_settings(config);
+    if (has("vision_config") || has("text_config") || has("vision_config_dict") || has("text_config_dict"))
+        return hugging_face_settings(config);
+    throw checkpoint_error(error_code::format,
+                           {config.where(), "no configuration of a CLIP",
+                            "image_encoder (our own form), model_cfg (open_clip) or vision_config (Hugging Face)", ""});
+}
+
+/// Settings of a known model.
+/// \throws checkpoint_error (UNSUPPORTED) where its images are squashed
+inline settings known_settings(const known_model& known) {
+    settings stated = known.facts();
+    if (known.squashes()) {
+        throw checkpoint_error(error_code::unsupported, {stated.source, "its images are squashed to a square",
+                                                         "resized by their shorter side", ""});
+    }
+    return stated;
+}
+
+inline settings named_settings(const std::string& name) {
+    if (const std::optional<known_model> known = known_model::find(name)) return known_settings(*known);
+    const std::string nearest = nearest_known_model(name);
+    throw argument_error(error_code::argument, {"name", "no model is known as " + quoted(name), "",
+                                                nearest.empty() ? "" : "did you mean " + quoted(nearest) + "?"});
+}
+
+/// The known model in a bare file: the one it was looked up as, or the one of its sizes; its file name tells the
+/// weights. Three numbers, input_resolution among them, are in OpenAI's own files and in none that open_clip wrote.
+inline std::optional<known_model> recognised(const weights& w, const std::filesystem::path& file,
+                                             const std::optional<known_model>& looked_up) {
+    if (looked_up && looked_up->has_weights()) return looked_up;
+    const std::optional<known_model> by_sizes = known_model::of_sizes(tensor_sizes(w).config());
+    if (!by_sizes) return std::nullopt;
+    const std::optional<known_model> by_name = known_model::find(file.stem().string());
+    if (by_name && by_name->same_architecture(*by_sizes)) {
+        const bool openais = !by_name->has_weights() && w.file().find("input_resolution") != nullptr;
+        return openais && by_name->of_openai() ? by_name->of_openai() : by_name;
+    }
+    return by_sizes->squashes() ? std::nullopt : by_sizes;
+}
+
+/// Whether only options describe the checkpoint.
+inline bool is_bare(std::span<const settings> sources) {
+    return std::ranges::all_of(sources, [](const settings& each) { return each.source == options_source; });
+}
+
+/// Refuses a name whose weights want different activations, where no other source states one.
+inline void expect_activation(const std::string& name, std::span<const settings> sources) {
+    if (std::ranges::any_of(sources, [](const settings& each) { return each.text.activation.has_value(); })) return;
+    std::string weights;
+    for (const known_model& each : known_model::find(name)->candidates())
+        weights += (weights.empty() ? "" : ", ") + each.name();
+    throw argument_error(error_code::argument,
+                         {"name", quoted(name) + " leaves the activation open", "the name of weights: " + weights,
+                          "or give the activation: load_options::activation, or --activation of the program"});
+}
+
+/// The settings of all sources outside the tensors, in order of precedence: options, configuration file, name,
+/// metadata, files beside the checkpoint.
+/// \param folder of the checkpoint; empty for bytes in memory
+inline std::vector<settings> settings_for(const weights& w, const std::filesystem::path& folder,
+                                          const load_options& options) {
+    std::vector<settings> sources{settings_of(options)};
+    if (sources.front() == settings{.source = options_source}) sources.clear();
+    if (options.config) sources.push_back(configuration_settings(read_json(*options.config)));
+    if (options.name) sources.push_back(named_settings(*options.name));
+    const auto read_beside = [&](const char* name, settings (*read)(const json&)) {
+        if (!folder.empty() && path_exists(folder / name)) sources.push_back(read(read_json(folder / name)));
+    };
+    if (auto own = converted_settings(w.file())) {
+        sources.push_back(std::move(*own));
+    } else if (w.layout() == checkpoint_layout::hugging_face) {
+        read_beside("config.json", hugging_face_settings);
+        read_beside("preprocessor_config.json", hugging_face_preprocessing);
+    } else {
+        read_beside("open_clip_config.json", open_clip_settings);
+    }
+    return sources;
+}
+
+}  // namespace loading
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -37,11 +37,11 @@ EXCEPTIONS = {("parallel.hpp", "support/cpu_quota.hpp")}
 ENTRY_POINTS = [
     ("nlohmann/json", r"nlohmann/.*", {"support/json.hpp"}),
     ("zlib", r"zlib\.h", {"datasets/gzip.hpp"}),
-    ("stb_image", r"(stb/)?stb_image\.h", {"image/decode.hpp"}),
+    ("stb_image", r"(stb/)?stb_image\.h", {"image/stb_image.hpp"}),
     ("libjpeg-turbo", r"j(peglib|error)\.h", {"image/decode.hpp"}),
     ("Apache Arrow", r"(arrow|parquet)/.*", {"datasets/parquet.hpp"}),
     ("LBFGSpp", r"LBFGS.*\.h", {"probe/logistic_regression.hpp"}),
-    ("intrinsics", r"\w*intrin\.h|arm_neon\.h|cpuid\.h", {"kernels/", "image/decode.hpp"}),  # stb_image has its own
+    ("intrinsics", r"\w*intrin\.h|arm_neon\.h|cpuid\.h", {"kernels/", "image/stb_image.hpp"}),  # stb_image has its own
     ("the operating system", r"(sys/.*|unistd|fcntl|sched|pthread|[Ww]indows|io)\.h|dlfcn\.h", {"support/", "parallel.hpp", "kernels/"}),
 ]
 

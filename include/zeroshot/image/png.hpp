@@ -150,18 +150,10 @@ inline png_file scan_png(std::span<const std::byte> bytes, std::size_t max_pixel
 /// The mode in which Pillow 13 opens such a file. But for 16-bit grey, which Pillow opens as "I;16" and whose
 /// convert("RGB") cuts everything above 255 to white: here it is grey like all others.
 inline pixel_mode png_mode(const png_file& file) {
-    switch (file.colour) {
-        case png_colour::grey:
-            return file.depth == 1 ? pixel_mode::bilevel : pixel_mode::grey;
-        case png_colour::rgb:
-            return pixel_mode::rgb;
-        case png_colour::palette:
-            return pixel_mode::palette;
-        case png_colour::grey_alpha:
-            return file.depth == 16 ? pixel_mode::rgba : pixel_mode::grey_alpha;
-        default:
-            return pixel_mode::rgba;
-    }
+    if (file.colour == png_colour::grey) return file.depth == 1 ? pixel_mode::bilevel : pixel_mode::grey;
+    if (file.colour == png_colour::palette) return pixel_mode::palette;
+    if (file.colour == png_colour::rgb) return pixel_mode::rgb;
+    return file.colour == png_colour::grey_alpha && file.depth < 16 ? pixel_mode::grey_alpha : pixel_mode::rgba;
 }
 
 /// The image from decoded samples; of 16 bits per sample, in the machine's byte order, the upper 8 are used.

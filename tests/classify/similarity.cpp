@@ -63,7 +63,23 @@ TEST_CASE("similarity is the scaled cosine plus the bias") {
         CHECK(logits.values()[i] == Approx(expected.values()[i]).epsilon(1e-6));
 }
 
-TEST_CASE("J4: a row without direction is refused, and never becomes NaN") {
+TEST_CASE("embeddings may be Eigen matrices in any storage order, and have the same logits in every batch") {
+    const Eigen::MatrixXf images = Eigen::MatrixXf::Random(9, 67), texts = Eigen::MatrixXf::Random(13, 67);
+    const matrix<float> logits = similarity(normalized(images).eigen(), normalized(texts).eigen(), 100.0f);
+    const matrix<float> rows = normalized(images), classes = normalized(texts);
+    CHECK(similarity(rows, classes, 100.0f) == logits);
+    for (Eigen::Index i = 0; i < images.rows(); ++i) {
+        const matrix<float> alone = similarity(rows.eigen().row(i), classes.eigen(), 100.0f);
+        CHECK(std::ranges::equal(alone.row(0), logits.row(static_cast<std::size_t>(i))));
+        double cosine = 0;
+        for (Eigen::Index k = 0; k < images.cols(); ++k)
+            cosine += static_cast<double>(rows.eigen()(i, k)) * static_cast<double>(classes.eigen()(0, k));
+        // Both sums of 67 products below 1 are in double, rounded once to a float below 128.
+        CHECK(std::abs(static_cast<double>(logits.eigen()(i, 0)) - 100 * cosine) < 1e-5);
+    }
+}
+
+TEST_CASE("a row of norm 0, or with numbers that are not finite, is refused") {
     const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
     CHECK_THROWS_WITH(normalized(rows_of({{1, 0}, {0, 0}}), "image embedding"),
                       Catch::Contains("image embedding 1: norm 0"));
@@ -73,9 +89,9 @@ TEST_CASE("J4: a row without direction is refused, and never becomes NaN") {
     CHECK(normalized(rows_of({{tiny, 0}}))(0, 0) == 1.0f);
 }
 
-TEST_CASE("J3: embeddings of different spaces are not compared") {
+TEST_CASE("embeddings of different sizes are refused") {
     CHECK_THROWS_WITH(similarity(rows_of({{1, 0}}), rows_of({{1, 0, 0}}), 1.0f),
-                      Catch::Contains("image embeddings of 2 numbers, expected 3"));
+                      Catch::Contains("embeddings of 2 numbers, expected 3"));
 }
 
 TEST_CASE("the recorded features of ViT-B/32 give the published logits and probabilities") {

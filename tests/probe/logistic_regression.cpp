@@ -12,6 +12,7 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::probe;
 using Catch::Contains;
 
 namespace {
@@ -20,7 +21,7 @@ namespace {
 struct record {
     std::shared_ptr<matrix<double>> features;
     std::vector<std::uint32_t> labels;
-    json said;
+    json recorded;
 };
 
 std::vector<record> records() {
@@ -41,7 +42,7 @@ std::vector<record> records() {
 }
 
 labelled_features training_of(const record& one) {
-    return labelled<double>(one.features, one.labels);
+    return labelled(one.features, one.labels);
 }
 
 std::vector<double> probabilities(const logistic_fit& fit, std::span<const double> row) {
@@ -73,7 +74,7 @@ labelled_features many_rows(std::size_t rows, std::size_t columns) {
             (*features)(i, j) = 5 + noise + (j % 5 == i % 5 ? 0.5f : 0.0f);
         }
     }
-    return labelled<float>(features, std::move(labels));
+    return labelled(features, std::move(labels));
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ labelled_features many_rows(std::size_t rows, std::size_t columns) {
 TEST_CASE("logistic regression reaches scikit-learn's minimum, and predicts the same") {
     for (const record& one : records()) {
         const logistic_regression training(training_of(one));
-        for (const json& theirs : one.said.at("fits").items()) {
+        for (const json& theirs : one.recorded.at("fits").items()) {
             const logistic_fit fit = training.fit(theirs.at("strength").as_number());
             const double objective = theirs.at("objective").as_number();
             INFO(fit.classes.size() << " classes, strength " << fit.strength << ": " << fit.objective << ", theirs "
@@ -103,17 +104,17 @@ TEST_CASE("logistic regression reaches scikit-learn's minimum, and predicts the 
 
 TEST_CASE("a fit from earlier ones reaches the same minimum in fewer iterations") {
     const logistic_regression training(many_rows(600, 20));
-    fit_memory memory;
+    fit_history history;
     std::size_t cold = 0, warm = 0;
     for (const double strength : {0.1, 0.2, 0.4, 0.8, 1.6}) {
-        const logistic_fit alone = training.fit(strength), again = training.fit(strength, memory);
+        const logistic_fit alone = training.fit(strength), again = training.fit(strength, history);
         CHECK(std::abs(again.objective / alone.objective - 1) < 2e-8);  // both are at most 1e-8 above the minimum
         cold += alone.iterations;
         warm += again.iterations;
     }
     INFO(cold << " iterations became " << warm);
     CHECK(3 * warm <= 2 * cold);
-    const logistic_fit same = training.fit(1.6, memory);
+    const logistic_fit same = training.fit(1.6, history);
     CHECK(same.iterations == 0);
 }
 
@@ -135,34 +136,42 @@ TEST_CASE("a fit is the same to the bit on any number of threads, and with featu
     CHECK(alone.classes == std::vector<std::uint32_t>{0, 3, 6, 9, 12});
 }
 
-TEST_CASE("what cannot be fitted is refused with a sentence") {
+TEST_CASE("training sets and strengths that cannot be fitted are refused with the reason") {
     const auto features = std::make_shared<matrix<double>>(4, 2);
     const auto fit = [&](std::vector<std::uint32_t> labels) {
-        logistic_regression(labelled<double>(features, std::move(labels)));
+        logistic_regression(labelled(features, std::move(labels)));
     };
     CHECK_THROWS_WITH(fit({0, 1, 0}), Contains("[4, 2] with 3 labels, expected a label for each row"));
     CHECK_THROWS_WITH(fit({5, 5, 5, 5}), Contains("every label is 5, expected at least two classes"));
     CHECK_THROWS_WITH(logistic_regression(labelled_features{}), Contains("training set: it is empty"));
     (*features)(2, 1) = std::numeric_limits<double>::quiet_NaN();
-    CHECK_THROWS_WITH(fit({0, 1, 0, 1}), Contains("row 2 holds a number that is NaN or infinite"));
+    CHECK_THROWS_WITH(fit({0, 1, 0, 1}), Contains("row 2 contains NaN or infinity"));
     (*features)(2, 1) = 1;
-    const logistic_regression training(labelled<double>(features, {0, 1, 0, 1}));
+    const logistic_regression training(labelled(features, {0, 1, 0, 1}));
     CHECK_THROWS_AS(training.fit(0), argument_error);
     CHECK_THROWS_AS(training.fit(std::numeric_limits<double>::infinity()), argument_error);
-    fit_memory others;
+    fit_history others;
     logistic_regression(many_rows(20, 3)).fit(1, others);
-    CHECK_THROWS_WITH(training.fit(1, others), Contains("memory of fits: its features or classes are others"));
+    CHECK_THROWS_WITH(training.fit(1, others), Contains("history of fits: its features or classes differ"));
 }
 
-TEST_CASE("features that never change say nothing, and are fitted") {
+TEST_CASE("constant features are fitted by the intercepts alone") {
     const auto features = std::make_shared<matrix<double>>(4, 2);
-    const logistic_fit fit = logistic_regression(labelled<double>(features, {0, 1, 1, 1})).fit(1);
+    const logistic_fit fit = logistic_regression(labelled(features, {0, 1, 1, 1})).fit(1);
     // The intercepts alone: three of four.
     CHECK(std::abs(probabilities(fit, features->row(0))[1] - 0.75) < 1e-3);
 }
 
-TEST_CASE("a fit can be stopped") {
+TEST_CASE("a fit can be cancelled") {
     const logistic_regression training(many_rows(300, 4));
     const std::atomic<bool> stop{true};
     CHECK_THROWS_AS(training.fit(1, {nullptr, &stop, {}}), cancelled_error);
+}
+
+TEST_CASE("features may be an Eigen matrix in any storage order") {
+    const labelled_features rows = many_rows(60, 7);
+    const matrix<double> features = rows.load(0, rows.rows());
+    const Eigen::MatrixXd by_column = features.eigen();
+    const logistic_fit fit = logistic_regression(labelled(by_column, rows.labels)).fit(1);
+    CHECK(fit.weights == logistic_regression(rows).fit(1).weights);
 }

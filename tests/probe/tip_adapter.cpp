@@ -12,6 +12,7 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::probe;
 using Catch::Contains;
 
 namespace {
@@ -33,17 +34,17 @@ labelled_features directions(std::size_t rows, double noise, std::uint64_t seed)
         }
         for (double& x : features->row(i)) x /= std::sqrt(squares);
     }
-    return labelled<double>(features, std::move(labels));
+    return labelled(features, std::move(labels));
 }
 
-/// Zero-shot that knows nothing: all classes say the same.
-linear_classifier ignorant() {
+/// A zero-shot head with equal scores for all classes.
+linear_classifier uninformed() {
     return {{"a", "b", "c"}, matrix<double>(classes, columns), std::vector<double>(classes), embedding_length::one};
 }
 
 }  // namespace
 
-TEST_CASE("a cache adds what its images say to what zero-shot says") {
+TEST_CASE("Tip-Adapter adds the affinities of its keys to the zero-shot logits") {
     matrix<double> weights(classes, columns);
     for (std::size_t i = 0; i < weights.size(); ++i) weights.data()[i] = static_cast<double>(i % 5) - 2;
     const linear_classifier zero_shot({"a", "b", "c"}, weights, {0.5, -0.25, 0}, embedding_length::one);
@@ -51,8 +52,8 @@ TEST_CASE("a cache adds what its images say to what zero-shot says") {
     matrix<double> keys(few.rows(), columns), rows(test.rows(), columns);
     few.read(0, keys);
     test.read(0, rows);
-    const cache_weights how{1.5, 4};
-    const matrix<double> found = feature_cache(zero_shot, few).logits(rows, how);
+    const tip_adapter_weights how{1.5, 4};
+    const matrix<double> found = tip_adapter(zero_shot, few).logits(rows, how);
     for (std::size_t i = 0; i < rows.rows(); ++i) {
         for (std::size_t label = 0; label < classes; ++label) {
             double expected = zero_shot.intercepts()[label];
@@ -67,31 +68,30 @@ TEST_CASE("a cache adds what its images say to what zero-shot says") {
     }
 }
 
-TEST_CASE(
-    "the weights that do best on the validation split are found, and zero-shot alone where the cache is no help") {
+TEST_CASE("the search finds the best weights on the validation split, or zero-shot alone") {
     const labelled_features few = directions(9, 0.6, 3), validation = directions(150, 0.6, 4);
-    const feature_cache cache(ignorant(), few);
-    const cache_search found = cache.search(validation);
-    CHECK(found.accuracy == cache.accuracy(validation, found.best));
+    const tip_adapter adapter(uninformed(), few);
+    const tip_adapter_search found = adapter.search(validation);
+    CHECK(found.accuracy == adapter.accuracy(validation, found.best));
     CHECK(found.accuracy > 0.8);
-    CHECK(cache.accuracy(validation, {}) == Approx(1.0 / 3));  // the first of equal classes
+    CHECK(adapter.accuracy(validation, {}) == Approx(1.0 / 3));  // the first of equal classes
     thread_pool threads(2);
-    CHECK(cache.search(validation, {&threads, {}, {}}).best.beta == found.best.beta);
+    CHECK(adapter.search(validation, {&threads, {}, {}}).best.beta == found.best.beta);
 
     matrix<double> knows(classes, columns);
     for (std::size_t k = 0; k < classes; ++k) knows(k, k) = 100;
     const linear_classifier all({"a", "b", "c"}, knows, std::vector<double>(classes), embedding_length::one);
-    CHECK(feature_cache(all, few).search(directions(60, 0.1, 5)).best.alpha == 0);
+    CHECK(tip_adapter(all, few).search(directions(60, 0.1, 5)).best.alpha == 0);
 }
 
-TEST_CASE("what does not fit a cache is refused") {
+TEST_CASE("keys of another size, of unknown classes, or not finite are refused") {
     const labelled_features few = directions(3, 0.5, 1);
-    CHECK_THROWS_WITH(feature_cache(ignorant(), labelled<double>(std::make_shared<matrix<double>>(1, 5), {0})),
+    CHECK_THROWS_WITH(tip_adapter(uninformed(), labelled(std::make_shared<matrix<double>>(1, 5), {0})),
                       Contains("[1, 5], expected rows of 6 numbers"));
-    CHECK_THROWS_WITH(feature_cache(ignorant(), labelled<double>(std::make_shared<matrix<double>>(1, 6), {3})),
+    CHECK_THROWS_WITH(tip_adapter(uninformed(), labelled(std::make_shared<matrix<double>>(1, 6), {3})),
                       Contains("label 3, expected below 3"));
-    CHECK_THROWS_AS(feature_cache(ignorant(), subset(few, {})), argument_error);
+    CHECK_THROWS_AS(tip_adapter(uninformed(), subset(few, {})), argument_error);
     const auto broken = std::make_shared<matrix<double>>(1, 6);
     (*broken)(0, 2) = std::numeric_limits<double>::quiet_NaN();
-    CHECK_THROWS_AS(feature_cache(ignorant(), labelled<double>(broken, {0})), numeric_error);
+    CHECK_THROWS_AS(tip_adapter(uninformed(), labelled(broken, {0})), numeric_error);
 }

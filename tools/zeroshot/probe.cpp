@@ -18,7 +18,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/probe/linear_classifier.hpp>
 #include <zeroshot/probe/logistic_regression.hpp>
-#include <zeroshot/probe/strength_search.hpp>
+#include <zeroshot/probe/regularization_search.hpp>
 #include <zeroshot/probe/tip_adapter.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
@@ -44,7 +44,7 @@ double seconds_since(clock::time_point begin) {
 
 /// Features with labels, and what could not be read of them.
 struct sample {
-    zeroshot::labelled_features features;
+    zeroshot::probe::labelled_features features;
     std::size_t unreadable = 0;
 
     std::size_t count() const { return features.rows() + unreadable; }
@@ -55,7 +55,7 @@ struct material {
     std::string model;                 ///< empty for recorded features
     std::vector<std::string> classes;  ///< by label; their numbers for recorded features
     sample training, test;
-    std::optional<zeroshot::linear_classifier> zero_shot;  ///< of the same classes
+    std::optional<zeroshot::probe::linear_classifier> zero_shot;  ///< of the same classes
 };
 
 constexpr std::uint32_t no_class = std::numeric_limits<std::uint32_t>::max();
@@ -104,15 +104,15 @@ sample recorded(const std::string& features, const std::string& labels) {
     if (array.type() == "<f4") {
         const auto kept = std::make_shared<zeroshot::matrix<float>>(rows, columns);
         array.copy(0, kept->values());
-        return {zeroshot::labelled<float>(kept, std::move(classes))};
+        return {zeroshot::probe::labelled(kept, std::move(classes))};
     }
     const auto kept = std::make_shared<zeroshot::matrix<double>>(rows, columns);
     std::ranges::copy(array.numbers(), kept->data());
-    return {zeroshot::labelled<double>(kept, std::move(classes))};
+    return {zeroshot::probe::labelled(kept, std::move(classes))};
 }
 
 /// Each row scaled to length 1 as it is read.
-void scale_to_one(zeroshot::labelled_features& features) {
+void scale_to_one(zeroshot::probe::labelled_features& features) {
     features.read = [read = std::move(features.read)](std::size_t first, zeroshot::matrix<double>& some) {
         read(first, some);
         for (std::size_t row = 0; row < some.rows(); ++row) {
@@ -153,7 +153,7 @@ sample embedded(const opened_data& data, const std::vector<std::string>& classes
         std::ranges::copy(row, rows->row(labels.size()).begin());
         labels.push_back(label_of.empty() ? own.front() : label_of[own.front()]);
     });
-    found.features = zeroshot::labelled<float>(rows, std::move(labels));
+    found.features = zeroshot::probe::labelled(rows, std::move(labels));
     return found;
 }
 
@@ -198,9 +198,9 @@ material from_data_sets(const probe_options& options, workers& team, session& wi
             throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
         const labeller which(clip, found.classes, templates_of(options, *training.images), false, team.running(with),
                              options.resume, with.out);
-        found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, which.text_embeddings(),
-                                                                 static_cast<double>(clip.logit_scale()),
-                                                                 static_cast<double>(clip.logit_bias()));
+        found.zero_shot = zeroshot::probe::linear_classifier::zero_shot(found.classes, which.text_embeddings(),
+                                                                        static_cast<double>(clip.logit_scale()),
+                                                                        static_cast<double>(clip.logit_bias()));
     }
     found.training = embedded(training, found.classes, rows_of, team, with, kept);
     if (found.classes.empty()) found.classes = numbers_up_to(found.training.features.labels, options.train);
@@ -223,23 +223,25 @@ double of_all(double accuracy, const sample& test) {
     return accuracy * static_cast<double>(test.features.rows()) / static_cast<double>(test.count());
 }
 
-double judged(const zeroshot::logistic_fit& fit, const sample& test) {
-    return of_all(zeroshot::accuracy(fit, test.features), test);
+double judged(const zeroshot::probe::logistic_fit& fit, const sample& test) {
+    return of_all(zeroshot::probe::accuracy(fit, test.features), test);
 }
 
 /// A classifier of the fit's classes as a fit: for what judges fits.
-zeroshot::logistic_fit as_fit(const zeroshot::linear_classifier& head, const zeroshot::logistic_fit& like) {
-    zeroshot::logistic_fit fit = like;
+zeroshot::probe::logistic_fit as_fit(const zeroshot::probe::linear_classifier& head,
+                                     const zeroshot::probe::logistic_fit& like) {
+    zeroshot::probe::logistic_fit fit = like;
     fit.weights = head.weights();
     fit.intercepts = head.intercepts();
     return fit;
 }
 
-zeroshot::linear_classifier classifier_of(const zeroshot::logistic_fit& fit, const material& from, bool of_length_one) {
+zeroshot::probe::linear_classifier classifier_of(const zeroshot::probe::logistic_fit& fit, const material& from,
+                                                 bool of_length_one) {
     std::vector<std::string> labels;
     for (const std::uint32_t label : fit.classes) labels.push_back(from.classes[label]);
     return {std::move(labels), fit.weights, fit.intercepts,
-            of_length_one ? zeroshot::embedding_length::one : zeroshot::embedding_length::as_it_is};
+            of_length_one ? zeroshot::probe::embedding_length::one : zeroshot::probe::embedding_length::as_it_is};
 }
 
 /// How well as many labelled examples of each class do, drawn with several seeds.
@@ -252,7 +254,7 @@ struct few_shot_point {
 struct cache_point {
     std::size_t shots;
     std::vector<double> top1;
-    std::vector<zeroshot::cache_weights> weights;
+    std::vector<zeroshot::probe::tip_adapter_weights> weights;
 };
 
 /// A share of the probe in its mixture with the zero-shot head.
@@ -263,10 +265,10 @@ struct mixture_point {
 
 /// All that a probe found.
 struct probe_result {
-    zeroshot::logistic_fit fit;
+    zeroshot::probe::logistic_fit fit;
     double top1 = 0;
     double training_top1 = 0;
-    std::optional<zeroshot::strength_search> search;
+    std::optional<zeroshot::probe::regularization_search> search;
     std::optional<double> zero_shot_top1;
     std::vector<mixture_point> mixtures;
     std::vector<few_shot_point> few_shot;
@@ -274,28 +276,30 @@ struct probe_result {
     double search_seconds = 0, fit_seconds = 0;
 };
 
-zeroshot::strength_search search(const material& from, const probe_options& options, const zeroshot::run_options& run) {
-    const zeroshot::labelled_features& all = from.training.features;
-    const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, options.seed);
+zeroshot::probe::regularization_search search(const material& from, const probe_options& options,
+                                              const zeroshot::run_options& run) {
+    const zeroshot::probe::labelled_features& all = from.training.features;
+    const zeroshot::probe::split parts = zeroshot::probe::stratified_split(all.labels, options.held_back, options.seed);
     if (parts.validation.empty()) {
         refuse(zeroshot::error_code::argument, "training set", "too few images of each class to hold some back",
                "some more, or one --strength");
     }
-    const zeroshot::logistic_regression training(zeroshot::subset(all, parts.training), zeroshot::search_limits, run);
-    const zeroshot::labelled_features validation = zeroshot::subset(all, parts.validation);
-    if (options.strengths.empty()) return zeroshot::search_strengths(training, validation, run);
-    return zeroshot::try_strengths(training, validation, options.strengths, run);
+    const zeroshot::probe::logistic_regression training(zeroshot::probe::subset(all, parts.training),
+                                                        zeroshot::probe::search_limits, run);
+    const zeroshot::probe::labelled_features validation = zeroshot::probe::subset(all, parts.validation);
+    if (options.strengths.empty()) return zeroshot::probe::search_strengths(training, validation, run);
+    return zeroshot::probe::search_strengths(training, validation, options.strengths, run);
 }
 
 void add_few_shot(probe_result& found, const material& from, const probe_options& options,
                   const zeroshot::run_options& run, console& out) {
-    const zeroshot::labelled_features& all = from.training.features;
+    const zeroshot::probe::labelled_features& all = from.training.features;
     std::size_t done = 0;
     for (const std::size_t shots : options.few_shot) {
         few_shot_point point{shots, {}};
         for (std::size_t seed = 0; seed < options.seeds; ++seed) {
-            const auto few = zeroshot::few_of_each(all.labels, shots, options.seed + seed);
-            const zeroshot::logistic_regression training(zeroshot::subset(all, few), {}, run);
+            const auto few = zeroshot::probe::few_shot_sample(all.labels, shots, options.seed + seed);
+            const zeroshot::probe::logistic_regression training(zeroshot::probe::subset(all, few), {}, run);
             point.top1.push_back(judged(training.fit(found.fit.strength, run), from.test));
             out.progress("few-shot fits", ++done, options.few_shot.size() * options.seeds);
         }
@@ -307,15 +311,16 @@ void add_few_shot(probe_result& found, const material& from, const probe_options
 /// Keys are drawn from what is not held back; alpha and beta are searched on what is.
 void add_cache(probe_result& found, const material& from, const probe_options& options,
                const zeroshot::run_options& run) {
-    const zeroshot::labelled_features& all = from.training.features;
+    const zeroshot::probe::labelled_features& all = from.training.features;
     for (const std::size_t shots : options.few_shot) {
         cache_point point{shots, {}, {}};
         for (std::size_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-            const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, seed);
-            const zeroshot::labelled_features keys = zeroshot::subset(all, parts.training);
-            const zeroshot::feature_cache cache(
-                *from.zero_shot, zeroshot::subset(keys, zeroshot::few_of_each(keys.labels, shots, seed)));
-            point.weights.push_back(cache.search(zeroshot::subset(all, parts.validation), run).best);
+            const zeroshot::probe::split parts = zeroshot::probe::stratified_split(all.labels, options.held_back, seed);
+            const zeroshot::probe::labelled_features keys = zeroshot::probe::subset(all, parts.training);
+            const zeroshot::probe::tip_adapter cache(
+                *from.zero_shot,
+                zeroshot::probe::subset(keys, zeroshot::probe::few_shot_sample(keys.labels, shots, seed)));
+            point.weights.push_back(cache.search(zeroshot::probe::subset(all, parts.validation), run).best);
             point.top1.push_back(of_all(cache.accuracy(from.test.features, point.weights.back()), from.test));
         }
         found.cache.push_back(std::move(point));
@@ -324,19 +329,19 @@ void add_cache(probe_result& found, const material& from, const probe_options& o
 
 void add_mixtures(probe_result& found, const material& from) {
     constexpr std::size_t steps = 10;
-    const zeroshot::linear_classifier probe = classifier_of(found.fit, from, true);
+    const zeroshot::probe::linear_classifier probe = classifier_of(found.fit, from, true);
     zeroshot::matrix<double> weights(found.fit.weights.shape());
     std::vector<double> intercepts;
     for (std::size_t k = 0; k < found.fit.classes.size(); ++k) {
         std::ranges::copy(from.zero_shot->weights().row(found.fit.classes[k]), weights.row(k).begin());
         intercepts.push_back(from.zero_shot->intercepts()[found.fit.classes[k]]);
     }
-    const zeroshot::linear_classifier zero_shot(probe.labels(), std::move(weights), std::move(intercepts),
-                                                zeroshot::embedding_length::one);
+    const zeroshot::probe::linear_classifier zero_shot(probe.labels(), std::move(weights), std::move(intercepts),
+                                                       zeroshot::probe::embedding_length::one);
     for (std::size_t step = 0; step <= steps; ++step) {
         const double share = static_cast<double>(step) / steps;
         found.mixtures.push_back(
-            {share, judged(as_fit(zeroshot::mixed(zero_shot, probe, share), found.fit), from.test)});
+            {share, judged(as_fit(zeroshot::probe::mixed(zero_shot, probe, share), found.fit), from.test)});
     }
     found.zero_shot_top1 = found.mixtures.front().top1;
 }
@@ -350,7 +355,7 @@ probe_result probed(const material& from, const probe_options& options, workers&
         found.search_seconds = seconds_since(begin);
     }
     const clock::time_point fitting = clock::now();
-    const zeroshot::logistic_regression training(from.training.features, {}, run);
+    const zeroshot::probe::logistic_regression training(from.training.features, {}, run);
     found.fit = training.fit(found.search ? found.search->best : options.strengths.front(), run);
     found.fit_seconds = seconds_since(fitting);
     if (!found.fit.converged)
@@ -369,7 +374,7 @@ std::string json_of(const probe_result& found, const material& from, const probe
     nlohmann::ordered_json search = nlohmann::ordered_json::array(), mixtures = search, few_shot = search,
                            cache = search;
     if (found.search) {
-        for (const zeroshot::tried_strength& one : found.search->tried) {
+        for (const zeroshot::probe::searched_strength& one : found.search->strengths) {
             search.push_back({{"strength", json_number(one.strength)},
                               {"validation_top1", json_number(one.accuracy)},
                               {"iterations", one.iterations}});
@@ -383,7 +388,7 @@ std::string json_of(const probe_result& found, const material& from, const probe
     }
     for (const cache_point& one : found.cache) {
         nlohmann::ordered_json alpha = nlohmann::ordered_json::array(), beta = alpha;
-        for (const zeroshot::cache_weights& each : one.weights) {
+        for (const zeroshot::probe::tip_adapter_weights& each : one.weights) {
             alpha.push_back(json_number(each.alpha));
             beta.push_back(json_number(each.beta));
         }
@@ -445,7 +450,8 @@ void show(const probe_result& found, const material& from, console& out) {
                counted(found.fit.iterations, "iteration"));
     if (found.search) {
         out.answer(out.styled("strengths, on what was held back", look::strong));
-        for (const zeroshot::tried_strength& one : found.search->tried) line(short_number(one.strength), one.accuracy);
+        for (const zeroshot::probe::searched_strength& one : found.search->strengths)
+            line(short_number(one.strength), one.accuracy);
     }
     if (!found.mixtures.empty()) out.answer(out.styled("zero-shot weights mixed with the probe's", look::strong));
     for (const mixture_point& one : found.mixtures) line(fixed(one.share, 1) + " of the probe", one.top1);
@@ -504,7 +510,7 @@ void probe(const probe_options& options, session& with) {
     const probe_result found = probed(from, options, team, with);
     if (!options.save.empty()) {
         const uninterrupted no_leftovers;
-        zeroshot::write_probe(options.save, classifier_of(found.fit, from, of_length_one));
+        zeroshot::probe::write_probe(options.save, classifier_of(found.fit, from, of_length_one));
     }
     if (options.as.json) {
         with.out.answer(json_of(found, from, options));

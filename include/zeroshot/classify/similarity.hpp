@@ -1,5 +1,5 @@
 #pragma once
-/// \file How near images and texts are: cosines, scaled by the temperature.
+/// \file Normalisation of embeddings, and their scaled cosine similarities.
 
 #include <cmath>
 #include <cstddef>
@@ -7,53 +7,84 @@
 #include <string>
 #include <string_view>
 
+#include <Eigen/Core>
+
 #include <zeroshot/error.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
+namespace detail {
+
+/// Inner products of embeddings and classes, in double. Each embedding is multiplied alone, so that its products have
+/// the same bits in every batch.
+/// \param embeddings [images, embedding]
+/// \param classes [classes, embedding]
+/// \return [images, classes]
+/// \throws argument_error SHAPE for embeddings of another size
+template <class Embeddings, class Classes>
+matrix<double> inner_products(const Eigen::MatrixBase<Embeddings>& embeddings,
+                              const Eigen::MatrixBase<Classes>& classes) {
+    if (embeddings.cols() != classes.cols()) {
+        throw argument_error(
+            error_code::shape,
+            {"similarity", "embeddings of " + std::to_string(embeddings.cols()) + " numbers",
+             std::to_string(classes.cols()) + ", as the classes have", "do both come from the same model?"});
+    }
+    const Eigen::Ref<const matrix<double>::row_major> weights = classes.template cast<double>();
+    auto products = matrix<double>::for_overwrite(
+        {static_cast<std::size_t>(embeddings.rows()), static_cast<std::size_t>(classes.rows())});
+    for (Eigen::Index i = 0; i < embeddings.rows(); ++i) {
+        const Eigen::VectorXd embedding = embeddings.row(i).template cast<double>();
+        products.eigen().row(i).transpose().noalias() = weights * embedding;
+    }
+    return products;
+}
+
+}  // namespace detail
+
 /// Scales every row to length 1.
-/// \param what the rows are called in the message
-/// \throws numeric_error for a row of length 0 or not finite: it has no direction
+/// \param rows [rows, embedding]
+/// \param name of a row in messages
+/// \throws numeric_error for a row of length 0, or one that is not finite
 template <class Scalar>
-matrix<Scalar> normalized(matrix<Scalar> rows, std::string_view what = "embedding") {
+matrix<Scalar> normalized(matrix<Scalar> rows, std::string_view name = "embedding") {
     for (std::size_t row = 0; row < rows.rows(); ++row) {
-        double squares = 0;
+        double squares = 0;  // in this order, for the same bits everywhere
         for (const Scalar value : rows.row(row)) squares += static_cast<double>(value) * static_cast<double>(value);
         const double length = std::sqrt(squares);
-        if (!(length > 0) || !all_finite(std::span<const double>(&length, 1))) {
-            throw numeric_error(error_code::numeric, {std::string(what) + " " + std::to_string(row),
-                                                      "norm " + std::to_string(length), "a direction", ""});
+        if (!(length > 0) || !is_finite(length)) {
+            throw numeric_error(error_code::numeric, {std::string(name) + " " + std::to_string(row),
+                                                      "norm " + std::to_string(length), "a positive, finite norm", ""});
         }
         for (Scalar& value : rows.row(row)) value = static_cast<Scalar>(static_cast<double>(value) / length);
     }
     return rows;
 }
+template <class Rows>
+matrix<typename Rows::Scalar> normalized(const Eigen::MatrixBase<Rows>& rows, std::string_view name = "embedding") {
+    return normalized(matrix<typename Rows::Scalar>(rows), name);
+}
 
-/// scale * <image, text> + bias, for rows of length 1. Sums run in double.
-/// \param images [images, embedding]
-/// \param texts [texts, embedding]
-/// \return logits [images, texts]
-/// \throws argument_error (SHAPE) where the embeddings come from spaces of different size
+/// Logits: scale * <image, text> + bias, in double.
+/// \param images [images, embedding], of length 1
+/// \param texts [texts, embedding], of length 1
+/// \param scale as clip::logit_scale(), 1 for cosines
+/// \return [images, texts]; a row has the same bits in every batch
+/// \throws argument_error SHAPE for embeddings of different sizes
+template <class Images, class Texts>
+matrix<typename Images::Scalar> similarity(const Eigen::MatrixBase<Images>& images,
+                                           const Eigen::MatrixBase<Texts>& texts, typename Images::Scalar scale,
+                                           typename Images::Scalar bias = 0) {
+    using scalar = typename Images::Scalar;
+    const matrix<double> products = detail::inner_products(images, texts);
+    return (static_cast<double>(scale) * products.eigen().array() + static_cast<double>(bias))
+        .matrix()
+        .template cast<scalar>();
+}
 template <class Scalar>
 matrix<Scalar> similarity(const matrix<Scalar>& images, const matrix<Scalar>& texts, Scalar scale, Scalar bias = 0) {
-    if (images.columns() != texts.columns()) {
-        throw argument_error(
-            error_code::shape,
-            {"similarity", "image embeddings of " + std::to_string(images.columns()) + " numbers",
-             std::to_string(texts.columns()) + " as the text embeddings have", "do both come from the same model?"});
-    }
-    matrix<Scalar> logits(images.rows(), texts.rows());
-    for (std::size_t i = 0; i < images.rows(); ++i) {
-        for (std::size_t t = 0; t < texts.rows(); ++t) {
-            const std::span<const Scalar> image = images.row(i), text = texts.row(t);
-            double cosine = 0;
-            for (std::size_t k = 0; k < image.size(); ++k)
-                cosine += static_cast<double>(image[k]) * static_cast<double>(text[k]);
-            logits(i, t) = static_cast<Scalar>(static_cast<double>(scale) * cosine + static_cast<double>(bias));
-        }
-    }
-    return logits;
+    return similarity(images.eigen(), texts.eigen(), scale, bias);
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,6 +1,5 @@
 #pragma once
-/// \file A classifier of embeddings with a row of weights for each label: a fitted probe, a zero-shot head, or a
-/// mixture of both; kept in a safetensors file.
+/// \file Linear classifier of embeddings: a fitted probe, a zero-shot head or a mixture of both; its safetensors file.
 
 #include <algorithm>
 #include <array>
@@ -12,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <Eigen/Core>
+
 #include <zeroshot/checkpoint/checkpoint.hpp>
 #include <zeroshot/checkpoint/safetensors.hpp>
 #include <zeroshot/checkpoint/tensor_values.hpp>
@@ -21,23 +22,23 @@
 #include <zeroshot/support/json.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace probe {
 
-/// What is done to an embedding before it meets the weights.
+/// Normalisation of embeddings before the weights are applied.
 enum class embedding_length {
-    as_it_is,  ///< nothing: the paper's probe
-    one        ///< it is scaled to length 1, as for zero-shot classification
+    as_it_is,  ///< none: the paper's probe
+    one        ///< to length 1, as for zero-shot classification
 };
 
-/// logit of a label = weights · embedding + intercept, in double.
+/// logit of a label = weights . embedding + intercept, in double.
 ///
-///     const linear_classifier probe = read_probe("probe.safetensors");
-///     for (const auto& [label, probability] : probe.of_embeddings(clip.encode_image(images)).front()) ...
+///     const probe::linear_classifier head = probe::read_probe("probe.safetensors");
+///     for (const auto& [label, probability] : head.of_embeddings(clip.encode_image(images)).front()) ...
 class linear_classifier {
    public:
     /// \param weights [labels, embedding]
     /// \param intercepts [labels]
-    /// \throws argument_error SHAPE where these do not fit together; numeric_error where they are not finite
+    /// \throws argument_error SHAPE for shapes that do not fit together; numeric_error for NaN and infinite numbers
     linear_classifier(std::vector<std::string> labels, matrix<double> weights, std::vector<double> intercepts,
                       embedding_length length = embedding_length::as_it_is)
         : labels_(std::move(labels)),
@@ -60,9 +61,7 @@ class linear_classifier {
     /// \param text_embeddings [labels, embedding], each of length 1
     static linear_classifier zero_shot(std::vector<std::string> labels, const matrix<float>& text_embeddings,
                                        double scale, double bias = 0) {
-        matrix<double> weights(text_embeddings.rows(), text_embeddings.columns());
-        std::ranges::transform(text_embeddings.values(), weights.data(),
-                               [scale](float x) { return scale * static_cast<double>(x); });
+        matrix<double> weights = scale * text_embeddings.eigen().cast<double>();
         std::vector<double> intercepts(labels.size(), bias);
         return {std::move(labels), std::move(weights), std::move(intercepts), embedding_length::one};
     }
@@ -74,55 +73,40 @@ class linear_classifier {
 
     /// \param embeddings [images, embedding]
     /// \return logits [images, labels]
-    /// \throws argument_error SHAPE where the embeddings are those of another model; numeric_error for one without a
-    /// direction, where it needs one
+    /// \throws argument_error SHAPE for embeddings of another size; numeric_error for one that cannot be normalised
     matrix<double> logits(const matrix<float>& embeddings) const {
         if (embeddings.columns() != weights_.columns()) {
             throw argument_error(error_code::shape,
                                  {"probe", "embeddings of " + std::to_string(embeddings.columns()) + " numbers",
                                   std::to_string(weights_.columns()), "is this probe of another model?"});
         }
-        if (length_ == embedding_length::one) return products(normalized(embeddings));
-        return products(embeddings);
+        matrix<double> logits = length_ == embedding_length::one
+                                    ? zeroshot::detail::inner_products(normalized(embeddings).eigen(), weights_.eigen())
+                                    : zeroshot::detail::inner_products(embeddings.eigen(), weights_.eigen());
+        logits.eigen().rowwise() += Eigen::Map<const Eigen::RowVectorXd>(intercepts_.data(), logits.eigen().cols());
+        return logits;
     }
 
     /// One classification for each image, in order.
     /// \param embeddings [images, embedding]
     /// \throws as logits()
     std::vector<classification> of_embeddings(const matrix<float>& embeddings) const {
-        const matrix<double> all = logits(embeddings);
-        std::vector<classification> found;
-        for (std::size_t i = 0; i < all.rows(); ++i) {
-            const std::vector<float> row(all.row(i).begin(), all.row(i).end());
-            found.emplace_back(labels_, std::span<const float>(row), embeddings.row(i));
-        }
-        return found;
+        const matrix<float> scores = logits(embeddings).eigen().cast<float>();
+        std::vector<classification> results;
+        for (std::size_t i = 0; i < scores.rows(); ++i) results.emplace_back(labels_, scores.row(i), embeddings.row(i));
+        return results;
     }
 
    private:
-    matrix<double> products(const matrix<float>& embeddings) const {
-        matrix<double> all(embeddings.rows(), labels_.size());
-        for (std::size_t i = 0; i < all.rows(); ++i) {
-            const std::span<const float> embedding = embeddings.row(i);
-            for (std::size_t label = 0; label < labels_.size(); ++label) {
-                const std::span<const double> row = weights_.row(label);
-                double sum = intercepts_[label];
-                for (std::size_t k = 0; k < row.size(); ++k) sum += row[k] * static_cast<double>(embedding[k]);
-                all(i, label) = sum;
-            }
-        }
-        return all;
-    }
-
     std::vector<std::string> labels_;
     matrix<double> weights_;  // [labels, embedding]
     std::vector<double> intercepts_;
     embedding_length length_;
 };
 
-/// Some of both: (1 - share) * first + share * second, weight by weight. Wortsman et al. 2022, "Robust fine-tuning of
-/// zero-shot models" (WiSE-FT), of the head alone.
-/// \throws argument_error where they are of different labels or embeddings
+/// Interpolation of weights: (1 - share) * first + share * second. Wortsman et al. 2022, "Robust fine-tuning of
+/// zero-shot models" (WiSE-FT), for the head alone.
+/// \throws argument_error for classifiers of different labels or embeddings
 inline linear_classifier mixed(const linear_classifier& first, const linear_classifier& second, double share) {
     if (first.labels() != second.labels() || first.weights().shape() != second.weights().shape() ||
         first.length() != second.length()) {
@@ -130,11 +114,10 @@ inline linear_classifier mixed(const linear_classifier& first, const linear_clas
             error_code::argument,
             {"mixture", "the classifiers differ in labels, embedding or its length", "two of the same kind", ""});
     }
-    matrix<double> weights = first.weights();
+    matrix<double> weights = (1 - share) * first.weights().eigen() + share * second.weights().eigen();
     std::vector<double> intercepts = first.intercepts();
-    const auto mix = [share](double a, double b) { return (1 - share) * a + share * b; };
-    std::ranges::transform(weights.values(), second.weights().values(), weights.data(), mix);
-    std::ranges::transform(intercepts, second.intercepts(), intercepts.begin(), mix);
+    std::ranges::transform(intercepts, second.intercepts(), intercepts.begin(),
+                           [share](double a, double b) { return (1 - share) * a + share * b; });
     return {first.labels(), std::move(weights), std::move(intercepts), first.length()};
 }
 
@@ -201,4 +184,4 @@ inline linear_classifier read_probe(const std::filesystem::path& path) {
     return {std::move(labels), std::move(weights), std::move(intercepts), length};
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::probe

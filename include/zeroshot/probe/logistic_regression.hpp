@@ -1,293 +1,183 @@
 #pragma once
-/// \file Multinomial logistic regression on features: the linear probe of the CLIP paper, with scikit-learn's
-/// objective. Includes LBFGSpp (MIT), which the rest of the library does without; zeroshot.hpp therefore leaves this
-/// header out.
+/// \file Multinomial logistic regression with scikit-learn's objective: the linear probe of the CLIP paper. Needs
+/// LBFGSpp.
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <exception>
 #include <limits>
-#include <memory>
 #include <numeric>
-#include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <Eigen/Core>
 #include <LBFGS.h>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/nn/linear.hpp>
 #include <zeroshot/parallel.hpp>
+#include <zeroshot/probe/features.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace probe {
 
-/// Features with a class for each, read a part at a time.
-struct labelled_features {
-    std::size_t columns = 0;
-    std::vector<std::uint32_t> labels{};  ///< one for each row
-    /// Fills the rows from `first` on. Called from several threads at a time.
-    std::function<void(std::size_t first, matrix<double>& rows)> read{};
-
-    std::size_t rows() const noexcept { return labels.size(); }
-
-    /// Some of the rows. \throws numeric_error where they are not finite
-    matrix<double> finite(std::size_t first, std::size_t count) const {
-        matrix<double> some(count, columns);
-        read(first, some);
-        if (!all_finite(some.values())) {
-            throw numeric_error(error_code::numeric, {"features", "a number is NaN or infinite", "finite numbers", ""});
-        }
-        return some;
-    }
-};
-
-/// Features that are in memory already; a handle keeps them.
-/// \param features [labels, columns]
-/// \throws argument_error SHAPE where there is not one label for each row
-template <class Scalar>
-labelled_features labelled(std::shared_ptr<const matrix<Scalar>> features, std::vector<std::uint32_t> labels) {
-    if (features->rows() != labels.size()) {
-        throw argument_error(
-            error_code::shape,
-            {"features", shape_text(features->shape()) + " with " + std::to_string(labels.size()) + " labels",
-             "a label for each row", ""});
-    }
-    const std::size_t columns = features->columns();
-    return {columns, std::move(labels), [features = std::move(features)](std::size_t first, matrix<double>& rows) {
-                const Scalar* from = features->data() + first * rows.columns();
-                std::transform(from, from + rows.size(), rows.data(), [](Scalar x) { return static_cast<double>(x); });
-            }};
-}
-
-/// Some of the rows, in the order given.
-/// \param chosen positions of rows
-inline labelled_features subset(const labelled_features& all, std::vector<std::size_t> chosen) {
-    std::vector<std::uint32_t> labels;
-    for (const std::size_t row : chosen) labels.push_back(all.labels[row]);
-    const auto read = [from = all.read, chosen = std::move(chosen)](std::size_t first, matrix<double>& rows) {
-        matrix<double> one(std::size_t{1}, rows.columns());
-        for (std::size_t i = 0; i < rows.rows(); ++i) {
-            from(chosen[first + i], one);
-            std::ranges::copy(one.values(), rows.row(i).begin());
-        }
-    };
-    return {all.columns, std::move(labels), read};
-}
-
-/// What a fit found: score of a class = weights · features + intercept.
+/// A fitted probe: score of a class = weights . features + intercept.
 struct logistic_fit {
     std::vector<std::uint32_t> classes{};  ///< the labels that occur, in ascending order: a row of weights for each
     matrix<double> weights{};              ///< [classes, columns]
     std::vector<double> intercepts{};      ///< [classes]
-    double strength = 1;                   ///< scikit-learn's C
+    double strength = 1;                   ///< scikit-learn's C, the inverse of the regularization
     double objective = 0;                  ///< strength * sum of log losses + half the squared weights
     std::size_t iterations = 0;
-    bool converged = false;  ///< false where the iterations ran out before
+    bool converged = false;  ///< false if the limit of iterations was reached before
 };
 
-/// When a fit ends.
+/// Stopping criteria and memory of a fit.
 struct fit_limits {
     std::size_t iterations = 1000;  ///< Radford et al. 2021, "Learning Transferable Visual Models", appendix A.3
-    double gap = 1e-8;              ///< of the objective above its minimum, relative: what its curvature vouches for
-    std::size_t memory =
-        std::size_t{4} << 30;  ///< bytes that packed features may keep; beyond, they are read each time
+    double gap = 1e-8;              ///< of the objective above its minimum, relative, as its curvature bounds it
+    std::size_t memory = std::size_t{4} << 30;  ///< bytes of features to hold; larger sets are read in every iteration
 };
 
 namespace detail {
 
-/// Some consecutive rows of features, packed for both products of a gradient.
-class packed_rows {
-   public:
-    static constexpr std::size_t feature_block = 128;
-
-    /// \param rows [rows, columns]
-    explicit packed_rows(const matrix<double>& rows) : to_scores_(rows) {
-        for (std::size_t first = 0; first < rows.columns(); first += feature_block) {
-            matrix<double> block(std::min(feature_block, rows.columns() - first), rows.rows());
-            for (std::size_t column = 0; column < block.rows(); ++column) {
-                for (std::size_t row = 0; row < rows.rows(); ++row) block(column, row) = rows(row, first + column);
-            }
-            to_gradient_.emplace_back(block);
-        }
-    }
-
-    std::size_t count() const noexcept { return to_scores_.outputs(); }
-
-    /// weights · featuresᵀ, some classes at a time, so that their weights stay near.
-    /// \param weights [classes, columns], `stride` elements apart
-    /// \param scores [classes, rows]
-    void score(const double* weights, std::size_t stride, std::size_t classes, double* scores) const {
-        constexpr std::size_t at_once = 60;  // a multiple of the kernels' tiles of 3, 4 and 6 rows
-        for (std::size_t first = 0; first < classes; first += at_once) {
-            to_scores_.apply(weights + first * stride, stride, std::min(at_once, classes - first),
-                             scores + first * count());
-        }
-    }
-
-    /// residuals · features, of one block of features.
-    /// \param residuals [classes, rows]
-    /// \param products [classes, features of the block]
-    void multiply(std::size_t block, const double* residuals, std::size_t classes, matrix<double>& products) const {
-        products = matrix<double>(classes, to_gradient_[block].outputs());
-        to_gradient_[block].apply(residuals, count(), classes, products.data());
-    }
-
-   private:
-    linear<double> to_scores_;                 // columns to rows
-    std::vector<linear<double>> to_gradient_;  // rows to the columns of a block
-};
-
-/// Scores become residuals, probability - 1 for the true class and probability for the others: the gradient of the
-/// loss. \param scores [classes, rows], without intercepts \param labels [rows], positions of classes \return the sum
-/// of the rows' losses, -log(probability of the true class)
-inline double to_residuals(std::span<const double> intercepts, std::span<const std::uint32_t> labels,
-                           std::span<double> scores) {
-    const std::size_t rows = labels.size(), classes = intercepts.size();
-    std::vector<double> highest(rows, -std::numeric_limits<double>::infinity()), sums(rows), right(rows);
-    for (std::size_t k = 0; k < classes; ++k) {
-        double* const score = scores.data() + k * rows;
-        for (std::size_t i = 0; i < rows; ++i) {
-            score[i] += intercepts[k];
-            highest[i] = score[i] > highest[i] ? score[i] : highest[i];
-        }
-    }
-    for (std::size_t i = 0; i < rows; ++i) right[i] = scores[labels[i] * rows + i];
-    for (std::size_t k = 0; k < classes; ++k) {
-        double* const score = scores.data() + k * rows;
-        for (std::size_t i = 0; i < rows; ++i) {
-            score[i] = std::exp(score[i] - highest[i]);
-            sums[i] += score[i];
-        }
-    }
+/// Turns scores into residuals, the gradient of the log loss: probability - 1 for the true class, probability for the
+/// others.
+/// \param scores [rows, classes]
+/// \param labels [rows], indices of classes
+/// \return the sum of the rows' losses, -log(probability of the true class)
+inline double to_residuals(Eigen::Map<tensor<double, 2>::row_major> scores, std::span<const std::uint32_t> labels) {
+    scores.colwise() -= scores.rowwise().maxCoeff().eval();
     double loss = 0;
-    for (std::size_t i = 0; i < rows; ++i) {
-        loss += highest[i] + std::log(sums[i]) - right[i];
-        sums[i] = 1 / sums[i];
-    }
-    for (std::size_t k = 0; k < classes; ++k) {
-        double* const score = scores.data() + k * rows;
-        for (std::size_t i = 0; i < rows; ++i) score[i] *= sums[i];
-    }
-    for (std::size_t i = 0; i < rows; ++i) scores[labels[i] * rows + i] -= 1;
-    return loss;
+    for (std::size_t row = 0; row < labels.size(); ++row) loss -= scores(static_cast<Eigen::Index>(row), labels[row]);
+    scores = scores.array().exp();
+    const Eigen::ArrayXd sums = scores.rowwise().sum();
+    scores.array().colwise() *= sums.inverse();
+    for (std::size_t row = 0; row < labels.size(); ++row) scores(static_cast<Eigen::Index>(row), labels[row]) -= 1;
+    return loss + sums.log().sum();
 }
 
 }  // namespace detail
 
 class logistic_regression;
 
-/// What the fits of one training set leave for the next: where their minima are, and how the loss bends on the way
-/// there.
-class fit_memory {
+/// What earlier fits of a training set contribute to the next: their minima, and the curvature of the loss.
+class fit_history {
    private:
     friend class logistic_regression;
 
-    struct minimum_of {
+    struct earlier_minimum {
         double strength;
-        double loss;               // the mean, without the penalty
+        double loss;               // mean over the rows, without the penalty
         aligned_vector<double> x;  // [classes, columns + 1]
     };
 
-    /// A step, and what it changed of the gradient of the loss. Without the penalty's share, which is known for any
-    /// strength, it is as true for the next one.
-    struct bend {
+    /// A correction pair of L-BFGS: a step, and the change of the gradient of the loss along it. Without the penalty,
+    /// which is known for every strength, it holds for the next strength as well.
+    struct correction {
         aligned_vector<double> step, change;
     };
 
     static constexpr std::size_t most_minima = 16;
 
-    std::deque<minimum_of> minima_;  // the latest last
-    std::deque<bend> bends_;
+    std::deque<earlier_minimum> minima_;  // latest last
+    std::deque<correction> corrections_;
 };
 
-/// The fits of one training set, for any strength of regularisation: the features are packed once.
+/// Fits of one training set with any strength of regularization.
 ///
-///     const logistic_regression probe(training);
-///     const logistic_fit fit = probe.fit(0.316);
+///     const probe::logistic_regression regression(training);
+///     const probe::logistic_fit fit = regression.fit(0.316);
 ///
-/// The minimum is that of scikit-learn's LogisticRegression(C=strength), whose intercepts are not penalised. With two
-/// classes that has one row of weights w; here they are -w/2 and w/2, and the penalty counts double.
+/// The minimum is that of scikit-learn's LogisticRegression(C=strength), whose intercepts are not penalised. For two
+/// classes scikit-learn has one row of weights w; here the rows are -w/2 and w/2, and the penalty counts double.
 class logistic_regression {
    public:
-    /// \throws argument_error for no rows, rows of one class only; numeric_error for features that are not finite
+    /// \throws argument_error for an empty training set, or one with a single class; numeric_error for features that
+    /// are not finite
     explicit logistic_regression(labelled_features training, const fit_limits& limits = {}, const run_options& run = {})
         : training_(std::move(training)), limits_(limits) {
         find_classes();
-        centre(run);
-        if (2 * sizeof(double) * training_.rows() * training_.columns <= limits_.memory) {
-            kept_.resize(parts());
-            run_tasks(parts(), [&](std::size_t part) { kept_[part].emplace(packed(part)); },
-                       {run.threads, run.stop, {}});
-        }
+        find_means(run);
+        if (sizeof(double) * training_.rows() * stride() > limits_.memory) return;
+        parts_.resize(part_count());
+        run_tasks(part_count(), [&](std::size_t part) { parts_[part] = centred(part); }, {run.threads, run.stop, {}});
     }
 
     const std::vector<std::uint32_t>& classes() const noexcept { return classes_; }
     std::size_t columns() const noexcept { return training_.columns; }
 
-    /// Fits from zeros. The same bits on any number of threads.
+    /// Fits from zeros; the result has the same bits for any number of threads.
     /// \param strength scikit-learn's C
     /// \throws argument_error for a strength that is not positive; cancelled_error
     logistic_fit fit(double strength, const run_options& run = {}) const {
-        fit_memory nothing;
-        return fit(strength, nothing, run);
+        fit_history empty;
+        return fit(strength, empty, run);
     }
 
-    /// Fits from where earlier fits of the same training set point to, with what they learnt of the loss.
-    /// \param memory of these fits; this one is added
-    /// \throws argument_error for a memory of other features or classes as well
-    logistic_fit fit(double strength, fit_memory& memory, const run_options& run = {}) const {
-        if (!(strength > 0) || !is_finite(strength)) {
+    /// Fits from the extrapolated minima of earlier fits, with their curvature.
+    /// \param history of earlier fits of this training set; this fit is added
+    /// \throws argument_error also for a history of other features or classes
+    logistic_fit fit(double strength, fit_history& history, const run_options& run = {}) const {
+        if (!(strength > 0) || !is_finite(strength))
             throw argument_error(error_code::argument, {"strength", std::to_string(strength), "a positive number", ""});
+        if (!history.minima_.empty() && history.minima_.front().x.size() != classes_.size() * stride()) {
+            throw argument_error(error_code::argument, {"history of fits", "its features or classes differ",
+                                                        "a history of the same training set", ""});
         }
-        if (!memory.minima_.empty() && memory.minima_.front().x.size() != classes_.size() * stride()) {
-            throw argument_error(error_code::argument, {"memory of fits", "its features or classes are others",
-                                                        "one of the same training set", ""});
-        }
-        return result_of(minimise(strength, start_of(strength, memory, run), memory, run));
+        return result_of(minimise(strength, start_for(strength, history, run), history, run));
     }
 
    private:
     using vector = Eigen::VectorXd;
+    using row_major = tensor<double, 2>::row_major;
 
-    static constexpr std::size_t part_rows = 256;     // rows that are packed together
-    static constexpr std::size_t parts_at_once = 16;  // whose residuals are in memory at a time
-    static constexpr std::size_t class_block = 60;    // of a gradient that one thread sums up
+    static constexpr std::size_t part_rows = 256;      // rows that are multiplied together
+    static constexpr std::size_t parts_at_once = 16;   // parts whose residuals are in memory
+    static constexpr std::size_t class_block = 64;     // of the gradient, for one thread
+    static constexpr std::size_t feature_block = 128;  // of the gradient, for one thread
 
-    /// What a minimisation has come to: the mean loss + penalty * half the squared weights.
+    /// Result of a minimisation of: mean loss + penalty * half the squared weights.
     struct minimum {
-        vector x;  // [classes, columns + 1]: weights of centred features, and the intercept's
+        vector x;  // [classes, columns + 1]: weights of the centred features, and of the constant
         double value = std::numeric_limits<double>::infinity();
         double strength = 1;
         std::size_t iterations = 0;
         bool converged = false;
     };
 
-    /// A point, with what is known of it.
-    struct start {
+    struct point {
         vector x;
         double value = 0;
-        vector gradient{};  // empty where it was not computed
-        vector spread{};    // [classes], the mean of p * (1 - p): how the loss bends along an intercept
+        vector gradient{};  // empty if not computed
+        vector spread{};    // [classes], the mean of p * (1 - p): the curvature of the loss along an intercept
     };
 
-    std::size_t parts() const noexcept { return (training_.rows() + part_rows - 1) / part_rows; }
-    std::size_t stride() const noexcept { return training_.columns + 1; }
-    std::size_t rows_of(std::size_t part) const noexcept {
-        return std::min(part_rows, training_.rows() - part * part_rows);
-    }
+    static Eigen::Index index(std::size_t value) noexcept { return static_cast<Eigen::Index>(value); }
 
-    /// The labels become positions among those that occur.
+    std::size_t part_count() const noexcept { return (training_.rows() + part_rows - 1) / part_rows; }
+    std::size_t rows_of(std::size_t part) const noexcept {
+        return (std::min)(part_rows, training_.rows() - part * part_rows);
+    }
+    std::size_t stride() const noexcept { return training_.columns + 1; }
+
+    /// x or a gradient as [classes, columns + 1].
+    Eigen::Map<row_major> table(vector& x) const { return {x.data(), index(classes_.size()), index(stride())}; }
+    Eigen::Map<const row_major> table(const vector& x) const {
+        return {x.data(), index(classes_.size()), index(stride())};
+    }
+    auto weights(vector& x) const { return table(x).leftCols(index(training_.columns)); }
+    auto weights(const vector& x) const { return table(x).leftCols(index(training_.columns)); }
+    auto intercepts(const vector& x) const { return table(x).col(index(training_.columns)); }
+
+    /// Replaces the labels by indices of the classes that occur.
     void find_classes() {
-        if (training_.rows() == 0 || training_.columns == 0) {
+        if (training_.rows() == 0 || training_.columns == 0)
             throw argument_error(error_code::argument, {"training set", "it is empty", "features and labels", ""});
-        }
         classes_ = training_.labels;
         std::ranges::sort(classes_);
         classes_.erase(std::unique(classes_.begin(), classes_.end()), classes_.end());
@@ -295,86 +185,56 @@ class logistic_regression {
             throw argument_error(error_code::argument, {"training set", "every label is " + std::to_string(classes_[0]),
                                                         "at least two classes", ""});
         }
-        for (const std::uint32_t label : training_.labels) {
-            places_.push_back(static_cast<std::uint32_t>(std::ranges::lower_bound(classes_, label) - classes_.begin()));
-        }
+        for (const std::uint32_t label : training_.labels)
+            labels_.push_back(static_cast<std::uint32_t>(std::ranges::lower_bound(classes_, label) - classes_.begin()));
     }
 
-    /// Means and spread of the features. What is penalised are the weights, not the intercepts, so the minimum is the
-    /// same for features without their mean, and much nearer: CLIP's have a large one.
-    void centre(const run_options& run) {
-        const std::size_t columns = training_.columns;
-        matrix<double> sums(parts(), columns), squares(parts(), columns);
+    /// Means of the features, and their mean standard deviation. Only weights are penalised, so the minimum is the same
+    /// for centred features and much nearer: CLIP's features have large means.
+    void find_means(const run_options& run) {
+        matrix<double> sums(part_count(), training_.columns), squares(part_count(), training_.columns);
         const auto add = [&](std::size_t part) {
-            const matrix<double> rows = read(part);
-            for (std::size_t i = 0; i < rows.rows(); ++i) {
-                for (std::size_t j = 0; j < columns; ++j) {
-                    sums(part, j) += rows(i, j);
-                    squares(part, j) += rows(i, j) * rows(i, j);
-                }
-            }
+            const matrix<double> rows = training_.load(part * part_rows, rows_of(part));
+            sums.eigen().row(index(part)) = rows.eigen().colwise().sum();
+            squares.eigen().row(index(part)) = rows.eigen().colwise().squaredNorm();
         };
-        run_tasks(parts(), add, {run.threads, run.stop, {}});
+        run_tasks(part_count(), add, {run.threads, run.stop, {}});
         const auto count = static_cast<double>(training_.rows());
-        means_.assign(columns, 0);
-        double variance = 0;
-        for (std::size_t j = 0; j < columns; ++j) {
-            double square = 0;
-            for (std::size_t part = 0; part < parts(); ++part) {
-                means_[j] += sums(part, j) / count;
-                square += squares(part, j) / count;
-            }
-            variance += std::max(0.0, square - means_[j] * means_[j]);
-        }
-        unit_ = variance > 0 ? std::sqrt(variance / static_cast<double>(columns)) : 1;
+        means_ = sums.eigen().colwise().sum() / count;
+        const Eigen::ArrayXXd variances =
+            squares.eigen().colwise().sum().array() / count - means_.eigen().array().square();
+        const double variance = variances.max(0.0).mean();
+        unit_ = variance > 0 ? std::sqrt(variance) : 1;
     }
 
-    /// \return [rows of the part, columns]
-    matrix<double> read(std::size_t part) const {
-        matrix<double> rows(rows_of(part), training_.columns);
-        training_.read(part * part_rows, rows);
-        for (std::size_t i = 0; i < rows.rows(); ++i) {
-            if (all_finite(std::span<const double>(rows.row(i)))) continue;
-            throw numeric_error(
-                error_code::numeric,
-                {"features", "row " + std::to_string(part * part_rows + i) + " holds a number that is NaN or infinite",
-                 "finite numbers", ""});
-        }
-        return rows;
+    /// A part of the rows, centred, with a constant column for the intercepts: [rows of the part, columns + 1].
+    matrix<double> centred(std::size_t part) const {
+        const matrix<double> rows = training_.load(part * part_rows, rows_of(part));
+        auto result = matrix<double>::for_overwrite({rows.rows(), stride()});
+        result.eigen().leftCols(index(training_.columns)) = rows.eigen().rowwise() - means_.eigen().row(0);
+        result.eigen().rightCols(1).setConstant(unit_);
+        return result;
     }
 
-    detail::packed_rows packed(std::size_t part) const {
-        matrix<double> rows = read(part);
-        for (std::size_t i = 0; i < rows.rows(); ++i) {
-            for (std::size_t j = 0; j < rows.columns(); ++j) rows(i, j) -= means_[j];
-        }
-        return detail::packed_rows(rows);
-    }
-
-    /// The mean loss and its gradient.
-    /// \param x, gradient [classes, columns + 1]
+    /// The mean loss, its gradient and its curvature along the intercepts.
     double mean_loss(const vector& x, vector& gradient, vector& spread, const run_options& run) const {
-        const std::size_t classes = classes_.size();
-        const run_options quietly{run.threads, run.stop, {}};
-        std::vector<double> intercepts(classes), losses(parts());
-        for (std::size_t k = 0; k < classes; ++k) intercepts[k] = unit_ * x[at(k, training_.columns)];
+        const run_options silent{run.threads, run.stop, {}};
+        std::vector<double> losses(part_count());
         gradient.setZero();
-        spread = vector::Zero(static_cast<Eigen::Index>(classes));
-        for (std::size_t first = 0; first < parts(); first += parts_at_once) {
-            const std::size_t count = std::min(parts_at_once, parts() - first);
-            std::vector<std::optional<detail::packed_rows>> fresh(kept_.empty() ? count : 0);
-            std::vector<const detail::packed_rows*> rows(count);
-            std::vector<aligned_vector<double>> residuals(count);  // [classes, rows of the part] each
-            const auto forth = [&](std::size_t i) {
-                const std::size_t part = first + i;
-                rows[i] = kept_.empty() ? &fresh[i].emplace(packed(part)) : &*kept_[part];
-                residuals[i].resize(classes * rows_of(part));
-                rows[i]->score(x.data(), stride(), classes, residuals[i].data());
-                losses[part] = detail::to_residuals(
-                    intercepts, std::span(places_).subspan(part * part_rows, rows_of(part)), residuals[i]);
+        spread = vector::Zero(index(classes_.size()));
+        for (std::size_t first = 0; first < part_count(); first += parts_at_once) {
+            const std::size_t count = (std::min)(parts_at_once, part_count() - first);
+            std::vector<matrix<double>> streamed(parts_.empty() ? count : 0);
+            const matrix<double>* const parts = parts_.empty() ? streamed.data() : parts_.data() + first;
+            std::vector<matrix<double>> residuals(count);  // [rows of the part, classes] each
+            const auto forward = [&](std::size_t i) {
+                if (parts_.empty()) streamed[i] = centred(first + i);
+                residuals[i] = parts[i].eigen() * table(x).transpose();
+                losses[first + i] = detail::to_residuals(
+                    residuals[i].eigen(), std::span(labels_).subspan((first + i) * part_rows, residuals[i].rows()));
             };
-            run_tasks(count, forth, quietly);
-            add_gradient(rows, residuals, gradient, spread, quietly);
+            run_tasks(count, forward, silent);
+            add_gradient({parts, count}, residuals, gradient, spread, silent);
         }
         const double share = 1 / static_cast<double>(training_.rows());
         gradient *= share;
@@ -382,53 +242,38 @@ class logistic_regression {
         return share * std::accumulate(losses.begin(), losses.end(), 0.0);
     }
 
-    /// Adds residuals · features of some parts, always in the order of the parts.
-    void add_gradient(std::span<const detail::packed_rows* const> rows,
-                      std::span<const aligned_vector<double>> residuals, vector& gradient, vector& spread,
-                      const run_options& run) const {
-        constexpr std::size_t width = detail::packed_rows::feature_block;
-        const std::size_t blocks = (training_.columns + width - 1) / width;
-        const std::size_t groups = (classes_.size() + class_block - 1) / class_block;
-        const auto back = [&](std::size_t piece) {
-            const std::size_t block = piece % blocks, group = piece / blocks;
-            const std::size_t begin = group * class_block, count = std::min(class_block, classes_.size() - begin);
-            matrix<double> products;
-            for (std::size_t i = 0; i < rows.size(); ++i) {
-                const double* const some = residuals[i].data() + begin * rows[i]->count();
-                rows[i]->multiply(block, some, count, products);
-                for (std::size_t k = 0; k < count; ++k) {
-                    double* const sums = gradient.data() + at(begin + k, block * width);
-                    for (std::size_t j = 0; j < products.columns(); ++j) sums[j] += products(k, j);
-                    if (block != 0) continue;
-                    const std::span<const double> each(some + k * rows[i]->count(), rows[i]->count());
-                    gradient[at(begin + k, training_.columns)] +=
-                        unit_ * std::accumulate(each.begin(), each.end(), 0.0);
-                    double& bend = spread[static_cast<Eigen::Index>(begin + k)];
-                    for (const double residual : each) bend += std::abs(residual) * (1 - std::abs(residual));
-                }
+    /// Adds residuals^T . features, block by block, always in the order of the parts.
+    void add_gradient(std::span<const matrix<double>> parts, std::span<const matrix<double>> residuals,
+                      vector& gradient, vector& spread, const run_options& run) const {
+        const std::size_t feature_blocks = (stride() + feature_block - 1) / feature_block;
+        const std::size_t class_blocks = (classes_.size() + class_block - 1) / class_block;
+        const auto backward = [&](std::size_t piece) {
+            const std::size_t column = piece % feature_blocks * feature_block;
+            const std::size_t first = piece / feature_blocks * class_block;
+            const Eigen::Index width = index((std::min)(feature_block, stride() - column));
+            const Eigen::Index classes = index((std::min)(class_block, classes_.size() - first));
+            auto sum = table(gradient).block(index(first), index(column), classes, width);
+            for (std::size_t i = 0; i < parts.size(); ++i) {
+                const auto errors = residuals[i].eigen().middleCols(index(first), classes);
+                sum.noalias() += errors.transpose() * parts[i].eigen().middleCols(index(column), width);
+                if (column != 0) continue;
+                const auto distance = errors.array().abs();
+                spread.segment(index(first), classes) +=
+                    (distance * (1 - distance)).colwise().sum().matrix().transpose();
             }
         };
-        run_tasks(groups * blocks, back, run);
-    }
-
-    Eigen::Index at(std::size_t row, std::size_t column) const noexcept {
-        return static_cast<Eigen::Index>(row * stride() + column);
+        run_tasks(class_blocks * feature_blocks, backward, run);
     }
 
     double penalty_of(double strength) const noexcept {
         return (classes_.size() == 2 ? 2 : 1) / (strength * static_cast<double>(training_.rows()));
     }
 
-    /// Adds the penalty and its gradient.
+    /// Adds the gradient of the penalty.
+    /// \return the penalty
     double add_penalty(double penalty, const vector& x, vector& gradient) const {
-        double squares = 0;
-        for (std::size_t k = 0; k < classes_.size(); ++k) {
-            for (std::size_t j = 0; j < training_.columns; ++j) {
-                squares += x[at(k, j)] * x[at(k, j)];
-                gradient[at(k, j)] += penalty * x[at(k, j)];
-            }
-        }
-        return penalty / 2 * squares;
+        weights(gradient) += penalty * weights(x);
+        return penalty / 2 * weights(x).squaredNorm();
     }
 
     /// The mean loss with the penalty, and its gradient.
@@ -437,43 +282,38 @@ class logistic_regression {
         return loss + add_penalty(penalty, x, gradient);
     }
 
-    /// How far the value may be above its minimum: |gradient|² / (2 * curvature). Along the weights the curvature is at
-    /// least the penalty; along an intercept, which has none, it is taken from the loss where it is.
-    double gap_of(const start& here, double penalty) const {
-        constexpr double least = 1e-12;  // of the curvature of a class that all are sure of
-        double gap = 0;
-        for (std::size_t k = 0; k < classes_.size(); ++k) {
-            const auto weights = here.gradient.segment(at(k, 0), static_cast<Eigen::Index>(training_.columns));
-            const double slope = here.gradient[at(k, training_.columns)];
-            const double bend = unit_ * unit_ * std::max(here.spread[static_cast<Eigen::Index>(k)], least);
-            gap += weights.squaredNorm() / (2 * penalty) + slope * slope / (2 * bend);
-        }
-        return gap;
+    /// Bound of the value's distance to its minimum: |gradient|^2 / (2 * curvature). The curvature is at least the
+    /// penalty along the weights; along an intercept it is that of the loss at this point.
+    double gap_of(const point& here, double penalty) const {
+        constexpr double least = 1e-12;  // spread of a class whose probabilities are all 0 or 1
+        const Eigen::ArrayXd curvature = unit_ * unit_ * here.spread.array().max(least);
+        return weights(here.gradient).squaredNorm() / (2 * penalty) +
+               (intercepts(here.gradient).array().square() / (2 * curvature)).sum();
     }
 
-    /// How many steps are remembered. Many are worth it where they stay near the processor, and where going over them
-    /// costs little beside going over the rows. (scipy.optimize, as scikit-learn calls it, remembers 10.)
-    std::size_t remembered() const noexcept {
-        constexpr std::size_t least = 20, most = 100, rows_for_a_step = 16, near_bytes = std::size_t{1} << 21;
-        const std::size_t each = 2 * sizeof(double) * classes_.size() * stride();
-        return std::clamp(std::min(near_bytes / each, training_.rows() / rows_for_a_step), least, most);
+    /// Number of correction pairs. Many pay off while they fit the cache and cost little beside a pass over the rows.
+    /// (scipy.optimize, as scikit-learn calls it, holds 10.)
+    std::size_t history_size() const noexcept {
+        constexpr std::size_t least = 20, most = 100, rows_for_a_pair = 16, cache_bytes = std::size_t{1} << 21;
+        const std::size_t pair_bytes = 2 * sizeof(double) * classes_.size() * stride();
+        return std::clamp((std::min)(cache_bytes / pair_bytes, training_.rows() / rows_for_a_pair), least, most);
     }
 
-    /// L-BFGS: the curvature and the line search are LBFGSpp's. Why not its solver? It forgets the curvature when it is
-    /// called again, and that is half of what a sweep learns.
-    minimum minimise(double strength, start here, fit_memory& memory, const run_options& run) const {
+    /// L-BFGS with the curvature and the line search of LBFGSpp. Its solver is not used because it discards the
+    /// curvature between calls, which saves half of the iterations of a search.
+    minimum minimise(double strength, point here, fit_history& history, const run_options& run) const {
         const double penalty = penalty_of(strength);
-        LBFGSpp::LBFGSParam<double> how;
-        how.linesearch = LBFGSpp::LBFGS_LINESEARCH_BACKTRACKING_STRONG_WOLFE;
+        LBFGSpp::LBFGSParam<double> parameters;
+        parameters.linesearch = LBFGSpp::LBFGS_LINESEARCH_BACKTRACKING_STRONG_WOLFE;
         LBFGSpp::BFGSMat<double> curvature;
-        bool is_blank = !recall(memory, curvature, penalty);
+        bool is_first = !recall(history, curvature, penalty);
         minimum best;
         best.strength = strength;
-        const auto evaluate = [&](const vector& point, vector& gradient) {
-            const double value = value_of(penalty, point, gradient, here.spread, run);
+        const auto evaluate = [&](const vector& x, vector& gradient) {
+            const double value = value_of(penalty, x, gradient, here.spread, run);
             if (value < best.value) {
                 best.value = value;
-                best.x = point;
+                best.x = x;
             }
             return value;
         };
@@ -488,124 +328,125 @@ class logistic_regression {
         for (; best.iterations < limits_.iterations && !best.converged; ++best.iterations) {
             best.converged = gap_of(here, penalty) <= limits_.gap * here.value;
             if (best.converged) break;
-            const start before = here;
+            const point before = here;
             double step = 1;
-            if (is_blank) {
+            if (is_first) {
                 direction = -here.gradient;
-                step = 1 / (penalty + steepest());
+                step = 1 / (penalty + largest_curvature());
             } else {
                 curvature.apply_Hv(here.gradient, -1.0, direction);
             }
             try {
-                search_along(evaluate, how, before.x, direction, step, here);
-                is_blank = !remember(memory, curvature, before, here, penalty) && is_blank;
+                search_along(evaluate, parameters, before.x, direction, step, here);
+                is_first = !remember(history, curvature, before, here, penalty) && is_first;
             } catch (const error&) {
                 throw;
-            } catch (const std::exception&) {  // rounding leaves no way down, or not in that direction
-                best.converged = is_blank;
-                memory.bends_.clear();
-                is_blank = !recall(memory, curvature, penalty);
+            } catch (const std::exception&) {  // rounding leaves no descent, at least in this direction
+                best.converged = is_first;
+                history.corrections_.clear();
+                is_first = !recall(history, curvature, penalty);
                 here = before;
             }
         }
-        add_to(memory, best, penalty);
+        add_to(history, best, penalty);
         return best;
     }
 
-    /// LBFGSpp's line search, called as its version 0.1 wants it, or as later ones do.
+    /// LBFGSpp's line search, in the signature of version 0.1 or of later ones.
     template <class Evaluate>
-    static void search_along(const Evaluate& evaluate, const LBFGSpp::LBFGSParam<double>& how, const vector& from,
-                             const vector& direction, double& step, start& here) {
+    static void search_along(const Evaluate& evaluate, const LBFGSpp::LBFGSParam<double>& parameters,
+                             const vector& from, const vector& direction, double& step, point& here) {
         using search = LBFGSpp::LineSearchNocedalWright<double>;
         if constexpr (requires {
-                          search::LineSearch(evaluate, here.value, here.x, here.gradient, step, direction, from, how);
+                          search::LineSearch(evaluate, here.value, here.x, here.gradient, step, direction, from,
+                                             parameters);
                       }) {
-            search::LineSearch(evaluate, here.value, here.x, here.gradient, step, direction, from, how);
+            search::LineSearch(evaluate, here.value, here.x, here.gradient, step, direction, from, parameters);
         } else {
             double slope = here.gradient.dot(direction);
-            search::LineSearch(evaluate, how, from, direction, how.max_step, step, here.value, here.gradient, slope,
-                               here.x);
+            search::LineSearch(evaluate, parameters, from, direction, parameters.max_step, step, here.value,
+                               here.gradient, slope, here.x);
         }
     }
 
-    /// The most that the loss bends in any direction: half of the mean square of a row.
-    double steepest() const noexcept { return unit_ * unit_ * static_cast<double>(stride()) / 2; }
+    /// Upper bound of the loss's curvature in any direction: half of the mean square of a row.
+    double largest_curvature() const noexcept { return unit_ * unit_ * static_cast<double>(stride()) / 2; }
 
-    /// What earlier fits learnt, as it is with this penalty; false where that is nothing.
-    bool recall(const fit_memory& memory, LBFGSpp::BFGSMat<double>& curvature, double penalty) const {
-        curvature.reset(static_cast<int>(classes_.size() * stride()), static_cast<int>(remembered()));
-        for (const fit_memory::bend& one : memory.bends_) {
-            const vector step = mapped(one.step);
-            vector change = mapped(one.change);
+    /// Restores the curvature of earlier fits with this penalty.
+    /// \return whether there is any
+    bool recall(const fit_history& history, LBFGSpp::BFGSMat<double>& curvature, double penalty) const {
+        curvature.reset(static_cast<int>(classes_.size() * stride()), static_cast<int>(history_size()));
+        for (const fit_history::correction& pair : history.corrections_) {
+            const vector step = mapped(pair.step);
+            vector change = mapped(pair.change);
             add_penalty(penalty, step, change);
             curvature.add_correction(step, change);
         }
-        return !memory.bends_.empty();
+        return !history.corrections_.empty();
     }
 
-    /// Adds a step that was taken; false where rounding made it a bend downwards. What the loss has no part in is for
-    /// this penalty alone.
-    bool remember(fit_memory& memory, LBFGSpp::BFGSMat<double>& curvature, const start& before, const start& after,
+    /// Adds a step to the curvature, and to the history unless its curvature is the penalty's alone.
+    /// \return false for negative curvature, a rounding error
+    bool remember(fit_history& history, LBFGSpp::BFGSMat<double>& curvature, const point& before, const point& after,
                   double penalty) const {
         constexpr double least_part = 1e-6;
         const vector step = after.x - before.x;
         vector change = after.gradient - before.gradient;
-        const double bend = step.dot(change);
-        if (!(bend > 0)) return false;
+        const double curvature_along = step.dot(change);
+        if (!(curvature_along > 0)) return false;
         curvature.add_correction(step, change);
         add_penalty(-penalty, step, change);
-        if (step.dot(change) < least_part * bend) return true;
-        memory.bends_.push_back({{step.begin(), step.end()}, {change.begin(), change.end()}});
-        if (memory.bends_.size() > remembered()) memory.bends_.pop_front();
+        if (step.dot(change) < least_part * curvature_along) return true;
+        history.corrections_.push_back({{step.begin(), step.end()}, {change.begin(), change.end()}});
+        if (history.corrections_.size() > history_size()) history.corrections_.pop_front();
         return true;
     }
 
-    void add_to(fit_memory& memory, const minimum& found, double penalty) const {
-        vector ignored = found.x;
-        const double loss = found.value - penalty * add_penalty(1, found.x, ignored);
-        memory.minima_.push_back({found.strength, loss, {found.x.begin(), found.x.end()}});
-        if (memory.minima_.size() > fit_memory::most_minima) memory.minima_.pop_front();
+    void add_to(fit_history& history, const minimum& result, double penalty) const {
+        vector ignored = result.x;
+        const double loss = result.value - penalty * add_penalty(1, result.x, ignored);
+        history.minima_.push_back({result.strength, loss, {result.x.begin(), result.x.end()}});
+        if (history.minima_.size() > fit_history::most_minima) history.minima_.pop_front();
     }
 
     static Eigen::Map<const vector> mapped(const aligned_vector<double>& numbers) {
         return {numbers.data(), static_cast<Eigen::Index>(numbers.size())};
     }
 
-    /// Where to begin: at the nearest of the earlier minima, or, where that is lower, where they point to.
-    start start_of(double strength, const fit_memory& memory, const run_options& run) const {
-        if (memory.minima_.empty()) return {vector::Zero(static_cast<Eigen::Index>(classes_.size() * stride()))};
-        std::vector<const fit_memory::minimum_of*> near;
-        for (const fit_memory::minimum_of& one : memory.minima_) near.push_back(&one);
-        const auto distance = [&](const fit_memory::minimum_of* one) {
-            return std::abs(std::log(strength / one->strength));
+    /// The nearest of the earlier minima, or the point extrapolated from them if its value is lower.
+    point start_for(double strength, const fit_history& history, const run_options& run) const {
+        if (history.minima_.empty()) return {vector::Zero(index(classes_.size() * stride()))};
+        std::vector<const fit_history::earlier_minimum*> minima;
+        for (const fit_history::earlier_minimum& each : history.minima_) minima.push_back(&each);
+        const auto distance = [&](const fit_history::earlier_minimum* each) {
+            return std::abs(std::log(strength / each->strength));
         };
-        std::ranges::stable_sort(near, {}, distance);
-        start nearest{mapped(near.front()->x)};
-        if (distance(near.front()) == 0) return nearest;
-        start pointed{pointed_to(strength, near), 0, vector(nearest.x.size())};
+        std::ranges::stable_sort(minima, {}, distance);
+        point nearest{mapped(minima.front()->x)};
+        if (distance(minima.front()) == 0) return nearest;
+        point extrapolated{extrapolate(strength, minima), 0, vector(nearest.x.size())};
         const double penalty = penalty_of(strength);
-        pointed.value = value_of(penalty, pointed.x, pointed.gradient, pointed.spread, run);
-        vector ignored = nearest.x;
-        const double value = near.front()->loss + penalty * add_penalty(1, nearest.x, ignored);
-        return pointed.value < value ? pointed : nearest;  // false where it is no number
+        extrapolated.value = value_of(penalty, extrapolated.x, extrapolated.gradient, extrapolated.spread, run);
+        const double value = minima.front()->loss + penalty / 2 * weights(nearest.x).squaredNorm();
+        return extrapolated.value < value ? extrapolated : nearest;  // false for NaN
     }
 
-    /// Below all strengths so far, weights shrink as the strength does. Else the minimum moves with its logarithm:
-    /// Lagrange's polynomial through the nearest.
-    vector pointed_to(double strength, std::span<const fit_memory::minimum_of* const> near) const {
+    /// Below all earlier strengths, weights shrink in proportion to the strength. Otherwise the minimum is a function
+    /// of the logarithm of the strength: Lagrange's polynomial through the nearest three.
+    /// \param minima nearest first
+    vector extrapolate(double strength, std::span<const fit_history::earlier_minimum* const> minima) const {
         constexpr std::size_t most_nodes = 3;
-        const auto is_stronger = [&](const fit_memory::minimum_of* one) { return one->strength > strength; };
-        if (near.size() == 1 || std::ranges::all_of(near, is_stronger)) {
-            vector x = mapped(near.front()->x);
-            for (std::size_t k = 0; k < classes_.size(); ++k)
-                x.segment(at(k, 0), static_cast<Eigen::Index>(training_.columns)) *= strength / near.front()->strength;
+        const auto is_stronger = [&](const fit_history::earlier_minimum* each) { return each->strength > strength; };
+        if (minima.size() == 1 || std::ranges::all_of(minima, is_stronger)) {
+            vector x = mapped(minima.front()->x);
+            weights(x) *= strength / minima.front()->strength;
             return x;
         }
-        const auto nodes = near.first(std::min(near.size(), most_nodes));
-        vector x = vector::Zero(static_cast<Eigen::Index>(classes_.size() * stride()));
-        for (const fit_memory::minimum_of* node : nodes) {
+        const auto nodes = minima.first((std::min)(minima.size(), most_nodes));
+        vector x = vector::Zero(index(classes_.size() * stride()));
+        for (const fit_history::earlier_minimum* node : nodes) {
             double weight = 1;
-            for (const fit_memory::minimum_of* other : nodes) {
+            for (const fit_history::earlier_minimum* other : nodes) {
                 if (other != node)
                     weight *= std::log(strength / other->strength) / std::log(node->strength / other->strength);
             }
@@ -614,27 +455,21 @@ class logistic_regression {
         return x;
     }
 
-    logistic_fit result_of(const minimum& found) const {
-        logistic_fit fit{
-            classes_,       matrix<double>(classes_.size(), training_.columns), {}, found.strength, 0, found.iterations,
-            found.converged};
-        fit.objective = found.value * found.strength * static_cast<double>(training_.rows());
-        for (std::size_t k = 0; k < classes_.size(); ++k) {
-            const std::span<double> row = fit.weights.row(k);
-            std::copy_n(found.x.data() + at(k, 0), row.size(), row.begin());
-            const double shift = std::inner_product(row.begin(), row.end(), means_.begin(), 0.0);
-            fit.intercepts.push_back(unit_ * found.x[at(k, training_.columns)] - shift);
-        }
+    logistic_fit result_of(const minimum& result) const {
+        logistic_fit fit{classes_, weights(result.x), {}, result.strength, 0, result.iterations, result.converged};
+        fit.objective = result.value * result.strength * static_cast<double>(training_.rows());
+        const vector shifted = unit_ * intercepts(result.x) - weights(result.x) * means_.eigen().row(0).transpose();
+        fit.intercepts.assign(shifted.begin(), shifted.end());
         return fit;
     }
 
     labelled_features training_;
     fit_limits limits_;
     std::vector<std::uint32_t> classes_;  // ascending
-    std::vector<std::uint32_t> places_;   // of each row's label among them
-    std::vector<double> means_;           // of the features
-    double unit_ = 1;                     // the feature that the intercepts weigh: as large as the others' spread
-    std::vector<std::optional<detail::packed_rows>> kept_;  // empty where they do not fit in memory
+    std::vector<std::uint32_t> labels_;   // of each row, indices of classes_
+    matrix<double> means_;                // [1, columns]
+    double unit_ = 1;                     // the constant feature of the intercepts: as large as the others' deviation
+    std::vector<matrix<double>> parts_;   // empty if they exceed the memory limit
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::probe

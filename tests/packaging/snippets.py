@@ -36,7 +36,7 @@ CONTEXT = {
     "sentences": "const std::vector<std::string>& sentences",
     "pool": "submitting_pool& pool",
     "data": "zeroshot::datasets::data_set& data",
-    "training": "zeroshot::labelled_features training",
+    "training": "zeroshot::probe::labelled_features training",
 }
 
 

@@ -1,5 +1,5 @@
 #pragma once
-// What this project does: images go onto the shelf whose name fits them best.
+// Sorts images by the best matching name.
 
 #include <map>
 #include <string>

@@ -9,7 +9,7 @@
 
 #include "shelf.hpp"
 
-// A model of random weights knows nothing, but it always answers the same: enough to test everything around it.
+// A model of random weights: its answers are meaningless but reproducible, which is enough to test the code around it.
 static zeroshot::clip random_clip() {
     return zeroshot::load(zeroshot::testing::random_checkpoint().bytes());
 }

@@ -1,4 +1,4 @@
-// The main job in eight lines: an image and labels in, probabilities out.
+// Classifies an image with labels of your own.
 //
 //     classify models/pictograms.safetensors examples/images/<image>.png "a dog" "a cat"
 #include <iostream>
@@ -8,7 +8,7 @@
 int main(int count, char** arguments) {
     if (count < 4) return std::cerr << "usage: classify MODEL IMAGE LABEL...\n", 2;
     const auto clip = zeroshot::load(arguments[1]);
-    const auto which = zeroshot::classifier(clip, {arguments + 3, arguments + count});
-    for (const auto& [label, probability] : which(zeroshot::read_image(arguments[2])))
+    const auto classifier = zeroshot::classifier(clip, {arguments + 3, arguments + count});
+    for (const auto& [label, probability] : classifier(zeroshot::read_image(arguments[2])))
         std::cout << label << ": " << probability << '\n';
 }

@@ -1,5 +1,4 @@
-// Embeddings by hand, with OpenAI's verbs: which of the images is nearest to a sentence, and how near are they to
-// each other?
+// Embeds images and a text, and prints the cosines between the images and the text, and between each two images.
 //
 //     embed_and_compare models/pictograms.safetensors "something to eat" a.png b.png c.png
 #include <iomanip>

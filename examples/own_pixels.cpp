@@ -1,4 +1,4 @@
-// Pixels you already have, from a camera, a game or a decoder of your own: no file, and no decoder in the program.
+// Classifies pixels in memory, from a camera or a decoder of your own, without an image decoder in the program.
 //
 //     own_pixels models/pictograms.safetensors
 #define ZEROSHOT_NO_DECODER  // leaves stb_image out
@@ -8,7 +8,7 @@
 
 #include <zeroshot/zeroshot.hpp>
 
-/// A red disc on white, 96 x 96, three bytes a pixel.
+/// A red disc on white: size x size pixels of red, green and blue bytes.
 std::vector<std::uint8_t> red_disc(int size) {
     std::vector<std::uint8_t> pixels;
     for (int y = 0; y < size; ++y) {
@@ -28,8 +28,9 @@ int main(int count, char** arguments) {
     try {
         const std::vector<std::uint8_t> pixels = red_disc(96);
         const auto image = zeroshot::image::view(pixels, 96, 96, zeroshot::pixel_mode::rgb);
-        const zeroshot::classifier which(zeroshot::load(arguments[1]), {"red circle", "blue square", "green tree"});
-        for (const auto& [label, probability] : which(image)) std::cout << label << ": " << probability << '\n';
+        const zeroshot::classifier classifier(zeroshot::load(arguments[1]),
+                                              {"red circle", "blue square", "green tree"});
+        for (const auto& [label, probability] : classifier(image)) std::cout << label << ": " << probability << '\n';
     } catch (const zeroshot::error& fault) {
         std::cerr << fault.what() << '\n';
         return 1;

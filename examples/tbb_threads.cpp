@@ -1,4 +1,4 @@
-// zeroshot on the threads of oneTBB.
+// Runs zeroshot on the threads of oneTBB, by an executor of your own.
 //
 //     tbb_threads models/pictograms.safetensors a.png b.png c.png
 #include <algorithm>
@@ -11,15 +11,15 @@
 
 #include <zeroshot/zeroshot.hpp>
 
-/// The threads of the arena that it is made in.
+/// Executor on the threads of the current task arena.
 class tbb_threads final : public zeroshot::executor {
    public:
     std::size_t concurrency() const noexcept override {
-        return static_cast<std::size_t>(std::max(1, tbb::this_task_arena::max_concurrency()));
+        return static_cast<std::size_t>((std::max)(1, tbb::this_task_arena::max_concurrency()));
     }
     void parallel_for(std::size_t count, zeroshot::index_task task) override {
         tbb::parallel_for(std::size_t{0}, count,
-                          [&](std::size_t index) { task(index); });  // throws what a piece throws
+                          [&](std::size_t index) { task(index); });  // rethrows exceptions of a task
     }
 };
 

@@ -1,6 +1,5 @@
 #pragma once
-/// \file Tiny random CLIPs for other people's unit tests: the real code paths, no weights to fetch. The umbrella leaves
-/// it out.
+/// \file Tiny CLIPs with random weights, for unit tests of programs that use zeroshot; not part of the umbrella.
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +22,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace testing {
 
-/// A vision transformer of two layers and a text transformer of one, some 100 kB of weights.
+/// Configuration of a vision transformer of two layers and a text transformer of one, some 100 kB of weights.
 inline clip_config tiny_vision_transformer() {
     clip_config config;
     config.embedding = 16;
@@ -32,32 +31,32 @@ inline clip_config tiny_vision_transformer() {
     return config;
 }
 
-/// A ModifiedResNet of one block a stage and the same text transformer.
+/// Configuration of a ModifiedResNet of one block in each stage and the same text transformer.
 inline clip_config tiny_modified_resnet() {
     clip_config config = tiny_vision_transformer();
     config.image = modified_resnet_config{32, 4, {1, 1, 1, 1}, 2};
     return config;
 }
 
-/// Random tensors in the converted form. The same seed gives the same bytes on every machine: the numbers come from a
-/// small generator of our own, since the distributions of <random> differ between standard libraries.
+/// A checkpoint with random weights in the converted form. The same seed gives the same bytes on every machine.
 class random_checkpoint {
    public:
+    /// Makes random weights for a configuration.
+    /// \throws argument_error for a configuration that no model can have
     explicit random_checkpoint(const clip_config& config = tiny_vision_transformer(), std::uint64_t seed = 1)
         : random_(seed) {
         check(config, "random_checkpoint");
         std::visit([&](const auto& tower) { add_tower(tower, config.embedding); }, config.image);
         add_text(config);
-        preprocessing how;
-        how.size = config.image_size();
-        metadata_ = loading::converted_metadata(config, how, merges(config.text.vocabulary));
+        const preprocessing images{.size = config.image_size()};
+        metadata_ = loading::converted_metadata(config, images, merges(config.text.vocabulary));
     }
 
     /// The bytes of a safetensors file: `zeroshot::load(random_checkpoint().bytes())`.
     std::vector<std::byte> bytes() const { return safetensors_bytes(named(), metadata_); }
 
-    /// Writes that file.
-    /// \throws file_error
+    /// Writes the safetensors file.
+    /// \throws file_error where it cannot be written
     void write(const std::filesystem::path& path) const { write_safetensors(path, named(), metadata_); }
 
    private:
@@ -148,7 +147,7 @@ class random_checkpoint {
         add(path + bn + ".running_var", {outputs}, 1);
     }
 
-    /// Numbers around the centre, spread so that sums over all but the first axis stay about 1.
+    /// Adds a tensor of random numbers around a centre, scaled so that sums over all but the first axis stay about 1.
     void add(const std::string& name, std::vector<std::size_t> shape, float centre = 0) {
         const std::size_t count = element_count(shape);
         const std::size_t summed = shape.size() > 1 ? count / shape.front() : 16;
@@ -164,7 +163,7 @@ class random_checkpoint {
         return (2 * unit - 1) * std::sqrt(3.0f);
     }
 
-    /// The beginning of CLIP's own table, so that every id of the tokenizer is a row of the embedding.
+    /// The first of CLIP's merges, as many as the embedding has rows for.
     static std::vector<std::string> merges(std::size_t vocabulary_size) {
         const vocabulary clip = vocabulary::clip();
         const std::size_t without_merges = clip.size() - clip.merge_lines().size();

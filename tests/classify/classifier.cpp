@@ -24,7 +24,7 @@ const std::vector<std::string> labels{"a dog", "a cat", "an airplane", "two red 
 
 }  // namespace
 
-TEST_CASE("a classifier gives probabilities, most probable first, and keeps the labels' order in its accessors") {
+TEST_CASE("a classifier gives probabilities, most probable first, and accessors in the labels' order") {
     const classifier which(tiny_clip(), labels);
     const classification result = which(random_image(40, 30, 1));
     REQUIRE(result.size() == labels.size());
@@ -45,7 +45,7 @@ TEST_CASE("a classifier gives probabilities, most probable first, and keeps the 
     CHECK(length == Approx(1).epsilon(1e-6));
 }
 
-TEST_CASE("what is asked of a temporary classification outlives it") {
+TEST_CASE("accessors of a temporary classification return by value") {
     const classifier which(tiny_clip(), labels);
     const image picture = random_image(40, 30, 1);
     const classification kept = which(picture);
@@ -58,7 +58,7 @@ TEST_CASE("what is asked of a temporary classification outlives it") {
     CHECK(shown == 3);
 }
 
-TEST_CASE("the logits are those of the pieces put together by hand") {
+TEST_CASE("the logits equal those of the separate verbs") {
     const clip model = tiny_clip();
     const image picture = random_image(32, 32, 2);
     const auto images = normalized(model.encode_image(picture));
@@ -80,7 +80,7 @@ TEST_CASE("an ensemble normalises each prompt, averages, and normalises again") 
         CHECK(which.text_embeddings()(0, i) == Approx(mean(0, i)).margin(1e-6));
 }
 
-TEST_CASE("J8: ties stand in the order of the labels") {
+TEST_CASE("ties stand in the order of the labels") {
     const classifier which(tiny_clip(), {"a dog", "a cat", "a dog"});
     const classification result = which(random_image(32, 32, 3));
     CHECK(result.logits()[0] == result.logits()[2]);
@@ -96,7 +96,7 @@ TEST_CASE("a classifier keeps its model alive and may be copied") {
     CHECK(first(picture).logits() == second(picture).logits());
 }
 
-TEST_CASE("J1, I6: no labels, and labels that would cut their prompt, are refused") {
+TEST_CASE("no labels, and labels that would cut their prompt, are refused") {
     CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>{}), Catch::Contains("labels: there are none"));
     for (const char* label : {"a dog <|endoftext|> a cat", "<|startoftext|>", "&lt;|endoftext|&gt; dog"}) {
         CHECK_THROWS_WITH(classifier(tiny_clip(), {"a cat", label}),
@@ -108,17 +108,34 @@ TEST_CASE("J1, I6: no labels, and labels that would cut their prompt, are refuse
     CHECK(classifier(tiny_clip(), {endless}, {.fit = overflow::truncate}).labels().size() == 1);
 }
 
-TEST_CASE("I10: more prompts than anybody needs are refused before any work") {
+TEST_CASE("more than ten million prompts are refused before any work") {
     const classifier_options many{.templates = std::vector<prompt_template>(10'000, verbatim())};
     CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>(2'000, "dog"), many),
                       Catch::Contains("at most 10000000 prompts"));
 }
 
-TEST_CASE("a checkpoint of one tower alone makes no classifier, and says so before a label is embedded") {
+TEST_CASE("a checkpoint of one tower alone is refused before a label is embedded") {
     const std::string models = std::string(ZEROSHOT_SOURCE_DIR) + "/tests/golden/models/";
     for (const char* name : {"hugging_face_image", "hugging_face_text"}) {
         const clip tower = load(models + name);
         CHECK_THROWS_AS(classifier(tower, labels), checkpoint_error);
         CHECK_THROWS_WITH(classifier(tower, labels), Catch::Contains("both towers and the temperature between them"));
+    }
+}
+
+TEST_CASE("one image, a span, several in braces and their embeddings are classified alike") {
+    const clip model = tiny_clip();
+    const classifier which(model, labels);
+    thread_pool pool(2);
+    const std::vector<image> images{random_image(40, 30, 5), random_image(32, 32, 6)};
+    const auto expected = which(images);
+    const auto braced = which({images[0], images[1]}, {.threads = &pool});
+    const matrix<float> embeddings = model.encode_image(images);
+    const Eigen::MatrixXf columns = embeddings.eigen();  // column-major
+    const auto of_eigen = which.of_embeddings(2 * columns);
+    for (std::size_t i = 0; i < images.size(); ++i) {
+        CHECK(which(images[i], {.threads = &pool}).logits() == expected[i].logits());
+        CHECK(braced[i].logits() == expected[i].logits());
+        CHECK(of_eigen[i].logits() == expected[i].logits());
     }
 }

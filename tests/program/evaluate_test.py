@@ -210,7 +210,7 @@ class Evaluate(ProgramTest):
         self.refused(self.evaluate("--features", "x.npy"), 2, "go together")
         self.refused(self.evaluate("--data", "photos", "--format", "folder"), 2, "folders")
         self.refused(self.evaluate("--data", "nowhere"), 1, "nowhere: there is no such file or folder")
-        self.refused(self.evaluate("--data", "photos", "--template", "no place"), 2, "no place for the label")
+        self.refused(self.evaluate("--data", "photos", "--template", "no place"), 2, "no placeholder for the label")
         (self.folder / "hollow/a").mkdir(parents=True)
         self.refused(self.evaluate("--data", "hollow"), 1, "no pictures in its 1 folders")
 

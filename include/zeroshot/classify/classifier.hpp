@@ -1,10 +1,11 @@
 #pragma once
-/// \file Zero-shot classification: a list of labels becomes a classifier of images.
+/// \file Zero-shot classification of images by a list of labels.
 
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <numeric>
 #include <span>
 #include <string>
@@ -22,15 +23,16 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// A label and how probable it is.
+/// A label and its probability.
 template <class Scalar>
 struct scored_label {
     std::string label;
     Scalar probability;
 };
 
-/// What a classifier says of one image: iterating gives (label, probability), most probable first, ties in the order
-/// of the labels; the accessors keep the labels' own order.
+/// Classification of one image: iterates over (label, probability), most probable first, ties in the order of the
+/// labels; the accessors keep the labels' own order. Accessors of a temporary, as in which(image).best(), return by
+/// value, so that the result does not dangle.
 template <class Scalar>
 class basic_classification {
    public:
@@ -41,28 +43,27 @@ class basic_classification {
     auto end() const noexcept { return sorted_.end(); }
     std::size_t size() const noexcept { return sorted_.size(); }
 
-    // What is asked of a temporary, as in which(image).best(), is given away, not referred to.
-
     /// The most probable label.
     const scored_label<Scalar>& best() const& noexcept { return sorted_.front(); }
     scored_label<Scalar> best() && { return std::move(sorted_.front()); }
 
-    /// The k most probable labels; all of them where there are fewer.
+    /// The k most probable labels, or all of fewer than k.
     std::span<const scored_label<Scalar>> top(std::size_t k) const& noexcept {
-        return std::span(sorted_).first(std::min(k, sorted_.size()));
+        return std::span(sorted_).first((std::min)(k, sorted_.size()));
     }
     std::vector<scored_label<Scalar>> top(std::size_t k) && {
-        sorted_.resize(std::min(k, sorted_.size()));
+        sorted_.resize((std::min)(k, sorted_.size()));
         return std::move(sorted_);
     }
 
-    /// Positions of the labels, most probable first.
+    /// Indices of the labels, most probable first.
     const std::vector<std::size_t>& ranking() const& noexcept { return ranking_; }
     std::vector<std::size_t> ranking() && { return std::move(ranking_); }
 
-    /// They sum to 1; in the labels' order, as are the logits: scale * cosine + bias.
+    /// Probabilities in the labels' order; they sum to 1.
     const std::vector<Scalar>& probabilities() const& noexcept { return probabilities_; }
     std::vector<Scalar> probabilities() && { return std::move(probabilities_); }
+    /// Logits in the labels' order: logit_scale * cosine + logit_bias.
     const std::vector<Scalar>& logits() const& noexcept { return logits_; }
     std::vector<Scalar> logits() && { return std::move(logits_); }
 
@@ -78,9 +79,9 @@ class basic_classification {
     std::vector<scored_label<Scalar>> sorted_;
 };
 
-/// How labels become embeddings.
+/// Options of a classifier: how labels become embeddings.
 struct classifier_options {
-    std::vector<prompt_template> templates{};  ///< none: the labels stand as they are; several: an ensemble
+    std::vector<prompt_template> templates{};  ///< empty: labels as they are; several: an ensemble
     overflow fit = overflow::refuse;           ///< for prompts longer than the context
     run_options run{};                         ///< while the labels are embedded
 
@@ -97,54 +98,65 @@ class basic_classifier {
    public:
     static constexpr std::size_t most_prompts = 10'000'000;  ///< labels x templates
 
-    /// \throws text_error for no labels, a label that holds a special token (it would cut the prompt silently) or does
-    /// not fit
-    ///         the context; argument_error (LIMIT) for more than `most_prompts` prompts; checkpoint_error
-    ///         (UNSUPPORTED) where the checkpoint holds one tower alone
+    /// Embeds the labels.
+    /// \throws text_error for no labels, a label with a special token, at which the prompt would end, or one that does
+    /// not fit the context; argument_error (LIMIT) for more than `most_prompts` prompts; checkpoint_error (UNSUPPORTED)
+    /// for a checkpoint of one tower alone
     basic_classifier(basic_clip<Scalar> model, std::vector<std::string> labels, const classifier_options& options = {});
 
     const std::vector<std::string>& labels() const noexcept { return labels_; }
     const basic_clip<Scalar>& model() const noexcept { return clip_; }
 
-    /// [labels, embedding], each of length 1.
+    /// Embeddings of the labels: [labels, embedding], each of length 1.
     const matrix<Scalar>& text_embeddings() const noexcept { return text_embeddings_; }
 
     /// What became of classifier_options::keep.
     const keeping& kept() const noexcept { return kept_; }
 
-    basic_classification<Scalar> operator()(const image& image) const {
-        return std::move((*this)(std::span(&image, 1)).front());
+    /// Classifies an image.
+    /// \throws as basic_clip::encode_image()
+    basic_classification<Scalar> operator()(const image& image, const run_options& options = {}) const {
+        return std::move((*this)(std::span(&image, 1), options).front());
     }
 
+    /// Classifies images.
     /// \return one classification for each image, in order
+    /// \throws as basic_clip::encode_image()
     std::vector<basic_classification<Scalar>> operator()(std::span<const image> images,
                                                          const run_options& options = {}) const {
         return of_embeddings(clip_.encode_image(images, options));
     }
+    std::vector<basic_classification<Scalar>> operator()(std::initializer_list<image> images,
+                                                         const run_options& options = {}) const {
+        return (*this)(std::span(images.begin(), images.size()), options);
+    }
 
-    /// Classifies embeddings that were computed before.
+    /// Classifies embeddings of images, also from an Eigen matrix or expression.
     /// \param embeddings [images, embedding], of any length but 0
+    /// \return one classification for each row, in order
+    /// \throws numeric_error for an embedding of length 0 or not finite; argument_error for another number of columns
     std::vector<basic_classification<Scalar>> of_embeddings(const matrix<Scalar>& embeddings) const;
 
    private:
     matrix<Scalar> embed(const classifier_options& options);
 
-    /// A digest of all that the class embeddings depend on.
+    /// Digest of everything that the class embeddings depend on.
     std::string key_of(std::span<const prompt_template> templates, overflow fit) const {
         const std::vector<std::vector<token>> prompt{tokenize(labels_.front(), templates.front(), fit)};
         const matrix<Scalar> first = normalized(clip_.encode_tokens(prompt), "text embedding");
         return class_key(clip_, labels_, templates, fit, first.values());
     }
 
-    /// OpenAI's order (notebooks/Prompt_Engineering_for_ImageNet.ipynb): normalise each prompt, average a label's
-    /// prompts, normalise again. A part of the labels at a time, so that memory does not grow with the templates.
+    /// Embeddings of the labels: each prompt normalised, a label's prompts averaged, and normalised again, for a part
+    /// of the labels at a time to bound the memory. Mirrors zeroshot_classifier in openai/CLIP
+    /// notebooks/Prompt_Engineering_for_ImageNet.ipynb.
     matrix<Scalar> computed(std::span<const prompt_template> templates, const classifier_options& options) const {
         matrix<Scalar> embeddings(labels_.size(), clip_.embedding_size());
-        const std::size_t part = std::max<std::size_t>(1, prompts_at_once / templates.size());
+        const std::size_t part = (std::max<std::size_t>)(1, prompts_at_once / templates.size());
         for (std::size_t first = 0; first < labels_.size(); first += part) {
-            const std::size_t count = std::min(part, labels_.size() - first);
-            const matrix<Scalar> some = embed_part(first, count, templates, options);
-            std::ranges::copy(some.values(), embeddings.row(first).begin());
+            const std::size_t count = (std::min)(part, labels_.size() - first);
+            const matrix<Scalar> rows = embed_part(first, count, templates, options);
+            std::ranges::copy(rows.values(), embeddings.row(first).begin());
         }
         return embeddings;
     }
@@ -156,7 +168,7 @@ class basic_classifier {
             for (const prompt_template& sentence : templates) prompts.push_back(tokenize(label, sentence, options.fit));
         }
         run_options run = options.run;
-        if (run.report) {  // counts labels, over all parts
+        if (run.report) {  // in labels, over all parts
             run.report = [&](progress now) {
                 options.run.report({first + now.done * count / now.total, labels_.size()});
             };
@@ -165,8 +177,8 @@ class basic_classifier {
         return normalized(averaged(each, templates.size()), "label embedding");
     }
 
-    /// The ids of a label's prompt. One that holds a start or end token in its middle is refused: the model would read
-    /// it up to there only.
+    /// Token ids of a label's prompt. A prompt with a start or end token in its middle is refused: the model would
+    /// ignore the rest.
     std::vector<token> tokenize(const std::string& label, const prompt_template& sentence, overflow fit) const {
         const std::string prompt = sentence(label);
         std::vector<token> ids = clip_.tokenize(prompt, fit);
@@ -181,12 +193,12 @@ class basic_classifier {
         return ids;
     }
 
-    /// Means of `count` rows each.
+    /// Means of each `count` rows.
     static matrix<Scalar> averaged(const matrix<Scalar>& rows, std::size_t count) {
         matrix<Scalar> means(rows.rows() / count, rows.columns());
         for (std::size_t row = 0; row < rows.rows(); ++row) {
-            const std::span<Scalar> mean = means.row(row / count);
-            for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += rows.row(row)[i] / static_cast<Scalar>(count);
+            means.eigen().row(static_cast<Eigen::Index>(row / count)) +=
+                rows.eigen().row(static_cast<Eigen::Index>(row)) / static_cast<Scalar>(count);
         }
         return means;
     }
@@ -230,7 +242,7 @@ std::vector<basic_classification<Scalar>> basic_classifier<Scalar>::of_embedding
 
 template <class Scalar>
 matrix<Scalar> basic_classifier<Scalar>::embed(const classifier_options& options) {
-    clip_.logit_scale();  // throws where the checkpoint holds one tower alone
+    clip_.logit_scale();  // throws for a checkpoint of one tower alone
     if (labels_.empty()) throw text_error(error_code::argument, {"labels", "there are none", "at least one", ""});
     std::vector<prompt_template> templates = options.templates;
     if (templates.empty()) templates.push_back(verbatim());

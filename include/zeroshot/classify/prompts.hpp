@@ -1,5 +1,5 @@
 #pragma once
-/// \file Labels into sentences: "a dog" and "a photo of {}." make a prompt.
+/// \file Prompt templates: "a photo of {}." with the label "a dog" is the prompt "a photo of a dog.".
 
 #include <cstddef>
 #include <string>
@@ -9,28 +9,28 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// A sentence with one place, {}, for the label. Nothing else in it has a meaning.
+/// A sentence with one placeholder, {}, for the label; all else is literal.
 class prompt_template {
    public:
-    static constexpr std::string_view place = "{}";
+    static constexpr std::string_view placeholder = "{}";
 
-    /// \throws argument_error unless {} stands in it exactly once
+    /// \throws argument_error unless {} is in the sentence exactly once
     explicit prompt_template(std::string_view sentence) {
-        const std::size_t at = sentence.find(place);
+        const std::size_t at = sentence.find(placeholder);
         if (at == std::string_view::npos) {
-            throw argument_error(error_code::argument, {"template " + quoted(sentence), "no place for the label",
+            throw argument_error(error_code::argument, {"template " + quoted(sentence), "no placeholder for the label",
                                                         "{} once", "as in 'a photo of a {}.'"});
         }
-        if (sentence.find(place, at + 1) != std::string_view::npos) {
+        if (sentence.find(placeholder, at + 1) != std::string_view::npos) {
             throw argument_error(error_code::argument,
-                                 {"template " + quoted(sentence), "two places for the label", "{} once", ""});
+                                 {"template " + quoted(sentence), "two placeholders for the label", "{} once", ""});
         }
         before_ = sentence.substr(0, at);
-        after_ = sentence.substr(at + place.size());
+        after_ = sentence.substr(at + placeholder.size());
     }
 
-    /// The sentence as it was given.
-    std::string sentence() const { return (*this)(place); }
+    /// The sentence with its placeholder.
+    std::string sentence() const { return (*this)(placeholder); }
 
     std::string operator()(std::string_view label) const { return before_ + std::string(label) + after_; }
 
@@ -41,7 +41,7 @@ class prompt_template {
 
 /// The template that leaves labels as they are.
 inline prompt_template verbatim() {
-    return prompt_template(prompt_template::place);
+    return prompt_template(prompt_template::placeholder);
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

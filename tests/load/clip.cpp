@@ -72,8 +72,9 @@ void check_batches(std::span<const Item> all, const Encode& encode) {
 TEST_CASE("the same image gives the same bits in batches of 1, 3 and 8 and on 1, 2 and 4 threads", "[threads]") {
     const std::vector<image> eight = images(8);
     for (const clip& model : both_towers()) {
-        check_batches<image>(
-            eight, [&](std::span<const image> some, const run_options& run) { return model.encode_image(some, run); });
+        check_batches<image>(eight, [&](std::span<const image> batch, const run_options& run) {
+            return model.encode_image(batch, run);
+        });
     }
 }
 
@@ -81,8 +82,8 @@ TEST_CASE("prompts of mixed lengths give the same bits in batches of 1, 3 and 8 
           "[threads]") {
     const std::vector<std::string> eight = prompts(8);
     for (const clip& model : both_towers()) {
-        check_batches<std::string>(eight, [&](std::span<const std::string> some, const run_options& run) {
-            return model.encode_text(some, run);
+        check_batches<std::string>(eight, [&](std::span<const std::string> batch, const run_options& run) {
+            return model.encode_text(batch, run);
         });
     }
 }
@@ -101,7 +102,7 @@ TEST_CASE("a model that several threads load gives the same bits", "[threads]") 
     }
 }
 
-TEST_CASE("16 threads use one model at once and get what one gets", "[threads]") {
+TEST_CASE("16 threads that use one model at once get the bits of one thread", "[threads]") {
     const clip model = both_towers().front();
     const std::vector<image> some = images(4);
     const std::vector<std::string> texts = prompts(4);
@@ -121,17 +122,27 @@ TEST_CASE("16 threads use one model at once and get what one gets", "[threads]")
 
 TEST_CASE("encoding images equals encoding their preprocessed pixels") {
     const clip model = both_towers().front();
-    const image picture = random_image(64, 48, 7);
-    const tensor<float, 3> pixels = model.preprocess(picture);
+    const image image = random_image(64, 48, 7);
+    const tensor<float, 3> pixels = model.preprocess(image);
     tensor<float, 4> batch(1, 3, pixels.extent(1), pixels.extent(2));
     std::ranges::copy(pixels.values(), batch.data());
-    CHECK(model.encode_pixels(batch) == model.encode_image(picture));
+    CHECK(model.encode_pixels(batch) == model.encode_image(image));
 }
 
-TEST_CASE("texts may stand in braces") {
+TEST_CASE("texts, images and lists of prompts are encoded alike one by one, in spans and in braces") {
     const clip model = both_towers().front();
     const std::vector<std::string> two{"a dog", "a cat"};
     CHECK(model.encode_text({"a dog", "a cat"}) == model.encode_text(two));
+    CHECK(model.tokenize({"a dog", "a cat"}) == model.tokenize(two));
+    CHECK(model.encode_tokens(model.tokenize(two)) == model.encode_text(two));
+    thread_pool pool(2);
+    const run_options run{.threads = &pool};
+    CHECK(std::ranges::equal(model.encode_text("a cat", run).row(0), model.encode_text(two).row(1)));
+    CHECK(std::ranges::equal(model.encode_tokens(model.tokenize("a cat"), run).row(0), model.encode_text(two).row(1)));
+    const std::vector<image> pair = images(2);
+    CHECK(model.encode_image({pair[0], pair[1]}, run) == model.encode_image(pair));
+    CHECK(std::ranges::equal(model.encode_image(pair[1], run).row(0), model.encode_image(pair).row(1)));
+    CHECK(model.encode_pixels(model.preprocess(pair)) == model.encode_image(pair));
 }
 
 TEST_CASE("a handle that was moved from still works") {
@@ -158,16 +169,16 @@ TEST_CASE("pixels of another shape, or not finite, are refused") {
     }
 }
 
-TEST_CASE("a long call stops when asked, and tells how far it came") {
+TEST_CASE("a long call reports its progress, and stops when it is cancelled") {
     const clip model = both_towers().front();
     std::atomic<bool> stop{false};
     run_options options;
     options.stop = &stop;
-    std::size_t told = 0;
+    std::size_t reported = 0;
     options.report = [&](progress now) {
-        told = now.done;
+        reported = now.done;
         stop = true;
     };
     CHECK_THROWS_AS(model.encode_image(images(30), options), cancelled_error);
-    CHECK(told == 1);
+    CHECK(reported == 1);
 }

@@ -49,8 +49,8 @@ std::vector<std::byte> shapes_of(const std::string& name, bool from_openai = fal
     return support::container("{" + header + "}", std::string(size, '\0'));
 }
 
-/// What a bare file of that name is taken for: the source that is consulted, and its activation.
-std::string taken_for(const std::vector<std::byte>& bytes, const std::string& file) {
+/// The known model that is recognised in a bare file of that name, and its activation.
+std::string recognised_in(const std::vector<std::byte>& bytes, const std::string& file) {
     const weights w(checkpoint::from_bytes(bytes, file));
     const auto guess = recognised(w, file, std::nullopt);
     if (!guess) return "nothing";
@@ -59,8 +59,8 @@ std::string taken_for(const std::vector<std::byte>& bytes, const std::string& fi
     return guess->name() + " " + (facts.vision.activation ? std::string(name_of(*facts.vision.activation)) : "-");
 }
 
-/// Who is asked about a golden model, in the order of their word.
-std::vector<std::string> asked(const std::string& name, const load_options& options = {}) {
+/// The sources of a golden model, in order of precedence.
+std::vector<std::string> sources_of(const std::string& name, const load_options& options = {}) {
     const std::string folder = model_folder(name);
     const bool open_clips = std::filesystem::exists(folder + "/open_clip_config.json");
     const std::string file = open_clips ? "/open_clip_model.safetensors" : "/model.safetensors";
@@ -72,36 +72,36 @@ std::vector<std::string> asked(const std::string& name, const load_options& opti
 
 }  // namespace
 
-TEST_CASE("what a caller says is a source like others, silent where nothing was said") {
+TEST_CASE("options are a source of settings, and state nothing where they are empty") {
     CHECK(settings_of({}) == settings{.source = "options"});
     load_options options;
     options.activation = activation::gelu;
     options.vision_heads = 16;
     options.image_size = 336;
-    const settings said = settings_of(options);
-    CHECK(said.vision.activation == activation::gelu);
-    CHECK(said.text.activation == activation::gelu);
-    CHECK(said.vision.heads == 16);
-    CHECK_FALSE(said.text.heads.has_value());
-    CHECK(said.requested_image_size == 336);
+    const settings stated = settings_of(options);
+    CHECK(stated.vision.activation == activation::gelu);
+    CHECK(stated.text.activation == activation::gelu);
+    CHECK(stated.vision.heads == 16);
+    CHECK_FALSE(stated.text.heads.has_value());
+    CHECK(stated.requested_image_size == 336);
 }
 
-TEST_CASE("a bare file is the known model that has its sizes, with what all weights of that agree upon") {
-    CHECK(taken_for(shapes_of("ViT-B-32"), "x.safetensors") == "ViT-B-32 -");
-    CHECK(taken_for(shapes_of("ViT-g-14"), "x.safetensors") == "ViT-g-14 gelu");
-    CHECK(taken_for(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its images would be squashed
+TEST_CASE("a bare file is recognised as the known model of its sizes, with the settings that all its weights share") {
+    CHECK(recognised_in(shapes_of("ViT-B-32"), "x.safetensors") == "ViT-B-32 -");
+    CHECK(recognised_in(shapes_of("ViT-g-14"), "x.safetensors") == "ViT-g-14 gelu");
+    CHECK(recognised_in(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its images would be squashed
     const auto golden = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
     CHECK_FALSE(recognised(weights(golden), "ViT-B-32.pt", std::nullopt).has_value());
 }
 
-TEST_CASE("the name of a bare file tells its weights, where its sizes bear it out") {
+TEST_CASE("the name of a bare file tells its weights, where it agrees with its sizes") {
     const std::vector<std::byte> vit = shapes_of("ViT-B-32");
-    CHECK(taken_for(vit, "ViT-B-32-laion2b_s34b_b79k.safetensors") == "ViT-B-32:laion2b_s34b_b79k gelu");
-    CHECK(taken_for(vit, "ViT-B-32-quickgelu.safetensors") == "ViT-B-32-quickgelu quick_gelu");
-    CHECK(taken_for(vit, "ViT-B-16-laion2b_s34b_b88k.safetensors") == "ViT-B-32 -");
-    CHECK(taken_for(vit, "ViT-B-32.pt") == "ViT-B-32 -");
-    CHECK(taken_for(shapes_of("ViT-B-32", true), "ViT-B-32.pt") == "ViT-B-32:openai quick_gelu");
-    CHECK(taken_for(shapes_of("ViT-B-32", true), "mine.pt") == "ViT-B-32 -");
+    CHECK(recognised_in(vit, "ViT-B-32-laion2b_s34b_b79k.safetensors") == "ViT-B-32:laion2b_s34b_b79k gelu");
+    CHECK(recognised_in(vit, "ViT-B-32-quickgelu.safetensors") == "ViT-B-32-quickgelu quick_gelu");
+    CHECK(recognised_in(vit, "ViT-B-16-laion2b_s34b_b88k.safetensors") == "ViT-B-32 -");
+    CHECK(recognised_in(vit, "ViT-B-32.pt") == "ViT-B-32 -");
+    CHECK(recognised_in(shapes_of("ViT-B-32", true), "ViT-B-32.pt") == "ViT-B-32:openai quick_gelu");
+    CHECK(recognised_in(shapes_of("ViT-B-32", true), "mine.pt") == "ViT-B-32 -");
 }
 
 TEST_CASE("a bare file of open_clip's wide towers needs the name of its weights, or the activation") {
@@ -113,18 +113,18 @@ TEST_CASE("a bare file of open_clip's wide towers needs the name of its weights,
     CHECK(std::get<vision_transformer_config>(resolve(w, std::vector{named}).config.image).blocks.heads == 16);
 }
 
-TEST_CASE("the caller is asked first, then what lies beside the file") {
-    CHECK(asked("openai_vit").empty());
-    CHECK(asked("open_clip_gelu") == std::vector<std::string>{"open_clip_config.json"});
-    CHECK(asked("hugging_face_mixed") == std::vector<std::string>{"config.json", "preprocessor_config.json"});
+TEST_CASE("options go before names, and names before files beside the checkpoint") {
+    CHECK(sources_of("openai_vit").empty());
+    CHECK(sources_of("open_clip_gelu") == std::vector<std::string>{"open_clip_config.json"});
+    CHECK(sources_of("hugging_face_mixed") == std::vector<std::string>{"config.json", "preprocessor_config.json"});
     load_options options;
     options.text_heads = 2;
     options.name = "ViT-B-32:openai";
     const std::vector<std::string> expected{"options", "the known model ViT-B-32 (openai)", "open_clip_config.json"};
-    CHECK(asked("open_clip_gelu", options) == expected);
+    CHECK(sources_of("open_clip_gelu", options) == expected);
 }
 
-TEST_CASE("a JSON file that is no configuration is not taken for one") {
+TEST_CASE("a JSON file that is no configuration is refused") {
     const json other = read_json(model_folder("hugging_face_mixed") + "/preprocessor_config.json");
     CHECK_THROWS_WITH(configuration_settings(other), Catch::Contains("no configuration of a CLIP"));
 }

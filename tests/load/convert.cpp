@@ -22,7 +22,7 @@ embeddings embedded(const clip& model, const reference_model& inputs) {
     return {model.encode_pixels(inputs.pixels<float>()), model.encode_tokens(inputs.prompts())};
 }
 
-/// Nothing had to be assumed; the tiny vocabularies do not fit CLIP's tokenizer, which is said all the same.
+/// Whether no setting was assumed.
 bool is_sure(const clip& model) {
     const auto assumes = [](const std::string& warning) {
         return support::has(warning, "assumed to be one of OpenAI's own");
@@ -41,7 +41,7 @@ std::set<std::string> types_in(const std::filesystem::path& file) {
 
 }  // namespace
 
-TEST_CASE("a converted checkpoint gives the same bits as the one it came from, with nothing beside it") {
+TEST_CASE("a converted checkpoint gives the same bits as its original, without other files") {
     const support::scratch_folder folder;
     for (const std::string& name : all_models) {
         INFO(name);
@@ -65,7 +65,7 @@ TEST_CASE("a converted checkpoint gives the same bits as the one it came from, w
     }
 }
 
-TEST_CASE("a model that is asked for images of another size is written as such") {
+TEST_CASE("a requested image size is written into the file") {
     const support::scratch_folder folder;
     convert_options options;
     options.load.image_size = 48;
@@ -77,7 +77,7 @@ TEST_CASE("a model that is asked for images of another size is written as such")
     CHECK(converted.preprocessing().size == 48);
 }
 
-TEST_CASE("matrices are written in the type that was asked for, and how far that moves the model is measured") {
+TEST_CASE("matrices are written in the requested type, and the change of the embeddings is measured") {
     const support::scratch_folder folder;
     const std::filesystem::path file = folder / "half.safetensors";
     for (const auto& [type, name, bits] : {std::tuple(dtype::f16, "F16", 11), std::tuple(dtype::bf16, "BF16", 8)}) {
@@ -107,21 +107,21 @@ TEST_CASE("converting again gives the same bytes, and so does converting what wa
           embedded(load(folder / "a.safetensors"), reference_model("openai_vit")));
 }
 
-TEST_CASE("what was said when converting is written down") {
+TEST_CASE("settings of the options are written into the file") {
     const support::scratch_folder folder;
     convert_options options;
     options.load.activation = activation::gelu;
     options.load.mean = {0.5f, 0.5f, 0.5f};
     const conversion made =
         convert(model_folder("openai_vit") + "/model.safetensors", folder / "a.safetensors", options);
-    CHECK_FALSE(made.warnings.empty());  // of what had to be assumed all the same
+    CHECK_FALSE(made.warnings.empty());  // of the other settings, which were assumed
     const clip converted = load(folder / "a.safetensors");
     CHECK(converted.preprocessing().mean == std::array{0.5f, 0.5f, 0.5f});
     CHECK(std::get<vision_transformer_config>(converted.config().image).blocks.activation == activation::gelu);
     CHECK(is_sure(converted));
 }
 
-TEST_CASE("a table of its own goes along, CLIP's own need not") {
+TEST_CASE("a checkpoint's own tokenizer is written, CLIP's own is not") {
     const support::scratch_folder folder;
     testing::random_checkpoint().write(folder / "own.safetensors");
     convert(folder / "own.safetensors", folder / "a.safetensors");
@@ -147,7 +147,7 @@ TEST_CASE("a number that does not fit the type is an error, and the old file kee
     CHECK(support::text_of(read_file(folder / "old.safetensors")) == "what was there before");
 }
 
-TEST_CASE("a tower alone is converted as that, and verified") {
+TEST_CASE("a checkpoint of one tower is converted and verified") {
     const support::scratch_folder folder;
     for (const char* name : {"hugging_face_image", "hugging_face_text"}) {
         convert(model_folder(name), folder / "tower.safetensors");

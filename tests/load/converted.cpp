@@ -33,29 +33,29 @@ const clip& tiny() {
 
 }  // namespace
 
-TEST_CASE("what is written into the metadata is read back") {
+TEST_CASE("written metadata is read back") {
     preprocessing how;
     how.size = 32;
     how.mean = {0.1f, 0.2f, 0.3f};
     how.order = crop_order::hugging_face;
     for (const clip_config& config : {testing::tiny_vision_transformer(), testing::tiny_modified_resnet()}) {
-        const auto found = read_back(written(config, how));
-        REQUIRE(found);
-        CHECK(found->embedding == config.embedding);
-        CHECK(found->image_size == config.image_size());
-        CHECK(found->text.layers == config.text.blocks.layers);
-        CHECK(found->context == config.text.context);
-        CHECK(found->vocabulary == config.text.vocabulary);
-        CHECK(found->text.heads == config.text.blocks.heads);
-        CHECK(found->text.activation == config.text.blocks.activation);
-        CHECK(found->mean == how.mean);
-        CHECK(found->order == how.order);
-        CHECK(found->preprocess_size == how.size);
-        CHECK(found->merges == std::vector<std::string>{"i n", "t h"});
+        const auto stated = read_back(written(config, how));
+        REQUIRE(stated);
+        CHECK(stated->embedding == config.embedding);
+        CHECK(stated->image_size == config.image_size());
+        CHECK(stated->text.layers == config.text.blocks.layers);
+        CHECK(stated->context == config.text.context);
+        CHECK(stated->vocabulary == config.text.vocabulary);
+        CHECK(stated->text.heads == config.text.blocks.heads);
+        CHECK(stated->text.activation == config.text.blocks.activation);
+        CHECK(stated->mean == how.mean);
+        CHECK(stated->order == how.order);
+        CHECK(stated->preprocess_size == how.size);
+        CHECK(stated->merges == std::vector<std::string>{"i n", "t h"});
     }
 }
 
-TEST_CASE("what makes a variant is read back as it was written") {
+TEST_CASE("settings of a variant are read back as they were written") {
     clip_config config = testing::tiny_vision_transformer();
     auto& tower = std::get<vision_transformer_config>(config.image);
     tower.pre_norm = false;
@@ -72,31 +72,31 @@ TEST_CASE("what makes a variant is read back as it was written") {
     how.filter = interpolation::bilinear;
     how.mode = resize_mode::longest;
     how.fill = 9;
-    const auto found = read_back(converted_metadata(config, how, {}, "google/mt5-base"));
-    REQUIRE(found);
-    CHECK(found->pre_norm == false);
-    CHECK(found->vision_pooling == image_pool::mean);
-    CHECK(found->vision.layer_scale == true);
-    CHECK(found->text.layer_scale == false);
-    CHECK(found->image_size == 32u);
-    CHECK(found->requested_image_size == 48u);
-    CHECK(found->positions == position_filter::plain);
-    CHECK(found->text_pooling == text_pool::end);
-    CHECK(found->end == 2u);
-    CHECK(found->padding == 1u);
-    CHECK(found->causal == false);
-    CHECK(found->filter == interpolation::bilinear);
-    CHECK(found->mode == resize_mode::longest);
-    CHECK(found->fill == std::uint8_t{9});
-    CHECK(found->tokenizer == "google/mt5-base");
-    CHECK_FALSE(found->merges);
+    const auto stated = read_back(converted_metadata(config, how, {}, "google/mt5-base"));
+    REQUIRE(stated);
+    CHECK(stated->pre_norm == false);
+    CHECK(stated->vision_pooling == image_pool::mean);
+    CHECK(stated->vision.layer_scale == true);
+    CHECK(stated->text.layer_scale == false);
+    CHECK(stated->image_size == 32u);
+    CHECK(stated->requested_image_size == 48u);
+    CHECK(stated->positions == position_filter::plain);
+    CHECK(stated->text_pooling == text_pool::end);
+    CHECK(stated->end == 2u);
+    CHECK(stated->padding == 1u);
+    CHECK(stated->causal == false);
+    CHECK(stated->filter == interpolation::bilinear);
+    CHECK(stated->mode == resize_mode::longest);
+    CHECK(stated->fill == std::uint8_t{9});
+    CHECK(stated->tokenizer == "google/mt5-base");
+    CHECK_FALSE(stated->merges);
 }
 
-TEST_CASE("a file without our metadata says nothing") {
+TEST_CASE("a file without our metadata states no settings") {
     CHECK_FALSE(read_back({{"format", "pt"}}));
 }
 
-TEST_CASE("damaged metadata, and that of a later version, is refused with its place") {
+TEST_CASE("damaged metadata, and that of a later version, is refused with its key") {
     tensor_metadata metadata = written(testing::tiny_vision_transformer());
     const auto with = [&](std::string_view key, const std::string& from, const std::string& to) {
         tensor_metadata changed = metadata;
@@ -119,7 +119,7 @@ TEST_CASE("damaged metadata, and that of a later version, is refused with its pl
                       Catch::Contains("/image_encoder is missing"));
 }
 
-TEST_CASE("what an image is resized to before its middle is cut out is written where it is another size") {
+TEST_CASE("the size before the crop is written where it differs from the crop's") {
     const preprocessing how{.size = 32, .resized = 40};
     const tensor_metadata metadata = written(testing::tiny_vision_transformer(), how);
     const settings read = converted_settings(json::parse(metadata.find(model_key)->second, "m"),
@@ -128,7 +128,7 @@ TEST_CASE("what an image is resized to before its middle is cut out is written w
     CHECK_FALSE(support::has(written(testing::tiny_vision_transformer()).find(preprocessing_key)->second, "resized"));
 }
 
-TEST_CASE("the form of a tower alone says nothing of the other") {
+TEST_CASE("the metadata of a tower alone states nothing of the other") {
     clip_config config = testing::tiny_vision_transformer();
     config.towers = clip_towers::text;
     const tensor_metadata metadata = written(config);
@@ -141,7 +141,7 @@ TEST_CASE("the form of a tower alone says nothing of the other") {
                       Catch::Contains("image_encoder"));
 }
 
-TEST_CASE("a record survives being written and read, and its model passes") {
+TEST_CASE("a record is read back to the bit, and its model is verified") {
     const self_record record = record_of(tiny());
     CHECK(record.image.size() == tiny().embedding_size());
     CHECK(record.text.size() == tiny().embedding_size());
@@ -152,7 +152,7 @@ TEST_CASE("a record survives being written and read, and its model passes") {
     CHECK_NOTHROW(verify(load<double>(testing::random_checkpoint().bytes()), read));
 }
 
-TEST_CASE("another model does not pass, nor does one that moved by more than the bound") {
+TEST_CASE("another model fails, as does a record changed by more than the bound") {
     const self_record record = record_of(tiny());
     const clip other = load(testing::random_checkpoint(testing::tiny_vision_transformer(), 2).bytes());
     CHECK_THROWS_WITH(verify(other, record), Catch::Contains("differ from those at its conversion"));
@@ -166,14 +166,14 @@ TEST_CASE("another model does not pass, nor does one that moved by more than the
     CHECK_THROWS_AS(verify(tiny(), moved), numeric_error);
 }
 
-TEST_CASE("a difference is relative to the longer vector") {
+TEST_CASE("differences are relative to the longer vector") {
     CHECK(relative_difference({3, 4}, {3, 4}) == 0);
     CHECK(relative_difference({0, 0}, {0, 0}) == 0);
     CHECK(relative_difference({3, 4}, {0, 0}) == 1);
     CHECK(relative_difference({1, 0}, {0.5, 0}) == 0.5);
 }
 
-TEST_CASE("a checkpoint without a record says how to get one") {
+TEST_CASE("a checkpoint without a record is refused with the command that writes one") {
     load_options options;
     options.verify = true;
     CHECK_THROWS_WITH(load(testing::random_checkpoint().bytes(), options),

@@ -72,7 +72,7 @@ clip_config sizes(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("every name is what open_clip builds under it: sizes, heads, activation, mean and std") {
+TEST_CASE("every name has open_clip's sizes, heads, activation, mean and std") {
     const std::vector<recorded_model> all = recorded_models();
     CHECK(all.size() > 100);
     for (const recorded_model& wanted : all) {
@@ -109,7 +109,7 @@ TEST_CASE("the record and the table hold the same names") {
     CHECK(in_table == recorded);
 }
 
-TEST_CASE("a repository leads to its weights; one that open_clip names twice, to the first that have it") {
+TEST_CASE("a repository is found by its name; one that open_clip names twice is that of the first weights") {
     std::map<std::string, std::string> first;
     for (const recorded_model& each : recorded_models()) {
         if (each.repository == "-" || each.name.find("-quickgelu") != std::string::npos) continue;
@@ -122,7 +122,7 @@ TEST_CASE("a repository leads to its weights; one that open_clip names twice, to
     CHECK(known("ViT-B-32").repositories().empty());
 }
 
-TEST_CASE("OpenAI's own spellings mean OpenAI's weights") {
+TEST_CASE("OpenAI's own spellings are OpenAI's weights") {
     CHECK(known("ViT-B/32").name() == "ViT-B-32:openai");
     CHECK(known("ViT-L/14@336px").name() == "ViT-L-14-336:openai");
     CHECK(known("ViT-L-14-336px").name() == "ViT-L-14-336:openai");
@@ -132,7 +132,7 @@ TEST_CASE("OpenAI's own spellings mean OpenAI's weights") {
     CHECK_FALSE(known("ViT-H-14").of_openai().has_value());
 }
 
-TEST_CASE("a tag stands behind a colon or, in the name of a file, a hyphen, spelled as open_clip allows") {
+TEST_CASE("a tag follows a colon or, in the name of a file, a hyphen, in any spelling that open_clip accepts") {
     CHECK(known("ViT-B-32-laion2b_s34b_b79k").name() == "ViT-B-32:laion2b_s34b_b79k");
     CHECK(known("ViT-B-32:LAION2B-s34B-b79K").name() == "ViT-B-32:laion2b_s34b_b79k");
     CHECK(known("ViT-B-32-256-datacomp_s34b_b86k").name() == "ViT-B-32-256:datacomp_s34b_b86k");
@@ -142,7 +142,7 @@ TEST_CASE("a tag stands behind a colon or, in the name of a file, a hyphen, spel
     }
 }
 
-TEST_CASE("a name without weights tells what all weights of it agree upon") {
+TEST_CASE("a name without weights states the settings that all its weights share") {
     CHECK_FALSE(known("ViT-B-32").activation().has_value());
     CHECK(known("ViT-B-32-quickgelu").activation() == activation::quick_gelu);
     CHECK(known("ViT-g-14").activation() == activation::gelu);
@@ -176,7 +176,7 @@ TEST_CASE("every transformer is recognised by its sizes, and by no others") {
     CHECK_FALSE(known_model::of_sizes(shorter).has_value());
 }
 
-TEST_CASE("a misspelt name gets the nearest known one, a distant one gets none") {
+TEST_CASE("a misspelt name has a nearest known one, a distant one has none") {
     CHECK(nearest_known_model("ViTB-32") == "ViT-B-32");
     CHECK(nearest_known_model("vit-l/14") == "ViT-L-14");
     CHECK(nearest_known_model("ViT-B-32:laion2b_s34b_b79") == "ViT-B-32:laion2b_s34b_b79k");

@@ -115,13 +115,13 @@ TEST_CASE("a tower that sees its padding gives a prompt the same bits whatever i
     CHECK_THROWS_WITH(model.encode_tokens(too_long), Catch::Contains("9 ids, expected at most 8"));
 }
 
-TEST_CASE("a prompt without the end token that its model looks for is refused") {
+TEST_CASE("a prompt without its model's end token is refused") {
     const clip model = load(model_folder("open_clip_worldwide"));
     const std::vector<std::vector<token>> prompts{{1, 5, 6}};
     CHECK_THROWS_WITH(model.encode_tokens(prompts), Catch::Contains("a prompt without the end token, expected id 2"));
 }
 
-TEST_CASE("a model whose tokenizer is not here takes ids, and refuses texts by that tokenizer's name") {
+TEST_CASE("a model whose tokenizer is not implemented takes token ids, and refuses texts with that tokenizer's name") {
     const clip model = load(model_folder("open_clip_worldwide"));
     CHECK_FALSE(model.takes_texts());
     CHECK(model.provenance().tokenizer == "facebook/xlm-v-base");
@@ -136,7 +136,7 @@ TEST_CASE("a model whose tokenizer is not here takes ids, and refuses texts by t
     CHECK(load(testing::random_checkpoint().bytes()).takes_texts());
 }
 
-TEST_CASE("images of another size are taken where they are asked for, their positions resampled") {
+TEST_CASE("a requested image size resamples the positions") {
     load_options options;
     options.image_size = 48;
     for (const char* name : {"openai_vit", "hugging_face_mixed", "open_clip_clipa"}) {
@@ -165,7 +165,7 @@ TEST_CASE("every layout, in float, equals the reference within float's rounding"
     for (const std::string& name : all_models) check_model<float>(name, stage_bound<float>());
 }
 
-TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration does not") {
+TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration does not warn") {
     const clip bare = load(model_folder("openai_vit"));
     REQUIRE(bare.provenance().warnings.size() == 2);
     CHECK_THAT(bare.provenance().warnings[0],
@@ -176,7 +176,7 @@ TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration
     CHECK(load(testing::random_checkpoint().bytes()).provenance().warnings.empty());
 }
 
-TEST_CASE("what the caller says goes before what the files say") {
+TEST_CASE("options go before configuration files") {
     load_options options;
     options.mean = {0.5f, 0.25f, 0.125f};
     options.order = crop_order::openai;
@@ -211,7 +211,7 @@ TEST_CASE("one model gives the same bits from every container that it is publish
     }
 }
 
-TEST_CASE("a folder without a checkpoint, and a path that is not there, are sentences") {
+TEST_CASE("a folder without a checkpoint, and a missing path, are refused") {
     CHECK_THROWS_WITH(load(std::string(ZEROSHOT_SOURCE_DIR) + "/tests"),
                       Catch::Contains("the folder holds no checkpoint"));
     CHECK_THROWS_AS(load("no/such/file.safetensors"), file_error);
@@ -239,7 +239,7 @@ TEST_CASE("a model whose weights stay in 16 bits gives the same bits") {
     }
 }
 
-TEST_CASE("a tower that transformers saved alone loads as what it is, and equals the reference") {
+TEST_CASE("a tower that transformers saved alone loads, and equals the reference") {
     const reference_model image_reference("hugging_face_image"), text_reference("hugging_face_text");
     const clip image = load(model_folder("hugging_face_image")), text = load(model_folder("hugging_face_text"));
     CHECK(image.config().towers == clip_towers::image);
@@ -254,27 +254,27 @@ TEST_CASE("a tower that transformers saved alone loads as what it is, and equals
     CHECK(texts == whole.encode_tokens(text_reference.prompts()));
 }
 
-TEST_CASE("what a checkpoint of one tower cannot do is a sentence") {
+TEST_CASE("a verb of a missing tower is refused") {
     const clip image = load(model_folder("hugging_face_image")), text = load(model_folder("hugging_face_text"));
     const auto refused = [](const auto& call) { return support::thrown<checkpoint_error>(call); };
     const std::vector<std::vector<token>> prompts{{598, 5, 599}};
-    for (const std::string& said :
+    for (const std::string& message :
          {refused([&] { image.encode_tokens(prompts); }), refused([&] { image.encode_text("a dog"); }),
           refused([&] { image.tokenize("a dog"); })}) {
-        CHECK_THAT(said, Catch::Contains("UNSUPPORTED") &&
-                             Catch::Contains("it holds the image tower alone, expected a text tower"));
+        CHECK_THAT(message, Catch::Contains("UNSUPPORTED") &&
+                                Catch::Contains("it holds the image tower alone, expected a text tower"));
     }
-    const zeroshot::image picture(std::vector<std::uint8_t>(12), 2, 2, pixel_mode::rgb);
-    for (const std::string& said :
+    const zeroshot::image pixels_2x2(std::vector<std::uint8_t>(12), 2, 2, pixel_mode::rgb);
+    for (const std::string& message :
          {refused([&] { text.encode_pixels(tensor<float, 4>(1, 3, 30, 30)); }),
-          refused([&] { text.encode_image(picture); }), refused([&] { text.preprocess(picture); })}) {
-        CHECK_THAT(said, Catch::Contains("UNSUPPORTED") &&
-                             Catch::Contains("it holds the text tower alone, expected an image tower"));
+          refused([&] { text.encode_image(pixels_2x2); }), refused([&] { text.preprocess(pixels_2x2); })}) {
+        CHECK_THAT(message, Catch::Contains("UNSUPPORTED") &&
+                                Catch::Contains("it holds the text tower alone, expected an image tower"));
     }
     CHECK_THAT(refused([&] { image.logit_scale(); }), Catch::Contains("both towers and the temperature"));
 }
 
-TEST_CASE("a whole CLIP that lacks a tower, or its temperature, is not taken for one tower") {
+TEST_CASE("a CLIP without a tower or its temperature does not load as one tower") {
     const checkpoint whole = checkpoint::open(model_folder("hugging_face_mixed") + "/model.safetensors");
     load_options options;
     options.config = model_folder("hugging_face_mixed") + "/config.json";
@@ -298,7 +298,7 @@ TEST_CASE("the converted form names its sizes itself") {
     CHECK(model.provenance().unread.empty());
 }
 
-TEST_CASE("the converted form of a variant loads as what it was") {
+TEST_CASE("the converted form of a variant loads with its configuration") {
     clip_config config = testing::tiny_vision_transformer();
     auto& tower = std::get<vision_transformer_config>(config.image);
     tower.pre_norm = false;
@@ -315,7 +315,7 @@ TEST_CASE("the converted form of a variant loads as what it was") {
     CHECK(model.encode_text("a dog").rows() == 1);
 }
 
-TEST_CASE("a configuration that denies what the tensors show is refused") {
+TEST_CASE("a configuration that contradicts the tensors is refused") {
     clip_config config = testing::tiny_vision_transformer();
     config.text.blocks.layer_scale = true;
     const checkpoint whole = checkpoint::from_bytes(testing::random_checkpoint(config).bytes(), "tiny");
@@ -325,8 +325,8 @@ TEST_CASE("a configuration that denies what the tensors show is refused") {
             if (!each.name.ends_with(removed)) tensors.push_back(each);
         }
         tensor_metadata metadata = whole.metadata();
-        std::string& said = metadata.find(loading::model_key)->second;
-        if (!from.empty()) said.replace(said.find(from), from.size(), to);
+        std::string& model = metadata.find(loading::model_key)->second;
+        if (!from.empty()) model.replace(model.find(from), from.size(), to);
         return [bytes = safetensors_bytes(tensors, metadata)] { load(bytes); };
     };
     CHECK_THROWS_WITH(without(".gamma", "", "")(),
@@ -337,7 +337,7 @@ TEST_CASE("a configuration that denies what the tensors show is refused") {
                       Catch::Contains("a vision tower with ln_pre, expected none, as in the configuration"));
 }
 
-TEST_CASE("a checkpoint that lacks a block in its middle is not taken for a shorter model") {
+TEST_CASE("a checkpoint without a block in its middle does not load as a shorter model") {
     const checkpoint whole = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
     std::vector<named_tensor> tensors;
     for (const named_tensor& each : whole.tensors()) {
@@ -358,6 +358,17 @@ TEST_CASE("the caller's name for a bare file must fit it, be known, and tell the
     CHECK_THROWS_WITH(named("ViT-L-14"), Catch::Contains("'ViT-L-14' leaves the activation open, expected the name of "
                                                          "weights: ViT-L-14:openai, ViT-L-14:laion400m_e31"));
     CHECK_THROWS_WITH(named("ViT-H-14:dfn5b"), Catch::Contains("its images are squashed to a square"));
+}
+
+TEST_CASE("a path is a path: names of models and bytes of checkpoints are refused with the right verb") {
+    CHECK_THROWS_WITH(load("ViT-B-32:openai"), Catch::Contains("load(find_model('ViT-B-32:openai'))"));
+    CHECK_THROWS_WITH(load("hf-hub:someone/mine"), Catch::Contains("load(find_model('hf-hub:someone/mine'))"));
+    CHECK_THROWS_AS(load("ViT-B-32:openai"), file_error);
+    const auto bytes = testing::random_checkpoint().bytes();
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    CHECK_THROWS_WITH(load(text), Catch::Contains("std::as_bytes"));
+    CHECK_THROWS_AS(load(text), argument_error);
+    CHECK(load(std::as_bytes(std::span(text))).config() == load(bytes).config());
 }
 
 TEST_CASE("a model is loaded by name from the caller's folders") {

@@ -41,21 +41,21 @@ void crop(benchmark::State& state) {
 }
 
 void decode(benchmark::State& state) {
-    const std::string file = program::photo_like_jpeg(photo_width, photo_height);
+    const std::string file = program::synthetic_photo(photo_width, photo_height);
     for (auto _ : state) benchmark::DoNotOptimize(zeroshot::decode(std::as_bytes(std::span(file))));
     state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(file.size()));
 }
 
 /// The markers of the file, read before it is decoded.
 void scan(benchmark::State& state) {
-    const std::string file = program::photo_like_jpeg(photo_width, photo_height);
+    const std::string file = program::synthetic_photo(photo_width, photo_height);
     const zeroshot::decode_options options;
     for (auto _ : state) benchmark::DoNotOptimize(zeroshot::detail::scan_jpeg(std::as_bytes(std::span(file)), options));
     state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(file.size()));
 }
 
 void decode_and_preprocess(benchmark::State& state) {
-    const std::string file = program::photo_like_jpeg(photo_width, photo_height);
+    const std::string file = program::synthetic_photo(photo_width, photo_height);
     for (auto _ : state)
         benchmark::DoNotOptimize(zeroshot::preprocess(zeroshot::decode(std::as_bytes(std::span(file)))));
 }

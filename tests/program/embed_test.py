@@ -1,4 +1,4 @@
-"""zeroshot embed: pictures, pixels, texts and ids into embeddings."""
+"""zeroshot embed: embeddings of images, pixels, texts and token ids."""
 
 import json
 import math
@@ -13,21 +13,21 @@ class Embed(ProgramTest):
 
     def rows(self, name):
         shape, numbers = read_npy(self.folder / name)
-        return [tuple(numbers[i * shape[1]:(i + 1) * shape[1]]) for i in range(shape[0])]
+        return [tuple(numbers[i * shape[1] : (i + 1) * shape[1]]) for i in range(shape[0])]
 
     def embedded(self, *words, **more):
-        """The rows, and what stdout said."""
-        lines = self.answer(self.embed(*words, "--output", "e.npy", **more))
+        """The rows of the output, and the lines on stdout."""
+        lines = self.output_lines(self.embed(*words, "--output", "e.npy", **more))
         return self.rows("e.npy"), lines
 
-    def test_pictures_and_their_pixels_give_the_same_bits(self):
+    def test_images_and_their_pixels_have_the_same_embeddings(self):
         rows, lines = self.embedded("a.png", "b.png")
         self.assertEqual((len(rows), len(rows[0]), lines), (2, 32, []))
         self.with_model("preprocess", "a.png", "b.png", "--output", "pixels.npy")
         self.assertEqual(self.embedded("--pixels", "pixels.npy")[0], rows)
         self.assertEqual(self.embedded("--threads", 3, *["a.png", "b.png"] * 20)[0], rows * 20)
 
-    def test_texts_and_their_ids_give_the_same_bits(self):
+    def test_texts_and_their_ids_have_the_same_embeddings(self):
         texts = ["kap", "", "a b c", "kap kap kap"]
         (self.folder / "texts.txt").write_text("".join(text + "\n" for text in texts))
         rows, _ = self.embedded("--texts-from", "texts.txt")
@@ -38,9 +38,11 @@ class Embed(ProgramTest):
         self.assertEqual(self.embedded("--ids", "lines.json")[0], rows)
         self.assertEqual(self.embedded("--ids", "array.json")[0], rows)
         self.assertEqual(self.embedded("--ids", "-", stdin=ids)[0], rows)
-        self.assertEqual(self.embedded("--texts-from", "-", "--threads", 3, stdin=("kap\n" * 40).encode())[0], rows[:1] * 40)
+        self.assertEqual(
+            self.embedded("--texts-from", "-", "--threads", 3, stdin=("kap\n" * 40).encode())[0], rows[:1] * 40
+        )
 
-    def test_normalize_gives_length_one(self):
+    def test_normalize_scales_to_length_one(self):
         long, _ = self.embedded("a.png", "b.png")
         rows, _ = self.embedded("a.png", "b.png", "--normalize")
         for row, other in zip(rows, long):
@@ -48,81 +50,88 @@ class Embed(ProgramTest):
             self.assertAlmostEqual(length, 1, places=6)  # 32 roundings to float32
             self.assertNotAlmostEqual(sum(x * x for x in other), 1, places=3)
 
-    def test_bad_inputs_leave_nothing_or_are_left_out(self):
-        self.refused(self.embed("a.png", "bad.png", "--output", "none.npy"), 1, "bad.png", "none.npy was not written; --skip-bad")
-        self.nothing_left("none.npy")
-        names = self.answer(self.embed("b.png", "bad.png", "a.png", "--output", "e.npy", "--skip-bad"), status=1)
+    def test_an_unreadable_image_prevents_the_output_or_is_skipped(self):
+        self.assert_message(
+            self.embed("a.png", "bad.png", "--output", "none.npy"), 1, "bad.png", "none.npy", "--skip-bad"
+        )
+        self.assert_not_written("none.npy")
+        names = self.output_lines(self.embed("b.png", "bad.png", "a.png", "--output", "e.npy", "--skip-bad"), status=1)
         self.assertEqual(names, ["b.png", "a.png"])
         self.assertEqual(self.rows("e.npy"), self.embedded("b.png", "a.png")[0])
 
-    def test_texts_too_long_say_by_how_much(self):
+    def test_a_text_longer_than_the_context_is_refused_or_truncated(self):
         (self.folder / "long.txt").write_text("a\n" + "k " * 20 + "\nb\n")
-        self.refused(self.embed("--texts-from", "long.txt", "--output", "none.npy"), 1,
-                     f"long.txt: line 2: ", f"22 tokens long, {22 - CONTEXT} too many")
-        self.assertEqual(self.answer(self.embed("--texts-from", "long.txt", "--output", "e.npy", "--skip-bad"), 1), ["a", "b"])
+        self.assert_message(
+            self.embed("--texts-from", "long.txt", "--output", "none.npy"),
+            1,
+            "long.txt: line 2: ",
+            "22 tokens",
+            str(22 - CONTEXT),
+        )
+        self.assertEqual(
+            self.output_lines(self.embed("--texts-from", "long.txt", "--output", "e.npy", "--skip-bad"), 1), ["a", "b"]
+        )
         self.assertEqual(len(self.embedded("--texts-from", "long.txt", "--truncate")[0]), 3)
 
-    def test_ids_are_checked_one_prompt_at_a_time(self):
-        cases = [("[598, 600, 599]", "id 600"), ("[]", "no ids"), ("[1.5]", "unsigned integer"), ("[-1]", "unsigned integer"), ("null", "null"),
-                 ("[18446744073709551616]", "unsigned integer"), ("x", "line 2"), (str([598] + [5] * 20 + [599]), f"{22 - CONTEXT} too many")]
-        for line, part in cases:
+    def test_an_error_in_ids_names_the_line_and_spares_the_other_prompts(self):
+        too_long = str([598] + [5] * 20 + [599])
+        for line in ("[598, 600, 599]", "[]", "[1.5]", "[-1]", "null", "[18446744073709551616]", "x", too_long):
             with self.subTest(line):
                 (self.folder / "ids.json").write_text(f"[598,599]\n{line}\n\n[598, 70, 599]\n")
-                self.refused(self.embed("--ids", "ids.json", "--output", "none.npy"), 1, "ids.json: line 2", part)
-                kept = self.answer(self.embed("--ids", "ids.json", "--output", "e.npy", "--skip-bad"), 1)
+                self.assert_message(self.embed("--ids", "ids.json", "--output", "none.npy"), 1, "ids.json: line 2")
+                kept = self.output_lines(self.embed("--ids", "ids.json", "--output", "e.npy", "--skip-bad"), 1)
                 self.assertEqual(kept, ["0", "2"])
-        (self.folder / "ids.json").write_text(str([[598] + [5] * 20 + [599], [598, 599]]))
+        (self.folder / "ids.json").write_text(f"[{too_long}, [598, 599]]")
         self.assertEqual(len(self.embedded("--ids", "ids.json", "--truncate")[0]), 2)
-        for content in ("", "\n", "[]"):  # J1: nothing is no input
+        for content in ("", "\n", "[]"):
             (self.folder / "ids.json").write_text(content)
-            self.refused(self.embed("--ids", "ids.json", "--output", "none.npy"), 1, "no prompts in it")
-        self.nothing_left("none.npy")
+            self.assert_message(self.embed("--ids", "ids.json", "--output", "none.npy"), 1, "ids.json: no prompts")
+        self.assert_not_written("none.npy")
 
-    def test_an_array_of_something_else_is_refused(self):
+    def test_other_npy_files_are_refused(self):
         size = 3 * 32 * 32
         body = struct.pack(f"<{size}f", *[0.5] * size)
         cases = {
-            "no array": (b"GIF89a", "this is no NumPy file"),
-            "cut": (npy_bytes(npy_header("(1, 3, 32, 32)"))[:20], "ends within its header"),
-            "no dictionary": (npy_bytes("{'shape': os.system('x')}\n"), "the header is not NumPy's"),
-            "short": (npy_bytes(npy_header("(1, 3, 32, 32)"), body[:-4]), "takes 12288 bytes, there are 12284"),
-            "long": (npy_bytes(npy_header("(1, 3, 32, 32)"), body + b"\0"), "there are 12289"),
-            "overflow": (npy_bytes(npy_header("(9223372036854775807, 3, 32, 32)")), "too many elements"),
-            "wrap to size": (npy_bytes(npy_header("(4611686018427387905, 4)"), b"\0" * 16), "too many elements"),
-            "double": (npy_bytes(npy_header("(1, 3, 32, 32)", "<f8"), body * 2), "numbers of type '<f8', expected float32"),
-            "big-endian": (npy_bytes(npy_header("(1, 3, 32, 32)", ">f4"), body), "numbers of type '>f4'"),
-            "structures": (npy_bytes("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }\n"), "structures"),
+            "no array": (b"GIF89a", ""),
+            "cut": (npy_bytes(npy_header("(1, 3, 32, 32)"))[:20], ""),
+            "no dictionary": (npy_bytes("{'shape': os.system('x')}\n"), "header"),
+            "short": (npy_bytes(npy_header("(1, 3, 32, 32)"), body[:-4]), "12284"),
+            "long": (npy_bytes(npy_header("(1, 3, 32, 32)"), body + b"\0"), "12289"),
+            "overflow": (npy_bytes(npy_header("(9223372036854775807, 3, 32, 32)")), "9223372036854775807"),
+            "wrap to size": (npy_bytes(npy_header("(4611686018427387905, 4)"), b"\0" * 16), "4611686018427387905"),
+            "double": (npy_bytes(npy_header("(1, 3, 32, 32)", "<f8"), body * 2), "'<f8'"),
+            "big-endian": (npy_bytes(npy_header("(1, 3, 32, 32)", ">f4"), body), "'>f4'"),
+            "structures": (npy_bytes("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }\n"), ""),
             "fortran": (npy_bytes(npy_header("(1, 3, 32, 32)", order="True"), body), "Fortran"),
-            "version": (npy_bytes(npy_header("(1, 3, 32, 32)"), body, version=9), "version 9"),
-            "another size": (npy_bytes(npy_header("(3, 3, 32, 16)"), body + body[:size * 2]), "shape [3, 3, 32, 16], expected [n, 3, 32, 32]"),
-            "rank": (npy_bytes(npy_header("(3, 32, 32)"), body), "shape [3, 32, 32]"),
+            "version": (npy_bytes(npy_header("(1, 3, 32, 32)"), body, version=9), "9"),
+            "another size": (npy_bytes(npy_header("(3, 3, 32, 16)"), body + body[: size * 2]), "[3, 3, 32, 16]"),
+            "rank": (npy_bytes(npy_header("(3, 32, 32)"), body), "[3, 32, 32]"),
         }
         for name, (content, part) in cases.items():
             with self.subTest(name):
                 (self.folder / "x.npy").write_bytes(content)
-                self.refused(self.embed("--pixels", "x.npy", "--output", "none.npy"), 1, "x.npy: ", part)
+                self.assert_message(self.embed("--pixels", "x.npy", "--output", "none.npy"), 1, "x.npy: ", part)
         (self.folder / "x.npy").write_bytes(npy_bytes(npy_header("(1, 3, 32, 32)"), body, version=2))
         self.assertEqual(len(self.embedded("--pixels", "x.npy")[0]), 1)
 
-    def test_pixels_that_are_no_numbers_take_no_neighbour_with_them(self):
-        # H16
+    def test_a_nan_in_pixels_is_an_error_of_its_image(self):
         size = 3 * 32 * 32
         good, bad = struct.pack(f"<{size}f", *[0.5] * size), struct.pack(f"<{size}f", math.nan, *[0.5] * (size - 1))
         (self.folder / "x.npy").write_bytes(npy_bytes(npy_header("(3, 3, 32, 32)"), good + bad + good))
         done = self.embed("--pixels", "x.npy", "--output", "e.npy", "--skip-bad")
-        self.assertEqual(self.answer(done, 1), ["0", "2"])
-        self.refused(done, 1, "zeroshot: x.npy: picture 1: pixels: a value is not finite")
+        self.assertEqual(self.output_lines(done, 1), ["0", "2"])
+        self.assert_message(done, 1, "zeroshot: x.npy: image 1: ")
 
-    def test_exactly_one_kind_of_input(self):
-        self.refused(self.embed("--output", "x.npy"), 2, "nothing to embed")
-        self.refused(self.embed("a.png", "--texts-from", "t.txt", "--output", "x.npy"), 2, "only one of")
-        self.refused(self.embed("--ids", "x.json", "--output", "x.json"), 1, "x.json")
+    def test_exactly_one_kind_of_input_is_required(self):
+        self.assert_message(self.embed("--output", "x.npy"), 2, "nothing to embed")
+        self.assert_message(self.embed("a.png", "--texts-from", "t.txt", "--output", "x.npy"), 2, "only one of")
+        self.assert_message(self.embed("--ids", "x.json", "--output", "x.json"), 1, "x.json")
         (self.folder / "same.json").write_text("[[598, 599]]")
-        self.refused(self.embed("--ids", "same.json", "--output", "same.json"), 2, "is one of the inputs")
+        self.assert_message(self.embed("--ids", "same.json", "--output", "same.json"), 2, "same.json")
 
-    def test_json_says_what_was_written(self):
-        said = json.loads(self.embedded("b.png", "a.png", "--json")[1][0])
-        self.assertEqual(said, {"output": "e.npy", "shape": [2, 32], "names": ["b.png", "a.png"]})
+    def test_json_describes_the_output(self):
+        result = json.loads(self.embedded("b.png", "a.png", "--json")[1][0])
+        self.assertEqual(result, {"output": "e.npy", "shape": [2, 32], "names": ["b.png", "a.png"]})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the tests of the program share: a workshop with a tiny model and a few pictures, and ways to call the program.
+"""Shared by the tests of the program: a temporary folder with a tiny model and images, and calls of the program.
 
 Each test file is run as: FILE.py PROGRAM REPOSITORY
 """
@@ -19,20 +19,22 @@ from pathlib import Path
 PROGRAM = Path(sys.argv[1]).resolve()
 REPOSITORY = Path(sys.argv[2]).resolve()
 GOLDEN = REPOSITORY / "tests/golden/models"
-PATIENCE = 240  # seconds for a call; a machine under load is slow
+TIMEOUT = 240  # seconds for a call; a machine under load is slow
 
 CONTEXT = 16  # of the tiny model
-MERGES = [f"{a} {b}" for a in "abcdefghij" for b in "klmnopqrs"][:86]  # 512 byte symbols, 86 merges, start and end: 600 rows
+MERGES = [f"{a} {b}" for a in "abcdefghij" for b in "klmnopqrs"][
+    :86
+]  # 512 byte symbols, 86 merges, start and end: 600 rows
 
 
 # ---- files ---------------------------------------------------------------------------------------
 
 
 def read_safetensors(path):
-    """(header, bytes of the tensors)"""
+    """(header, bytes of the tensors)."""
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
-    return json.loads(data[8:8 + length]), data[8 + length:]
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
 
 
 def write_safetensors(path, header, data):
@@ -41,12 +43,18 @@ def write_safetensors(path, header, data):
 
 
 def write_tiny_model(path, change=None):
-    """A golden model of OpenAI's layout in the converted form: with a table of its own, so that it can read texts."""
+    """A golden model in OpenAI's layout as a converted checkpoint, with a tokenizer of its own."""
     header, data = read_safetensors(GOLDEN / "openai_vit/model.safetensors")
     tower = {"width": 64, "heads": 1, "activation": "quick_gelu"}
     header["__metadata__"] = {
-        "zeroshot.model": json.dumps({"format": 1, "embedding": 32, "image_encoder": {"kind": "vision_transformer", **tower},
-                                      "text_encoder": tower}),
+        "zeroshot.model": json.dumps(
+            {
+                "format": 1,
+                "embedding": 32,
+                "image_encoder": {"kind": "vision_transformer", **tower},
+                "text_encoder": tower,
+            }
+        ),
         "zeroshot.tokenizer": json.dumps({"kind": "clip_bpe", "merges": MERGES}),
     }
     data = bytearray(data)
@@ -56,27 +64,34 @@ def write_tiny_model(path, change=None):
 
 
 def write_png(path, width, height, seed=0):
-    """A picture of coloured noise on a ramp."""
-    dice = random.Random(seed)
-    base = [dice.randrange(200) for _ in range(3)]
-    rows = b"".join(b"\0" + bytes((base[i % 3] + 50 * y // height + dice.randrange(5)) for i in range(3 * width)) for y in range(height))
+    """An image of coloured noise on a gradient."""
+    generator = random.Random(seed)
+    base = [generator.randrange(200) for _ in range(3)]
+    rows = b"".join(
+        b"\0" + bytes((base[i % 3] + 50 * y // height + generator.randrange(5)) for i in range(3 * width))
+        for y in range(height)
+    )
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
-                     chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows, 1))
+        + chunk(b"IEND", b"")
+    )
 
 
 def read_npy(path):
-    """(shape, numbers); checks that the file is what NumPy writes: version 1.0, padded to 64 bytes."""
+    """(shape, numbers) of a float32 file. Asserts that it is as NumPy writes it: version 1.0, padded to 64 bytes."""
     data = path.read_bytes()
     assert data[:8] == b"\x93NUMPY\x01\x00", data[:8]
     (length,) = struct.unpack("<H", data[8:10])
     assert (10 + length) % 64 == 0 and data[9 + length] == ord("\n")
-    header = ast.literal_eval(data[10:10 + length].decode())
+    header = ast.literal_eval(data[10 : 10 + length].decode())
     assert header["descr"] == "<f4" and header["fortran_order"] is False
-    numbers = array.array("f", data[10 + length:])
+    numbers = array.array("f", data[10 + length :])
     return header["shape"], numbers
 
 
@@ -94,7 +109,7 @@ def npy_header(shape, descr="<f4", order="False"):
 
 
 class ProgramTest(unittest.TestCase):
-    """A temporary folder with model.safetensors, a.png, b.png, bad.png and a way to call the program in it."""
+    """Calls of the program in a temporary folder with model.safetensors, a.png, b.png and the truncated bad.png."""
 
     @classmethod
     def setUpClass(cls):
@@ -110,32 +125,42 @@ class ProgramTest(unittest.TestCase):
         cls.temporary.cleanup()
 
     def environment(self, **more):
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("ZEROSHOT") and key != "NO_COLOR"}
+        """The environment without variables of the library, with these added."""
+        clean = {
+            key: value for key, value in os.environ.items() if not key.startswith("ZEROSHOT") and key != "NO_COLOR"
+        }
         return {**clean, **more}
 
     def call(self, *words, stdin=b"", **environment):
-        """The finished call; its output as bytes is in stdout and stderr."""
-        return subprocess.run([str(PROGRAM), *map(str, words)], input=stdin, capture_output=True, cwd=self.folder,
-                              env=self.environment(**environment), timeout=PATIENCE, check=False)
+        """The completed process; stdout and stderr are bytes."""
+        return subprocess.run(
+            [str(PROGRAM), *map(str, words)],
+            input=stdin,
+            capture_output=True,
+            cwd=self.folder,
+            env=self.environment(**environment),
+            timeout=TIMEOUT,
+            check=False,
+        )
 
     def with_model(self, command, *words, **more):
         return self.call(command, "--model", "model.safetensors", *words, **more)
 
-    def answer(self, done, status=0):
-        """The lines on stdout of a call that must end with that status."""
+    def output_lines(self, done, status=0):
+        """The lines on stdout of a call, whose exit status is asserted."""
         self.assertEqual(done.returncode, status, done.stderr.decode(errors="replace"))
         return done.stdout.decode().splitlines()
 
-    def refused(self, done, status, *parts):
-        """The call ended with that status and a sentence on stderr that has these parts."""
+    def assert_message(self, done, status, *parts):
+        """Asserts the exit status, and that the message on stderr contains these parts."""
         message = done.stderr.decode(errors="replace")
         self.assertEqual(done.returncode, status, message)
         self.assertTrue(all(line.startswith("zeroshot: ") for line in message.splitlines()), message)
         for part in parts:
             self.assertIn(part, message)
 
-    def nothing_left(self, name):
-        """Neither the output nor a temporary neighbour of it is there."""
+    def assert_not_written(self, name):
+        """Asserts that there is neither the output file nor a temporary file of it."""
         self.assertEqual([each.name for each in self.folder.iterdir() if name in each.name], [])
 
 

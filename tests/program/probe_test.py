@@ -1,4 +1,4 @@
-"""zeroshot probe: recorded features and data sets in, a fitted probe out."""
+"""zeroshot probe: a linear probe of recorded features and of data sets."""
 
 import json
 import random
@@ -18,14 +18,14 @@ class Probe(ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        dice = random.Random(1)
-        cls.rows = [[dice.gauss(2.0 * (k == i % 3), 1) for k in range(4)] for i in range(90)]
+        generator = random.Random(1)
+        cls.rows = [[generator.gauss(2.0 * (k == i % 3), 1) for k in range(4)] for i in range(90)]
         flat = [x for row in cls.rows for x in row]
         write_npy(cls.folder / "x.npy", (90, 4), flat)
         write_npy(cls.folder / "y.npy", (90,), [i % 3 for i in range(90)], "<i8")
         write_npy(cls.folder / "u.npy", (30, 4), flat[:120], "<f8")
         write_npy(cls.folder / "v.npy", (30,), [i % 3 for i in range(30)], "|u1")
-        for part, seed in (("train", 0), ("test", 40)):  # noise on a ramp of a colour of its own for each picture
+        for part, seed in (("train", 0), ("test", 40)):  # noise on a gradient, in a different colour for each image
             for i, name in enumerate(("light", "dark")):
                 (cls.folder / part / name).mkdir(parents=True)
                 for j in range(4):
@@ -37,80 +37,151 @@ class Probe(ProgramTest):
         names.update({key.replace("_", "-"): value for key, value in files.items()})
         return self.call("probe", *[word for key, value in names.items() for word in (f"--{key}", value)], *words)
 
-    def said(self, *words):
-        lines = self.answer(self.recorded("--json", *words))
+    def json_output(self, *words):
+        lines = self.output_lines(self.recorded("--json", *words))
         self.assertEqual(len(lines), 1)
         return json.loads(lines[0])
 
-    def test_recorded_features_are_fitted_and_judged(self):
-        said = self.said("--strength", 1)
-        self.assertEqual((said["strength"], said["classes"], said["columns"], said["train_count"], said["count"]), (1, 3, 4, 90, 30))
-        self.assertTrue(said["converged"])
-        self.assertGreater(said["top1"], 0.6)
-        self.assertGreater(said["objective"], 0)
-        self.assertEqual((said["search"], said["few_shot"], said["zero_shot_top1"]), ([], [], None))
+    def test_recorded_features_are_fitted_and_evaluated(self):
+        result = self.json_output("--strength", 1)
+        self.assertEqual(
+            (result["strength"], result["classes"], result["columns"], result["train_count"], result["count"]),
+            (1, 3, 4, 90, 30),
+        )
+        self.assertTrue(result["converged"])
+        self.assertGreater(result["top1"], 0.6)
+        self.assertGreater(result["objective"], 0)
+        self.assertEqual((result["search"], result["few_shot"], result["zero_shot_top1"]), ([], [], None))
 
-    def test_the_best_of_several_strengths_is_taken_and_few_shots_are_drawn(self):
-        said = self.said("--strength", 0.01, 1, 100, "--few-shot", 1, 4, "--seeds", 2)
-        self.assertEqual([one["strength"] for one in said["search"]], [0.01, 1, 100])
-        best = max(one["validation_top1"] for one in said["search"])
-        self.assertEqual(said["strength"], next(one["strength"] for one in said["search"] if one["validation_top1"] == best))
-        self.assertEqual([(one["shots"], len(one["top1"])) for one in said["few_shot"]], [(1, 2), (4, 2)])
+    def test_the_best_strength_is_chosen_and_few_shot_accuracies_reported(self):
+        result = self.json_output("--strength", 0.01, 1, 100, "--few-shot", 1, 4, "--seeds", 2)
+        self.assertEqual([one["strength"] for one in result["search"]], [0.01, 1, 100])
+        best = max(one["validation_top1"] for one in result["search"])
+        self.assertEqual(
+            result["strength"], next(one["strength"] for one in result["search"] if one["validation_top1"] == best)
+        )
+        self.assertEqual([(one["shots"], len(one["top1"])) for one in result["few_shot"]], [(1, 2), (4, 2)])
 
-    def test_the_saved_probe_gives_the_same_predictions(self):
-        said = self.said("--strength", 1, "--save", "probe.safetensors", "--threads", 2)
+    def test_the_saved_probe_makes_the_same_predictions(self):
+        result = self.json_output("--strength", 1, "--save", "probe.safetensors", "--threads", 2)
         header, data = read_safetensors(self.folder / "probe.safetensors")
-        self.assertEqual(json.loads(header["__metadata__"]["zeroshot.probe"]), {"format": 1, "length_one": False, "labels": ["0", "1", "2"]})
+        self.assertEqual(
+            json.loads(header["__metadata__"]["zeroshot.probe"]),
+            {"format": 1, "length_one": False, "labels": ["0", "1", "2"]},
+        )
 
         def tensor(name):
             begin, end = header[name]["data_offsets"]
             return struct.unpack(f"<{(end - begin) // 8}d", data[begin:end])
 
         weights, intercepts = tensor("weights"), tensor("intercepts")
-        scores = [[sum(w * x for w, x in zip(weights[4 * k:4 * k + 4], row)) + intercepts[k] for k in range(3)] for row in self.rows[:30]]
+        scores = [
+            [sum(w * x for w, x in zip(weights[4 * k : 4 * k + 4], row)) + intercepts[k] for k in range(3)]
+            for row in self.rows[:30]
+        ]
         right = sum(row.index(max(row)) == i % 3 for i, row in enumerate(scores))
-        self.assertAlmostEqual(right / 30, said["top1"], places=12)
+        self.assertAlmostEqual(right / 30, result["top1"], places=12)
 
-    def test_data_sets_are_embedded_and_what_cannot_be_read_is_wrong(self):
+    def test_unreadable_test_images_count_as_wrong(self):
         done = self.with_model("probe", "--train", "train", "--test", "test", "--strength", 1, "--zero-shot", "--json")
-        self.refused(done, 1, "bad.png")
-        said = json.loads(done.stdout)
-        self.assertEqual((said["train_count"], said["count"], said["unreadable"], said["classes"]), (8, 9, 1, 2))
-        self.assertLessEqual(said["top1"], 8 / 9)
-        self.assertEqual([round(one["share"], 1) for one in said["mixtures"]], [i / 10 for i in range(11)])
-        self.assertEqual(said["mixtures"][0]["top1"], said["zero_shot_top1"])
-        self.assertEqual(said["mixtures"][-1]["top1"], said["top1"])
+        self.assert_message(done, 1, "bad.png")
+        result = json.loads(done.stdout)
+        self.assertEqual(
+            (result["train_count"], result["count"], result["unreadable"], result["classes"]), (8, 9, 1, 2)
+        )
+        self.assertLessEqual(result["top1"], 8 / 9)
+        self.assertEqual([round(one["share"], 1) for one in result["mixtures"]], [i / 10 for i in range(11)])
+        self.assertEqual(result["mixtures"][0]["top1"], result["zero_shot_top1"])
+        self.assertEqual(result["mixtures"][-1]["top1"], result["top1"])
 
-    def test_a_cache_of_a_few_stands_beside_zero_shot(self):
-        done = self.with_model("probe", "--train", "train", "--test", "test", "--strength", 1, "--zero-shot", "--held-back", 0.5, "--few-shot", 1, 2, "--seeds", 2, "--cache", "--json")
-        said = json.loads(done.stdout)
-        self.assertEqual([(one["shots"], len(one["top1"]), len(one["alpha"]), len(one["beta"])) for one in said["cache"]], [(1, 2, 2, 2), (2, 2, 2, 2)])
-        for one in said["cache"]:
+    def test_cache_evaluates_tip_adapter(self):
+        done = self.with_model(
+            "probe",
+            "--train",
+            "train",
+            "--test",
+            "test",
+            "--strength",
+            1,
+            "--zero-shot",
+            "--held-back",
+            0.5,
+            "--few-shot",
+            1,
+            2,
+            "--seeds",
+            2,
+            "--cache",
+            "--json",
+        )
+        result = json.loads(done.stdout)
+        self.assertEqual(
+            [(one["shots"], len(one["top1"]), len(one["alpha"]), len(one["beta"])) for one in result["cache"]],
+            [(1, 2, 2, 2), (2, 2, 2, 2)],
+        )
+        for one in result["cache"]:
             for top1, alpha in zip(one["top1"], one["alpha"]):
-                self.assertLessEqual(top1, 8 / 9)  # one picture cannot be read
+                self.assertLessEqual(top1, 8 / 9)  # one image is unreadable
                 if alpha == 0:
-                    self.assertEqual(top1, said["zero_shot_top1"])
-        self.refused(self.with_model("probe", "--train", "train", "--test", "test", "--cache"), 2, "--cache needs --zero-shot and --few-shot")
+                    self.assertEqual(top1, result["zero_shot_top1"])
+        self.assert_message(
+            self.with_model("probe", "--train", "train", "--test", "test", "--cache"),
+            2,
+            "--cache",
+            "--zero-shot",
+            "--few-shot",
+        )
 
-    def test_features_before_the_projection_are_probed(self):
+    def test_penultimate_features_are_those_before_the_projection(self):
         columns = {}
         for features in ("embedding", "penultimate"):
-            done = self.with_model("probe", "--train", "train", "--test", "test", "--strength", 1, "--features", features, "--resume", "kept", "--json")
-            said = json.loads(done.stdout)
-            self.assertEqual(said["features"], features)
-            columns[features] = said["columns"]
+            done = self.with_model(
+                "probe",
+                "--train",
+                "train",
+                "--test",
+                "test",
+                "--strength",
+                1,
+                "--features",
+                features,
+                "--resume",
+                "kept",
+                "--json",
+            )
+            result = json.loads(done.stdout)
+            self.assertEqual(result["features"], features)
+            columns[features] = result["columns"]
         self.assertNotEqual(columns["embedding"], columns["penultimate"])
-        again = self.with_model("probe", "--train", "train", "--test", "test", "--strength", 1, "--features", "penultimate", "--resume", "kept", "--json")
-        self.assertEqual(json.loads(again.stdout)["objective"], said["objective"])
-        self.refused(self.with_model("probe", "--train", "train", "--test", "test", "--features", "penultimate", "--zero-shot"), 2, "zero-shot compares embeddings")
-        self.refused(self.recorded("--features", "penultimate"), 2, "recorded features are what they are")
+        again = self.with_model(
+            "probe",
+            "--train",
+            "train",
+            "--test",
+            "test",
+            "--strength",
+            1,
+            "--features",
+            "penultimate",
+            "--resume",
+            "kept",
+            "--json",
+        )
+        self.assertEqual(json.loads(again.stdout)["objective"], result["objective"])
+        self.assert_message(
+            self.with_model("probe", "--train", "train", "--test", "test", "--features", "penultimate", "--zero-shot"),
+            2,
+            "--zero-shot",
+            "--features penultimate",
+        )
+        self.assert_message(self.recorded("--features", "penultimate"), 2, "--features", "--train")
 
-    def test_people_get_a_table(self):
-        lines = self.answer(self.recorded())
-        self.assertIn("3 classes, 90 rows of 4 features, judged on 30", lines[0])
+    def test_the_text_output_is_a_table(self):
+        lines = self.output_lines(self.recorded())
+        self.assertIn("3 classes", lines[0])
         self.assertTrue(any("strength (C)" in line for line in lines))
 
-    def test_bad_input_is_told_with_a_sentence(self):
+    def test_errors_name_the_file_and_the_row(self):
         write_npy(self.folder / "nan.npy", (90, 4), [float("nan")] * 360)
         write_npy(self.folder / "one.npy", (90,), [1] * 90, "<i8")
         write_npy(self.folder / "half.npy", (90,), [0.5] * 90)
@@ -118,19 +189,19 @@ class Probe(ProgramTest):
         write_npy(self.folder / "short.npy", (3,), [0, 1, 2], "<i8")
         write_npy(self.folder / "wide.npy", (24, 5), [0] * 120)
         write_npy(self.folder / "empty.npy", (0, 4), [])
-        self.refused(self.recorded(train_features="nan.npy"), 1, "features: row 0 holds a number that is NaN or infinite")
-        self.refused(self.recorded("--strength", 1, train_labels="one.npy"), 1, "training set: every label is 1, expected at least two classes")
-        self.refused(self.recorded(train_labels="half.npy"), 1, "half.npy: label 0.500000 in row 0, expected a class")
-        self.refused(self.recorded(train_labels="minus.npy"), 1, "minus.npy: label -1.000000 in row 0")
-        self.refused(self.recorded(train_labels="short.npy"), 1, "short.npy: 3 labels, expected 90")
-        self.refused(self.recorded(test_features="wide.npy", test_labels="y.npy"), 1, "y.npy: 90 labels, expected 24")
-        self.refused(self.recorded(train_features="empty.npy"), 1, "empty.npy: shape [0, 4]: it is empty")
-        self.refused(self.recorded(train_features="half.npy"), 1, "half.npy: shape [90], expected [n, d]")
-        self.refused(self.recorded("--strength", 0), 2, "--strength takes positive numbers")
-        self.refused(self.call("probe", "--train", "train"), 2, "--train and --test go together")
-        self.refused(self.call("probe"), 2, "nothing to fit")
-        self.refused(self.recorded("--zero-shot"), 2, "--zero-shot needs the class names")
-        self.refused(self.recorded("--save", "x.npy"), 2, "one of the inputs")
+        self.assert_message(self.recorded(train_features="nan.npy"), 1, "row 0")
+        self.assert_message(self.recorded("--strength", 1, train_labels="one.npy"), 1, "training set", "1")
+        self.assert_message(self.recorded(train_labels="half.npy"), 1, "half.npy", "row 0")
+        self.assert_message(self.recorded(train_labels="minus.npy"), 1, "minus.npy", "row 0")
+        self.assert_message(self.recorded(train_labels="short.npy"), 1, "short.npy", "3", "90")
+        self.assert_message(self.recorded(test_features="wide.npy", test_labels="y.npy"), 1, "y.npy", "90", "24")
+        self.assert_message(self.recorded(train_features="empty.npy"), 1, "empty.npy", "[0, 4]")
+        self.assert_message(self.recorded(train_features="half.npy"), 1, "half.npy", "[90]")
+        self.assert_message(self.recorded("--strength", 0), 2, "--strength")
+        self.assert_message(self.call("probe", "--train", "train"), 2, "--train", "--test")
+        self.assert_message(self.call("probe"), 2, "--train", "--train-features")
+        self.assert_message(self.recorded("--zero-shot"), 2, "--zero-shot", "--train")
+        self.assert_message(self.recorded("--save", "x.npy"), 2, "x.npy")
 
 
 if __name__ == "__main__":

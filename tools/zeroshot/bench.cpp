@@ -28,7 +28,7 @@
 
 #include "command_context.hpp"
 #include "console.hpp"
-#include "model.hpp"
+#include "model_setup.hpp"
 #include "options.hpp"
 #include "synthetic_jpeg.hpp"
 
@@ -98,21 +98,21 @@ std::vector<std::vector<zeroshot::token>> prompts(std::size_t count, std::size_t
     return made;
 }
 
-measurement of_images(const model& clip, const zeroshot::run_options& run, std::size_t count) {
+measurement of_images(const zeroshot::clip& clip, const zeroshot::run_options& run, std::size_t count) {
     return {"image b" + std::to_string(count), count,
             [&clip, run, pixels = noise(count, clip.preprocessing().size)] { clip.encode_pixels(pixels, run); }};
 }
 
-measurement of_texts(const model& clip, const zeroshot::run_options& run, const std::string& name, std::size_t count,
-                     std::size_t tokens) {
+measurement of_texts(const zeroshot::clip& clip, const zeroshot::run_options& run, const std::string& name,
+                     std::size_t count, std::size_t tokens) {
     const zeroshot::text_config& text = clip.config().text;
     return {name + " b" + std::to_string(count), count,
             [&clip, run, ids = prompts(count, std::min(tokens, text.context), text)] { clip.encode_tokens(ids, run); }};
 }
 
-measurement of_photo(const model& clip) {
+measurement of_photo(const zeroshot::clip& clip) {
     return {"decode+preprocess " + std::to_string(photo_width) + "x" + std::to_string(photo_height), 1,
-            [&clip, file = photo_like_jpeg(photo_width, photo_height)] {
+            [&clip, file = synthetic_photo(photo_width, photo_height)] {
                 zeroshot::preprocess(zeroshot::decode(std::as_bytes(std::span(file))), clip.preprocessing());
             }};
 }
@@ -158,7 +158,7 @@ struct figure {
     std::string_view unit;
 };
 
-std::string json_of(const std::vector<figure>& figures, const bench_options& options, const model& clip) {
+std::string json_of(const std::vector<figure>& figures, const bench_options& options, const zeroshot::clip& clip) {
     nlohmann::ordered_json json;
     for (const figure& each : figures) json[each.name] = zeroshot::json_number(each.value);
     json["machine"] = {
@@ -168,9 +168,9 @@ std::string json_of(const std::vector<figure>& figures, const bench_options& opt
     return zeroshot::json_text_of(json);
 }
 
-void show(const std::vector<figure>& figures, const bench_options& options, const model& clip, console& out) {
+void show(const std::vector<figure>& figures, const bench_options& options, const zeroshot::clip& clip, console& out) {
     constexpr std::size_t name_columns = 28, number_columns = 10;
-    out.answer(out.styled(printable(clip.provenance().place), look::strong));
+    out.answer(out.styled(printable(clip.provenance().place), text_style::bold));
     out.answer("  " + std::string(zeroshot::kernels::name_of(zeroshot::kernels::active())) + ", " +
                counted(options.threads, "thread") + ", " + options.model.precision);
     for (const figure& each : figures) {
@@ -186,19 +186,19 @@ void show(const std::vector<figure>& figures, const bench_options& options, cons
 
 }  // namespace
 
-void bench(const bench_options& options, session& with) {
-    workers team(options.threads);
-    std::optional<model> loaded(std::in_place, options.model, with.out, team.threads());
-    console silent;  // what there is to say of a model has been said
+void bench(const bench_options& options, command_context& context) {
+    worker_pool workers(options.threads);
+    std::optional<zeroshot::clip> loaded = load_model(options.model, context.out, workers.threads());
+    console silent;  // its warnings were printed above
     silent.be_quiet();
     const auto load = [&] {
         loaded.reset();
-        loaded.emplace(options.model, silent, team.threads());
+        loaded = load_model(options.model, silent, workers.threads());
     };
     constexpr std::size_t loads = 3;
-    std::vector<figure> figures{{"load", 1000 * shortest(loads, with.stop, load), "ms"}};
-    const model& clip = *loaded;
-    const zeroshot::run_options run = team.running(with);
+    std::vector<figure> figures{{"load", 1000 * shortest(loads, context.stop, load), "ms"}};
+    const zeroshot::clip& clip = *loaded;
+    const zeroshot::run_options run = workers.run_options(context);
     const std::vector<measurement> all{of_images(clip, run, 1),
                                        of_images(clip, run, 8),
                                        of_texts(clip, run, "text", 1, whole_text),
@@ -208,18 +208,18 @@ void bench(const bench_options& options, session& with) {
                                        of_photo(clip)};
     for (const measurement& each : all) {
         figures.push_back({each.name,
-                           1000 * shortest(options.repeat, with.stop, each.run) / static_cast<double>(each.items),
+                           1000 * shortest(options.repeat, context.stop, each.run) / static_cast<double>(each.items),
                            "ms per item"});
-        with.out.progress("measurements", figures.size(), all.size() + 1);
+        context.out.progress("measurements", figures.size(), all.size() + 1);
     }
-    with.out.end_progress();
+    context.out.end_progress();
     std::rotate(figures.begin(), figures.begin() + 1,
                 figures.end());  // what is loaded once stands below what is done often
     if (const std::optional<double> peak = peak_memory()) figures.push_back({"peak memory", *peak, "MiB"});
-    if (options.as.json) {
-        with.out.answer(json_of(figures, options, clip));
+    if (options.common.json) {
+        context.out.answer(json_of(figures, options, clip));
     } else {
-        show(figures, options, clip, with.out);
+        show(figures, options, clip, context.out);
     }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-/// \file A closer look at a checkpoint: every number of it, and its own record of what its model gives.
+/// \file Check of a checkpoint's tensors and of the outputs recorded in it.
 
 #include <string>
 #include <vector>
@@ -9,14 +9,15 @@ namespace program {
 struct model_options;
 class console;
 
-/// What the look found.
-struct check_up {
+/// Result of a check.
+struct checkpoint_check {
     std::size_t tensors = 0;
-    std::vector<std::string> diagnostics;  ///< sentences about tensors that are not sound
-    std::string record;                    ///< "fits", "none"; or the sentence about how it does not
+    std::vector<std::string> diagnostics;  ///< messages about tensors with NaN, infinity, subnormals or only zeros
+    std::string record;                    ///< "fits", "none", or a message on how the outputs differ
 };
 
-/// \throws zeroshot::error where the checkpoint cannot be read
-check_up check(const model_options& options, console& out);
+/// Checks every tensor, and runs the self-check of a converted checkpoint.
+/// \throws zeroshot::error if the checkpoint cannot be read
+checkpoint_check check_checkpoint(const model_options& options, console& out);
 
 }  // namespace program

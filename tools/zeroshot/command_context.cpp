@@ -7,12 +7,12 @@
 
 namespace program {
 
-zeroshot::run_options workers::running(session& with, std::string what, std::size_t begin, std::size_t count,
-                                       std::size_t total) {
-    const auto report = [&out = with.out, what = std::move(what), begin, count, total](zeroshot::progress far) {
-        out.progress(what, begin + count * far.done / std::max<std::size_t>(far.total, 1), total);
+zeroshot::run_options worker_pool::run_options(command_context& context, std::string items, std::size_t first,
+                                               std::size_t count, std::size_t total) {
+    const auto report = [&out = context.out, items = std::move(items), first, count, total](zeroshot::progress part) {
+        out.progress(items, first + count * part.done / std::max<std::size_t>(part.total, 1), total);
     };
-    return {&pool_, &with.stop, report};
+    return {&pool_, &context.stop, report};
 }
 
 }  // namespace program

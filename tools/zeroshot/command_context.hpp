@@ -1,5 +1,5 @@
 #pragma once
-/// \file What a command in progress works with: a console, threads, and a way to be stopped.
+/// \file Execution context of a command: console, cancellation flag and threads.
 
 #include <atomic>
 #include <cstddef>
@@ -12,28 +12,32 @@ namespace program {
 
 class console;
 
-/// What a command is given.
-struct session {
+/// The console and the cancellation flag of a running command.
+struct command_context {
     console& out;
     const std::atomic<bool>& stop;
 };
 
-/// What a call asked for, ready to run: returns when all is done; what failed was told to the console.
-using command = std::function<void(session&)>;
+/// A parsed command, ready to run. Inputs that failed are reported to the console.
+using command = std::function<void(command_context&)>;
 
 /// The threads of a command.
-class workers {
+class worker_pool {
    public:
-    explicit workers(std::size_t count) : pool_(count) {}
+    explicit worker_pool(std::size_t count) : pool_(count) {}
 
     zeroshot::executor* threads() noexcept { return &pool_; }
 
-    /// To run a piece of work with a bar: `what` are counted, `count` of `total` here, and `begin` were done before.
-    zeroshot::run_options running(session& with, std::string what, std::size_t begin, std::size_t count,
-                                  std::size_t total);
+    /// Run options with a progress bar for a part of some work.
+    /// \param items name of the counted items, as "images"
+    /// \param first number of items done before this part
+    /// \param count number of items of this part
+    /// \param total number of items of all parts
+    zeroshot::run_options run_options(command_context& context, std::string items, std::size_t first, std::size_t count,
+                                      std::size_t total);
 
-    /// To run one without.
-    zeroshot::run_options running(session& with) { return {&pool_, &with.stop, {}}; }
+    /// Run options without a progress bar.
+    zeroshot::run_options run_options(command_context& context) { return {&pool_, &context.stop, {}}; }
 
    private:
     zeroshot::thread_pool pool_;

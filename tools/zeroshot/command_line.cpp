@@ -25,454 +25,465 @@ namespace program {
 
 namespace {
 
-/// An option that takes many values, each as it stands: CLI11 would read "[a,b]" as two.
-CLI::Option* many(CLI::Option* option) {
-    constexpr int most = 10'000'000;
-    return option->expected(1, most)->allow_extra_args(false);
+/// Number of an option's values, each taken literally: CLI11 would split "[a,b]" in two.
+CLI::Option* list_of_values(CLI::Option* option) {
+    constexpr int maximum = 10'000'000;
+    return option->expected(1, maximum)->allow_extra_args(false);
 }
 
-/// The option takes one of the words; for others the nearest is suggested.
+/// An option that may be given several times, with one value each.
+CLI::Option* repeatable(CLI::Option* option) {
+    return option->expected(1)->allow_extra_args(false)->take_all();
+}
+
+/// Restricts the option to some words; the error of any other suggests the nearest one.
 CLI::Option* one_of(CLI::Option* option, std::vector<std::string> words) {
     const auto check = [words = std::move(words)](const std::string& word) -> std::string {
         if (std::ranges::find(words, word) != words.end()) return {};
         std::string list;
         for (const std::string& each : words) list += (list.empty() ? "" : ", ") + each;
-        return "'" + printable(word) + "' is none of " + list + did_you_mean(word, words);
+        return "'" + printable(word) + "' is not one of " + list + did_you_mean(word, words);
     };
-    return option->check(check, "", "");
+    return option->check(check, "", "")->type_name("NAME");
 }
 
-/// The option takes a whole number of a range.
-CLI::Option* at_least(CLI::Option* option, std::size_t least,
-                      std::size_t most = std::numeric_limits<std::size_t>::max()) {
-    const auto check = [least, most](const std::string& word) -> std::string {
+/// Restricts the option to integers of a range.
+CLI::Option* integer_from(std::size_t minimum, CLI::Option* option,
+                          std::size_t maximum = (std::numeric_limits<std::size_t>::max)()) {
+    const auto check = [minimum, maximum](const std::string& word) -> std::string {
         std::size_t number = 0;
         const char* const end = word.data() + word.size();
-        const auto read_to = std::from_chars(word.data(), end, number);
-        if (read_to.ec == std::errc() && read_to.ptr == end && number >= least && number <= most) return {};
-        const bool bounded = most != std::numeric_limits<std::size_t>::max();
-        return "'" + printable(word) + "' is no number " +
-               (bounded ? "from " + std::to_string(least) + " to " + std::to_string(most)
-                        : "of at least " + std::to_string(least));
+        const auto parsed = std::from_chars(word.data(), end, number);
+        const bool is_integer = parsed.ec == std::errc() && parsed.ptr == end;
+        if (is_integer && number >= minimum && number <= maximum) return {};
+        const bool bounded = maximum != (std::numeric_limits<std::size_t>::max)();
+        return "'" + printable(word) + "' is not an integer " +
+               (bounded ? "from " + std::to_string(minimum) + " to " + std::to_string(maximum)
+                        : ">= " + std::to_string(minimum));
     };
-    return option->check(check, "", "");
+    return option->check(check, "", "")->type_name("N");
 }
 
-/// Three numbers for red, green and blue, as three words or one with commas.
-void add_colour(CLI::App& sub, const std::string& name, std::optional<std::array<float, 3>>& to,
-                const std::string& about) {
-    const auto read = [&to](const std::vector<std::string>& words) {
+constexpr const char* checkpoint_group = "Checkpoint";
+constexpr const char* images_help = "Images: files, folders, or - for standard input";
+constexpr const char* model_help =
+    "Checkpoint file, model folder, or name such as openai/clip-vit-base-patch32 (default: the bundled model)";
+constexpr const char* truncate_help = "Truncate prompts longer than the model's context instead of refusing them";
+constexpr const char* resume_help = "Cache embeddings in this folder, and reuse those of earlier runs";
+constexpr const char* templates_help = "Templates from a file, one per line; or openai80, openai7";
+
+/// Three numbers for red, green and blue, as three arguments or one with commas.
+void add_colour(CLI::App& command, const std::string& name, std::optional<std::array<float, 3>>& target,
+                const std::string& help) {
+    const auto parse = [&target](const std::vector<std::string>& words) {
         std::array<float, 3> colour{};
         for (std::size_t i = 0; i < colour.size(); ++i) {
             const char* const end = words[i].data() + words[i].size();
-            const auto read_to = std::from_chars(words[i].data(), end, colour[i]);
-            if (read_to.ec != std::errc() || read_to.ptr != end || !std::isfinite(colour[i])) return false;
+            const auto parsed = std::from_chars(words[i].data(), end, colour[i]);
+            if (parsed.ec != std::errc() || parsed.ptr != end || !std::isfinite(colour[i])) return false;
         }
-        to = colour;
+        target = colour;
         return true;
     };
-    sub.add_option(name, CLI::callback_t(read), about)
+    command.add_option(name, CLI::callback_t(parse), help)
         ->option_text("R G B")
         ->expected(3)
         ->delimiter(',')
         ->allow_extra_args(false)
-        ->group("Checkpoint");
+        ->group(checkpoint_group);
 }
 
-void add_precision(CLI::App& sub, std::string& to) {
-    one_of(sub.add_option("--precision", to, "What the model's matrices are multiplied in: f32, bf16 or int8"),
-           {"f32", "bf16", "int8"})
-        ->type_name("NAME");
+void add_precision(CLI::App& command, std::string& target) {
+    one_of(command.add_option("--precision", target, "Number format of matrix products: f32, bf16 or int8 (f32)"),
+           {"f32", "bf16", "int8"});
 }
 
-void add_manners(CLI::App& sub, manners& to) {
-    sub.add_flag("--json", to.json, "One JSON object a line");
-    sub.add_flag("-q,--quiet", to.quiet, "No notes and no progress; failures are still told");
+void add_common_options(CLI::App& command, common_options& target) {
+    command.add_flag("--json", target.json, "Print one JSON object per line");
+    command.add_flag("-q,--quiet", target.quiet, "Print no notes and no progress bar; errors are still printed");
 }
 
-/// What a bare checkpoint leaves open.
-void add_checkpoint_choices(CLI::App& sub, model_options& to) {
-    const std::string group = "Checkpoint";
-    sub.add_option("--name", to.name,
-                   "What a bare checkpoint is: ViT-B-32:laion2b_s34b_b79k, ViT-L/14, or a repository")
+/// Settings that the tensors of a checkpoint do not determine.
+void add_checkpoint_options(CLI::App& command, model_options& target) {
+    command
+        .add_option("--name", target.name,
+                    "Known model that the checkpoint holds: ViT-B-32:laion2b_s34b_b79k, ViT-L/14, or a repository")
         ->type_name("NAME")
-        ->group(group);
-    one_of(sub.add_option("--activation", to.activation,
-                          "quick_gelu, gelu or gelu_tanh, where the checkpoint does not say"),
+        ->group(checkpoint_group);
+    one_of(command.add_option("--activation", target.activation,
+                              "Activation, if the checkpoint does not specify it: quick_gelu, gelu or gelu_tanh"),
            {"quick_gelu", "gelu", "gelu_tanh"})
-        ->type_name("NAME")
-        ->group(group);
-    at_least(sub.add_option("--vision-heads", to.vision_heads, "Attention heads of the image tower"), 1)
-        ->type_name("N")
-        ->group(group);
-    at_least(sub.add_option("--text-heads", to.text_heads, "Attention heads of the text tower"), 1)
-        ->type_name("N")
-        ->group(group);
-    add_colour(sub, "--mean", to.mean, "What is subtracted from red, green and blue, of 0 to 1");
-    add_colour(sub, "--std", to.std, "What they are then divided by");
-    one_of(sub.add_option("--order", to.order, "Whose preprocessing: openai or hf"), {"openai", "hf"})
-        ->type_name("NAME")
-        ->group(group);
-    at_least(
-        sub.add_option("--image-size", to.image_size, "Pixels of the images, if not those the model was trained with"),
-        1)
-        ->type_name("N")
-        ->group(group);
-    sub.add_option("--config", to.config, "config.json, open_clip_config.json, or a file of our own form")
+        ->group(checkpoint_group);
+    integer_from(1, command.add_option("--vision-heads", target.vision_heads, "Attention heads of the image encoder"))
+        ->group(checkpoint_group);
+    integer_from(1, command.add_option("--text-heads", target.text_heads, "Attention heads of the text encoder"))
+        ->group(checkpoint_group);
+    add_colour(command, "--mean", target.mean, "Channel means subtracted in preprocessing, of values from 0 to 1");
+    add_colour(command, "--std", target.standard_deviation, "Channel standard deviations to divide by");
+    one_of(command.add_option("--order", target.order, "Order of the preprocessing steps: openai or hf"),
+           {"openai", "hf"})
+        ->group(checkpoint_group);
+    integer_from(1, command.add_option("--image-size", target.image_size,
+                                       "Input resolution in pixels, if not that of the training"))
+        ->group(checkpoint_group);
+    command
+        .add_option("--config", target.config, "Configuration: config.json, open_clip_config.json, or zeroshot's own")
         ->type_name("FILE")
-        ->group(group);
+        ->group(checkpoint_group);
 }
 
-/// How a model is kept in memory, and whether it is what it was.
-void add_keeping(CLI::App& sub, model_options& to) {
-    sub.add_flag("--compact", to.compact,
-                 "Keep 16-bit weights 16 bits wide in memory: the same numbers in half the space")
-        ->group("Checkpoint");
-    sub.add_option(
-           "--keep-weights", to.keep_weights,
-           "Keep the weights in this folder as they lie in memory, and map those that are there: a quicker start")
+void add_weight_options(CLI::App& command, model_options& target) {
+    command.add_flag("--compact", target.compact, "Keep 16-bit weights in 16 bits: the same results, half the memory")
+        ->group(checkpoint_group);
+    command
+        .add_option("--keep-weights", target.keep_weights,
+                    "Cache the packed weights in this folder; later starts map them and are faster")
         ->type_name("FOLDER")
-        ->group("Checkpoint");
-    sub.add_flag("--verify", to.verify, "Replay the record that a converted checkpoint carries of itself")
-        ->group("Checkpoint");
+        ->group(checkpoint_group);
+    command
+        .add_flag("--verify", target.verify,
+                  "Compare the model's outputs with those recorded in a converted checkpoint")
+        ->group(checkpoint_group);
 }
 
-void add_model(CLI::App& sub, model_options& to) {
-    sub.add_option(
-           "-m,--model", to.model,
-           "A checkpoint, a model folder, or a name such as openai/clip-vit-base-patch32; without it the bundled model")
-        ->type_name("MODEL");
-    add_precision(sub, to.precision);
-    add_checkpoint_choices(sub, to);
-    add_keeping(sub, to);
+void add_model_options(CLI::App& command, model_options& target) {
+    command.add_option("-m,--model", target.model, model_help)->type_name("MODEL");
+    add_precision(command, target.precision);
+    add_checkpoint_options(command, target);
+    add_weight_options(command, target);
 }
 
-void add_threads(CLI::App& sub, std::size_t& to) {
-    constexpr std::size_t most = 1024;
-    at_least(sub.add_option("--threads", to, "How many threads; what the process may use unless said"), 1, most)
-        ->type_name("N");
+CLI::Option* add_threads(CLI::App& command, std::size_t& target) {
+    constexpr std::size_t maximum = 1024;
+    return integer_from(
+        1, command.add_option("--threads", target, "Number of threads (default: all that the process may use)"),
+        maximum);
 }
 
-/// What every command takes, for those whose work is done before a second thread would help.
-void add_idle_choices(CLI::App& sub, manners& to) {
-    add_threads(sub, to.idle_threads);
-    sub.get_option("--threads")->description("As for the other commands; this one needs a single thread");
-    add_precision(sub, to.idle_precision);
+/// Accepts --threads and --precision in commands where they have no effect, so that scripts may pass them anywhere.
+void add_unused_options(CLI::App& command, common_options& target) {
+    add_threads(command, target.unused_threads)->description("Accepted; this command needs a single thread");
+    add_precision(command, target.unused_precision);
 }
 
-/// The command, with what was asked of it.
+void add_templates(CLI::App& command, std::vector<std::string>& target, const std::string& help) {
+    repeatable(command.add_option("-t,--template", target, help))->type_name("SENTENCE");
+}
+
+/// The command with its parsed options.
 template <class Options>
-command chosen(const std::shared_ptr<Options>& options, void (*run)(const Options&, session&)) {
-    return [options, run](session& with) {
-        if (options->as.quiet) with.out.be_quiet();
-        run(*options, with);
+command with_options(const std::shared_ptr<Options>& options, void (*run)(const Options&, command_context&)) {
+    return [options, run](command_context& context) {
+        if (options->common.quiet) context.out.be_quiet();
+        run(*options, context);
     };
 }
 
-void add_classify(CLI::App& program, command& to) {
+void add_classify(CLI::App& program, command& selected) {
     const auto options = std::make_shared<classify_options>();
-    CLI::App* sub = program.add_subcommand("classify", "Images and labels in, probabilities out");
-    sub->add_option("pictures", options->images, "Images: files, folders, or - for standard input")->type_name("IMAGE");
-    many(sub->add_option("-l,--labels", options->labels, "What may be seen, in words; -- ends the list"))
+    CLI::App& command = *program.add_subcommand("classify", "Probabilities of labels for images");
+    command.add_option("images", options->images, images_help)->type_name("IMAGE");
+    list_of_values(command.add_option("-l,--labels", options->labels, "Labels to choose from; -- ends the list"))
         ->type_name("LABEL...");
-    sub->add_option("--labels-from", options->labels_from, "Labels from a file, one on each line")->type_name("FILE");
-    sub->add_option("-t,--template", options->templates, "A sentence with {} for the label; several make an ensemble")
-        ->expected(1)
-        ->allow_extra_args(false)
-        ->take_all()
-        ->type_name("SENTENCE");
-    sub->add_option("--templates-from", options->templates_from, "Templates from a file, one on each line")
+    command.add_option("--labels-from", options->labels_from, "Labels from a file, one per line")->type_name("FILE");
+    add_templates(command, options->templates, "Sentence with {} for the label; several make an ensemble");
+    command.add_option("--templates-from", options->templates_from, "Templates from a file, one per line")
         ->type_name("FILE");
-    sub->add_option("--keep", options->keep,
-                    "Keep the labels' embeddings in this folder, and take those that are there")
+    command
+        .add_option("--keep", options->keep,
+                    "Cache the labels' embeddings in this folder, and reuse those of earlier runs")
         ->type_name("FOLDER");
-    at_least(sub->add_option("-k,--top", options->top, "How many labels to show, most probable first (5)"), 1)
+    integer_from(1, command.add_option("-k,--top", options->top, "Number of labels to print, most probable first (5)"))
         ->type_name("K");
-    sub->add_flag("--truncate", options->truncate, "Cut prompts that are too long, instead of refusing them");
-    sub->add_flag("--csv", options->csv, "A line for each image and label, with commas");
-    add_manners(*sub, options->as);
-    add_threads(*sub, options->threads);
-    add_model(*sub, options->model);
-    sub->footer(R"(Examples:
-  zeroshot classify examples/images/openmoji-boar.png --labels boar cow elephant hedgehog rabbit
-
-  zeroshot classify photos/ --model ViT-B-32.safetensors --labels-from animals.txt --template "a photo of a {}." --json)");
-    sub->callback([options, &to] { to = chosen(options, classify); });
+    command.add_flag("--truncate", options->truncate, truncate_help);
+    command.add_flag("--csv", options->csv, "Print CSV: a row for each image and label");
+    add_common_options(command, options->common);
+    add_threads(command, options->threads);
+    add_model_options(command, options->model);
+    command.footer(
+        "Examples:\n"
+        "  zeroshot classify examples/images/openmoji-boar.png --labels boar cow elephant hedgehog rabbit\n\n"
+        "  zeroshot classify photos/ --model ViT-B-32.safetensors --labels-from animals.txt"
+        " --template \"a photo of a {}.\" --json");
+    command.callback([options, &selected] { selected = with_options(options, classify); });
 }
 
-void add_tokenize(CLI::App& program, command& to) {
+void add_tokenize(CLI::App& program, command& selected) {
     const auto options = std::make_shared<tokenize_options>();
-    CLI::App* sub = program.add_subcommand("tokenize", "Texts into ids: JSON strings in, JSON arrays out, a line each");
-    sub->add_option("-t,--text", options->texts, "Show the pieces of this text instead of reading standard input")
-        ->expected(1)
-        ->allow_extra_args(false)
-        ->take_all()
+    CLI::App& command =
+        *program.add_subcommand("tokenize", "Token ids of texts: a JSON string per line in, a JSON array per line out");
+    repeatable(command.add_option("-t,--text", options->texts,
+                                  "Print the tokens of this text instead of reading standard input"))
         ->type_name("TEXT");
-    sub->add_option("-m,--model", options->model.model, "Take the tokenizer of this model; without it CLIP's own")
+    command.add_option("-m,--model", options->model.model, "Use the tokenizer of this model (default: CLIP's)")
         ->type_name("MODEL");
-    add_manners(*sub, options->as);
-    add_idle_choices(*sub, options->as);
-    add_checkpoint_choices(*sub, options->model);
-    sub->footer(R"(Examples:
+    add_common_options(command, options->common);
+    add_unused_options(command, options->common);
+    add_checkpoint_options(command, options->model);
+    command.footer(R"(Examples:
   zeroshot tokenize --text "a photo of a dog"
 
   echo '"a diagram"' | zeroshot tokenize)");
-    sub->callback([options, &to] { to = chosen(options, tokenize); });
+    command.callback([options, &selected] { selected = with_options(options, tokenize); });
 }
 
-void add_preprocess(CLI::App& program, command& to) {
+void add_preprocess(CLI::App& program, command& selected) {
     const auto options = std::make_shared<preprocess_options>();
-    CLI::App* sub =
-        program.add_subcommand("preprocess", "Images into exactly what the image encoder gets, as a NumPy file");
-    sub->add_option("pictures", options->images, "Images: files, folders, or - for standard input")->type_name("IMAGE");
-    sub->add_option("-o,--output", options->output, "The file to write: float32 [n, 3, size, size]")
+    CLI::App& command = *program.add_subcommand("preprocess", "The image encoder's input for images, as a NumPy file");
+    command.add_option("images", options->images, images_help)->type_name("IMAGE");
+    command.add_option("-o,--output", options->output, "Output file: float32 [n, 3, size, size]")
         ->required()
         ->type_name("FILE.npy");
-    sub->add_flag("--skip-bad", options->skip_bad,
-                  "Leave out what cannot be read, and print the names that are in, in order");
-    add_manners(*sub, options->as);
-    add_threads(*sub, options->threads);
-    add_model(*sub, options->model);
-    sub->footer(R"(Example:
+    command.add_flag("--skip-bad", options->skip_bad,
+                     "Leave out images that cannot be read, and print the names of the others in order");
+    add_common_options(command, options->common);
+    add_threads(command, options->threads);
+    add_model_options(command, options->model);
+    command.footer(R"(Example:
   zeroshot preprocess examples/images --output pixels.npy)");
-    sub->callback([options, &to] { to = chosen(options, preprocess); });
+    command.callback([options, &selected] { selected = with_options(options, preprocess); });
 }
 
-void add_embed(CLI::App& program, command& to) {
+void add_embed(CLI::App& program, command& selected) {
     const auto options = std::make_shared<embed_options>();
-    CLI::App* sub = program.add_subcommand("embed", "Images or texts into embeddings, as a NumPy file");
-    sub->add_option("pictures", options->images, "Images: files, folders, or - for standard input")->type_name("IMAGE");
-    sub->add_option("--pixels", options->pixels, "Instead: float32 [n, 3, size, size] as preprocess writes it")
+    CLI::App& command = *program.add_subcommand("embed", "Embeddings of images or texts, as a NumPy file");
+    command.add_option("images", options->images, images_help)->type_name("IMAGE");
+    command
+        .add_option("--pixels", options->pixels,
+                    "Embed preprocessed images: float32 [n, 3, size, size] as written by preprocess")
         ->type_name("FILE.npy");
-    sub->add_option("--texts-from", options->texts_from, "Instead: texts, one on each line, empty lines among them")
+    command.add_option("--texts-from", options->texts_from, "Embed texts, one per line; an empty line is a text")
         ->type_name("FILE");
-    sub->add_option("--ids", options->ids, "Instead: ids as tokenize prints them, or one JSON array of such arrays")
+    command
+        .add_option("--ids", options->ids, "Embed token ids as printed by tokenize, or one JSON array of such arrays")
         ->type_name("FILE");
-    sub->add_option("-o,--output", options->output, "The file to write: float32 [n, embedding]")
+    command.add_option("-o,--output", options->output, "Output file: float32 [n, embedding]")
         ->required()
         ->type_name("FILE.npy");
-    sub->add_flag("--normalize", options->normalize, "Scale each embedding to length 1");
-    sub->add_flag("--skip-bad", options->skip_bad,
-                  "Leave out what is bad, and print the names that are in, in order; pixels and ids are named by their "
-                  "place, from 0");
-    sub->add_flag("--truncate", options->truncate, "Cut texts that are too long, instead of refusing them");
-    add_manners(*sub, options->as);
-    add_threads(*sub, options->threads);
-    add_model(*sub, options->model);
-    sub->footer(R"(Examples:
+    command.add_flag("--normalize", options->normalize, "Scale each embedding to length 1");
+    command.add_flag("--skip-bad", options->skip_bad,
+                     "Leave out inputs that fail, and print the names of the others in order; pixels and ids are named "
+                     "by their index from 0");
+    command.add_flag("--truncate", options->truncate,
+                     "Truncate texts longer than the model's context instead of refusing them");
+    add_common_options(command, options->common);
+    add_threads(command, options->threads);
+    add_model_options(command, options->model);
+    command.footer(R"(Examples:
   zeroshot embed examples/images --output images.npy --normalize
 
   zeroshot embed --texts-from captions.txt --output captions.npy --model ViT-B-32.safetensors)");
-    sub->callback([options, &to] { to = chosen(options, embed); });
+    command.callback([options, &selected] { selected = with_options(options, embed); });
 }
 
-/// \param what begins the help: "What it is"
-void add_format(CLI::App& sub, std::optional<std::string>& to, const std::string& what) {
-    one_of(sub.add_option("--format", to,
-                          what + ": folders, manifest, idx, cifar10, cifar100, webdataset or parquet; else recognised"),
-           {"folders", "manifest", "idx", "cifar10", "cifar100", "webdataset", "parquet"})
-        ->type_name("NAME");
+void add_format(CLI::App& command, std::optional<std::string>& target) {
+    const std::vector<std::string> formats{"folders",  "manifest",   "idx",    "cifar10",
+                                           "cifar100", "webdataset", "parquet"};
+    one_of(command.add_option("--format", target,
+                              "Format of the data: folders, manifest, idx, cifar10, cifar100, webdataset or parquet "
+                              "(default: detected)"),
+           formats);
 }
 
-void add_evaluate(CLI::App& program, command& to) {
-    const auto options = std::make_shared<evaluate_options>();
-    CLI::App* sub = program.add_subcommand("evaluate", "A data set in, how good zero-shot classification is out");
-    sub->add_option("-d,--data", options->data, "A folder for each class, a manifest, or a data set as it is published")
-        ->type_name("PATH");
-    add_format(*sub, options->format, "What it is");
-    one_of(sub->add_option("--split", options->split, "train or test, where both lie together (test)"),
-           {"train", "test"})
-        ->type_name("NAME");
-    sub->add_option("--classes", options->classes,
-                    "Class names from a file, one on each line; or imagenet. Else those of the data set")
-        ->type_name("FILE");
-    sub->add_option("--unknown", options->unknown, "A class of the data set that is to be none of the list; repeatable")
-        ->expected(1)
-        ->allow_extra_args(false)
-        ->take_all()
-        ->type_name("CLASS");
-    sub->add_option("-t,--template", options->templates, "A sentence with {} for the class; several make an ensemble")
-        ->expected(1)
-        ->allow_extra_args(false)
-        ->take_all()
-        ->type_name("SENTENCE");
-    sub->add_option("--templates-from", options->templates_from,
-                    "Templates from a file, one on each line; or openai80, openai7")
-        ->type_name("FILE");
-    sub->add_flag("--compare-templates", options->compare_templates,
-                  "What each template gives alone, and which are best together");
-    sub->add_option("--features", options->features, "Instead of data: image embeddings [n, d]")->type_name("FILE.npy");
-    sub->add_option("--labels", options->labels, "Of the embeddings: classes [n], or [n, classes] of 0 and 1")
+void add_recorded_embeddings(CLI::App& command, evaluate_options& options) {
+    command.add_option("--features", options.features, "Image embeddings [n, d], instead of --data")
         ->type_name("FILE.npy");
-    sub->add_option("--class-embeddings", options->class_embeddings, "Of the classes: [classes, d]")
+    command.add_option("--labels", options.labels, "Labels of --features: class indices [n], or 0 and 1 [n, classes]")
         ->type_name("FILE.npy");
-    sub->add_option("--scale", options->scale,
-                    "By which cosines become logits (that of the model; 100 for recorded embeddings)")
-        ->type_name("NUMBER");
-    sub->add_option("--per-picture", options->per_image, "Write a line of JSON for each image")
+    command.add_option("--class-embeddings", options.class_embeddings, "Class embeddings for --features: [classes, d]")
+        ->type_name("FILE.npy");
+}
+
+void add_evaluation_outputs(CLI::App& command, evaluate_options& options) {
+    command.add_option("--per-picture", options.per_image, "Write a JSON object for each image")
         ->type_name("FILE.jsonl");
-    sub->add_option("--csv", options->csv, "Write a line for each class, with commas")->type_name("FILE.csv");
-    sub->add_option("--embeddings", options->embeddings,
-                    "Write the embeddings of the images that could be read: float32 [n, embedding]")
+    command.add_option("--csv", options.csv, "Write a CSV row for each class")->type_name("FILE.csv");
+    command
+        .add_option("--embeddings", options.embeddings,
+                    "Write the embeddings of the readable images: float32 [n, embedding]")
         ->type_name("FILE.npy");
-    sub->add_option("--resume", options->resume, "Keep embeddings in this folder, and take those that are there")
-        ->type_name("FOLDER");
-    sub->add_option("--seed", options->seed, "Of the intervals and splits (0)")->type_name("N");
-    sub->add_flag("--truncate", options->truncate, "Cut prompts that are too long, instead of refusing them");
-    add_manners(*sub, options->as);
-    add_threads(*sub, options->threads);
-    add_model(*sub, options->model);
-    sub->footer(R"(Examples:
+}
+
+void add_evaluate(CLI::App& program, command& selected) {
+    const auto options = std::make_shared<evaluate_options>();
+    CLI::App& command = *program.add_subcommand("evaluate", "Accuracy of zero-shot classification on a data set");
+    command.add_option("-d,--data", options->data, "Data set: a folder per class, a manifest, or a published data set")
+        ->type_name("PATH");
+    add_format(command, options->format);
+    one_of(command.add_option("--split", options->split, "train or test, if the data set has both (test)"),
+           {"train", "test"});
+    command
+        .add_option("--classes", options->classes,
+                    "Class names from a file, one per line; or imagenet (default: those of the data set)")
+        ->type_name("FILE");
+    repeatable(command.add_option("--unknown", options->unknown,
+                                  "Class of the data set to treat as out of distribution; repeatable"))
+        ->type_name("CLASS");
+    add_templates(command, options->templates, "Sentence with {} for the class; several make an ensemble");
+    command.add_option("--templates-from", options->templates_from, templates_help)->type_name("FILE");
+    command.add_flag("--compare-templates", options->compare_templates,
+                     "Accuracy of each template alone, and the best combination of them");
+    add_recorded_embeddings(command, *options);
+    command
+        .add_option("--scale", options->scale,
+                    "Logit scale, the factor of cosine similarities (the model's; 100 for --features)")
+        ->type_name("NUMBER");
+    add_evaluation_outputs(command, *options);
+    command.add_option("--resume", options->resume, resume_help)->type_name("FOLDER");
+    command.add_option("--seed", options->seed, "Seed of the bootstrap intervals and splits (0)")->type_name("N");
+    command.add_flag("--truncate", options->truncate, truncate_help);
+    add_common_options(command, options->common);
+    add_threads(command, options->threads);
+    add_model_options(command, options->model);
+    command.footer(R"(Examples:
   zeroshot evaluate --data photos/ --template "a photo of a {}."
 
   zeroshot evaluate --data cifar-10-batches-bin --model ViT-B-32.safetensors --templates-from openai7 --json)");
-    sub->callback([options, &to] { to = chosen(options, evaluate); });
+    command.callback([options, &selected] { selected = with_options(options, evaluate); });
 }
 
-void add_probe(CLI::App& program, command& to) {
-    const auto options = std::make_shared<probe_options>();
-    CLI::App* sub =
-        program.add_subcommand("probe", "Labelled images in, how far a linear classifier of their features gets out");
-    sub->add_option("--train", options->train, "A data set to fit on, as evaluate takes it")->type_name("PATH");
-    sub->add_option("--test", options->test, "A data set to judge by, with classes of the same names")
-        ->type_name("PATH");
-    add_format(*sub, options->format, "What they are");
-    sub->add_option("--train-features", options->train_features, "Instead of data: features [n, d]")
+void add_probe_data(CLI::App& command, probe_options& options) {
+    command.add_option("--train", options.train, "Training data set, as --data of evaluate")->type_name("PATH");
+    command.add_option("--test", options.test, "Test data set with the same class names")->type_name("PATH");
+    add_format(command, options.format);
+    command.add_option("--train-features", options.train_features, "Training features [n, d], instead of --train")
         ->type_name("FILE.npy");
-    sub->add_option("--train-labels", options->train_labels, "Their classes [n], counted from 0")
+    command.add_option("--train-labels", options.train_labels, "Labels of the training features: class indices [n]")
         ->type_name("FILE.npy");
-    sub->add_option("--test-features", options->test_features, "The features to judge by")->type_name("FILE.npy");
-    sub->add_option("--test-labels", options->test_labels, "Their classes")->type_name("FILE.npy");
-    many(sub->add_option("-c,--strength", options->strengths,
-                         "scikit-learn's C; the best of several; without it the paper's search from 1e-6 to 1e6"))
-        ->type_name("C...");
-    sub->add_option("--held-back", options->held_back, "Share of the training set that strengths are tried on (0.2)")
-        ->type_name("SHARE");
-    one_of(
-        sub->add_option(
-            "--features", options->features,
-            "What an image's features are: embedding, or penultimate, what embeddings are projected from (embedding)"),
-        {"embedding", "penultimate"})
-        ->type_name("NAME");
-    sub->add_flag("--normalize", options->normalize, "Scale features to length 1");
-    sub->add_flag("--zero-shot", options->zero_shot,
-                  "Also zero-shot, and the mixtures of its weights with the probe's (WiSE-FT); implies --normalize");
-    sub->add_option("-t,--template", options->templates,
-                    "For --zero-shot: a sentence with {} for the class; several make an ensemble")
-        ->expected(1)
-        ->allow_extra_args(false)
-        ->take_all()
-        ->type_name("SENTENCE");
-    sub->add_option("--templates-from", options->templates_from,
-                    "Templates from a file, one on each line; or openai80, openai7")
-        ->type_name("FILE");
-    at_least(
-        many(sub->add_option("--few-shot", options->few_shot, "Also fits on so many images of each class: 1 2 4 8 16")),
-        1)
+    command.add_option("--test-features", options.test_features, "Test features [n, d]")->type_name("FILE.npy");
+    command.add_option("--test-labels", options.test_labels, "Labels of the test features")->type_name("FILE.npy");
+}
+
+void add_zero_shot_and_few_shot(CLI::App& command, probe_options& options) {
+    command.add_flag("--zero-shot", options.zero_shot,
+                     "Also evaluate zero-shot classification and interpolated weights (WiSE-FT); implies --normalize");
+    add_templates(command, options.templates,
+                  "Sentence with {} for the class, for --zero-shot; several make an ensemble");
+    command.add_option("--templates-from", options.templates_from, templates_help)->type_name("FILE");
+    integer_from(1, list_of_values(command.add_option("--few-shot", options.few_shot,
+                                                      "Also fit on this many images per class: 1 2 4 8 16")))
         ->type_name("N...");
-    sub->add_flag(
-        "--cache", options->cache,
-        "Also a cache of those few beside zero-shot, without training (Tip-Adapter); needs --zero-shot and --few-shot");
-    at_least(sub->add_option("--seeds", options->seeds, "How often those few are drawn (3)"), 1)->type_name("N");
-    sub->add_option("--seed", options->seed, "Of what is held back and drawn (0)")->type_name("N");
-    sub->add_option("-s,--save", options->save, "Write the fitted probe")->type_name("FILE.safetensors");
-    sub->add_option("--resume", options->resume, "Keep embeddings in this folder, and take those that are there")
-        ->type_name("FOLDER");
-    add_manners(*sub, options->as);
-    add_threads(*sub, options->threads);
-    add_model(*sub, options->model);
-    sub->footer(R"(Examples:
-  zeroshot probe --train photos/train --test photos/test --zero-shot --template "a photo of a {}." --few-shot 1 2 4 8 16
-
-  zeroshot probe --train-features x.npy --train-labels y.npy --test-features u.npy --test-labels v.npy --strength 0.316 --save probe.safetensors --json)");
-    sub->callback([options, &to] { to = chosen(options, probe); });
+    command.add_flag("--cache", options.cache,
+                     "Also evaluate Tip-Adapter on the few-shot images; needs --zero-shot and --few-shot");
+    integer_from(1, command.add_option("--seeds", options.seeds, "Number of random draws of few-shot images (3)"));
 }
 
-void add_report(CLI::App& program, command& to) {
+void add_probe(CLI::App& program, command& selected) {
+    const auto options = std::make_shared<probe_options>();
+    CLI::App& command = *program.add_subcommand("probe", "Linear probe: logistic regression on image features");
+    add_probe_data(command, *options);
+    list_of_values(command.add_option("-c,--strength", options->strengths,
+                                      "scikit-learn's C; the best of several (default: the CLIP paper's search from "
+                                      "1e-6 to 1e6)"))
+        ->type_name("C...");
+    command.add_option("--held-back", options->held_back, "Validation share of the training set, to choose C (0.2)")
+        ->type_name("SHARE");
+    one_of(command.add_option("--features", options->features,
+                              "Image features: embedding, or penultimate (before the projection) (embedding)"),
+           {"embedding", "penultimate"});
+    command.add_flag("--normalize", options->normalize, "Scale features to length 1");
+    add_zero_shot_and_few_shot(command, *options);
+    command.add_option("--seed", options->seed, "Seed of the validation split and the few-shot draws (0)")
+        ->type_name("N");
+    command.add_option("-s,--save", options->save, "Write the fitted probe")->type_name("FILE.safetensors");
+    command.add_option("--resume", options->resume, resume_help)->type_name("FOLDER");
+    add_common_options(command, options->common);
+    add_threads(command, options->threads);
+    add_model_options(command, options->model);
+    command.footer(
+        "Examples:\n"
+        "  zeroshot probe --train photos/train --test photos/test --zero-shot --template \"a photo of a {}.\""
+        " --few-shot 1 2 4 8 16\n\n"
+        "  zeroshot probe --train-features x.npy --train-labels y.npy --test-features u.npy --test-labels v.npy"
+        " --strength 0.316 --save probe.safetensors --json");
+    command.callback([options, &selected] { selected = with_options(options, probe); });
+}
+
+void add_report(CLI::App& program, command& selected) {
     const auto options = std::make_shared<report_options>();
-    CLI::App* sub =
-        program.add_subcommand("report", "What evaluations and probes found, as one page that needs nothing beside it");
-    sub->add_option("suite", options->suite,
-                    "A list of results: {\"title\": ..., \"results\": [{\"name\": ..., \"evaluation\": FILE, ...}]}")
+    CLI::App& command = *program.add_subcommand("report", "A self-contained HTML report of evaluations and probes");
+    command
+        .add_option("suite", options->suite,
+                    "List of results: {\"title\": ..., \"results\": [{\"name\": ..., \"evaluation\": FILE, ...}]}")
         ->required()
         ->type_name("SUITE.json");
-    sub->add_option("-o,--output", options->output, "The page to write")->required()->type_name("FILE.html");
-    add_manners(*sub, options->as);
-    add_idle_choices(*sub, options->as);
-    sub->footer(
-        R"(A result has a "name" and the file of its "evaluation" (evaluate --json), and may have "probe" (probe --json, or a list of such files), "bench" (bench --json),
-"per_picture" (evaluate --per-picture) and the "folder" the images lie in, "about" and "credit" for the page to say. Files are looked for beside the suite.
+    command.add_option("-o,--output", options->output, "Output file")->required()->type_name("FILE.html");
+    add_common_options(command, options->common);
+    add_unused_options(command, options->common);
+    command.footer(
+        R"(Keys of a result; files are relative to the suite's folder:
+  "name", "evaluation"   required; the evaluation is the output of evaluate --json
+  "probe"                output of probe --json, or a list of such files
+  "bench"                output of bench --json
+  "per_picture"          file written by evaluate --per-picture
+  "folder"               folder of the images
+  "about", "credit"      texts to show
 
 Example:
   zeroshot report suite.json --output report.html)");
-    sub->callback([options, &to] { to = chosen(options, report); });
+    command.callback([options, &selected] { selected = with_options(options, report); });
 }
 
-void add_convert(CLI::App& program, command& to) {
-    const auto options = std::make_shared<convert_call>();
-    CLI::App* sub =
-        program.add_subcommand("convert", "Any readable checkpoint into one file that needs nothing beside it");
-    sub->add_option("input", options->model.model, "A checkpoint, a model folder, or a name")
+void add_convert(CLI::App& program, command& selected) {
+    const auto options = std::make_shared<convert_options>();
+    CLI::App& command = *program.add_subcommand("convert", "Convert a checkpoint into one self-contained file");
+    command.add_option("input", options->model.model, "Checkpoint file, model folder, or name")
         ->required()
         ->type_name("IN");
-    sub->add_option("output", options->output,
-                    "The file to write: weights, configuration, preprocessing, tokenizer, origin")
+    command
+        .add_option("output", options->output,
+                    "Output file: weights, configuration, preprocessing, tokenizer and provenance")
         ->required()
         ->type_name("OUT.safetensors");
-    one_of(sub->add_option("--dtype", options->dtype,
-                           "Type of the matrices: f32, f16 or bf16; as they are stored unless said"),
+    one_of(command.add_option("--dtype", options->dtype,
+                              "Data type of the matrices: f32, f16 or bf16 (default: as stored)"),
            {"f32", "f16", "bf16"})
         ->type_name("TYPE");
-    sub->add_flag("--verify", options->model.verify,
-                  "Load what was written, and compare what it gives with its record");
-    add_manners(*sub, options->as);
-    add_idle_choices(*sub, options->as);
-    add_checkpoint_choices(*sub, options->model);
-    sub->footer(R"(Examples:
+    command.add_flag("--verify", options->model.verify,
+                     "Load the written file, and compare its outputs with those recorded in it");
+    add_common_options(command, options->common);
+    add_unused_options(command, options->common);
+    add_checkpoint_options(command, options->model);
+    command.footer(R"(Examples:
   zeroshot convert ViT-B-32.safetensors b32.safetensors --dtype f16 --verify
 
   zeroshot convert open_clip_folder/ clip.safetensors)");
-    sub->callback([options, &to] { to = chosen(options, convert); });
+    command.callback([options, &selected] { selected = with_options(options, convert); });
 }
 
-void add_inspect(CLI::App& program, command& to) {
+void add_inspect(CLI::App& program, command& selected) {
     const auto options = std::make_shared<inspect_options>();
-    CLI::App* sub =
-        program.add_subcommand("inspect", "What a checkpoint is: architecture, sizes, preprocessing, temperature");
-    sub->add_option(
-           "model", options->model.model,
-           "A checkpoint, a model folder, or a name such as openai/clip-vit-base-patch32; without it the bundled model")
-        ->type_name("MODEL");
-    sub->add_flag("--check", options->check,
-                  "Look at every number, and replay the record that a converted checkpoint carries of itself");
-    add_manners(*sub, options->as);
-    add_idle_choices(*sub, options->as);
-    add_checkpoint_choices(*sub, options->model);
-    sub->footer(R"(Examples:
+    CLI::App& command =
+        *program.add_subcommand("inspect", "Architecture, sizes, preprocessing and temperature of a checkpoint");
+    command.add_option("model", options->model.model, model_help)->type_name("MODEL");
+    command.add_flag("--check", options->check,
+                     "Check every tensor for NaN and infinity, and the outputs recorded in a converted checkpoint");
+    add_common_options(command, options->common);
+    add_unused_options(command, options->common);
+    add_checkpoint_options(command, options->model);
+    command.footer(R"(Examples:
   zeroshot inspect pictograms
 
   zeroshot inspect ViT-B-32.safetensors --json)");
-    sub->callback([options, &to] { to = chosen(options, inspect); });
+    command.callback([options, &selected] { selected = with_options(options, inspect); });
 }
 
-void add_bench(CLI::App& program, command& to) {
+void add_bench(CLI::App& program, command& selected) {
     const auto options = std::make_shared<bench_options>();
-    CLI::App* sub = program.add_subcommand("bench", "How long the model takes: images, texts, loading");
-    at_least(
-        sub->add_option("--repeat", options->repeat, "How often each is run, at least; the shortest time counts (7)"),
-        1)
-        ->type_name("N");
-    add_manners(*sub, options->as);
-    add_threads(*sub, options->threads);
-    add_model(*sub, options->model);
-    sub->footer(R"(Examples:
+    CLI::App& command = *program.add_subcommand("bench", "Speed of the model: images, texts, loading");
+    integer_from(1, command.add_option("--repeat", options->repeat,
+                                       "Minimum number of runs of each measurement; the fastest counts (7)"));
+    add_common_options(command, options->common);
+    add_threads(command, options->threads);
+    add_model_options(command, options->model);
+    command.footer(R"(Examples:
   zeroshot bench
 
   zeroshot bench --model ViT-B-32.safetensors --threads 1 --json)");
-    sub->callback([options, &to] { to = chosen(options, bench); });
+    command.callback([options, &selected] { selected = with_options(options, bench); });
 }
 
-void describe(CLI::App& program, command& to) {
+void add_commands(CLI::App& program, command& selected) {
     program.description("CLIP in C++: an image and labels in, probabilities out.");
     program.name("zeroshot");
     program.require_subcommand(1);
@@ -481,32 +492,32 @@ void describe(CLI::App& program, command& to) {
     program.get_formatter()->label("SUBCOMMAND", "<command> ...");
     program.get_formatter()->label("Subcommands", "Commands");
     program.get_formatter()->label("Positionals", "Arguments");
-    program.set_help_flag("-h,--help", "This page");
+    program.set_help_flag("-h,--help", "Print this help");
     program.add_flag(
-        "--version", [](std::int64_t) {}, "Version, kernels in use, compiler");
+        "--version", [](std::int64_t) {}, "Print version, kernels in use and compiler");
     program.footer(
-        "Example:\n  zeroshot classify dog.png --labels \"a dog\" \"a cat\"\n\nzeroshot <command> --help tells more of "
-        "each.");
-    add_classify(program, to);
-    add_tokenize(program, to);
-    add_preprocess(program, to);
-    add_embed(program, to);
-    add_evaluate(program, to);
-    add_probe(program, to);
-    add_report(program, to);
-    add_convert(program, to);
-    add_inspect(program, to);
-    add_bench(program, to);
+        "Example:\n  zeroshot classify dog.png --labels \"a dog\" \"a cat\"\n\n"
+        "zeroshot <command> --help prints the options of a command.");
+    add_classify(program, selected);
+    add_tokenize(program, selected);
+    add_preprocess(program, selected);
+    add_embed(program, selected);
+    add_evaluate(program, selected);
+    add_probe(program, selected);
+    add_report(program, selected);
+    add_convert(program, selected);
+    add_inspect(program, selected);
+    add_bench(program, selected);
 }
 
-std::vector<std::string> names_of_commands(const CLI::App& program) {
+std::vector<std::string> command_names(const CLI::App& program) {
     std::vector<std::string> names;
-    for (const CLI::App* sub : program.get_subcommands([](const CLI::App*) { return true; }))
-        names.push_back(sub->get_name());
+    for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(command->get_name());
     return names;
 }
 
-std::vector<std::string> names_of_options(const CLI::App& app) {
+std::vector<std::string> option_names(const CLI::App& app) {
     std::vector<std::string> names;
     for (const CLI::Option* option : app.get_options()) {
         for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
@@ -514,57 +525,56 @@ std::vector<std::string> names_of_options(const CLI::App& app) {
     return names;
 }
 
-/// The command the call is for, or the program itself.
-const CLI::App& addressed(const CLI::App& program) {
+/// The parsed subcommand, or the program itself.
+const CLI::App& parsed_app(const CLI::App& program) {
     const std::vector<CLI::App*> parsed = const_cast<CLI::App&>(program).get_subcommands();
     return parsed.empty() ? program : *parsed.front();
 }
 
-/// CLI11's page without its surplus of empty lines.
-std::string help_page(const CLI::App& program) {
-    const CLI::App& app = addressed(program);
-    std::string page = &app == &program ? app.help() : app.help(program.get_name());
-    for (std::size_t at = page.find("\n\n\n"); at != std::string::npos; at = page.find("\n\n\n")) page.erase(at, 1);
-    while (page.ends_with('\n')) page.pop_back();
-    return page;
+/// CLI11's help without its surplus empty lines.
+std::string help_text(const CLI::App& program) {
+    const CLI::App& app = parsed_app(program);
+    std::string text = &app == &program ? app.help() : app.help(program.get_name());
+    for (std::size_t at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n")) text.erase(at, 1);
+    while (text.ends_with('\n')) text.pop_back();
+    return text;
 }
 
-/// What is wrong with the call, from CLI11's account of it.
-std::string complaint(const CLI::App& program, const CLI::ParseError& fault) {
-    const CLI::App& app = addressed(program);
+std::string error_message(const CLI::App& program, const CLI::ParseError& fault) {
+    const CLI::App& app = parsed_app(program);
     const std::vector<std::string> rest = app.remaining();
     if (!rest.empty() && rest.front().starts_with("-")) {
         const std::string name = rest.front().substr(0, rest.front().find('='));
-        return "there is no option '" + printable(name) + "'" + did_you_mean(name, names_of_options(app));
+        return "unknown option '" + printable(name) + "'" + did_you_mean(name, option_names(app));
     }
-    if (!rest.empty()) return "'" + printable(rest.front()) + "' is one too many";
-    std::string sentence = fault.what();
-    if (!sentence.empty() && sentence.back() == '.') sentence.pop_back();
-    return sentence;
+    if (!rest.empty()) return "unexpected argument '" + printable(rest.front()) + "'";
+    std::string message = fault.what();
+    if (!message.empty() && message.back() == '.') message.pop_back();
+    return message;
 }
 
 }  // namespace
 
-call read_call(int count, char** words) {
+parsed_command parse_command_line(int count, char** arguments) {
     CLI::App program;
-    command asked;
-    describe(program, asked);
-    const std::string first = count > 1 ? words[1] : "";
-    const std::vector<std::string> commands = names_of_commands(program);
+    command selected;
+    add_commands(program, selected);
+    const std::string first = count > 1 ? arguments[1] : "";
+    const std::vector<std::string> commands = command_names(program);
     const bool is_command = std::ranges::find(commands, first) != commands.end();
     if (first.empty()) return {"", {}, "no command"};
-    if (first == "--version") return {"", [](session& with) { with.out.answer(version_text()); }, ""};
+    if (first == "--version") return {"", [](command_context& context) { context.out.answer(version_text()); }, ""};
     if (!is_command && !first.starts_with("-"))
-        return {"", {}, "there is no command '" + printable(first) + "'" + did_you_mean(first, commands)};
+        return {"", {}, "unknown command '" + printable(first) + "'" + did_you_mean(first, commands)};
     const std::string name = is_command ? first : "";
     try {
-        program.parse(count, words);
+        program.parse(count, arguments);
     } catch (const CLI::CallForHelp&) {
-        return {name, [page = help_page(program)](session& with) { with.out.answer(page); }, ""};
+        return {name, [text = help_text(program)](command_context& context) { context.out.answer(text); }, ""};
     } catch (const CLI::ParseError& fault) {
-        return {name, {}, complaint(program, fault)};
+        return {name, {}, error_message(program, fault)};
     }
-    return {name, asked, ""};
+    return {name, selected, ""};
 }
 
 }  // namespace program

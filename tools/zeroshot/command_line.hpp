@@ -1,5 +1,5 @@
 #pragma once
-/// \file The command line, read: the only place that knows CLI11.
+/// \file Command-line parser. The only source that includes CLI11 is command_line.cpp.
 
 #include <string>
 
@@ -7,13 +7,13 @@
 
 namespace program {
 
-/// What a command line comes to: something to run, or what is wrong with it.
-struct call {
-    std::string name{};       ///< of the subcommand; empty where it is none of them
-    command chosen{};         ///< empty where the call was wrong
-    std::string complaint{};  ///< what is wrong, then
+/// A parsed command line: a command to run, or an error.
+struct parsed_command {
+    std::string name{};   ///< the subcommand; empty if none was recognised
+    command run{};        ///< empty if there was an error
+    std::string error{};  ///< the message, if there was one
 };
 
-call read_call(int count, char** words);
+parsed_command parse_command_line(int count, char** arguments);
 
 }  // namespace program

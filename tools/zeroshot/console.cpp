@@ -32,15 +32,15 @@ bool is_terminal(std::FILE* stream) {
 }
 
 bool wants_colour() {
-    const char* refused = std::getenv("NO_COLOR");  // no-color.org: set to anything but nothing
+    const char* no_colour = std::getenv("NO_COLOR");  // no-color.org: any value but an empty one
     const char* terminal = std::getenv("TERM");
-    return (refused == nullptr || *refused == '\0') && terminal != nullptr && std::string_view(terminal) != "dumb";
+    return (no_colour == nullptr || *no_colour == '\0') && terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
 constexpr char32_t not_utf8 = 0xFFFD;
 
-/// Takes the first character off a text.
-char32_t take_character(std::string_view& text) {
+/// Removes the first character of a text, and returns it.
+char32_t next_character(std::string_view& text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned first = byte(0);
     const std::size_t length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
@@ -58,7 +58,7 @@ bool is_between(char32_t character, char32_t first, char32_t last) {
     return character >= first && character <= last;
 }
 
-/// Marks, joiners and variation selectors stand on the character before them.
+/// Combining marks, joiners, directional marks and variation selectors.
 bool has_no_width(char32_t character) {
     return is_between(character, 0x300, 0x36F) || is_between(character, 0x200B, 0x200F) ||
            is_between(character, 0x202A, 0x202E) || is_between(character, 0x20D0, 0x20FF) ||
@@ -75,8 +75,8 @@ bool is_wide(char32_t character) {
            is_between(character, 0x20000, 0x3FFFD);
 }
 
-/// Controls would act on the terminal, and a right-to-left override turns what follows around.
-bool would_disturb(char32_t character) {
+/// Control characters, which a terminal would interpret, and overrides of the text direction.
+bool is_unsafe(char32_t character) {
     return character < 0x20 || is_between(character, 0x7F, 0x9F) || is_between(character, 0x202A, 0x202E) ||
            is_between(character, 0x2066, 0x2069);
 }
@@ -94,7 +94,7 @@ console::console() : colour_(is_terminal(stdout) && wants_colour()), shows_bar_(
 
 void console::answer(std::string_view line) {
     const std::lock_guard lock(mutex_);
-    const uninterrupted whole_line;
+    const defer_interrupts no_partial_line;
     erase_bar();
     const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
                          std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
@@ -104,29 +104,29 @@ void console::answer(std::string_view line) {
     }
 }
 
-void console::note(std::string_view sentence) {
-    if (!quiet_) tell(sentence);
+void console::note(std::string_view message) {
+    if (!quiet_) print_to_stderr(message);
 }
 
-void console::complain(std::string_view sentence) {
+void console::error(std::string_view message) {
     failed_ = true;
-    tell(sentence);
+    print_to_stderr(message);
 }
 
-void console::tell(std::string_view sentence) {
+void console::print_to_stderr(std::string_view message) {
     const std::lock_guard lock(mutex_);
     erase_bar();
-    const std::string line = "zeroshot: " + printable(sentence) + "\n";
+    const std::string line = "zeroshot: " + printable(message) + "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
-std::string console::styled(std::string_view text, look how) const {
-    if (!colour_ || how == look::plain) return std::string(text);
+std::string console::styled(std::string_view text, text_style style) const {
+    if (!colour_ || style == text_style::plain) return std::string(text);
     constexpr std::array<std::string_view, 4> codes{"", "\x1b[1m", "\x1b[2m", "\x1b[32m"};
-    return std::string(codes[static_cast<std::size_t>(how)]) + std::string(text) + "\x1b[0m";
+    return std::string(codes[static_cast<std::size_t>(style)]) + std::string(text) + "\x1b[0m";
 }
 
-void console::progress(std::string_view what, std::size_t done, std::size_t total) {
+void console::progress(std::string_view items, std::size_t done, std::size_t total) {
     constexpr double first_shown = 1.0, shown_every = 0.1;  // seconds
     if (!shows_bar_ || quiet_) return;
     const std::lock_guard lock(mutex_);
@@ -135,7 +135,7 @@ void console::progress(std::string_view what, std::size_t done, std::size_t tota
     const double passed = std::chrono::duration<double>(now - begin_).count();
     if (passed < first_shown || std::chrono::duration<double>(now - last_).count() < shown_every) return;
     last_ = now;
-    draw_bar(what, done, total, passed);
+    draw_bar(items, done, total, passed);
 }
 
 void console::end_progress() {
@@ -144,15 +144,13 @@ void console::end_progress() {
     measuring_ = false;
 }
 
-void console::draw_bar(std::string_view what, std::size_t done, std::size_t total, double seconds) {
+void console::draw_bar(std::string_view items, std::size_t done, std::size_t total, double seconds) {
     constexpr std::size_t columns = 24;
     const double rate = static_cast<double>(done) / seconds;
-    std::string line =
-        "\r\x1b[K" +
-        padded(blocks(static_cast<double>(done) / static_cast<double>(std::max<std::size_t>(total, 1)), columns),
-               columns) +
-        " " + std::to_string(done) + " of " + std::to_string(total) + " " + std::string(what) + ", " +
-        fixed(rate, rate < 10 ? 1 : 0) + " a second";
+    const double fraction = static_cast<double>(done) / static_cast<double>(std::max<std::size_t>(total, 1));
+    std::string line = "\r\x1b[K" + padded(blocks(fraction, columns), columns) + " " + std::to_string(done) + " of " +
+                       std::to_string(total) + " " + std::string(items) + ", " + fixed(rate, rate < 10 ? 1 : 0) +
+                       " per second";
     if (done > 0) line += ", " + time_text(static_cast<double>(total - done) / rate) + " left";
     std::fwrite(line.data(), 1, line.size(), stderr);
     std::fflush(stderr);
@@ -168,7 +166,7 @@ void console::erase_bar() {
 std::size_t columns_of(std::string_view text) {
     std::size_t columns = 0;
     while (!text.empty()) {
-        const char32_t character = take_character(text);
+        const char32_t character = next_character(text);
         columns += has_no_width(character) ? 0 : is_wide(character) ? 2 : 1;
     }
     return columns;
@@ -179,10 +177,10 @@ std::string printable(std::string_view text) {
     std::string safe;
     while (!text.empty()) {
         const std::string_view rest = text;
-        const char32_t character = take_character(text);
+        const char32_t character = next_character(text);
         const std::string_view bytes = rest.substr(0, rest.size() - text.size());
         const bool broken = character == not_utf8 && bytes.size() == 1;
-        if (!broken && !would_disturb(character)) {
+        if (!broken && !is_unsafe(character)) {
             safe += bytes;
             continue;
         }
@@ -196,8 +194,8 @@ std::string printable(std::string_view text) {
 }
 
 std::string padded(std::string_view text, std::size_t columns) {
-    const std::size_t taken = columns_of(text);
-    return std::string(text) + std::string(columns > taken ? columns - taken : 0, ' ');
+    const std::size_t width = columns_of(text);
+    return std::string(text) + std::string(columns > width ? columns - width : 0, ' ');
 }
 
 std::string blocks(double fraction, std::size_t columns) {
@@ -211,8 +209,8 @@ std::string blocks(double fraction, std::size_t columns) {
 }
 
 std::string percent(double fraction) {
-    constexpr double least_shown = 0.0005;
-    const std::string number = fraction > 0 && fraction < least_shown ? "< 0.1" : fixed(100 * fraction, 1);
+    constexpr double smallest_shown = 0.0005;
+    const std::string number = fraction > 0 && fraction < smallest_shown ? "< 0.1" : fixed(100 * fraction, 1);
     return std::string(number.size() < 5 ? 5 - number.size() : 0, ' ') + number + " %";
 }
 
@@ -220,6 +218,15 @@ std::string fixed(double number, int digits) {
     std::array<char, 64> text;
     const auto end = std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed, digits);
     return end.ec == std::errc() ? std::string(text.data(), end.ptr) : std::to_string(number);
+}
+
+std::string csv_field(const std::string& text) {
+    const bool plain =
+        text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with(' ') && !text.ends_with(' ');
+    if (plain) return text;
+    std::string quoted = "\"";
+    for (const char character : text) quoted += character == '"' ? "\"\"" : std::string(1, character);
+    return quoted + "\"";
 }
 
 std::string counted(std::size_t count, std::string_view noun) {

@@ -1,5 +1,5 @@
 #pragma once
-/// \file What the program says: answers on stdout, everything else on stderr, and a bar while there is time for one.
+/// \file Console output: results on stdout, notes, errors and a progress bar on stderr.
 
 #include <chrono>
 #include <cstddef>
@@ -10,27 +10,30 @@
 
 namespace program {
 
-/// The call was wrong: exit status 2.
+/// Wrong usage on the command line: exit status 2.
 class usage_error : public std::runtime_error {
    public:
     using std::runtime_error::runtime_error;
 };
 
-/// Standard output cannot be written.
+/// Writing to standard output failed.
 class output_error : public std::runtime_error {
    public:
-    output_error(const std::string& sentence, bool hung_up) : std::runtime_error(sentence), hung_up_(hung_up) {}
-    bool hung_up() const noexcept { return hung_up_; }  ///< the reader has seen enough: nothing to complain about
+    output_error(const std::string& message, bool pipe_closed)
+        : std::runtime_error(message), pipe_closed_(pipe_closed) {}
+
+    /// Whether the reading end of a pipe was closed, which is no error of the program.
+    bool pipe_closed() const noexcept { return pipe_closed_; }
 
    private:
-    bool hung_up_;
+    bool pipe_closed_;
 };
 
-/// How a piece of text looks on a terminal; nothing where there is none.
-enum class look { plain, strong, faint, good };
+/// Style of a text on a terminal; without effect elsewhere.
+enum class text_style { plain, bold, faint, green };
 
-/// stdout and stderr under one roof, so that lines and the bar do not tread on each other. For one thread, but for the
-/// bar.
+/// stdout and stderr, locked together, so that output lines erase the progress bar. One thread may print; any thread
+/// may report progress.
 class console {
    public:
     console();
@@ -38,36 +41,36 @@ class console {
     void be_quiet() noexcept { quiet_ = true; }
     bool quiet() const noexcept { return quiet_; }
 
-    /// A line of the result, handed on at once.
+    /// Prints a line of the result to stdout, and flushes it.
     /// \throws output_error
     void answer(std::string_view line);
 
-    /// Something worth knowing: "zeroshot: <sentence>" on stderr, unless quiet.
-    void note(std::string_view sentence);
+    /// Prints "zeroshot: <message>" to stderr, unless quiet.
+    void note(std::string_view message);
 
-    /// Something that failed: the same, even if quiet, and the exit status will be 1.
-    void complain(std::string_view sentence);
+    /// Prints the message to stderr, even if quiet, and makes the exit status 1.
+    void error(std::string_view message);
     bool failed() const noexcept { return failed_; }
 
-    /// The text in colour where stdout is a terminal that may have it.
-    std::string styled(std::string_view text, look how) const;
+    /// The text with escape sequences for the style, if stdout is a terminal and NO_COLOR is not set.
+    std::string styled(std::string_view text, text_style style) const;
 
-    /// Shows how far a long piece of work has come; `what` is "pictures" or the like. Drawn on a terminal only, from
-    /// the second second on. Any thread may call it.
-    void progress(std::string_view what, std::size_t done, std::size_t total);
+    /// Shows a progress bar on a terminal, from the second second on. Any thread may call it.
+    /// \param items name of the counted items, as "images"
+    void progress(std::string_view items, std::size_t done, std::size_t total);
     void end_progress();
 
    private:
     using clock = std::chrono::steady_clock;
 
-    void tell(std::string_view sentence);
+    void print_to_stderr(std::string_view message);
     void erase_bar();
-    void draw_bar(std::string_view what, std::size_t done, std::size_t total, double seconds);
+    void draw_bar(std::string_view items, std::size_t done, std::size_t total, double seconds);
 
     std::mutex mutex_;
     bool quiet_ = false;
     bool failed_ = false;
-    bool colour_ = false;     // of stdout
+    bool colour_ = false;     // stdout is a terminal that shows colours
     bool shows_bar_ = false;  // stderr is a terminal
     bool bar_is_drawn_ = false;
     bool measuring_ = false;
@@ -75,23 +78,26 @@ class console {
     clock::time_point last_;
 };
 
-/// How many columns a terminal needs for a text in UTF-8.
+/// Number of terminal columns of a text in UTF-8.
 std::size_t columns_of(std::string_view text);
 
-/// The text with what would disturb a terminal written as \x1b.
+/// The text with control characters and invalid bytes written as \x1b.
 std::string printable(std::string_view text);
 
-/// The text with spaces behind it, up to so many columns.
+/// The text followed by spaces up to this number of columns.
 std::string padded(std::string_view text, std::size_t columns);
 
-/// A bar of blocks: a fraction of so many columns, to an eighth of one.
+/// A bar of block characters: a fraction of a number of columns, rounded to an eighth of a column.
 std::string blocks(double fraction, std::size_t columns);
 
-/// "93.1 %", "< 0.1 %", always as wide as "100.0 %".
+/// "93.1 %" or "< 0.1 %", padded to the width of "100.0 %".
 std::string percent(double fraction);
 
 /// A number in fixed notation.
 std::string fixed(double number, int digits);
+
+/// The text as a CSV field, quoted where RFC 4180 requires it, and with spaces at its ends.
+std::string csv_field(const std::string& text);
 
 /// "1 image", "12 images".
 std::string counted(std::size_t count, std::string_view noun);

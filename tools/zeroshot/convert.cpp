@@ -10,8 +10,7 @@
 
 #include "command_context.hpp"
 #include "console.hpp"
-#include "load_options.hpp"
-#include "model_place.hpp"
+#include "model_setup.hpp"
 #include "options.hpp"
 
 namespace program {
@@ -19,7 +18,7 @@ namespace program {
 namespace {
 
 /// The words were checked when the call was read.
-zeroshot::convert_options convert_options_of(const convert_call& call) {
+zeroshot::convert_options convert_options_of(const convert_options& call) {
     zeroshot::convert_options options;
     options.load = load_options_of(call.model);
     options.load.verify = false;  // it is the new file that is verified
@@ -39,7 +38,7 @@ void refuse_itself(const std::filesystem::path& input, const std::filesystem::pa
         {zeroshot::path_text(output), "this is the file to convert", "another name for what comes of it", ""});
 }
 
-std::string json_of(const convert_call& call, const std::filesystem::path& input, const zeroshot::conversion& made) {
+std::string json_of(const convert_options& call, const std::filesystem::path& input, const zeroshot::conversion& made) {
     return zeroshot::json_text_of({{"input", input.string()},
                                    {"sha256", made.sha256},
                                    {"output", call.output},
@@ -60,25 +59,24 @@ std::string drift_text(const zeroshot::conversion& made) {
 
 }  // namespace
 
-void convert(const convert_call& call, session& with) {
-    const std::filesystem::path input = place_of_model(call.model.model, with.out);
+void convert(const convert_options& call, command_context& context) {
+    const std::filesystem::path input = locate_model(call.model.model, context.out);
     refuse_itself(input, call.output);
-    const zeroshot::conversion made =
-        zeroshot::convert(zeroshot::find_model(input), call.output, convert_options_of(call));
-    for (const std::string& warning : made.warnings) with.out.note("warning: " + warning);
+    const zeroshot::conversion made = zeroshot::convert(input, call.output, convert_options_of(call));
+    for (const std::string& warning : made.warnings) context.out.note("warning: " + warning);
     if (call.model.verify) {
         zeroshot::load_options verified;
         verified.verify = true;
         zeroshot::load(call.output, verified);
     }
-    if (call.as.json) {
-        with.out.answer(json_of(call, input, made));
+    if (call.common.json) {
+        context.out.answer(json_of(call, input, made));
         return;
     }
     constexpr double megabyte = 1e6;
-    with.out.answer(printable(call.output) + ": " + counted(made.tensors, "tensor") + ", " +
-                    fixed(static_cast<double>(made.bytes) / megabyte, 1) + " MB; " + drift_text(made) +
-                    (call.model.verify ? "; verified" : ""));
+    context.out.answer(printable(call.output) + ": " + counted(made.tensors, "tensor") + ", " +
+                       fixed(static_cast<double>(made.bytes) / megabyte, 1) + " MB; " + drift_text(made) +
+                       (call.model.verify ? "; verified" : ""));
 }
 
 }  // namespace program

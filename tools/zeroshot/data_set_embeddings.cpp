@@ -17,7 +17,7 @@
 #include "console.hpp"
 #include "image_files.hpp"
 #include "interrupt.hpp"
-#include "model.hpp"
+#include "model_setup.hpp"
 #include "ordered_steps.hpp"
 
 namespace program {
@@ -183,7 +183,7 @@ outcome kept_or_computed(const batch& some, const image_encoder& rows_of, const 
     found.note = std::move(note);
     zeroshot::kept_batch kept{{}, found.rows};
     for (const embedded_image& one : found.images) kept.is_good.push_back(!one.failed);
-    const uninterrupted no_leftovers;
+    const defer_interrupts no_partial_file;
     zeroshot::write_kept_batch(file, key, kept);
     return found;
 }
@@ -191,11 +191,11 @@ outcome kept_or_computed(const batch& some, const image_encoder& rows_of, const 
 /// Batches go out to the threads as they ask, and come back in order.
 class conveyor {
    public:
-    conveyor(zeroshot::datasets::data_set& from, const image_encoder& rows_of, session& with,
+    conveyor(zeroshot::datasets::data_set& from, const image_encoder& rows_of, command_context& context,
              const kept_embeddings* keep, std::size_t threads)
         : from_(from),
           rows_of_(rows_of),
-          with_(with),
+          context_(context),
           keep_(keep),
           to_{{}, {}, {}, row_file(rows_of.columns())},
           steps_(4 * threads) {
@@ -207,14 +207,14 @@ class conveyor {
     void work() {
         try {
             while (const std::optional<batch> some = take()) {
-                if (with_.stop)
+                if (context_.stop)
                     throw zeroshot::cancelled_error(zeroshot::error_code::cancelled,
                                                     {"", "stopped on request", "", ""});
                 steps_.add(some->number,
                            [this, what = kept_or_computed(*some, rows_of_, keep_)]() mutable { add(what); });
             }
         } catch (...) {
-            steps_.give_up();
+            steps_.cancel();
             throw;
         }
     }
@@ -225,7 +225,7 @@ class conveyor {
     std::optional<batch> take() {
         const std::lock_guard lock(taking_);
         batch some{taken_, {}};
-        while (!steps_.gave_up() && some.examples.size() < batch_size) {
+        while (!steps_.cancelled() && some.examples.size() < batch_size) {
             std::optional<zeroshot::datasets::example> one = from_.next();
             if (!one) break;
             some.examples.push_back(*std::move(one));
@@ -236,10 +236,10 @@ class conveyor {
     }
 
     void add(outcome& what) {
-        if (!what.note.empty()) with_.out.note(what.note);
+        if (!what.note.empty()) context_.out.note(what.note);
         for (embedded_image& each : what.images) {
             if (each.failed) {
-                with_.out.complain(each.failed->sentence);
+                context_.out.error(each.failed->sentence);
                 to_.failures.emplace(to_.labels.size(), *std::move(each.failed));
             }
             to_.labels.push_back(std::move(each.labels));
@@ -248,12 +248,12 @@ class conveyor {
         to_.rows.add(what.rows);
         const std::size_t done = to_.labels.size();
         const std::lock_guard lock(taking_);
-        with_.out.progress("pictures", done, std::max(done, from_.count().value_or(done)));
+        context_.out.progress("images", done, std::max(done, from_.count().value_or(done)));
     }
 
     zeroshot::datasets::data_set& from_;
     image_encoder rows_of_;
-    session& with_;
+    command_context& context_;
     const kept_embeddings* keep_;
     embedded_set to_;
     ordered_steps steps_;
@@ -270,11 +270,11 @@ class conveyor {
 }  // namespace
 
 std::size_t image_encoder::columns() const {
-    return clip.columns(gives);
+    return output == image_output::embedding ? clip.embedding_size() : clip.model().visual().features();
 }
 
 zeroshot::matrix<float> image_encoder::operator()(const zeroshot::tensor<float, 4>& pixels) const {
-    return clip.encode_pixels(pixels, {}, gives);
+    return output == image_output::embedding ? clip.encode_pixels(pixels) : clip.encode_features(pixels);
 }
 
 name_file::name_file() : file_(std::tmpfile()) {
@@ -343,13 +343,13 @@ void embedded_set::read(const std::function<void(std::size_t, std::span<const fl
     });
 }
 
-embedded_set embed_all(zeroshot::datasets::data_set& from, const image_encoder& rows_of, workers& team, session& with,
-                       const kept_embeddings* keep) {
-    const zeroshot::run_options run = team.running(with);
+embedded_set embed_all(zeroshot::datasets::data_set& from, const image_encoder& rows_of, worker_pool& workers,
+                       command_context& context, const kept_embeddings* keep) {
+    const zeroshot::run_options run = workers.run_options(context);
     const std::size_t threads = run.threads->concurrency();
-    conveyor belt(from, rows_of, with, keep, threads);
+    conveyor belt(from, rows_of, context, keep, threads);
     run.threads->parallel_for(threads, [&](std::size_t) { belt.work(); });
-    with.out.end_progress();
+    context.out.end_progress();
     return std::move(belt).result();
 }
 

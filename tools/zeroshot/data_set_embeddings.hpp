@@ -16,17 +16,23 @@
 #include <zeroshot/datasets/data_set.hpp>
 #include <zeroshot/metrics/prediction.hpp>
 
-#include "model.hpp"
+#include "model_setup.hpp"
 
 namespace program {
 
-class workers;
-struct session;
+class worker_pool;
+struct command_context;
 
-/// How images become rows of numbers.
+/// Output of the image encoder.
+enum class image_output {
+    embedding,
+    penultimate  ///< the features before the projection
+};
+
+/// Encodes images as one of the outputs.
 struct image_encoder {
-    const model& clip;
-    image_output gives = image_output::embedding;
+    const zeroshot::clip& clip;
+    image_output output = image_output::embedding;
 
     std::size_t columns() const;
 
@@ -102,7 +108,7 @@ struct kept_embeddings {
 /// what fails is told to the console, in order.
 /// \param keep where finished batches are kept, and found again; nullptr for nowhere
 /// \throws zeroshot::data_set_error, zeroshot::file_error, zeroshot::cancelled_error
-embedded_set embed_all(zeroshot::datasets::data_set& from, const image_encoder& rows_of, workers& team, session& with,
-                       const kept_embeddings* keep);
+embedded_set embed_all(zeroshot::datasets::data_set& from, const image_encoder& rows_of, worker_pool& workers,
+                       command_context& context, const kept_embeddings* keep);
 
 }  // namespace program

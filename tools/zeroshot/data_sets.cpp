@@ -6,7 +6,6 @@
 #include <system_error>
 #include <utility>
 
-#include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
 #if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
 #include <zeroshot/datasets/gzip.hpp>
@@ -23,9 +22,9 @@ namespace program {
 namespace {
 
 #if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
-constexpr auto opener = zeroshot::datasets::open_gzip;
+constexpr auto open_compressed = zeroshot::datasets::open_gzip;
 #else
-constexpr auto opener = zeroshot::datasets::open_plain;
+constexpr auto open_compressed = zeroshot::datasets::open_plain;
 #endif
 
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string expected = "", std::string hint = "") {
@@ -33,8 +32,8 @@ constexpr auto opener = zeroshot::datasets::open_plain;
                                    {where, std::move(what), std::move(expected), std::move(hint)});
 }
 
-std::unique_ptr<zeroshot::datasets::data_set> opened_parquet([[maybe_unused]] const std::string& place,
-                                                             [[maybe_unused]] const std::string& split) {
+std::unique_ptr<zeroshot::datasets::data_set> try_open_parquet([[maybe_unused]] const std::string& place,
+                                                               [[maybe_unused]] const std::string& split) {
 #if defined(ZEROSHOT_PROGRAM_HAS_PARQUET)
     return open_parquet(place, split);
 #else
@@ -45,17 +44,17 @@ std::unique_ptr<zeroshot::datasets::data_set> opened_parquet([[maybe_unused]] co
 #endif
 }
 
-/// Positions by name; nothing for a name that is there twice.
+/// Position of each name; nothing for a duplicate name.
 std::map<std::string, std::optional<std::uint32_t>> positions_of(const std::vector<std::string>& names) {
     std::map<std::string, std::optional<std::uint32_t>> positions;
     for (std::uint32_t i = 0; i < names.size(); ++i) {
-        const auto [at, is_new] = positions.emplace(names[i], i);
-        if (!is_new) at->second.reset();
+        const auto [position, is_new] = positions.emplace(names[i], i);
+        if (!is_new) position->second.reset();
     }
     return positions;
 }
 
-/// "0", "1", "2", ...: a data set that does not name its classes.
+/// Whether the names are "0", "1", "2", ...: those of a data set that does not name its classes.
 bool are_numbers(const std::vector<std::string>& names) {
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (names[i] != std::to_string(i)) return false;
@@ -63,25 +62,61 @@ bool are_numbers(const std::vector<std::string>& names) {
     return true;
 }
 
-/// The classes of the data set that are not unknown, by their labels.
+/// The labels of the data set's classes without the unknown ones.
 std::vector<std::uint32_t> known_labels(const zeroshot::datasets::data_set& images,
                                         const std::vector<std::string>& unknown) {
-    const std::vector<std::string>& own = images.classes();
+    const std::vector<std::string>& classes = images.classes();
     for (const std::string& name : unknown) {
-        if (std::ranges::find(own, name) == own.end())
-            refuse(images.location(), "there is no class " + zeroshot::quoted(name), "",
-                   "--unknown names classes of the data set");
+        if (std::ranges::find(classes, name) == classes.end())
+            refuse(images.location(), "no class " + zeroshot::quoted(name), "",
+                   "--unknown takes class names of the data set");
     }
     std::vector<std::uint32_t> known;
-    for (std::uint32_t label = 0; label < own.size(); ++label) {
-        if (std::ranges::find(unknown, own[label]) == unknown.end()) known.push_back(label);
+    for (std::uint32_t label = 0; label < classes.size(); ++label) {
+        if (std::ranges::find(unknown, classes[label]) == unknown.end()) known.push_back(label);
     }
     return known;
 }
 
+/// The data set's own classes.
+class_list own_classes(const std::vector<std::string>& classes, const std::vector<std::uint32_t>& known) {
+    class_list result;
+    result.class_of_label.resize(classes.size());
+    for (const std::uint32_t label : known) {
+        result.class_of_label[label] = static_cast<std::uint32_t>(result.names.size());
+        result.names.push_back(classes[label]);
+    }
+    return result;
+}
+
+/// The classes of a list, matched by name if it has all names of the data set, otherwise by position.
+class_list listed_classes(const zeroshot::datasets::data_set& images, const std::vector<std::uint32_t>& known,
+                          const std::string& list) {
+    const std::vector<std::string>& classes = images.classes();
+    class_list result{read_class_names(list), {}};
+    const auto positions = positions_of(result.names);
+    const auto is_missing = [&](std::uint32_t label) { return !positions.contains(classes[label]); };
+    const auto is_unique = [&](std::uint32_t label) { return positions.at(classes[label]).has_value(); };
+    const auto missing = std::ranges::find_if(known, is_missing);
+    const bool by_name = missing == known.end() && std::ranges::all_of(known, is_unique);
+    const bool numbered = result.names.size() > known.size() && are_numbers(classes);
+    if (!by_name && !numbered && result.names.size() != known.size()) {
+        const std::string file = zeroshot::path_text(list), count = std::to_string(known.size());
+        refuse(images.location(),
+               missing == known.end() ? "duplicate class name in " + file
+                                      : "class " + zeroshot::quoted(classes[*missing]) + " is not in " + file,
+               "all class names of the data set, or " + count + " names in the order of its classes",
+               "--unknown CLASS excludes a class");
+    }
+    result.class_of_label.resize(classes.size());
+    for (std::uint32_t i = 0; i < known.size(); ++i)
+        result.class_of_label[known[i]] = by_name ? positions.at(classes[known[i]]) : i;
+    return result;
+}
+
 }  // namespace
 
-std::vector<std::string> class_names_in(const std::string& list) {
+std::vector<std::string> read_class_names(const std::string& list) {
     if (list == "imagenet") return zeroshot::imagenet_classes();
     std::vector<std::string> names;
     for (text_line& line : read_entries(list, "classes")) names.push_back(std::move(line.text));
@@ -89,85 +124,42 @@ std::vector<std::string> class_names_in(const std::string& list) {
 }
 
 opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split) {
-    const zeroshot::datasets::data_format kind =
-        format ? zeroshot::datasets::data_format_of(*format).value() : zeroshot::datasets::detect_format(place, split);
-    if (kind == zeroshot::datasets::data_format::parquet)
-        return {opened_parquet(place, split), std::string(zeroshot::datasets::name_of(kind))};
-    return {zeroshot::datasets::open_data_set(place, kind, split, opener),
-            std::string(zeroshot::datasets::name_of(kind))};
+    namespace datasets = zeroshot::datasets;
+    const datasets::data_format kind =
+        format ? datasets::data_format_of(*format).value() : datasets::detect_format(place, split);
+    const std::string name(datasets::name_of(kind));
+    if (kind == datasets::data_format::parquet) return {try_open_parquet(place, split), name};
+    return {datasets::open_data_set(place, kind, split, open_compressed), name};
 }
 
-std::vector<std::uint32_t> class_list::labels_of(const std::vector<std::uint32_t>& own) const {
-    if (!of_label.empty()) {
-        std::vector<std::uint32_t> labels;
-        for (const std::uint32_t label : own) {
-            if (of_label[label]) labels.push_back(*of_label[label]);
+std::vector<std::uint32_t> class_list::classes_of(const std::vector<std::uint32_t>& labels) const {
+    if (!class_of_label.empty()) {
+        std::vector<std::uint32_t> classes;
+        for (const std::uint32_t label : labels) {
+            if (class_of_label[label]) classes.push_back(*class_of_label[label]);
         }
-        return labels;
+        return classes;
     }
-    for (const std::uint32_t label : own) {
+    for (const std::uint32_t label : labels) {
         if (label >= names.size())
             refuse("labels", "label " + std::to_string(label),
                    "below " + std::to_string(names.size()) + ", the number of classes");
     }
-    return own;
+    return labels;
 }
 
-class_list classes_for(const zeroshot::datasets::data_set& images, const std::optional<std::string>& file,
+class_list classes_for(const zeroshot::datasets::data_set& images, const std::optional<std::string>& list,
                        const std::vector<std::string>& unknown) {
-    const std::vector<std::string>& own = images.classes();
-    if (own.empty()) {
-        if (!file) refuse(images.location(), "it does not name its classes", "--classes FILE with a name on each line");
-        return {class_names_in(*file), {}};
+    const std::vector<std::string>& classes = images.classes();
+    if (classes.empty()) {
+        if (!list)
+            refuse(images.location(), "the data set has no class names", "--classes FILE with one name per line");
+        return {read_class_names(*list), {}};
     }
     const std::vector<std::uint32_t> known = known_labels(images, unknown);
-    class_list found;
-    found.of_label.resize(own.size());
-    if (!file) {
-        for (const std::uint32_t label : known) {
-            found.of_label[label] = static_cast<std::uint32_t>(found.names.size());
-            found.names.push_back(own[label]);
-        }
-    } else {
-        found.names = class_names_in(*file);
-        const auto positions = positions_of(found.names);
-        const auto missing =
-            std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(own[label]); });
-        const bool by_name = missing == known.end() && std::ranges::all_of(known, [&](std::uint32_t label) {
-                                 return positions.at(own[label]).has_value();
-                             });
-        const bool numbered = found.names.size() > known.size() && are_numbers(own);
-        if (!by_name && !numbered && found.names.size() != known.size()) {
-            refuse(images.location(),
-                   missing == known.end()
-                       ? "a class name stands twice in " + zeroshot::path_text(*file)
-                       : "class " + zeroshot::quoted(own[*missing]) + " is not in " + zeroshot::path_text(*file),
-                   "every class of the data set, or a name for each of its " + std::to_string(known.size()) +
-                       " classes in their order",
-                   "--unknown CLASS leaves one out");
-        }
-        for (std::uint32_t i = 0; i < known.size(); ++i)
-            found.of_label[known[i]] = by_name ? positions.at(own[known[i]]) : i;
-    }
-    if (found.names.empty()) refuse(images.location(), "no class is left", "at least one");
-    return found;
-}
-
-std::vector<std::string> templates_in(const std::string& list) {
-    if (list == "openai80") return zeroshot::openai_templates();
-    if (list == "openai7") return zeroshot::short_openai_templates();
-    std::vector<std::string> templates;
-    for (const text_line& line : read_entries(list, "templates")) {
-        try {
-            zeroshot::prompt_template{line.text};
-        } catch (const zeroshot::error& fault) {
-            zeroshot::diagnostic found = fault.diagnostic();
-            found.where = zeroshot::path_text(list) + ": line " + std::to_string(line.number) + ": " + found.where;
-            throw zeroshot::argument_error(fault.code(), std::move(found));
-        }
-        templates.push_back(line.text);
-    }
-    return templates;
+    class_list result = list ? listed_classes(images, known, *list) : own_classes(classes, known);
+    if (result.names.empty()) refuse(images.location(), "no class is left", "at least one");
+    return result;
 }
 
 }  // namespace program

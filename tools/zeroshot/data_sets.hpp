@@ -1,5 +1,5 @@
 #pragma once
-/// \file Data sets as the command line names them, and the classes they are evaluated against.
+/// \file Data sets of the command line, and the classes they are evaluated with.
 
 #include <cstdint>
 #include <memory>
@@ -11,44 +11,46 @@
 
 namespace program {
 
-/// A data set that was opened.
+/// An open data set.
 struct opened_data {
     std::unique_ptr<zeroshot::datasets::data_set> images;
-    std::string format;  ///< as --format names it
+    std::string format;  ///< name of its format, as given to --format
 };
 
-/// \param format as --format names it; else it is recognised
-/// \param split train or test, where both lie together
-/// \throws zeroshot::error where there is no data set, or it is damaged
+/// Opens a data set.
+/// \param format as given to --format; detected if empty
+/// \param split train or test, for data sets that have both
+/// \throws zeroshot::error if there is no data set, or it is damaged
 opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split);
 
-/// A data set as Parquet: in a unit of its own, which is there where Arrow is.
+/// Opens a data set in Parquet. Defined only in programs built with Apache Arrow.
 std::unique_ptr<zeroshot::datasets::data_set> open_parquet(const std::string& place, const std::string& split);
 
-/// The classes of an evaluation, and which of them a data set's own are.
+/// The classes of an evaluation.
 struct class_list {
     std::vector<std::string> names;
-    std::vector<std::optional<std::uint32_t>>
-        of_label;  ///< for each class of the data set, nothing for an unknown one;
-                   ///< empty where the data set names none, and labels stand as they are
 
-    /// The labels of an image among `names`.
-    /// \throws zeroshot::data_set_error for one that has no name
-    std::vector<std::uint32_t> labels_of(const std::vector<std::uint32_t>& own) const;
+    /// The class of each label of the data set, or none if it is out of distribution. Empty if the data set does not
+    /// name its classes: its labels are then those of `names`.
+    std::vector<std::optional<std::uint32_t>> class_of_label;
+
+    /// The classes of an image.
+    /// \param labels of the image in the data set
+    /// \throws zeroshot::data_set_error for a label without a class name
+    std::vector<std::uint32_t> classes_of(const std::vector<std::uint32_t>& labels) const;
 };
 
-/// The classes of a data set, or those of a file (or a built-in list): the same names in any order, or else as many,
-/// one for each class of the data set in its order. \param unknown classes of the data set that are none of the list
-/// \throws zeroshot::error where the names do not fit
-class_list classes_for(const zeroshot::datasets::data_set& images, const std::optional<std::string>& file,
+/// The classes to evaluate a data set with. A list is matched by name or, if it has as many names as the data set has
+/// classes, by position.
+/// \param list a file, or imagenet; the data set's own classes if empty
+/// \param unknown classes of the data set that are out of distribution
+/// \throws zeroshot::error if the list does not match
+class_list classes_for(const zeroshot::datasets::data_set& images, const std::optional<std::string>& list,
                        const std::vector<std::string>& unknown);
 
-/// The names of a list: a file, or imagenet.
+/// Class names of a list.
+/// \param list a file with one name per line, or imagenet
 /// \throws zeroshot::error
-std::vector<std::string> class_names_in(const std::string& list);
-
-/// The templates of a list: a file, openai80 or openai7.
-/// \throws zeroshot::error
-std::vector<std::string> templates_in(const std::string& list);
+std::vector<std::string> read_class_names(const std::string& list);
 
 }  // namespace program

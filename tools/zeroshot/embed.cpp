@@ -17,7 +17,7 @@
 #include "command_context.hpp"
 #include "console.hpp"
 #include "image_files.hpp"
-#include "model.hpp"
+#include "model_setup.hpp"
 #include "npy.hpp"
 #include "options.hpp"
 #include "text_files.hpp"
@@ -36,14 +36,14 @@ struct embedding_rows {
 /// What a command in progress holds.
 struct work {
     const embed_options& options;
-    const model& clip;
-    workers& team;
-    session& with;
+    const zeroshot::clip& clip;
+    worker_pool& workers;
+    command_context& context;
     embedding_rows rows{};
     std::string place{};  // stands before a name, for the message: "x.npy: image "
 
     void add(const embedding_rows& some) {
-        for (const std::string& sentence : some.complaints) with.out.complain(sentence);
+        for (const std::string& sentence : some.complaints) context.out.error(sentence);
         rows.names.insert(rows.names.end(), some.names.begin(), some.names.end());
         rows.numbers.insert(rows.numbers.end(), some.numbers.begin(), some.numbers.end());
     }
@@ -57,7 +57,7 @@ embedding_rows encoded(const work& now, const std::vector<std::string>& names, c
     embedding_rows found;
     const auto add = [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
         zeroshot::matrix<float> rows = encode(first, count, how);
-        if (now.options.normalize) rows = of_length_one(std::move(rows));
+        if (now.options.normalize) rows = zeroshot::normalized(std::move(rows));
         found.numbers.insert(found.numbers.end(), rows.values().begin(), rows.values().end());
         for (std::size_t i = first; i < first + count; ++i) found.names.push_back(names[i]);
     };
@@ -90,23 +90,24 @@ embedding_rows encoded_pixels(const work& now, const std::vector<std::string>& n
 }
 
 void embed_images(work& now) {
-    const std::vector<image> images = images_of(now.options.images);
-    prepare(images, now.clip.preprocessing(), now.team.running(now.with),
-            [&](prepared some, const zeroshot::run_options& run) {
-                std::vector<std::string> names, complaints;
-                for (std::size_t i = 0; i < some.failures.size(); ++i) {
-                    if (some.failures[i])
-                        complaints.push_back(some.failures[i]->sentence);
-                    else
-                        names.push_back(images[some.first + i].name);
-                }
-                embedding_rows rows = names.empty() ? embedding_rows{} : encoded_pixels(now, names, run, some.pixels);
-                rows.complaints.insert(rows.complaints.begin(), complaints.begin(), complaints.end());
-                return [&, rows = std::move(rows), done = some.first + some.failures.size()] {
-                    now.add(rows);
-                    now.with.out.progress("pictures", done, images.size());
-                };
-            });
+    const std::vector<image_source> images = list_images(now.options.images);
+    preprocess_images(images, now.clip.preprocessing(), now.workers.run_options(now.context),
+                      [&](image_batch batch, const zeroshot::run_options& run) {
+                          std::vector<std::string> names, complaints;
+                          for (std::size_t i = 0; i < batch.failures.size(); ++i) {
+                              if (batch.failures[i])
+                                  complaints.push_back(batch.failures[i]->sentence);
+                              else
+                                  names.push_back(images[batch.first + i].name);
+                          }
+                          embedding_rows rows =
+                              names.empty() ? embedding_rows{} : encoded_pixels(now, names, run, batch.pixels);
+                          rows.complaints.insert(rows.complaints.begin(), complaints.begin(), complaints.end());
+                          return [&, rows = std::move(rows), done = batch.first + batch.failures.size()] {
+                              now.add(rows);
+                              now.context.out.progress("images", done, images.size());
+                          };
+                      });
 }
 
 void embed_pixel_file(work& now) {
@@ -128,7 +129,8 @@ void embed_pixel_file(work& now) {
         file.copy(first * pixels.row_size(), pixels.values());
         std::vector<std::string> names;
         for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(first + i));
-        now.add(encoded_pixels(now, names, now.team.running(now.with, "pictures", first, count, total), pixels));
+        now.add(
+            encoded_pixels(now, names, now.workers.run_options(now.context, "images", first, count, total), pixels));
     }
 }
 
@@ -147,7 +149,7 @@ class prompt_list {
             names_.push_back(name);
         } catch (const zeroshot::error& fault) {
             const std::string_view why = fault.what();
-            out_.complain(why.starts_with(place) ? std::string(why) : place + ": " + std::string(why));
+            out_.error(why.starts_with(place) ? std::string(why) : place + ": " + std::string(why));
         }
     }
 
@@ -167,7 +169,8 @@ void embed_prompts(work& now, const prompt_list& prompts) {
         const std::size_t here = std::min(at_once, total - begin);
         const auto ids = prompts.ids().subspan(begin, here);
         const auto names = prompts.names().subspan(begin, here);
-        now.add(encoded(now, {names.begin(), names.end()}, now.team.running(now.with, "prompts", begin, here, total),
+        now.add(encoded(now, {names.begin(), names.end()},
+                        now.workers.run_options(now.context, "prompts", begin, here, total),
                         [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
                             return now.clip.encode_tokens(ids.subspan(first, count), how);
                         }));
@@ -178,7 +181,7 @@ void embed_texts(work& now) {
     const std::string name =
         now.options.texts_from == "-" ? "standard input" : zeroshot::path_text(now.options.texts_from);
     const auto fit = now.options.truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
-    prompt_list prompts(now.with.out);
+    prompt_list prompts(now.context.out);
     const std::vector<text_line> lines = read_lines(now.options.texts_from);
     if (lines.empty())
         throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts in it", "one on each line", ""});
@@ -235,7 +238,7 @@ void embed_ids(work& now) {
     const std::vector<text_line> lines = read_lines(now.options.ids);
     std::string text;
     for (const text_line& line : lines) text += line.text + "\n";
-    prompt_list prompts(now.with.out);
+    prompt_list prompts(now.context.out);
     std::size_t position = 0;
     if (holds_one_array(text)) {
         for (const zeroshot::json& ids : zeroshot::json::parse(text, name).items()) {
@@ -263,8 +266,8 @@ void check_call(const embed_options& options) {
     if (kinds == 0) throw usage_error("nothing to embed; give images, --pixels, --texts-from or --ids");
     if (kinds > 1) throw usage_error("only one of images, --pixels, --texts-from and --ids can be embedded at a time");
     std::vector<std::filesystem::path> inputs{options.pixels, options.texts_from, options.ids};
-    for (const image& each : images_of(options.images)) inputs.push_back(each.path);
-    check_target(options.output, inputs);
+    for (const image_source& each : list_images(options.images)) inputs.push_back(each.path);
+    check_output_path(options.output, inputs);
 }
 
 void write_rows(const work& now) {
@@ -276,8 +279,8 @@ void write_rows(const work& now) {
 
 void tell_result(const work& now) {
     const std::vector<std::string>& names = now.rows.names;
-    console& out = now.with.out;
-    if (now.options.as.json) {
+    console& out = now.context.out;
+    if (now.options.common.json) {
         const std::array shape{names.size(), now.clip.config().embedding};
         out.answer(zeroshot::json_text_of({{"output", now.options.output}, {"shape", shape}, {"names", names}}));
     } else if (now.options.skip_bad) {
@@ -289,21 +292,21 @@ void tell_result(const work& now) {
 
 }  // namespace
 
-void embed(const embed_options& options, session& with) {
+void embed(const embed_options& options, command_context& context) {
     check_call(options);
-    workers team(options.threads);
-    const model clip(options.model, with.out, team.threads());
-    work now{options, clip, team, with};
+    worker_pool workers(options.threads);
+    const zeroshot::clip clip = load_model(options.model, context.out, workers.threads());
+    work now{options, clip, workers, context};
     if (!options.texts_from.empty() || !options.ids.empty())
         clip.encode_tokens({}, {});  // throws where there is no text tower
     if (!options.images.empty()) embed_images(now);
     if (!options.pixels.empty()) embed_pixel_file(now);
     if (!options.texts_from.empty()) embed_texts(now);
     if (!options.ids.empty()) embed_ids(now);
-    with.out.end_progress();
-    if (with.out.failed() && (!options.skip_bad || now.rows.names.empty())) {
-        with.out.note(options.output + " was not written" +
-                      (options.skip_bad ? ": nothing is left" : "; --skip-bad leaves out what is bad"));
+    context.out.end_progress();
+    if (context.out.failed() && (!options.skip_bad || now.rows.names.empty())) {
+        context.out.note(options.output + " was not written" +
+                         (options.skip_bad ? ": nothing is left" : "; --skip-bad leaves out what is bad"));
         return;
     }
     write_rows(now);

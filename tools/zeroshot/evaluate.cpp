@@ -29,9 +29,10 @@
 #include "data_sets.hpp"
 #include "evaluation_output.hpp"
 #include "interrupt.hpp"
-#include "model.hpp"
+#include "model_setup.hpp"
 #include "npy.hpp"
 #include "options.hpp"
+#include "prompt_templates.hpp"
 
 namespace program {
 
@@ -57,7 +58,7 @@ void check_call(const evaluate_options& options) {
     }
     const std::vector<std::filesystem::path> inputs{options.features, options.labels, options.class_embeddings};
     for (const std::string& target : {options.embeddings, options.per_image, options.csv}) {
-        if (!target.empty()) check_target(target, inputs);
+        if (!target.empty()) check_output_path(target, inputs);
     }
 }
 
@@ -65,7 +66,7 @@ void check_call(const evaluate_options& options) {
 std::vector<std::string> templates_of(const evaluate_options& options, const zeroshot::datasets::data_set& images) {
     std::vector<std::string> templates = options.templates;
     if (options.templates_from) {
-        for (std::string& sentence : templates_in(*options.templates_from)) templates.push_back(std::move(sentence));
+        for (std::string& sentence : read_templates(*options.templates_from)) templates.push_back(std::move(sentence));
     }
     return templates.empty() ? images.templates() : templates;
 }
@@ -98,7 +99,7 @@ std::vector<zeroshot::answer> without_answers(std::vector<zeroshot::label_list> 
     std::vector<zeroshot::answer> all;
     all.reserve(own.size());
     for (const zeroshot::label_list& labels : own)
-        all.push_back(zeroshot::unreadable(classes.labels_of({labels.begin(), labels.end()})));
+        all.push_back(zeroshot::unreadable(classes.classes_of({labels.begin(), labels.end()})));
     return all;
 }
 
@@ -109,7 +110,7 @@ void answer_all(subject& what) {
 }
 
 void write_per_image(const std::string& file, const subject& what) {
-    const uninterrupted no_leftovers;
+    const defer_interrupts no_partial_file;
     zeroshot::atomic_file lines(file);
     std::size_t next = 0;
     const auto write_failures_up_to = [&](std::size_t place) {
@@ -143,10 +144,10 @@ void conclude(zeroshot::evaluation& found, const subject& what, std::span<const 
     if (!options.per_image.empty()) write_per_image(options.per_image, what);
     note_empty_classes(found, out);
     if (!options.csv.empty()) {
-        const uninterrupted no_leftovers;
+        const defer_interrupts no_partial_file;
         zeroshot::write_file(options.csv, csv_of(found));
     }
-    if (options.as.json) {
+    if (options.common.json) {
         out.answer(zeroshot::json_line(found));
     } else {
         print(found, out);
@@ -159,22 +160,23 @@ double seconds_since(clock::time_point begin) {
     return std::chrono::duration<double>(clock::now() - begin).count();
 }
 
-zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const model& clip,
+zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const zeroshot::clip& clip,
                                          const std::vector<std::string>& classes,
-                                         const std::vector<std::string>& templates, workers& team, session& with) {
+                                         const std::vector<std::string>& templates, worker_pool& workers,
+                                         command_context& context) {
     const std::size_t prompts = classes.size() * std::max<std::size_t>(templates.size(), 1);
-    const labeller which(clip, classes, templates, options.truncate, team.running(with, "prompts", 0, prompts, prompts),
-                         options.resume, with.out);
-    return which.text_embeddings();
+    return make_classifier(clip, {classes, templates, options.truncate, options.resume},
+                           workers.run_options(context, "prompts", 0, prompts, prompts), context.out)
+        .text_embeddings();
 }
 
 /// What each template gives alone, and which are best together.
 void compare(zeroshot::evaluation& found, const subject& what, const embedded_set& images,
-             const evaluate_options& options, const model& clip, const std::vector<std::string>& classes, workers& team,
-             session& with) {
+             const evaluate_options& options, const zeroshot::clip& clip, const std::vector<std::string>& classes,
+             worker_pool& workers, command_context& context) {
     std::vector<zeroshot::matrix<float>> each;
     for (const std::string& sentence : found.templates)
-        each.push_back(embedded_classes(options, clip, classes, {sentence}, team, with));
+        each.push_back(embedded_classes(options, clip, classes, {sentence}, workers, context));
     const auto embeddings = [&](const auto& take) { images.read(take); };
     zeroshot::compared_templates compared =
         zeroshot::compare_templates(found.templates, each, what.answers, embeddings, options.seed);
@@ -182,7 +184,7 @@ void compare(zeroshot::evaluation& found, const subject& what, const embedded_se
     found.choice = std::move(compared.choice);
 }
 
-void evaluate_data(const evaluate_options& options, session& with) {
+void evaluate_data(const evaluate_options& options, command_context& context) {
     const clock::time_point begin = clock::now();
     const opened_data data = open_data(options.data, options.format, options.split);
     const class_list classes = classes_for(*data.images, options.classes, options.unknown);
@@ -192,16 +194,17 @@ void evaluate_data(const evaluate_options& options, session& with) {
     found.templates = templates_of(options, *data.images);
     if (options.compare_templates && found.templates.empty())
         throw usage_error("no templates to compare; give some: --template, or --templates-from");
-    workers team(options.threads);
-    const model clip(options.model, with.out, team.threads());
-    found.model = clip.place();
-    const zeroshot::class_scores scores(embedded_classes(options, clip, classes.names, found.templates, team, with));
+    worker_pool workers(options.threads);
+    const zeroshot::clip clip = load_model(options.model, context.out, workers.threads());
+    found.model = clip.provenance().place;
+    const zeroshot::class_scores scores(
+        embedded_classes(options, clip, classes.names, found.templates, workers, context));
     std::optional<kept_embeddings> keep;
     if (!options.resume.empty()) {
         std::filesystem::create_directories(options.resume);
-        keep = kept_embeddings{options.resume, clip.digest()};
+        keep = kept_embeddings{options.resume, digest_of(clip, options.model.precision)};
     }
-    embedded_set images = embed_all(*data.images, {clip}, team, with, keep ? &*keep : nullptr);
+    embedded_set images = embed_all(*data.images, {clip}, workers, context, keep ? &*keep : nullptr);
     const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())),
                  bias = static_cast<double>(clip.logit_bias());
     subject what{[&](std::size_t place) { return images.names[place]; }, images.failures};
@@ -212,9 +215,9 @@ void evaluate_data(const evaluate_options& options, session& with) {
     };
     answer_all(what);
     if (!options.embeddings.empty()) write_embeddings(options.embeddings, images);
-    if (options.compare_templates) compare(found, what, images, options, clip, classes.names, team, with);
+    if (options.compare_templates) compare(found, what, images, options, clip, classes.names, workers, context);
     found.seconds = seconds_since(begin);
-    conclude(found, what, classes.names, options, with.out);
+    conclude(found, what, classes.names, options, context.out);
 }
 
 /// The rows of a file, as double.
@@ -269,7 +272,7 @@ std::vector<std::string> recorded_names(const evaluate_options& options, std::si
         for (std::size_t label = 0; label < classes; ++label) names.push_back(std::to_string(label));
         return names;
     }
-    names = class_names_in(*options.classes);
+    names = read_class_names(*options.classes);
     if (names.size() != classes) {
         throw zeroshot::data_set_error(zeroshot::error_code::argument,
                                        {zeroshot::path_text(*options.classes), counted(names.size(), "name"),
@@ -278,7 +281,7 @@ std::vector<std::string> recorded_names(const evaluate_options& options, std::si
     return names;
 }
 
-void evaluate_recorded(const evaluate_options& options, session& with) {
+void evaluate_recorded(const evaluate_options& options, command_context& context) {
     constexpr double usual_scale = 100;  // the factor of OpenAI's models, and CLIP_benchmark's
     const clock::time_point begin = clock::now();
     const zeroshot::matrix<double> features = matrix_in(options.features),
@@ -302,7 +305,7 @@ void evaluate_recorded(const evaluate_options& options, session& with) {
         } catch (const zeroshot::numeric_error& fault) {
             failures[row] = {fault.code(), zeroshot::path_text(options.features) + ": row " + std::to_string(row) +
                                                ": " + fault.what()};
-            with.out.complain(failures[row].sentence);
+            context.out.error(failures[row].sentence);
         }
     }
     what.scores = [&](const auto& take) {
@@ -316,17 +319,17 @@ void evaluate_recorded(const evaluate_options& options, session& with) {
     found.format = "recorded";
     found.model = options.class_embeddings;
     found.seconds = seconds_since(begin);
-    conclude(found, what, names, options, with.out);
+    conclude(found, what, names, options, context.out);
 }
 
 }  // namespace
 
-void evaluate(const evaluate_options& options, session& with) {
+void evaluate(const evaluate_options& options, command_context& context) {
     check_call(options);
     if (options.data.empty()) {
-        evaluate_recorded(options, with);
+        evaluate_recorded(options, context);
     } else {
-        evaluate_data(options, with);
+        evaluate_data(options, context);
     }
 }
 

@@ -31,7 +31,7 @@ std::string between(const zeroshot::interval& range) {
 }
 
 void print_share(console& out, std::string_view name, double share, const std::string& more = "") {
-    out.answer("  " + padded(name, figure_columns) + out.styled(percent(share), look::strong) + more);
+    out.answer("  " + padded(name, figure_columns) + out.styled(percent(share), text_style::bold) + more);
 }
 
 void print_number(console& out, std::string_view name, const std::optional<double>& number, int digits) {
@@ -49,8 +49,8 @@ void print_classes(const zeroshot::evaluation& found, console& out) {
     }
     std::ranges::stable_sort(order, std::greater<>{}, [](const zeroshot::class_result* one) { return share_of(*one); });
     out.answer("");
-    out.answer(
-        out.styled(found.several_labels ? "average precision of each class" : "recall of each class", look::strong));
+    out.answer(out.styled(found.several_labels ? "average precision of each class" : "recall of each class",
+                          text_style::bold));
     const bool cut = order.size() > most;
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (cut && i == most / 2)
@@ -58,8 +58,8 @@ void print_classes(const zeroshot::evaluation& found, console& out) {
         if (cut && i >= most / 2 && i < order.size() - most / 2) continue;
         const zeroshot::class_result& one = *order[i];
         out.answer("  " + padded(printable(one.name), columns) + "  " + percent(share_of(one)) + "  " +
-                   out.styled(padded(blocks(share_of(one), bar_columns), bar_columns), look::good) +
-                   out.styled("  of " + std::to_string(one.count), look::faint));
+                   out.styled(padded(blocks(share_of(one), bar_columns), bar_columns), text_style::green) +
+                   out.styled("  of " + std::to_string(one.count), text_style::faint));
     }
 }
 
@@ -71,7 +71,7 @@ void print_confusions(const zeroshot::evaluation& found, console& out) {
     if (wrong.empty()) return;
     std::ranges::stable_sort(wrong, std::greater<>{}, &zeroshot::confusion_entry::count);
     out.answer("");
-    out.answer(out.styled("confused most", look::strong));
+    out.answer(out.styled("confused most", text_style::bold));
     for (std::size_t i = 0; i < std::min(most, wrong.size()); ++i) {
         out.answer("  " + printable(found.classes[wrong[i].label].name) + " taken for " +
                    printable(found.classes[wrong[i].predicted].name) + ": " + counted(wrong[i].count, "time"));
@@ -83,26 +83,17 @@ void print_templates(const zeroshot::evaluation& found, console& out) {
     std::vector<zeroshot::template_result> order = found.each_template;
     std::ranges::stable_sort(order, std::greater<>{}, &zeroshot::template_result::top1);
     out.answer("");
-    out.answer(out.styled("each template alone", look::strong));
+    out.answer(out.styled("each template alone", text_style::bold));
     for (const zeroshot::template_result& one : order)
         out.answer("  " + percent(one.top1) + "  " + printable(one.sentence));
     const zeroshot::template_choice& choice = *found.choice;
     out.answer("");
-    out.answer(out.styled("chosen on " + counted(choice.validation_count, "picture"), look::strong) +
+    out.answer(out.styled("chosen on " + counted(choice.validation_count, "picture"), text_style::bold) +
                ", judged on the other " + std::to_string(choice.test_count) + ": " + percent(choice.test_top1) +
                "; all templates together:" + percent(choice.test_top1_of_all));
     for (std::size_t i = 0; i < choice.chosen.size(); ++i)
         out.answer("  " + percent(choice.validation_top1[i]) + "  " + (i == 0 ? "  " : "+ ") +
                    printable(choice.chosen[i]));
-}
-
-std::string cell(const std::string& text) {
-    const bool plain =
-        text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with(' ') && !text.ends_with(' ');
-    if (plain) return text;
-    std::string quoted = "\"";
-    for (const char character : text) quoted += character == '"' ? "\"\"" : std::string(1, character);
-    return quoted + "\"";
 }
 
 std::string number(double value) {
@@ -121,7 +112,7 @@ void print(const zeroshot::evaluation& found, console& out) {
     if (found.unreadable > 0)
         head += ", " + std::to_string(found.unreadable) + " of them unreadable and counted as wrong";
     if (found.out_of_distribution > 0) head += "; " + std::to_string(found.out_of_distribution) + " of unknown classes";
-    out.answer(out.styled(printable(found.data), look::strong) + ": " + head);
+    out.answer(out.styled(printable(found.data), text_style::bold) + ": " + head);
     print_share(out, "top-1", found.top1, between(found.sure.top1));
     if (found.classes.size() > 5) print_share(out, "top-5", found.top5, between(found.sure.top5));
     if (found.mean_per_class)
@@ -142,7 +133,7 @@ void print(const zeroshot::evaluation& found, console& out) {
 std::string csv_of(const zeroshot::evaluation& found) {
     std::string text = "class,count,unreadable,predicted,right,recall,precision,average_precision\r\n";
     for (const zeroshot::class_result& one : found.classes) {
-        text += cell(one.name) + "," + std::to_string(one.count) + "," + std::to_string(one.unreadable) + "," +
+        text += csv_field(one.name) + "," + std::to_string(one.count) + "," + std::to_string(one.unreadable) + "," +
                 std::to_string(one.predicted) + "," + std::to_string(one.right) + "," + quotient(one.right, one.count) +
                 "," + quotient(one.right, one.predicted) + "," +
                 (one.average_precision ? number(*one.average_precision) : "") + "\r\n";

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Pieces of an HTML page: text made safe, tables, and charts as inline SVG that follow the page's colours.
+/// \file HTML output: escaping, tables, and charts as inline SVG in the colours of the style sheet.
 
 #include <cstddef>
 #include <span>
@@ -10,42 +10,48 @@
 
 namespace program::html {
 
-/// The text with what HTML would take for markup written as entities.
+/// The text with HTML's special characters as entities and control characters as spaces.
 std::string escaped(std::string_view text);
 
-/// "93.1 %"
-std::string share(double fraction);
+/// A fraction as "93.1 %".
+std::string percentage(double fraction);
 
-/// A bar for each row, from zero to the left or right.
+/// A row of a bar chart.
 struct bar {
     std::string name;
     double value;
-    std::string text;  ///< what stands beside it
+    std::string text;  ///< label at the end of the bar
 };
 
-/// \param least, most of the axis; zero lies between
-std::string bar_chart(const std::string& title, std::span<const bar> bars, double least, double most);
+/// Horizontal bars from zero to the left or right.
+/// \param minimum, maximum range of the axis, which includes zero
+std::string bar_chart(const std::string& title, std::span<const bar> bars, double minimum, double maximum);
 
-/// Points joined by a line, in a square of [0, 1] upwards.
+/// A curve of a line chart.
 struct curve {
     std::string name;
-    std::string look;  ///< a class of the style sheet: "first", "second", "third", "fourth", "guide"
-    std::vector<std::pair<double, double>> points;
+    std::string style;  ///< a class of the style sheet: first, second, third, fourth or guide
+    std::vector<std::pair<double, double>> points;  ///< in the unit square
 };
 
-/// \param ticks of the horizontal axis: place from 0 to 1, and what is written there
+/// Curves in the unit square, with a vertical axis from 0 to 100 %.
+/// \param ticks positions from 0 to 1 on the horizontal axis, and their labels
 std::string line_chart(const std::string& title, std::span<const curve> curves,
-                       std::span<const std::pair<double, std::string>> ticks, const std::string& across,
-                       const std::string& up);
+                       std::span<const std::pair<double, std::string>> ticks, const std::string& x_label,
+                       const std::string& y_label);
 
-/// Shares as shades: [rows, rows].
+/// A heat map of fractions.
+/// \param shares [names, names]
 std::string matrix_chart(const std::string& title, std::span<const std::string> names, std::span<const double> shares);
 
-/// A table; its first column names the rows.
+/// A table whose first column holds the row headers.
 std::string table(const std::string& caption, std::span<const std::string> head,
                   std::span<const std::vector<std::string>> rows);
 
-/// A whole page around its content.
+/// The style sheet of a page: report.css.
+const char* style_sheet();
+
+/// A complete page.
 std::string page(const std::string& title, const std::string& content);
 
 }  // namespace program::html

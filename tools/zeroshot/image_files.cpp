@@ -20,91 +20,97 @@ namespace program {
 
 namespace {
 
-/// The images of a folder and of those below, sorted by name.
-void add_folder(const std::filesystem::path& folder, std::vector<image>& images) {
-    std::vector<std::filesystem::path> found;
+/// The images in a folder and its subfolders, sorted by path.
+void add_folder(const std::filesystem::path& folder, std::vector<image_source>& images) {
+    std::vector<std::filesystem::path> paths;
     std::error_code failed;
-    std::filesystem::recursive_directory_iterator at(folder, failed), end;
-    for (; !failed && at != end; at.increment(failed)) {
-        std::error_code unknown;
-        if (!at->is_directory(unknown) && zeroshot::datasets::has_image_extension(at->path()))
-            found.push_back(at->path());
+    std::filesystem::recursive_directory_iterator entry(folder, failed), end;
+    for (; !failed && entry != end; entry.increment(failed)) {
+        std::error_code ignored;
+        if (!entry->is_directory(ignored) && zeroshot::datasets::has_image_extension(entry->path()))
+            paths.push_back(entry->path());
     }
-    std::ranges::sort(found);
-    for (std::filesystem::path& path : found) images.push_back({path.string(), std::move(path)});
+    std::ranges::sort(paths);
+    for (std::filesystem::path& path : paths) images.push_back({path.string(), std::move(path)});
     const std::string name = zeroshot::path_text(folder);
+    const auto add_failure = [&](const std::string& message) {
+        images.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": " + message}});
+    };
     if (failed) {
-        images.push_back({folder.string(), folder,
-                          failure{zeroshot::error_code::io, name + ": cannot list the folder: " + failed.message()}});
-    } else if (found.empty()) {
-        images.push_back(
-            {folder.string(), folder, failure{zeroshot::error_code::io, name + ": no images in this folder"}});
+        add_failure("cannot list the folder: " + failed.message());
+    } else if (paths.empty()) {
+        add_failure("no images in this folder");
     }
 }
 
-constexpr std::size_t largest_image = INT_MAX;  // bytes; stb_image counts in int
+constexpr std::size_t max_file_size = INT_MAX;  // bytes; stb_image counts in int
 
-zeroshot::image read(const image& one) {
-    if (!one.path.empty()) return zeroshot::read_image(one.path);
-    const std::string read_now = one.bytes ? "" : read_standard_input(largest_image);
-    const std::string& bytes = one.bytes ? *one.bytes : read_now;
+zeroshot::image decode(const image_source& source) {
+    if (!source.path.empty()) return zeroshot::read_image(source.path);
+    const std::string unbuffered = source.bytes ? "" : read_standard_input(max_file_size);
+    const std::string& bytes = source.bytes ? *source.bytes : unbuffered;
     try {
         return zeroshot::decode(std::as_bytes(std::span(bytes)));
     } catch (const zeroshot::image_error& fault) {
-        zeroshot::diagnostic found = fault.diagnostic();
-        found.where = "standard input: " + found.where;
-        throw zeroshot::image_error(fault.code(), std::move(found));
+        zeroshot::diagnostic diagnostic = fault.diagnostic();
+        diagnostic.where = "standard input: " + diagnostic.where;
+        throw zeroshot::image_error(fault.code(), std::move(diagnostic));
     }
 }
 
-/// Decodes one image into its place; what is wrong with it is returned.
-std::optional<failure> prepare_one(const image& one, const zeroshot::preprocessing& how, std::span<float> pixels) {
-    if (one.unreadable) return one.unreadable;
+/// Decodes and preprocesses one image.
+/// \param pixels [3, size, size], written
+std::optional<failure> preprocess_image(const image_source& source, const zeroshot::preprocessing& preprocessing,
+                                        std::span<float> pixels) {
+    if (source.error) return source.error;
     try {
-        const zeroshot::image decoded = read(one);
+        const zeroshot::image decoded = decode(source);
         try {
-            zeroshot::preprocess_into(decoded, how, pixels);
+            zeroshot::preprocess_into(decoded, preprocessing, pixels);
         } catch (const zeroshot::error& fault) {
-            return failure{fault.code(), zeroshot::path_text(one.name) + ": " + fault.what()};
+            return failure{fault.code(), zeroshot::path_text(source.name) + ": " + fault.what()};
         }
         return std::nullopt;
     } catch (...) {
-        failure found = current_failure();
-        if (found.code == zeroshot::error_code::no_memory)
-            found.sentence = zeroshot::path_text(one.name) + ": " + found.sentence;
-        return found;
+        failure error = current_failure();
+        if (error.code == zeroshot::error_code::no_memory)
+            error.sentence = zeroshot::path_text(source.name) + ": " + error.sentence;
+        return error;
     }
 }
 
-/// How many images a thread takes at a time: as many as go through the encoder together, fewer where the numbers of all
-/// threads' images would take more than a fixed amount of memory.
-std::size_t images_of_a_piece(std::size_t pixels_each, std::size_t threads) {
-    constexpr std::size_t most = 8, most_bytes = std::size_t{1} << 28;
-    return std::clamp<std::size_t>(most_bytes / (threads * pixels_each * sizeof(float)), 1, most);
+/// Number of images that a thread takes at a time: as many as the encoder processes together, fewer if the pixels of
+/// all threads would exceed a fixed amount of memory.
+std::size_t batch_size(std::size_t values_per_image, std::size_t threads) {
+    constexpr std::size_t maximum = 8, memory = std::size_t{1} << 28;
+    return std::clamp<std::size_t>(memory / (threads * values_per_image * sizeof(float)), 1, maximum);
 }
 
-/// Keeps the rows without a failure.
-zeroshot::tensor<float, 4> good_rows(const zeroshot::tensor<float, 4>& all,
-                                     std::span<const std::optional<failure>> failures) {
-    const auto good = static_cast<std::size_t>(std::ranges::count(failures, false, &std::optional<failure>::has_value));
-    zeroshot::tensor<float, 4> kept(good, all.extent(1), all.extent(2), all.extent(3));
+/// The rows of the images without a failure.
+zeroshot::tensor<float, 4> rows_without_failure(const zeroshot::tensor<float, 4>& pixels,
+                                                std::span<const std::optional<failure>> failures) {
+    const auto count =
+        static_cast<std::size_t>(std::ranges::count(failures, false, &std::optional<failure>::has_value));
+    zeroshot::tensor<float, 4> rows(count, pixels.extent(1), pixels.extent(2), pixels.extent(3));
     std::size_t next = 0;
     for (std::size_t i = 0; i < failures.size(); ++i) {
-        if (!failures[i]) std::ranges::copy(all.row(i), kept.row(next++).begin());
+        if (!failures[i]) std::ranges::copy(pixels.row(i), rows.row(next++).begin());
     }
-    return kept;
+    return rows;
 }
 
-/// Decodes and prepares some consecutive images.
-prepared prepare_some(std::span<const image> images, std::size_t first, std::size_t count,
-                      const zeroshot::preprocessing& how, const zeroshot::run_options& options) {
-    zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, how.size, how.size);
+/// Decodes and preprocesses consecutive images.
+image_batch preprocess_batch(std::span<const image_source> images, std::size_t first, std::size_t count,
+                             const zeroshot::preprocessing& preprocessing, const zeroshot::run_options& options) {
+    zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, preprocessing.size, preprocessing.size);
     std::vector<std::optional<failure>> failures(count);
-    zeroshot::run_tasks(count, [&](std::size_t i) { failures[i] = prepare_one(images[first + i], how, pixels.row(i)); },
-                        {options.threads, options.stop, {}});
-    const bool all_good = std::ranges::none_of(failures, &std::optional<failure>::has_value);
-    zeroshot::tensor<float, 4> good = all_good ? std::move(pixels) : good_rows(pixels, failures);
-    return {first, std::move(failures), std::move(good)};
+    const auto preprocess_one = [&](std::size_t i) {
+        failures[i] = preprocess_image(images[first + i], preprocessing, pixels.row(i));
+    };
+    zeroshot::run_tasks(count, preprocess_one, {options.threads, options.stop, {}});
+    const bool all_read = std::ranges::none_of(failures, &std::optional<failure>::has_value);
+    zeroshot::tensor<float, 4> rows = all_read ? std::move(pixels) : rows_without_failure(pixels, failures);
+    return {first, std::move(failures), std::move(rows)};
 }
 
 }  // namespace
@@ -123,51 +129,50 @@ failure current_failure() {
     }
 }
 
-std::vector<image> images_of(std::span<const std::string> words) {
-    if (std::ranges::count(words, "-") > 1) throw usage_error("standard input, -, can be read once only");
-    std::vector<image> images;
-    for (const std::string& word : words) {
-        std::error_code unknown;
-        if (word == "-") {
-            images.push_back({word, {}});
-        } else if (word.empty()) {
-            images.push_back(
-                {word, ".", failure{zeroshot::error_code::io, "an image with an empty name: cannot open"}});
-        } else if (std::filesystem::is_directory(word, unknown)) {
-            add_folder(word, images);
+std::vector<image_source> list_images(std::span<const std::string> arguments) {
+    if (std::ranges::count(arguments, "-") > 1) throw usage_error("standard input (-) can be read only once");
+    std::vector<image_source> images;
+    for (const std::string& argument : arguments) {
+        std::error_code ignored;
+        if (argument == "-") {
+            images.push_back({argument, {}});
+        } else if (argument.empty()) {
+            images.push_back({argument, ".", failure{zeroshot::error_code::io, "the name of an image is empty"}});
+        } else if (std::filesystem::is_directory(argument, ignored)) {
+            add_folder(argument, images);
         } else {
-            images.push_back({word, word});
+            images.push_back({argument, argument});
         }
     }
     return images;
 }
 
-void keep_standard_input(std::span<image> images) {
-    for (image& each : images) {
-        if (each.path.empty()) each.bytes = std::make_shared<const std::string>(read_standard_input(largest_image));
+void buffer_standard_input(std::span<image_source> images) {
+    for (image_source& each : images) {
+        if (each.path.empty()) each.bytes = std::make_shared<const std::string>(read_standard_input(max_file_size));
     }
 }
 
-void prepare(std::span<const image> images, const zeroshot::preprocessing& how, const zeroshot::run_options& options,
-             const image_work& work) {
+void preprocess_images(std::span<const image_source> images, const zeroshot::preprocessing& preprocessing,
+                       const zeroshot::run_options& options, const batch_function& process) {
     if (images.empty()) return;
     const std::size_t threads = zeroshot::concurrency_of(options.threads);
     if (images.size() < threads) {
-        work(prepare_some(images, 0, images.size(), how, options), options)();
+        process(preprocess_batch(images, 0, images.size(), preprocessing, options), options)();
         return;
     }
-    const std::size_t rounds =
-        (images.size() - 1) / (threads * images_of_a_piece(3 * how.size * how.size, threads)) + 1;
-    const std::size_t pieces = std::min(threads * rounds, images.size());  // as many for each thread
-    const auto first_of = [&](std::size_t piece) { return images.size() * piece / pieces; };
-    ordered_steps steps(4 * threads);
-    const zeroshot::run_options alone{nullptr, options.stop, {}};
-    zeroshot::parallel_for(options.threads, pieces, [&](std::size_t piece) {
+    const std::size_t per_round = threads * batch_size(3 * preprocessing.size * preprocessing.size, threads);
+    const std::size_t rounds = (images.size() - 1) / per_round + 1;
+    const std::size_t batches = std::min(threads * rounds, images.size());  // the same number for each thread
+    const auto first_of = [&](std::size_t batch) { return images.size() * batch / batches; };
+    ordered_steps results(4 * threads);
+    const zeroshot::run_options serial{nullptr, options.stop, {}};
+    zeroshot::parallel_for(options.threads, batches, [&](std::size_t batch) {
         try {
-            const std::size_t first = first_of(piece);
-            steps.add(piece, work(prepare_some(images, first, first_of(piece + 1) - first, how, alone), alone));
+            const std::size_t first = first_of(batch), count = first_of(batch + 1) - first;
+            results.add(batch, process(preprocess_batch(images, first, count, preprocessing, serial), serial));
         } catch (...) {
-            steps.give_up();
+            results.cancel();
             throw;
         }
     });

@@ -1,6 +1,5 @@
 #pragma once
-/// \file Images as they are named on the command line: files, folders, standard input; decoded and prepared in bounded
-/// memory.
+/// \file Images named on the command line: listing, decoding and preprocessing in bounded memory.
 
 #include <cstddef>
 #include <filesystem>
@@ -18,48 +17,48 @@
 
 namespace program {
 
-/// Why something could not be answered, as the program tells it.
+/// Code and message of an error that concerns a single input.
 struct failure {
     zeroshot::error_code code = zeroshot::error_code::io;
     std::string sentence;
 };
 
-/// The failure that the exception in flight stands for; what is not an input's fault is thrown on.
+/// The exception in flight as a failure. Rethrows what is not the fault of an input.
 failure current_failure();
 
 /// An image to be read.
-struct image {
-    std::string name;                            ///< as it was given, or found in a folder
+struct image_source {
+    std::string name;                            ///< as given on the command line, or found in a folder
     std::filesystem::path path;                  ///< empty for standard input
-    std::optional<failure> unreadable{};         ///< known before it is opened: a folder without images
-    std::shared_ptr<const std::string> bytes{};  ///< where they were read beforehand
+    std::optional<failure> error{};              ///< known without opening it: a folder without images
+    std::shared_ptr<const std::string> bytes{};  ///< the content, if it was buffered
 };
 
-/// The images that the words stand for: a file is itself, a folder all images in it and below in sorted order, "-"
-/// standard input. \throws usage_error for standard input named twice
-std::vector<image> images_of(std::span<const std::string> words);
+/// The images of the arguments: a file is an image, a folder all images in it, recursively and sorted; "-" is standard
+/// input.
+/// \throws usage_error for standard input named twice
+std::vector<image_source> list_images(std::span<const std::string> arguments);
 
-/// Reads standard input, where it is one of the images, so that it can be prepared more than once.
-void keep_standard_input(std::span<image> images);
+/// Reads standard input, if it is one of the images, so that it can be decoded more than once.
+void buffer_standard_input(std::span<image_source> images);
 
-/// Some consecutive images, ready for the image encoder.
-struct prepared {
-    std::size_t first = 0;                         ///< the position of the first among all
-    std::vector<std::optional<failure>> failures;  ///< one for each image; empty where it went well
-    zeroshot::tensor<float, 4> pixels;             ///< [those that went well, 3, size, size]
+/// Consecutive images, decoded and preprocessed.
+struct image_batch {
+    std::size_t first = 0;                         ///< index of the first image among all
+    std::vector<std::optional<failure>> failures;  ///< for each image; empty if it was read
+    zeroshot::tensor<float, 4> pixels;             ///< [images without failure, 3, size, size]
 };
 
-/// What is made of some images, as the options ask, on any thread; the function it returns is called in the order of
-/// the images, by one thread at a time.
-using image_work = std::function<std::function<void()>(prepared, const zeroshot::run_options&)>;
+/// Processes a batch with the given run options on any thread. The returned function is called in the order of the
+/// batches, by one thread at a time.
+using batch_function = std::function<std::function<void()>(image_batch, const zeroshot::run_options&)>;
 
-/// Decodes and prepares images, and does the work on them. Each thread takes eight at most through all of that by
-/// itself, so that one decodes while the other encodes and no thread waits for another; where there are fewer images
-/// than threads, the threads share the work on each. In memory at a time: the pixels of eight images a thread, of all
-/// threads at most 256 MiB or one image each, a decoded image a thread, and what came of the work on up to four times
-/// as many.
+/// Decodes, preprocesses and processes images in batches. Each thread takes a batch of at most eight images through all
+/// of these steps, so that one decodes while another encodes; with fewer images than threads, all threads work on one
+/// batch. In memory at a time: the pixels of one batch per thread (of all threads at most 256 MiB, or one image each),
+/// one decoded image per thread, and the results of up to four times as many batches.
 /// \throws zeroshot::cancelled_error
-void prepare(std::span<const image> images, const zeroshot::preprocessing& how, const zeroshot::run_options& options,
-             const image_work& work);
+void preprocess_images(std::span<const image_source> images, const zeroshot::preprocessing& preprocessing,
+                       const zeroshot::run_options& options, const batch_function& process);
 
 }  // namespace program

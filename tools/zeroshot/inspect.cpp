@@ -19,7 +19,7 @@
 #include "command_context.hpp"
 #include "console.hpp"
 #include "image_files.hpp"
-#include "model.hpp"
+#include "model_setup.hpp"
 #include "options.hpp"
 
 namespace program {
@@ -55,7 +55,7 @@ void write_vision(nlohmann::ordered_json& json, const zeroshot::clip_config& con
     }
 }
 
-void write_text(nlohmann::ordered_json& json, const model& clip) {
+void write_text(nlohmann::ordered_json& json, const zeroshot::clip& clip) {
     const zeroshot::text_config& tower = clip.config().text;
     const zeroshot::transformer_config& text = tower.blocks;
     json["text_activation"] = zeroshot::name_of(text.activation);
@@ -83,7 +83,7 @@ void write_images(nlohmann::ordered_json& json, const zeroshot::preprocessing& p
 }
 
 /// The activation of the image tower, of the text tower where the image tower has none of its own to choose.
-std::string json_of(const model& clip, const check_up* checked) {
+std::string json_of(const zeroshot::clip& clip, const checkpoint_check* checked) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::provenance& origin = clip.provenance();
     const bool chooses = config.has_image() && transformer_of(config);
@@ -166,7 +166,7 @@ std::string resizing_text(const zeroshot::preprocessing& pixels) {
     return pixels.mode == zeroshot::resize_mode::longest ? filter + ", the whole image with its sides filled" : filter;
 }
 
-std::string tokenizer_text(const model& clip) {
+std::string tokenizer_text(const zeroshot::clip& clip) {
     const std::string context = ", context " + std::to_string(clip.config().text.context);
     if (!clip.takes_texts())
         return zeroshot::missing_tokenizer(clip.provenance()) + ": ids alone can be embedded" + context;
@@ -200,7 +200,7 @@ std::string unused_text(const std::vector<std::string>& names) {
            (shown < names.size() ? ", and " + std::to_string(names.size() - shown) + " more" : "");
 }
 
-std::string temperature_text(const model& clip) {
+std::string temperature_text(const zeroshot::clip& clip) {
     const std::string bias = clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added";
     return "cosines are multiplied by " + number(clip.logit_scale()) + bias;
 }
@@ -208,12 +208,12 @@ std::string temperature_text(const model& clip) {
 void add_images(const zeroshot::preprocessing& pixels, table_rows& rows) {
     const std::string size = std::to_string(pixels.size),
                       whose = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
-    rows.emplace_back("pictures", size + " x " + size + ", " + resizing_text(pixels) + ", in the order of " + whose);
+    rows.emplace_back("images", size + " x " + size + ", " + resizing_text(pixels) + ", in the order of " + whose);
     rows.emplace_back("  mean", colour(pixels.mean));
     rows.emplace_back("  std", colour(pixels.std));
 }
 
-void show(const model& clip, console& out) {
+void show(const zeroshot::clip& clip, console& out) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::provenance& origin = clip.provenance();
     table_rows rows{{"layout", layout_text(origin.layout) + ", " + container_text(origin.container) + "; stored as " +
@@ -229,46 +229,46 @@ void show(const model& clip, console& out) {
     for (const auto& [what, by] : decided(origin)) rows.emplace_back(what, by);
     if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
     if (!origin.skipped.empty()) rows.emplace_back("beside it", unused_text(origin.skipped));
-    out.answer(out.styled(printable(origin.place), look::strong));
+    out.answer(out.styled(printable(origin.place), text_style::bold));
     for (const auto& [name, text] : rows)
-        out.answer("  " + out.styled(padded(name, name_columns), look::faint) + printable(text));
+        out.answer("  " + out.styled(padded(name, name_columns), text_style::faint) + printable(text));
 }
 
-bool is_healthy(const check_up& found) {
+bool is_healthy(const checkpoint_check& found) {
     return found.diagnostics.empty() && (found.record == "fits" || found.record == "none");
 }
 
-void tell_faults(const check_up& found, console& out) {
-    for (const std::string& sentence : found.diagnostics) out.complain(sentence);
-    if (found.record != "fits" && found.record != "none") out.complain(found.record);
+void tell_faults(const checkpoint_check& found, console& out) {
+    for (const std::string& sentence : found.diagnostics) out.error(sentence);
+    if (found.record != "fits" && found.record != "none") out.error(found.record);
 }
 
-void show(const check_up& found, console& out) {
+void show(const checkpoint_check& found, console& out) {
     const std::string record = found.record == "fits" ? "it gives what it gave when it was converted"
                                                       : "it carries no record of what it should give";
-    out.answer("  " + out.styled(padded("check", name_columns), look::faint) + "the numbers of " +
+    out.answer("  " + out.styled(padded("check", name_columns), text_style::faint) + "the numbers of " +
                counted(found.tensors, "tensor") + " are sound; " + record);
 }
 
 }  // namespace
 
-void inspect(const inspect_options& options, session& with) {
+void inspect(const inspect_options& options, command_context& context) {
     try {
-        std::optional<check_up> checked;
-        if (options.check) checked = check(options.model, with.out);
-        if (checked) tell_faults(*checked, with.out);
-        const model clip(options.model, with.out);
-        if (options.as.json) {
-            with.out.answer(json_of(clip, checked ? &*checked : nullptr));
+        std::optional<checkpoint_check> checked;
+        if (options.check) checked = check_checkpoint(options.model, context.out);
+        if (checked) tell_faults(*checked, context.out);
+        const zeroshot::clip clip = load_model(options.model, context.out);
+        if (options.common.json) {
+            context.out.answer(json_of(clip, checked ? &*checked : nullptr));
         } else {
-            show(clip, with.out);
-            if (checked && is_healthy(*checked)) show(*checked, with.out);
+            show(clip, context.out);
+            if (checked && is_healthy(*checked)) show(*checked, context.out);
         }
     } catch (const zeroshot::error&) {
         const failure why = current_failure();
-        with.out.complain(why.sentence);
-        if (!options.as.json) return;
-        with.out.answer(
+        context.out.error(why.sentence);
+        if (!options.common.json) return;
+        context.out.answer(
             zeroshot::json_text_of({{"model", options.model.model},
                                     {"error", {{"code", zeroshot::name_of(why.code)}, {"message", why.sentence}}}}));
     }

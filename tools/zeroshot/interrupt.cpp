@@ -23,28 +23,28 @@ struct state {
     std::recursive_mutex writing;
 };
 
-/// Never destroyed: the watching thread outlives main.
-state& the_state() {
-    static state& one = *new state;
-    return one;
+/// Never destroyed: the signal thread outlives main.
+state& shared_state() {
+    static state& instance = *new state;
+    return instance;
 }
 
-constexpr int status_of_signals = 128;  // as shells count
+constexpr int signal_status_base = 128;  // exit status of a signal in shells: 128 + its number
 
 #if ZEROSHOT_HAS_SIGNALS
 
-/// How long a command may take to stop by itself before it is ended.
-constexpr std::chrono::milliseconds patience{300};
+/// Time for a command to stop by itself before the process ends.
+constexpr std::chrono::milliseconds grace_period{300};
 
-void watch(sigset_t signals) {
+void wait_for_signal(sigset_t signals) {
     int number = 0;
     if (sigwait(&signals, &number) != 0) return;
-    state& shared = the_state();
+    state& shared = shared_state();
     shared.signal = number;
     shared.stop = true;
-    std::this_thread::sleep_for(patience);
+    std::this_thread::sleep_for(grace_period);
     shared.writing.lock();
-    _exit(status_of_signals + number);
+    _exit(signal_status_base + number);
 }
 
 #endif
@@ -57,22 +57,22 @@ const std::atomic<bool>& watch_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // in all threads; the one below takes them
-    std::thread(watch, signals).detach();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by all threads; the one below waits for them
+    std::thread(wait_for_signal, signals).detach();
 #endif
-    return the_state().stop;
+    return shared_state().stop;
 }
 
 std::optional<int> interrupted_status() {
-    const int number = the_state().signal;
-    return number == 0 ? std::nullopt : std::optional(status_of_signals + number);
+    const int number = shared_state().signal;
+    return number == 0 ? std::nullopt : std::optional(signal_status_base + number);
 }
 
-uninterrupted::uninterrupted() {
-    the_state().writing.lock();
+defer_interrupts::defer_interrupts() {
+    shared_state().writing.lock();
 }
-uninterrupted::~uninterrupted() {
-    the_state().writing.unlock();
+defer_interrupts::~defer_interrupts() {
+    shared_state().writing.unlock();
 }
 
 }  // namespace program

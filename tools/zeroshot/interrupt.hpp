@@ -1,27 +1,26 @@
 #pragma once
-/// \file Control-C: the command in progress is asked to stop, and ended where it does not, but never with a file half
-/// written.
+/// \file Signal handling: SIGINT, SIGTERM and SIGHUP stop the running command without leaving partial files.
 
 #include <atomic>
 #include <optional>
 
 namespace program {
 
-/// From now on an interrupt, a hang-up and a request to terminate stop the program in good order. Call it once, before
-/// any thread starts. A write to a closed pipe becomes an error like any other.
-/// \return true once one of them has come
+/// Handles SIGINT, SIGTERM and SIGHUP from now on, and ignores SIGPIPE, so that writing to a closed pipe is an error
+/// like any other. Call it once, before any thread starts.
+/// \return set when a signal arrives
 const std::atomic<bool>& watch_signals();
 
-/// The exit status of the signal that came, 130 for an interrupt; nothing where none came.
+/// The exit status of the signal that arrived, 130 for SIGINT; nothing if none did.
 std::optional<int> interrupted_status();
 
-/// While one lives, an interrupt waits for the command to come to an end by itself: files are being written.
-class uninterrupted {
+/// Defers the end of the process during its lifetime: a file is being written.
+class defer_interrupts {
    public:
-    uninterrupted();
-    ~uninterrupted();
-    uninterrupted(const uninterrupted&) = delete;
-    uninterrupted& operator=(const uninterrupted&) = delete;
+    defer_interrupts();
+    ~defer_interrupts();
+    defer_interrupts(const defer_interrupts&) = delete;
+    defer_interrupts& operator=(const defer_interrupts&) = delete;
 };
 
 }  // namespace program

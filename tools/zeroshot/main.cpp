@@ -1,4 +1,4 @@
-/// \file The program zeroshot: CLIP for a shell.
+/// \file The program zeroshot: CLIP on the command line.
 
 #include <atomic>
 #include <cstddef>
@@ -24,64 +24,65 @@
 
 namespace program { namespace {
 
-// What scripts see.
-constexpr int all_done = 0, some_input_was_bad = 1, call_was_wrong = 2;
+// Exit statuses that scripts rely on.
+constexpr int success = 0, input_error = 1, command_line_error = 2;
 
-/// One heap for all threads, which keeps what is free, and whose beginning, room for the bundled model, is in large
-/// pages where the system has them: getting it in small ones takes longer than reading the weights. Nothing of it is
-/// taken before it is used. Why not all of it in large pages? A virtual machine may have to get each from its host:
-/// with ViT-B/32 that took three times as long.
-void prepare_heap() {
+/// Configures glibc's allocator: one arena that never returns memory, whose first 64 MiB, enough for the bundled model,
+/// are in huge pages. Faulting them in as small pages takes longer than reading the weights. Nothing is touched before
+/// it is used. The rest of the heap keeps small pages: a virtual machine may have to fetch each huge page from its
+/// host, which took three times as long with ViT-B/32.
+void configure_heap() {
 #if defined(ZEROSHOT_PROGRAM_HAS_HEAP)
-    constexpr int grows_by = 1 << 26, first_block = 1 << 21;  // bytes
+    constexpr int growth = 1 << 26, first_block = 1 << 21;  // bytes
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-    mallopt(M_TOP_PAD, grows_by);
+    mallopt(M_TRIM_THRESHOLD, (std::numeric_limits<int>::max)());
+    mallopt(M_TOP_PAD, growth);
     char* const begin = static_cast<char*>(sbrk(0));
-    void* const volatile block = std::malloc(first_block);  // the heap grows
+    void* const volatile block = std::malloc(first_block);  // makes the heap grow
     std::free(block);
-    madvise(begin, static_cast<std::size_t>(static_cast<char*>(sbrk(0)) - begin), MADV_HUGEPAGE);  // if not, then not
+    // An error is ignored: the heap works without huge pages.
+    madvise(begin, static_cast<std::size_t>(static_cast<char*>(sbrk(0)) - begin), MADV_HUGEPAGE);
 #endif
 }
 
-int refuse(const call& asked, console& out, const std::string& why) {
-    out.complain(why + "; see zeroshot " + asked.name + (asked.name.empty() ? "" : " ") + "--help");
-    return call_was_wrong;
+int report_usage_error(const parsed_command& parsed, console& out, const std::string& message) {
+    out.error(message + "; see zeroshot " + parsed.name + (parsed.name.empty() ? "" : " ") + "--help");
+    return command_line_error;
 }
 
-/// Runs what was asked for; every way it can end has its status here.
-int run(const call& asked, console& out, const std::atomic<bool>& stop) {
+/// Runs the command; maps every way it can end to an exit status.
+int run(const parsed_command& parsed, console& out, const std::atomic<bool>& stop) {
     try {
-        session with{out, stop};
-        asked.chosen(with);
-        return out.failed() ? some_input_was_bad : all_done;
+        command_context context{out, stop};
+        parsed.run(context);
+        return out.failed() ? input_error : success;
     } catch (const usage_error& fault) {
-        return refuse(asked, out, fault.what());
+        return report_usage_error(parsed, out, fault.what());
     } catch (const zeroshot::cancelled_error&) {
-        return interrupted_status().value_or(some_input_was_bad);
+        return interrupted_status().value_or(input_error);
     } catch (const zeroshot::error& fault) {
-        out.complain(fault.what());
+        out.error(fault.what());
     } catch (const output_error& fault) {
-        if (fault.hung_up()) return out.failed() ? some_input_was_bad : all_done;
-        out.complain(fault.what());
+        if (fault.pipe_closed()) return out.failed() ? input_error : success;
+        out.error(fault.what());
     } catch (const std::bad_alloc&) {
-        out.complain("not enough memory");
-    } catch (const std::exception& fault) {  // a file system or threads that refuse
-        out.complain(fault.what());
+        out.error("not enough memory");
+    } catch (const std::exception& fault) {  // of the file system or the thread library
+        out.error(fault.what());
     }
-    return some_input_was_bad;
+    return input_error;
 }
 
 }}  // namespace program
 
-int main(int count, char** words) {
-    program::prepare_heap();
+int main(int count, char** arguments) {
+    program::configure_heap();
     const std::atomic<bool>& stop = program::watch_signals();
     program::console out;
-    const program::call asked = program::read_call(count, words);
-    if (!asked.chosen) return program::refuse(asked, out, asked.complaint);
-    const int status = program::run(asked, out, stop);
+    const program::parsed_command parsed = program::parse_command_line(count, arguments);
+    if (!parsed.run) return program::report_usage_error(parsed, out, parsed.error);
+    const int status = program::run(parsed, out, stop);
     out.end_progress();
     return program::interrupted_status().value_or(status);
 }

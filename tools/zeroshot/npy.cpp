@@ -1,6 +1,7 @@
 #include "npy.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <limits>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <zeroshot/error.hpp>
@@ -18,19 +20,19 @@ namespace program {
 
 namespace {
 
-// The format: numpy/lib/format.py. Magic, version, length of the header, a Python dictionary, the numbers.
+// The format of numpy/lib/format.py: magic, version, length of the header, the header as a Python dictionary, numbers.
 constexpr std::string_view magic = "\x93NUMPY";
-constexpr std::size_t before_length = 8;  // magic and version
+constexpr std::size_t length_offset = 8;  // after magic and version
 constexpr std::size_t alignment = 64;
 
-static_assert(std::endian::native == std::endian::little, "the numbers are copied as they lie in memory");
+static_assert(std::endian::native == std::endian::little, "numbers are copied without swapping bytes");
 
 [[noreturn]] void refuse(zeroshot::error_code code, const std::filesystem::path& path, std::string what,
                          std::string expected = "") {
     throw zeroshot::file_error(code, {zeroshot::path_text(path), std::move(what), std::move(expected), ""});
 }
 
-/// "2, 3" or "2,", as Python has it between the brackets.
+/// "2, 3" or "2,": a Python tuple without its parentheses.
 std::string shape_tuple(std::span<const std::size_t> shape) {
     std::string text;
     for (const std::size_t extent : shape) {
@@ -44,8 +46,8 @@ std::string shape_tuple(std::span<const std::size_t> shape) {
 std::string header_of(std::span<const std::size_t> shape) {
     std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
     dictionary.append(shape_tuple(shape)).append("), }");
-    const std::size_t taken = before_length + 2 + dictionary.size() + 1;
-    dictionary.append((alignment - taken % alignment) % alignment, ' ');
+    const std::size_t size = length_offset + 2 + dictionary.size() + 1;
+    dictionary.append((alignment - size % alignment) % alignment, ' ');
     dictionary += '\n';
     std::string header(magic);
     header += '\x01';  // version 1.0
@@ -55,7 +57,7 @@ std::string header_of(std::span<const std::size_t> shape) {
     return header + dictionary;
 }
 
-/// Reads the dictionary as NumPy writes it, and nothing else of Python.
+/// Parser of the header's dictionary as NumPy writes it, not of Python in general.
 class dictionary_reader {
    public:
     dictionary_reader(std::string_view text, const std::filesystem::path& path) : text_(text), path_(path) {}
@@ -67,49 +69,49 @@ class dictionary_reader {
     };
 
     description read() {
-        description found;
+        description header;
         bool has_type = false, has_order = false, has_shape = false;
-        take('{');
+        expect('{');
         while (!is_next('}')) {
             const std::string key = string();
-            take(':');
+            expect(':');
             if (key == "descr" && !std::exchange(has_type, true))
-                found.type = type();
+                header.type = type();
             else if (key == "fortran_order" && !std::exchange(has_order, true))
-                found.fortran = boolean();
+                header.fortran = boolean();
             else if (key == "shape" && !std::exchange(has_shape, true))
-                found.shape = tuple();
+                header.shape = tuple();
             else
                 fail();
-            if (!is_next('}')) take(',');
+            if (!is_next('}')) expect(',');
         }
-        take('}');
+        expect('}');
         skip_spaces();
         if (!text_.empty() || !has_type || !has_order || !has_shape) fail();
-        return found;
+        return header;
     }
 
    private:
-    [[noreturn]] void fail() const { refuse(zeroshot::error_code::format, path_, "the header is not NumPy's"); }
+    [[noreturn]] void fail() const { refuse(zeroshot::error_code::format, path_, "invalid NumPy header"); }
 
     void skip_spaces() { text_.remove_prefix(std::min(text_.find_first_not_of(" \n"), text_.size())); }
-    bool is_next(char wanted) { return skip_spaces(), text_.starts_with(wanted); }
-    void take(char wanted) {
-        if (!is_next(wanted)) fail();
+    bool is_next(char expected) { return skip_spaces(), text_.starts_with(expected); }
+    void expect(char expected) {
+        if (!is_next(expected)) fail();
         text_.remove_prefix(1);
     }
 
     std::string string() {
         const char quote = is_next('"') ? '"' : '\'';
-        take(quote);
+        expect(quote);
         const std::size_t end = text_.find(quote);
         if (end == std::string_view::npos) fail();
-        std::string found(text_.substr(0, end));
+        std::string value(text_.substr(0, end));
         text_.remove_prefix(end + 1);
-        return found;
+        return value;
     }
 
-    /// A structured type is a list: not ours, whatever it says.
+    /// A structured type is a list, which is not supported.
     std::string type() {
         if (is_next('['))
             refuse(zeroshot::error_code::unsupported, path_, "an array of structures", "float32 numbers ('<f4')");
@@ -118,27 +120,27 @@ class dictionary_reader {
 
     bool boolean() {
         skip_spaces();
-        for (const auto& [word, truth] : {std::pair("True", true), std::pair("False", false)}) {
+        for (const auto& [word, value] : {std::pair("True", true), std::pair("False", false)}) {
             if (!text_.starts_with(word)) continue;
             text_.remove_prefix(std::string_view(word).size());
-            return truth;
+            return value;
         }
         fail();
     }
 
     std::vector<std::size_t> tuple() {
-        constexpr std::size_t highest_rank = 32;  // NumPy's own limit was 32 for long
+        constexpr std::size_t max_rank = 32;  // the limit of NumPy 1
         std::vector<std::size_t> numbers;
-        take('(');
+        expect('(');
         while (!is_next(')')) {
             std::size_t number = 0;
             const auto end = std::from_chars(text_.data(), text_.data() + text_.size(), number);
-            if (end.ec != std::errc() || numbers.size() == highest_rank) fail();
+            if (end.ec != std::errc() || numbers.size() == max_rank) fail();
             text_.remove_prefix(static_cast<std::size_t>(end.ptr - text_.data()));
             numbers.push_back(number);
-            if (!is_next(')')) take(',');
+            if (!is_next(')')) expect(',');
         }
-        take(')');
+        expect(')');
         return numbers;
     }
 
@@ -146,12 +148,12 @@ class dictionary_reader {
     const std::filesystem::path& path_;
 };
 
-/// Elements times the size of one, where that can be.
+/// Number of bytes of an array.
 std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesystem::path& path,
-                          std::size_t element = sizeof(float)) {
-    std::size_t size = element;
+                          std::size_t element_size = sizeof(float)) {
+    std::size_t size = element_size;
     for (const std::size_t extent : shape) {
-        if (extent != 0 && size > std::numeric_limits<std::size_t>::max() / extent) {
+        if (extent != 0 && size > (std::numeric_limits<std::size_t>::max)() / extent) {
             refuse(zeroshot::error_code::format, path,
                    "shape " + zeroshot::shape_text(shape) + " has too many elements");
         }
@@ -160,107 +162,119 @@ std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesys
     return size;
 }
 
-/// Is the type one of those? And what to say that it should have been.
-bool is_among(npy_types wanted, std::string_view type) {
-    const bool real = type == "<f4" || type == "<f8";
-    const bool whole = type == "|b1" || type == "|i1" || type == "|u1" || type == "<i2" || type == "<u2" ||
-                       type == "<i4" || type == "<u4" || type == "<i8" || type == "<u8";
-    return wanted == npy_types::float32 ? type == "<f4"
-           : wanted == npy_types::real  ? real
-           : wanted == npy_types::whole ? whole
-                                        : real || whole;
+template <class Number>
+void append_numbers(std::vector<double>& numbers, std::span<const std::byte> bytes) {
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof(Number)) {
+        Number number;
+        std::memcpy(&number, bytes.data() + at, sizeof number);
+        numbers.push_back(static_cast<double>(number));
+    }
 }
 
-const char* expected_of(npy_types wanted) {
-    switch (wanted) {
+/// A number type in NumPy's notation, and its conversion.
+struct number_type {
+    std::string_view name;
+    std::size_t size;  ///< in bytes
+    bool is_float;
+    void (*append)(std::vector<double>& numbers, std::span<const std::byte> bytes);
+};
+
+template <class Number>
+constexpr number_type make_type(std::string_view name) {
+    return {name, sizeof(Number), std::is_floating_point_v<Number>, append_numbers<Number>};
+}
+
+constexpr std::array number_types{
+    make_type<float>("<f4"),         make_type<double>("<f8"),        make_type<std::uint8_t>("|b1"),
+    make_type<std::int8_t>("|i1"),   make_type<std::uint8_t>("|u1"),  make_type<std::int16_t>("<i2"),
+    make_type<std::uint16_t>("<u2"), make_type<std::int32_t>("<i4"),  make_type<std::uint32_t>("<u4"),
+    make_type<std::int64_t>("<i8"),  make_type<std::uint64_t>("<u8"),
+};
+
+const number_type* find_type(std::string_view name) {
+    const auto type = std::ranges::find(number_types, name, &number_type::name);
+    return type == number_types.end() ? nullptr : &*type;
+}
+
+bool accepts(npy_types accepted, const number_type& type) {
+    switch (accepted) {
+        case npy_types::float32:
+            return type.name == "<f4";
+        case npy_types::real:
+            return type.is_float;
+        default:
+            return true;
+    }
+}
+
+const char* expected_of(npy_types accepted) {
+    switch (accepted) {
         case npy_types::float32:
             return "float32 ('<f4'); save it with .astype('float32')";
         case npy_types::real:
             return "float32 or float64 ('<f4', '<f8')";
-        case npy_types::whole:
-            return "whole numbers, as '<i8'";
         default:
-            return "float32, float64, or whole numbers";
+            return "float32, float64 or integers";
     }
 }
 
-template <class Number>
-void append_all(std::vector<double>& to, std::span<const std::byte> bytes) {
-    for (std::size_t at = 0; at < bytes.size(); at += sizeof(Number)) {
-        Number number;
-        std::memcpy(&number, bytes.data() + at, sizeof number);
-        to.push_back(static_cast<double>(number));
-    }
+struct header_position {
+    std::size_t begin, size;  ///< of the dictionary in the file
+};
+
+header_position locate_header(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (!text.starts_with(magic)) refuse(zeroshot::error_code::format, path, "not a NumPy file", "a .npy file");
+    const auto byte = [&](std::size_t at) {
+        if (at >= bytes.size()) refuse(zeroshot::error_code::format, path, "the file ends in its header");
+        return std::to_integer<std::size_t>(bytes[at]);
+    };
+    const std::size_t version = byte(magic.size());
+    if (version < 1 || version > 3)
+        refuse(zeroshot::error_code::unsupported, path, "format version " + std::to_string(version), "1, 2 or 3");
+    const std::size_t length_bytes = version == 1 ? 2 : 4;
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < length_bytes; ++i) size |= byte(length_offset + i) << (8 * i);
+    const std::size_t begin = length_offset + length_bytes;
+    if (size > bytes.size() - begin) refuse(zeroshot::error_code::format, path, "the file ends in its header");
+    return {begin, size};
 }
 
 }  // namespace
 
-npy_array::npy_array(const std::filesystem::path& path, npy_types wanted_types) : bytes_(zeroshot::read_file(path)) {
-    const std::string_view text(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
-    if (!text.starts_with(magic))
-        refuse(zeroshot::error_code::format, path, "this is no NumPy file", "a .npy file of float32");
-    const auto byte = [&](std::size_t at) {
-        if (at >= bytes_.size()) refuse(zeroshot::error_code::format, path, "it ends within its header");
-        return std::to_integer<std::size_t>(bytes_[at]);
-    };
-    const std::size_t version = byte(magic.size());
-    if (version < 1 || version > 3)
-        refuse(zeroshot::error_code::unsupported, path, "version " + std::to_string(version) + " of the format",
-               "1, 2 or 3");
-    const std::size_t length_bytes = version == 1 ? 2 : 4;
-    std::size_t length = 0;
-    for (std::size_t i = 0; i < length_bytes; ++i) length |= byte(before_length + i) << (8 * i);
-    data_begins_ = before_length + length_bytes + length;
-    if (data_begins_ > bytes_.size()) refuse(zeroshot::error_code::format, path, "it ends within its header");
-
-    auto found = dictionary_reader(text.substr(before_length + length_bytes, length), path).read();
-    if (!is_among(wanted_types, found.type))
-        refuse(zeroshot::error_code::unsupported, path, "numbers of type " + zeroshot::quoted(found.type),
-               expected_of(wanted_types));
-    if (found.fortran && found.shape.size() > 1) {
-        refuse(zeroshot::error_code::unsupported, path, "an array in Fortran's order",
+npy_array::npy_array(const std::filesystem::path& path, npy_types accepted) : bytes_(zeroshot::read_file(path)) {
+    const header_position position = locate_header(bytes_, path);
+    const std::string_view text(reinterpret_cast<const char*>(bytes_.data()) + position.begin, position.size);
+    auto header = dictionary_reader(text, path).read();
+    const number_type* const type = find_type(header.type);
+    if (type == nullptr || !accepts(accepted, *type))
+        refuse(zeroshot::error_code::unsupported, path, "dtype " + zeroshot::quoted(header.type),
+               expected_of(accepted));
+    if (header.fortran && header.shape.size() > 1) {
+        refuse(zeroshot::error_code::unsupported, path, "an array in Fortran order",
                "C order; save numpy.ascontiguousarray(...)");
     }
-    shape_ = std::move(found.shape);
-    type_ = std::move(found.type);
-    const auto element = static_cast<std::size_t>(type_.back() - '0');
-    const std::size_t wanted = size_in_bytes(shape_, path, element), there = bytes_.size() - data_begins_;
-    if (there != wanted) {
-        refuse(zeroshot::error_code::format, path,
-               "shape " + zeroshot::shape_text(shape_) + " takes " + std::to_string(wanted) + " bytes, there are " +
-                   std::to_string(there));
+    data_offset_ = position.begin + position.size;
+    shape_ = std::move(header.shape);
+    type_ = std::move(header.type);
+    const std::size_t expected = size_in_bytes(shape_, path, type->size), size = bytes_.size() - data_offset_;
+    if (size != expected) {
+        refuse(zeroshot::error_code::format, path, std::to_string(size) + " bytes of data",
+               std::to_string(expected) + " for shape " + zeroshot::shape_text(shape_));
     }
 }
 
-void npy_array::copy(std::size_t first, std::span<float> into) const {
-    std::memcpy(into.data(), bytes_.data() + data_begins_ + first * sizeof(float), into.size_bytes());
+void npy_array::copy(std::size_t first, std::span<float> target) const {
+    std::memcpy(target.data(), bytes_.data() + data_offset_ + first * sizeof(float), target.size_bytes());
 }
 
 std::vector<double> npy_array::numbers() const {
-    const std::span<const std::byte> bytes = std::span(bytes_).subspan(data_begins_);
-    std::vector<double> all;
-    all.reserve(bytes.size() / static_cast<std::size_t>(type_.back() - '0'));
-    if (type_ == "<f4")
-        append_all<float>(all, bytes);
-    else if (type_ == "<f8")
-        append_all<double>(all, bytes);
-    else if (type_ == "|i1")
-        append_all<std::int8_t>(all, bytes);
-    else if (type_ == "|u1" || type_ == "|b1")
-        append_all<std::uint8_t>(all, bytes);
-    else if (type_ == "<i2")
-        append_all<std::int16_t>(all, bytes);
-    else if (type_ == "<u2")
-        append_all<std::uint16_t>(all, bytes);
-    else if (type_ == "<i4")
-        append_all<std::int32_t>(all, bytes);
-    else if (type_ == "<u4")
-        append_all<std::uint32_t>(all, bytes);
-    else if (type_ == "<i8")
-        append_all<std::int64_t>(all, bytes);
-    else
-        append_all<std::uint64_t>(all, bytes);
-    return all;
+    const std::span<const std::byte> data = std::span(bytes_).subspan(data_offset_);
+    const number_type& type = *find_type(type_);
+    std::vector<double> numbers;
+    numbers.reserve(data.size() / type.size);
+    type.append(numbers, data);
+    return numbers;
 }
 
 npy_writer::npy_writer(const std::filesystem::path& path, const std::vector<std::size_t>& shape)
@@ -272,22 +286,21 @@ void npy_writer::add(std::span<const float> numbers) {
     file_.write(std::as_bytes(numbers));
 }
 
-void check_target(const std::filesystem::path& target, std::span<const std::filesystem::path> inputs) {
-    std::error_code unknown;
+void check_output_path(const std::filesystem::path& output, std::span<const std::filesystem::path> inputs) {
+    std::error_code ignored;
     for (const std::filesystem::path& input : inputs) {
-        if (std::filesystem::equivalent(target, input, unknown)) {
-            throw usage_error("--output " + zeroshot::path_text(target) + " is one of the inputs");
+        if (std::filesystem::equivalent(output, input, ignored)) {
+            throw usage_error("--output " + zeroshot::path_text(output) + " is one of the inputs");
         }
     }
-    if (std::filesystem::is_directory(target, unknown)) {
+    if (std::filesystem::is_directory(output, ignored)) {
         throw zeroshot::file_error(zeroshot::error_code::io,
-                                   {zeroshot::path_text(target), "this is a folder", "a file to write", ""});
+                                   {zeroshot::path_text(output), "is a folder", "a file", ""});
     }
-    const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
-    if (!std::filesystem::is_directory(folder, unknown)) {
-        throw zeroshot::file_error(
-            zeroshot::error_code::io,
-            {zeroshot::path_text(target), "there is no folder " + zeroshot::path_text(folder), "", ""});
+    const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
+    if (!std::filesystem::is_directory(folder, ignored)) {
+        throw zeroshot::file_error(zeroshot::error_code::io,
+                                   {zeroshot::path_text(output), "no folder " + zeroshot::path_text(folder), "", ""});
     }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-/// \file NumPy's files: float32 out; float32, and numbers of other types where they are asked for, in.
+/// \file NumPy .npy files: writes float32, reads float32 and, on request, other number types.
 
 #include <cstddef>
 #include <filesystem>
@@ -13,40 +13,39 @@
 
 namespace program {
 
-/// Which types of numbers are taken.
+/// Number types that a reader accepts.
 enum class npy_types {
     float32,
-    real,   ///< float32 and float64
-    whole,  ///< integers of any size, and truth values
-    any
+    real,  ///< float32 and float64
+    any    ///< also integers of any size and booleans
 };
 
-/// An array as it lies in a file, in C order.
+/// An array read from a file, in C order.
 class npy_array {
    public:
-    /// \throws zeroshot::file_error where it cannot be read, is no such file (FORMAT), or holds something else
-    /// (UNSUPPORTED)
-    explicit npy_array(const std::filesystem::path& path, npy_types wanted = npy_types::float32);
+    /// \throws zeroshot::file_error if it cannot be read (IO), is no NumPy file (FORMAT), or has another type or order
+    ///         (UNSUPPORTED)
+    explicit npy_array(const std::filesystem::path& path, npy_types accepted = npy_types::float32);
 
     const std::vector<std::size_t>& shape() const noexcept { return shape_; }
 
-    /// The type as NumPy writes it: "<f4".
+    /// The type in NumPy's notation, as "<f4".
     const std::string& type() const noexcept { return type_; }
 
-    /// Copies elements of a float32 array, counted from its first.
-    void copy(std::size_t first, std::span<float> into) const;
+    /// Copies elements of a float32 array, from the element `first`.
+    void copy(std::size_t first, std::span<float> target) const;
 
-    /// All elements, whatever their type.
+    /// All elements, converted from their type.
     std::vector<double> numbers() const;
 
    private:
     std::vector<std::byte> bytes_;
-    std::size_t data_begins_ = 0;
+    std::size_t data_offset_ = 0;
     std::vector<std::size_t> shape_;
     std::string type_;
 };
 
-/// Writes an array of a known shape row by row; the file appears whole with commit(), or not at all.
+/// Writes a float32 array of a known shape in parts. The file appears with commit(), or not at all.
 class npy_writer {
    public:
     /// \throws zeroshot::file_error (IO)
@@ -57,13 +56,12 @@ class npy_writer {
     void commit() { file_.commit(); }
 
    private:
-    uninterrupted no_leftovers_;
+    defer_interrupts no_partial_file_;
     zeroshot::atomic_file file_;
 };
 
-/// Sees to it before the work that its result will have a place.
-/// \throws usage_error where the target is one of the inputs; zeroshot::file_error where it is a folder, or its folder
-/// is missing
-void check_target(const std::filesystem::path& target, std::span<const std::filesystem::path> inputs);
+/// Checks an output path before the work begins.
+/// \throws usage_error if it is one of the inputs; zeroshot::file_error if it is a folder, or its folder does not exist
+void check_output_path(const std::filesystem::path& output, std::span<const std::filesystem::path> inputs);
 
 }  // namespace program

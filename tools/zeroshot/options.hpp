@@ -1,5 +1,5 @@
 #pragma once
-/// \file The commands, and what can be asked of each.
+/// \file The subcommands and their options.
 
 #include <array>
 #include <cstddef>
@@ -11,37 +11,37 @@
 
 namespace program {
 
-struct session;
+struct command_context;
 
-/// As many threads as this process may use, asked once: control groups are files.
-inline std::size_t usual_threads() {
+/// Number of threads that this process may use; cached, because it is read from the files of control groups.
+inline std::size_t default_threads() {
     static const std::size_t threads = zeroshot::available_threads();
     return threads;
 }
 
-/// What every command takes.
-struct manners {
+/// Options of every subcommand.
+struct common_options {
     bool quiet = false;
     bool json = false;
-    std::size_t idle_threads = 1;        ///< --threads of a command that needs only one
-    std::string idle_precision = "f32";  ///< --precision of a command that computes nothing
+    std::size_t unused_threads = 1;        ///< --threads of a command that needs a single thread
+    std::string unused_precision = "f32";  ///< --precision of a command without a model's products
 };
 
-/// Which model, and what its checkpoint leaves open.
+/// The model, and the settings that its checkpoint does not specify.
 struct model_options {
-    std::string model;                ///< a file, a folder, a name; empty for the bundled one
-    std::optional<std::string> name;  ///< the known model that a bare checkpoint is
+    std::string model;                ///< file, folder or name; empty for the bundled model
+    std::optional<std::string> name;  ///< known model that a bare checkpoint holds
     std::optional<std::string> activation;
     std::optional<std::size_t> vision_heads;
     std::optional<std::size_t> text_heads;
     std::optional<std::array<float, 3>> mean;
-    std::optional<std::array<float, 3>> std;
+    std::optional<std::array<float, 3>> standard_deviation;
     std::optional<std::string> order;
     std::optional<std::size_t> image_size;
     std::optional<std::string> config;
     bool compact = false;
     bool verify = false;
-    std::string keep_weights;  ///< the folder of packed weights
+    std::string keep_weights;  ///< folder of the cache of packed weights; empty for none
     std::string precision = "f32";
 };
 
@@ -51,41 +51,41 @@ struct classify_options {
     std::string labels_from;
     std::vector<std::string> templates;
     std::string templates_from;
-    std::string keep;  ///< the folder of class embeddings
+    std::string keep;  ///< folder of the cache of class embeddings; empty for none
     std::size_t top = 5;
     bool csv = false;
     bool truncate = false;
-    std::size_t threads = usual_threads();
+    std::size_t threads = default_threads();
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// Images and labels in, probabilities out.
+/// Prints the probabilities of labels for images.
 /// \throws usage_error, zeroshot::error, output_error
-void classify(const classify_options& options, session& with);
+void classify(const classify_options& options, command_context& context);
 
 struct tokenize_options {
     std::vector<std::string> texts;
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// Texts into ids.
+/// Prints the token ids of texts.
 /// \throws usage_error, zeroshot::error, output_error
-void tokenize(const tokenize_options& options, session& with);
+void tokenize(const tokenize_options& options, command_context& context);
 
 struct preprocess_options {
     std::vector<std::string> images;
     std::string output;
     bool skip_bad = false;
-    std::size_t threads = usual_threads();
+    std::size_t threads = default_threads();
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// Images into exactly what the image encoder gets.
+/// Writes the image encoder's input for images.
 /// \throws usage_error, zeroshot::error, output_error
-void preprocess(const preprocess_options& options, session& with);
+void preprocess(const preprocess_options& options, command_context& context);
 
 struct embed_options {
     std::vector<std::string> images;
@@ -96,23 +96,23 @@ struct embed_options {
     bool normalize = false;
     bool skip_bad = false;
     bool truncate = false;
-    std::size_t threads = usual_threads();
+    std::size_t threads = default_threads();
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// Images or texts into embeddings.
+/// Writes the embeddings of images or texts.
 /// \throws usage_error, zeroshot::error, output_error
-void embed(const embed_options& options, session& with);
+void embed(const embed_options& options, command_context& context);
 
 struct evaluate_options {
     std::string data;
-    std::optional<std::string> format;  ///< else recognised
+    std::optional<std::string> format;  ///< detected if empty
     std::string split = "test";
-    std::optional<std::string> classes;  ///< a file, or imagenet
-    std::vector<std::string> unknown;    ///< classes of the data set that are to be none of the list
+    std::optional<std::string> classes;  ///< file of class names, or imagenet
+    std::vector<std::string> unknown;    ///< out-of-distribution classes of the data set
     std::vector<std::string> templates;
-    std::optional<std::string> templates_from;  ///< a file, openai80 or openai7
+    std::optional<std::string> templates_from;  ///< file, openai80 or openai7
     std::string features;
     std::string labels;
     std::string class_embeddings;
@@ -124,85 +124,85 @@ struct evaluate_options {
     bool compare_templates = false;
     std::size_t seed = 0;
     bool truncate = false;
-    std::size_t threads = usual_threads();
+    std::size_t threads = default_threads();
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// Zero-shot on a data set, or on recorded embeddings: how good it is.
+/// Evaluates zero-shot classification on a data set or on recorded embeddings.
 /// \throws usage_error, zeroshot::error, output_error
-void evaluate(const evaluate_options& options, session& with);
+void evaluate(const evaluate_options& options, command_context& context);
 
 struct probe_options {
     std::string train;
     std::string test;
-    std::optional<std::string> format;  ///< else recognised
+    std::optional<std::string> format;  ///< detected if empty
     std::string train_features;
     std::string train_labels;
     std::string test_features;
     std::string test_labels;
-    std::vector<double> strengths;       ///< one to be taken, several to be tried, none for a search
-    double held_back = 0.2;              ///< of the training set, while strengths are tried
-    std::string features = "embedding";  ///< or penultimate: what embeddings are projected from
+    std::vector<double> strengths;       ///< one is used, of several the best, none starts a search
+    double held_back = 0.2;              ///< share of the training set that strengths are validated on
+    std::string features = "embedding";  ///< or penultimate: before the projection
     bool normalize = false;
     bool zero_shot = false;
     bool cache = false;
     std::vector<std::string> templates;
-    std::optional<std::string> templates_from;  ///< a file, openai80 or openai7
+    std::optional<std::string> templates_from;  ///< file, openai80 or openai7
     std::vector<std::size_t> few_shot;
     std::size_t seeds = 3;
     std::size_t seed = 0;
     std::string save;
     std::string resume;
-    std::size_t threads = usual_threads();
+    std::size_t threads = default_threads();
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// Logistic regression on features, and how good it is.
+/// Fits and evaluates logistic regression on features.
 /// \throws usage_error, zeroshot::error, output_error
-void probe(const probe_options& options, session& with);
+void probe(const probe_options& options, command_context& context);
 
 struct report_options {
     std::string suite;
     std::string output;
-    manners as;
+    common_options common;
 };
 
-/// What evaluations and probes found, as a page.
+/// Writes an HTML report of evaluations and probes.
 /// \throws usage_error, zeroshot::error
-void report(const report_options& options, session& with);
+void report(const report_options& options, command_context& context);
 
-struct convert_call {
+struct convert_options {
     std::string output;
     std::optional<std::string> dtype;
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// Any readable checkpoint into one self-contained file.
+/// Converts a checkpoint into one self-contained file.
 /// \throws usage_error, zeroshot::error, output_error
-void convert(const convert_call& options, session& with);
+void convert(const convert_options& options, command_context& context);
 
 struct inspect_options {
     bool check = false;
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// What a checkpoint is.
+/// Describes a checkpoint.
 /// \throws usage_error, zeroshot::error, output_error
-void inspect(const inspect_options& options, session& with);
+void inspect(const inspect_options& options, command_context& context);
 
 struct bench_options {
     std::size_t repeat = 7;
-    std::size_t threads = usual_threads();
+    std::size_t threads = default_threads();
     model_options model;
-    manners as;
+    common_options common;
 };
 
-/// How long the encoders take.
+/// Measures the speed of the encoders.
 /// \throws zeroshot::error, output_error
-void bench(const bench_options& options, session& with);
+void bench(const bench_options& options, command_context& context);
 
 }  // namespace program

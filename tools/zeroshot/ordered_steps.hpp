@@ -1,5 +1,5 @@
 #pragma once
-/// \file What several threads hand in, taken in order.
+/// \file Serial execution of numbered steps that arrive from several threads in any order.
 
 #include <atomic>
 #include <condition_variable>
@@ -11,39 +11,40 @@
 
 namespace program {
 
-/// Runs numbered steps in their order, one at a time, whichever thread comes with them. A thread too far ahead waits.
+/// Runs numbered steps in order, one at a time, on the threads that add them. A thread that is too far ahead waits.
 class ordered_steps {
    public:
-    explicit ordered_steps(std::size_t most_ahead) : most_ahead_(most_ahead) {}
+    /// \param window number of steps that may wait for the next one
+    explicit ordered_steps(std::size_t window) : window_(window) {}
 
     void add(std::size_t number, std::function<void()> step) {
         std::unique_lock lock(mutex_);
-        room_.wait(lock, [&] { return failed_ || number < next_ + most_ahead_; });
-        if (failed_) return;
+        advanced_.wait(lock, [&] { return cancelled_ || number < next_ + window_; });
+        if (cancelled_) return;
         waiting_.emplace(number, std::move(step));
         for (auto due = waiting_.find(next_); due != waiting_.end(); due = waiting_.find(next_)) {
             due->second();
             waiting_.erase(due);
             ++next_;
         }
-        room_.notify_all();
+        advanced_.notify_all();
     }
 
-    /// There will be no more of them.
-    void give_up() {
+    /// Discards all further steps.
+    void cancel() {
         const std::lock_guard lock(mutex_);
-        failed_ = true;
-        room_.notify_all();
+        cancelled_ = true;
+        advanced_.notify_all();
     }
-    bool gave_up() const noexcept { return failed_; }
+    bool cancelled() const noexcept { return cancelled_; }
 
    private:
-    std::size_t most_ahead_;
+    std::size_t window_;
     std::mutex mutex_;
-    std::condition_variable room_;
+    std::condition_variable advanced_;
     std::map<std::size_t, std::function<void()>> waiting_;
     std::size_t next_ = 0;
-    std::atomic<bool> failed_{false};  // changed by those who hold the mutex
+    std::atomic<bool> cancelled_{false};  // written under the mutex
 };
 
 }  // namespace program

@@ -18,7 +18,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/probe/linear_classifier.hpp>
 #include <zeroshot/probe/logistic_regression.hpp>
-#include <zeroshot/probe/regularization_search.hpp>
+#include <zeroshot/probe/strength_search.hpp>
 #include <zeroshot/probe/tip_adapter.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
@@ -28,9 +28,10 @@
 #include "data_set_embeddings.hpp"
 #include "data_sets.hpp"
 #include "interrupt.hpp"
-#include "model.hpp"
+#include "model_setup.hpp"
 #include "npy.hpp"
 #include "options.hpp"
+#include "prompt_templates.hpp"
 
 namespace program {
 
@@ -44,7 +45,7 @@ double seconds_since(clock::time_point begin) {
 
 /// Features with labels, and what could not be read of them.
 struct sample {
-    zeroshot::probe::labelled_features features;
+    zeroshot::labelled_features features;
     std::size_t unreadable = 0;
 
     std::size_t count() const { return features.rows() + unreadable; }
@@ -55,7 +56,7 @@ struct material {
     std::string model;                 ///< empty for recorded features
     std::vector<std::string> classes;  ///< by label; their numbers for recorded features
     sample training, test;
-    std::optional<zeroshot::probe::linear_classifier> zero_shot;  ///< of the same classes
+    std::optional<zeroshot::linear_classifier> zero_shot;  ///< of the same classes
 };
 
 constexpr std::uint32_t no_class = std::numeric_limits<std::uint32_t>::max();
@@ -104,15 +105,15 @@ sample recorded(const std::string& features, const std::string& labels) {
     if (array.type() == "<f4") {
         const auto kept = std::make_shared<zeroshot::matrix<float>>(rows, columns);
         array.copy(0, kept->values());
-        return {zeroshot::probe::labelled(kept, std::move(classes))};
+        return {zeroshot::labelled<float>(kept, std::move(classes))};
     }
     const auto kept = std::make_shared<zeroshot::matrix<double>>(rows, columns);
     std::ranges::copy(array.numbers(), kept->data());
-    return {zeroshot::probe::labelled(kept, std::move(classes))};
+    return {zeroshot::labelled<double>(kept, std::move(classes))};
 }
 
 /// Each row scaled to length 1 as it is read.
-void scale_to_one(zeroshot::probe::labelled_features& features) {
+void scale_to_one(zeroshot::labelled_features& features) {
     features.read = [read = std::move(features.read)](std::size_t first, zeroshot::matrix<double>& some) {
         read(first, some);
         for (std::size_t row = 0; row < some.rows(); ++row) {
@@ -131,16 +132,16 @@ void scale_to_one(zeroshot::probe::labelled_features& features) {
 /// A data set's images as features; labels are those of the training set's classes of the same name, or stand as they
 /// are where the data set names none.
 sample embedded(const opened_data& data, const std::vector<std::string>& classes, const image_encoder& rows_of,
-                workers& team, session& with, const kept_embeddings* keep) {
+                worker_pool& workers, command_context& context, const kept_embeddings* keep) {
     std::vector<std::uint32_t> label_of;
     for (const std::string& name : data.images->classes()) {
         const auto at = std::ranges::find(classes, name);
         label_of.push_back(at == classes.end() ? no_class : static_cast<std::uint32_t>(at - classes.begin()));
         if (at == classes.end())
-            with.out.note("warning: class '" + name + "' of " + data.images->location() +
-                          " is none of the training set's; its images count as wrong");
+            context.out.note("warning: class '" + name + "' of " + data.images->location() +
+                             " is none of the training set's; its images count as wrong");
     }
-    const embedded_set all = embed_all(*data.images, rows_of, team, with, keep);
+    const embedded_set all = embed_all(*data.images, rows_of, workers, context, keep);
     const auto rows = std::make_shared<zeroshot::matrix<float>>(all.rows.rows(), all.rows.columns());
     std::vector<std::uint32_t> labels;
     sample found;
@@ -153,7 +154,7 @@ sample embedded(const opened_data& data, const std::vector<std::string>& classes
         std::ranges::copy(row, rows->row(labels.size()).begin());
         labels.push_back(label_of.empty() ? own.front() : label_of[own.front()]);
     });
-    found.features = zeroshot::probe::labelled(rows, std::move(labels));
+    found.features = zeroshot::labelled<float>(rows, std::move(labels));
     return found;
 }
 
@@ -172,40 +173,41 @@ std::vector<std::string> numbers_up_to(std::span<const std::uint32_t> labels, co
 std::vector<std::string> templates_of(const probe_options& options, const zeroshot::datasets::data_set& images) {
     std::vector<std::string> templates = options.templates;
     if (options.templates_from) {
-        for (std::string& sentence : templates_in(*options.templates_from)) templates.push_back(std::move(sentence));
+        for (std::string& sentence : read_templates(*options.templates_from)) templates.push_back(std::move(sentence));
     }
     return templates.empty() ? images.templates() : templates;
 }
 
-material from_data_sets(const probe_options& options, workers& team, session& with) {
+material from_data_sets(const probe_options& options, worker_pool& workers, command_context& context) {
     const opened_data training = open_data(options.train, options.format, "train"),
                       test = open_data(options.test, options.format, "test");
-    const model clip(options.model, with.out);
+    const zeroshot::clip clip = load_model(options.model, context.out);
     std::optional<kept_embeddings> keep;
     if (!options.resume.empty()) {
         std::filesystem::create_directories(options.resume);
-        keep = kept_embeddings{options.resume,
-                               clip.digest() + (options.features == "embedding" ? "" : " " + options.features)};
+        keep = kept_embeddings{options.resume, digest_of(clip, options.model.precision) +
+                                                   (options.features == "embedding" ? "" : " " + options.features)};
     }
     const image_encoder rows_of{clip,
-                                options.features == "embedding" ? image_output::embedding : image_output::features};
+                                options.features == "embedding" ? image_output::embedding : image_output::penultimate};
     const kept_embeddings* const kept = keep ? &*keep : nullptr;
     material found;
-    found.model = clip.place();
+    found.model = clip.provenance().place;
     found.classes = training.images->classes();
     if (options.zero_shot) {
         if (found.classes.empty())
             throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
-        const labeller which(clip, found.classes, templates_of(options, *training.images), false, team.running(with),
-                             options.resume, with.out);
-        found.zero_shot = zeroshot::probe::linear_classifier::zero_shot(found.classes, which.text_embeddings(),
-                                                                        static_cast<double>(clip.logit_scale()),
-                                                                        static_cast<double>(clip.logit_bias()));
+        const zeroshot::classifier classifier =
+            make_classifier(clip, {found.classes, templates_of(options, *training.images), false, options.resume},
+                            workers.run_options(context), context.out);
+        found.zero_shot = zeroshot::linear_classifier::zero_shot(found.classes, classifier.text_embeddings(),
+                                                                 static_cast<double>(clip.logit_scale()),
+                                                                 static_cast<double>(clip.logit_bias()));
     }
-    found.training = embedded(training, found.classes, rows_of, team, with, kept);
+    found.training = embedded(training, found.classes, rows_of, workers, context, kept);
     if (found.classes.empty()) found.classes = numbers_up_to(found.training.features.labels, options.train);
-    found.test = embedded(test, found.classes, rows_of, team, with, kept);
-    with.out.end_progress();
+    found.test = embedded(test, found.classes, rows_of, workers, context, kept);
+    context.out.end_progress();
     return found;
 }
 
@@ -223,25 +225,23 @@ double of_all(double accuracy, const sample& test) {
     return accuracy * static_cast<double>(test.features.rows()) / static_cast<double>(test.count());
 }
 
-double judged(const zeroshot::probe::logistic_fit& fit, const sample& test) {
-    return of_all(zeroshot::probe::accuracy(fit, test.features), test);
+double judged(const zeroshot::logistic_fit& fit, const sample& test) {
+    return of_all(zeroshot::accuracy(fit, test.features), test);
 }
 
 /// A classifier of the fit's classes as a fit: for what judges fits.
-zeroshot::probe::logistic_fit as_fit(const zeroshot::probe::linear_classifier& head,
-                                     const zeroshot::probe::logistic_fit& like) {
-    zeroshot::probe::logistic_fit fit = like;
+zeroshot::logistic_fit as_fit(const zeroshot::linear_classifier& head, const zeroshot::logistic_fit& like) {
+    zeroshot::logistic_fit fit = like;
     fit.weights = head.weights();
     fit.intercepts = head.intercepts();
     return fit;
 }
 
-zeroshot::probe::linear_classifier classifier_of(const zeroshot::probe::logistic_fit& fit, const material& from,
-                                                 bool of_length_one) {
+zeroshot::linear_classifier classifier_of(const zeroshot::logistic_fit& fit, const material& from, bool of_length_one) {
     std::vector<std::string> labels;
     for (const std::uint32_t label : fit.classes) labels.push_back(from.classes[label]);
     return {std::move(labels), fit.weights, fit.intercepts,
-            of_length_one ? zeroshot::probe::embedding_length::one : zeroshot::probe::embedding_length::as_it_is};
+            of_length_one ? zeroshot::embedding_length::one : zeroshot::embedding_length::as_it_is};
 }
 
 /// How well as many labelled examples of each class do, drawn with several seeds.
@@ -254,7 +254,7 @@ struct few_shot_point {
 struct cache_point {
     std::size_t shots;
     std::vector<double> top1;
-    std::vector<zeroshot::probe::tip_adapter_weights> weights;
+    std::vector<zeroshot::cache_weights> weights;
 };
 
 /// A share of the probe in its mixture with the zero-shot head.
@@ -265,10 +265,10 @@ struct mixture_point {
 
 /// All that a probe found.
 struct probe_result {
-    zeroshot::probe::logistic_fit fit;
+    zeroshot::logistic_fit fit;
     double top1 = 0;
     double training_top1 = 0;
-    std::optional<zeroshot::probe::regularization_search> search;
+    std::optional<zeroshot::strength_search> search;
     std::optional<double> zero_shot_top1;
     std::vector<mixture_point> mixtures;
     std::vector<few_shot_point> few_shot;
@@ -276,30 +276,28 @@ struct probe_result {
     double search_seconds = 0, fit_seconds = 0;
 };
 
-zeroshot::probe::regularization_search search(const material& from, const probe_options& options,
-                                              const zeroshot::run_options& run) {
-    const zeroshot::probe::labelled_features& all = from.training.features;
-    const zeroshot::probe::split parts = zeroshot::probe::stratified_split(all.labels, options.held_back, options.seed);
+zeroshot::strength_search search(const material& from, const probe_options& options, const zeroshot::run_options& run) {
+    const zeroshot::labelled_features& all = from.training.features;
+    const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, options.seed);
     if (parts.validation.empty()) {
         refuse(zeroshot::error_code::argument, "training set", "too few images of each class to hold some back",
                "some more, or one --strength");
     }
-    const zeroshot::probe::logistic_regression training(zeroshot::probe::subset(all, parts.training),
-                                                        zeroshot::probe::search_limits, run);
-    const zeroshot::probe::labelled_features validation = zeroshot::probe::subset(all, parts.validation);
-    if (options.strengths.empty()) return zeroshot::probe::search_strengths(training, validation, run);
-    return zeroshot::probe::search_strengths(training, validation, options.strengths, run);
+    const zeroshot::logistic_regression training(zeroshot::subset(all, parts.training), zeroshot::search_limits, run);
+    const zeroshot::labelled_features validation = zeroshot::subset(all, parts.validation);
+    if (options.strengths.empty()) return zeroshot::search_strengths(training, validation, run);
+    return zeroshot::try_strengths(training, validation, options.strengths, run);
 }
 
 void add_few_shot(probe_result& found, const material& from, const probe_options& options,
                   const zeroshot::run_options& run, console& out) {
-    const zeroshot::probe::labelled_features& all = from.training.features;
+    const zeroshot::labelled_features& all = from.training.features;
     std::size_t done = 0;
     for (const std::size_t shots : options.few_shot) {
         few_shot_point point{shots, {}};
         for (std::size_t seed = 0; seed < options.seeds; ++seed) {
-            const auto few = zeroshot::probe::few_shot_sample(all.labels, shots, options.seed + seed);
-            const zeroshot::probe::logistic_regression training(zeroshot::probe::subset(all, few), {}, run);
+            const auto few = zeroshot::few_of_each(all.labels, shots, options.seed + seed);
+            const zeroshot::logistic_regression training(zeroshot::subset(all, few), {}, run);
             point.top1.push_back(judged(training.fit(found.fit.strength, run), from.test));
             out.progress("few-shot fits", ++done, options.few_shot.size() * options.seeds);
         }
@@ -311,16 +309,15 @@ void add_few_shot(probe_result& found, const material& from, const probe_options
 /// Keys are drawn from what is not held back; alpha and beta are searched on what is.
 void add_cache(probe_result& found, const material& from, const probe_options& options,
                const zeroshot::run_options& run) {
-    const zeroshot::probe::labelled_features& all = from.training.features;
+    const zeroshot::labelled_features& all = from.training.features;
     for (const std::size_t shots : options.few_shot) {
         cache_point point{shots, {}, {}};
         for (std::size_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-            const zeroshot::probe::split parts = zeroshot::probe::stratified_split(all.labels, options.held_back, seed);
-            const zeroshot::probe::labelled_features keys = zeroshot::probe::subset(all, parts.training);
-            const zeroshot::probe::tip_adapter cache(
-                *from.zero_shot,
-                zeroshot::probe::subset(keys, zeroshot::probe::few_shot_sample(keys.labels, shots, seed)));
-            point.weights.push_back(cache.search(zeroshot::probe::subset(all, parts.validation), run).best);
+            const zeroshot::split parts = zeroshot::held_back(all.labels, options.held_back, seed);
+            const zeroshot::labelled_features keys = zeroshot::subset(all, parts.training);
+            const zeroshot::feature_cache cache(
+                *from.zero_shot, zeroshot::subset(keys, zeroshot::few_of_each(keys.labels, shots, seed)));
+            point.weights.push_back(cache.search(zeroshot::subset(all, parts.validation), run).best);
             point.top1.push_back(of_all(cache.accuracy(from.test.features, point.weights.back()), from.test));
         }
         found.cache.push_back(std::move(point));
@@ -329,25 +326,26 @@ void add_cache(probe_result& found, const material& from, const probe_options& o
 
 void add_mixtures(probe_result& found, const material& from) {
     constexpr std::size_t steps = 10;
-    const zeroshot::probe::linear_classifier probe = classifier_of(found.fit, from, true);
+    const zeroshot::linear_classifier probe = classifier_of(found.fit, from, true);
     zeroshot::matrix<double> weights(found.fit.weights.shape());
     std::vector<double> intercepts;
     for (std::size_t k = 0; k < found.fit.classes.size(); ++k) {
         std::ranges::copy(from.zero_shot->weights().row(found.fit.classes[k]), weights.row(k).begin());
         intercepts.push_back(from.zero_shot->intercepts()[found.fit.classes[k]]);
     }
-    const zeroshot::probe::linear_classifier zero_shot(probe.labels(), std::move(weights), std::move(intercepts),
-                                                       zeroshot::probe::embedding_length::one);
+    const zeroshot::linear_classifier zero_shot(probe.labels(), std::move(weights), std::move(intercepts),
+                                                zeroshot::embedding_length::one);
     for (std::size_t step = 0; step <= steps; ++step) {
         const double share = static_cast<double>(step) / steps;
         found.mixtures.push_back(
-            {share, judged(as_fit(zeroshot::probe::mixed(zero_shot, probe, share), found.fit), from.test)});
+            {share, judged(as_fit(zeroshot::mixed(zero_shot, probe, share), found.fit), from.test)});
     }
     found.zero_shot_top1 = found.mixtures.front().top1;
 }
 
-probe_result probed(const material& from, const probe_options& options, workers& team, session& with) {
-    const zeroshot::run_options run = team.running(with);
+probe_result probed(const material& from, const probe_options& options, worker_pool& workers,
+                    command_context& context) {
+    const zeroshot::run_options run = workers.run_options(context);
     probe_result found;
     const clock::time_point begin = clock::now();
     if (options.strengths.size() != 1) {
@@ -355,16 +353,16 @@ probe_result probed(const material& from, const probe_options& options, workers&
         found.search_seconds = seconds_since(begin);
     }
     const clock::time_point fitting = clock::now();
-    const zeroshot::probe::logistic_regression training(from.training.features, {}, run);
+    const zeroshot::logistic_regression training(from.training.features, {}, run);
     found.fit = training.fit(found.search ? found.search->best : options.strengths.front(), run);
     found.fit_seconds = seconds_since(fitting);
     if (!found.fit.converged)
-        with.out.note("warning: " + std::to_string(found.fit.iterations) +
-                      " iterations were not enough; the objective may be above its minimum");
+        context.out.note("warning: " + std::to_string(found.fit.iterations) +
+                         " iterations were not enough; the objective may be above its minimum");
     found.top1 = judged(found.fit, from.test);
     found.training_top1 = judged(found.fit, from.training);
     if (from.zero_shot) add_mixtures(found, from);
-    add_few_shot(found, from, options, run, with.out);
+    add_few_shot(found, from, options, run, context.out);
     if (options.cache) add_cache(found, from, options, run);
     return found;
 }
@@ -374,7 +372,7 @@ std::string json_of(const probe_result& found, const material& from, const probe
     nlohmann::ordered_json search = nlohmann::ordered_json::array(), mixtures = search, few_shot = search,
                            cache = search;
     if (found.search) {
-        for (const zeroshot::probe::searched_strength& one : found.search->strengths) {
+        for (const zeroshot::tried_strength& one : found.search->tried) {
             search.push_back({{"strength", json_number(one.strength)},
                               {"validation_top1", json_number(one.accuracy)},
                               {"iterations", one.iterations}});
@@ -388,7 +386,7 @@ std::string json_of(const probe_result& found, const material& from, const probe
     }
     for (const cache_point& one : found.cache) {
         nlohmann::ordered_json alpha = nlohmann::ordered_json::array(), beta = alpha;
-        for (const zeroshot::probe::tip_adapter_weights& each : one.weights) {
+        for (const zeroshot::cache_weights& each : one.weights) {
             alpha.push_back(json_number(each.alpha));
             beta.push_back(json_number(each.beta));
         }
@@ -435,13 +433,14 @@ std::string short_number(double x) {
 void show(const probe_result& found, const material& from, console& out) {
     constexpr std::size_t columns = 24, bar = 24;
     const auto line = [&](const std::string& name, double share) {
-        out.answer("  " + padded(name, columns) + percent(share) + "  " + out.styled(blocks(share, bar), look::good));
+        out.answer("  " + padded(name, columns) + percent(share) + "  " +
+                   out.styled(blocks(share, bar), text_style::green));
     };
     out.answer(out.styled(std::to_string(found.fit.classes.size()) + " classes, " +
                               counted(from.training.features.rows(), "row") + " of " +
                               std::to_string(found.fit.weights.columns()) + " features, judged on " +
                               std::to_string(from.test.count()),
-                          look::strong));
+                          text_style::bold));
     line("linear probe", found.top1);
     if (found.zero_shot_top1) line("zero-shot", *found.zero_shot_top1);
     line("on the training set", found.training_top1);
@@ -449,15 +448,14 @@ void show(const probe_result& found, const material& from, console& out) {
     out.answer("  " + padded("objective", columns) + short_number(found.fit.objective) + " after " +
                counted(found.fit.iterations, "iteration"));
     if (found.search) {
-        out.answer(out.styled("strengths, on what was held back", look::strong));
-        for (const zeroshot::probe::searched_strength& one : found.search->strengths)
-            line(short_number(one.strength), one.accuracy);
+        out.answer(out.styled("strengths, on what was held back", text_style::bold));
+        for (const zeroshot::tried_strength& one : found.search->tried) line(short_number(one.strength), one.accuracy);
     }
-    if (!found.mixtures.empty()) out.answer(out.styled("zero-shot weights mixed with the probe's", look::strong));
+    if (!found.mixtures.empty()) out.answer(out.styled("zero-shot weights mixed with the probe's", text_style::bold));
     for (const mixture_point& one : found.mixtures) line(fixed(one.share, 1) + " of the probe", one.top1);
-    if (!found.few_shot.empty()) out.answer(out.styled("few labelled images of each class", look::strong));
+    if (!found.few_shot.empty()) out.answer(out.styled("few labelled images of each class", text_style::bold));
     for (const few_shot_point& one : found.few_shot) line(std::to_string(one.shots), mean_of(one.top1));
-    if (!found.cache.empty()) out.answer(out.styled("a cache of these few beside zero-shot", look::strong));
+    if (!found.cache.empty()) out.answer(out.styled("a cache of these few beside zero-shot", text_style::bold));
     for (const cache_point& one : found.cache) line(std::to_string(one.shots), mean_of(one.top1));
 }
 
@@ -489,15 +487,15 @@ void check_call(const probe_options& options) {
         throw usage_error("--held-back takes a share between 0 and 1");
     const std::vector<std::filesystem::path> inputs{options.train_features, options.train_labels, options.test_features,
                                                     options.test_labels};
-    if (!options.save.empty()) check_target(options.save, inputs);
+    if (!options.save.empty()) check_output_path(options.save, inputs);
 }
 
 }  // namespace
 
-void probe(const probe_options& options, session& with) {
+void probe(const probe_options& options, command_context& context) {
     check_call(options);
-    workers team(options.threads);
-    material from = options.train.empty() ? from_recorded(options) : from_data_sets(options, team, with);
+    worker_pool workers(options.threads);
+    material from = options.train.empty() ? from_recorded(options) : from_data_sets(options, workers, context);
     const bool of_length_one = options.normalize || options.zero_shot;
     if (of_length_one) {
         scale_to_one(from.training.features);
@@ -507,17 +505,17 @@ void probe(const probe_options& options, session& with) {
         refuse(zeroshot::error_code::shape, "test set", std::to_string(from.test.features.columns) + " features",
                std::to_string(from.training.features.columns) + ", as in the training set");
     }
-    const probe_result found = probed(from, options, team, with);
+    const probe_result found = probed(from, options, workers, context);
     if (!options.save.empty()) {
-        const uninterrupted no_leftovers;
-        zeroshot::probe::write_probe(options.save, classifier_of(found.fit, from, of_length_one));
+        const defer_interrupts no_partial_file;
+        zeroshot::write_probe(options.save, classifier_of(found.fit, from, of_length_one));
     }
-    if (options.as.json) {
-        with.out.answer(json_of(found, from, options));
+    if (options.common.json) {
+        context.out.answer(json_of(found, from, options));
     } else {
-        show(found, from, with.out);
+        show(found, from, context.out);
     }
-    if (!options.save.empty()) with.out.note("wrote " + options.save);
+    if (!options.save.empty()) context.out.note("wrote " + options.save);
 }
 
 }  // namespace program

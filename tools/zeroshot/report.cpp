@@ -75,7 +75,7 @@ const json& best_known(std::span<const json> probes) {
 }
 
 std::string share_or_dash(const std::optional<double>& fraction) {
-    return fraction ? html::share(*fraction) : "–";
+    return fraction ? html::percentage(*fraction) : "–";
 }
 
 /// The suite's entries; paths in it are seen from its own folder.
@@ -122,15 +122,15 @@ std::string summary(std::span<const entry> all) {
     for (const entry& one : all) {
         const json& found = one.evaluation;
         const json interval = found.at("intervals").at("top1");
-        rows.push_back({one.name, std::to_string(found.at("count").as_size()),
-                        std::to_string(found.at("per_class").size()), std::to_string(found.at("unreadable").as_size()),
-                        html::share(found.at("top1").as_number()),
-                        html::share(interval.at(0).as_number()) + " – " + html::share(interval.at(1).as_number()),
-                        html::share(found.at("top5").as_number()), share_or_dash(number_at(found, "mean_per_class")),
-                        share_or_dash(number_at(found, "expected_calibration_error")),
-                        one.probes.empty() ? "–" : html::share(best_known(one.probes).at("top1").as_number())});
+        rows.push_back(
+            {one.name, std::to_string(found.at("count").as_size()), std::to_string(found.at("per_class").size()),
+             std::to_string(found.at("unreadable").as_size()), html::percentage(found.at("top1").as_number()),
+             html::percentage(interval.at(0).as_number()) + " – " + html::percentage(interval.at(1).as_number()),
+             html::percentage(found.at("top5").as_number()), share_or_dash(number_at(found, "mean_per_class")),
+             share_or_dash(number_at(found, "expected_calibration_error")),
+             one.probes.empty() ? "–" : html::percentage(best_known(one.probes).at("top1").as_number())});
     }
-    const std::vector<std::string> head{"data set",          "pictures",      "classes", "unreadable",
+    const std::vector<std::string> head{"data set",          "images",        "classes", "unreadable",
                                         "zero-shot top-1",   "95 % interval", "top-5",   "mean per class",
                                         "calibration error", "probe top-1"};
     std::string tasks;
@@ -241,7 +241,7 @@ std::string confusion(const entry& one) {
         rows.push_back({names[each.label], names[each.predicted], std::to_string(each.count)});
     if (!rows.empty())
         made += html::table(one.name + ": what is most often taken for something else",
-                            std::vector<std::string>{"class", "taken for", "pictures"}, rows);
+                            std::vector<std::string>{"class", "taken for", "images"}, rows);
     return made;
 }
 
@@ -265,7 +265,7 @@ std::string per_class(const entry& one) {
         const std::optional<double> recall = number_at(each, "recall");
         if (recall)
             bars.push_back({each.at("class").as_string(), *recall,
-                            html::share(*recall) + " of " + std::to_string(each.at("count").as_size())});
+                            html::percentage(*recall) + " of " + std::to_string(each.at("count").as_size())});
     }
     if (one.evaluation.at("count").as_size() < 2 * bars.size()) return "";
     std::ranges::stable_sort(bars, {}, &html::bar::value);
@@ -280,13 +280,13 @@ std::string image_grid(const entry& one, std::span<const json> images, const std
     if (images.empty() || one.folder.empty()) return "";
     const std::vector<std::string> names = class_names(one);
     const auto name_of = [&](std::size_t label) { return label < names.size() ? names[label] : std::to_string(label); };
-    std::string made = "<h3>" + html::escaped(one.name + ": " + title) + "</h3><ul class=\"pictures\">";
+    std::string made = "<h3>" + html::escaped(one.name + ": " + title) + "</h3><ul class=\"images\">";
     for (const json& image : images) {
         const std::string file = image.at("name").as_string();
         const std::string truth = name_of(image.at("labels").at(0).as_size());
         const json first = image.at("top").at(0);
         const std::string said =
-            name_of(first.at("class").as_size()) + ", " + html::share(first.at("probability").as_number());
+            name_of(first.at("class").as_size()) + ", " + html::percentage(first.at("probability").as_number());
         made += "<li><img alt=\"" + html::escaped(truth) + "\" src=\"" + thumbnail(one.folder / file) + "\">" +
                 html::escaped("is " + truth) + "<br>" + html::escaped("said " + said) + "</li>";
     }
@@ -324,7 +324,7 @@ std::string prompts(const entry& one) {
     constexpr std::size_t most = 20;
     std::vector<std::vector<std::string>> rows;
     for (const auto& [top1, sentence] : std::span(each).first(std::min(each.size(), most)))
-        rows.push_back({sentence, html::share(top1)});
+        rows.push_back({sentence, html::percentage(top1)});
     const std::string made =
         html::table(one.name + ": what each template gives alone" + (each.size() > most ? ", the best of them" : ""),
                     std::vector<std::string>{"template", "top-1"}, rows);
@@ -332,8 +332,8 @@ std::string prompts(const entry& one) {
     for (const json& sentence : found->at("chosen").items())
         chosen += "<li>" + html::escaped(sentence.as_string()) + "</li>";
     return made + "<p>Chosen one after the other on half of the images; on the other half they give " +
-           html::share(found->at("test_top1").as_number()) + ", all templates together " +
-           html::share(found->at("test_top1_of_all").as_number()) + ":</p><ol>" + chosen + "</ol>\n";
+           html::percentage(found->at("test_top1").as_number()) + ", all templates together " +
+           html::percentage(found->at("test_top1_of_all").as_number()) + ":</p><ol>" + chosen + "</ol>\n";
 }
 
 std::string models(std::span<const entry> all) {
@@ -341,7 +341,7 @@ std::string models(std::span<const entry> all) {
     for (const entry& one : all) {
         if (!one.bench) continue;
         rows.push_back({one.name, std::filesystem::path(one.evaluation.at("model").as_string()).filename().string(),
-                        html::share(one.evaluation.at("top1").as_number()),
+                        html::percentage(one.evaluation.at("top1").as_number()),
                         fixed(one.bench->at("image b8").as_number(), 2) + " ms"});
     }
     return rows.empty() ? ""
@@ -383,7 +383,7 @@ std::string taken_for_one_another(const entry& one) {
     if (rows.empty()) return "";
     return html::table(one.name + ": classes that are taken for one another" +
                            (groups.size() > most ? ", the worst groups of " + std::to_string(groups.size()) : ""),
-                       std::vector<std::string>{"classes", "mistakes among them", "pictures"}, rows);
+                       std::vector<std::string>{"classes", "mistakes among them", "images"}, rows);
 }
 
 /// What is weak, in words: classes never found, names given twice, counting words.
@@ -418,9 +418,9 @@ std::string weak_spots(const entry& one) {
     if (counting_classes > 0 && other_classes > 0) {
         items += "<li>" +
                  html::escaped("classes that count or number something: " +
-                               html::share(counting / static_cast<double>(counting_classes)) +
+                               html::percentage(counting / static_cast<double>(counting_classes)) +
                                " of them are right, of the others " +
-                               html::share(others / static_cast<double>(other_classes))) +
+                               html::percentage(others / static_cast<double>(other_classes))) +
                  "</li>";
     }
     const std::string groups = taken_for_one_another(one);
@@ -437,10 +437,10 @@ std::string for_each(std::span<const entry> all, const Part& part) {
 
 }  // namespace
 
-void report(const report_options& options, session& with) {
+void report(const report_options& options, command_context& context) {
     const std::filesystem::path file(options.suite);
     const std::vector<std::filesystem::path> inputs{file};
-    check_target(options.output, inputs);
+    check_output_path(options.output, inputs);
     const json suite = zeroshot::read_json(file);
     const std::vector<entry> all = entries_of(suite, file.parent_path());
     const std::string title = text_at(suite, "title", "zeroshot: what was found");
@@ -452,9 +452,9 @@ void report(const report_options& options, session& with) {
                                 section("Is it as often right as it says?", for_each(all, reliability)) +
                                 section("Images", for_each(all, images)) + section("Prompts", for_each(all, prompts)) +
                                 section("Models", models(all)) + section("What is weak", for_each(all, weak_spots));
-    const uninterrupted no_leftovers;
+    const defer_interrupts no_partial_file;
     zeroshot::write_file(options.output, html::page(title, content));
-    with.out.note("wrote " + options.output);
+    context.out.note("wrote " + options.output);
 }
 
 }  // namespace program

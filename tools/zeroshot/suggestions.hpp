@@ -1,5 +1,5 @@
 #pragma once
-/// \file Did you mean ...? The nearest of some words.
+/// \file Suggestions for mistyped words.
 
 #include <span>
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace program {
 
-/// The candidate that takes the fewest changes to become the word; empty where none is near.
+/// The candidate with the smallest edit distance to the word; empty if none is close.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 
 /// "; did you mean 'classify'?", or nothing.

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Images written as JPEG, and one to measure with: made up, but with a photograph's share of smooth and of fine.
+/// \file JPEG encoding, and a synthetic photograph for benchmarks.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace program {
 
-/// A JPEG file of an image.
+/// An image as a JPEG file of quality 90 with 4:2:0 subsampling.
 /// \param pixels [height, width, 3]
-std::string jpeg_of(const std::vector<std::uint8_t>& pixels, std::size_t width, std::size_t height);
+std::string encode_jpeg(const std::vector<std::uint8_t>& pixels, std::size_t width, std::size_t height);
 
-/// A JPEG file of clouds of colour with hard-edged discs in front, the same in every run: colours at half the
-/// resolution, as cameras write them, and about as many bytes for a pixel as a photograph has.
-std::string photo_like_jpeg(std::size_t width, std::size_t height);
+/// A synthetic photograph as a JPEG file, the same in every run: coloured noise with a 1/f spectrum and hard-edged
+/// discs in front. Subsampling and bytes per pixel are those of a camera's file.
+std::string synthetic_photo(std::size_t width, std::size_t height);
 
 }  // namespace program

@@ -18,8 +18,8 @@ namespace program {
 
 namespace {
 
-constexpr std::size_t longest_line = 1 << 20;               // bytes
-constexpr std::size_t largest_text = std::size_t{1} << 28;  // bytes: ten million labels
+constexpr std::size_t max_line_size = 1 << 20;               // bytes
+constexpr std::size_t max_file_size = std::size_t{1} << 28;  // bytes: ten million labels
 
 bool is_standard_input(const std::filesystem::path& path) {
     return path == "-";
@@ -29,9 +29,9 @@ std::string name_of(const std::filesystem::path& path) {
     return is_standard_input(path) ? "standard input" : zeroshot::path_text(path);
 }
 
-std::string text_of(const std::filesystem::path& path) {
-    if (is_standard_input(path)) return read_standard_input(largest_text);
-    const std::vector<std::byte> bytes = zeroshot::read_file(path, largest_text);
+std::string read_text(const std::filesystem::path& path) {
+    if (is_standard_input(path)) return read_standard_input(max_file_size);
+    const std::vector<std::byte> bytes = zeroshot::read_file(path, max_file_size);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -42,17 +42,17 @@ std::string text_of(const std::filesystem::path& path) {
 }
 
 void refuse_utf16(std::string_view text, const std::string& name) {
-    const bool marked = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
-    const bool every_second =
+    const bool has_byte_order_mark = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
+    const bool alternates_with_nul =
         text.size() >= 4 && ((text[1] == '\0' && text[3] == '\0') || (text[0] == '\0' && text[2] == '\0'));
-    if (marked || every_second)
-        refuse(zeroshot::error_code::format, name, 0, "this is UTF-16", "UTF-8", "save it as UTF-8");
+    if (has_byte_order_mark || alternates_with_nul)
+        refuse(zeroshot::error_code::format, name, 0, "the encoding is UTF-16", "UTF-8", "save it as UTF-8");
 }
 
 void check_line(std::string_view line, const std::string& name, std::size_t number) {
-    if (line.size() > longest_line) {
+    if (line.size() > max_line_size) {
         refuse(zeroshot::error_code::limit, name, number, std::to_string(line.size()) + " bytes",
-               "at most " + std::to_string(longest_line));
+               "at most " + std::to_string(max_line_size));
     }
     const std::size_t nul = line.find('\0');
     if (nul != std::string_view::npos) {
@@ -76,7 +76,7 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 std::vector<text_line> read_lines(const std::filesystem::path& path) {
-    const std::string all = text_of(path), name = name_of(path);
+    const std::string all = read_text(path), name = name_of(path);
     refuse_utf16(all, name);
     std::string_view text = all;
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
@@ -91,38 +91,36 @@ std::vector<text_line> read_lines(const std::filesystem::path& path) {
     return lines;
 }
 
-std::vector<text_line> read_entries(const std::filesystem::path& path, const std::string& what) {
+std::vector<text_line> read_entries(const std::filesystem::path& path, const std::string& items) {
     std::vector<text_line> entries;
     for (text_line& line : read_lines(path)) {
         const std::string_view text = trimmed(line.text);
         if (!text.empty()) entries.push_back({line.number, std::string(text)});
     }
-    if (entries.empty())
-        refuse(zeroshot::error_code::format, name_of(path), 0, "no " + what + " in it", "one on each line");
+    if (entries.empty()) refuse(zeroshot::error_code::format, name_of(path), 0, "no " + items, "one per line");
     return entries;
 }
 
 void note_duplicates(const std::vector<text_line>& labels, const std::string& file, console& out) {
-    constexpr std::size_t most_named = 5;
+    constexpr std::size_t max_notes = 5;
     std::unordered_map<std::string_view, std::size_t> first_line;
-    std::size_t found = 0;
+    std::size_t duplicates = 0;
     for (const text_line& label : labels) {
         const auto [first, is_new] = first_line.emplace(label.text, label.number);
-        if (is_new || ++found > most_named) continue;
-        const std::string place = file.empty() ? "" : name_of(file) + ": line " + std::to_string(label.number) + ": ";
-        const std::string before =
-            file.empty() ? " is given twice" : " is in line " + std::to_string(first->second) + " already";
-        out.note("warning: " + place + "label '" + label.text + "'" + before +
+        if (is_new || ++duplicates > max_notes) continue;
+        const std::string where = file.empty() ? "" : name_of(file) + ": line " + std::to_string(label.number) + ": ";
+        const std::string original = file.empty() ? "" : " of line " + std::to_string(first->second);
+        out.note("warning: " + where + "duplicate label '" + label.text + "'" + original +
                  "; both are kept and share the probability");
     }
-    if (found > most_named) out.note("warning: and so are " + counted(found - most_named, "more label"));
+    if (duplicates > max_notes) out.note("warning: " + counted(duplicates - max_notes, "more duplicate label"));
 }
 
 std::string read_standard_input(std::size_t limit) {
     std::string text;
-    std::array<char, 1 << 16> part;
-    while (const std::size_t count = std::fread(part.data(), 1, part.size(), stdin)) {
-        text.append(part.data(), count);
+    std::array<char, 1 << 16> chunk;
+    while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), stdin)) {
+        text.append(chunk.data(), count);
         if (text.size() > limit) {
             throw zeroshot::file_error(zeroshot::error_code::limit,
                                        {"standard input", "more than " + std::to_string(limit) + " bytes", "", ""});
@@ -148,10 +146,10 @@ std::optional<std::string> next_input_line() {
             return line.empty() ? std::nullopt : std::optional(line);
         }
         line += static_cast<char>(character);
-        if (line.size() > largest_text) {
+        if (line.size() > max_file_size) {
             throw zeroshot::file_error(
                 zeroshot::error_code::limit,
-                {"standard input", "a line of more than " + std::to_string(largest_text) + " bytes", "", ""});
+                {"standard input", "a line of more than " + std::to_string(max_file_size) + " bytes", "", ""});
         }
     }
     return line;

@@ -19,21 +19,21 @@ namespace program {
 
 namespace {
 
-/// The bytes as RFC 4648 writes them.
+/// Base64 (RFC 4648).
 std::string base64(std::string_view bytes) {
-    constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string text;
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
         std::uint32_t group = 0;
         for (std::size_t k = 0; k < 3; ++k)
             group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0);
-        for (std::size_t k = 0; k < 4; ++k) text += k <= count ? letters[group >> (18 - 6 * k) & 63] : '=';
+        for (std::size_t k = 0; k < 4; ++k) text += k <= count ? digits[group >> (18 - 6 * k) & 63] : '=';
     }
     return text;
 }
 
-/// What lies behind a transparent image is white, as on the page.
+/// The image on a white background, in RGB.
 zeroshot::image on_white(const zeroshot::image& image) {
     const std::size_t channels = image.channels();
     if (channels % 2 != 0) return zeroshot::to_rgb(image);
@@ -58,14 +58,14 @@ std::string thumbnail(const std::filesystem::path& file) {
     try {
         const zeroshot::image image = on_white(zeroshot::read_image(file));
         const std::size_t longer = std::max(image.width(), image.height());
-        const auto scaled = [&](std::size_t extent) { return std::max<std::size_t>(1, extent * side / longer); };
-        const zeroshot::image small =
-            longer <= side ? image : zeroshot::resize(image, scaled(image.width()), scaled(image.height()));
+        const auto extent_of = [&](std::size_t extent) { return std::max<std::size_t>(1, extent * side / longer); };
+        const zeroshot::image scaled =
+            longer <= side ? image : zeroshot::resize(image, extent_of(image.width()), extent_of(image.height()));
         std::vector<std::uint8_t> pixels;
-        for (std::size_t y = 0; y < small.height(); ++y)
-            pixels.insert(pixels.end(), small.row(y).begin(), small.row(y).end());
-        return "data:image/jpeg;base64," + base64(jpeg_of(pixels, small.width(), small.height()));
-    } catch (const zeroshot::error&) {  // it was told when it was evaluated
+        for (std::size_t y = 0; y < scaled.height(); ++y)
+            pixels.insert(pixels.end(), scaled.row(y).begin(), scaled.row(y).end());
+        return "data:image/jpeg;base64," + base64(encode_jpeg(pixels, scaled.width(), scaled.height()));
+    } catch (const zeroshot::error&) {  // reported by evaluate
         return "data:,";
     }
 }

@@ -1,12 +1,12 @@
 #pragma once
-/// \file Small images for a page, as the address of an image.
+/// \file Thumbnails of images as data URLs.
 
 #include <filesystem>
 #include <string>
 
 namespace program {
 
-/// The image, made small, on white, as "data:image/jpeg;base64,..."; an empty image where it cannot be read.
+/// The image, scaled to at most 128 pixels, on white, as "data:image/jpeg;base64,..."; "data:," if it cannot be read.
 std::string thumbnail(const std::filesystem::path& file);
 
 }  // namespace program

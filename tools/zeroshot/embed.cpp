@@ -1,4 +1,4 @@
-/// \file zeroshot embed: images or texts into embeddings.
+/// \file Subcommand embed: embeddings of images, pixels, texts and token ids.
 
 #include <algorithm>
 #include <array>
@@ -26,40 +26,40 @@ namespace program {
 
 namespace {
 
-/// Embeddings one below the other, with the names of what they are of, and what is to be said of what failed.
+/// Embeddings with the names of their inputs, and the errors of the inputs that failed.
 struct embedding_rows {
     std::vector<std::string> names{};
-    std::vector<float> numbers{};  // [names, embedding]
-    std::vector<std::string> complaints{};
+    std::vector<float> values{};  // [names, embedding]
+    std::vector<std::string> errors{};
 };
 
-/// What a command in progress holds.
-struct work {
+/// A running command and its results.
+struct embedding_job {
     const embed_options& options;
     const zeroshot::clip& clip;
     worker_pool& workers;
     command_context& context;
     embedding_rows rows{};
-    std::string place{};  // stands before a name, for the message: "x.npy: image "
+    std::string name_prefix{};  // of inputs in messages, as "x.npy: image "
 
-    void add(const embedding_rows& some) {
-        for (const std::string& sentence : some.complaints) context.out.error(sentence);
-        rows.names.insert(rows.names.end(), some.names.begin(), some.names.end());
-        rows.numbers.insert(rows.numbers.end(), some.numbers.begin(), some.numbers.end());
+    void add(const embedding_rows& more) {
+        for (const std::string& message : more.errors) context.out.error(message);
+        rows.names.insert(rows.names.end(), more.names.begin(), more.names.end());
+        rows.values.insert(rows.values.end(), more.values.begin(), more.values.end());
     }
 };
 
-/// Encodes some inputs together, and one by one where the numbers of one of them fail.
-/// \param encode (first, count, run) to [count, embedding]
+/// Encodes inputs together; one by one if an embedding is not finite.
+/// \param encode (first, count, run options) to [count, embedding]
 template <class Encode>
-embedding_rows encoded(const work& now, const std::vector<std::string>& names, const zeroshot::run_options& run,
-                       const Encode& encode) {
-    embedding_rows found;
-    const auto add = [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
-        zeroshot::matrix<float> rows = encode(first, count, how);
-        if (now.options.normalize) rows = zeroshot::normalized(std::move(rows));
-        found.numbers.insert(found.numbers.end(), rows.values().begin(), rows.values().end());
-        for (std::size_t i = first; i < first + count; ++i) found.names.push_back(names[i]);
+embedding_rows encode_inputs(const embedding_job& job, const std::vector<std::string>& names,
+                             const zeroshot::run_options& run, const Encode& encode) {
+    embedding_rows result;
+    const auto add = [&](std::size_t first, std::size_t count, const zeroshot::run_options& part) {
+        zeroshot::matrix<float> rows = encode(first, count, part);
+        if (job.options.normalize) rows = zeroshot::normalized(std::move(rows));
+        result.values.insert(result.values.end(), rows.values().begin(), rows.values().end());
+        for (std::size_t i = first; i < first + count; ++i) result.names.push_back(names[i]);
     };
     try {
         add(0, names.size(), run);
@@ -68,88 +68,93 @@ embedding_rows encoded(const work& now, const std::vector<std::string>& names, c
             try {
                 add(i, 1, {run.threads, run.stop, {}});
             } catch (const zeroshot::numeric_error& fault) {
-                found.complaints.push_back(now.place + names[i] + ": " + fault.what());
+                result.errors.push_back(job.name_prefix + names[i] + ": " + fault.what());
             }
         }
     }
-    return found;
+    return result;
 }
 
-zeroshot::tensor<float, 4> slice(const zeroshot::tensor<float, 4>& all, std::size_t first, std::size_t count) {
-    zeroshot::tensor<float, 4> some(count, all.extent(1), all.extent(2), all.extent(3));
-    std::ranges::copy(all.values().subspan(first * all.row_size(), some.size()), some.values().begin());
-    return some;
+zeroshot::tensor<float, 4> slice(const zeroshot::tensor<float, 4>& pixels, std::size_t first, std::size_t count) {
+    zeroshot::tensor<float, 4> part(count, pixels.extent(1), pixels.extent(2), pixels.extent(3));
+    std::ranges::copy(pixels.values().subspan(first * pixels.row_size(), part.size()), part.values().begin());
+    return part;
 }
 
-embedding_rows encoded_pixels(const work& now, const std::vector<std::string>& names, const zeroshot::run_options& run,
-                              const zeroshot::tensor<float, 4>& pixels) {
-    return encoded(now, names, run, [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
-        return count == pixels.rows() ? now.clip.encode_pixels(pixels, how)
-                                      : now.clip.encode_pixels(slice(pixels, first, count), how);
+embedding_rows encode_pixels(const embedding_job& job, const std::vector<std::string>& names,
+                             const zeroshot::run_options& run, const zeroshot::tensor<float, 4>& pixels) {
+    return encode_inputs(job, names, run, [&](std::size_t first, std::size_t count, const auto& part) {
+        return count == pixels.rows() ? job.clip.encode_pixels(pixels, part)
+                                      : job.clip.encode_pixels(slice(pixels, first, count), part);
     });
 }
 
-void embed_images(work& now) {
-    const std::vector<image_source> images = list_images(now.options.images);
-    preprocess_images(images, now.clip.preprocessing(), now.workers.run_options(now.context),
-                      [&](image_batch batch, const zeroshot::run_options& run) {
-                          std::vector<std::string> names, complaints;
-                          for (std::size_t i = 0; i < batch.failures.size(); ++i) {
-                              if (batch.failures[i])
-                                  complaints.push_back(batch.failures[i]->sentence);
-                              else
-                                  names.push_back(images[batch.first + i].name);
-                          }
-                          embedding_rows rows =
-                              names.empty() ? embedding_rows{} : encoded_pixels(now, names, run, batch.pixels);
-                          rows.complaints.insert(rows.complaints.begin(), complaints.begin(), complaints.end());
-                          return [&, rows = std::move(rows), done = batch.first + batch.failures.size()] {
-                              now.add(rows);
-                              now.context.out.progress("images", done, images.size());
-                          };
-                      });
+/// Embeds a batch of images; its failures come first among the errors.
+embedding_rows embed_batch(const embedding_job& job, const image_batch& batch, std::span<const image_source> images,
+                           const zeroshot::run_options& run) {
+    std::vector<std::string> names, errors;
+    for (std::size_t i = 0; i < batch.failures.size(); ++i) {
+        if (batch.failures[i])
+            errors.push_back(batch.failures[i]->sentence);
+        else
+            names.push_back(images[batch.first + i].name);
+    }
+    embedding_rows rows = names.empty() ? embedding_rows{} : encode_pixels(job, names, run, batch.pixels);
+    rows.errors.insert(rows.errors.begin(), errors.begin(), errors.end());
+    return rows;
 }
 
-void embed_pixel_file(work& now) {
-    const npy_array file(now.options.pixels);
-    const std::size_t size = now.clip.preprocessing().size;
+void embed_images(embedding_job& job) {
+    const std::vector<image_source> images = list_images(job.options.images);
+    const auto embed_and_add = [&](image_batch batch, const zeroshot::run_options& run) {
+        return [&, rows = embed_batch(job, batch, images, run), done = batch.first + batch.failures.size()] {
+            job.add(rows);
+            job.context.out.progress("images", done, images.size());
+        };
+    };
+    preprocess_images(images, job.clip.preprocessing(), job.workers.run_options(job.context), embed_and_add);
+}
+
+void embed_pixel_file(embedding_job& job) {
+    constexpr std::size_t batch_size = 32;
+    const npy_array file(job.options.pixels);
+    const std::size_t size = job.clip.preprocessing().size;
     const std::vector<std::size_t>& shape = file.shape();
+    const std::string name = zeroshot::path_text(job.options.pixels), side = std::to_string(size);
     if (shape.size() != 4 || shape[1] != 3 || shape[2] != size || shape[3] != size) {
-        throw zeroshot::argument_error(
-            zeroshot::error_code::shape,
-            {zeroshot::path_text(now.options.pixels), "shape " + zeroshot::shape_text(shape),
-             "[n, 3, " + std::to_string(size) + ", " + std::to_string(size) + "] as this model reads", ""});
+        throw zeroshot::argument_error(zeroshot::error_code::shape,
+                                       {name, "shape " + zeroshot::shape_text(shape),
+                                        "[n, 3, " + side + ", " + side + "], the input of this model", ""});
     }
-    now.place = zeroshot::path_text(now.options.pixels) + ": image ";
-    constexpr std::size_t at_once = 32;  // images copied out of the file together
+    job.name_prefix = name + ": image ";
     const std::size_t total = shape[0];
-    for (std::size_t first = 0; first < total; first += at_once) {
-        const std::size_t count = std::min(at_once, total - first);
+    for (std::size_t first = 0; first < total; first += batch_size) {
+        const std::size_t count = std::min(batch_size, total - first);
         zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, size, size);
         file.copy(first * pixels.row_size(), pixels.values());
         std::vector<std::string> names;
         for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(first + i));
-        now.add(
-            encoded_pixels(now, names, now.workers.run_options(now.context, "images", first, count, total), pixels));
+        job.add(encode_pixels(job, names, job.workers.run_options(job.context, "images", first, count, total), pixels));
     }
 }
 
 using prompt = std::vector<zeroshot::token>;
 
-/// Prompts and what they are called. One that fails is told, and left out.
+/// Prompts and their names. A prompt that fails is reported and left out.
 class prompt_list {
    public:
     explicit prompt_list(console& out) : out_(out) {}
 
-    /// \param place where it stands, for the message
+    /// \param place of the prompt in messages
+    /// \param read returns the prompt, or throws zeroshot::error
     template <class Read>
     void add(const std::string& name, const std::string& place, const Read& read) {
         try {
             ids_.push_back(read());
             names_.push_back(name);
         } catch (const zeroshot::error& fault) {
-            const std::string_view why = fault.what();
-            out_.error(why.starts_with(place) ? std::string(why) : place + ": " + std::string(why));
+            const std::string message = fault.what();
+            out_.error(message.starts_with(place) ? message : place + ": " + message);
         }
     }
 
@@ -162,40 +167,40 @@ class prompt_list {
     std::vector<prompt> ids_;
 };
 
-void embed_prompts(work& now, const prompt_list& prompts) {
-    constexpr std::size_t at_once = 256;  // so that one bad prompt costs no more than these again
+void embed_prompts(embedding_job& job, const prompt_list& prompts) {
+    constexpr std::size_t batch_size = 256;  // the most that are encoded again if one of them fails
     const std::size_t total = prompts.ids().size();
-    for (std::size_t begin = 0; begin < total; begin += at_once) {
-        const std::size_t here = std::min(at_once, total - begin);
-        const auto ids = prompts.ids().subspan(begin, here);
-        const auto names = prompts.names().subspan(begin, here);
-        now.add(encoded(now, {names.begin(), names.end()},
-                        now.workers.run_options(now.context, "prompts", begin, here, total),
-                        [&](std::size_t first, std::size_t count, const zeroshot::run_options& how) {
-                            return now.clip.encode_tokens(ids.subspan(first, count), how);
-                        }));
+    for (std::size_t begin = 0; begin < total; begin += batch_size) {
+        const std::size_t size = std::min(batch_size, total - begin);
+        const auto ids = prompts.ids().subspan(begin, size);
+        const auto names = prompts.names().subspan(begin, size);
+        job.add(encode_inputs(job, {names.begin(), names.end()},
+                              job.workers.run_options(job.context, "prompts", begin, size, total),
+                              [&](std::size_t first, std::size_t count, const auto& part) {
+                                  return job.clip.encode_tokens(ids.subspan(first, count), part);
+                              }));
     }
 }
 
-void embed_texts(work& now) {
-    const std::string name =
-        now.options.texts_from == "-" ? "standard input" : zeroshot::path_text(now.options.texts_from);
-    const auto fit = now.options.truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
-    prompt_list prompts(now.context.out);
-    const std::vector<text_line> lines = read_lines(now.options.texts_from);
-    if (lines.empty())
-        throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts in it", "one on each line", ""});
+std::string input_name(const std::string& file) {
+    return file == "-" ? "standard input" : zeroshot::path_text(file);
+}
+
+void embed_texts(embedding_job& job) {
+    const std::string name = input_name(job.options.texts_from);
+    const auto fit = job.options.truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
+    prompt_list prompts(job.context.out);
+    const std::vector<text_line> lines = read_lines(job.options.texts_from);
+    if (lines.empty()) throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts", "one per line", ""});
     for (const text_line& line : lines) {
         prompts.add(line.text, name + ": line " + std::to_string(line.number),
-                    [&] { return now.clip.tokenizer().tokenize(line.text, now.clip.config().text.context, fit); });
+                    [&] { return job.clip.tokenize(line.text, fit); });
     }
-    embed_prompts(now, prompts);
+    embed_prompts(job, prompts);
 }
 
-/// One prompt out of JSON, cut to the context where that is asked for.
-prompt prompt_of(const zeroshot::json& ids, const work& now) {
-    const std::size_t context = now.clip.config().text.context, vocabulary = now.clip.config().text.vocabulary;
-    prompt found;
+prompt read_ids(const zeroshot::json& ids, std::size_t vocabulary) {
+    prompt result;
     for (const zeroshot::json& each : ids.items()) {
         const std::size_t id = each.as_size();
         if (id >= vocabulary) {
@@ -203,27 +208,35 @@ prompt prompt_of(const zeroshot::json& ids, const work& now) {
                                        {each.where(), "id " + std::to_string(id),
                                         "below " + std::to_string(vocabulary) + ", the size of the vocabulary", ""});
         }
-        found.push_back(static_cast<zeroshot::token>(id));
+        result.push_back(static_cast<zeroshot::token>(id));
     }
-    if (found.empty())
+    if (result.empty()) {
         throw zeroshot::text_error(zeroshot::error_code::argument,
                                    {ids.where(), "no ids", "the start token, the text's, and the end token", ""});
-    if (found.size() <= context) return found;
-    if (!now.options.truncate) {
+    }
+    return result;
+}
+
+/// A prompt from a JSON array of ids, truncated to the context with its end token if --truncate is given.
+prompt prompt_of(const zeroshot::json& ids, const embedding_job& job) {
+    const std::size_t context = job.clip.context();
+    prompt result = read_ids(ids, job.clip.config().text.vocabulary);
+    if (result.size() <= context) return result;
+    if (!job.options.truncate) {
         throw zeroshot::text_error(
             zeroshot::error_code::limit,
             {ids.where(),
-             std::to_string(found.size()) + " ids, " + std::to_string(found.size() - context) + " too many",
-             "at most " + std::to_string(context), "--truncate cuts them"});
+             std::to_string(result.size()) + " ids, " + std::to_string(result.size() - context) + " too many",
+             "at most " + std::to_string(context), "--truncate shortens them"});
     }
-    const zeroshot::token end = found.back();
-    found.resize(context);
-    found.back() = end;
-    return found;
+    const zeroshot::token end = result.back();
+    result.resize(context);
+    result.back() = end;
+    return result;
 }
 
-/// The whole file is one array where a second bracket follows the first, or nothing at all.
-bool holds_one_array(std::string_view text) {
+/// Whether a file is one JSON array: it begins with "[[", or is "[]" or "[".
+bool is_one_array(std::string_view text) {
     constexpr std::string_view spaces = " \t\n";
     const std::size_t first = text.find_first_not_of(spaces);
     if (first == std::string_view::npos || text[first] != '[') return false;
@@ -232,85 +245,83 @@ bool holds_one_array(std::string_view text) {
     return text[second] == ']' && text.find_first_not_of(spaces, second + 1) == std::string_view::npos;
 }
 
-/// A JSON array of id arrays, or one array on each line as tokenize prints them.
-void embed_ids(work& now) {
-    const std::string name = now.options.ids == "-" ? "standard input" : zeroshot::path_text(now.options.ids);
-    const std::vector<text_line> lines = read_lines(now.options.ids);
+/// Embeds a JSON array of id arrays, or an id array per line as tokenize prints them.
+void embed_ids(embedding_job& job) {
+    const std::string name = input_name(job.options.ids);
+    const std::vector<text_line> lines = read_lines(job.options.ids);
     std::string text;
     for (const text_line& line : lines) text += line.text + "\n";
-    prompt_list prompts(now.context.out);
-    std::size_t position = 0;
-    if (holds_one_array(text)) {
-        for (const zeroshot::json& ids : zeroshot::json::parse(text, name).items()) {
-            prompts.add(std::to_string(position++), name, [&] { return prompt_of(ids, now); });
-        }
+    prompt_list prompts(job.context.out);
+    std::size_t index = 0;
+    if (is_one_array(text)) {
+        for (const zeroshot::json& ids : zeroshot::json::parse(text, name).items())
+            prompts.add(std::to_string(index++), name, [&] { return prompt_of(ids, job); });
     } else {
         for (const text_line& line : lines) {
             if (line.text.find_first_not_of(" \t") == std::string::npos) continue;
             const std::string place = name + ": line " + std::to_string(line.number);
-            prompts.add(std::to_string(position++), place,
-                        [&] { return prompt_of(zeroshot::json::parse(line.text, place), now); });
+            prompts.add(std::to_string(index++), place,
+                        [&] { return prompt_of(zeroshot::json::parse(line.text, place), job); });
         }
     }
-    if (position == 0)
-        throw zeroshot::text_error(
-            zeroshot::error_code::format,
-            {name, "no prompts in it", "a JSON array of id arrays, or one array on each line", ""});
-    now.place = name + ": prompt ";
-    embed_prompts(now, prompts);
+    if (index == 0) {
+        throw zeroshot::text_error(zeroshot::error_code::format,
+                                   {name, "no prompts", "a JSON array of id arrays, or one id array per line", ""});
+    }
+    job.name_prefix = name + ": prompt ";
+    embed_prompts(job, prompts);
 }
 
-void check_call(const embed_options& options) {
-    const int kinds =
+void check_options(const embed_options& options) {
+    const int inputs =
         !options.images.empty() + !options.pixels.empty() + !options.texts_from.empty() + !options.ids.empty();
-    if (kinds == 0) throw usage_error("nothing to embed; give images, --pixels, --texts-from or --ids");
-    if (kinds > 1) throw usage_error("only one of images, --pixels, --texts-from and --ids can be embedded at a time");
-    std::vector<std::filesystem::path> inputs{options.pixels, options.texts_from, options.ids};
-    for (const image_source& each : list_images(options.images)) inputs.push_back(each.path);
-    check_output_path(options.output, inputs);
+    if (inputs == 0) throw usage_error("nothing to embed; give images, --pixels, --texts-from or --ids");
+    if (inputs > 1) throw usage_error("images, --pixels, --texts-from and --ids exclude each other");
+    std::vector<std::filesystem::path> paths{options.pixels, options.texts_from, options.ids};
+    for (const image_source& each : list_images(options.images)) paths.push_back(each.path);
+    check_output_path(options.output, paths);
 }
 
-void write_rows(const work& now) {
-    const embedding_rows& rows = now.rows;
-    npy_writer file(now.options.output, {rows.names.size(), now.clip.config().embedding});
-    file.add(rows.numbers);
+void write_rows(const embedding_job& job) {
+    npy_writer file(job.options.output, {job.rows.names.size(), job.clip.embedding_size()});
+    file.add(job.rows.values);
     file.commit();
 }
 
-void tell_result(const work& now) {
-    const std::vector<std::string>& names = now.rows.names;
-    console& out = now.context.out;
-    if (now.options.common.json) {
-        const std::array shape{names.size(), now.clip.config().embedding};
-        out.answer(zeroshot::json_text_of({{"output", now.options.output}, {"shape", shape}, {"names", names}}));
-    } else if (now.options.skip_bad) {
+void print_result(const embedding_job& job) {
+    const std::vector<std::string>& names = job.rows.names;
+    const std::size_t embedding = job.clip.embedding_size();
+    console& out = job.context.out;
+    if (job.options.common.json) {
+        const std::array shape{names.size(), embedding};
+        out.answer(zeroshot::json_text_of({{"output", job.options.output}, {"shape", shape}, {"names", names}}));
+    } else if (job.options.skip_bad) {
         for (const std::string& name : names) out.answer(name);
     }
-    out.note("wrote " + now.options.output + ": " + counted(names.size(), "embedding") + " of " +
-             std::to_string(now.clip.config().embedding) + " numbers" + (now.options.normalize ? ", of length 1" : ""));
+    out.note("wrote " + job.options.output + ": " + counted(names.size(), "embedding") + " of " +
+             std::to_string(embedding) + " numbers" + (job.options.normalize ? ", of length 1" : ""));
 }
 
 }  // namespace
 
 void embed(const embed_options& options, command_context& context) {
-    check_call(options);
+    check_options(options);
     worker_pool workers(options.threads);
     const zeroshot::clip clip = load_model(options.model, context.out, workers.threads());
-    work now{options, clip, workers, context};
-    if (!options.texts_from.empty() || !options.ids.empty())
-        clip.encode_tokens({}, {});  // throws where there is no text tower
-    if (!options.images.empty()) embed_images(now);
-    if (!options.pixels.empty()) embed_pixel_file(now);
-    if (!options.texts_from.empty()) embed_texts(now);
-    if (!options.ids.empty()) embed_ids(now);
+    embedding_job job{options, clip, workers, context};
+    if (!options.texts_from.empty() || !options.ids.empty()) clip.model().text();  // throws if there is no text encoder
+    if (!options.images.empty()) embed_images(job);
+    if (!options.pixels.empty()) embed_pixel_file(job);
+    if (!options.texts_from.empty()) embed_texts(job);
+    if (!options.ids.empty()) embed_ids(job);
     context.out.end_progress();
-    if (context.out.failed() && (!options.skip_bad || now.rows.names.empty())) {
+    if (context.out.failed() && (!options.skip_bad || job.rows.names.empty())) {
         context.out.note(options.output + " was not written" +
-                         (options.skip_bad ? ": nothing is left" : "; --skip-bad leaves out what is bad"));
+                         (options.skip_bad ? ": no input is left" : "; --skip-bad leaves out inputs that fail"));
         return;
     }
-    write_rows(now);
-    tell_result(now);
+    write_rows(job);
+    print_result(job);
 }
 
 }  // namespace program

@@ -131,7 +131,7 @@ void write_per_image(const std::string& file, const subject& what) {
     lines.commit();
 }
 
-void write_embeddings(const std::string& file, const embedded_set& images) {
+void write_embeddings(const std::string& file, const data_set_embeddings& images) {
     npy_writer rows(file, {images.rows.rows(), images.rows.columns()});
     images.rows.read([&](std::size_t, std::span<const float> row) { rows.add(row); });
     rows.commit();
@@ -171,7 +171,7 @@ zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const 
 }
 
 /// What each template gives alone, and which are best together.
-void compare(zeroshot::evaluation& found, const subject& what, const embedded_set& images,
+void compare(zeroshot::evaluation& found, const subject& what, const data_set_embeddings& images,
              const evaluate_options& options, const zeroshot::clip& clip, const std::vector<std::string>& classes,
              worker_pool& workers, command_context& context) {
     std::vector<zeroshot::matrix<float>> each;
@@ -199,12 +199,12 @@ void evaluate_data(const evaluate_options& options, command_context& context) {
     found.model = clip.provenance().place;
     const zeroshot::class_scores scores(
         embedded_classes(options, clip, classes.names, found.templates, workers, context));
-    std::optional<kept_embeddings> keep;
+    std::optional<embedding_cache> keep;
     if (!options.resume.empty()) {
         std::filesystem::create_directories(options.resume);
-        keep = kept_embeddings{options.resume, digest_of(clip, options.model.precision)};
+        keep = embedding_cache{options.resume, digest_of(clip, options.model.precision)};
     }
-    embedded_set images = embed_all(*data.images, {clip}, workers, context, keep ? &*keep : nullptr);
+    data_set_embeddings images = embed_data_set(*data.images, {clip}, workers, context, keep ? &*keep : nullptr);
     const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())),
                  bias = static_cast<double>(clip.logit_bias());
     subject what{[&](std::size_t place) { return images.names[place]; }, images.failures};

@@ -1,4 +1,4 @@
-/// \file zeroshot preprocess: images into exactly what the image encoder gets.
+/// \file Subcommand preprocess: the image encoder's input for images.
 
 #include <algorithm>
 #include <filesystem>
@@ -19,44 +19,44 @@ namespace program {
 
 namespace {
 
-/// Prepares the images once, writing them as an array of all, and returns which of them failed.
-/// The array is put in place only if none did.
-std::vector<bool> write_all(const std::vector<image_source>& images, const preprocess_options& options,
-                            const zeroshot::clip& clip, worker_pool& workers, command_context& context) {
+/// Preprocesses all images into the output file, which appears only if none of them failed.
+/// \return for each image whether it failed
+std::vector<bool> write_pixels(const std::vector<image_source>& images, const preprocess_options& options,
+                               const zeroshot::clip& clip, worker_pool& workers, command_context& context) {
     const std::size_t size = clip.preprocessing().size;
     npy_writer file(options.output, {images.size(), 3, size, size});
-    std::vector<bool> bad(images.size(), false);
-    bool all_good = true;
-    preprocess_images(images, clip.preprocessing(), workers.run_options(context),
-                      [&](image_batch batch, const zeroshot::run_options&) {
-                          return [&, batch = std::move(batch)] {
-                              for (std::size_t i = 0; i < batch.failures.size(); ++i) {
-                                  if (!batch.failures[i]) continue;
-                                  context.out.error(batch.failures[i]->sentence);
-                                  bad[batch.first + i] = true;
-                                  all_good = false;
-                              }
-                              if (all_good) file.add(batch.pixels.values());
-                              context.out.progress("images", batch.first + batch.failures.size(), images.size());
-                          };
-                      });
+    std::vector<bool> failed(images.size(), false);
+    bool all_read = true;
+    const auto write_batch = [&](image_batch batch, const zeroshot::run_options&) {
+        return [&, batch = std::move(batch)] {
+            for (std::size_t i = 0; i < batch.failures.size(); ++i) {
+                if (!batch.failures[i]) continue;
+                context.out.error(batch.failures[i]->sentence);
+                failed[batch.first + i] = true;
+                all_read = false;
+            }
+            if (all_read) file.add(batch.pixels.values());
+            context.out.progress("images", batch.first + batch.failures.size(), images.size());
+        };
+    };
+    preprocess_images(images, clip.preprocessing(), workers.run_options(context), write_batch);
     context.out.end_progress();
-    if (all_good) file.commit();
-    return bad;
+    if (all_read) file.commit();
+    return failed;
 }
 
-void tell_result(const std::vector<image_source>& written, const preprocess_options& options, std::size_t size,
-                 console& out) {
+void print_result(const std::vector<image_source>& images, const preprocess_options& options, std::size_t size,
+                  console& out) {
     if (options.common.json) {
         nlohmann::ordered_json names = nlohmann::ordered_json::array();
-        for (const image_source& each : written) names.push_back(each.name);
+        for (const image_source& each : images) names.push_back(each.name);
         out.answer(zeroshot::json_text_of(
-            {{"output", options.output}, {"shape", {written.size(), 3, size, size}}, {"names", names}}));
+            {{"output", options.output}, {"shape", {images.size(), 3, size, size}}, {"names", names}}));
     } else if (options.skip_bad) {
-        for (const image_source& each : written) out.answer(each.name);
+        for (const image_source& each : images) out.answer(each.name);
     }
-    out.note("wrote " + options.output + ": " + counted(written.size(), "picture") + ", 3 colours, " +
-             std::to_string(size) + " x " + std::to_string(size));
+    out.note("wrote " + options.output + ": " + counted(images.size(), "image") + " of 3 x " + std::to_string(size) +
+             " x " + std::to_string(size));
 }
 
 }  // namespace
@@ -69,26 +69,26 @@ void preprocess(const preprocess_options& options, command_context& context) {
     check_output_path(options.output, inputs);
     worker_pool workers(options.threads);
     const zeroshot::clip clip = load_model(options.model, context.out, workers.threads());
+    const std::size_t size = clip.preprocessing().size;
 
-    buffer_standard_input(images);  // it may be read twice
-    const std::vector<bool> bad = write_all(images, options, clip, workers, context);
-    if (std::ranges::find(bad, true) == bad.end()) {
-        tell_result(images, options, clip.preprocessing().size, context.out);
+    buffer_standard_input(images);  // it may be decoded twice
+    const std::vector<bool> failed = write_pixels(images, options, clip, workers, context);
+    if (std::ranges::find(failed, true) == failed.end()) {
+        print_result(images, options, size, context.out);
         return;
     }
-    // The number of rows stands at the head of the file, so what is left is written again: no image is kept in memory.
-    std::vector<image_source> good;
+    std::vector<image_source> readable;
     for (std::size_t i = 0; i < images.size(); ++i) {
-        if (!bad[i]) good.push_back(images[i]);
+        if (!failed[i]) readable.push_back(images[i]);
     }
-    if (!options.skip_bad || good.empty()) {
+    if (!options.skip_bad || readable.empty()) {
         context.out.note(options.output + " was not written" +
-                         (options.skip_bad ? ": no image is left" : "; --skip-bad leaves out what is bad"));
+                         (options.skip_bad ? ": no image is left" : "; --skip-bad leaves out images that fail"));
         return;
     }
-    const std::vector<bool> still_bad = write_all(good, options, clip, workers, context);
-    if (std::ranges::find(still_bad, true) == still_bad.end())
-        tell_result(good, options, clip.preprocessing().size, context.out);
+    // The file begins with the number of rows, so the readable images are decoded again instead of kept in memory.
+    const std::vector<bool> failed_again = write_pixels(readable, options, clip, workers, context);
+    if (std::ranges::find(failed_again, true) == failed_again.end()) print_result(readable, options, size, context.out);
 }
 
 }  // namespace program

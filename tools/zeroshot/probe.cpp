@@ -132,7 +132,7 @@ void scale_to_one(zeroshot::labelled_features& features) {
 /// A data set's images as features; labels are those of the training set's classes of the same name, or stand as they
 /// are where the data set names none.
 sample embedded(const opened_data& data, const std::vector<std::string>& classes, const image_encoder& rows_of,
-                worker_pool& workers, command_context& context, const kept_embeddings* keep) {
+                worker_pool& workers, command_context& context, const embedding_cache* keep) {
     std::vector<std::uint32_t> label_of;
     for (const std::string& name : data.images->classes()) {
         const auto at = std::ranges::find(classes, name);
@@ -141,7 +141,7 @@ sample embedded(const opened_data& data, const std::vector<std::string>& classes
             context.out.note("warning: class '" + name + "' of " + data.images->location() +
                              " is none of the training set's; its images count as wrong");
     }
-    const embedded_set all = embed_all(*data.images, rows_of, workers, context, keep);
+    const data_set_embeddings all = embed_data_set(*data.images, rows_of, workers, context, keep);
     const auto rows = std::make_shared<zeroshot::matrix<float>>(all.rows.rows(), all.rows.columns());
     std::vector<std::uint32_t> labels;
     sample found;
@@ -182,15 +182,15 @@ material from_data_sets(const probe_options& options, worker_pool& workers, comm
     const opened_data training = open_data(options.train, options.format, "train"),
                       test = open_data(options.test, options.format, "test");
     const zeroshot::clip clip = load_model(options.model, context.out);
-    std::optional<kept_embeddings> keep;
+    std::optional<embedding_cache> keep;
     if (!options.resume.empty()) {
         std::filesystem::create_directories(options.resume);
-        keep = kept_embeddings{options.resume, digest_of(clip, options.model.precision) +
+        keep = embedding_cache{options.resume, digest_of(clip, options.model.precision) +
                                                    (options.features == "embedding" ? "" : " " + options.features)};
     }
     const image_encoder rows_of{clip,
                                 options.features == "embedding" ? image_output::embedding : image_output::penultimate};
-    const kept_embeddings* const kept = keep ? &*keep : nullptr;
+    const embedding_cache* const kept = keep ? &*keep : nullptr;
     material found;
     found.model = clip.provenance().place;
     found.classes = training.images->classes();

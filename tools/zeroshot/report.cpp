@@ -1,6 +1,7 @@
-/// \file zeroshot report: what evaluations and probes found, as one page that needs nothing beside it.
+/// \file Subcommand report: a self-contained HTML page of evaluations and probes.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -9,10 +10,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <zeroshot/error.hpp>
 #include <zeroshot/metrics/confusion_groups.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
@@ -23,6 +24,7 @@
 #include "interrupt.hpp"
 #include "npy.hpp"
 #include "options.hpp"
+#include "report_input.hpp"
 #include "thumbnail.hpp"
 
 namespace program {
@@ -30,430 +32,379 @@ namespace program {
 namespace {
 
 using zeroshot::json;
+using table_rows = std::vector<std::vector<std::string>>;
+using axis_ticks = std::vector<std::pair<double, std::string>>;
 
-/// One data set with one model, and what was found.
-struct entry {
-    std::string name;
-    std::string about;   // what the task is, in words
-    std::string credit;  // whose the images are
-    json evaluation;
-    std::vector<json> probes;
-    std::optional<json> bench;
-    std::vector<json> images;      // a line for each, as --per-picture writes them
-    std::filesystem::path folder;  // where the images lie; empty where they do not
-};
-
-std::string text_at(const json& object, std::string_view key, std::string otherwise = "") {
-    const std::optional<json> found = object.find(key);
-    return found && found->is_string() ? found->as_string() : otherwise;
-}
-
-std::optional<double> number_at(const json& object, std::string_view key) {
-    const std::optional<json> found = object.find(key);
-    if (!found || !found->is_number()) return std::nullopt;
-    return found->as_number();
-}
-
-/// What is found under the key: nothing, one name, or several.
-std::vector<std::string> texts_at(const json& object, std::string_view key) {
-    const std::optional<json> found = object.find(key);
-    if (!found || found->is_null()) return {};
-    if (found->is_string()) return {found->as_string()};
-    std::vector<std::string> texts;
-    for (const json& one : found->items()) texts.push_back(one.as_string());
-    return texts;
-}
-
-bool is_penultimate(const json& probe) {
-    return text_at(probe, "features") == "penultimate";
-}
-
-/// The probe that the paper would report: of the features before the projection, where they were probed.
-const json& best_known(std::span<const json> probes) {
-    const auto found = std::ranges::find_if(probes, is_penultimate);
-    return found == probes.end() ? probes.front() : *found;
-}
-
-std::string share_or_dash(const std::optional<double>& fraction) {
+std::string percentage_or_dash(const std::optional<double>& fraction) {
     return fraction ? html::percentage(*fraction) : "–";
 }
 
-/// The suite's entries; paths in it are seen from its own folder.
-std::vector<entry> entries_of(const json& suite, const std::filesystem::path& folder) {
-    std::vector<entry> found;
-    for (const json& one : suite.at("results").items()) {
-        entry made{one.at("name").as_string(),
-                   text_at(one, "about"),
-                   text_at(one, "credit"),
-                   zeroshot::read_json(folder / one.at("evaluation").as_string()),
-                   {},
-                   {},
-                   {},
-                   {}};
-        for (const std::string& file : texts_at(one, "probe"))
-            made.probes.push_back(zeroshot::read_json(folder / file));
-        if (const std::string file = text_at(one, "bench"); !file.empty())
-            made.bench = zeroshot::read_json(folder / file);
-        if (const std::string file = text_at(one, "folder"); !file.empty()) made.folder = folder / file;
-        if (const std::string file = text_at(one, "per_picture"); !file.empty()) {
-            const std::vector<std::byte> bytes = zeroshot::read_file(folder / file);
-            std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-            for (std::size_t line = 1; !text.empty(); ++line) {
-                const std::size_t end = std::min(text.find('\n'), text.size());
-                if (end > 0)
-                    made.images.push_back(json::parse(text.substr(0, end), file + ": line " + std::to_string(line)));
-                text.remove_prefix(std::min(end + 1, text.size()));
-            }
-        }
-        found.push_back(std::move(made));
+std::string list_item(const std::string& text) {
+    return "<li>" + html::escaped(text) + "</li>";
+}
+
+std::string list(const std::string& items) {
+    return items.empty() ? "" : "<ul>" + items + "</ul>\n";
+}
+
+double mean(const json& numbers) {
+    double sum = 0;
+    for (const json& x : numbers.items()) sum += x.as_number();
+    return sum / static_cast<double>(std::max<std::size_t>(numbers.size(), 1));
+}
+
+template <class Items>
+auto first_of(const Items& items, std::size_t maximum) {
+    return std::span(items).first(std::min(items.size(), maximum));
+}
+
+std::string summary(std::span<const report_entry> entries) {
+    table_rows rows;
+    std::string tasks;
+    for (const report_entry& entry : entries) {
+        const json& result = entry.evaluation;
+        const json interval = result.at("intervals").at("top1");
+        rows.push_back(
+            {entry.name, std::to_string(result.at("count").as_size()), std::to_string(result.at("per_class").size()),
+             std::to_string(result.at("unreadable").as_size()), html::percentage(result.at("top1").as_number()),
+             html::percentage(interval.at(0).as_number()) + " – " + html::percentage(interval.at(1).as_number()),
+             html::percentage(result.at("top5").as_number()), percentage_or_dash(number_at(result, "mean_per_class")),
+             percentage_or_dash(number_at(result, "expected_calibration_error")),
+             entry.probes.empty() ? "–" : html::percentage(entry.main_probe().at("top1").as_number())});
+        if (!entry.about.empty()) tasks += list_item(entry.name + ": " + entry.about);
     }
-    if (found.empty())
-        throw zeroshot::data_set_error(zeroshot::error_code::argument,
-                                       {suite.where(), "no results in it", "at least one", ""});
-    return found;
+    const std::vector<std::string> head{"data set",          "images",        "classes", "unreadable",
+                                        "zero-shot top-1",   "95 % interval", "top-5",   "mean per class",
+                                        "calibration error", "probe top-1"};
+    return html::table("Results. Unreadable images count as wrong.", head, rows) + list(tasks);
+}
+
+/// Bar chart of the differences between zero-shot and linear probe.
+std::string probe_differences(std::span<const report_entry> entries) {
+    constexpr double smallest_range = 0.05, margin = 1.4;
+    std::vector<html::bar> bars;
+    double range = smallest_range;
+    for (const report_entry& entry : entries) {
+        if (entry.probes.empty()) continue;
+        const double difference = entry.evaluation.at("top1").as_number() - entry.main_probe().at("top1").as_number();
+        range = std::max(range, std::abs(difference));
+        const std::string sign = difference < 0 ? "−" : "+";
+        bars.push_back({entry.name, difference, sign + fixed(100 * std::abs(difference), 1) + " points"});
+    }
+    if (bars.empty()) return "";
+    std::ranges::sort(bars, std::ranges::greater(), &html::bar::value);
+    return html::bar_chart("Top-1 accuracy of zero-shot minus that of the linear probe, in percentage points", bars,
+                           -margin * range, margin * range);
+}
+
+/// Position of a number of shots on the logarithmic axis from 1 to `maximum`.
+double shots_position(const json& point, double maximum) {
+    return maximum > 1 ? std::log2(point.at("shots").as_number()) / std::log2(maximum) : 0;
+}
+
+html::curve few_shot_curve(const json& points, const std::string& name, const std::string& style, double max_shots) {
+    html::curve curve{name, style, {}};
+    for (const json& point : points.items())
+        curve.points.emplace_back(shots_position(point, max_shots), mean(point.at("top1")));
+    return curve;
+}
+
+std::string few_shot(const report_entry& entry) {
+    if (entry.probes.empty() || entry.probes.front().at("few_shot").size() < 2) return "";
+    const std::vector<json> points = entry.probes.front().at("few_shot").items();
+    const double max_shots = points.back().at("shots").as_number();
+    axis_ticks ticks;
+    for (const json& point : points)
+        ticks.emplace_back(shots_position(point, max_shots), std::to_string(point.at("shots").as_size()));
+    std::vector<html::curve> curves;
+    for (const json& probe : entry.probes) {
+        curves.push_back(
+            is_penultimate(probe)
+                ? few_shot_curve(probe.at("few_shot"), "linear probe of penultimate features", "third", max_shots)
+                : few_shot_curve(probe.at("few_shot"), "linear probe", "first", max_shots));
+        const std::optional<json> cache = probe.find("cache");
+        if (cache && cache->size() > 1)
+            curves.push_back(few_shot_curve(*cache, "zero-shot with Tip-Adapter", "fourth", max_shots));
+    }
+    const double zero_shot = entry.evaluation.at("top1").as_number();
+    curves.push_back({"zero-shot", "second", {{0, zero_shot}, {1, zero_shot}}});
+    return html::line_chart(entry.name + ": few-shot learning against zero-shot", curves, ticks,
+                            "labelled images per class", "top-1");
+}
+
+std::string mixtures(const report_entry& entry) {
+    if (entry.probes.empty() || entry.probes.front().at("mixtures").size() < 2) return "";
+    html::curve curve{"interpolated weights", "first", {}};
+    for (const json& point : entry.probes.front().at("mixtures").items())
+        curve.points.emplace_back(point.at("share").as_number(), point.at("top1").as_number());
+    const axis_ticks ticks{{0, "zero-shot"}, {0.5, "half"}, {1, "probe"}};
+    return html::line_chart(entry.name + ": weights interpolated between zero-shot and the probe (WiSE-FT)",
+                            std::vector{curve}, ticks, "share of the probe", "top-1");
+}
+
+/// Recall of the worst classes. Nothing if the classes have about one image each: recall would be 0 or 1.
+std::string per_class(const report_entry& entry) {
+    constexpr std::size_t maximum = 24;
+    std::vector<html::bar> bars;
+    for (const json& each : entry.evaluation.at("per_class").items()) {
+        if (const std::optional<double> recall = number_at(each, "recall")) {
+            bars.push_back({each.at("class").as_string(), *recall,
+                            html::percentage(*recall) + " of " + std::to_string(each.at("count").as_size())});
+        }
+    }
+    if (entry.evaluation.at("count").as_size() < 2 * bars.size()) return "";
+    std::ranges::stable_sort(bars, {}, &html::bar::value);
+    const std::string which = bars.size() > maximum ? ", the " + std::to_string(maximum) + " worst" : "";
+    return html::bar_chart(entry.name + ": recall per class" + which, first_of(bars, maximum), 0, 1);
+}
+
+/// The confusion entries of an evaluation whose labels have a class name.
+std::vector<zeroshot::confusion_entry> confusion_of(const report_entry& entry, std::size_t classes) {
+    std::vector<zeroshot::confusion_entry> confusion;
+    for (const json& each : entry.evaluation.at("confusion").items()) {
+        const std::size_t label = each.at(0).as_size(), predicted = each.at(1).as_size();
+        if (label < classes && predicted < classes) {
+            confusion.push_back(
+                {static_cast<std::uint32_t>(label), static_cast<std::uint32_t>(predicted), each.at(2).as_size()});
+        }
+    }
+    return confusion;
+}
+
+constexpr std::size_t max_matrix_classes = 40;
+
+std::string confusion_matrix(const std::string& title, const std::vector<std::string>& names,
+                             std::span<const zeroshot::confusion_entry> confusion) {
+    std::vector<double> totals(names.size()), shares(names.size() * names.size());
+    for (const zeroshot::confusion_entry& each : confusion) {
+        totals[each.label] += static_cast<double>(each.count);
+        shares[each.label * names.size() + each.predicted] = static_cast<double>(each.count);
+    }
+    for (std::size_t i = 0; i < shares.size(); ++i) shares[i] /= std::max(1.0, totals[i / names.size()]);
+    return html::matrix_chart(title, names, shares);
+}
+
+std::string frequent_confusions(const std::string& title, const std::vector<std::string>& names,
+                                std::vector<zeroshot::confusion_entry> confusion) {
+    constexpr std::size_t maximum = 12;
+    std::erase_if(confusion, [](const auto& each) { return each.label == each.predicted || each.count < 2; });
+    std::ranges::stable_sort(confusion, std::ranges::greater(), &zeroshot::confusion_entry::count);
+    table_rows rows;
+    for (const zeroshot::confusion_entry& each : first_of(confusion, maximum))
+        rows.push_back({names[each.label], names[each.predicted], std::to_string(each.count)});
+    return rows.empty() ? "" : html::table(title, std::vector<std::string>{"class", "predicted", "images"}, rows);
+}
+
+std::string confusion(const report_entry& entry) {
+    const std::vector<std::string> names = entry.class_names();
+    const std::vector<zeroshot::confusion_entry> confusion = confusion_of(entry, names.size());
+    const bool has_matrix = names.size() > 1 && names.size() <= max_matrix_classes;
+    return (has_matrix ? confusion_matrix(entry.name + ": true classes in rows, predicted classes in columns", names,
+                                          confusion)
+                       : "") +
+           frequent_confusions(entry.name + ": most frequent confusions", names, confusion);
+}
+
+std::string reliability(const report_entry& entry) {
+    html::curve measured{"measured", "first", {}}, perfect{"perfect calibration", "guide", {{0, 0}, {1, 1}}};
+    for (const json& bin : entry.evaluation.at("reliability").items()) {
+        if (bin.at("count").as_size() > 0)
+            measured.points.emplace_back(bin.at("confidence").as_number(), bin.at("accuracy").as_number());
+    }
+    if (measured.points.size() < 2) return "";
+    const axis_ticks ticks{{0, "0 %"}, {0.5, "50 %"}, {1, "100 %"}};
+    return html::line_chart(entry.name + ": accuracy by confidence", std::vector{perfect, measured}, ticks,
+                            "confidence", "accuracy");
+}
+
+double top_probability(const json& image) {
+    return image.at("top").at(0).at("probability").as_number();
+}
+
+double margin(const json& image) {
+    return top_probability(image) - image.at("top").at(1).at("probability").as_number();
+}
+
+std::string image_grid(const report_entry& entry, std::span<const json> images, const std::string& title) {
+    if (images.empty() || entry.folder.empty()) return "";
+    const std::vector<std::string> names = entry.class_names();
+    const auto name_of = [&](const json& label) {
+        return label.as_size() < names.size() ? names[label.as_size()] : std::to_string(label.as_size());
+    };
+    std::string grid = "<h3>" + html::escaped(entry.name + ": " + title) + "</h3><ul class=\"images\">";
+    for (const json& image : images) {
+        const std::string truth = name_of(image.at("labels").at(0));
+        const std::string prediction = name_of(image.at("top").at(0).at("class"));
+        grid += "<li><img alt=\"" + html::escaped(truth) + "\" src=\"" +
+                thumbnail(entry.folder / image.at("name").as_string()) + "\">" + html::escaped("label: " + truth) +
+                "<br>" + html::escaped("prediction: " + prediction + ", " + html::percentage(top_probability(image))) +
+                "</li>";
+    }
+    return grid + "</ul>\n";
+}
+
+std::string images(const report_entry& entry) {
+    constexpr std::size_t maximum = 12;
+    std::vector<json> mistakes, by_margin;
+    for (const json& image : entry.images) {
+        if (!image.find("rank") || image.at("top").size() < 2 || image.at("labels").size() == 0) continue;
+        if (image.at("rank").as_size() > 0) mistakes.push_back(image);
+        by_margin.push_back(image);
+    }
+    std::ranges::stable_sort(mistakes, std::ranges::greater(), top_probability);
+    std::ranges::stable_sort(by_margin, {}, margin);
+    const std::string grids = image_grid(entry, first_of(mistakes, maximum), "most confident mistakes") +
+                              image_grid(entry, first_of(by_margin, maximum), "smallest margins");
+    if (grids.empty() || entry.credit.empty()) return grids;
+    return grids + "<p class=\"caption\">" + html::escaped(entry.credit) + "</p>\n";
+}
+
+std::string prompts(const report_entry& entry) {
+    constexpr std::size_t maximum = 20;
+    const std::optional<json> comparison = entry.evaluation.find("prompts");
+    if (!comparison || comparison->is_null()) return "";
+    std::vector<std::pair<double, std::string>> each;
+    for (const json& one : comparison->at("each").items())
+        each.emplace_back(one.at("top1").as_number(), one.at("template").as_string());
+    std::ranges::stable_sort(each, std::ranges::greater(), &std::pair<double, std::string>::first);
+    table_rows rows;
+    for (const auto& [top1, sentence] : first_of(each, maximum)) rows.push_back({sentence, html::percentage(top1)});
+    std::string chosen;
+    for (const json& sentence : comparison->at("chosen").items()) chosen += list_item(sentence.as_string());
+    return html::table(entry.name + ": accuracy of each template" + (each.size() > maximum ? ", the best" : ""),
+                       std::vector<std::string>{"template", "top-1"}, rows) +
+           "<p>Templates selected greedily on half of the images. On the other half they reach " +
+           html::percentage(comparison->at("test_top1").as_number()) + ", all templates together " +
+           html::percentage(comparison->at("test_top1_of_all").as_number()) + ":</p><ol>" + chosen + "</ol>\n";
+}
+
+std::string models(std::span<const report_entry> entries) {
+    table_rows rows;
+    for (const report_entry& entry : entries) {
+        if (!entry.bench) continue;
+        const std::filesystem::path model(entry.evaluation.at("model").as_string());
+        rows.push_back({entry.name, model.filename().string(),
+                        html::percentage(entry.evaluation.at("top1").as_number()),
+                        fixed(entry.bench->at("image b8").as_number(), 2) + " ms"});
+    }
+    if (rows.empty()) return "";
+    return html::table("Accuracy and speed", std::vector<std::string>{"data set", "model", "top-1", "time per image"},
+                       rows);
+}
+
+/// Whether a class name contains a digit or a number word.
+bool has_number(const std::string& name) {
+    constexpr std::array<std::string_view, 10> words{"one", "two",   "three", "four", "five",
+                                                     "six", "seven", "eight", "nine", "ten"};
+    const auto is_word = [&](std::string_view word) {
+        const std::string padded = " " + name + " ";
+        return padded.find(" " + std::string(word) + " ") != std::string::npos;
+    };
+    return std::ranges::any_of(words, is_word) ||
+           std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Groups of classes that are confused with each other, if there are too many classes for a matrix.
+std::string confusion_group_table(const report_entry& entry) {
+    constexpr std::size_t maximum = 10;
+    const std::vector<std::string> names = entry.class_names();
+    if (names.size() <= max_matrix_classes) return "";
+    std::vector<std::size_t> counts;
+    for (const json& each : entry.evaluation.at("per_class").items()) counts.push_back(each.at("count").as_size());
+    const std::vector<zeroshot::confusion_group> groups =
+        zeroshot::confusion_groups(counts, confusion_of(entry, names.size()));
+    table_rows rows;
+    for (const zeroshot::confusion_group& group : first_of(groups, maximum)) {
+        std::string classes;
+        for (const std::uint32_t label : group.classes) classes += (classes.empty() ? "" : " · ") + names[label];
+        rows.push_back({classes, std::to_string(group.mistakes), std::to_string(group.images)});
+    }
+    if (rows.empty()) return "";
+    const std::string which = groups.size() > maximum ? ", the worst of " + std::to_string(groups.size()) : "";
+    return html::table(entry.name + ": groups of classes confused with each other" + which,
+                       std::vector<std::string>{"classes", "mistakes within the group", "images"}, rows);
+}
+
+/// Mean recall of some classes.
+struct mean_recall {
+    double sum = 0;
+    std::size_t count = 0;
+
+    void add(double recall) {
+        sum += recall;
+        ++count;
+    }
+    std::string text() const { return html::percentage(sum / static_cast<double>(count)); }
+};
+
+std::string never_predicted_correctly(const std::vector<std::string>& names) {
+    constexpr std::size_t maximum = 12;
+    if (names.empty()) return "";
+    std::string text =
+        std::to_string(names.size()) + (names.size() == 1 ? " class has" : " classes have") + " recall 0: ";
+    for (std::size_t i = 0; i < std::min(maximum, names.size()); ++i) text += (i == 0 ? "" : ", ") + names[i];
+    return list_item(text + (names.size() > maximum ? ", ..." : ""));
+}
+
+/// Classes with recall 0, duplicate names, class names with numbers, and groups of confused classes.
+std::string weaknesses(const report_entry& entry) {
+    std::map<std::string, std::size_t> uses;
+    std::vector<std::string> missed;
+    mean_recall with_number, without_number;
+    for (const json& each : entry.evaluation.at("per_class").items()) {
+        const std::string name = each.at("class").as_string();
+        ++uses[name];
+        const std::optional<double> recall = number_at(each, "recall");
+        if (!recall) continue;
+        if (*recall == 0) missed.push_back(name);
+        (has_number(name) ? with_number : without_number).add(*recall);
+    }
+    std::string items = never_predicted_correctly(missed);
+    for (const auto& [name, count] : uses) {
+        if (count > 1) {
+            items += list_item(std::to_string(count) + " classes have the same name '" + name +
+                               "' and cannot be distinguished by it");
+        }
+    }
+    if (with_number.count > 0 && without_number.count > 0) {
+        items += list_item("mean recall of classes with a number in their name: " + with_number.text() +
+                           ", of the others: " + without_number.text());
+    }
+    const std::string groups = confusion_group_table(entry);
+    return items.empty() && groups.empty() ? "" : "<h3>" + html::escaped(entry.name) + "</h3>" + list(items) + groups;
 }
 
 std::string section(const std::string& title, const std::string& content) {
     return content.empty() ? "" : "<section><h2>" + html::escaped(title) + "</h2>\n" + content + "</section>\n";
 }
 
-std::string summary(std::span<const entry> all) {
-    std::vector<std::vector<std::string>> rows;
-    for (const entry& one : all) {
-        const json& found = one.evaluation;
-        const json interval = found.at("intervals").at("top1");
-        rows.push_back(
-            {one.name, std::to_string(found.at("count").as_size()), std::to_string(found.at("per_class").size()),
-             std::to_string(found.at("unreadable").as_size()), html::percentage(found.at("top1").as_number()),
-             html::percentage(interval.at(0).as_number()) + " – " + html::percentage(interval.at(1).as_number()),
-             html::percentage(found.at("top5").as_number()), share_or_dash(number_at(found, "mean_per_class")),
-             share_or_dash(number_at(found, "expected_calibration_error")),
-             one.probes.empty() ? "–" : html::percentage(best_known(one.probes).at("top1").as_number())});
-    }
-    const std::vector<std::string> head{"data set",          "images",        "classes", "unreadable",
-                                        "zero-shot top-1",   "95 % interval", "top-5",   "mean per class",
-                                        "calibration error", "probe top-1"};
-    std::string tasks;
-    for (const entry& one : all) {
-        if (!one.about.empty()) tasks += "<li>" + html::escaped(one.name + ": " + one.about) + "</li>";
-    }
-    return html::table("What was found. Images that could not be read count as wrong.", head, rows) +
-           (tasks.empty() ? "" : "<ul>" + tasks + "</ul>\n");
-}
-
-std::string differences(std::span<const entry> all) {
-    std::vector<html::bar> bars;
-    double furthest = 0.05;
-    for (const entry& one : all) {
-        if (one.probes.empty()) continue;
-        const double ahead = one.evaluation.at("top1").as_number() - best_known(one.probes).at("top1").as_number();
-        furthest = std::max(furthest, std::abs(ahead));
-        bars.push_back({one.name, ahead, (ahead < 0 ? "−" : "+") + fixed(100 * std::abs(ahead), 1) + " points"});
-    }
-    if (bars.empty()) return "";
-    std::ranges::sort(bars, std::ranges::greater(), &html::bar::value);
-    return html::bar_chart("How far zero-shot is ahead of the linear probe, in points of top-1 accuracy", bars,
-                           -1.4 * furthest, 1.4 * furthest);
-}
-
-double mean_of(const json& numbers) {
-    double sum = 0;
-    for (const json& x : numbers.items()) sum += x.as_number();
-    return sum / static_cast<double>(std::max<std::size_t>(numbers.size(), 1));
-}
-
-/// A curve of few-shot accuracies, over the logarithm of the shots.
-html::curve few_shot_curve(const json& points, const std::string& name, const std::string& look, double most) {
-    html::curve curve{name, look, {}};
-    for (const json& point : points.items()) {
-        const double at = most > 0 ? std::log2(point.at("shots").as_number()) / most : 0;
-        curve.points.emplace_back(at, mean_of(point.at("top1")));
-    }
-    return curve;
-}
-
-std::string few_shot(const entry& one) {
-    if (one.probes.empty() || one.probes.front().at("few_shot").size() < 2) return "";
-    const std::vector<json> points = one.probes.front().at("few_shot").items();
-    const double most = std::log2(points.back().at("shots").as_number());
-    const double line = one.evaluation.at("top1").as_number();
-    std::vector<std::pair<double, std::string>> ticks;
-    for (const json& point : points)
-        ticks.emplace_back(most > 0 ? std::log2(point.at("shots").as_number()) / most : 0,
-                           std::to_string(point.at("shots").as_size()));
-    std::vector<html::curve> curves;
-    for (const json& probe : one.probes) {
-        const bool before = is_penultimate(probe);
-        curves.push_back(few_shot_curve(probe.at("few_shot"),
-                                        before ? "linear probe, features before the projection" : "linear probe",
-                                        before ? "third" : "first", most));
-        const std::optional<json> cache = probe.find("cache");
-        if (cache && cache->size() > 1)
-            curves.push_back(few_shot_curve(*cache, "zero-shot with a cache of them", "fourth", most));
-    }
-    curves.push_back({"zero-shot", "second", {{0, line}, {1, line}}});
-    return html::line_chart(one.name + ": a few labelled images of each class against zero-shot", curves, ticks,
-                            "labelled images of each class", "top-1");
-}
-
-std::string mixtures(const entry& one) {
-    if (one.probes.empty() || one.probes.front().at("mixtures").size() < 2) return "";
-    html::curve curve{"mixture", "first", {}};
-    for (const json& point : one.probes.front().at("mixtures").items())
-        curve.points.emplace_back(point.at("share").as_number(), point.at("top1").as_number());
-    const std::vector<std::pair<double, std::string>> ticks{{0, "zero-shot"}, {0.5, "half"}, {1, "probe"}};
-    return html::line_chart(one.name + ": the weights of zero-shot and of the probe, mixed", std::vector{curve}, ticks,
-                            "share of the probe", "top-1");
-}
-
-std::vector<std::string> class_names(const entry& one) {
-    std::vector<std::string> names;
-    for (const json& each : one.evaluation.at("per_class").items()) names.push_back(each.at("class").as_string());
-    return names;
-}
-
-constexpr std::size_t most_in_matrix = 40;  // classes
-
-std::string confusion(const entry& one) {
-    constexpr std::size_t most_pairs = 12;
-    const std::vector<std::string> names = class_names(one);
-    struct pair_count {
-        std::size_t label, predicted, count;
-    };
-    std::vector<pair_count> pairs;
-    std::vector<double> totals(names.size()), shares(names.size() * names.size());
-    for (const json& each : one.evaluation.at("confusion").items()) {
-        const pair_count found{each.at(0).as_size(), each.at(1).as_size(), each.at(2).as_size()};
-        if (found.label >= names.size() || found.predicted >= names.size()) continue;
-        totals[found.label] += static_cast<double>(found.count);
-        shares[found.label * names.size() + found.predicted] = static_cast<double>(found.count);
-        if (found.label != found.predicted && found.count > 1) pairs.push_back(found);
-    }
-    std::string made;
-    if (names.size() > 1 && names.size() <= most_in_matrix) {
-        for (std::size_t i = 0; i < shares.size(); ++i) shares[i] /= std::max(1.0, totals[i / names.size()]);
-        made += html::matrix_chart(one.name + ": rows are the true classes, columns what they were taken for", names,
-                                   shares);
-    }
-    std::ranges::stable_sort(pairs, std::ranges::greater(), &pair_count::count);
-    std::vector<std::vector<std::string>> rows;
-    for (const pair_count& each : std::span(pairs).first(std::min(pairs.size(), most_pairs)))
-        rows.push_back({names[each.label], names[each.predicted], std::to_string(each.count)});
-    if (!rows.empty())
-        made += html::table(one.name + ": what is most often taken for something else",
-                            std::vector<std::string>{"class", "taken for", "images"}, rows);
-    return made;
-}
-
-std::string reliability(const entry& one) {
-    html::curve found{"as it is", "first", {}}, perfect{"were it sure rightly", "guide", {{0, 0}, {1, 1}}};
-    for (const json& bin : one.evaluation.at("reliability").items()) {
-        if (bin.at("count").as_size() > 0)
-            found.points.emplace_back(bin.at("confidence").as_number(), bin.at("accuracy").as_number());
-    }
-    if (found.points.size() < 2) return "";
-    const std::vector<std::pair<double, std::string>> ticks{{0, "0 %"}, {0.5, "50 %"}, {1, "100 %"}};
-    return html::line_chart(one.name + ": how often it is right, by how sure it is", std::vector{perfect, found}, ticks,
-                            "confidence", "accuracy");
-}
-
-/// Recall of the classes, the worst first. Nothing where there is about one image of each: it would be all or nothing.
-std::string per_class(const entry& one) {
-    constexpr std::size_t most = 24;
-    std::vector<html::bar> bars;
-    for (const json& each : one.evaluation.at("per_class").items()) {
-        const std::optional<double> recall = number_at(each, "recall");
-        if (recall)
-            bars.push_back({each.at("class").as_string(), *recall,
-                            html::percentage(*recall) + " of " + std::to_string(each.at("count").as_size())});
-    }
-    if (one.evaluation.at("count").as_size() < 2 * bars.size()) return "";
-    std::ranges::stable_sort(bars, {}, &html::bar::value);
-    const bool cut = bars.size() > most;
-    if (cut) bars.resize(most);
-    return html::bar_chart(
-        one.name + ": how many of each class are right" + (cut ? ", the " + std::to_string(most) + " worst" : ""), bars,
-        0, 1);
-}
-
-std::string image_grid(const entry& one, std::span<const json> images, const std::string& title) {
-    if (images.empty() || one.folder.empty()) return "";
-    const std::vector<std::string> names = class_names(one);
-    const auto name_of = [&](std::size_t label) { return label < names.size() ? names[label] : std::to_string(label); };
-    std::string made = "<h3>" + html::escaped(one.name + ": " + title) + "</h3><ul class=\"images\">";
-    for (const json& image : images) {
-        const std::string file = image.at("name").as_string();
-        const std::string truth = name_of(image.at("labels").at(0).as_size());
-        const json first = image.at("top").at(0);
-        const std::string said =
-            name_of(first.at("class").as_size()) + ", " + html::percentage(first.at("probability").as_number());
-        made += "<li><img alt=\"" + html::escaped(truth) + "\" src=\"" + thumbnail(one.folder / file) + "\">" +
-                html::escaped("is " + truth) + "<br>" + html::escaped("said " + said) + "</li>";
-    }
-    return made + "</ul>\n";
-}
-
-std::string images(const entry& one) {
-    constexpr std::size_t most = 12;
-    std::vector<json> mistakes, close;
-    for (const json& image : one.images) {
-        if (!image.find("rank") || image.at("top").size() < 2 || image.at("labels").size() == 0) continue;
-        if (image.at("rank").as_size() > 0) mistakes.push_back(image);
-        close.push_back(image);
-    }
-    const auto sure = [](const json& image) { return image.at("top").at(0).at("probability").as_number(); };
-    const auto lead = [&](const json& image) {
-        return sure(image) - image.at("top").at(1).at("probability").as_number();
-    };
-    std::ranges::stable_sort(mistakes, std::ranges::greater(), sure);
-    std::ranges::stable_sort(close, {}, lead);
-    const std::string grids =
-        image_grid(one, std::span(mistakes).first(std::min(most, mistakes.size())), "the surest mistakes") +
-        image_grid(one, std::span(close).first(std::min(most, close.size())), "the closest calls");
-    return grids.empty() || one.credit.empty() ? grids
-                                               : grids + "<p class=\"caption\">" + html::escaped(one.credit) + "</p>\n";
-}
-
-std::string prompts(const entry& one) {
-    const std::optional<json> found = one.evaluation.find("prompts");
-    if (!found || found->is_null()) return "";
-    std::vector<std::pair<double, std::string>> each;
-    for (const json& one_of_them : found->at("each").items())
-        each.emplace_back(one_of_them.at("top1").as_number(), one_of_them.at("template").as_string());
-    std::ranges::stable_sort(each, std::ranges::greater(), &std::pair<double, std::string>::first);
-    constexpr std::size_t most = 20;
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& [top1, sentence] : std::span(each).first(std::min(each.size(), most)))
-        rows.push_back({sentence, html::percentage(top1)});
-    const std::string made =
-        html::table(one.name + ": what each template gives alone" + (each.size() > most ? ", the best of them" : ""),
-                    std::vector<std::string>{"template", "top-1"}, rows);
-    std::string chosen;
-    for (const json& sentence : found->at("chosen").items())
-        chosen += "<li>" + html::escaped(sentence.as_string()) + "</li>";
-    return made + "<p>Chosen one after the other on half of the images; on the other half they give " +
-           html::percentage(found->at("test_top1").as_number()) + ", all templates together " +
-           html::percentage(found->at("test_top1_of_all").as_number()) + ":</p><ol>" + chosen + "</ol>\n";
-}
-
-std::string models(std::span<const entry> all) {
-    std::vector<std::vector<std::string>> rows;
-    for (const entry& one : all) {
-        if (!one.bench) continue;
-        rows.push_back({one.name, std::filesystem::path(one.evaluation.at("model").as_string()).filename().string(),
-                        html::percentage(one.evaluation.at("top1").as_number()),
-                        fixed(one.bench->at("image b8").as_number(), 2) + " ms"});
-    }
-    return rows.empty() ? ""
-                        : html::table("Accuracy beside the time of an image",
-                                      std::vector<std::string>{"data set", "model", "top-1", "time of an image"}, rows);
-}
-
-bool counts_something(const std::string& name) {
-    for (const char* word : {"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"}) {
-        const std::size_t at = name.find(word);
-        if (at != std::string::npos && (at == 0 || name[at - 1] == ' ') &&
-            (at + std::string(word).size() == name.size() || name[at + std::string(word).size()] == ' '))
-            return true;
-    }
-    return std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/// Classes that are taken for one another, as groups; where there are few classes, the matrix shows more.
-std::string taken_for_one_another(const entry& one) {
-    constexpr std::size_t most = 10;
-    const std::vector<std::string> names = class_names(one);
-    if (names.size() <= most_in_matrix) return "";
-    std::vector<std::size_t> counts;
-    for (const json& each : one.evaluation.at("per_class").items()) counts.push_back(each.at("count").as_size());
-    std::vector<zeroshot::confusion_entry> confusion;
-    for (const json& each : one.evaluation.at("confusion").items()) {
-        const std::size_t label = each.at(0).as_size(), predicted = each.at(1).as_size();
-        if (label < names.size() && predicted < names.size())
-            confusion.push_back(
-                {static_cast<std::uint32_t>(label), static_cast<std::uint32_t>(predicted), each.at(2).as_size()});
-    }
-    const std::vector<zeroshot::confusion_group> groups = zeroshot::confusion_groups(counts, confusion);
-    std::vector<std::vector<std::string>> rows;
-    for (const zeroshot::confusion_group& group : std::span(groups).first(std::min(groups.size(), most))) {
-        std::string listed;
-        for (const std::uint32_t label : group.classes) listed += (listed.empty() ? "" : " · ") + names[label];
-        rows.push_back({listed, std::to_string(group.mistakes), std::to_string(group.images)});
-    }
-    if (rows.empty()) return "";
-    return html::table(one.name + ": classes that are taken for one another" +
-                           (groups.size() > most ? ", the worst groups of " + std::to_string(groups.size()) : ""),
-                       std::vector<std::string>{"classes", "mistakes among them", "images"}, rows);
-}
-
-/// What is weak, in words: classes never found, names given twice, counting words.
-std::string weak_spots(const entry& one) {
-    std::map<std::string, std::size_t> times;
-    std::string never;
-    std::size_t missed = 0;
-    double counting = 0, others = 0;
-    std::size_t counting_classes = 0, other_classes = 0;
-    for (const json& each : one.evaluation.at("per_class").items()) {
-        const std::string name = each.at("class").as_string();
-        ++times[name];
-        const std::optional<double> recall = number_at(each, "recall");
-        if (!recall) continue;
-        if (*recall == 0 && ++missed <= 12) never += (never.empty() ? "" : ", ") + name;
-        (counts_something(name) ? counting : others) += *recall;
-        ++(counts_something(name) ? counting_classes : other_classes);
-    }
-    std::string items;
-    if (missed > 0)
-        items += "<li>" +
-                 html::escaped(std::string(missed == 1 ? "one class is" : std::to_string(missed) + " classes are") +
-                               " never found: " + never + (missed > 12 ? ", ..." : "")) +
-                 "</li>";
-    for (const auto& [name, count] : times) {
-        if (count > 1)
-            items += "<li>" +
-                     html::escaped("the name '" + name + "' is given to " + std::to_string(count) +
-                                   " classes, which nothing can tell apart by it") +
-                     "</li>";
-    }
-    if (counting_classes > 0 && other_classes > 0) {
-        items += "<li>" +
-                 html::escaped("classes that count or number something: " +
-                               html::percentage(counting / static_cast<double>(counting_classes)) +
-                               " of them are right, of the others " +
-                               html::percentage(others / static_cast<double>(other_classes))) +
-                 "</li>";
-    }
-    const std::string groups = taken_for_one_another(one);
-    if (items.empty() && groups.empty()) return "";
-    return "<h3>" + html::escaped(one.name) + "</h3>" + (items.empty() ? "" : "<ul>" + items + "</ul>\n") + groups;
-}
-
 template <class Part>
-std::string for_each(std::span<const entry> all, const Part& part) {
-    std::string made;
-    for (const entry& one : all) made += part(one);
-    return made;
+std::string for_each(std::span<const report_entry> entries, const Part& part) {
+    std::string content;
+    for (const report_entry& entry : entries) content += part(entry);
+    return content;
+}
+
+std::string content_of(std::span<const report_entry> entries) {
+    return section("Summary", summary(entries)) +
+           section("Zero-shot against the linear probe",
+                   probe_differences(entries) + for_each(entries, few_shot) + for_each(entries, mixtures)) +
+           section("Classes", for_each(entries, per_class)) + section("Confusion", for_each(entries, confusion)) +
+           section("Calibration", for_each(entries, reliability)) + section("Images", for_each(entries, images)) +
+           section("Prompts", for_each(entries, prompts)) + section("Models", models(entries)) +
+           section("Weaknesses", for_each(entries, weaknesses));
 }
 
 }  // namespace
 
 void report(const report_options& options, command_context& context) {
     const std::filesystem::path file(options.suite);
-    const std::vector<std::filesystem::path> inputs{file};
-    check_output_path(options.output, inputs);
+    check_output_path(options.output, std::vector<std::filesystem::path>{file});
     const json suite = zeroshot::read_json(file);
-    const std::vector<entry> all = entries_of(suite, file.parent_path());
-    const std::string title = text_at(suite, "title", "zeroshot: what was found");
-    const std::string content = section("Summary", summary(all)) +
-                                section("Zero-shot against the linear probe",
-                                        differences(all) + for_each(all, few_shot) + for_each(all, mixtures)) +
-                                section("Classes", for_each(all, per_class)) +
-                                section("Confusion", for_each(all, confusion)) +
-                                section("Is it as often right as it says?", for_each(all, reliability)) +
-                                section("Images", for_each(all, images)) + section("Prompts", for_each(all, prompts)) +
-                                section("Models", models(all)) + section("What is weak", for_each(all, weak_spots));
+    const std::vector<report_entry> entries = read_suite(suite, file.parent_path());
+    const std::string page = html::page(text_at(suite, "title", "zeroshot report"), content_of(entries));
     const defer_interrupts no_partial_file;
-    zeroshot::write_file(options.output, html::page(title, content));
+    zeroshot::write_file(options.output, page);
     context.out.note("wrote " + options.output);
 }
 

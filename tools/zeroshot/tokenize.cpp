@@ -1,4 +1,4 @@
-/// \file zeroshot tokenize: texts into the ids that the text encoder reads.
+/// \file Subcommand tokenize: token ids of texts.
 
 #include <algorithm>
 #include <optional>
@@ -20,13 +20,14 @@ namespace program {
 
 namespace {
 
-/// One JSON string a line in, one array of ids a line out; null for what is no string.
-void tokenize_input(const zeroshot::tokenizer& words, command_context& context) {
+/// Reads a JSON string per line, and prints an array of ids per line; null for a line that is no JSON string.
+void tokenize_standard_input(const zeroshot::tokenizer& tokenizer, command_context& context) {
     for (std::size_t number = 1; const std::optional<std::string> line = next_input_line(); ++number) {
         if (context.stop) return;
         try {
             const std::string place = "line " + std::to_string(number);
-            context.out.answer(zeroshot::json_text_of(words.encode(zeroshot::json::parse(*line, place).as_string())));
+            context.out.answer(
+                zeroshot::json_text_of(tokenizer.encode(zeroshot::json::parse(*line, place).as_string())));
         } catch (const zeroshot::error&) {
             const std::string why = current_failure().sentence, place = "line " + std::to_string(number);
             context.out.error(why.starts_with(place) ? why : place + ": " + why);
@@ -35,10 +36,10 @@ void tokenize_input(const zeroshot::tokenizer& words, command_context& context) 
     }
 }
 
-/// The pieces of a text, for a person.
-void show_pieces(const zeroshot::tokenizer& words, const std::string& text, bool json, console& out) {
-    const std::vector<zeroshot::token> ids = words.encode(text);
-    const std::vector<std::string> pieces = words.pieces(ids);
+/// Prints the tokens of a text.
+void print_tokens(const zeroshot::tokenizer& tokenizer, const std::string& text, bool json, console& out) {
+    const std::vector<zeroshot::token> ids = tokenizer.encode(text);
+    const std::vector<std::string> pieces = tokenizer.pieces(ids);
     if (json) {
         out.answer(zeroshot::json_text_of({{"text", text}, {"ids", ids}, {"pieces", pieces}}));
         return;
@@ -55,15 +56,15 @@ void show_pieces(const zeroshot::tokenizer& words, const std::string& text, bool
 }  // namespace
 
 void tokenize(const tokenize_options& options, command_context& context) {
-    const zeroshot::tokenizer words =
+    const zeroshot::tokenizer tokenizer =
         options.model.model.empty() ? zeroshot::tokenizer() : load_model(options.model, context.out).tokenizer();
     if (options.texts.empty()) {
-        tokenize_input(words, context);
+        tokenize_standard_input(tokenizer, context);
         return;
     }
     for (const std::string& text : options.texts) {
         try {
-            show_pieces(words, text, options.common.json, context.out);
+            print_tokens(tokenizer, text, options.common.json, context.out);
         } catch (const zeroshot::error& fault) {
             context.out.error(fault.what());
         }

@@ -230,7 +230,7 @@ class Evaluate(ProgramTest):
 
     def test_the_text_output_has_a_summary_and_a_table_of_classes(self):
         text = "\n".join(self.output_lines(self.evaluate("--data", "photos")))
-        for part in ("photos: 12 images of 3 classes", "top-1", "mean per class", "recall of each class", "of 4"):
+        for part in ("photos: 12 images of 3 classes", "top-1", "mean per class", "recall per class", "of 4"):
             self.assertIn(part, text)
 
     def test_usage_errors_and_missing_data(self):

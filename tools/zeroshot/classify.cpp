@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -171,13 +170,6 @@ std::vector<std::string> labels_of(const classify_options& options, console& out
     return labels;
 }
 
-std::vector<std::string> templates_of(const classify_options& options) {
-    std::vector<std::string> templates = options.templates;
-    if (!options.templates_from.empty())
-        std::ranges::move(read_templates(options.templates_from), std::back_inserter(templates));
-    return templates;
-}
-
 /// \param pixels [images, 3, size, size]
 std::vector<zeroshot::classification> classify_pixels(const zeroshot::classifier& classifier,
                                                       const zeroshot::tensor<float, 4>& pixels,
@@ -239,7 +231,8 @@ void write_batch(result_writer& writer, console& out, std::span<const image_sour
 void classify(const classify_options& options, command_context& context) {
     check_options(options);
     console& out = context.out;
-    const std::vector<std::string> labels = labels_of(options, out), templates = templates_of(options);
+    const std::vector<std::string> labels = labels_of(options, out),
+                                   templates = combine_templates(options.templates, options.templates_from);
     const std::vector<image_source> images = list_images(options.images);
     worker_pool workers(options.threads);
     const zeroshot::clip clip = load_model(options.model, out, workers.threads());

@@ -1,4 +1,4 @@
-/// \file zeroshot evaluate: a data set in, how good zero-shot classification is out.
+/// \file Subcommand evaluate: accuracy of zero-shot classification on a data set or on recorded embeddings.
 
 #include <algorithm>
 #include <chrono>
@@ -14,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/metrics/class_scores.hpp>
 #include <zeroshot/metrics/summary.hpp>
@@ -38,96 +37,82 @@ namespace program {
 
 namespace {
 
-void check_call(const evaluate_options& options) {
+void check_options(const evaluate_options& options) {
     const int recorded = !options.features.empty() + !options.labels.empty() + !options.class_embeddings.empty();
     if (options.data.empty() && recorded == 0)
         throw usage_error("nothing to evaluate; give --data, or --features with --labels and --class-embeddings");
-    if (!options.data.empty() && recorded != 0)
-        throw usage_error("--data and recorded --features are two things to evaluate; give one");
-    if (recorded != 0 && recorded != 3) throw usage_error("--features, --labels and --class-embeddings go together");
-    const bool asks_for_more =
+    if (!options.data.empty() && recorded != 0) throw usage_error("--data and --features exclude each other");
+    if (recorded != 0 && recorded != 3)
+        throw usage_error("--features, --labels and --class-embeddings must be given together");
+    const bool needs_data =
         options.compare_templates || !options.embeddings.empty() || !options.resume.empty() || !options.unknown.empty();
-    if (recorded != 0 && asks_for_more)
+    if (recorded != 0 && needs_data)
         throw usage_error("--compare-templates, --embeddings, --resume and --unknown need --data");
-    for (const std::string& sentence : options.templates) {
-        try {
-            zeroshot::prompt_template{sentence};
-        } catch (const zeroshot::error& fault) {
-            throw usage_error(fault.what());
+    check_templates(options.templates);
+    const std::vector<std::filesystem::path> inputs{options.features, options.labels, options.class_embeddings};
+    for (const std::string& output : {options.embeddings, options.per_image, options.csv}) {
+        if (!output.empty()) check_output_path(output, inputs);
+    }
+}
+
+void note_empty_classes(const zeroshot::evaluation& result, console& out) {
+    constexpr std::size_t max_notes = 5;
+    std::size_t empty = 0;
+    for (const zeroshot::class_result& one : result.classes) {
+        if (one.count == 0 && ++empty <= max_notes) {
+            out.note("warning: class '" + one.name +
+                     "' has no images; it can be predicted, and is left out of the mean per class");
         }
     }
-    const std::vector<std::filesystem::path> inputs{options.features, options.labels, options.class_embeddings};
-    for (const std::string& target : {options.embeddings, options.per_image, options.csv}) {
-        if (!target.empty()) check_output_path(target, inputs);
-    }
+    if (empty > max_notes) out.note("warning: " + std::to_string(empty - max_notes) + " more classes have no images");
 }
 
-/// The call's templates, else the data set's own, else none: the class names as they stand.
-std::vector<std::string> templates_of(const evaluate_options& options, const zeroshot::datasets::data_set& images) {
-    std::vector<std::string> templates = options.templates;
-    if (options.templates_from) {
-        for (std::string& sentence : read_templates(*options.templates_from)) templates.push_back(std::move(sentence));
-    }
-    return templates.empty() ? images.templates() : templates;
-}
+using failure_map = std::map<std::size_t, zeroshot::reading_failure>;  // by the index of the image
 
-void note_empty_classes(const zeroshot::evaluation& found, console& out) {
-    constexpr std::size_t most_named = 5;
-    std::size_t empty = 0;
-    for (const zeroshot::class_result& one : found.classes) {
-        if (one.count == 0 && ++empty <= most_named)
-            out.note("warning: class '" + one.name +
-                     "' has no images; it may be predicted, and is left out of the mean per class");
-    }
-    if (empty > most_named) out.note("warning: nor have " + counted(empty - most_named, "more") + " of the classes");
-}
-
-using failure_map = std::map<std::size_t, zeroshot::reading_failure>;  // by the image's place
-
-/// What is evaluated: who each image is, and its scores as often as they are needed. Names and scores come from files,
-/// so that no table of them is kept.
-struct subject {
-    std::function<std::string(std::size_t)> name_of;  // the image at that place
+/// Predictions of the images of an evaluation. Names and scores are read from files each time they are needed, because
+/// a table of all scores may exceed the memory.
+struct evaluated_images {
+    std::function<std::string(std::size_t)> name_of;  // of the image at an index
     const failure_map& failures;
-    std::vector<zeroshot::answer> answers{};
-    zeroshot::score_pass scores{};
+    std::vector<zeroshot::answer> predictions{};  // of all images
+    zeroshot::score_pass scores{};                // visits the logits of the images without failure
 };
 
-/// What is known before an image is answered.
-/// \param own labels of the images, as the data set has them; not needed any more
-std::vector<zeroshot::answer> without_answers(std::vector<zeroshot::label_list> own, const class_list& classes) {
-    std::vector<zeroshot::answer> all;
-    all.reserve(own.size());
-    for (const zeroshot::label_list& labels : own)
-        all.push_back(zeroshot::unreadable(classes.classes_of({labels.begin(), labels.end()})));
-    return all;
+/// Placeholders with the labels of the images, before their scores are known.
+/// \param labels as in the data set
+std::vector<zeroshot::answer> unpredicted(std::vector<zeroshot::label_list> labels, const class_list& classes) {
+    std::vector<zeroshot::answer> predictions;
+    predictions.reserve(labels.size());
+    for (const zeroshot::label_list& each : labels)
+        predictions.push_back(zeroshot::unreadable(classes.classes_of({each.begin(), each.end()})));
+    return predictions;
 }
 
-void answer_all(subject& what) {
-    what.scores([&](std::size_t place, std::span<const double> logits) {
-        what.answers[place] = zeroshot::prediction_of(logits, what.answers[place].labels);
+void predict(evaluated_images& images) {
+    images.scores([&](std::size_t index, std::span<const double> logits) {
+        images.predictions[index] = zeroshot::prediction_of(logits, images.predictions[index].labels);
     });
 }
 
-void write_per_image(const std::string& file, const subject& what) {
+/// Writes a JSON line for each image.
+void write_per_image(const std::string& file, const evaluated_images& images) {
     const defer_interrupts no_partial_file;
     zeroshot::atomic_file lines(file);
     std::size_t next = 0;
-    const auto write_failures_up_to = [&](std::size_t place) {
-        for (; next < place; ++next) {
-            lines.write(zeroshot::json_line(what.name_of(next), zeroshot::unreadable(what.answers[next].labels),
-                                            what.failures.at(next)) +
+    const auto write_failures_before = [&](std::size_t index) {
+        for (; next < index; ++next) {
+            lines.write(zeroshot::json_line(images.name_of(next), zeroshot::unreadable(images.predictions[next].labels),
+                                            images.failures.at(next)) +
                         "\n");
         }
     };
-    what.scores([&](std::size_t place, std::span<const double> logits) {
-        write_failures_up_to(place);
-        lines.write(
-            zeroshot::json_line(what.name_of(place), zeroshot::prediction_of(logits, what.answers[place].labels)) +
-            "\n");
+    images.scores([&](std::size_t index, std::span<const double> logits) {
+        write_failures_before(index);
+        const auto prediction = zeroshot::prediction_of(logits, images.predictions[index].labels);
+        lines.write(zeroshot::json_line(images.name_of(index), prediction) + "\n");
         ++next;
     });
-    write_failures_up_to(what.answers.size());
+    write_failures_before(images.predictions.size());
     lines.commit();
 }
 
@@ -137,20 +122,20 @@ void write_embeddings(const std::string& file, const data_set_embeddings& images
     rows.commit();
 }
 
-/// All figures, to where they were asked for.
-void conclude(zeroshot::evaluation& found, const subject& what, std::span<const std::string> classes,
-              const evaluate_options& options, console& out) {
-    zeroshot::summarise(found, what.answers, classes, what.scores, options.seed);
-    if (!options.per_image.empty()) write_per_image(options.per_image, what);
-    note_empty_classes(found, out);
+/// Computes the metrics, and writes all outputs.
+void finish(zeroshot::evaluation& result, const evaluated_images& images, std::span<const std::string> classes,
+            const evaluate_options& options, console& out) {
+    zeroshot::summarise(result, images.predictions, classes, images.scores, options.seed);
+    if (!options.per_image.empty()) write_per_image(options.per_image, images);
+    note_empty_classes(result, out);
     if (!options.csv.empty()) {
         const defer_interrupts no_partial_file;
-        zeroshot::write_file(options.csv, csv_of(found));
+        zeroshot::write_file(options.csv, csv_of(result));
     }
     if (options.common.json) {
-        out.answer(zeroshot::json_line(found));
+        out.answer(zeroshot::json_line(result));
     } else {
-        print(found, out);
+        print(result, out);
     }
 }
 
@@ -160,113 +145,135 @@ double seconds_since(clock::time_point begin) {
     return std::chrono::duration<double>(clock::now() - begin).count();
 }
 
-zeroshot::matrix<float> embedded_classes(const evaluate_options& options, const zeroshot::clip& clip,
-                                         const std::vector<std::string>& classes,
-                                         const std::vector<std::string>& templates, worker_pool& workers,
-                                         command_context& context) {
-    const std::size_t prompts = classes.size() * std::max<std::size_t>(templates.size(), 1);
-    return make_classifier(clip, {classes, templates, options.truncate, options.resume},
-                           workers.run_options(context, "prompts", 0, prompts, prompts), context.out)
-        .text_embeddings();
+/// Class embeddings with a model.
+struct class_encoder {
+    const evaluate_options& options;
+    const zeroshot::clip& clip;
+    const std::vector<std::string>& classes;
+    worker_pool& workers;
+    command_context& context;
+
+    /// \return [classes, embedding], each of length 1
+    zeroshot::matrix<float> operator()(const std::vector<std::string>& templates) const {
+        const std::size_t prompts = classes.size() * std::max<std::size_t>(templates.size(), 1);
+        return make_classifier(clip, {classes, templates, options.truncate, options.resume},
+                               workers.run_options(context, "prompts", 0, prompts, prompts), context.out)
+            .text_embeddings();
+    }
+};
+
+/// Adds the accuracy of each template alone, and the best combination.
+void compare_templates(zeroshot::evaluation& result, const evaluated_images& images,
+                       const data_set_embeddings& embeddings, const class_encoder& encode, std::size_t seed) {
+    std::vector<zeroshot::matrix<float>> each;
+    for (const std::string& sentence : result.templates) each.push_back(encode({sentence}));
+    const auto read = [&](const auto& visit) { embeddings.read(visit); };
+    zeroshot::compared_templates compared =
+        zeroshot::compare_templates(result.templates, each, images.predictions, read, seed);
+    result.each_template = std::move(compared.each);
+    result.choice = std::move(compared.choice);
 }
 
-/// What each template gives alone, and which are best together.
-void compare(zeroshot::evaluation& found, const subject& what, const data_set_embeddings& images,
-             const evaluate_options& options, const zeroshot::clip& clip, const std::vector<std::string>& classes,
-             worker_pool& workers, command_context& context) {
-    std::vector<zeroshot::matrix<float>> each;
-    for (const std::string& sentence : found.templates)
-        each.push_back(embedded_classes(options, clip, classes, {sentence}, workers, context));
-    const auto embeddings = [&](const auto& take) { images.read(take); };
-    zeroshot::compared_templates compared =
-        zeroshot::compare_templates(found.templates, each, what.answers, embeddings, options.seed);
-    found.each_template = std::move(compared.each);
-    found.choice = std::move(compared.choice);
+data_set_embeddings embed_images(zeroshot::datasets::data_set& images, const evaluate_options& options,
+                                 const zeroshot::clip& clip, worker_pool& workers, command_context& context) {
+    if (options.resume.empty()) return embed_data_set(images, {clip}, workers, context, nullptr);
+    std::filesystem::create_directories(options.resume);
+    const embedding_cache cache{options.resume, digest_of(clip, options.model.precision)};
+    return embed_data_set(images, {clip}, workers, context, &cache);
 }
 
 void evaluate_data(const evaluate_options& options, command_context& context) {
     const clock::time_point begin = clock::now();
     const opened_data data = open_data(options.data, options.format, options.split);
     const class_list classes = classes_for(*data.images, options.classes, options.unknown);
-    zeroshot::evaluation found;
-    found.data = options.data;
-    found.format = data.format;
-    found.templates = templates_of(options, *data.images);
-    if (options.compare_templates && found.templates.empty())
-        throw usage_error("no templates to compare; give some: --template, or --templates-from");
+    zeroshot::evaluation result;
+    result.data = options.data;
+    result.format = data.format;
+    result.templates = combine_templates(options.templates, options.templates_from, data.images->templates());
+    if (options.compare_templates && result.templates.empty())
+        throw usage_error("no templates to compare; give --template or --templates-from");
     worker_pool workers(options.threads);
     const zeroshot::clip clip = load_model(options.model, context.out, workers.threads());
-    found.model = clip.provenance().place;
-    const zeroshot::class_scores scores(
-        embedded_classes(options, clip, classes.names, found.templates, workers, context));
-    std::optional<embedding_cache> keep;
-    if (!options.resume.empty()) {
-        std::filesystem::create_directories(options.resume);
-        keep = embedding_cache{options.resume, digest_of(clip, options.model.precision)};
-    }
-    data_set_embeddings images = embed_data_set(*data.images, {clip}, workers, context, keep ? &*keep : nullptr);
-    const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale())),
-                 bias = static_cast<double>(clip.logit_bias());
-    subject what{[&](std::size_t place) { return images.names[place]; }, images.failures};
-    what.answers = without_answers(std::move(images.labels), classes);
-    what.scores = [&](const auto& take) {
-        images.read(
-            [&](std::size_t place, std::span<const float> row) { take(place, scores.logits(row, scale, bias)); });
+    result.model = clip.provenance().place;
+
+    const class_encoder encode{options, clip, classes.names, workers, context};
+    const zeroshot::class_scores scores(encode(result.templates));
+    data_set_embeddings embeddings = embed_images(*data.images, options, clip, workers, context);
+    const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale()));
+    const double bias = static_cast<double>(clip.logit_bias());
+    evaluated_images images{[&](std::size_t index) { return embeddings.names[index]; }, embeddings.failures};
+    images.predictions = unpredicted(std::move(embeddings.labels), classes);
+    images.scores = [&](const auto& visit) {
+        embeddings.read(
+            [&](std::size_t index, std::span<const float> row) { visit(index, scores.logits(row, scale, bias)); });
     };
-    answer_all(what);
-    if (!options.embeddings.empty()) write_embeddings(options.embeddings, images);
-    if (options.compare_templates) compare(found, what, images, options, clip, classes.names, workers, context);
-    found.seconds = seconds_since(begin);
-    conclude(found, what, classes.names, options, context.out);
+    predict(images);
+
+    if (!options.embeddings.empty()) write_embeddings(options.embeddings, embeddings);
+    if (options.compare_templates) compare_templates(result, images, embeddings, encode, options.seed);
+    result.seconds = seconds_since(begin);
+    finish(result, images, classes.names, options, context.out);
 }
 
-/// The rows of a file, as double.
-zeroshot::matrix<double> matrix_in(const std::string& file) {
+zeroshot::matrix<double> read_matrix(const std::string& file) {
     const npy_array array(file, npy_types::real);
     if (array.shape().size() != 2) {
         throw zeroshot::argument_error(
             zeroshot::error_code::shape,
-            {zeroshot::path_text(file), "shape " + zeroshot::shape_text(array.shape()), "[rows, numbers]", ""});
+            {zeroshot::path_text(file), "shape " + zeroshot::shape_text(array.shape()), "[rows, columns]", ""});
     }
     zeroshot::matrix<double> rows(array.shape()[0], array.shape()[1]);
     std::ranges::copy(array.numbers(), rows.values().begin());
     return rows;
 }
 
-/// Classes [n], where -1 is none of them, or [n, classes] of 0 and 1.
-std::vector<std::vector<std::uint32_t>> labels_in(const std::string& file, std::size_t rows, std::size_t classes) {
-    const npy_array array(file, npy_types::any);
-    const std::vector<double> numbers = array.numbers();
-    const std::vector<std::size_t>& shape = array.shape();
-    const bool one_each = shape == std::vector{rows}, several = shape == std::vector{rows, classes};
-    if (!one_each && !several) {
-        throw zeroshot::argument_error(zeroshot::error_code::shape,
-                                       {zeroshot::path_text(file), "shape " + zeroshot::shape_text(shape),
-                                        "[" + std::to_string(rows) + "], or [" + std::to_string(rows) + ", " +
-                                            std::to_string(classes) + "], as there are features and classes",
-                                        ""});
-    }
-    std::vector<std::vector<std::uint32_t>> labels(rows);
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-        const double number = numbers[i];
-        const bool good = several
-                              ? number == 0 || number == 1
-                              : number >= -1 && number < static_cast<double>(classes) && number == std::floor(number);
-        if (!good) {
-            throw zeroshot::data_set_error(
-                zeroshot::error_code::argument,
-                {zeroshot::path_text(file) + ": row " + std::to_string(several ? i / classes : i),
-                 "label " + zeroshot::number_text(number),
-                 several ? "0 or 1" : "a class from 0 to " + std::to_string(classes - 1) + ", or -1 for none of them",
-                 ""});
+using label_rows = std::vector<std::vector<std::uint32_t>>;  // the labels of each image
+
+[[noreturn]] void refuse_label(const std::string& file, std::size_t row, double value, const std::string& expected) {
+    throw zeroshot::data_set_error(zeroshot::error_code::argument,
+                                   {zeroshot::path_text(file) + ": row " + std::to_string(row),
+                                    "label " + zeroshot::number_text(value), expected, ""});
+}
+
+/// Class indices [n]; -1 is out of distribution.
+label_rows labels_of_indices(const std::string& file, std::span<const double> values, std::size_t classes) {
+    label_rows labels(values.size());
+    for (std::size_t row = 0; row < values.size(); ++row) {
+        const double value = values[row];
+        if (value < -1 || value >= static_cast<double>(classes) || value != std::floor(value)) {
+            refuse_label(file, row, value,
+                         "a class from 0 to " + std::to_string(classes - 1) + ", or -1 for out of distribution");
         }
-        if (several && number == 1) labels[i / classes].push_back(static_cast<std::uint32_t>(i % classes));
-        if (!several && number >= 0) labels[i].push_back(static_cast<std::uint32_t>(number));
+        if (value >= 0) labels[row].push_back(static_cast<std::uint32_t>(value));
     }
     return labels;
 }
 
-std::vector<std::string> recorded_names(const evaluate_options& options, std::size_t classes) {
+/// Indicators [n, classes] of 0 and 1.
+label_rows labels_of_indicators(const std::string& file, std::span<const double> values, std::size_t classes) {
+    label_rows labels(values.size() / classes);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const std::size_t row = i / classes;
+        if (values[i] != 0 && values[i] != 1) refuse_label(file, row, values[i], "0 or 1");
+        if (values[i] == 1) labels[row].push_back(static_cast<std::uint32_t>(i % classes));
+    }
+    return labels;
+}
+
+label_rows read_labels(const std::string& file, std::size_t rows, std::size_t classes) {
+    const npy_array array(file, npy_types::any);
+    const std::vector<std::size_t>& shape = array.shape();
+    if (shape == std::vector{rows}) return labels_of_indices(file, array.numbers(), classes);
+    if (shape == std::vector{rows, classes}) return labels_of_indicators(file, array.numbers(), classes);
+    throw zeroshot::argument_error(zeroshot::error_code::shape,
+                                   {zeroshot::path_text(file), "shape " + zeroshot::shape_text(shape),
+                                    "[" + std::to_string(rows) + "] or [" + std::to_string(rows) + ", " +
+                                        std::to_string(classes) + "], the numbers of features and classes",
+                                    ""});
+}
+
+/// The names of --classes, or the numbers of the classes.
+std::vector<std::string> names_of_recorded(const evaluate_options& options, std::size_t classes) {
     std::vector<std::string> names;
     if (!options.classes) {
         for (std::size_t label = 0; label < classes; ++label) names.push_back(std::to_string(label));
@@ -276,56 +283,56 @@ std::vector<std::string> recorded_names(const evaluate_options& options, std::si
     if (names.size() != classes) {
         throw zeroshot::data_set_error(zeroshot::error_code::argument,
                                        {zeroshot::path_text(*options.classes), counted(names.size(), "name"),
-                                        std::to_string(classes) + " as there are class embeddings", ""});
+                                        std::to_string(classes) + ", one for each class embedding", ""});
     }
     return names;
 }
 
 void evaluate_recorded(const evaluate_options& options, command_context& context) {
-    constexpr double usual_scale = 100;  // the factor of OpenAI's models, and CLIP_benchmark's
+    constexpr double default_scale = 100;  // logit scale of OpenAI's models, and of CLIP_benchmark
     const clock::time_point begin = clock::now();
-    const zeroshot::matrix<double> features = matrix_in(options.features),
-                                   classes = matrix_in(options.class_embeddings);
+    const zeroshot::matrix<double> features = read_matrix(options.features),
+                                   classes = read_matrix(options.class_embeddings);
     if (features.columns() != classes.columns() || classes.rows() == 0) {
         throw zeroshot::argument_error(
             zeroshot::error_code::shape,
             {zeroshot::path_text(options.class_embeddings), "shape " + zeroshot::shape_text(classes.shape()),
-             "[classes, " + std::to_string(features.columns()) + "] as the features have", ""});
+             "[classes, " + std::to_string(features.columns()) + "], the columns of the features", ""});
     }
-    const std::vector<std::string> names = recorded_names(options, classes.rows());
+    const std::vector<std::string> names = names_of_recorded(options, classes.rows());
     const zeroshot::class_scores scores(classes);
-    const double scale = options.scale.value_or(usual_scale);
+    const double scale = options.scale.value_or(default_scale);
     failure_map failures;
-    subject what{[](std::size_t row) { return std::to_string(row); }, failures};
-    for (const std::vector<std::uint32_t>& labels : labels_in(options.labels, features.rows(), classes.rows())) {
-        const std::size_t row = what.answers.size();
-        what.answers.push_back(zeroshot::unreadable(labels));
+    evaluated_images images{[](std::size_t row) { return std::to_string(row); }, failures};
+    for (const std::vector<std::uint32_t>& labels : read_labels(options.labels, features.rows(), classes.rows())) {
+        const std::size_t row = images.predictions.size();
+        images.predictions.push_back(zeroshot::unreadable(labels));
         try {
             scores.logits(std::span(features.row(row)));
         } catch (const zeroshot::numeric_error& fault) {
-            failures[row] = {fault.code(), zeroshot::path_text(options.features) + ": row " + std::to_string(row) +
-                                               ": " + fault.what()};
+            const std::string place = zeroshot::path_text(options.features) + ": row " + std::to_string(row);
+            failures[row] = {fault.code(), place + ": " + fault.what()};
             context.out.error(failures[row].sentence);
         }
     }
-    what.scores = [&](const auto& take) {
+    images.scores = [&](const auto& visit) {
         for (std::size_t row = 0; row < features.rows(); ++row) {
-            if (!failures.contains(row)) take(row, scores.logits(std::span(features.row(row)), scale));
+            if (!failures.contains(row)) visit(row, scores.logits(std::span(features.row(row)), scale));
         }
     };
-    answer_all(what);
-    zeroshot::evaluation found;
-    found.data = options.features;
-    found.format = "recorded";
-    found.model = options.class_embeddings;
-    found.seconds = seconds_since(begin);
-    conclude(found, what, names, options, context.out);
+    predict(images);
+    zeroshot::evaluation result;
+    result.data = options.features;
+    result.format = "recorded";
+    result.model = options.class_embeddings;
+    result.seconds = seconds_since(begin);
+    finish(result, images, names, options, context.out);
 }
 
 }  // namespace
 
 void evaluate(const evaluate_options& options, command_context& context) {
-    check_call(options);
+    check_options(options);
     if (options.data.empty()) {
         evaluate_recorded(options, context);
     } else {

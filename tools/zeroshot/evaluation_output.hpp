@@ -1,5 +1,5 @@
 #pragma once
-/// \file An evaluation for people: a table with bars, and a file with commas.
+/// \file Text and CSV output of an evaluation.
 
 #include <string>
 
@@ -9,10 +9,10 @@ namespace program {
 
 class console;
 
-/// The figures, the classes from best to worst, and what was confused most.
-void print(const zeroshot::evaluation& found, console& out);
+/// Prints the metrics, the classes from best to worst, and the most frequent confusions.
+void print(const zeroshot::evaluation& result, console& out);
 
-/// A line for each class as RFC 4180 has it: class,count,unreadable,predicted,right,recall,precision,average_precision.
-std::string csv_of(const zeroshot::evaluation& found);
+/// CSV (RFC 4180), a row for each class: class,count,unreadable,predicted,right,recall,precision,average_precision.
+std::string csv_of(const zeroshot::evaluation& result);
 
 }  // namespace program

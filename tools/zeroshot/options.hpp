@@ -112,7 +112,7 @@ struct evaluate_options {
     std::optional<std::string> classes;  ///< file of class names, or imagenet
     std::vector<std::string> unknown;    ///< out-of-distribution classes of the data set
     std::vector<std::string> templates;
-    std::optional<std::string> templates_from;  ///< file, openai80 or openai7
+    std::string templates_from;  ///< file, openai80 or openai7
     std::string features;
     std::string labels;
     std::string class_embeddings;
@@ -148,7 +148,7 @@ struct probe_options {
     bool zero_shot = false;
     bool cache = false;
     std::vector<std::string> templates;
-    std::optional<std::string> templates_from;  ///< file, openai80 or openai7
+    std::string templates_from;  ///< file, openai80 or openai7
     std::vector<std::size_t> few_shot;
     std::size_t seeds = 3;
     std::size_t seed = 0;

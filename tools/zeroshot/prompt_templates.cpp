@@ -1,5 +1,7 @@
 #include "prompt_templates.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <zeroshot/classify/prompt_lists.hpp>
@@ -20,6 +22,12 @@ void check_templates(std::span<const std::string> templates) {
             throw usage_error(fault.what());
         }
     }
+}
+
+std::vector<std::string> combine_templates(std::vector<std::string> given, const std::string& list,
+                                           std::vector<std::string> default_templates) {
+    if (!list.empty()) std::ranges::move(read_templates(list), std::back_inserter(given));
+    return given.empty() ? default_templates : given;
 }
 
 std::vector<std::string> read_templates(const std::string& list) {

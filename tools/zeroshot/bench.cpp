@@ -1,4 +1,4 @@
-/// \file zeroshot bench: how long the model takes on this machine.
+/// \file Subcommand bench: speed of the model on this machine.
 
 #include <algorithm>
 #include <array>
@@ -38,23 +38,24 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr std::size_t whole_text = 77,
-                      short_prompt = 10;  // tokens; CLIP's context, and "a photo of a dog." with its ends
+constexpr std::size_t text_tokens = 77,
+                      prompt_tokens = 10;  // CLIP's context, and "a photo of a dog." with start and end token
 constexpr std::size_t photo_width = 640, photo_height = 480;
 
 double seconds_since(clock::time_point begin) {
     return std::chrono::duration<double>(clock::now() - begin).count();
 }
 
-/// The shortest time of several runs after one that does not count.
-double shortest(std::size_t repeats, const std::atomic<bool>& stop, const std::function<void()>& run) {
-    constexpr double enough_each = 0.07, too_long = 12;  // seconds: quick runs are repeated more often, slow ones less
-    const double enough = enough_each * static_cast<double>(repeats);
+/// The shortest time of several runs in seconds, after a warm-up.
+double shortest_time(std::size_t repeats, const std::atomic<bool>& stop, const std::function<void()>& run) {
+    constexpr double min_seconds_per_repeat = 0.07,
+                     max_seconds = 12;  // quick runs are repeated more often, slow ones less
+    const double min_seconds = min_seconds_per_repeat * static_cast<double>(repeats);
     run();
     double best = std::numeric_limits<double>::infinity();
     const clock::time_point begin = clock::now();
-    for (std::size_t done = 0; done < repeats || seconds_since(begin) < enough; ++done) {
-        if (done > 2 && seconds_since(begin) > too_long) break;
+    for (std::size_t done = 0; done < repeats || seconds_since(begin) < min_seconds; ++done) {
+        if (done > 2 && seconds_since(begin) > max_seconds) break;
         if (stop) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
         const clock::time_point start = clock::now();
         run();
@@ -63,39 +64,38 @@ double shortest(std::size_t repeats, const std::atomic<bool>& stop, const std::f
     return best;
 }
 
-/// Something to measure.
 struct measurement {
     std::string name;
-    std::size_t items;  ///< of one run
+    std::size_t items;  ///< per run
     std::function<void()> run;
 };
 
-/// Numbers like those of normalised images: [images, 3, size, size].
+/// Noise in the range of normalised images: [images, 3, size, size].
 zeroshot::tensor<float, 4> noise(std::size_t images, std::size_t size) {
     zeroshot::tensor<float, 4> pixels(images, std::size_t{3}, size, size);
     std::uint32_t state = 1;
     for (float& value : pixels.values()) {
-        state = state * 1664525u + 1013904223u;  // Numerical Recipes' generator
+        state = state * 1664525u + 1013904223u;  // the generator of Numerical Recipes
         value = static_cast<float>(state >> 8) / static_cast<float>(1u << 23) - 1;
     }
     return pixels;
 }
 
-/// Different prompts of so many tokens, all of which are read: the end token is the last.
+/// Different prompts of the given length; the end token comes last, so that all tokens count.
 std::vector<std::vector<zeroshot::token>> prompts(std::size_t count, std::size_t length,
                                                   const zeroshot::text_config& text) {
     const std::size_t others = text.vocabulary - 1;
     const std::size_t end = text.pool == zeroshot::text_pool::end ? text.end : others;
-    std::vector<std::vector<zeroshot::token>> made(count);
+    std::vector<std::vector<zeroshot::token>> result(count);
     std::size_t next = 1;
-    for (std::vector<zeroshot::token>& prompt : made) {
+    for (std::vector<zeroshot::token>& prompt : result) {
         while (prompt.size() + 1 < length) {
             next = (next * 7919 + 1) % others;
             prompt.push_back(static_cast<zeroshot::token>(next == end ? others : next));
         }
         prompt.push_back(static_cast<zeroshot::token>(end));
     }
-    return made;
+    return result;
 }
 
 measurement of_images(const zeroshot::clip& clip, const zeroshot::run_options& run, std::size_t count) {
@@ -117,13 +117,13 @@ measurement of_photo(const zeroshot::clip& clip) {
             }};
 }
 
-/// Peak memory of the process so far in MiB; nothing where the system does not tell.
+/// Peak memory of the process in MiB; nothing if the system does not report it.
 std::optional<double> peak_memory() {
 #if __has_include(<sys/resource.h>)
     rusage used{};
     if (getrusage(RUSAGE_SELF, &used) != 0) return std::nullopt;
 #if defined(__APPLE__)
-    constexpr double unit = 1;  // bytes there, KiB elsewhere
+    constexpr double unit = 1;  // bytes on macOS, KiB elsewhere
 #else
     constexpr double unit = 1024;
 #endif
@@ -133,25 +133,25 @@ std::optional<double> peak_memory() {
 #endif
 }
 
-/// What of the processor matters here, as Linux calls it; empty where it does not tell.
+/// Relevant features of the processor, by their names in Linux; empty on other systems.
 std::string capabilities() {
-    constexpr std::array<std::string_view, 16> telling{
+    constexpr std::array<std::string_view, 16> relevant{
         "avx",         "f16c",        "fma",      "avx2",     "avx_vnni", "avx512f", "avx512bw", "avx512_vnni",
         "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd",   "bf16",     "i8mm"};
     std::ifstream file("/proc/cpuinfo");
     for (std::string line; std::getline(file, line);) {
         if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
         std::istringstream words(line);
-        std::string found;
+        std::string features;
         for (std::string word; words >> word;) {
-            if (std::ranges::find(telling, word) != telling.end()) found += (found.empty() ? "" : " ") + word;
+            if (std::ranges::find(relevant, word) != relevant.end()) features += (features.empty() ? "" : " ") + word;
         }
-        return found;
+        return features;
     }
     return {};
 }
 
-/// A figure under its name.
+/// A result.
 struct figure {
     std::string name;
     double value;
@@ -168,20 +168,20 @@ std::string json_of(const std::vector<figure>& figures, const bench_options& opt
     return zeroshot::json_text_of(json);
 }
 
-void show(const std::vector<figure>& figures, const bench_options& options, const zeroshot::clip& clip, console& out) {
+void print(const std::vector<figure>& figures, const bench_options& options, const zeroshot::clip& clip, console& out) {
     constexpr std::size_t name_columns = 28, number_columns = 10;
-    out.answer(out.styled(printable(clip.provenance().place), text_style::bold));
-    out.answer("  " + std::string(zeroshot::kernels::name_of(zeroshot::kernels::active())) + ", " +
-               counted(options.threads, "thread") + ", " + options.model.precision);
+    out.print(out.styled(printable(clip.provenance().place), text_style::bold));
+    out.print("  " + std::string(zeroshot::kernels::name_of(zeroshot::kernels::active())) + ", " +
+              counted(options.threads, "thread") + ", " + options.model.precision);
     for (const figure& each : figures) {
         const std::string number = fixed(each.value, each.value < 100 ? 2 : 1);
-        out.answer("  " + padded(each.name, name_columns) +
-                   std::string(number_columns - std::min(number_columns, number.size()), ' ') + number + " " +
-                   std::string(each.unit));
+        out.print("  " + padded(each.name, name_columns) +
+                  std::string(number_columns - std::min(number_columns, number.size()), ' ') + number + " " +
+                  std::string(each.unit));
     }
     const std::size_t context = clip.config().text.context;
-    if (context < whole_text)
-        out.note("the model's context is " + std::to_string(context) + " tokens: 'text' stands for so many");
+    if (context < text_tokens)
+        out.note("the model's context is " + std::to_string(context) + " tokens: 'text' is measured with this length");
 }
 
 }  // namespace
@@ -196,30 +196,29 @@ void bench(const bench_options& options, command_context& context) {
         loaded = load_model(options.model, silent, workers.threads());
     };
     constexpr std::size_t loads = 3;
-    std::vector<figure> figures{{"load", 1000 * shortest(loads, context.stop, load), "ms"}};
+    std::vector<figure> figures{{"load", 1000 * shortest_time(loads, context.stop, load), "ms"}};
     const zeroshot::clip& clip = *loaded;
     const zeroshot::run_options run = workers.run_options(context);
     const std::vector<measurement> all{of_images(clip, run, 1),
                                        of_images(clip, run, 8),
-                                       of_texts(clip, run, "text", 1, whole_text),
-                                       of_texts(clip, run, "text", 8, whole_text),
-                                       of_texts(clip, run, "prompt", 1, short_prompt),
-                                       of_texts(clip, run, "prompt", 64, short_prompt),
+                                       of_texts(clip, run, "text", 1, text_tokens),
+                                       of_texts(clip, run, "text", 8, text_tokens),
+                                       of_texts(clip, run, "prompt", 1, prompt_tokens),
+                                       of_texts(clip, run, "prompt", 64, prompt_tokens),
                                        of_photo(clip)};
     for (const measurement& each : all) {
-        figures.push_back({each.name,
-                           1000 * shortest(options.repeat, context.stop, each.run) / static_cast<double>(each.items),
-                           "ms per item"});
+        figures.push_back(
+            {each.name, 1000 * shortest_time(options.repeat, context.stop, each.run) / static_cast<double>(each.items),
+             "ms per item"});
         context.out.progress("measurements", figures.size(), all.size() + 1);
     }
     context.out.end_progress();
-    std::rotate(figures.begin(), figures.begin() + 1,
-                figures.end());  // what is loaded once stands below what is done often
+    std::rotate(figures.begin(), figures.begin() + 1, figures.end());  // "load" comes last
     if (const std::optional<double> peak = peak_memory()) figures.push_back({"peak memory", *peak, "MiB"});
     if (options.common.json) {
-        context.out.answer(json_of(figures, options, clip));
+        context.out.print(json_of(figures, options, clip));
     } else {
-        show(figures, options, clip, context.out);
+        print(figures, options, clip, context.out);
     }
 }
 

@@ -57,12 +57,12 @@ class json_results final : public result_writer {
                               {"probability", zeroshot::json_number(result.probabilities()[index])},
                               {"logit", zeroshot::json_number(result.logits()[index])}});
         }
-        out().answer(zeroshot::json_text_of({{"picture", image}, {"labels", labels}}));
+        out().print(zeroshot::json_text_of({{"picture", image}, {"labels", labels}}));
     }
 
     void add(const std::string& image, const failure& error) override {
-        out().answer(zeroshot::json_text_of(
-            {{"picture", image}, {"error", {{"code", zeroshot::name_of(error.code)}, {"message", error.sentence}}}}));
+        out().print(zeroshot::json_text_of(
+            {{"picture", image}, {"error", {{"code", zeroshot::name_of(error.code)}, {"message", error.message}}}}));
     }
 };
 
@@ -71,14 +71,14 @@ class csv_results final : public result_writer {
    public:
     using result_writer::result_writer;
 
-    void begin() override { out().answer("picture,rank,label,probability,logit"); }
+    void begin() override { out().print("picture,rank,label,probability,logit"); }
 
     void add(const std::string& image, const zeroshot::classification& result, std::size_t top) override {
         for (std::size_t rank = 0; rank < top; ++rank) {
             const std::size_t index = result.ranking()[rank];
-            out().answer(csv_field(image) + "," + std::to_string(rank + 1) + "," + csv_field(label(index)) + "," +
-                         zeroshot::number_text(result.probabilities()[index]) + "," +
-                         zeroshot::number_text(result.logits()[index]));
+            out().print(csv_field(image) + "," + std::to_string(rank + 1) + "," + csv_field(label(index)) + "," +
+                        zeroshot::number_text(result.probabilities()[index]) + "," +
+                        zeroshot::number_text(result.logits()[index]));
         }
     }
 };
@@ -98,12 +98,12 @@ class text_results final : public result_writer {
     void add(const std::string& image, const zeroshot::classification& result, std::size_t top) override {
         const std::string name = printable(image);
         if (top == 1 && label_count() > 1) {
-            out().answer(padded(name, image_columns_) + "  " + line(result, 0));
+            out().print(padded(name, image_columns_) + "  " + line(result, 0));
             return;
         }
-        if (!std::exchange(is_first_, false)) out().answer("");
-        out().answer(out().styled(name, text_style::bold));
-        for (std::size_t rank = 0; rank < top; ++rank) out().answer("  " + line(result, rank));
+        if (!std::exchange(is_first_, false)) out().print("");
+        out().print(out().styled(name, text_style::bold));
+        for (std::size_t rank = 0; rank < top; ++rank) out().print("  " + line(result, rank));
     }
 
    private:
@@ -194,7 +194,7 @@ std::vector<zeroshot::classification> classify_one_by_one(const zeroshot::classi
             results.push_back(classify_pixels(classifier, pixels, run).front());
         } catch (const zeroshot::numeric_error&) {
             error = current_failure();
-            error->sentence = sources[i].name + ": " + error->sentence;
+            error->message = sources[i].name + ": " + error->message;
         }
     }
     return results;
@@ -218,7 +218,7 @@ void write_batch(result_writer& writer, console& out, std::span<const image_sour
     auto next = results.begin();
     for (std::size_t i = 0; i < failures.size(); ++i) {
         if (failures[i]) {
-            out.error(failures[i]->sentence);
+            out.error(failures[i]->message);
             writer.add(sources[i].name, *failures[i]);
         } else {
             writer.add(sources[i].name, *next++, top);

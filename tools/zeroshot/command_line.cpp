@@ -563,14 +563,14 @@ parsed_command parse_command_line(int count, char** arguments) {
     const std::vector<std::string> commands = command_names(program);
     const bool is_command = std::ranges::find(commands, first) != commands.end();
     if (first.empty()) return {"", {}, "no command"};
-    if (first == "--version") return {"", [](command_context& context) { context.out.answer(version_text()); }, ""};
+    if (first == "--version") return {"", [](command_context& context) { context.out.print(version_text()); }, ""};
     if (!is_command && !first.starts_with("-"))
         return {"", {}, "unknown command '" + printable(first) + "'" + did_you_mean(first, commands)};
     const std::string name = is_command ? first : "";
     try {
         program.parse(count, arguments);
     } catch (const CLI::CallForHelp&) {
-        return {name, [text = help_text(program)](command_context& context) { context.out.answer(text); }, ""};
+        return {name, [text = help_text(program)](command_context& context) { context.out.print(text); }, ""};
     } catch (const CLI::ParseError& fault) {
         return {name, {}, error_message(program, fault)};
     }

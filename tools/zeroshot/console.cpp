@@ -17,6 +17,8 @@
 #include <io.h>
 #endif
 
+#include <zeroshot/text/utf8.hpp>
+
 #include "interrupt.hpp"
 
 namespace program {
@@ -37,21 +39,11 @@ bool wants_colour() {
     return (no_colour == nullptr || *no_colour == '\0') && terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
-constexpr char32_t not_utf8 = 0xFFFD;
-
-/// Removes the first character of a text, and returns it.
-char32_t next_character(std::string_view& text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned first = byte(0);
-    const std::size_t length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
-    char32_t character = length == 1 ? first : first & (0x7Fu >> length);
-    bool good = length != 0 && length <= text.size();
-    for (std::size_t i = 1; good && i < length; ++i) {
-        good = (byte(i) & 0xC0) == 0x80;
-        character = character << 6 | (byte(i) & 0x3F);
-    }
-    text.remove_prefix(good ? length : 1);
-    return good ? character : not_utf8;
+/// Removes the first character of a text in UTF-8, and returns it.
+zeroshot::detail::utf8_unit next_character(std::string_view& text) {
+    const zeroshot::detail::utf8_unit character = zeroshot::detail::read_utf8(text);
+    text.remove_prefix(character.size);
+    return character;
 }
 
 bool is_between(char32_t character, char32_t first, char32_t last) {
@@ -92,7 +84,7 @@ std::string time_text(double seconds) {
 
 console::console() : colour_(is_terminal(stdout) && wants_colour()), shows_bar_(is_terminal(stderr)) {}
 
-void console::answer(std::string_view line) {
+void console::print(std::string_view line) {
     const std::lock_guard lock(mutex_);
     const defer_interrupts no_partial_line;
     erase_bar();
@@ -166,7 +158,7 @@ void console::erase_bar() {
 std::size_t columns_of(std::string_view text) {
     std::size_t columns = 0;
     while (!text.empty()) {
-        const char32_t character = next_character(text);
+        const char32_t character = next_character(text).code_point;
         columns += has_no_width(character) ? 0 : is_wide(character) ? 2 : 1;
     }
     return columns;
@@ -177,10 +169,9 @@ std::string printable(std::string_view text) {
     std::string safe;
     while (!text.empty()) {
         const std::string_view rest = text;
-        const char32_t character = next_character(text);
-        const std::string_view bytes = rest.substr(0, rest.size() - text.size());
-        const bool broken = character == not_utf8 && bytes.size() == 1;
-        if (!broken && !is_unsafe(character)) {
+        const zeroshot::detail::utf8_unit character = next_character(text);
+        const std::string_view bytes = rest.substr(0, character.size);
+        if (character.valid && !is_unsafe(character.code_point)) {
             safe += bytes;
             continue;
         }

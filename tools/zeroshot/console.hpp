@@ -43,7 +43,7 @@ class console {
 
     /// Prints a line of the result to stdout, and flushes it.
     /// \throws output_error
-    void answer(std::string_view line);
+    void print(std::string_view line);
 
     /// Prints "zeroshot: <message>" to stderr, unless quiet.
     void note(std::string_view message);

@@ -1,4 +1,4 @@
-/// \file zeroshot convert: any readable checkpoint into one file that needs nothing beside it.
+/// \file Subcommand convert: a checkpoint into one self-contained file.
 
 #include <filesystem>
 #include <string>
@@ -17,66 +17,66 @@ namespace program {
 
 namespace {
 
-/// The words were checked when the call was read.
-zeroshot::convert_options convert_options_of(const convert_options& call) {
-    zeroshot::convert_options options;
-    options.load = load_options_of(call.model);
-    options.load.verify = false;  // it is the new file that is verified
-    if (call.dtype) {
-        options.type = *call.dtype == "f32"   ? zeroshot::dtype::f32
-                       : *call.dtype == "f16" ? zeroshot::dtype::f16
-                                              : zeroshot::dtype::bf16;
+/// The library's options. The words of the options were checked by the command-line parser.
+zeroshot::convert_options library_options(const convert_options& options) {
+    zeroshot::convert_options result;
+    result.load = load_options_of(options.model);
+    result.load.verify = false;  // the new file is verified instead
+    if (options.dtype) {
+        result.type = *options.dtype == "f32"   ? zeroshot::dtype::f32
+                      : *options.dtype == "f16" ? zeroshot::dtype::f16
+                                                : zeroshot::dtype::bf16;
     }
-    return options;
+    return result;
 }
 
-void refuse_itself(const std::filesystem::path& input, const std::filesystem::path& output) {
-    std::error_code unknown;
-    if (!std::filesystem::equivalent(input, output, unknown)) return;
-    throw zeroshot::argument_error(
-        zeroshot::error_code::argument,
-        {zeroshot::path_text(output), "this is the file to convert", "another name for what comes of it", ""});
+void check_not_input(const std::filesystem::path& input, const std::filesystem::path& output) {
+    std::error_code ignored;
+    if (!std::filesystem::equivalent(input, output, ignored)) return;
+    throw zeroshot::argument_error(zeroshot::error_code::argument,
+                                   {zeroshot::path_text(output), "the output is the input", "another file", ""});
 }
 
-std::string json_of(const convert_options& call, const std::filesystem::path& input, const zeroshot::conversion& made) {
+std::string json_of(const convert_options& options, const std::filesystem::path& input,
+                    const zeroshot::conversion& result) {
     return zeroshot::json_text_of({{"input", input.string()},
-                                   {"sha256", made.sha256},
-                                   {"output", call.output},
-                                   {"tensors", made.tensors},
-                                   {"bytes", made.bytes},
-                                   {"image_drift", zeroshot::json_number(made.image_drift)},
-                                   {"text_drift", zeroshot::json_number(made.text_drift)},
-                                   {"verified", call.model.verify},
-                                   {"warnings", made.warnings}});
+                                   {"sha256", result.sha256},
+                                   {"output", options.output},
+                                   {"tensors", result.tensors},
+                                   {"bytes", result.bytes},
+                                   {"image_drift", zeroshot::json_number(result.image_drift)},
+                                   {"text_drift", zeroshot::json_number(result.text_drift)},
+                                   {"verified", options.model.verify},
+                                   {"warnings", result.warnings}});
 }
 
-std::string drift_text(const zeroshot::conversion& made) {
-    if (made.image_drift == 0 && made.text_drift == 0) return "the same numbers, to the bit";
+std::string drift_text(const zeroshot::conversion& result) {
+    if (result.image_drift == 0 && result.text_drift == 0) return "embeddings unchanged";
     const auto number = [](double value) { return zeroshot::number_text(static_cast<float>(value)); };
-    return "embeddings of a fixed image and prompt moved by " + number(made.image_drift) + " and " +
-           number(made.text_drift) + " of their length";
+    return "relative change of the embeddings of a test image and prompt: " + number(result.image_drift) + " and " +
+           number(result.text_drift);
 }
 
 }  // namespace
 
-void convert(const convert_options& call, command_context& context) {
-    const std::filesystem::path input = locate_model(call.model.model, context.out);
-    refuse_itself(input, call.output);
-    const zeroshot::conversion made = zeroshot::convert(input, call.output, convert_options_of(call));
-    for (const std::string& warning : made.warnings) context.out.note("warning: " + warning);
-    if (call.model.verify) {
+void convert(const convert_options& options, command_context& context) {
+    const std::filesystem::path input = locate_model(options.model.model, context.out);
+    check_not_input(input, options.output);
+    const zeroshot::conversion result = zeroshot::convert(input, options.output, library_options(options));
+    for (const std::string& warning : result.warnings) context.out.note("warning: " + warning);
+    if (options.model.verify) {
         zeroshot::load_options verified;
         verified.verify = true;
-        zeroshot::load(call.output, verified);
+        zeroshot::load(options.output, verified);
     }
-    if (call.common.json) {
-        context.out.answer(json_of(call, input, made));
+    if (options.common.json) {
+        context.out.print(json_of(options, input, result));
         return;
     }
     constexpr double megabyte = 1e6;
-    context.out.answer(printable(call.output) + ": " + counted(made.tensors, "tensor") + ", " +
-                       fixed(static_cast<double>(made.bytes) / megabyte, 1) + " MB; " + drift_text(made) +
-                       (call.model.verify ? "; verified" : ""));
+    context.out.print(printable(options.output) + ": " + counted(result.tensors, "tensor") + ", " +
+                      fixed(static_cast<double>(result.bytes) / megabyte, 1) + " MB; " + drift_text(result) +
+                      (options.model.verify ? "; verified" : ""));
 }
 
 }  // namespace program

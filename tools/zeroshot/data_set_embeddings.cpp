@@ -55,8 +55,8 @@ embedded_image describe(const example& one) {
 /// The exception in flight as a failure of an image.
 reading_failure failure_of(const std::string& name) {
     failure error = current_failure();
-    if (!error.sentence.starts_with(name)) error.sentence = name + ": " + error.sentence;
-    return {error.code, std::move(error.sentence)};
+    if (!error.message.starts_with(name)) error.message = name + ": " + error.message;
+    return {error.code, std::move(error.message)};
 }
 
 /// Name of an image in messages.

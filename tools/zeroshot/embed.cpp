@@ -95,7 +95,7 @@ embedding_rows embed_batch(const embedding_job& job, const image_batch& batch, s
     std::vector<std::string> names, errors;
     for (std::size_t i = 0; i < batch.failures.size(); ++i) {
         if (batch.failures[i])
-            errors.push_back(batch.failures[i]->sentence);
+            errors.push_back(batch.failures[i]->message);
         else
             names.push_back(images[batch.first + i].name);
     }
@@ -294,9 +294,9 @@ void print_result(const embedding_job& job) {
     console& out = job.context.out;
     if (job.options.common.json) {
         const std::array shape{names.size(), embedding};
-        out.answer(zeroshot::json_text_of({{"output", job.options.output}, {"shape", shape}, {"names", names}}));
+        out.print(zeroshot::json_text_of({{"output", job.options.output}, {"shape", shape}, {"names", names}}));
     } else if (job.options.skip_bad) {
-        for (const std::string& name : names) out.answer(name);
+        for (const std::string& name : names) out.print(name);
     }
     out.note("wrote " + job.options.output + ": " + counted(names.size(), "embedding") + " of " +
              std::to_string(embedding) + " numbers" + (job.options.normalize ? ", of length 1" : ""));

@@ -133,7 +133,7 @@ void finish(zeroshot::evaluation& result, const evaluated_images& images, std::s
         zeroshot::write_file(options.csv, csv_of(result));
     }
     if (options.common.json) {
-        out.answer(zeroshot::json_line(result));
+        out.print(zeroshot::json_line(result));
     } else {
         print(result, out);
     }

@@ -31,11 +31,11 @@ std::string between(const zeroshot::interval& range) {
 }
 
 void print_percentage(console& out, std::string_view name, double fraction, const std::string& suffix = "") {
-    out.answer("  " + padded(name, figure_columns) + out.styled(percent(fraction), text_style::bold) + suffix);
+    out.print("  " + padded(name, figure_columns) + out.styled(percent(fraction), text_style::bold) + suffix);
 }
 
 void print_number(console& out, std::string_view name, const std::optional<double>& number, int digits) {
-    if (number) out.answer("  " + padded(name, figure_columns) + " " + fixed(*number, digits));
+    if (number) out.print("  " + padded(name, figure_columns) + " " + fixed(*number, digits));
 }
 
 void print_classes(const zeroshot::evaluation& result, console& out) {
@@ -48,18 +48,17 @@ void print_classes(const zeroshot::evaluation& result, console& out) {
         columns = std::max(columns, std::min(name_columns, columns_of(printable(one.name))));
     }
     std::ranges::stable_sort(order, std::greater<>{}, [](const zeroshot::class_result* one) { return score_of(*one); });
-    out.answer("");
-    out.answer(
-        out.styled(result.several_labels ? "average precision per class" : "recall per class", text_style::bold));
+    out.print("");
+    out.print(out.styled(result.several_labels ? "average precision per class" : "recall per class", text_style::bold));
     const bool cut = order.size() > maximum;
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (cut && i == maximum / 2)
-            out.answer("  ... " + std::to_string(order.size() - maximum) + " more; --csv FILE writes all ...");
+            out.print("  ... " + std::to_string(order.size() - maximum) + " more; --csv FILE writes all ...");
         if (cut && i >= maximum / 2 && i < order.size() - maximum / 2) continue;
         const zeroshot::class_result& one = *order[i];
-        out.answer("  " + padded(printable(one.name), columns) + "  " + percent(score_of(one)) + "  " +
-                   out.styled(padded(blocks(score_of(one), bar_columns), bar_columns), text_style::green) +
-                   out.styled("  of " + std::to_string(one.count), text_style::faint));
+        out.print("  " + padded(printable(one.name), columns) + "  " + percent(score_of(one)) + "  " +
+                  out.styled(padded(blocks(score_of(one), bar_columns), bar_columns), text_style::green) +
+                  out.styled("  of " + std::to_string(one.count), text_style::faint));
     }
 }
 
@@ -70,11 +69,11 @@ void print_confusions(const zeroshot::evaluation& result, console& out) {
                          [](const zeroshot::confusion_entry& entry) { return entry.label != entry.predicted; });
     if (wrong.empty()) return;
     std::ranges::stable_sort(wrong, std::greater<>{}, &zeroshot::confusion_entry::count);
-    out.answer("");
-    out.answer(out.styled("most frequent confusions", text_style::bold));
+    out.print("");
+    out.print(out.styled("most frequent confusions", text_style::bold));
     for (std::size_t i = 0; i < std::min(maximum, wrong.size()); ++i) {
-        out.answer("  " + printable(result.classes[wrong[i].label].name) + " classified as " +
-                   printable(result.classes[wrong[i].predicted].name) + ": " + counted(wrong[i].count, "time"));
+        out.print("  " + printable(result.classes[wrong[i].label].name) + " classified as " +
+                  printable(result.classes[wrong[i].predicted].name) + ": " + counted(wrong[i].count, "time"));
     }
 }
 
@@ -82,18 +81,18 @@ void print_templates(const zeroshot::evaluation& result, console& out) {
     if (!result.choice) return;
     std::vector<zeroshot::template_result> order = result.each_template;
     std::ranges::stable_sort(order, std::greater<>{}, &zeroshot::template_result::top1);
-    out.answer("");
-    out.answer(out.styled("accuracy of each template", text_style::bold));
+    out.print("");
+    out.print(out.styled("accuracy of each template", text_style::bold));
     for (const zeroshot::template_result& one : order)
-        out.answer("  " + percent(one.top1) + "  " + printable(one.sentence));
+        out.print("  " + percent(one.top1) + "  " + printable(one.sentence));
     const zeroshot::template_choice& choice = *result.choice;
-    out.answer("");
-    out.answer(out.styled("selected on " + counted(choice.validation_count, "image"), text_style::bold) +
-               ", evaluated on the other " + std::to_string(choice.test_count) + ": " + percent(choice.test_top1) +
-               "; all templates together: " + percent(choice.test_top1_of_all));
+    out.print("");
+    out.print(out.styled("selected on " + counted(choice.validation_count, "image"), text_style::bold) +
+              ", evaluated on the other " + std::to_string(choice.test_count) + ": " + percent(choice.test_top1) +
+              "; all templates together: " + percent(choice.test_top1_of_all));
     for (std::size_t i = 0; i < choice.chosen.size(); ++i)
-        out.answer("  " + percent(choice.validation_top1[i]) + "  " + (i == 0 ? "  " : "+ ") +
-                   printable(choice.chosen[i]));
+        out.print("  " + percent(choice.validation_top1[i]) + "  " + (i == 0 ? "  " : "+ ") +
+                  printable(choice.chosen[i]));
 }
 
 std::string number(double value) {
@@ -113,7 +112,7 @@ void print(const zeroshot::evaluation& result, console& out) {
         head += ", " + std::to_string(result.unreadable) + " of them unreadable and counted as wrong";
     if (result.out_of_distribution > 0)
         head += "; " + std::to_string(result.out_of_distribution) + " out of distribution";
-    out.answer(out.styled(printable(result.data), text_style::bold) + ": " + head);
+    out.print(out.styled(printable(result.data), text_style::bold) + ": " + head);
     print_percentage(out, "top-1", result.top1, between(result.sure.top1));
     if (result.classes.size() > 5) print_percentage(out, "top-5", result.top5, between(result.sure.top5));
     if (result.mean_per_class)

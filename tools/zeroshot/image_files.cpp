@@ -74,7 +74,7 @@ std::optional<failure> preprocess_image(const image_source& source, const zerosh
     } catch (...) {
         failure error = current_failure();
         if (error.code == zeroshot::error_code::no_memory)
-            error.sentence = zeroshot::path_text(source.name) + ": " + error.sentence;
+            error.message = zeroshot::path_text(source.name) + ": " + error.message;
         return error;
     }
 }

@@ -20,7 +20,7 @@ namespace program {
 /// Code and message of an error that concerns a single input.
 struct failure {
     zeroshot::error_code code = zeroshot::error_code::io;
-    std::string sentence;
+    std::string message;
 };
 
 /// The exception in flight as a failure. Rethrows what is not the fault of an input.

@@ -1,4 +1,4 @@
-/// \file zeroshot inspect: what a checkpoint is.
+/// \file Subcommand inspect: description of a checkpoint.
 
 #include <algorithm>
 #include <array>
@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::size_t name_columns = 15;
 
-/// What is shown, row by row: a name and a text.
+/// Rows of the text output: name and text.
 using table_rows = std::vector<std::pair<std::string_view, std::string>>;
 
 const zeroshot::vision_transformer_config* transformer_of(const zeroshot::clip_config& config) {
@@ -82,18 +82,19 @@ void write_images(nlohmann::ordered_json& json, const zeroshot::preprocessing& p
     if (pixels.resized) json["resized"] = *pixels.resized;
 }
 
-/// The activation of the image tower, of the text tower where the image tower has none of its own to choose.
+/// "activation" is that of the image encoder or, if it is a ResNet, that of the text encoder.
 std::string json_of(const zeroshot::clip& clip, const checkpoint_check* checked) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::provenance& origin = clip.provenance();
-    const bool chooses = config.has_image() && transformer_of(config);
-    nlohmann::ordered_json json{{"model", origin.place},
-                                {"layout", origin.layout},
-                                {"container", origin.container},
-                                {"towers", zeroshot::name_of(config.towers)},
-                                {"embedding", config.embedding},
-                                {"activation", zeroshot::name_of(chooses ? transformer_of(config)->blocks.activation
-                                                                         : config.text.blocks.activation)}};
+    const bool is_transformer = config.has_image() && transformer_of(config);
+    nlohmann::ordered_json json{
+        {"model", origin.place},
+        {"layout", origin.layout},
+        {"container", origin.container},
+        {"towers", zeroshot::name_of(config.towers)},
+        {"embedding", config.embedding},
+        {"activation", zeroshot::name_of(is_transformer ? transformer_of(config)->blocks.activation
+                                                        : config.text.blocks.activation)}};
     if (config.has_image()) write_vision(json, config);
     if (config.has_text()) write_text(json, clip);
     if (config.has_image()) write_images(json, clip.preprocessing());
@@ -121,7 +122,7 @@ std::string joined(std::span<const std::string> parts, std::string_view between 
     return text;
 }
 
-/// A number as short as it can be.
+/// A number with as few digits as read back the same.
 std::string number(float value) {
     return zeroshot::number_text(value);
 }
@@ -136,9 +137,9 @@ std::string layout_text(const std::string& layout) {
 }
 
 std::string container_text(const std::string& container) {
-    if (container == "pytorch") return "a file of torch.save";
-    if (container == "torchscript") return "a TorchScript archive, whose code is not read";
-    return container == "shards" ? "shards and their index" : "a safetensors file";
+    if (container == "pytorch") return "file of torch.save";
+    if (container == "torchscript") return "TorchScript archive (its code is not used)";
+    return container == "shards" ? "shards with an index" : "safetensors file";
 }
 
 std::string blocks_text(const zeroshot::transformer_config& blocks) {
@@ -156,29 +157,28 @@ std::string image_encoder_text(const zeroshot::clip_config& config) {
     std::string layers;
     for (const std::size_t count : tower.layers) layers += (layers.empty() ? "" : "-") + std::to_string(count);
     return "modified ResNet, " + layers + " blocks of width " + std::to_string(tower.width) + ", " +
-           counted(tower.heads, "head") + " in the attention pooling";
+           counted(tower.heads, "head") + " in attention pooling";
 }
 
 std::string resizing_text(const zeroshot::preprocessing& pixels) {
     std::string filter(zeroshot::name_of(pixels.filter));
-    if (pixels.resized) filter += " to " + std::to_string(*pixels.resized) + ", the middle of that";
-    if (pixels.mode == zeroshot::resize_mode::squash) return filter + ", squashed";
-    return pixels.mode == zeroshot::resize_mode::longest ? filter + ", the whole image with its sides filled" : filter;
+    if (pixels.resized) filter += " to " + std::to_string(*pixels.resized) + ", centre crop";
+    if (pixels.mode == zeroshot::resize_mode::squash) return filter + ", aspect ratio not kept";
+    return pixels.mode == zeroshot::resize_mode::longest ? filter + ", whole image with filled margins" : filter;
 }
 
 std::string tokenizer_text(const zeroshot::clip& clip) {
     const std::string context = ", context " + std::to_string(clip.config().text.context);
     if (!clip.takes_texts())
-        return zeroshot::missing_tokenizer(clip.provenance()) + ": ids alone can be embedded" + context;
+        return zeroshot::missing_tokenizer(clip.provenance()) + ": only token ids can be embedded" + context;
     const std::size_t ids = clip.tokenizer().vocabulary().size(), rows = clip.config().text.vocabulary;
-    const std::string own =
-        zeroshot::tokenizer().vocabulary().size() == ids ? "CLIP's byte pairs" : "byte pairs of its own";
+    const std::string own = zeroshot::tokenizer().vocabulary().size() == ids ? "CLIP's BPE" : "BPE with its own merges";
     return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") +
            context;
 }
 
-/// Who decided what the tensors leave open: a row for each who did, with what it was.
-table_rows decided(const zeroshot::provenance& origin) {
+/// Sources of the settings that the tensors do not determine, a row for each source.
+table_rows decision_rows(const zeroshot::provenance& origin) {
     std::vector<std::pair<std::string, std::string>> by;  // who, what
     for (const zeroshot::decision& each : origin.decisions) {
         const auto at = std::ranges::find(by, each.by, &std::pair<std::string, std::string>::first);
@@ -188,66 +188,65 @@ table_rows decided(const zeroshot::provenance& origin) {
             at->second += ", " + each.what;
     }
     table_rows rows;
-    for (const auto& [who, what] : by) rows.emplace_back(rows.empty() ? "decided by" : "", who + ": " + what);
+    for (const auto& [who, what] : by) rows.emplace_back(rows.empty() ? "settings from" : "", who + ": " + what);
     return rows;
 }
 
-/// Some of the names of what is in the file and not in the model.
-std::string unused_text(const std::vector<std::string>& names) {
-    constexpr std::size_t most_named = 4;
-    const std::size_t shown = names.size() > most_named ? most_named : names.size();
+/// The first names of a list.
+std::string abbreviated(const std::vector<std::string>& names) {
+    constexpr std::size_t maximum = 4;
+    const std::size_t shown = std::min(names.size(), maximum);
     return joined(std::span(names).first(shown)) +
            (shown < names.size() ? ", and " + std::to_string(names.size() - shown) + " more" : "");
 }
 
 std::string temperature_text(const zeroshot::clip& clip) {
-    const std::string bias = clip.logit_bias() == 0 ? "" : ", and " + number(clip.logit_bias()) + " is added";
-    return "cosines are multiplied by " + number(clip.logit_scale()) + bias;
+    const std::string bias = clip.logit_bias() == 0 ? "" : ", bias " + number(clip.logit_bias());
+    return "logit scale " + number(clip.logit_scale()) + bias;
 }
 
 void add_images(const zeroshot::preprocessing& pixels, table_rows& rows) {
     const std::string size = std::to_string(pixels.size),
-                      whose = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
-    rows.emplace_back("images", size + " x " + size + ", " + resizing_text(pixels) + ", in the order of " + whose);
+                      order = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
+    rows.emplace_back("images", size + " x " + size + ", " + resizing_text(pixels) + ", " + order + " order");
     rows.emplace_back("  mean", colour(pixels.mean));
     rows.emplace_back("  std", colour(pixels.std));
 }
 
-void show(const zeroshot::clip& clip, console& out) {
+void print(const zeroshot::clip& clip, console& out) {
     const zeroshot::clip_config& config = clip.config();
     const zeroshot::provenance& origin = clip.provenance();
     table_rows rows{{"layout", layout_text(origin.layout) + ", " + container_text(origin.container) + "; stored as " +
                                    joined(origin.dtypes)}};
     rows.emplace_back("image encoder",
-                      config.has_image() ? image_encoder_text(config) : "none: the file holds the text tower alone");
+                      config.has_image() ? image_encoder_text(config) : "none: the file holds only the text tower");
     rows.emplace_back("text encoder", config.has_text() ? blocks_text(config.text.blocks)
-                                                        : "none: the file holds the image tower alone");
+                                                        : "none: the file holds only the image tower");
     if (config.has_text()) rows.emplace_back("tokenizer", tokenizer_text(clip));
     rows.emplace_back("embedding", counted(config.embedding, "number"));
     if (config.has_image()) add_images(clip.preprocessing(), rows);
     if (config.towers == zeroshot::clip_towers::both) rows.emplace_back("temperature", temperature_text(clip));
-    for (const auto& [what, by] : decided(origin)) rows.emplace_back(what, by);
-    if (!origin.unread.empty()) rows.emplace_back("unused", unused_text(origin.unread));
-    if (!origin.skipped.empty()) rows.emplace_back("beside it", unused_text(origin.skipped));
-    out.answer(out.styled(printable(origin.place), text_style::bold));
+    for (const auto& [what, by] : decision_rows(origin)) rows.emplace_back(what, by);
+    if (!origin.unread.empty()) rows.emplace_back("unused", abbreviated(origin.unread));
+    if (!origin.skipped.empty()) rows.emplace_back("skipped", abbreviated(origin.skipped));
+    out.print(out.styled(printable(origin.place), text_style::bold));
     for (const auto& [name, text] : rows)
-        out.answer("  " + out.styled(padded(name, name_columns), text_style::faint) + printable(text));
+        out.print("  " + out.styled(padded(name, name_columns), text_style::faint) + printable(text));
 }
 
-bool is_healthy(const checkpoint_check& found) {
-    return found.diagnostics.empty() && (found.record == "fits" || found.record == "none");
+bool passed(const checkpoint_check& check) {
+    return check.diagnostics.empty() && (check.record == "fits" || check.record == "none");
 }
 
-void tell_faults(const checkpoint_check& found, console& out) {
-    for (const std::string& sentence : found.diagnostics) out.error(sentence);
-    if (found.record != "fits" && found.record != "none") out.error(found.record);
+void print_problems(const checkpoint_check& check, console& out) {
+    for (const std::string& message : check.diagnostics) out.error(message);
+    if (check.record != "fits" && check.record != "none") out.error(check.record);
 }
 
-void show(const checkpoint_check& found, console& out) {
-    const std::string record = found.record == "fits" ? "it gives what it gave when it was converted"
-                                                      : "it carries no record of what it should give";
-    out.answer("  " + out.styled(padded("check", name_columns), text_style::faint) + "the numbers of " +
-               counted(found.tensors, "tensor") + " are sound; " + record);
+void print(const checkpoint_check& check, console& out) {
+    const std::string record = check.record == "fits" ? "outputs as recorded at conversion" : "no recorded outputs";
+    out.print("  " + out.styled(padded("check", name_columns), text_style::faint) + counted(check.tensors, "tensor") +
+              " without NaN or infinity; " + record);
 }
 
 }  // namespace
@@ -256,21 +255,21 @@ void inspect(const inspect_options& options, command_context& context) {
     try {
         std::optional<checkpoint_check> checked;
         if (options.check) checked = check_checkpoint(options.model, context.out);
-        if (checked) tell_faults(*checked, context.out);
+        if (checked) print_problems(*checked, context.out);
         const zeroshot::clip clip = load_model(options.model, context.out);
         if (options.common.json) {
-            context.out.answer(json_of(clip, checked ? &*checked : nullptr));
+            context.out.print(json_of(clip, checked ? &*checked : nullptr));
         } else {
-            show(clip, context.out);
-            if (checked && is_healthy(*checked)) show(*checked, context.out);
+            print(clip, context.out);
+            if (checked && passed(*checked)) print(*checked, context.out);
         }
     } catch (const zeroshot::error&) {
-        const failure why = current_failure();
-        context.out.error(why.sentence);
+        const failure error = current_failure();
+        context.out.error(error.message);
         if (!options.common.json) return;
-        context.out.answer(
+        context.out.print(
             zeroshot::json_text_of({{"model", options.model.model},
-                                    {"error", {{"code", zeroshot::name_of(why.code)}, {"message", why.sentence}}}}));
+                                    {"error", {{"code", zeroshot::name_of(error.code)}, {"message", error.message}}}}));
     }
 }
 

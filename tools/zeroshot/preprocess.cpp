@@ -31,7 +31,7 @@ std::vector<bool> write_pixels(const std::vector<image_source>& images, const pr
         return [&, batch = std::move(batch)] {
             for (std::size_t i = 0; i < batch.failures.size(); ++i) {
                 if (!batch.failures[i]) continue;
-                context.out.error(batch.failures[i]->sentence);
+                context.out.error(batch.failures[i]->message);
                 failed[batch.first + i] = true;
                 all_read = false;
             }
@@ -50,10 +50,10 @@ void print_result(const std::vector<image_source>& images, const preprocess_opti
     if (options.common.json) {
         nlohmann::ordered_json names = nlohmann::ordered_json::array();
         for (const image_source& each : images) names.push_back(each.name);
-        out.answer(zeroshot::json_text_of(
+        out.print(zeroshot::json_text_of(
             {{"output", options.output}, {"shape", {images.size(), 3, size, size}}, {"names", names}}));
     } else if (options.skip_bad) {
-        for (const image_source& each : images) out.answer(each.name);
+        for (const image_source& each : images) out.print(each.name);
     }
     out.note("wrote " + options.output + ": " + counted(images.size(), "image") + " of 3 x " + std::to_string(size) +
              " x " + std::to_string(size));

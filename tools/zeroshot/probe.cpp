@@ -88,10 +88,10 @@ std::string short_number(double x) {
 
 void print(const probe_result& result, const probe_input& input, console& out) {
     constexpr std::size_t name_columns = 24, bar_columns = 24;
-    const auto title = [&](const std::string& text) { out.answer(out.styled(text, text_style::bold)); };
+    const auto title = [&](const std::string& text) { out.print(out.styled(text, text_style::bold)); };
     const auto line = [&](const std::string& name, double share) {
-        out.answer("  " + padded(name, name_columns) + percent(share) + "  " +
-                   out.styled(blocks(share, bar_columns), text_style::green));
+        out.print("  " + padded(name, name_columns) + percent(share) + "  " +
+                  out.styled(blocks(share, bar_columns), text_style::green));
     };
     title(std::to_string(result.fit.classes.size()) + " classes, " +
           counted(input.training.features.rows(), "training row") + " of " +
@@ -99,9 +99,9 @@ void print(const probe_result& result, const probe_input& input, console& out) {
     line("linear probe", result.top1);
     if (result.zero_shot_top1) line("zero-shot", *result.zero_shot_top1);
     line("training set", result.training_top1);
-    out.answer("  " + padded("strength (C)", name_columns) + short_number(result.fit.strength));
-    out.answer("  " + padded("objective", name_columns) + short_number(result.fit.objective) + " after " +
-               counted(result.fit.iterations, "iteration"));
+    out.print("  " + padded("strength (C)", name_columns) + short_number(result.fit.strength));
+    out.print("  " + padded("objective", name_columns) + short_number(result.fit.objective) + " after " +
+              counted(result.fit.iterations, "iteration"));
     if (result.search) {
         title("validation accuracy by strength");
         for (const zeroshot::tried_strength& one : result.search->tried) line(short_number(one.strength), one.accuracy);
@@ -169,7 +169,7 @@ void probe(const probe_options& options, command_context& context) {
         zeroshot::write_probe(options.save, classifier_of(result.fit, input.classes, length));
     }
     if (options.common.json) {
-        context.out.answer(json_of(result, input, options));
+        context.out.print(json_of(result, input, options));
     } else {
         print(result, input, context.out);
     }

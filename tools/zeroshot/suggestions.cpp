@@ -2,43 +2,22 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
-#include <utility>
-#include <vector>
+
+#include <zeroshot/support/edit_distance.hpp>
 
 namespace program {
 
-namespace {
-
-/// Changes that turn one word into the other: insert, delete, replace, or swap neighbours (Damerau 1964, one swap
-/// each).
-std::size_t changes_between(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> before, above(b.size() + 1), row(b.size() + 1);
-    std::iota(above.begin(), above.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
-        }
-        before = std::exchange(above, row);
-    }
-    return above[b.size()];
-}
-
-}  // namespace
-
 std::string nearest(std::string_view word, std::span<const std::string> candidates) {
-    constexpr std::size_t longest = 100;  // nobody means something by more
-    if (word.size() > longest) return {};
+    constexpr std::size_t max_size = 100, min_prefix = 3;
+    if (word.size() > max_size) return {};
+    const std::size_t max_distance = std::max<std::size_t>(2, word.size() / 3);
     std::string best;
-    std::size_t fewest = std::max<std::size_t>(2, word.size() / 3) + 1;
+    std::size_t best_distance = max_distance + 1;
     for (const std::string& candidate : candidates) {
-        const bool begun = word.size() >= 3 && candidate.starts_with(word);  // "class" for "classify"
-        const std::size_t changes = begun ? 1 : changes_between(word, candidate);
-        if (changes < fewest) {
-            fewest = changes;
+        const bool is_prefix = word.size() >= min_prefix && candidate.starts_with(word);  // "class" of "classify"
+        const std::size_t distance = is_prefix ? 1 : zeroshot::detail::edit_distance(word, candidate);
+        if (distance < best_distance) {
+            best_distance = distance;
             best = candidate;
         }
     }
@@ -46,8 +25,8 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
 }
 
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
-    const std::string found = nearest(word, candidates);
-    return found.empty() ? "" : "; did you mean '" + found + "'?";
+    const std::string suggestion = nearest(word, candidates);
+    return suggestion.empty() ? "" : "; did you mean '" + suggestion + "'?";
 }
 
 }  // namespace program

@@ -24,14 +24,14 @@ namespace {
 void tokenize_standard_input(const zeroshot::tokenizer& tokenizer, command_context& context) {
     for (std::size_t number = 1; const std::optional<std::string> line = next_input_line(); ++number) {
         if (context.stop) return;
+        const std::string place = "line " + std::to_string(number);
         try {
-            const std::string place = "line " + std::to_string(number);
-            context.out.answer(
-                zeroshot::json_text_of(tokenizer.encode(zeroshot::json::parse(*line, place).as_string())));
+            const std::string text = zeroshot::json::parse(*line, place).as_string();
+            context.out.print(zeroshot::json_text_of(tokenizer.encode(text)));
         } catch (const zeroshot::error&) {
-            const std::string why = current_failure().sentence, place = "line " + std::to_string(number);
-            context.out.error(why.starts_with(place) ? why : place + ": " + why);
-            context.out.answer("null");
+            const std::string message = current_failure().message;
+            context.out.error(message.starts_with(place) ? message : place + ": " + message);
+            context.out.print("null");
         }
     }
 }
@@ -41,16 +41,16 @@ void print_tokens(const zeroshot::tokenizer& tokenizer, const std::string& text,
     const std::vector<zeroshot::token> ids = tokenizer.encode(text);
     const std::vector<std::string> pieces = tokenizer.pieces(ids);
     if (json) {
-        out.answer(zeroshot::json_text_of({{"text", text}, {"ids", ids}, {"pieces", pieces}}));
+        out.print(zeroshot::json_text_of({{"text", text}, {"ids", ids}, {"pieces", pieces}}));
         return;
     }
     constexpr std::size_t id_columns = 6;
     for (std::size_t i = 0; i < ids.size(); ++i) {
         const std::string id = std::to_string(ids[i]);
-        out.answer(std::string(id_columns - std::min(id_columns, id.size()), ' ') + out.styled(id, text_style::bold) +
-                   "  " + printable(pieces[i]));
+        out.print(std::string(id_columns - std::min(id_columns, id.size()), ' ') + out.styled(id, text_style::bold) +
+                  "  " + printable(pieces[i]));
     }
-    out.answer(out.styled(counted(ids.size(), "id"), text_style::faint));
+    out.print(out.styled(counted(ids.size(), "id"), text_style::faint));
 }
 
 }  // namespace

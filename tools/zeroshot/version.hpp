@@ -1,11 +1,11 @@
 #pragma once
-/// \file What --version says.
+/// \file Text of --version.
 
 #include <string>
 
 namespace program {
 
-/// Version, kernels, compiler: what a bug report needs.
+/// Version, kernels and compiler.
 std::string version_text();
 
 }  // namespace program

@@ -4,6 +4,7 @@
 
 Needs Pillow and matplotlib (for the font it carries).
 """
+
 import json
 import subprocess
 import sys

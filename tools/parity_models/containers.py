@@ -1,4 +1,4 @@
-"""The files a state dict is published in, made from one that lies in a safetensors file."""
+"""Containers of state dicts, converted from a safetensors file."""
 
 import json
 import warnings
@@ -22,7 +22,7 @@ def plain(weights):
 
 
 def wrapped(weights):
-    """What a training run of open_clip leaves: {"epoch": ..., "state_dict": {"module.visual.proj": ...}}."""
+    """A training checkpoint of open_clip: {"epoch": ..., "state_dict": {"module.visual.proj": ...}}."""
     path = weights.with_suffix(".pt")
     state = {f"module.{name}": tensor for name, tensor in load_file(weights).items()}
     torch.save({"epoch": 1, "name": "parity", "state_dict": state}, path)
@@ -30,14 +30,14 @@ def wrapped(weights):
 
 
 class Holder(torch.nn.Module):
-    """A module that holds a state dict under its names, and does nothing."""
+    """A module that only holds the tensors of a state dict."""
 
     def forward(self, number):
         return number
 
 
 def torchscript(weights):
-    """An archive of torch.jit with the sizes as integers, as OpenAI's own files are."""
+    """A torch.jit archive with the sizes as integers, as in OpenAI's files."""
     root = Holder()
     sizes = {name: torch.tensor(1) for name in ("input_resolution", "context_length", "vocab_size")}
     for name, tensor in (load_file(weights) | sizes).items():
@@ -50,13 +50,13 @@ def torchscript(weights):
         module.register_buffer(leaf, tensor)
     path = weights.with_suffix(".pt")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # OpenAI's archives are of this kind, new ones need not be
+        warnings.simplefilter("ignore", FutureWarning)  # torch.jit is deprecated; OpenAI's archives use it
         torch.jit.save(torch.jit.trace(root, torch.zeros(1), check_trace=False), path)
     return path
 
 
 def shards(weights):
-    """Several safetensors files and the index that transformers writes beside them."""
+    """Several safetensors files with the index that transformers writes."""
     state = load_file(weights)
     names = sorted(state)
     places = {}
@@ -72,7 +72,7 @@ def shards(weights):
     return weights
 
 
-# Container -> how it is made, and the layouts and types that are published in it.
+# Container: writer, published layouts and storage types.
 CONTAINERS = {
     "safetensors": (safetensors, ("openai", "open_clip", "custom_text", "hugging_face"), ("F32", "F16", "BF16")),
     "pt": (plain, ("openai",), ("F32", "F16")),
@@ -83,6 +83,6 @@ CONTAINERS = {
 
 
 def pack(container, layout, weights):
-    """Writes the container beside the weights: what --model is given, a bare file for OpenAI's layout."""
+    """Writes the container beside the weights; returns the argument of --model, a bare file for OpenAI's layout."""
     path = CONTAINERS[container][0](Path(weights))
     return path if layout == "openai" else path.parent

@@ -1,8 +1,9 @@
-"""Compares the program with open_clip and Hugging Face transformers, form by form, on random models.
+"""Compares the program with open_clip and Hugging Face transformers on random models in all layouts and containers.
 
-Names are open_clip's (ViT-B-32, RN50x4, with weights ViT-H-14:dfn5b) or OpenAI's (ViT-L/14@336px); "all" is every one that is a
-CLIP of OpenAI's kind. A small relative with the same patches, head sizes and activations is built unless --full is given; every
-parameter is random. Exits 1 when an embedding differs or a form fails; a form that the program does not read yet is told, and no failure.
+Names are open_clip's (ViT-B-32, RN50x4, with weights ViT-H-14:dfn5b) or OpenAI's (ViT-L/14@336px); "all" is every
+architecture of OpenAI's CLIP. Unless --full is given, a reduced model with the same patches, head sizes and activations
+is built; all parameters are random. Exits with 1 if an embedding differs or a container fails. A container that the
+program does not support is reported, and is no failure.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from pathlib import Path
 import torch
 
 from containers import CONTAINERS
-from subjects import LAYOUTS, Unknown, every_name, subject
+from subjects import LAYOUTS, UnsupportedModel, every_name, subject
 from trials import LARGEST_ERROR, LEAST_COSINE, run, trials_of
 
 from reference_models import STORAGE, versions
@@ -22,37 +23,49 @@ from reference_models import STORAGE, versions
 PROGRAM = Path(__file__).resolve().parents[2] / "build" / "zeroshot"
 
 
-def some_of(known):
-    """A list of words, each one known, separated by commas."""
+def comma_separated(known):
+    """Parser of a comma-separated list of known words."""
 
     def read(text):
         words = text.split(",")
-        strange = [word for word in words if word not in known]
-        if strange:
-            raise argparse.ArgumentTypeError(f"'{strange[0]}' is none of {', '.join(known)}")
+        unknown = [word for word in words if word not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"'{unknown[0]}' is not one of {', '.join(known)}")
         return words
 
     return read
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="tools/parity", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="tools/parity", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="+", metavar="NAME", help="a model, or all")
-    for option, known in (("layout", LAYOUTS), ("container", tuple(CONTAINERS)), ("dtype", tuple(name.lower() for name in STORAGE))):
-        parser.add_argument(f"--{option}", type=some_of(known), default=list(known), metavar="A,B", help=f"only these of {', '.join(known)}")
-    parser.add_argument("--full", action="store_true", help="the whole model, not a small relative")
-    parser.add_argument("--untimed", action="store_true", help="one call for all inputs, and no times: five times as quick")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and inputs (0)")
-    parser.add_argument("--program", type=Path, default=PROGRAM, help="the program (build/zeroshot)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    for option, known in (
+        ("layout", LAYOUTS),
+        ("container", tuple(CONTAINERS)),
+        ("dtype", tuple(name.lower() for name in STORAGE)),
+    ):
+        parser.add_argument(
+            f"--{option}",
+            type=comma_separated(known),
+            default=list(known),
+            metavar="A,B",
+            help=f"only these of {', '.join(known)}",
+        )
+    parser.add_argument("--full", action="store_true", help="the full model instead of a reduced one")
+    parser.add_argument("--untimed", action="store_true", help="do not measure times: five times as fast")
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights and inputs (0)")
+    parser.add_argument("--program", type=Path, default=PROGRAM, help="program to test (build/zeroshot)")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line instead of the table")
     options = parser.parse_args()
     if not options.program.is_file():
-        parser.error(f"{options.program} is not there; build it: cmake -S . -B build && cmake --build build")
+        parser.error(f"{options.program} does not exist; build it: cmake -S . -B build && cmake --build build")
     try:
         names = [each for name in options.names for each in (every_name() if name == "all" else [name])]
         options.subjects = [subject(name, options.full) for name in names]
-    except Unknown as unknown:
-        parser.error(str(unknown))
+    except UnsupportedModel as fault:
+        parser.error(str(fault))
     return options
 
 
@@ -67,24 +80,33 @@ def row(outcome):
     for name in ("image", "text"):
         tower = outcome.towers.get(name)
         time = f"{tower.milliseconds:.1f}" if tower and tower.milliseconds else "-"
-        figures.append(f"{tower.cosine:12.9f} {tower.error:8.1e} {time:>8}" if tower else f"{'-':>12} {'-':>8} {'-':>8}")
-    line = f"{trial.subject.name:28} {trial.layout:12} {trial.container:11} {trial.storage:6} {'  '.join(figures)}  {outcome.verdict}"
-    return line + (f"\n    {outcome.message}" if outcome.message else "")
+        figures.append(
+            f"{tower.cosine:12.9f} {tower.error:8.1e} {time:>8}" if tower else f"{'-':>12} {'-':>8} {'-':>8}"
+        )
+    line = f"{trial.subject.name:28} {trial.layout:12} {trial.container:11} {trial.storage:6} {'  '.join(figures)}"
+    return f"{line}  {outcome.verdict}" + (f"\n    {outcome.message}" if outcome.message else "")
 
 
 def heading():
     tower = "{:>12} {:>8} {:>8}"
-    return (f"{'model':28} {'layout':12} {'container':11} {'stored':6} {tower.format('image cosine', 'error', 'ms')}  "
-            f"{tower.format('text cosine', 'error', 'ms')}")
+    return (
+        f"{'model':28} {'layout':12} {'container':11} {'stored':6} {tower.format('image cosine', 'error', 'ms')}  "
+        f"{tower.format('text cosine', 'error', 'ms')}"
+    )
 
 
 def main():
     options = arguments()
     torch.set_num_threads(1)
     storages = [name.upper() for name in options.dtype]
-    trials = [trial for each in options.subjects for trial in trials_of(each, options.layout, options.container, storages)]
+    trials = [
+        trial for each in options.subjects for trial in trials_of(each, options.layout, options.container, storages)
+    ]
     if not options.json:
-        print(f"reference: {versions()}; bounds: cosine {LEAST_COSINE}, relative error {LARGEST_ERROR}\n{heading()}", flush=True)
+        print(
+            f"reference: {versions()}; bounds: cosine {LEAST_COSINE}, relative error {LARGEST_ERROR}\n{heading()}",
+            flush=True,
+        )
     verdicts = []
     for index, trial in enumerate(trials):
         progress(f"{index + 1} of {len(trials)}: {trial}")
@@ -94,7 +116,13 @@ def main():
         print(json.dumps(outcome.entry()) if options.json else row(outcome), flush=True)
         verdicts.append(outcome.verdict)
     if not options.json:
-        print(", ".join(f"{verdicts.count(each)} {each}" for each in ("agrees", "differs", "fails", "unsupported") if each in verdicts))
+        print(
+            ", ".join(
+                f"{verdicts.count(each)} {each}"
+                for each in ("agrees", "differs", "fails", "unsupported")
+                if each in verdicts
+            )
+        )
     return 1 if {"differs", "fails"} & set(verdicts) or not verdicts else 0
 
 

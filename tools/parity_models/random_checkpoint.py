@@ -1,8 +1,8 @@
-"""Writes a random model of one of open_clip's architectures in half precision, a tensor at a time: no model is ever held in memory.
+"""Writes a random model of an open_clip architecture in half precision, one tensor at a time to bound memory.
 
     python tools/parity_models/random_checkpoint.py ViT-bigG-14 bigG.safetensors
 
-For models that are too large to be compared with the reference: whether they load, in which memory, and give finite numbers.
+For models too large to compare with the reference: tests loading, memory and finite outputs.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from open_clip.model import CLIP
 
 
 def shapes_of(name):
-    """Name -> shape of every tensor, without memory for their numbers."""
+    """Name -> shape of every tensor, without allocating them."""
     config = open_clip.get_model_config(name)
     if config is None:
         raise SystemExit(f"open_clip has no model of the name {name}")
@@ -28,7 +28,7 @@ def shapes_of(name):
 
 
 def random_tensor(name, shape, generator):
-    """Activations stay about 1; gains are about 1, the temperature is 100."""
+    """Scaled so that activations stay near 1; gains are near 1, the logit scale is 100."""
     if name == "logit_scale":
         return np.full(shape, np.log(100.0), np.float16)
     numbers = generator.standard_normal(shape, np.float32)
@@ -60,7 +60,7 @@ def write(name, path, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="of an architecture of open_clip")
+    parser.add_argument("name", help="architecture of open_clip")
     parser.add_argument("path", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""One comparison: a random model is published, the reference and the program embed the same inputs."""
+"""A comparison: a random model is written to files, and the reference and the program embed the same inputs."""
 
 import json
 import subprocess
@@ -15,16 +15,16 @@ from reference_models import encode_image, encode_text, load, padded, publish, r
 
 LEAST_COSINE = 0.999999
 LARGEST_ERROR = 1e-4
-ROWS = 4  # pictures and prompts of a comparison; the time of one is that of all less that of the first
-REPEATS = 3  # calls of which the quickest counts
-PATIENCE = 1800  # seconds for a call
+ROWS = 4  # images and prompts per comparison; the time per row is measured on the last three
+REPEATS = 3  # calls of which the fastest counts
+TIMEOUT = 1800  # seconds for a call
 
 
 class Refused(Exception):
-    """The program read it not: its code and its sentence."""
+    """The program refused the model: error code and message."""
 
-    def __init__(self, code, sentence):
-        super().__init__(sentence)
+    def __init__(self, code, message):
+        super().__init__(message)
         self.code = code
 
 
@@ -43,7 +43,7 @@ class Trial:
 class Tower:
     cosine: float
     error: float
-    milliseconds: float | None  # for one row more; None where starting the program takes longer than that can be told from
+    milliseconds: float | None  # per row; None if it is too small against the start of the program
 
     @property
     def agrees(self):
@@ -59,42 +59,56 @@ class Outcome:
 
     def entry(self):
         trial = self.trial
-        return {"model": trial.subject.name, "full": trial.subject.full, "layout": trial.layout, "container": trial.container,
-                "storage": trial.storage, "verdict": self.verdict, "message": self.message,
-                **{name: asdict(tower) for name, tower in self.towers.items()}}
+        return {
+            "model": trial.subject.name,
+            "full": trial.subject.full,
+            "layout": trial.layout,
+            "container": trial.container,
+            "storage": trial.storage,
+            "verdict": self.verdict,
+            "message": self.message,
+            **{name: asdict(tower) for name, tower in self.towers.items()},
+        }
 
 
 def trials_of(subject, layouts, containers, storages):
-    return [Trial(subject, layout, container, storage)
-            for container, (_, published, types) in CONTAINERS.items() if container in containers
-            for layout in subject.layouts() if layout in layouts and layout in published
-            for storage in types if storage in storages or storage == "OPENAI"]
+    return [
+        Trial(subject, layout, container, storage)
+        for container, (_, published, types) in CONTAINERS.items()
+        if container in containers
+        for layout in subject.layouts()
+        if layout in layouts and layout in published
+        for storage in types
+        if storage in storages or storage == "OPENAI"
+    ]
 
 
 def call(*words):
-    """Runs the program; its seconds."""
+    """Runs the program; returns the time in seconds."""
     begin = time.perf_counter()
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=TIMEOUT, check=False)
     seconds = time.perf_counter() - begin
     if done.returncode != 0:
-        raise Refused(*why(words, done))
+        raise Refused(*refusal_of(words, done))
     return seconds
 
 
-def why(words, done):
-    """Code and sentence of a refusal: inspect tells both, where it refuses as well."""
+def refusal_of(words, done):
+    """Error code and message; the code is that of inspect if it reports the same error."""
     program, model = words[0], words[words.index("--model") + 1]
-    said = subprocess.run([str(program), "inspect", str(model), "--json"], capture_output=True, text=True, timeout=PATIENCE, check=False)
-    sentence = done.stderr.strip().removeprefix("zeroshot: ") or f"it ends with {done.returncode}"
+    inspected = subprocess.run(
+        [str(program), "inspect", str(model), "--json"], capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    message = done.stderr.strip().removeprefix("zeroshot: ") or f"exit status {done.returncode}"
     try:
-        error = json.loads(said.stdout)["error"]
-        return (error["code"], error["message"]) if error["message"] in sentence else ("", sentence)
+        error = json.loads(inspected.stdout)["error"]
+        return (error["code"], error["message"]) if error["message"] in message else ("", message)
     except (json.JSONDecodeError, KeyError):
-        return "", sentence
+        return "", message
 
 
 def embed(program, model, options, flag, inputs, folder, timed):
-    """The program's embeddings of all rows, and milliseconds for one row more where they are asked for."""
+    """The program's embeddings of all rows, and milliseconds per row if timed."""
     output = folder / "embeddings.npy"
     seconds = []
     for count in (1, ROWS) if timed else (ROWS,):
@@ -107,21 +121,21 @@ def embed(program, model, options, flag, inputs, folder, timed):
         seconds.append(min(call(*words) for _ in range(REPEATS if timed else 1)))
     if not timed:
         return np.load(output).astype(np.float64), None
-    more = 1000 * (seconds[1] - seconds[0]) / (ROWS - 1)
-    return np.load(output).astype(np.float64), more if more > 0 else None
+    milliseconds = 1000 * (seconds[1] - seconds[0]) / (ROWS - 1)
+    return np.load(output).astype(np.float64), milliseconds if milliseconds > 0 else None
 
 
-def compare(found, wanted, milliseconds):
-    if found.shape != wanted.shape:
-        raise Refused("SHAPE", f"embeddings are {found.shape}, wanted {wanted.shape}")
-    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
-    cosines = (found * wanted).sum(axis=1) / lengths
-    errors = np.linalg.norm(found - wanted, axis=1) / np.linalg.norm(wanted, axis=1)
+def compare(result, expected, milliseconds):
+    if result.shape != expected.shape:
+        raise Refused("SHAPE", f"embeddings have shape {result.shape}, expected {expected.shape}")
+    norms = np.linalg.norm(result, axis=1) * np.linalg.norm(expected, axis=1)
+    cosines = (result * expected).sum(axis=1) / norms
+    errors = np.linalg.norm(result - expected, axis=1) / np.linalg.norm(expected, axis=1)
     return Tower(float(cosines.min()), float(errors.max()), milliseconds)
 
 
 def run(trial, program, seed, folder, timed=True):
-    """Publishes, embeds twice, compares. The reference computes in float64, a whole model in float32."""
+    """Writes the model, embeds with both, compares. The reference computes in float64, for full models in float32."""
     outcome = Outcome(trial)
     case = trial.subject.case(trial.layout, trial.storage, seed)
     weights = publish(case, folder / "model")
@@ -129,20 +143,21 @@ def run(trial, program, seed, folder, timed=True):
     dtype = next(reference.parameters()).dtype
     pixels, prompts = random_pixels(case, ROWS), random_prompts(case)
     with torch.no_grad():
-        wanted = {"image": encode_image(reference, pixels.to(dtype)).double().numpy(),
-                  "text": encode_text(reference, padded(case, prompts)).double().numpy()}
+        expected = {
+            "image": encode_image(reference, pixels.to(dtype)).double().numpy(),
+            "text": encode_text(reference, padded(case, prompts)).double().numpy(),
+        }
     del reference
     model = pack(trial.container, trial.layout, weights)
     options = trial.subject.options() if trial.layout == "openai" else []
     try:
         for tower, flag, inputs in (("image", "--pixels", pixels.float().numpy()), ("text", "--ids", prompts)):
-            found, milliseconds = embed(program, model, options, flag, inputs, folder, timed)
-            outcome.towers[tower] = compare(found, wanted[tower], milliseconds)
+            result, milliseconds = embed(program, model, options, flag, inputs, folder, timed)
+            outcome.towers[tower] = compare(result, expected[tower], milliseconds)
         outcome.verdict = "agrees" if all(tower.agrees for tower in outcome.towers.values()) else "differs"
     except Refused as refusal:
-        told = refusal.code == "UNSUPPORTED" or "expected a safetensors file" in str(refusal)
-        unread = told and trial.container != "safetensors"
-        outcome.verdict, outcome.message = "unsupported" if unread else "fails", str(refusal)
+        unsupported = refusal.code == "UNSUPPORTED" and trial.container != "safetensors"
+        outcome.verdict, outcome.message = "unsupported" if unsupported else "fails", str(refusal)
     except subprocess.TimeoutExpired:
-        outcome.verdict, outcome.message = "fails", f"no answer within {PATIENCE} seconds"
+        outcome.verdict, outcome.message = "fails", f"no result within {TIMEOUT} seconds"
     return outcome

@@ -1,6 +1,6 @@
-"""Writes entities.inc (HTML's named characters) and repairs.inc (what ftfy replaces), as Python and ftfy have them.
+"""Writes entities.inc (named HTML entities) and repairs.inc (replacements of ftfy), from Python and ftfy.
 
-Made with Python 3.11 (html.entities) and ftfy 6.3.1 (Apache 2.0; only what its functions answer is recorded here).
+Made with Python 3.11 (html.entities) and ftfy 6.3.1 (Apache 2.0; only outputs of its functions are recorded).
 """
 
 import html

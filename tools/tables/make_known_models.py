@@ -1,7 +1,7 @@
-"""Writes known_models.inc: the CLIPs that open_clip and TinyCLIP publish, and what their tensors do not tell.
+"""Writes known_models.inc: the CLIP models of open_clip and TinyCLIP, with settings that tensors do not determine.
 
-Made with open_clip_torch 3.3.0 (MIT): its model_configs and its table of pretrained weights. Configurations that make
-another model than CLIP are listed with the reason, and left out.
+Made with open_clip_torch 3.3.0 (MIT): its model_configs and its table of pretrained weights. Configurations of other
+architectures are printed with the reason, and left out.
 """
 
 from importlib.metadata import version
@@ -19,7 +19,7 @@ PIXELS = {
     (INCEPTION_MEAN, INCEPTION_STD): "known_pixels::halves",
 }
 
-# OpenAI's own repositories, with the weights of the tag "openai" in Hugging Face's layout.
+# OpenAI's repositories: the weights of the tag "openai" in Hugging Face's layout.
 OPENAI = {
     "ViT-B-32": "openai/clip-vit-base-patch32",
     "ViT-B-16": "openai/clip-vit-base-patch16",
@@ -27,11 +27,11 @@ OPENAI = {
     "ViT-L-14-336": "openai/clip-vit-large-patch14-336",
 }
 
-QUICK_GELU = "-quickgelu"  # behind a name: the same model, every weight of it with QuickGELU
+QUICK_GELU = "-quickgelu"  # suffix of a name: the same architecture with QuickGELU
 
 
 def refusal(config):
-    """Why a configuration is no CLIP that this library runs; empty where it is one."""
+    """Reason why this library does not support a configuration; empty if it does."""
     vision, text = config["vision_cfg"], config["text_cfg"]
     if "multimodal_cfg" in config:
         return "CoCa: a captioner beside the two towers"
@@ -56,9 +56,13 @@ def model_row(name, config):
     patch = vision["patch_size"] or 0
     features = vision["width"] * (1 if patch else 32)  # a ModifiedResNet attends over 32 * width channels
     hidden = int(vision["width"] * vision.get("mlp_ratio", 4.0)) if patch else 0
-    return [f'"{name}"', *map(str, (config["embed_dim"], vision["image_size"], patch, vision["width"], hidden)),
-            f"{{{', '.join(map(str, layers))}}}", str(features // vision.get("head_width", 64)),
-            *(str(text[key]) for key in ("width", "heads", "layers"))]
+    return [
+        f'"{name}"',
+        *map(str, (config["embed_dim"], vision["image_size"], patch, vision["width"], hidden)),
+        f"{{{', '.join(map(str, layers))}}}",
+        str(features // vision.get("head_width", 64)),
+        *(str(text[key]) for key in ("width", "heads", "layers")),
+    ]
 
 
 def weights_row(index, tag, config):
@@ -67,7 +71,9 @@ def weights_row(index, tag, config):
     pixels = PIXELS[config["mean"], config["std"]]
     squashed = {"shortest": "false", "squash": "true"}[config["resize_mode"]]
     repository = config["hf_hub"].rstrip("/")
-    if any(f'"{repository}"' in row for row in weights):  # a slip for the e32 of ViT-B-16-plus-240: it is the e31's
+    if any(
+        f'"{repository}"' in row for row in weights
+    ):  # an error in open_clip: e32 of ViT-B-16-plus-240 has the repository of e31
         repository = ""
     return [str(index), f'"{tag}"', function, pixels, squashed, f'"{repository}"']
 
@@ -91,7 +97,9 @@ for name in open_clip.list_models():
 for name, (*sizes, tag, published) in TINY.items():
     models.append(model_row(f"TinyCLIP-{name}", tiny_config(*sizes)))
     repository = f"wkcn/TinyCLIP-{name}-{tag}" if published else ""
-    weights.append([str(len(models) - 1), f'"{tag.lower()}"', "std::nullopt", "known_pixels::openai", "false", f'"{repository}"'])
+    weights.append(
+        [str(len(models) - 1), f'"{tag.lower()}"', "std::nullopt", "known_pixels::openai", "false", f'"{repository}"']
+    )
 
 shapes = [tuple(row[1:7] + row[8:9] + row[10:]) for row in models]
 assert len(set(shapes)) == len(shapes), "two models of the same shapes"
@@ -101,11 +109,26 @@ write(
     "known_models.inc",
     "make_known_models.py",
     [
-        rows("known_architecture", "known_architectures", models, "name, embedding, image size, patch size or 0 for a ResNet, width, hidden width, layers, heads; "
-             "text width, heads, layers"),
-        rows("known_weights", "all_known_weights", weights, "place of the architecture above, tag, activation, pixels, squashed, repository on huggingface.co"),
-        rows("known_repository", "known_repositories", official, "place of the weights above, another repository that has them"),
+        rows(
+            "known_architecture",
+            "known_architectures",
+            models,
+            "name, embedding, image size, patch size or 0 for a ResNet, width, hidden width, layers, heads; "
+            "text width, heads, layers",
+        ),
+        rows(
+            "known_weights",
+            "all_known_weights",
+            weights,
+            "place of the architecture above, tag, activation, pixels, squashed, repository on huggingface.co",
+        ),
+        rows(
+            "known_repository",
+            "known_repositories",
+            official,
+            "place of the weights above, another repository that has them",
+        ),
     ],
-    room="load",
+    module="load",
 )
 print(len(models), "models,", len(weights), "weights")

@@ -27,7 +27,6 @@ for line in lines:
     ids[left + right] = len(ids)
 
 
-
 def in_letters(number):
     """Three digits in base 52."""
     return "".join(string.ascii_letters.swapcase()[number // weight % 52] for weight in (52 * 52, 52, 1))

@@ -1,7 +1,7 @@
-"""Writes unicode.inc, lowercase.inc and normalization.inc: what the reference's libraries know about characters.
+"""Writes unicode.inc, lowercase.inc and normalization.inc: Unicode properties as in the libraries of the reference.
 
-Letters, numbers and spaces come from the module that splits the text (regex), lower case and normalisation from Python.
-Made with regex 2026.11.15 and Python 3.11 (Unicode 14.0); other versions know other characters, so pins are checked.
+Letters, numbers and spaces come from the module regex, lower case and normalisation from Python.
+Made with regex 2026.11.15 and Python 3.11 (Unicode 14.0); the versions are checked.
 """
 
 import unicodedata
@@ -104,7 +104,9 @@ write(
     "make_unicode.py",
     [
         array("char32_t", "decompositions", [n for step in steps for n in step], "character, first part, second or 0"),
-        array("std::uint16_t", "compositions", [n for *_, n in composed], "rows that compose, by first and second part"),
+        array(
+            "std::uint16_t", "compositions", [n for *_, n in composed], "rows that compose, by first and second part"
+        ),
         array("char32_t", "combining_runs", [n for run in classes for n in run], "first, last, combining class"),
     ],
 )

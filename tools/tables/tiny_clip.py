@@ -1,7 +1,7 @@
-"""The architectures of TinyCLIP, which open_clip does not have."""
+"""The architectures of TinyCLIP, which are not part of open_clip."""
 
-# TinyCLIP/src/open_clip/model_configs and pretrained.py in microsoft/Cream (MIT); which activation the weights want is
-# told by their config.json alone. Embedding, patch, vision width and layers, text width and layers, tag, repository.
+# TinyCLIP/src/open_clip/model_configs and pretrained.py in microsoft/Cream (MIT); the activation is specified
+# only by their config.json. Embedding, patch, vision width and layers, text width and layers, tag, repository.
 TINY = {
     "ViT-8M-16-Text-3M": (512, 16, 256, 10, 256, 3, "YFCC15M", True),
     "ViT-39M-16-Text-19M": (512, 16, 512, 12, 512, 6, "YFCC15M", True),
@@ -16,5 +16,11 @@ def tiny_config(embedding, patch, width, layers, text_width, text_layers):
     return {
         "embed_dim": embedding,
         "vision_cfg": {"image_size": 224, "layers": layers, "width": width, "patch_size": patch},
-        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": text_width, "heads": text_width // 64, "layers": text_layers},
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": text_width,
+            "heads": text_width // 64,
+            "layers": text_layers,
+        },
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <fstream>
 #include <functional>
@@ -36,15 +35,9 @@ namespace program {
 
 namespace {
 
-using clock = std::chrono::steady_clock;
-
 constexpr std::size_t text_tokens = 77,
                       prompt_tokens = 10;  // CLIP's context, and "a photo of a dog." with start and end token
 constexpr std::size_t photo_width = 640, photo_height = 480;
-
-double seconds_since(clock::time_point begin) {
-    return std::chrono::duration<double>(clock::now() - begin).count();
-}
 
 /// The shortest time of several runs in seconds, after a warm-up.
 double shortest_time(std::size_t repeats, const std::atomic<bool>& stop, const std::function<void()>& run) {
@@ -53,13 +46,13 @@ double shortest_time(std::size_t repeats, const std::atomic<bool>& stop, const s
     const double min_seconds = min_seconds_per_repeat * static_cast<double>(repeats);
     run();
     double best = std::numeric_limits<double>::infinity();
-    const clock::time_point begin = clock::now();
-    for (std::size_t done = 0; done < repeats || seconds_since(begin) < min_seconds; ++done) {
-        if (done > 2 && seconds_since(begin) > max_seconds) break;
+    const stopwatch total;
+    for (std::size_t done = 0; done < repeats || total.seconds() < min_seconds; ++done) {
+        if (done > 2 && total.seconds() > max_seconds) break;
         if (stop) throw zeroshot::cancelled_error(zeroshot::error_code::cancelled, {"", "stopped on request", "", ""});
-        const clock::time_point start = clock::now();
+        const stopwatch watch;
         run();
-        best = std::min(best, seconds_since(start));
+        best = std::min(best, watch.seconds());
     }
     return best;
 }

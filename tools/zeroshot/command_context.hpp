@@ -2,6 +2,7 @@
 /// \file Execution context of a command: console, cancellation flag and threads.
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -20,6 +21,16 @@ struct command_context {
 
 /// A parsed command, ready to run. Inputs that failed are reported to the console.
 using command = std::function<void(command_context&)>;
+
+/// Measures time from its construction.
+class stopwatch {
+   public:
+    double seconds() const { return std::chrono::duration<double>(clock::now() - begin_).count(); }
+
+   private:
+    using clock = std::chrono::steady_clock;
+    clock::time_point begin_ = clock::now();
+};
 
 /// The threads of a command.
 class worker_pool {

@@ -160,6 +160,12 @@ CLI::Option* add_threads(CLI::App& command, std::size_t& target) {
         maximum);
 }
 
+void add_model_command_options(CLI::App& command, model_command_options& target) {
+    add_common_options(command, target.common);
+    add_threads(command, target.threads);
+    add_model_options(command, target.model);
+}
+
 /// Accepts --threads and --precision in commands where they have no effect, so that scripts may pass them anywhere.
 void add_unused_options(CLI::App& command, common_options& target) {
     add_threads(command, target.unused_threads)->description("Accepted; this command needs a single thread");
@@ -197,9 +203,7 @@ void add_classify(CLI::App& program, command& selected) {
         ->type_name("K");
     command.add_flag("--truncate", options->truncate, truncate_help);
     command.add_flag("--csv", options->csv, "Print CSV: a row for each image and label");
-    add_common_options(command, options->common);
-    add_threads(command, options->threads);
-    add_model_options(command, options->model);
+    add_model_command_options(command, *options);
     command.footer(
         "Examples:\n"
         "  zeroshot classify examples/images/openmoji-boar.png --labels boar cow elephant hedgehog rabbit\n\n"
@@ -236,9 +240,7 @@ void add_preprocess(CLI::App& program, command& selected) {
         ->type_name("FILE.npy");
     command.add_flag("--skip-bad", options->skip_bad,
                      "Leave out images that cannot be read, and print the names of the others in order");
-    add_common_options(command, options->common);
-    add_threads(command, options->threads);
-    add_model_options(command, options->model);
+    add_model_command_options(command, *options);
     command.footer(R"(Example:
   zeroshot preprocess examples/images --output pixels.npy)");
     command.callback([options, &selected] { selected = with_options(options, preprocess); });
@@ -266,9 +268,7 @@ void add_embed(CLI::App& program, command& selected) {
                      "by their index from 0");
     command.add_flag("--truncate", options->truncate,
                      "Truncate texts longer than the model's context instead of refusing them");
-    add_common_options(command, options->common);
-    add_threads(command, options->threads);
-    add_model_options(command, options->model);
+    add_model_command_options(command, *options);
     command.footer(R"(Examples:
   zeroshot embed examples/images --output images.npy --normalize
 
@@ -332,9 +332,7 @@ void add_evaluate(CLI::App& program, command& selected) {
     command.add_option("--resume", options->resume, resume_help)->type_name("FOLDER");
     command.add_option("--seed", options->seed, "Seed of the bootstrap intervals and splits (0)")->type_name("N");
     command.add_flag("--truncate", options->truncate, truncate_help);
-    add_common_options(command, options->common);
-    add_threads(command, options->threads);
-    add_model_options(command, options->model);
+    add_model_command_options(command, *options);
     command.footer(R"(Examples:
   zeroshot evaluate --data photos/ --template "a photo of a {}."
 
@@ -387,9 +385,7 @@ void add_probe(CLI::App& program, command& selected) {
         ->type_name("N");
     command.add_option("-s,--save", options->save, "Write the fitted probe")->type_name("FILE.safetensors");
     command.add_option("--resume", options->resume, resume_help)->type_name("FOLDER");
-    add_common_options(command, options->common);
-    add_threads(command, options->threads);
-    add_model_options(command, options->model);
+    add_model_command_options(command, *options);
     command.footer(
         "Examples:\n"
         "  zeroshot probe --train photos/train --test photos/test --zero-shot --template \"a photo of a {}.\""
@@ -473,9 +469,7 @@ void add_bench(CLI::App& program, command& selected) {
     CLI::App& command = *program.add_subcommand("bench", "Speed of the model: images, texts, loading");
     integer_from(1, command.add_option("--repeat", options->repeat,
                                        "Minimum number of runs of each measurement; the fastest counts (7)"));
-    add_common_options(command, options->common);
-    add_threads(command, options->threads);
-    add_model_options(command, options->model);
+    add_model_command_options(command, *options);
     command.footer(R"(Examples:
   zeroshot bench
 

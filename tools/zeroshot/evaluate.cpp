@@ -1,7 +1,6 @@
 /// \file Subcommand evaluate: accuracy of zero-shot classification on a data set or on recorded embeddings.
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -139,12 +138,6 @@ void finish(zeroshot::evaluation& result, const evaluated_images& images, std::s
     }
 }
 
-using clock = std::chrono::steady_clock;
-
-double seconds_since(clock::time_point begin) {
-    return std::chrono::duration<double>(clock::now() - begin).count();
-}
-
 /// Class embeddings with a model.
 struct class_encoder {
     const evaluate_options& options;
@@ -183,7 +176,7 @@ data_set_embeddings embed_images(zeroshot::datasets::data_set& images, const eva
 }
 
 void evaluate_data(const evaluate_options& options, command_context& context) {
-    const clock::time_point begin = clock::now();
+    const stopwatch watch;
     const opened_data data = open_data(options.data, options.format, options.split);
     const class_list classes = classes_for(*data.images, options.classes, options.unknown);
     zeroshot::evaluation result;
@@ -211,7 +204,7 @@ void evaluate_data(const evaluate_options& options, command_context& context) {
 
     if (!options.embeddings.empty()) write_embeddings(options.embeddings, embeddings);
     if (options.compare_templates) compare_templates(result, images, embeddings, encode, options.seed);
-    result.seconds = seconds_since(begin);
+    result.seconds = watch.seconds();
     finish(result, images, classes.names, options, context.out);
 }
 
@@ -290,7 +283,7 @@ std::vector<std::string> names_of_recorded(const evaluate_options& options, std:
 
 void evaluate_recorded(const evaluate_options& options, command_context& context) {
     constexpr double default_scale = 100;  // logit scale of OpenAI's models, and of CLIP_benchmark
-    const clock::time_point begin = clock::now();
+    const stopwatch watch;
     const zeroshot::matrix<double> features = read_matrix(options.features),
                                    classes = read_matrix(options.class_embeddings);
     if (features.columns() != classes.columns() || classes.rows() == 0) {
@@ -325,7 +318,7 @@ void evaluate_recorded(const evaluate_options& options, command_context& context
     result.data = options.features;
     result.format = "recorded";
     result.model = options.class_embeddings;
-    result.seconds = seconds_since(begin);
+    result.seconds = watch.seconds();
     finish(result, images, names, options, context.out);
 }
 

@@ -45,7 +45,14 @@ struct model_options {
     std::string precision = "f32";
 };
 
-struct classify_options {
+/// Options of the commands that run a model.
+struct model_command_options {
+    std::size_t threads = default_threads();
+    model_options model;
+    common_options common;
+};
+
+struct classify_options : model_command_options {
     std::vector<std::string> images;
     std::vector<std::string> labels;
     std::string labels_from;
@@ -55,9 +62,6 @@ struct classify_options {
     std::size_t top = 5;
     bool csv = false;
     bool truncate = false;
-    std::size_t threads = default_threads();
-    model_options model;
-    common_options common;
 };
 
 /// Prints the probabilities of labels for images.
@@ -74,20 +78,17 @@ struct tokenize_options {
 /// \throws usage_error, zeroshot::error, output_error
 void tokenize(const tokenize_options& options, command_context& context);
 
-struct preprocess_options {
+struct preprocess_options : model_command_options {
     std::vector<std::string> images;
     std::string output;
     bool skip_bad = false;
-    std::size_t threads = default_threads();
-    model_options model;
-    common_options common;
 };
 
 /// Writes the image encoder's input for images.
 /// \throws usage_error, zeroshot::error, output_error
 void preprocess(const preprocess_options& options, command_context& context);
 
-struct embed_options {
+struct embed_options : model_command_options {
     std::vector<std::string> images;
     std::string pixels;
     std::string texts_from;
@@ -96,16 +97,13 @@ struct embed_options {
     bool normalize = false;
     bool skip_bad = false;
     bool truncate = false;
-    std::size_t threads = default_threads();
-    model_options model;
-    common_options common;
 };
 
 /// Writes the embeddings of images or texts.
 /// \throws usage_error, zeroshot::error, output_error
 void embed(const embed_options& options, command_context& context);
 
-struct evaluate_options {
+struct evaluate_options : model_command_options {
     std::string data;
     std::optional<std::string> format;  ///< detected if empty
     std::string split = "test";
@@ -124,16 +122,13 @@ struct evaluate_options {
     bool compare_templates = false;
     std::size_t seed = 0;
     bool truncate = false;
-    std::size_t threads = default_threads();
-    model_options model;
-    common_options common;
 };
 
 /// Evaluates zero-shot classification on a data set or on recorded embeddings.
 /// \throws usage_error, zeroshot::error, output_error
 void evaluate(const evaluate_options& options, command_context& context);
 
-struct probe_options {
+struct probe_options : model_command_options {
     std::string train;
     std::string test;
     std::optional<std::string> format;  ///< detected if empty
@@ -154,9 +149,6 @@ struct probe_options {
     std::size_t seed = 0;
     std::string save;
     std::string resume;
-    std::size_t threads = default_threads();
-    model_options model;
-    common_options common;
 };
 
 /// Fits and evaluates logistic regression on features.
@@ -194,11 +186,8 @@ struct inspect_options {
 /// \throws usage_error, zeroshot::error, output_error
 void inspect(const inspect_options& options, command_context& context);
 
-struct bench_options {
+struct bench_options : model_command_options {
     std::size_t repeat = 7;
-    std::size_t threads = default_threads();
-    model_options model;
-    common_options common;
 };
 
 /// Measures the speed of the encoders.

@@ -1,7 +1,6 @@
 #include "probe_fit.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -14,12 +13,6 @@
 namespace program {
 
 namespace {
-
-using clock = std::chrono::steady_clock;
-
-double seconds_since(clock::time_point begin) {
-    return std::chrono::duration<double>(clock::now() - begin).count();
-}
 
 /// Accuracy over all images, from that over the readable ones.
 double over_all(double accuracy, const labelled_sample& sample) {
@@ -124,14 +117,14 @@ probe_result fit_probe(const probe_input& input, const probe_options& options, w
     const zeroshot::run_options run = workers.run_options(context);
     probe_result result;
     if (options.strengths.size() != 1) {
-        const clock::time_point begin = clock::now();
+        const stopwatch watch;
         result.search = search_strength(input, options, run);
-        result.search_seconds = seconds_since(begin);
+        result.search_seconds = watch.seconds();
     }
-    const clock::time_point begin = clock::now();
+    const stopwatch watch;
     const zeroshot::logistic_regression training(input.training.features, {}, run);
     result.fit = training.fit(result.search ? result.search->best : options.strengths.front(), run);
-    result.fit_seconds = seconds_since(begin);
+    result.fit_seconds = watch.seconds();
     if (!result.fit.converged) {
         context.out.note("warning: no convergence after " + std::to_string(result.fit.iterations) +
                          " iterations; the objective may be above its minimum");

@@ -66,6 +66,13 @@ void check_line(std::string_view line, const std::string& name, std::size_t numb
     }
 }
 
+/// Throws if the last read from standard input failed.
+void check_standard_input() {
+    if (std::ferror(stdin) == 0) return;
+    throw zeroshot::file_error(zeroshot::error_code::io,
+                               {"standard input", "cannot read: " + std::generic_category().message(errno), "", ""});
+}
+
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view spaces = " \t\v\f";
     const std::size_t first = text.find_first_not_of(spaces);
@@ -126,11 +133,7 @@ std::string read_standard_input(std::size_t limit) {
                                        {"standard input", "more than " + std::to_string(limit) + " bytes", "", ""});
         }
     }
-    if (std::ferror(stdin)) {
-        throw zeroshot::file_error(
-            zeroshot::error_code::io,
-            {"standard input", "cannot read: " + std::generic_category().message(errno), "", ""});
-    }
+    check_standard_input();
     return text;
 }
 
@@ -138,11 +141,7 @@ std::optional<std::string> next_input_line() {
     std::string line;
     for (int character = std::getc(stdin); character != '\n'; character = std::getc(stdin)) {
         if (character == EOF) {
-            if (std::ferror(stdin)) {
-                throw zeroshot::file_error(
-                    zeroshot::error_code::io,
-                    {"standard input", "cannot read: " + std::generic_category().message(errno), "", ""});
-            }
+            check_standard_input();
             return line.empty() ? std::nullopt : std::optional(line);
         }
         line += static_cast<char>(character);

@@ -92,7 +92,8 @@ TEST_CASE("a tokenizer other than CLIP's is known by its name, and so is another
 TEST_CASE("preprocess_cfg says how images become squares") {
     const settings found = open_clip_settings(json::parse(
         R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}},
-            "preprocess_cfg": {"resize_mode": "longest", "interpolation": "bilinear", "fill_color": 7, "mode": "RGB"}})",
+            "preprocess_cfg": {"resize_mode": "longest", "interpolation": "bilinear", "fill_color": 7,
+                               "mode": "RGB"}})",
         "c"));
     CHECK(found.mode == resize_mode::longest);
     CHECK(found.filter == interpolation::bilinear);

@@ -1,10 +1,10 @@
-"""Writes the figures of evaluate.py into the tables of the model card, each known by its head: card.py FIGURES CARD."""
+"""Writes the figures of evaluate.py into the tables of the model card, found by their heads: card.py FIGURES CARD."""
 
 import json
 import sys
 from pathlib import Path
 
-STYLES = {"openmoji": "OpenMoji", "emojione-v1": "EmojiOne 1", "streamline-emojis": "Streamline (nothing was chosen by it)"}
+STYLES = {"openmoji": "OpenMoji", "emojione-v1": "EmojiOne 1", "streamline-emojis": "Streamline (not used for choices)"}
 GROUPS = {  # emojibase's numbers; 2 are the components of others
     "0": "smileys", "1": "people", "3": "animals, nature", "4": "food, drink", "5": "travel, places",
     "6": "activities", "7": "objects", "8": "symbols", "9": "flags",
@@ -70,13 +70,13 @@ def confusions(figures: dict):
 
 
 TABLES = {
-    "| style | names | pictures |": accuracies,
-    "| bar | wanted |": bars,
+    "| style | names | images |": accuracies,
+    "| metric | target |": bars,
     "| style | smileys |": groups,
-    "| style | right |": calibrations,
-    "| picture | answer |": examples,
+    "| style | accuracy |": calibrations,
+    "| image | prediction |": examples,
     "| word | nearest names |": words,
-    "| picture of | answer |": confusions,
+    "| image of | prediction |": confusions,
 }
 
 
@@ -92,8 +92,9 @@ def main() -> None:
         if head:
             table = TABLES[head]
             columns = [cell.strip() for cell in line.strip("|").split("|")]
-            right = {"pictures", "wanted", "measured", "probability", "the right one of ten", "right", "expected calibration error"}
-            is_number = [c in right or c.startswith(("top-", "mean ")) or c in GROUPS.values() for c in columns]
+            numbers = {"images", "target", "measured", "probability", "accuracy among ten labels", "accuracy"}
+            numbers.add("expected calibration error")
+            is_number = [c in numbers or c.startswith(("top-", "mean ")) or c in GROUPS.values() for c in columns]
             lines.append("|" + "|".join("--:" if number else "---" for number in is_number) + "|")
             lines += ["| " + " | ".join(row) + " |" for row in table(figures)]
     card.write_text("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-/// \file Data sets as Parquet. Compiled where Apache Arrow is found.
+/// \file Data sets in Parquet. Compiled only if Apache Arrow is found.
 
 #include <memory>
 #include <string>

@@ -25,7 +25,7 @@ std::string diagnostic_of(const zeroshot::named_tensor& each) {
 
 std::string record_of(const zeroshot::checkpoint& file, const std::filesystem::path& place,
                       zeroshot::load_options load) {
-    if (!file.metadata().contains(zeroshot::self_check_key)) return "none";
+    if (!file.metadata().contains(zeroshot::loading::self_check_key)) return "none";
     try {
         load.verify = true;
         zeroshot::load(place, load);
@@ -38,9 +38,9 @@ std::string record_of(const zeroshot::checkpoint& file, const std::filesystem::p
 }  // namespace
 
 checkpoint_check check_checkpoint(const model_options& options, console& out) {
-    const std::filesystem::path place = locate_model(options.model, out);
+    const std::filesystem::path place = zeroshot::find_model(locate_model(options.model, out));
     const zeroshot::load_options load = load_options_of(options);
-    const zeroshot::checkpoint file = zeroshot::open_checkpoint(place, load).tensors.file();
+    const zeroshot::checkpoint file = zeroshot::loading::open_checkpoint(place, load).tensors.file();
     checkpoint_check result;
     for (const zeroshot::named_tensor& each : file.tensors()) {
         ++result.tensors;

@@ -62,7 +62,8 @@ std::string drift_text(const zeroshot::conversion& result) {
 void convert(const convert_options& options, command_context& context) {
     const std::filesystem::path input = locate_model(options.model.model, context.out);
     check_not_input(input, options.output);
-    const zeroshot::conversion result = zeroshot::convert(input, options.output, library_options(options));
+    const zeroshot::conversion result =
+        zeroshot::convert(zeroshot::find_model(input), options.output, library_options(options));
     for (const std::string& warning : result.warnings) context.out.note("warning: " + warning);
     if (options.model.verify) {
         zeroshot::load_options verified;

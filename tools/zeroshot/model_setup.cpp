@@ -41,7 +41,8 @@ std::filesystem::path program_folder() {
 std::vector<std::filesystem::path> bundled_model_paths() {
     const std::string file = std::string(bundled_name) + ".safetensors";
     std::vector<std::filesystem::path> paths;
-    for (const std::filesystem::path& folder : zeroshot::folders_of_environment().own) paths.push_back(folder / file);
+    for (const std::filesystem::path& folder : zeroshot::model_folders::of_environment().own)
+        paths.push_back(folder / file);
     const std::filesystem::path here = program_folder();
     if (!here.empty()) {
         for (const char* folder : {"../models", "../../models", "../share/zeroshot"})
@@ -114,14 +115,14 @@ std::filesystem::path locate_model(const std::string& argument, console& out) {
 zeroshot::load_options load_options_of(const model_options& options) {
     zeroshot::load_options load;
     if (options.activation) {
-        load.function = *options.activation == "gelu"        ? zeroshot::activation::gelu
-                        : *options.activation == "gelu_tanh" ? zeroshot::activation::gelu_tanh
-                                                             : zeroshot::activation::quick_gelu;
+        load.activation = *options.activation == "gelu"        ? zeroshot::activation::gelu
+                          : *options.activation == "gelu_tanh" ? zeroshot::activation::gelu_tanh
+                                                               : zeroshot::activation::quick_gelu;
     }
     load.vision_heads = options.vision_heads;
     load.text_heads = options.text_heads;
     load.mean = options.mean;
-    load.std = options.standard_deviation;
+    load.standard_deviation = options.standard_deviation;
     if (options.order)
         load.order = *options.order == "hf" ? zeroshot::crop_order::hugging_face : zeroshot::crop_order::openai;
     load.name = options.name;
@@ -129,7 +130,7 @@ zeroshot::load_options load_options_of(const model_options& options) {
     if (options.config) load.config = *options.config;
     if (options.compact) load.storage = zeroshot::weight_storage::compact;
     load.verify = options.verify;
-    load.keep_weights = options.keep_weights;
+    load.weight_cache = options.keep_weights;
     load.precision = options.precision == "bf16"   ? zeroshot::precision::bf16
                      : options.precision == "int8" ? zeroshot::precision::int8
                                                    : zeroshot::precision::f32;
@@ -141,10 +142,10 @@ zeroshot::clip load_model(const model_options& options, console& out, zeroshot::
     load.threads = threads;
     std::optional<defer_interrupts> no_partial_file;
     if (!options.keep_weights.empty()) no_partial_file.emplace();
-    zeroshot::clip clip = zeroshot::load(locate_model(options.model, out), load);
+    zeroshot::clip clip = zeroshot::load(zeroshot::find_model(locate_model(options.model, out)), load);
     for (const std::string& warning : clip.provenance().warnings) out.note("warning: " + warning);
     if (!options.keep_weights.empty()) {
-        out.note(clip.provenance().weights_were_kept
+        out.note(clip.provenance().weights_from_cache
                      ? "the packed weights were read from " + printable(options.keep_weights)
                      : "the weights were read from the checkpoint and packed");
     }

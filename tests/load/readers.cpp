@@ -65,8 +65,9 @@ TEST_CASE("what config.json leaves out is what configuration_clip.py says") {
 
 TEST_CASE("each tower has its own activation, heads and epsilon") {
     const settings stated = model(
-        R"({"projection_dim": 24, "vision_config": {"hidden_act": "gelu", "num_attention_heads": 4, "layer_norm_eps": 1e-6},
-                                     "text_config": {"num_attention_heads": 3, "vocab_size": 600}})");
+        R"({"projection_dim": 24,
+            "vision_config": {"hidden_act": "gelu", "num_attention_heads": 4, "layer_norm_eps": 1e-6},
+            "text_config": {"num_attention_heads": 3, "vocab_size": 600}})");
     CHECK(stated.embedding == 24u);
     CHECK(stated.vision.activation == activation::gelu);
     CHECK(stated.vision.heads == 4u);
@@ -77,7 +78,8 @@ TEST_CASE("each tower has its own activation, heads and epsilon") {
 
 TEST_CASE("vision_config_dict replaces vision_config, defaults included") {
     const settings stated = model(
-        R"({"vision_config": {"hidden_act": "gelu", "num_attention_heads": 4}, "vision_config_dict": {"num_attention_heads": 2}})");
+        R"({"vision_config": {"hidden_act": "gelu", "num_attention_heads": 4},
+            "vision_config_dict": {"num_attention_heads": 2}})");
     CHECK(stated.vision.heads == 2u);
     CHECK(stated.vision.activation == activation::quick_gelu);
 }
@@ -157,7 +159,8 @@ TEST_CASE("a model_cfg alone will do, and preprocess_cfg gives mean and std") {
     CHECK(bare.embedding == 640u);
     CHECK_FALSE(bare.mean);
     const settings whole = open_clip_settings(json::parse(
-        R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}})",
+        R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}},
+            "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}})",
         "c"));
     CHECK((*whole.mean)[2] == 0.5f);
     CHECK(open_clip_settings(
@@ -215,7 +218,8 @@ TEST_CASE("a tokenizer other than CLIP's is known by its name, and so is another
 TEST_CASE("preprocess_cfg says how images become squares") {
     const settings stated = open_clip_settings(json::parse(
         R"({"model_cfg": {"vision_cfg": {}, "text_cfg": {}},
-            "preprocess_cfg": {"resize_mode": "longest", "interpolation": "bilinear", "fill_color": 7, "mode": "RGB"}})",
+            "preprocess_cfg": {"resize_mode": "longest", "interpolation": "bilinear", "fill_color": 7,
+                               "mode": "RGB"}})",
         "c"));
     CHECK(stated.mode == resize_mode::longest);
     CHECK(stated.filter == interpolation::bilinear);

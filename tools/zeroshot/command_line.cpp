@@ -168,8 +168,9 @@ void add_model_command_options(CLI::App& command, model_command_options& target)
 
 /// Accepts --threads and --precision in commands where they have no effect, so that scripts may pass them anywhere.
 void add_unused_options(CLI::App& command, common_options& target) {
-    add_threads(command, target.unused_threads)->description("Accepted; this command needs a single thread");
+    add_threads(command, target.unused_threads)->description("Accepted; without effect in this command");
     add_precision(command, target.unused_precision);
+    command.get_option("--precision")->description("Accepted; without effect in this command");
 }
 
 void add_templates(CLI::App& command, std::vector<std::string>& target, const std::string& help) {
@@ -193,8 +194,7 @@ void add_classify(CLI::App& program, command& selected) {
         ->type_name("LABEL...");
     command.add_option("--labels-from", options->labels_from, "Labels from a file, one per line")->type_name("FILE");
     add_templates(command, options->templates, "Sentence with {} for the label; several make an ensemble");
-    command.add_option("--templates-from", options->templates_from, "Templates from a file, one per line")
-        ->type_name("FILE");
+    command.add_option("--templates-from", options->templates_from, templates_help)->type_name("FILE");
     command
         .add_option("--keep", options->keep,
                     "Cache the labels' embeddings in this folder, and reuse those of earlier runs")
@@ -377,7 +377,7 @@ void add_probe(CLI::App& program, command& selected) {
     command.add_option("--held-back", options->held_back, "Validation share of the training set, to choose C (0.2)")
         ->type_name("SHARE");
     one_of(command.add_option("--features", options->features,
-                              "Image features: embedding, or penultimate (before the projection) (embedding)"),
+                              "Image features: embedding, or penultimate for those before the projection (embedding)"),
            {"embedding", "penultimate"});
     command.add_flag("--normalize", options->normalize, "Scale features to length 1");
     add_zero_shot_and_few_shot(command, *options);

@@ -23,12 +23,12 @@ std::string diagnostic_of(const zeroshot::named_tensor& each) {
     return {};
 }
 
-std::string record_of(const zeroshot::checkpoint& file, const std::filesystem::path& place,
+std::string record_of(const zeroshot::checkpoint& file, const zeroshot::model_location& location,
                       zeroshot::load_options load) {
     if (!file.metadata().contains(zeroshot::loading::self_check_key)) return "none";
     try {
         load.verify = true;
-        zeroshot::load(place, load);
+        zeroshot::load(location, load);
         return "fits";
     } catch (const zeroshot::error& fault) {
         return fault.what();
@@ -38,9 +38,9 @@ std::string record_of(const zeroshot::checkpoint& file, const std::filesystem::p
 }  // namespace
 
 checkpoint_check check_checkpoint(const model_options& options, console& out) {
-    const std::filesystem::path place = zeroshot::find_model(locate_model(options.model, out));
+    const zeroshot::model_location location = zeroshot::find_model(locate_model(options.model, out));
     const zeroshot::load_options load = load_options_of(options);
-    const zeroshot::checkpoint file = zeroshot::loading::open_checkpoint(place, load).tensors.file();
+    const zeroshot::checkpoint file = zeroshot::loading::open_checkpoint(location, load).tensors.file();
     checkpoint_check result;
     for (const zeroshot::named_tensor& each : file.tensors()) {
         ++result.tensors;
@@ -48,7 +48,7 @@ checkpoint_check check_checkpoint(const model_options& options, console& out) {
         if (std::string message = diagnostic_of(each); !message.empty())
             result.diagnostics.push_back(std::move(message));
     }
-    result.record = record_of(file, place, load);
+    result.record = record_of(file, location, load);
     return result;
 }
 

@@ -27,7 +27,7 @@ std::string json_of(const probe_result& result, const probe_input& input, const 
     nlohmann::ordered_json search = nlohmann::ordered_json::array(), mixtures = search, few_shot = search,
                            cache = search;
     if (result.search) {
-        for (const zeroshot::tried_strength& one : result.search->tried) {
+        for (const zeroshot::probe::searched_strength& one : result.search->strengths) {
             search.push_back({{"strength", json_number(one.strength)},
                               {"validation_top1", json_number(one.accuracy)},
                               {"iterations", one.iterations}});
@@ -41,7 +41,7 @@ std::string json_of(const probe_result& result, const probe_input& input, const 
     }
     for (const cache_point& one : result.cache) {
         nlohmann::ordered_json alpha = nlohmann::ordered_json::array(), beta = alpha;
-        for (const zeroshot::cache_weights& each : one.weights) {
+        for (const zeroshot::probe::tip_adapter_weights& each : one.weights) {
             alpha.push_back(json_number(each.alpha));
             beta.push_back(json_number(each.beta));
         }
@@ -104,7 +104,8 @@ void print(const probe_result& result, const probe_input& input, console& out) {
               counted(result.fit.iterations, "iteration"));
     if (result.search) {
         title("validation accuracy by strength");
-        for (const zeroshot::tried_strength& one : result.search->tried) line(short_number(one.strength), one.accuracy);
+        for (const zeroshot::probe::searched_strength& one : result.search->strengths)
+            line(short_number(one.strength), one.accuracy);
     }
     if (!result.mixtures.empty()) title("weights interpolated between zero-shot and probe (WiSE-FT)");
     for (const mixture_point& one : result.mixtures) line(fixed(one.share, 1) + " of the probe", one.top1);
@@ -164,9 +165,10 @@ void probe(const probe_options& options, command_context& context) {
     }
     const probe_result result = fit_probe(input, options, workers, context);
     if (!options.save.empty()) {
-        const auto length = normalized ? zeroshot::embedding_length::one : zeroshot::embedding_length::as_it_is;
+        const auto length =
+            normalized ? zeroshot::probe::embedding_length::one : zeroshot::probe::embedding_length::as_it_is;
         const defer_interrupts no_partial_file;
-        zeroshot::write_probe(options.save, classifier_of(result.fit, input.classes, length));
+        zeroshot::probe::write_probe(options.save, classifier_of(result.fit, input.classes, length));
     }
     if (options.common.json) {
         context.out.print(json_of(result, input, options));

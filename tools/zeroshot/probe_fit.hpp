@@ -7,7 +7,7 @@
 
 #include <zeroshot/probe/linear_classifier.hpp>
 #include <zeroshot/probe/logistic_regression.hpp>
-#include <zeroshot/probe/strength_search.hpp>
+#include <zeroshot/probe/regularization_search.hpp>
 #include <zeroshot/probe/tip_adapter.hpp>
 
 #include "options.hpp"
@@ -25,7 +25,7 @@ struct few_shot_point {
 struct cache_point {
     std::size_t shots;
     std::vector<double> top1;
-    std::vector<zeroshot::cache_weights> weights;
+    std::vector<zeroshot::probe::tip_adapter_weights> weights;
 };
 
 /// Test accuracy of weights interpolated between zero-shot and probe.
@@ -36,10 +36,10 @@ struct mixture_point {
 
 /// All results of a probe. Accuracies are over all images; unreadable ones count as wrong.
 struct probe_result {
-    zeroshot::logistic_fit fit;
+    zeroshot::probe::logistic_fit fit;
     double top1 = 0;
     double training_top1 = 0;
-    std::optional<zeroshot::strength_search> search;
+    std::optional<zeroshot::probe::regularization_search> search;
     std::optional<double> zero_shot_top1;
     std::vector<mixture_point> mixtures;
     std::vector<few_shot_point> few_shot;
@@ -53,7 +53,8 @@ probe_result fit_probe(const probe_input& input, const probe_options& options, w
                        command_context& context);
 
 /// The fit as a classifier.
-zeroshot::linear_classifier classifier_of(const zeroshot::logistic_fit& fit, const std::vector<std::string>& classes,
-                                          zeroshot::embedding_length length);
+zeroshot::probe::linear_classifier classifier_of(const zeroshot::probe::logistic_fit& fit,
+                                                 const std::vector<std::string>& classes,
+                                                 zeroshot::probe::embedding_length length);
 
 }  // namespace program

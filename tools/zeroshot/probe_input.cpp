@@ -65,11 +65,11 @@ labelled_sample read_sample(const std::string& features, const std::string& labe
     if (array.type() == "<f4") {
         const auto matrix = std::make_shared<zeroshot::matrix<float>>(rows, columns);
         array.copy(0, matrix->values());
-        return {zeroshot::labelled<float>(matrix, std::move(classes))};
+        return {zeroshot::probe::labelled(matrix, std::move(classes))};
     }
     const auto matrix = std::make_shared<zeroshot::matrix<double>>(rows, columns);
     std::ranges::copy(array.numbers(), matrix->data());
-    return {zeroshot::labelled<double>(matrix, std::move(classes))};
+    return {zeroshot::probe::labelled(matrix, std::move(classes))};
 }
 
 /// For each class of the data set, the training class of the same name.
@@ -105,7 +105,7 @@ labelled_sample embed_sample(const opened_data& data, const std::vector<std::str
         std::ranges::copy(row, matrix->row(labels.size()).begin());
         labels.push_back(class_of.empty() ? own.front() : class_of[own.front()]);
     });
-    return {zeroshot::labelled<float>(matrix, std::move(labels)), images.failures.size()};
+    return {zeroshot::probe::labelled(matrix, std::move(labels)), images.failures.size()};
 }
 
 /// "0", "1", "2", ...: names for the classes of these labels.
@@ -120,16 +120,17 @@ std::vector<std::string> numbered_classes(std::span<const std::uint32_t> labels,
     return names;
 }
 
-zeroshot::linear_classifier zero_shot_classifier(const zeroshot::clip& clip, const std::vector<std::string>& classes,
-                                                 const std::vector<std::string>& templates,
-                                                 const probe_options& options, worker_pool& workers,
-                                                 command_context& context) {
+zeroshot::probe::linear_classifier zero_shot_classifier(const zeroshot::clip& clip,
+                                                        const std::vector<std::string>& classes,
+                                                        const std::vector<std::string>& templates,
+                                                        const probe_options& options, worker_pool& workers,
+                                                        command_context& context) {
     if (classes.empty()) throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
     const zeroshot::classifier classifier =
         make_classifier(clip, {classes, templates, false, options.resume}, workers.run_options(context), context.out);
-    return zeroshot::linear_classifier::zero_shot(classes, classifier.text_embeddings(),
-                                                  static_cast<double>(clip.logit_scale()),
-                                                  static_cast<double>(clip.logit_bias()));
+    return zeroshot::probe::linear_classifier::zero_shot(classes, classifier.text_embeddings(),
+                                                         static_cast<double>(clip.logit_scale()),
+                                                         static_cast<double>(clip.logit_bias()));
 }
 
 std::optional<embedding_cache> open_cache(const probe_options& options, const zeroshot::clip& clip) {

@@ -18,7 +18,7 @@ struct command_context;
 
 /// Features with labels, without the images that could not be read.
 struct labelled_sample {
-    zeroshot::labelled_features features;
+    zeroshot::probe::labelled_features features;
     std::size_t unreadable = 0;
 
     std::size_t count() const { return features.rows() + unreadable; }
@@ -29,7 +29,7 @@ struct probe_input {
     std::string model;                 ///< empty for recorded features
     std::vector<std::string> classes;  ///< by label; numbers for recorded features
     labelled_sample training, test;
-    std::optional<zeroshot::linear_classifier> zero_shot;  ///< of the same classes, for --zero-shot
+    std::optional<zeroshot::probe::linear_classifier> zero_shot;  ///< of the same classes, for --zero-shot
 };
 
 /// Embeds the data sets of --train and --test.

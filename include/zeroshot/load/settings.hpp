@@ -80,10 +80,11 @@ struct resolved {
 template <class Get>
 auto first_stated(std::span<const settings> sources, const Get& get) {
     using optional_value = std::remove_cvref_t<std::invoke_result_t<const Get&, const settings&>>;
-    std::optional<resolved<typename optional_value::value_type>> result;
+    using value = typename optional_value::value_type;
+    std::optional<resolved<value>> result;
     for (const settings& source : sources) {
         if (const optional_value stated = std::invoke(get, source)) {
-            result.emplace(*stated, source.source);
+            result = resolved<value>{*stated, source.source};
             break;
         }
     }

@@ -94,7 +94,7 @@ class weights {
             if (digits.ec == std::errc() && (digits.ptr == end || *digits.ptr == '.')) numbers.push_back(number);
         }
         std::ranges::sort(numbers);
-        numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
+        numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             if (numbers[i] == i) continue;
             throw checkpoint_error(error_code::shape, {place(), "tensors of " + (*this / i).path_ + " are missing", "",

@@ -6,11 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <ranges>
 #include <string>
 #include <string_view>
 
-#include <zeroshot/version.hpp>
+#include <zeroshot/text/unicode.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace text {
 
@@ -36,10 +35,11 @@ inline std::size_t find_entity(std::u32string_view name) {
         const std::size_t begin = index == 0 ? 0 : entity_ends[index - 1];
         return std::string_view(entity_letters + begin, entity_ends[index] - begin);
     };
-    const auto before = [](const auto& a, const auto& b) { return std::ranges::lexicographical_compare(a, b); };
-    const auto indices = std::views::iota(std::size_t{0}, entity_count);
-    const auto at = std::ranges::lower_bound(indices, name, before, letters_of);
-    return at != indices.end() && std::ranges::equal(letters_of(*at), name) ? *at : entity_count;
+    const std::size_t at = first_index(entity_count, [&](std::size_t index) {
+        const std::string_view letters = letters_of(index);
+        return std::lexicographical_compare(letters.begin(), letters.end(), name.begin(), name.end());
+    });
+    return at < entity_count && std::ranges::equal(letters_of(at), name) ? at : entity_count;
 }
 
 inline std::u32string entity_value(std::size_t index) {

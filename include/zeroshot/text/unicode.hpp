@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,11 +22,24 @@ inline bool within(std::span<const char32_t> boundaries, char32_t character) {
     return (above - boundaries.begin()) % 2 == 1;
 }
 
+/// Lower bound in a sorted table: the first of `count` indices that is not before the key.
+template <class IsBefore>
+std::size_t first_index(std::size_t count, const IsBefore& is_before) {
+    std::size_t low = 0;
+    for (std::size_t high = count; low < high;) {
+        const std::size_t middle = (low + high) / 2;
+        if (is_before(middle)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /// Lower bound of a key among `count` rows of `width` numbers, sorted by their first.
 inline std::size_t first_row(const char32_t* table, std::size_t count, std::size_t width, char32_t key) {
-    const auto rows = std::views::iota(std::size_t{0}, count);
-    const auto first = [&](std::size_t row) { return table[row * width]; };
-    return static_cast<std::size_t>(std::ranges::lower_bound(rows, key, {}, first) - rows.begin());
+    return first_index(count, [&](std::size_t row) { return table[row * width] < key; });
 }
 
 /// Unicode's general category L: \\p{L} of the module regex.

@@ -137,7 +137,7 @@ TEST_CASE("preprocessing that cannot be is refused") {
     };
     CHECK_THAT(refusal([](auto& how) { how.size = 0; }), contains("ARG preprocessing: the size is 0 pixels"));
     CHECK_THAT(refusal([](auto& how) { how.size = 1000000; }), contains("LIMIT"));
-    CHECK_THAT(refusal([](auto& how) { how.std[1] = 0; }), contains("std of channel 1"));
+    CHECK_THAT(refusal([](auto& how) { how.standard_deviation[1] = 0; }), contains("channel 1"));
     CHECK_THAT(refusal([](auto& how) { how.mean[2] = std::numeric_limits<float>::quiet_NaN(); }),
                contains("channel 2"));
     std::vector<float> small(5);

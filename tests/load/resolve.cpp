@@ -138,7 +138,7 @@ TEST_CASE("images are preprocessed as the first source states, and as OpenAI's w
                                         {.source = "b", .mean = halves, .filter = interpolation::bicubic}};
     const preprocessing images = resolved_from("openai_vit", sources).images;
     CHECK(images.mean == halves);
-    CHECK(images.std == clip_std);
+    CHECK(images.standard_deviation == clip_std);
     CHECK(images.filter == interpolation::bilinear);
     const std::vector<settings> useless{{.source = "a", .standard_deviation = std::array<float, 3>{1, 0, 1}}};
     CHECK_THROWS_AS(resolved_from("openai_vit", useless), argument_error);

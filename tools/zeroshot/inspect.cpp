@@ -75,7 +75,7 @@ void write_text(nlohmann::ordered_json& json, const zeroshot::clip& clip) {
 
 void write_images(nlohmann::ordered_json& json, const zeroshot::preprocessing& pixels) {
     json["mean"] = zeroshot::json_numbers(pixels.mean);
-    json["std"] = zeroshot::json_numbers(pixels.std);
+    json["std"] = zeroshot::json_numbers(pixels.standard_deviation);
     json["order"] = zeroshot::name_of(pixels.order);
     json["interpolation"] = zeroshot::name_of(pixels.filter);
     json["resize"] = zeroshot::name_of(pixels.mode);
@@ -210,7 +210,7 @@ void add_images(const zeroshot::preprocessing& pixels, table_rows& rows) {
                       order = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
     rows.emplace_back("images", size + " x " + size + ", " + resizing_text(pixels) + ", " + order + " order");
     rows.emplace_back("  mean", colour(pixels.mean));
-    rows.emplace_back("  std", colour(pixels.std));
+    rows.emplace_back("  std", colour(pixels.standard_deviation));
 }
 
 void print(const zeroshot::clip& clip, console& out) {

@@ -159,7 +159,7 @@ std::string digest_of(const zeroshot::clip& clip, const std::string& precision) 
     const zeroshot::preprocessing& how = clip.preprocessing();
     digest.add(zeroshot::json_text_of({zeroshot::version, precision, how.size, name_of(how.order), name_of(how.mode),
                                        static_cast<int>(how.filter), how.fill, zeroshot::json_numbers(how.mean),
-                                       zeroshot::json_numbers(how.std)}));
+                                       zeroshot::json_numbers(how.standard_deviation)}));
     const zeroshot::matrix<float> embedding = clip.encode_pixels(gradient(how.size));
     return digest.add(std::as_bytes(std::span(embedding.values()))).digits();
 }

@@ -1,5 +1,5 @@
 #pragma once
-/// \file What happens to an image before the image encoder sees it: resize, crop, RGB, scale, normalise.
+/// \file Preprocessing of an image for the image encoder: resize, crop, RGB, scale, normalise.
 
 #include <algorithm>
 #include <array>
@@ -20,45 +20,45 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-inline constexpr std::array<float, 3> clip_mean{0.48145466f, 0.4578275f,
-                                                0.40821073f};  // openai/CLIP clip.py, _transform
-inline constexpr std::array<float, 3> clip_std{0.26862954f, 0.26130258f, 0.27577711f};  // the same line
+// Means and standard deviations of red, green and blue: _transform in openai/CLIP clip.py.
+inline constexpr std::array<float, 3> clip_mean{0.48145466f, 0.4578275f, 0.40821073f};
+inline constexpr std::array<float, 3> clip_std{0.26862954f, 0.26130258f, 0.27577711f};
 
-/// Whose order of operations.
+/// Order of operations.
 enum class crop_order {
     openai,        ///< resize, crop, then RGB: a transparent background becomes what the file hides under it
     hugging_face,  ///< RGB first, and the crop's corner is rounded down: CLIPImageProcessor of transformers
 };
 
-/// The order as scripts and files name it.
+/// The order's name in scripts and files.
 constexpr std::string_view name_of(crop_order order) {
     return order == crop_order::openai ? "openai" : "hf";
 }
 
-/// How an image of any shape becomes a square: resize_mode of open_clip transform.py.
+/// From an image of any shape to a square: resize_mode of open_clip transform.py.
 enum class resize_mode {
     shortest,  ///< the shorter side is resized to the square's, and the middle is cut out: OpenAI's
-    longest,   ///< the longer side is, and the rest of the square is filled
-    squash     ///< both are, whatever the image's shape
+    longest,   ///< the longer side is resized to the square's, and the rest is filled
+    squash     ///< both sides are resized to the square's
 };
 
-/// The mode as files name it.
+/// The mode's name in files.
 constexpr std::string_view name_of(resize_mode mode) noexcept {
     constexpr std::array<std::string_view, 3> names{"shortest", "longest", "squash"};
     return names[static_cast<std::size_t>(mode)];
 }
 
-/// What a checkpoint says about its images.
+/// Settings of preprocessing, as checkpoints come with them.
 struct preprocessing {
     std::size_t size = 224;  ///< pixels: the side of the square
     std::array<float, 3> mean = clip_mean;
-    std::array<float, 3> std = clip_std;
+    std::array<float, 3> standard_deviation = clip_std;
     crop_order order = crop_order::openai;
     interpolation filter = interpolation::bicubic;
     resize_mode mode = resize_mode::shortest;
     std::uint8_t fill = 0;  ///< the grey level beside the image, for resize_mode::longest
-    /// What the side is resized to, where that is not the square's: of a larger one the middle is cut out, beside a
-    /// smaller one are zeros, as crop_size and size of transformers say it. Not for resize_mode::longest.
+    /// Side before the crop, where it is not the square's: size and crop_size of transformers. The middle of a larger
+    /// image is cut out, a smaller one is padded with zeros. Not for resize_mode::longest.
     std::optional<std::size_t> resized{};
 
     bool operator==(const preprocessing&) const = default;
@@ -67,11 +67,11 @@ struct preprocessing {
 /// The largest preprocessing::size.
 inline constexpr std::size_t largest_crop = 16384;
 
-/// Checks what came from a file or a caller.
+/// Checks settings that came from a file or a caller.
 /// \throws argument_error ARG where the size is 0, a mean is not finite, or a deviation is not finite or 0; LIMIT
 /// beyond largest_crop
-inline void check(const preprocessing& how) {
-    for (const std::size_t size : {how.size, how.resized.value_or(how.size)}) {
+inline void check(const preprocessing& settings) {
+    for (const std::size_t size : {settings.size, settings.resized.value_or(settings.size)}) {
         if (size == 0)
             throw argument_error(error_code::argument, {"preprocessing", "the size is 0 pixels", "at least 1", ""});
         if (size > largest_crop) {
@@ -79,17 +79,17 @@ inline void check(const preprocessing& how) {
                                                      "at most " + std::to_string(largest_crop), ""});
         }
     }
-    if (how.resized && how.mode == resize_mode::longest) {
+    if (settings.resized && settings.mode == resize_mode::longest) {
         throw argument_error(error_code::unsupported,
-                             {"preprocessing", "the whole image in a square, resized to another", "one size", ""});
+                             {"preprocessing", "a side before the crop with resize_mode::longest", "one size", ""});
     }
     for (std::size_t channel = 0; channel < 3; ++channel) {
-        const std::array numbers{how.mean[channel], how.std[channel]};
-        if (!all_finite(std::span<const float>(numbers)) || how.std[channel] == 0) {
-            throw argument_error(
-                error_code::argument,
-                {"preprocessing", "mean or std of channel " + std::to_string(channel) + " cannot be used",
-                 "finite numbers, std not 0", ""});
+        const std::array numbers{settings.mean[channel], settings.standard_deviation[channel]};
+        if (!all_finite(std::span<const float>(numbers)) || numbers[1] == 0) {
+            throw argument_error(error_code::argument, {"preprocessing",
+                                                        "mean or standard deviation of channel " +
+                                                            std::to_string(channel) + " cannot be used",
+                                                        "finite numbers, the second not 0", ""});
         }
     }
 }
@@ -147,65 +147,68 @@ inline image padded(const image& input, std::size_t size, std::size_t left, std:
     return image(std::move(pixels), size, size, pixel_mode::rgb);
 }
 
-/// The image resized to these sides, the middle cut out: CenterCrop of torchvision. Where a side is shorter than the
-/// square's, it is padded as by center_crop in transformers image_transforms.py.
-inline image middle_of(const image& source, std::size_t width, std::size_t height, const preprocessing& how) {
+/// The middle of the image resized to these sides. Mirrors CenterCrop of torchvision; a side shorter than the square's
+/// is padded as by center_crop in transformers image_transforms.py.
+inline image middle_of(const image& source, std::size_t width, std::size_t height, const preprocessing& settings) {
     const auto offset = [&](std::size_t side) {
-        const std::size_t spare = side - std::min(side, how.size);
-        return how.order == crop_order::openai ? half_to_even(spare) : spare / 2;
+        const std::size_t spare = side - (std::min)(side, settings.size);
+        return settings.order == crop_order::openai ? half_to_even(spare) : spare / 2;
     };
-    const window middle{offset(width), offset(height), std::min(width, how.size), std::min(height, how.size)};
-    const image cut = to_rgb(resize_and_crop(source, width, height, middle, how.filter));
-    const std::size_t beside = how.size - middle.width, above = how.size - middle.height;
+    const window middle{offset(width), offset(height), (std::min)(width, settings.size),
+                        (std::min)(height, settings.size)};
+    const image cut = to_rgb(resize_and_crop(source, width, height, middle, settings.filter));
+    const std::size_t beside = settings.size - middle.width, above = settings.size - middle.height;
     if (beside == 0 && above == 0) return cut;
-    return padded(cut, how.size, (beside + 1) / 2, (above + 1) / 2, 0);
+    return padded(cut, settings.size, (beside + 1) / 2, (above + 1) / 2, 0);
 }
 
-/// The shorter side resized, then the middle: Resize and CenterCrop of torchvision.
-inline image middle_of(const image& source, const preprocessing& how) {
+/// The middle of the image with its shorter side resized. Mirrors Resize and CenterCrop of torchvision.
+inline image middle_of(const image& source, const preprocessing& settings) {
     const bool wide = source.width() > source.height();
-    const std::size_t shorter = how.resized.value_or(how.size);
+    const std::size_t shorter = settings.resized.value_or(settings.size);
     const std::size_t longer =
-        longer_side(shorter, std::max(source.width(), source.height()), std::min(source.width(), source.height()));
-    return middle_of(source, wide ? longer : shorter, wide ? shorter : longer, how);
+        longer_side(shorter, (std::max)(source.width(), source.height()), (std::min)(source.width(), source.height()));
+    return middle_of(source, wide ? longer : shorter, wide ? shorter : longer, settings);
 }
 
-/// The longer side resized to the square's, the rest filled: ResizeKeepRatio and CenterCropOrPad of open_clip
-/// transform.py. An image of two colours or a palette is filled with the grey level too, where Pillow takes the
-/// palette's entry of that number.
-inline image whole_of(const image& source, const preprocessing& how) {
-    const double longer = static_cast<double>(std::max(source.width(), source.height()));
-    const double ratio = longer / static_cast<double>(how.size);
+/// The whole image in the square, the rest filled. Mirrors ResizeKeepRatio and CenterCropOrPad of open_clip
+/// transform.py, but that images of two colours or a palette are filled with the grey level, too.
+inline image whole_of(const image& source, const preprocessing& settings) {
+    const double longer = static_cast<double>((std::max)(source.width(), source.height()));
+    const double ratio = longer / static_cast<double>(settings.size);
     const auto resized = [&](std::size_t side) { return round_half_to_even(static_cast<double>(side) / ratio); };
-    const image small = resize(source, resized(source.width()), resized(source.height()), how.filter);
-    return padded(to_rgb(small), how.size, (how.size - small.width()) / 2, (how.size - small.height()) / 2, how.fill);
+    const image resized_image = resize(source, resized(source.width()), resized(source.height()), settings.filter);
+    return padded(to_rgb(resized_image), settings.size, (settings.size - resized_image.width()) / 2,
+                  (settings.size - resized_image.height()) / 2, settings.fill);
 }
 
 }  // namespace detail
 
-/// The square that the encoder sees, in bytes: RGB, [size, size, 3]. Mirrors _transform in openai/CLIP clip/clip.py and
+/// The square for the encoder in bytes: RGB, [size, size, 3]. Mirrors _transform in openai/CLIP clip/clip.py and
 /// image_transform in open_clip transform.py up to ToTensor, or CLIPImageProcessor of transformers.
 /// \throws argument_error as check(), and LIMIT for an image too thin to be resized
-inline image crop_of(const image& input, const preprocessing& how = {}) {
-    check(how);
-    const image source = how.order == crop_order::openai ? input : to_rgb(input);
-    switch (how.mode) {
+inline image crop_of(const image& input, const preprocessing& settings = {}) {
+    check(settings);
+    const image source = settings.order == crop_order::openai ? input : to_rgb(input);
+    switch (settings.mode) {
         case resize_mode::longest:
-            return detail::whole_of(source, how);
+            return detail::whole_of(source, settings);
         case resize_mode::squash:
-            return detail::middle_of(source, how.resized.value_or(how.size), how.resized.value_or(how.size), how);
+            return detail::middle_of(source, settings.resized.value_or(settings.size),
+                                     settings.resized.value_or(settings.size), settings);
         default:
-            return detail::middle_of(source, how);
+            return detail::middle_of(source, settings);
     }
 }
 
-/// What the image encoder gets, written to `pixels`: red, green and blue planes of size * size values, each
-/// (byte / 255 - mean) / std.
+/// Writes the image encoder's input: planes of red, green and blue, size * size values each,
+/// (byte / 255 - mean) / standard deviation.
+/// \param pixels [3, size, size]
 /// \throws argument_error as crop_of(), and SHAPE where `pixels` has not 3 * size * size elements
 template <class Scalar>
-void preprocess_into(const image& input, const preprocessing& how, std::span<Scalar> pixels) {
-    const image square = crop_of(input, how);
-    const std::size_t plane = how.size * how.size;
+void preprocess_into(const image& input, const preprocessing& settings, std::span<Scalar> pixels) {
+    const image square = crop_of(input, settings);
+    const std::size_t plane = settings.size * settings.size;
     if (pixels.size() != 3 * plane) {
         throw argument_error(error_code::shape, {"preprocess", std::to_string(pixels.size()) + " elements to write to",
                                                  std::to_string(3 * plane), ""});
@@ -214,26 +217,27 @@ void preprocess_into(const image& input, const preprocessing& how, std::span<Sca
         std::array<Scalar, 256> value_of;
         for (std::size_t byte = 0; byte < 256; ++byte) {
             const float scaled = static_cast<float>(byte) / 255.0f;  // in float, as ToTensor and Normalize do
-            value_of[byte] = static_cast<Scalar>((scaled - how.mean[channel]) / how.std[channel]);
+            value_of[byte] =
+                static_cast<Scalar>((scaled - settings.mean[channel]) / settings.standard_deviation[channel]);
         }
         Scalar* output = pixels.data() + channel * plane;
-        for (std::size_t y = 0; y < how.size; ++y) {
+        for (std::size_t y = 0; y < settings.size; ++y) {
             const auto row = square.row(y);
-            for (std::size_t x = 0; x < how.size; ++x) *output++ = value_of[row[3 * x + channel]];
+            for (std::size_t x = 0; x < settings.size; ++x) *output++ = value_of[row[3 * x + channel]];
         }
     }
 }
 
-/// What the image encoder gets: [3, size, size].
+/// The image encoder's input: [3, size, size].
 ///
 ///     const tensor<float, 3> pixels = preprocess(read_image("cat.png"));
 ///
 /// \throws argument_error as crop_of()
 template <class Scalar = float>
-tensor<Scalar, 3> preprocess(const image& input, const preprocessing& how = {}) {
-    check(how);
-    tensor<Scalar, 3> pixels(std::size_t{3}, how.size, how.size);
-    preprocess_into(input, how, pixels.values());
+tensor<Scalar, 3> preprocess(const image& input, const preprocessing& settings = {}) {
+    check(settings);
+    tensor<Scalar, 3> pixels(std::size_t{3}, settings.size, settings.size);
+    preprocess_into(input, settings, pixels.values());
     return pixels;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
-/// \file Pillow's antialiased resizing (as of Pillow 13), bicubic or bilinear, to the byte, and only for the part of
-/// the result that is wanted.
+/// \file Pillow's antialiased resizing (as of Pillow 13), bicubic or bilinear, to the byte, of a part of the result.
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,16 +17,17 @@
 #include <zeroshot/image/image.hpp>
 #include <zeroshot/kernels/instruction_set.hpp>
 #include <zeroshot/kernels/resample.hpp>
+#include <zeroshot/support/interpolation.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// The longest side a resized image may have, cropped away or not: 1 : 100,000 still works at 224 and at 1024 pixels.
+/// Longest side of a resized image, before it is cropped: enough for 1 : 100,000 at 1024 pixels.
 inline constexpr std::size_t longest_resized_side = std::size_t{1} << 27;
 
-/// How pixels are interpolated.
+/// Interpolation of pixels.
 enum class interpolation { bicubic, bilinear };
 
-/// The filter as files name it.
+/// The filter's name in configuration files.
 constexpr std::string_view name_of(interpolation filter) noexcept {
     return filter == interpolation::bicubic ? "bicubic" : "bilinear";
 }
@@ -58,30 +59,7 @@ inline image crop(const image& input, const window& part) {
 
 namespace detail {
 
-/// Keys' cubic with a = -0.5, as bicubic_filter of Resample.c.
-inline double bicubic(double x) {
-    constexpr double a = -0.5;
-    x = std::fabs(x);
-    if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
-    if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
-    return 0.0;
-}
-
-/// A triangle, as bilinear_filter of Resample.c.
-inline double bilinear(double x) {
-    return std::max(0.0, 1.0 - std::fabs(x));
-}
-
-inline double filtered(interpolation filter, double x) {
-    return filter == interpolation::bicubic ? bicubic(x) : bilinear(x);
-}
-
-/// How far the filter reaches, in pixels of the wider grid.
-inline double reach(interpolation filter) {
-    return filter == interpolation::bicubic ? 2.0 : 1.0;
-}
-
-/// One axis of a resize: `from` pixels become `to`, of which `count` beginning at `first` are wanted.
+/// One axis of a resize: `from` pixels become `to`, of which `count` from `first` on are computed.
 struct axis {
     std::size_t from;
     std::size_t to;
@@ -89,72 +67,62 @@ struct axis {
     std::size_t count;
 };
 
-/// Which input pixels each wanted output pixel is made of, and their weights.
-struct weighted_sums {
+/// Input pixels of each output pixel, and their weights.
+struct pixel_weights {
     std::vector<kernels::pixel_range> sources;  // [count]
     std::vector<std::int32_t> weights;          // [count, taps], fixed point
     std::size_t taps;
 
-    std::span<const std::int32_t> weights_of(std::size_t output) const {
-        return std::span(weights).subspan(output * taps, sources[output].count);
-    }
+    const std::int32_t* weights_of(std::size_t output) const { return weights.data() + output * taps; }
 
-    /// All input pixels that some output pixel is made of.
-    kernels::pixel_range needed() const {
+    /// The input pixels of all output pixels.
+    kernels::pixel_range range() const {
         return {sources.front().first, sources.back().first + sources.back().count - sources.front().first};
-    }
-
-    /// The same sums over an input that holds only the needed pixels.
-    weighted_sums over_needed() && {
-        const std::size_t start = needed().first;
-        for (kernels::pixel_range& source : sources) source.first -= start;
-        return std::move(*this);
     }
 };
 
-/// Mirrors precompute_coeffs and normalize_coeffs_8bpc of Resample.c.
-inline weighted_sums filtered_sums(const axis& line, interpolation filter) {
-    const auto from = static_cast<double>(static_cast<float>(line.from));  // Pillow hands the box over as floats
-    const double scale = from / static_cast<double>(line.to);
-    const double filter_scale = std::max(scale, 1.0);
-    const double support = reach(filter) * filter_scale;
-    weighted_sums sums;
-    sums.taps = static_cast<std::size_t>(std::ceil(support)) * 2 + 1;
-    sums.sources.reserve(line.count);
-    sums.weights.resize(line.count * sums.taps);
-    std::vector<double> exact(sums.taps);
+/// Mirrors precompute_coeffs and normalize_coeffs_8bpc of Pillow's Resample.c.
+inline pixel_weights filter_weights(const axis& line, interpolation filter) {
+    const bool bicubic = filter == interpolation::bicubic;
+    const auto from = static_cast<double>(static_cast<float>(line.from));  // Pillow's box is of floats
+    const double scale = from / static_cast<double>(line.to), filter_scale = (std::max)(scale, 1.0);
+    const double support = (bicubic ? 2.0 : 1.0) * filter_scale;
+    pixel_weights result{{}, {}, static_cast<std::size_t>(std::ceil(support)) * 2 + 1};
+    result.sources.reserve(line.count);
+    result.weights.resize(line.count * result.taps);
+    std::vector<double> exact(result.taps);
     for (std::size_t output = 0; output < line.count; ++output) {
         const double center = (static_cast<double>(line.first + output) + 0.5) * scale;
-        const std::size_t end = std::min(line.from, static_cast<std::size_t>(center + support + 0.5));
-        const std::size_t begin = std::min(end, static_cast<std::size_t>(std::max(0.0, center - support + 0.5)));
-        const std::size_t count = end - begin;
+        const std::size_t end = (std::min)(line.from, static_cast<std::size_t>(center + support + 0.5));
+        const std::size_t begin = (std::min)(end, static_cast<std::size_t>((std::max)(0.0, center - support + 0.5)));
         double total = 0;
-        for (std::size_t tap = 0; tap < count; ++tap) {
-            exact[tap] = filtered(filter, (static_cast<double>(tap + begin) - center + 0.5) * (1.0 / filter_scale));
+        for (std::size_t tap = 0; tap < end - begin; ++tap) {
+            const double distance = (static_cast<double>(tap + begin) - center + 0.5) * (1.0 / filter_scale);
+            exact[tap] = bicubic ? cubic_filter(distance, -0.5) : linear_filter(distance);
             total += exact[tap];
         }
-        for (std::size_t tap = 0; tap < count; ++tap) {
+        for (std::size_t tap = 0; tap < end - begin; ++tap) {
             const double weight = total == 0 ? exact[tap] : exact[tap] / total;
-            sums.weights[output * sums.taps + tap] =
+            result.weights[output * result.taps + tap] =
                 static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kernels::resample_bits));
         }
-        sums.sources.push_back({begin, count});
+        result.sources.push_back({begin, end - begin});
     }
-    return sums;
+    return result;
 }
 
-/// Rows of an image, readable a little beyond the pixels they are needed up to: where that would be outside of the
-/// image, they are copied.
-class readable_rows {
+/// Groups of an image's rows, readable kernels::read_beyond bytes behind their last needed byte: at the end of the
+/// image's memory by a copy.
+class padded_rows {
    public:
     /// \param needed bytes of each row
-    readable_rows(const image& input, std::size_t needed)
+    padded_rows(const image& input, std::size_t needed)
         : image_(input), needed_(needed), end_(input.row(input.height() - 1).data() + input.row(0).size()) {}
 
-    /// As many as pass through the kernel together, beginning at `first`; the last again where there are no more.
+    /// A group for the kernel, from `first` on; the last row is repeated.
     const std::uint8_t* const* operator()(std::size_t first, std::size_t end) {
         for (std::size_t i = 0; i < kernels::rows_at_once; ++i) {
-            const auto row = image_.row(std::min(first + i, end - 1));
+            const auto row = image_.row((std::min)(first + i, end - 1));
             const bool reaches_outside = static_cast<std::size_t>(end_ - row.data()) < needed_ + kernels::read_beyond;
             if (reaches_outside) {
                 copies_[i].assign(row.begin(), row.end());
@@ -173,62 +141,61 @@ class readable_rows {
     std::array<std::vector<std::uint8_t>, kernels::rows_at_once> copies_{};
 };
 
-/// The pass along x, then the one along y, which follows a few rows behind: what lies between them stays in the cache.
+/// The pass along x, then the one along y a few rows behind, while the rows between them are in the cache.
 template <std::size_t Channels>
-image across_then_down(const image& input, const weighted_sums& across, const weighted_sums& down) {
+image resize_x_then_y(const image& input, const pixel_weights& across, const pixel_weights& down) {
     const kernels::instruction_set set = kernels::active();
-    const kernels::pixel_sums<Channels> narrow(across.sources.data(), across.weights.data(), across.taps,
-                                               across.sources.size(), set);
+    const kernels::pixel_sums<Channels> sum_pixels(across.sources.data(), across.weights.data(), across.taps,
+                                                   across.sources.size(), set);
     const std::size_t row_size = across.sources.size() * Channels;
     std::vector<std::uint8_t> output(down.sources.size() * row_size);
-    const std::size_t kept =
-        down.taps + kernels::rows_at_once;  // rows between the passes, each in the place of an old one
-    std::vector<std::uint8_t> between(kept * row_size);
-    const auto place = [&](std::size_t row) { return between.data() + row % kept * row_size; };
-    readable_rows source_rows(input, (across.needed().first + across.needed().count) * Channels);
-    std::array<std::uint8_t*, kernels::rows_at_once> made{};
-    std::vector<const std::uint8_t*> summed(down.taps);
-    const std::size_t end = down.needed().first + down.needed().count;
-    std::size_t next = down.needed().first;
+    const std::size_t ring_size = down.taps + kernels::rows_at_once;  // rows between the passes, reused in turn
+    std::vector<std::uint8_t> ring(ring_size * row_size);
+    const auto ring_row = [&](std::size_t row) { return ring.data() + row % ring_size * row_size; };
+    padded_rows input_rows(input, (across.range().first + across.range().count) * Channels);
+    std::array<std::uint8_t*, kernels::rows_at_once> targets{};
+    std::vector<const std::uint8_t*> summands(down.taps);
+    const std::size_t end = down.range().first + down.range().count;
+    std::size_t next = down.range().first;
     for (std::size_t y = 0; y < down.sources.size(); ++y) {
         const kernels::pixel_range& source = down.sources[y];
         for (; next < source.first + source.count; next += kernels::rows_at_once) {
-            for (std::size_t i = 0; i < made.size(); ++i) made[i] = place(std::min(next + i, end - 1));
-            narrow(source_rows(next, end), made.data());
+            for (std::size_t i = 0; i < targets.size(); ++i) targets[i] = ring_row((std::min)(next + i, end - 1));
+            sum_pixels(input_rows(next, end), targets.data());
         }
-        for (std::size_t i = 0; i < source.count; ++i) summed[i] = place(source.first + i);
-        kernels::sum_rows(summed.data(), down.weights_of(y).data(), source.count, row_size,
-                          output.data() + y * row_size, set);
+        for (std::size_t i = 0; i < source.count; ++i) summands[i] = ring_row(source.first + i);
+        kernels::sum_rows(summands.data(), down.weights_of(y), source.count, row_size, output.data() + y * row_size,
+                          set);
     }
     return image(std::move(output), across.sources.size(), down.sources.size(), input.mode());
 }
 
-/// The pass along y, then the one along x.
+/// The pass along y, then the one along x, over the columns that it needs.
 template <std::size_t Channels>
-image down_then_across(const image& input, const weighted_sums& across, const weighted_sums& down) {
+image resize_y_then_x(const image& input, pixel_weights across, const pixel_weights& down) {
     const kernels::instruction_set set = kernels::active();
-    const kernels::pixel_range needed = across.needed();
-    const weighted_sums across_needed = weighted_sums(across).over_needed();
-    const kernels::pixel_sums<Channels> narrow(across_needed.sources.data(), across_needed.weights.data(), across.taps,
-                                               across.sources.size(), set);
-    const std::size_t row_size = across.sources.size() * Channels, flat_size = needed.count * Channels;
+    const kernels::pixel_range columns = across.range();
+    for (kernels::pixel_range& source : across.sources) source.first -= columns.first;
+    const kernels::pixel_sums<Channels> sum_pixels(across.sources.data(), across.weights.data(), across.taps,
+                                                   across.sources.size(), set);
+    const std::size_t row_size = across.sources.size() * Channels, summed_size = columns.count * Channels;
     std::vector<std::uint8_t> output(down.sources.size() * row_size);
-    std::array<std::vector<std::uint8_t>, kernels::rows_at_once> flat;
-    for (auto& row : flat) row.resize(flat_size + kernels::read_beyond);
-    std::array<const std::uint8_t*, kernels::rows_at_once> summed_rows{};
-    std::array<std::uint8_t*, kernels::rows_at_once> made{};
-    std::vector<const std::uint8_t*> summed(down.taps);
+    std::array<std::vector<std::uint8_t>, kernels::rows_at_once> summed;
+    for (auto& row : summed) row.resize(summed_size + kernels::read_beyond);
+    std::array<const std::uint8_t*, kernels::rows_at_once> sources{};
+    std::array<std::uint8_t*, kernels::rows_at_once> targets{};
+    std::vector<const std::uint8_t*> summands(down.taps);
     for (std::size_t y = 0; y < down.sources.size(); y += kernels::rows_at_once) {
         for (std::size_t i = 0; i < kernels::rows_at_once; ++i) {
-            const std::size_t row = std::min(y + i, down.sources.size() - 1);
+            const std::size_t row = (std::min)(y + i, down.sources.size() - 1);
             const kernels::pixel_range& source = down.sources[row];
             for (std::size_t k = 0; k < source.count; ++k)
-                summed[k] = input.row(source.first + k).data() + needed.first * Channels;
-            kernels::sum_rows(summed.data(), down.weights_of(row).data(), source.count, flat_size, flat[i].data(), set);
-            summed_rows[i] = flat[i].data();
-            made[i] = output.data() + row * row_size;
+                summands[k] = input.row(source.first + k).data() + columns.first * Channels;
+            kernels::sum_rows(summands.data(), down.weights_of(row), source.count, summed_size, summed[i].data(), set);
+            sources[i] = summed[i].data();
+            targets[i] = output.data() + row * row_size;
         }
-        narrow(summed_rows.data(), made.data());
+        sum_pixels(sources.data(), targets.data());
     }
     return image(std::move(output), across.sources.size(), down.sources.size(), input.mode());
 }
@@ -237,29 +204,32 @@ inline bool has_alpha(pixel_mode mode) {
     return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba || mode == pixel_mode::bgra;
 }
 
-/// Every colour replaced by change(colour, alpha); alpha, the last channel, stays.
-template <std::size_t Channels, class Change>
+/// The image with change(colour, alpha) for every colour; alpha, the last channel, stays.
+template <class Change>
 image with_colours(const image& input, const Change& change) {
-    std::vector<std::uint8_t> output(input.width() * input.height() * Channels);
-    std::uint8_t* there = output.data();
-    for (std::size_t y = 0; y < input.height(); ++y) {
-        const std::uint8_t* pixel = input.row(y).data();
-        for (std::size_t x = 0; x < input.width(); ++x, pixel += Channels, there += Channels) {
-            const unsigned alpha = pixel[Channels - 1];
-            for (std::size_t channel = 0; channel + 1 < Channels; ++channel)
-                there[channel] = static_cast<std::uint8_t>(change(unsigned{pixel[channel]}, alpha));
-            there[Channels - 1] = pixel[Channels - 1];
+    const std::size_t channels = input.channels();
+    std::vector<std::uint8_t> output(input.width() * input.height() * channels);
+    const auto change_all = [&](auto constant_channels) {
+        constexpr std::size_t count = constant_channels;
+        std::uint8_t* next = output.data();
+        for (std::size_t y = 0; y < input.height(); ++y) {
+            const std::uint8_t* pixel = input.row(y).data();
+            for (std::size_t x = 0; x < input.width(); ++x, pixel += count, next += count) {
+                for (std::size_t channel = 0; channel + 1 < count; ++channel)
+                    next[channel] =
+                        static_cast<std::uint8_t>(change(unsigned{pixel[channel]}, unsigned{pixel[count - 1]}));
+                next[count - 1] = pixel[count - 1];
+            }
         }
-    }
+    };
+    if (channels == 2)
+        change_all(std::integral_constant<std::size_t, 2>());
+    else
+        change_all(std::integral_constant<std::size_t, 4>());
     return image(std::move(output), input.width(), input.height(), input.mode());
 }
 
-template <class Change>
-image with_colours(const image& input, const Change& change) {
-    return input.channels() == 2 ? with_colours<2>(input, change) : with_colours<4>(input, change);
-}
-
-/// Colours times alpha, as Pillow's MULDIV255 rounds it (Convert.c, RGBA to RGBa).
+/// Colours times alpha, rounded as by MULDIV255 of Pillow (Convert.c, RGBA to RGBa).
 inline image premultiplied(const image& input) {
     return with_colours(input, [](unsigned colour, unsigned alpha) {
         const unsigned product = colour * alpha + 128;
@@ -267,18 +237,16 @@ inline image premultiplied(const image& input) {
     });
 }
 
-/// Colours divided by alpha, as Pillow rounds it (Convert.c, RGBa to RGBA).
+/// Colours divided by alpha, rounded as by Pillow (Convert.c, RGBa to RGBA); where alpha is 0, the colour stays.
 inline image unpremultiplied(const image& input) {
     return with_colours(input, [](unsigned colour, unsigned alpha) {
-        const unsigned divisor = alpha == 0 ? 255 : alpha;  // nothing to divide by: the colour stays
-        return std::min(255u, 255u * colour / divisor);
+        return (std::min)(255u, 255u * colour / (alpha == 0 ? 255 : alpha));
     });
 }
 
-/// Which pass comes first shows in the bytes, since they are rounded between the passes. Pillow 13 begins with the
-/// pass along y where the height shrinks by more than twice what the width shrinks by (ImagingResampleInner); Pillow
-/// before 13 begins with the pass along x, but for images more than 100 times as high as wide.
-inline bool begins_downwards(const axis& columns, const axis& rows) {
+/// Whether the pass along y comes first. The order shows in the bytes, which are rounded between the passes. Mirrors
+/// ImagingResampleInner of Pillow 13; before, x was first but for images more than 100 times as high as wide.
+inline bool y_is_first(const axis& columns, const axis& rows) {
     const auto shrinks_by = [](const axis& line) {
         return static_cast<std::int64_t>(line.from) - static_cast<std::int64_t>(line.to);
     };
@@ -287,34 +255,27 @@ inline bool begins_downwards(const axis& columns, const axis& rows) {
 
 template <std::size_t Channels>
 image resize_filtered(const image& input, const axis& columns, const axis& rows, interpolation filter) {
-    const weighted_sums across = filtered_sums(columns, filter), down = filtered_sums(rows, filter);
-    return begins_downwards(columns, rows) ? down_then_across<Channels>(input, across, down)
-                                           : across_then_down<Channels>(input, across, down);
+    pixel_weights across = filter_weights(columns, filter);
+    const pixel_weights down = filter_weights(rows, filter);
+    return y_is_first(columns, rows) ? resize_y_then_x<Channels>(input, std::move(across), down)
+                                     : resize_x_then_y<Channels>(input, across, down);
 }
 
-/// Both passes, each over no more than the wanted pixels need.
 inline image resize_filtered(const image& input, const axis& columns, const axis& rows, interpolation filter) {
-    switch (input.channels()) {
-        case 1:
-            return resize_filtered<1>(input, columns, rows, filter);
-        case 2:
-            return resize_filtered<2>(input, columns, rows, filter);
-        case 3:
-            return resize_filtered<3>(input, columns, rows, filter);
-        default:
-            return resize_filtered<4>(input, columns, rows, filter);
-    }
+    constexpr std::array resize_channels{resize_filtered<1>, resize_filtered<2>, resize_filtered<3>,
+                                         resize_filtered<4>};
+    return resize_channels[input.channels() - 1](input, columns, rows, filter);
 }
 
-/// The nearest input pixel of each wanted output pixel. Mirrors ImagingScaleAffine of Pillow's Geometry.c, which adds
-/// the step up from the first pixel: so the same roundings, and no multiplication.
+/// The nearest input pixel of each output pixel. Mirrors ImagingScaleAffine of Pillow's Geometry.c, which adds steps
+/// up from the first pixel; a multiplication would round otherwise.
 inline std::vector<std::size_t> nearest_sources(const axis& line) {
     const double step = static_cast<double>(static_cast<float>(line.from)) / static_cast<double>(line.to);
     double position = 0.5 * step;
     for (std::size_t skipped = 0; skipped < line.first; ++skipped) position += step;
     std::vector<std::size_t> sources(line.count);
     for (std::size_t& source : sources) {
-        source = std::min(static_cast<std::size_t>(position), line.from - 1);
+        source = (std::min)(static_cast<std::size_t>(position), line.from - 1);
         position += step;
     }
     return sources;
@@ -336,9 +297,9 @@ inline image resize_nearest(const image& input, const axis& columns, const axis&
 
 }  // namespace detail
 
-/// The part inside the window of the image resized to width x height: the bytes of
-/// `Image.resize((width, height), filter).crop(...)` of Pillow, without computing what is cropped away.
-/// As in Pillow, black-and-white and palette images take the nearest pixel, and colours are weighted by their alpha.
+/// A window of the image resized to width x height: the bytes of `Image.resize((width, height), filter).crop(...)` of
+/// Pillow, without computing the rest. As in Pillow, black-and-white and palette images take the nearest pixel, and
+/// colours are weighted by their alpha.
 /// \throws argument_error ARG where a side is 0 or the window reaches outside, LIMIT where a side exceeds
 /// longest_resized_side
 inline image resize_and_crop(const image& input, std::size_t width, std::size_t height, const window& part,
@@ -346,10 +307,10 @@ inline image resize_and_crop(const image& input, std::size_t width, std::size_t 
     if (width == 0 || height == 0) {
         throw argument_error(error_code::argument, {"resize", "the new size has a side of 0 pixels", "at least 1", ""});
     }
-    if (std::max(width, height) > longest_resized_side) {
+    if ((std::max)(width, height) > longest_resized_side) {
         throw argument_error(
             error_code::limit,
-            {"resize", "the longer side would become " + std::to_string(std::max(width, height)) + " pixels",
+            {"resize", "the longer side would become " + std::to_string((std::max)(width, height)) + " pixels",
              "at most " + std::to_string(longest_resized_side), "is the image a thin line?"});
     }
     if (width == input.width() && height == input.height()) return crop(input, part);

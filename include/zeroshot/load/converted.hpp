@@ -164,7 +164,7 @@ inline std::string model_text(const clip_config& config) {
 inline std::string preprocessing_text(const preprocessing& how) {
     nlohmann::ordered_json written{{"size", how.size},
                                    {"mean", json_numbers(how.mean)},
-                                   {"std", json_numbers(how.std)},
+                                   {"std", json_numbers(how.standard_deviation)},
                                    {"order", name_of(how.order)},
                                    {"interpolation", name_of(how.filter)},
                                    {"resize", name_of(how.mode)},

@@ -290,12 +290,13 @@ class resolver {
     void resolve_preprocessing() {
         preprocessing& images = result_.images;
         result_.mean = stated_or(sources_, &settings::mean, images.mean, openai_default);
-        result_.standard_deviation = stated_or(sources_, &settings::standard_deviation, images.std, openai_default);
+        result_.standard_deviation =
+            stated_or(sources_, &settings::standard_deviation, images.standard_deviation, openai_default);
         result_.order = stated_or(sources_, &settings::order, images.order, openai_default);
         result_.filter = stated_or(sources_, &settings::filter, images.filter, openai_default);
         images.size = result_.config.image_size();
         images.mean = result_.mean.value;
-        images.std = result_.standard_deviation.value;
+        images.standard_deviation = result_.standard_deviation.value;
         images.order = result_.order.value;
         images.filter = result_.filter.value;
         images.mode = value(&settings::mode, images.mode);

@@ -7,19 +7,12 @@
 #include <span>
 
 #include <zeroshot/model/config.hpp>
+#include <zeroshot/support/interpolation.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
-
-/// Keys' cubic convolution kernel; 0 from a distance of 2 on.
-inline double cubic(double x, double a) noexcept {
-    x = std::abs(x);
-    if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-    if (x < 2) return ((x - 5) * x + 8) * x * a - 4 * a;
-    return 0;
-}
 
 /// Interpolation weights along one axis.
 /// Mirrors upsample_bicubic2d and its antialiased variant in ATen's UpSampleKernel.cpp, align_corners=False.
@@ -34,12 +27,12 @@ inline matrix<double> position_weights(std::size_t from, std::size_t to, positio
         if (filter == position_filter::antialiased) {
             double total = 0;
             for (std::size_t i = 0; i < from; ++i)
-                total += row[i] = cubic((static_cast<double>(i) - center) / stretch, -0.5);
+                total += row[i] = cubic_filter((static_cast<double>(i) - center) / stretch, -0.5);
             for (double& weight : row) weight /= total;
         } else {
             const double last = static_cast<double>(from) - 1, begin = std::floor(center) - 1;
             for (double tap = begin; tap < begin + 4; ++tap)  // taps outside repeat the border
-                row[static_cast<std::size_t>(std::clamp(tap, 0.0, last))] += cubic(tap - center, -0.75);
+                row[static_cast<std::size_t>(std::clamp(tap, 0.0, last))] += cubic_filter(tap - center, -0.75);
         }
     }
     return weights;

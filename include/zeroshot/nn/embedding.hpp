@@ -61,8 +61,8 @@ class embedding {
             const std::span<const Scalar> offset = positional_embedding_.row(position);
             const std::span<Scalar> row = rows.subspan((position - first) * width(), width());
             const auto add = [&](const auto& tokens) {
-                const auto embedding = tokens.values().subspan(static_cast<std::size_t>(id) * width(), width());
-                for (std::size_t i = 0; i < row.size(); ++i) row[i] = widen(embedding[i]) + offset[i];
+                const auto stored = tokens.values().subspan(static_cast<std::size_t>(id) * width(), width());
+                for (std::size_t i = 0; i < row.size(); ++i) row[i] = widen(stored[i]) + offset[i];
             };
             std::visit(add, token_embedding_);
         }

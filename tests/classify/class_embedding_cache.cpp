@@ -48,37 +48,37 @@ void put(const std::filesystem::path& file, const std::string& bytes) {
 
 }  // namespace
 
-TEST_CASE("class embeddings are computed once, and come back bit by bit") {
+TEST_CASE("class embeddings from the cache have the bits of computed ones") {
     const scratch_folder home;
     const clip model = any_clip();
     const classifier without(model, two_labels);
-    CHECK_FALSE(without.kept().found);
-    const classifier_options options{.keep = home / "a" / "new folder"};
+    CHECK_FALSE(without.cache().hit);
+    const classifier_options options{.cache = home / "a" / "new folder"};
     const classifier first(model, two_labels, options), second(model, two_labels, options);
-    CHECK_FALSE(first.kept().found);
-    CHECK(second.kept().found);
-    CHECK((first.kept().trouble + second.kept().trouble).empty());
+    CHECK_FALSE(first.cache().hit);
+    CHECK(second.cache().hit);
+    CHECK((first.cache().warning + second.cache().warning).empty());
     CHECK(first.text_embeddings() == without.text_embeddings());
     CHECK(second.text_embeddings() == without.text_embeddings());
-    CHECK(files_in(options.keep).size() == 1);
+    CHECK(files_in(options.cache).size() == 1);
 }
 
-TEST_CASE("the same weights are known again whatever they were read from, and however many threads read them") {
+TEST_CASE("the key depends on the weights, not on their file or the number of threads") {
     const scratch_folder home;
     any_checkpoint().write(home / "m.safetensors");
     thread_pool two(2);
-    const classifier_options options{.keep = home / "kept"};
-    CHECK_FALSE(classifier(any_clip(), two_labels, options).kept().found);
-    CHECK(classifier(load(home / "m.safetensors", {.threads = &two}), two_labels, options).kept().found);
-    CHECK(classifier(any_clip({.mean = std::array{0.f, 0.f, 0.f}}), two_labels, options).kept().found);
+    const classifier_options options{.cache = home / "kept"};
+    CHECK_FALSE(classifier(any_clip(), two_labels, options).cache().hit);
+    CHECK(classifier(load(home / "m.safetensors", {.threads = &two}), two_labels, options).cache().hit);
+    CHECK(classifier(any_clip({.mean = std::array{0.f, 0.f, 0.f}}), two_labels, options).cache().hit);
 }
 
-TEST_CASE("whatever decides the bits is part of the key") {
+TEST_CASE("everything that decides the bits of class embeddings is part of their key") {
     const scratch_folder home;
     const auto keep = [&](const clip& model, const std::vector<std::string>& names = two_labels,
                           std::vector<prompt_template> templates = {}, overflow fit = overflow::refuse) {
-        const classifier kept(model, names, {.templates = std::move(templates), .fit = fit, .keep = home.path()});
-        return kept.kept().found ? 0 : 1;
+        const classifier kept(model, names, {.templates = std::move(templates), .fit = fit, .cache = home.path()});
+        return kept.cache().hit ? 0 : 1;
     };
     const prompt_template photo("a photo of {}."), snow("{} in the snow");
     const clip model = any_clip();
@@ -105,23 +105,23 @@ TEST_CASE("whatever decides the bits is part of the key") {
     CHECK(files_in(home.path()).size() == 14);
 }
 
-TEST_CASE("another kernel set has embeddings of its own") {
+TEST_CASE("another instruction set has another key") {
     const scratch_folder home;
     const char* const given = std::getenv("ZEROSHOT_KERNELS");
     const std::string before = given == nullptr ? "" : given;
-    const classifier_options options{.keep = home.path()};
+    const classifier_options options{.cache = home.path()};
     ::setenv("ZEROSHOT_KERNELS", "portable", 1);
     const clip portable = any_clip();
     given == nullptr ? ::unsetenv("ZEROSHOT_KERNELS") : ::setenv("ZEROSHOT_KERNELS", before.c_str(), 1);
-    CHECK_FALSE(classifier(portable, two_labels, options).kept().found);
+    CHECK_FALSE(classifier(portable, two_labels, options).cache().hit);
     const bool same_set = kernels::active() == kernels::instruction_set::portable;
-    CHECK(classifier(any_clip(), two_labels, options).kept().found == same_set);
+    CHECK(classifier(any_clip(), two_labels, options).cache().hit == same_set);
 }
 
-TEST_CASE("a byte too few, too many or changed is seen, and the embeddings are computed again and kept") {
+TEST_CASE("a cache file with a byte changed, missing or added is computed again and replaced") {
     const scratch_folder home;
     const clip model = any_clip();
-    const classifier_options options{.keep = home.path()};
+    const classifier_options options{.cache = home.path()};
     const classifier sound(model, {"a dog"}, options);
     const std::filesystem::path file = files_in(home.path()).at(0);
     const std::string whole = support::text_of(read_file(file));
@@ -131,54 +131,53 @@ TEST_CASE("a byte too few, too many or changed is seen, and the embeddings are c
         for (const std::string& bytes : {changed, whole.substr(0, at), whole + whole.substr(at)}) {
             put(file, bytes);
             const classifier again(model, {"a dog"}, options);
-            INFO("byte " << at << ": " << again.kept().trouble);
-            CHECK_FALSE(again.kept().found);
-            CHECK(has(again.kept().trouble, "computed again"));
+            INFO("byte " << at << ": " << again.cache().warning);
+            CHECK_FALSE(again.cache().hit);
             CHECK(again.text_embeddings() == sound.text_embeddings());
             CHECK(support::text_of(read_file(file)) == whole);
         }
     }
 }
 
-TEST_CASE("a file of other classes under this name, and one that is no file, are not trusted") {
+TEST_CASE("a cache file of other classes, and a pipe, are not read") {
     const scratch_folder home;
     const clip model = any_clip();
-    const classifier_options options{.keep = home.path()};
+    const classifier_options options{.cache = home.path()};
     const classifier sound(model, two_labels, options);
     const std::filesystem::path file = files_in(home.path()).at(0);
-    classifier(model, {"a dog", "a fish"}, {.keep = home / "others"});
+    classifier(model, {"a dog", "a fish"}, {.cache = home / "others"});
     put(file, support::text_of(read_file(files_in(home / "others").at(0))));
     const classifier again(model, two_labels, options);
-    CHECK(has(again.kept().trouble, "damaged; it is computed again"));
+    CHECK_FALSE(again.cache().hit);
     CHECK(again.text_embeddings() == sound.text_embeddings());
     std::filesystem::remove(file);
     REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
     const classifier piped(model, two_labels, options);
-    CHECK(has(piped.kept().trouble, "this is a pipe"));
-    CHECK(has(piped.kept().trouble, "the class embeddings are not kept"));
+    CHECK(has(piped.cache().warning, "this is a pipe"));
+    CHECK(has(piped.cache().warning, "not cached"));
     CHECK(piped.text_embeddings() == sound.text_embeddings());
 }
 
-TEST_CASE("a folder that cannot be written costs no answer, and says so") {
+TEST_CASE("a cache folder that cannot be written is a warning") {
     const scratch_folder home;
     put(home / "file", "");
     const clip model = any_clip();
-    const classifier which(model, two_labels, {.keep = home / "file"});
-    CHECK_FALSE(which.kept().found);
-    CHECK(has(which.kept().trouble, "the class embeddings are not kept"));
+    const classifier which(model, two_labels, {.cache = home / "file"});
+    CHECK_FALSE(which.cache().hit);
+    CHECK(has(which.cache().warning, "not cached"));
     CHECK(which.text_embeddings() == classifier(model, two_labels).text_embeddings());
 }
 
-TEST_CASE("what is refused is refused with and without a folder, and nothing of it is kept") {
+TEST_CASE("refused labels leave no cache file") {
     const scratch_folder home;
     const clip model = any_clip();
     for (int twice = 0; twice < 2; ++twice) {
-        CHECK_THROWS_AS(classifier(model, {"a dog", "<|endoftext|>"}, {.keep = home.path()}), text_error);
+        CHECK_THROWS_AS(classifier(model, {"a dog", "<|endoftext|>"}, {.cache = home.path()}), text_error);
     }
     CHECK(files_in(home.path()).empty());
 }
 
-TEST_CASE("many who keep the same at once agree, and leave one file") {
+TEST_CASE("threads that write the same cache file at once agree, and leave one file") {
     const scratch_folder home;
     const clip model = any_clip();
     const matrix<float> alone = classifier(model, two_labels).text_embeddings();
@@ -187,9 +186,9 @@ TEST_CASE("many who keep the same at once agree, and leave one file") {
     std::vector<std::thread> many;
     for (std::size_t i = 0; i < found.size(); ++i) {
         many.emplace_back([&, i] {
-            const classifier which(model, two_labels, {.keep = home.path()});
+            const classifier which(model, two_labels, {.cache = home.path()});
             found[i] = which.text_embeddings();
-            trouble[i] = which.kept().trouble;
+            trouble[i] = which.cache().warning;
         });
     }
     for (std::thread& each : many) each.join();

@@ -431,7 +431,7 @@ TEST_CASE("a folder that weights cannot be kept in is a warning, and bytes in me
     const support::scratch_folder home;
     write_file(home / "a", "a file");
     const clip model = load(model_folder("openai_vit"), {.weight_cache = home / "a"});
-    CHECK(support::has(model.provenance().warnings.back(), "; the packed weights are not cached"));
+    CHECK(support::has(model.provenance().warnings.back(), "; not cached"));
     const auto bytes = read_file(model_folder("openai_vit") + "/model.safetensors");
     load(bytes, {.weight_cache = home / "none"});
     CHECK_FALSE(std::filesystem::exists(home / "none"));

@@ -151,22 +151,22 @@ class Classify(ProgramTest):
     def test_cached_class_embeddings_give_the_same_output(self):
         words = ("a.png", "b.png", "--labels", "a dog", "a cat", "b", "--json")
         plain = self.classify(*words).stdout
-        first, second = (self.classify(*words, "--keep", "kept/labels") for _ in range(2))
+        first, second = (self.classify(*words, "--cache", "kept/labels") for _ in range(2))
         self.assertEqual((first.stdout, second.stdout), (plain, plain))
         self.assertIn("3 labels", first.stderr.decode())
         self.assertIn("kept/labels", second.stderr.decode())
-        self.assertEqual(self.classify(*words, "--keep", "kept/labels", "--quiet").stderr, b"")
+        self.assertEqual(self.classify(*words, "--cache", "kept/labels", "--quiet").stderr, b"")
         (file,) = (self.folder / "kept/labels").iterdir()
         whole = file.read_bytes()
         file.write_bytes(whole[:-1])
-        repaired = self.classify(*words, "--keep", "kept/labels")
+        repaired = self.classify(*words, "--cache", "kept/labels")
         self.assert_message(repaired, 0, "warning: ", "kept/labels/")
         self.assertEqual((repaired.stdout, file.read_bytes()), (plain, whole))
 
     def test_an_unusable_cache_folder_is_only_a_warning(self):
         words = ("a.png", "--labels", "a dog", "a cat", "--json")
         plain = self.classify(*words).stdout
-        done = self.classify(*words, "--keep", "a.png")
+        done = self.classify(*words, "--cache", "a.png")
         self.assert_message(done, 0, "warning: ", "a.png/")
         self.assertEqual(done.stdout, plain)
 
@@ -175,7 +175,7 @@ class Classify(ProgramTest):
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
         full = subprocess.run(
-            [PROGRAM, "classify", "--model", "model.safetensors", *words, "--keep", "full"],
+            [PROGRAM, "classify", "--model", "model.safetensors", *words, "--cache", "full"],
             cwd=self.folder,
             env=self.environment(),
             capture_output=True,
@@ -190,21 +190,21 @@ class Classify(ProgramTest):
     def test_cached_weights_give_the_same_output(self):
         words = ("a.png", "b.png", "--labels", "a dog", "a cat", "b", "--json")
         plain = self.classify(*words).stdout
-        first, second = (self.classify(*words, "--keep-weights", "kept/weights") for _ in range(2))
+        first, second = (self.classify(*words, "--weight-cache", "kept/weights") for _ in range(2))
         self.assertEqual((first.stdout, second.stdout), (plain, plain))
         self.assertNotIn("kept/weights", first.stderr.decode())
         self.assertIn("kept/weights", second.stderr.decode())
-        self.assertEqual(self.classify(*words, "--keep-weights", "kept/weights", "--quiet").stderr, b"")
+        self.assertEqual(self.classify(*words, "--weight-cache", "kept/weights", "--quiet").stderr, b"")
         (file,) = (self.folder / "kept/weights").iterdir()
         self.assertEqual((file.name[:6], file.suffix), ("model-", ".weights"))
         whole = file.read_bytes()
         file.write_bytes(whole[:-1])
-        repaired = self.classify(*words, "--keep-weights", "kept/weights")
+        repaired = self.classify(*words, "--weight-cache", "kept/weights")
         self.assert_message(repaired, 0, "warning: ", "kept/weights/")
         self.assertEqual((repaired.stdout, file.read_bytes()), (plain, whole))
-        self.classify(*words, "--keep-weights", "kept/weights", "--precision", "int8")
+        self.classify(*words, "--weight-cache", "kept/weights", "--precision", "int8")
         self.assertEqual(len(list((self.folder / "kept/weights").iterdir())), 2)
-        unusable = self.classify(*words, "--keep-weights", "a.png")
+        unusable = self.classify(*words, "--weight-cache", "a.png")
         self.assert_message(unusable, 0, "warning: ", "a.png/")
         self.assertEqual(unusable.stdout, plain)
 
@@ -218,7 +218,7 @@ class Classify(ProgramTest):
             "--labels",
             *"abcdef",
             "--json",
-            "--keep",
+            "--cache",
             "shared",
         ]
         many = [

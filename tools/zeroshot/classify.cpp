@@ -238,11 +238,11 @@ void classify(const classify_options& options, command_context& context) {
     const zeroshot::clip clip = load_model(options.model, out, workers.threads());
     const std::size_t prompts = labels.size() * std::max<std::size_t>(templates.size(), 1);
     const zeroshot::classifier classifier =
-        make_classifier(clip, {labels, templates, options.truncate, options.keep},
+        make_classifier(clip, {labels, templates, options.truncate, options.cache},
                         workers.run_options(context, "prompts", 0, prompts, prompts), out);
-    if (!options.keep.empty()) {
+    if (!options.cache.empty()) {
         out.note("the embeddings of " + counted(labels.size(), "label") +
-                 (classifier.kept().found ? " were read from " + printable(options.keep) : " were computed"));
+                 (classifier.cache().hit ? " were read from " + printable(options.cache) : " were computed"));
     }
 
     const std::unique_ptr<result_writer> writer = make_writer(options, out, labels, images);

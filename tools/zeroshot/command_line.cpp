@@ -136,10 +136,11 @@ void add_weight_options(CLI::App& command, model_options& target) {
     command.add_flag("--compact", target.compact, "Keep 16-bit weights in 16 bits: the same results, half the memory")
         ->group(checkpoint_group);
     command
-        .add_option("--keep-weights", target.keep_weights,
+        .add_option("--weight-cache", target.weight_cache,
                     "Cache the packed weights in this folder; later starts map them and are faster")
         ->type_name("FOLDER")
         ->group(checkpoint_group);
+    command.add_option("--keep-weights", target.weight_cache)->group("");  // its name in version 0.1
     command
         .add_flag("--verify", target.verify,
                   "Compare the model's outputs with those recorded in a converted checkpoint")
@@ -196,9 +197,10 @@ void add_classify(CLI::App& program, command& selected) {
     add_templates(command, options->templates, "Sentence with {} for the label; several make an ensemble");
     command.add_option("--templates-from", options->templates_from, templates_help)->type_name("FILE");
     command
-        .add_option("--keep", options->keep,
+        .add_option("--cache", options->cache,
                     "Cache the labels' embeddings in this folder, and reuse those of earlier runs")
         ->type_name("FOLDER");
+    command.add_option("--keep", options->cache)->group("");  // its name in version 0.1
     integer_from(1, command.add_option("-k,--top", options->top, "Number of labels to print, most probable first (5)"))
         ->type_name("K");
     command.add_flag("--truncate", options->truncate, truncate_help);

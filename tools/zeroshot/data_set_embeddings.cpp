@@ -1,14 +1,15 @@
 #include "data_set_embeddings.hpp"
 
 #include <algorithm>
+#include <array>
 #include <climits>
 #include <mutex>
 #include <optional>
 #include <utility>
 #include <variant>
 
+#include <zeroshot/checkpoint/cache_file.hpp>
 #include <zeroshot/image/decode.hpp>
-#include <zeroshot/support/batch_cache.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/sha256.hpp>
 
@@ -151,14 +152,25 @@ std::string cache_key(const example_batch& batch, const std::string& model) {
     return hash.digits();
 }
 
+constexpr const char* readable_name = "readable";  // U8 [images]: 1, or 0 for a failure
+constexpr const char* rows_name = "embeddings";    // F32 [readable images, columns]
+
 /// A cached batch. An image that failed is read again for its message; nothing if it does not fail now.
-std::optional<embedded_batch> restore(const example_batch& batch, const zeroshot::kept_batch& cached,
+std::optional<embedded_batch> restore(const example_batch& batch, const zeroshot::tensor_list& cached,
                                       const image_encoder& encoder) {
+    const zeroshot::stored_tensor *const readable = cached.find(readable_name), *const rows = cached.find(rows_name);
+    if (readable == nullptr || rows == nullptr || rows->type != zeroshot::dtype::f32) return std::nullopt;
+    const std::vector<std::byte> flags = readable->bytes.bytes();
+    const auto count = static_cast<std::size_t>(std::ranges::count(flags, std::byte{1}));
+    if (flags.size() != batch.examples.size() || rows->shape != std::vector{count, encoder.columns()}) {
+        return std::nullopt;
+    }
     embedded_batch result;
-    result.rows = cached.rows;
+    result.rows.resize(count * encoder.columns());
+    rows->bytes.read(0, std::as_writable_bytes(std::span(result.rows)));
     for (std::size_t i = 0; i < batch.examples.size(); ++i) {
         result.images.push_back(describe(batch.examples[i]));
-        if (cached.is_good[i]) continue;
+        if (flags[i] == std::byte{1}) continue;
         embedded_batch again = embed({batch.number, {batch.examples[i]}}, encoder);
         if (!again.images.front().failed) return std::nullopt;
         result.images.back() = std::move(again.images.front());
@@ -166,25 +178,31 @@ std::optional<embedded_batch> restore(const example_batch& batch, const zeroshot
     return result;
 }
 
+void write_batch(const zeroshot::cache_file& file, const embedded_batch& batch, std::size_t columns) {
+    std::vector<std::byte> flags;
+    for (const embedded_image& one : batch.images) flags.push_back(std::byte{!one.failed});
+    const std::array<zeroshot::named_tensor, 2> tensors{
+        zeroshot::named_tensor{readable_name, {zeroshot::dtype::u8, {flags.size()}, flags}},
+        zeroshot::named_tensor{
+            rows_name,
+            {zeroshot::dtype::f32, {batch.rows.size() / columns, columns}, std::as_bytes(std::span(batch.rows))}}};
+    const defer_interrupts no_partial_file;
+    file.write(tensors);
+}
+
 /// The batch from the cache or, if it is not in it, computed and written to it.
 embedded_batch embed_with_cache(const example_batch& batch, const image_encoder& encoder,
                                 const embedding_cache& cache) {
     const std::string key = cache_key(batch, cache.model);
-    const std::filesystem::path file = cache.folder / (key + ".embeddings");
-    std::string note;
-    try {
-        if (const auto cached = zeroshot::read_kept_batch(file, key, batch.examples.size(), encoder.columns())) {
-            if (std::optional<embedded_batch> result = restore(batch, *cached, encoder)) return *std::move(result);
-        }
-    } catch (const zeroshot::error& fault) {
-        note = "warning: " + std::string(fault.what()) + "; it is computed again";
+    const zeroshot::cache_file file(cache.folder / (key + ".embeddings"), key);
+    const std::size_t bytes = batch.examples.size() * (1 + encoder.columns() * sizeof(float));
+    zeroshot::cache_report report;
+    if (const std::optional<zeroshot::tensor_list> cached = file.read(bytes, report)) {
+        if (std::optional<embedded_batch> result = restore(batch, *cached, encoder)) return *std::move(result);
     }
     embedded_batch result = embed(batch, encoder);
-    result.note = std::move(note);
-    zeroshot::kept_batch entry{{}, result.rows};
-    for (const embedded_image& one : result.images) entry.is_good.push_back(!one.failed);
-    const defer_interrupts no_partial_file;
-    zeroshot::write_kept_batch(file, key, entry);
+    if (!report.warning.empty()) result.note = "warning: " + report.warning;
+    write_batch(file, result, encoder.columns());
     return result;
 }
 

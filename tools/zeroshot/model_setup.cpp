@@ -12,9 +12,9 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/support/byte_source.hpp>
+#include <zeroshot/support/crc32.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/murmur3.hpp>
 #include <zeroshot/support/sha256.hpp>
 
 #include "console.hpp"
@@ -80,11 +80,11 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& place) 
 
 std::string digest_of_file(const std::filesystem::path& file) {
     const auto source = std::make_shared<const zeroshot::file_source>(file);
-    zeroshot::murmur3 hash;
+    zeroshot::detail::crc32 hash;
     zeroshot::byte_range(source, 0, source->size()).in_blocks(1 << 20, [&](std::span<const std::byte> block) {
         hash.add(block);
     });
-    return hash.digits();
+    return std::to_string(hash.value());
 }
 
 /// A grey gradient as the image encoder's input: [1, 3, size, size].
@@ -130,7 +130,7 @@ zeroshot::load_options load_options_of(const model_options& options) {
     if (options.config) load.config = *options.config;
     if (options.compact) load.storage = zeroshot::weight_storage::compact;
     load.verify = options.verify;
-    load.weight_cache = options.keep_weights;
+    load.weight_cache = options.weight_cache;
     load.precision = options.precision == "bf16"   ? zeroshot::precision::bf16
                      : options.precision == "int8" ? zeroshot::precision::int8
                                                    : zeroshot::precision::f32;
@@ -141,12 +141,12 @@ zeroshot::clip load_model(const model_options& options, console& out, zeroshot::
     zeroshot::load_options load = load_options_of(options);
     load.threads = threads;
     std::optional<defer_interrupts> no_partial_file;
-    if (!options.keep_weights.empty()) no_partial_file.emplace();
+    if (!options.weight_cache.empty()) no_partial_file.emplace();
     zeroshot::clip clip = zeroshot::load(zeroshot::find_model(locate_model(options.model, out)), load);
     for (const std::string& warning : clip.provenance().warnings) out.note("warning: " + warning);
-    if (!options.keep_weights.empty()) {
+    if (!options.weight_cache.empty()) {
         out.note(clip.provenance().weights_from_cache
-                     ? "the packed weights were read from " + printable(options.keep_weights)
+                     ? "the packed weights were read from " + printable(options.weight_cache)
                      : "the weights were read from the checkpoint and packed");
     }
     return clip;
@@ -169,14 +169,14 @@ zeroshot::classifier make_classifier(const zeroshot::clip& clip, const label_opt
     zeroshot::classifier_options classifier;
     classifier.fit = options.truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
     classifier.run = run;
-    classifier.keep = options.cache;
+    classifier.cache = options.cache;
     for (const std::string& sentence : options.templates) classifier.templates.emplace_back(sentence);
     std::optional<defer_interrupts> no_partial_file;
     if (!options.cache.empty()) no_partial_file.emplace();
     zeroshot::classifier result(clip, options.labels, classifier);
     out.end_progress();
-    const std::string& trouble = result.kept().trouble;
-    if (!trouble.empty()) out.note("warning: " + trouble);
+    const std::string& warning = result.cache().warning;
+    if (!warning.empty()) out.note("warning: " + warning);
     return result;
 }
 

@@ -41,7 +41,7 @@ struct model_options {
     std::optional<std::string> config;
     bool compact = false;
     bool verify = false;
-    std::string keep_weights;  ///< folder of the cache of packed weights; empty for none
+    std::string weight_cache;  ///< folder of the cache of packed weights; empty for none
     std::string precision = "f32";
 };
 
@@ -58,7 +58,7 @@ struct classify_options : model_command_options {
     std::string labels_from;
     std::vector<std::string> templates;
     std::string templates_from;
-    std::string keep;  ///< folder of the cache of class embeddings; empty for none
+    std::string cache;  ///< folder of the cache of class embeddings; empty for none
     std::size_t top = 5;
     bool csv = false;
     bool truncate = false;

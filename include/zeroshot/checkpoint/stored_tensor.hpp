@@ -15,10 +15,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/half.hpp>
 #include <zeroshot/support/byte_source.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -68,6 +70,23 @@ inline constexpr std::array<dtype_traits, 20> dtypes{{
 inline std::string_view name_of(dtype type) {
     return detail::dtypes[static_cast<std::size_t>(type)].name;
 }
+
+namespace detail {
+
+/// The element type that stores a C++ type.
+template <class Number>
+constexpr dtype dtype_of() {
+    if constexpr (std::is_same_v<Number, half>)
+        return dtype::f16;
+    else if constexpr (std::is_same_v<Number, bfloat16>)
+        return dtype::bf16;
+    else if constexpr (std::is_same_v<Number, std::uint32_t>)
+        return dtype::u32;
+    else
+        return std::is_same_v<Number, float> ? dtype::f32 : dtype::f64;
+}
+
+}  // namespace detail
 
 /// The size of one element in bits.
 inline std::size_t bits_of(dtype type) {

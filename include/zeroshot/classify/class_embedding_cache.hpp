@@ -1,43 +1,32 @@
 #pragma once
-/// \file Class embeddings on disk: what they are known by, and what becomes of those that cannot be read or kept.
+/// \file Cache of class embeddings, and the key they are stored under.
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
 
+#include <zeroshot/checkpoint/cache_file.hpp>
+#include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/clip.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/model/config.hpp>
-#include <zeroshot/support/batch_cache.hpp>
-#include <zeroshot/support/file.hpp>
-#include <zeroshot/support/murmur3.hpp>
+#include <zeroshot/support/crc32.hpp>
 #include <zeroshot/support/sha256.hpp>
 #include <zeroshot/tensor.hpp>
 #include <zeroshot/version.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// What became of a folder that class embeddings are kept in.
-struct keeping {
-    bool found = false;     ///< they were there; else they were computed
-    std::string trouble{};  ///< why what was there was no good, or what was computed could not be kept; empty if all
-                            ///< went well
-};
-
-/// What class embeddings are known by: a digest of all that decides their bits. The text tower's weights as they lie in
-/// memory (so, whatever file they came from, in the precision and for the kernels that multiply them), its
-/// configuration, the tokenizer's table, labels and templates in their order, what becomes of long prompts, the type of
-/// the numbers, the version of the library; and the embedding of one prompt, which shows what this list forgot: how the
-/// compiler rounds.
+/// The key of class embeddings: a digest of everything that decides their bits. The text tower's packed weights (so the
+/// number format and the kernels), its configuration, the tokenizer's merges, labels and templates in order, the policy
+/// for long prompts, the scalar type and the version of the library; and the embedding of one prompt, for what remains:
+/// the compiler's rounding.
 /// \param first the embedding of a prompt, of length 1
 template <class Scalar>
 std::string class_key(const basic_clip<Scalar>& model, std::span<const std::string> labels,
@@ -46,20 +35,16 @@ std::string class_key(const basic_clip<Scalar>& model, std::span<const std::stri
     // With its length before it, a text cannot run into the next.
     const auto add = [&](std::string_view text) { key.add(std::to_string(text.size()) + ":").add(text); };
     const auto add_all = [&](const auto& texts, const auto& text_of) {
-        murmur3 sum;
-        for (const auto& each : texts) {
-            const std::string& text = text_of(each);
-            sum.add(std::to_string(text.size()) + ":").add(text);
-        }
-        add(std::to_string(texts.size()) + " " + sum.digits());
+        add(std::to_string(texts.size()));
+        for (const auto& each : texts) add(text_of(each));
     };
     const auto itself = [](const std::string& text) -> const std::string& { return text; };
     clip_config text_alone = model.config();
     text_alone.towers = clip_towers::text;
-    murmur3 weights;
+    detail::crc32 weights;
     model.model().text().parameters([&](std::span<const std::byte> bytes) { weights.add(bytes); });
     add(version);
-    add(weights.digits());
+    add(std::to_string(weights.value()));
     add(loading::model_text(text_alone));
     add_all(model.tokenizer().vocabulary().merge_lines(), itself);
     add_all(labels, itself);
@@ -70,56 +55,41 @@ std::string class_key(const basic_clip<Scalar>& model, std::span<const std::stri
     return key.digits();
 }
 
-/// A file in a folder: class embeddings under their key, all of them or none.
-///
-/// Any number of programs may share the folder: a file appears whole, under a name that says all it depends on. A file
-/// that is damaged, cut off or another's is computed anew and replaced. Files may be deleted at any time.
+/// Cache of class embeddings in a folder: a file for each key.
 template <class Scalar>
-class kept_classes {
+class class_embedding_cache {
    public:
-    /// \param classes, columns of how many classes, and the size of an embedding
-    kept_classes(std::filesystem::path folder, std::string key, std::size_t classes, std::size_t columns)
-        : folder_(std::move(folder)), key_(std::move(key)), classes_(classes), columns_(columns) {}
+    /// \param shape [classes, embedding]
+    class_embedding_cache(const std::filesystem::path& folder, const std::string& key, std::array<std::size_t, 2> shape)
+        : file_(folder / (key + ".classes"), key), shape_(shape) {}
 
-    std::filesystem::path file() const { return folder_ / (key_ + ".classes"); }
-
-    /// The embeddings [classes, columns], if they are there and sound.
-    std::optional<matrix<Scalar>> read(keeping& what) const {
-        try {
-            const auto kept = read_kept_batch<Scalar>(file(), key_, classes_, columns_);
-            if (!kept || kept->rows.size() != classes_ * columns_) return std::nullopt;
-            auto embeddings = matrix<Scalar>::for_overwrite({classes_, columns_});
-            std::ranges::copy(kept->rows, embeddings.data());
-            what.found = true;
-            return embeddings;
-        } catch (const error& fault) {
-            add_to(what, std::string(fault.what()) + "; it is computed again");
+    /// The embeddings [classes, embedding], if they are in the cache.
+    std::optional<matrix<Scalar>> read(cache_report& report) const {
+        auto embeddings = matrix<Scalar>::for_overwrite(shape_);
+        const auto bytes = std::as_writable_bytes(std::span(embeddings.values()));
+        const std::optional<tensor_list> list = file_.read(bytes.size(), report);
+        const stored_tensor* const stored = list ? list->find(tensor_name) : nullptr;
+        if (stored == nullptr || stored->type != detail::dtype_of<Scalar>() || stored->bytes.size() != bytes.size()) {
             return std::nullopt;
         }
+        stored->bytes.read(0, bytes);
+        report.hit = true;
+        return embeddings;
     }
 
-    /// \param embeddings [classes, columns]
-    void write(const matrix<Scalar>& embeddings, keeping& what) const {
-        try {
-            std::error_code reported_below;
-            std::filesystem::create_directories(folder_, reported_below);
-            const auto numbers = embeddings.values();
-            write_kept_batch<Scalar>(file(), key_,
-                                     {std::vector<bool>(classes_, true), {numbers.begin(), numbers.end()}});
-        } catch (const error& fault) {
-            add_to(what, std::string(fault.what()) + "; the class embeddings are not kept");
-        }
+    /// \param embeddings [classes, embedding]
+    void write(const matrix<Scalar>& embeddings, cache_report& report) const {
+        const named_tensor tensor{
+            tensor_name,
+            {detail::dtype_of<Scalar>(), {shape_[0], shape_[1]}, byte_range(std::as_bytes(embeddings.values()))}};
+        file_.write(std::span(&tensor, 1), report);
     }
 
    private:
-    static void add_to(keeping& what, const std::string& sentence) {
-        what.trouble += (what.trouble.empty() ? "" : "; ") + sentence;
-    }
+    static constexpr const char* tensor_name = "embeddings";
 
-    std::filesystem::path folder_;
-    std::string key_;
-    std::size_t classes_;
-    std::size_t columns_;
+    cache_file file_;
+    std::array<std::size_t, 2> shape_;
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

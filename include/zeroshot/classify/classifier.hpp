@@ -85,13 +85,13 @@ struct classifier_options {
     overflow fit = overflow::refuse;           ///< for prompts longer than the context
     run_options run{};                         ///< while the labels are embedded
 
-    /// A folder, made where there is none, that class embeddings are kept in and taken from, bit by bit as they would
-    /// be computed; empty for none. See kept_classes for what a file is known by. Where it cannot be used, the
-    /// embeddings are computed all the same, and basic_classifier::kept() says why.
-    std::filesystem::path keep{};
+    /// A folder for a cache of class embeddings, made where there is none; empty for no cache. They are stored under a
+    /// key of everything that decides their bits, see class_key. Where it cannot be used, the embeddings are computed,
+    /// and basic_classifier::cache() has a warning.
+    std::filesystem::path cache{};
 };
 
-/// Embeds the labels once, or takes their embeddings from where they are kept, then classifies images. Holds a handle
+/// Embeds the labels once, or reads their embeddings from a cache, then classifies images. Holds a handle
 /// to its model; const after construction, re-entrant.
 template <class Scalar>
 class basic_classifier {
@@ -110,8 +110,8 @@ class basic_classifier {
     /// Embeddings of the labels: [labels, embedding], each of length 1.
     const matrix<Scalar>& text_embeddings() const noexcept { return text_embeddings_; }
 
-    /// What became of classifier_options::keep.
-    const keeping& kept() const noexcept { return kept_; }
+    /// How classifier_options::cache was used.
+    const cache_report& cache() const noexcept { return cache_; }
 
     /// Classifies an image.
     /// \throws as basic_clip::encode_image()
@@ -207,7 +207,7 @@ class basic_classifier {
 
     basic_clip<Scalar> clip_;
     std::vector<std::string> labels_;
-    keeping kept_{};
+    cache_report cache_{};
     matrix<Scalar> text_embeddings_;  // [labels, embedding]
 };
 
@@ -252,12 +252,12 @@ matrix<Scalar> basic_classifier<Scalar>::embed(const classifier_options& options
             {"labels", std::to_string(labels_.size()) + " labels in " + std::to_string(templates.size()) + " templates",
              "at most " + std::to_string(most_prompts) + " prompts", ""});
     }
-    if (options.keep.empty()) return computed(templates, options);
-    const kept_classes<Scalar> folder(options.keep, key_of(templates, options.fit), labels_.size(),
-                                      clip_.embedding_size());
-    if (auto found = folder.read(kept_)) return *std::move(found);
+    if (options.cache.empty()) return computed(templates, options);
+    const class_embedding_cache<Scalar> stored(options.cache, key_of(templates, options.fit),
+                                               {labels_.size(), clip_.embedding_size()});
+    if (auto embeddings = stored.read(cache_)) return *std::move(embeddings);
     matrix<Scalar> embeddings = computed(templates, options);
-    folder.write(embeddings, kept_);
+    stored.write(embeddings, cache_);
     return embeddings;
 }
 

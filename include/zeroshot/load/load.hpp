@@ -183,14 +183,9 @@ inline void warn_of_misspellings(std::vector<std::string> read, provenance& orig
 
 /// Writes packed weights that were not in the cache yet.
 inline void write_weight_cache(packed_weight_cache& packed, provenance& origin) {
-    origin.weights_from_cache = packed.is_complete();
-    if (!packed.trouble().empty()) origin.warnings.push_back(packed.trouble());
-    if (packed.is_complete()) return;
-    try {
-        packed.write();
-    } catch (const file_error& fault) {
-        origin.warnings.push_back(std::string(fault.what()) + "; the packed weights are not cached");
-    }
+    origin.weights_from_cache = packed.report().hit;
+    packed.write();
+    if (!packed.report().warning.empty()) origin.warnings.push_back(packed.report().warning);
 }
 
 /// The self-check that a converted checkpoint carries.

@@ -1,5 +1,6 @@
 #pragma once
-/// \file Packed weights on disk: a file that the next load maps, instead of reading, widening and packing a checkpoint.
+/// \file Cache of packed weights: a file that the next load maps, instead of reading, widening and packing a
+/// checkpoint.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/checkpoint/safetensors.hpp>
+#include <zeroshot/checkpoint/cache_file.hpp>
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
@@ -58,83 +59,54 @@ fixed_numbers<Number> made_numbers(std::size_t count, const Make& make) {
     return fixed_numbers<Number>(std::move(numbers));
 }
 
-template <class Number>
-constexpr dtype dtype_of() {
-    if constexpr (std::is_same_v<Number, half>)
-        return dtype::f16;
-    else if constexpr (std::is_same_v<Number, bfloat16>)
-        return dtype::bf16;
-    else if constexpr (std::is_same_v<Number, std::uint32_t>)
-        return dtype::u32;
-    else
-        return std::is_same_v<Number, float> ? dtype::f32 : dtype::f64;
-}
-
 }  // namespace detail
 
-/// What the weights of a checkpoint were packed to: a safetensors file whose metadata say what it was made of. A file
-/// of another key, or one that is damaged, is as if it were not there. It is mapped: see mapped_file.
+/// Cache of a checkpoint's packed weights in one mapped file.
 class packed_weight_cache {
    public:
-    /// \param key all that the numbers depend on
-    packed_weight_cache(std::filesystem::path file, std::string key) : file_(std::move(file)), key_(std::move(key)) {
-        std::error_code unknown;
-        if (!std::filesystem::exists(file_, unknown)) return;
-        try {
-            source_ = std::make_shared<mapped_source>(file_);
-            found_ = parse_safetensors(source_);
-            const auto made_of = found_.metadata.find(made_of_key);
-            if (made_of == found_.metadata.end() || made_of->second != key_) found_ = {};
-        } catch (const error& fault) {
-            trouble_ = std::string(fault.what()) + "; the weights are packed again";
-        }
+    /// \param key everything the numbers depend on
+    packed_weight_cache(std::filesystem::path file, std::string key)
+        : file_(std::move(file), std::move(key), cache_access::mapped) {
+        if (auto list = file_.read(largest_file, report_)) cached_ = *std::move(list);
     }
 
-    /// The numbers of that name in the file, or those that are made now, which write() adds to it. From any thread.
+    /// The numbers of a name: mapped from the file, or computed, which write() adds to it. May be called from any
+    /// thread.
     /// \param make make(numbers) writes `count` numbers
     template <class Number, class Make>
     fixed_numbers<Number> numbers(const std::string& name, std::size_t count, const Make& make) {
-        const stored_tensor* const there = found_.find(name);
-        const bool fits = there != nullptr && there->type == detail::dtype_of<Number>() &&
-                          there->bytes.size() == count * sizeof(Number) &&
-                          reinterpret_cast<std::uintptr_t>(there->bytes.memory().data()) % alignof(Number) == 0;
-        const fixed_numbers<Number> all =
-            fits
-                ? fixed_numbers<Number>({reinterpret_cast<const Number*>(there->bytes.memory().data()), count}, source_)
-                : detail::made_numbers<Number>(count, make);
+        constexpr dtype type = detail::dtype_of<Number>();
+        const stored_tensor* const stored = cached_.find(name);
+        const auto* const memory = stored == nullptr ? nullptr : stored->bytes.memory().data();
+        const bool is_cached = stored != nullptr && stored->type == type &&
+                               stored->bytes.size() == count * sizeof(Number) &&
+                               reinterpret_cast<std::uintptr_t>(memory) % alignof(Number) == 0;
+        const fixed_numbers<Number> values =
+            is_cached ? fixed_numbers<Number>({reinterpret_cast<const Number*>(memory), count},
+                                              std::make_shared<const byte_range>(stored->bytes))
+                      : detail::made_numbers<Number>(count, make);
         const std::lock_guard one_at_a_time(adding_);
-        complete_ = complete_ && fits;
-        all_.push_back({name, {detail::dtype_of<Number>(), {count}, byte_range(std::as_bytes(all.values()))}});
-        owners_.push_back(all.owner());
-        return all;
+        report_.hit = report_.hit && is_cached;
+        all_.push_back({name, {type, {count}, byte_range(std::as_bytes(values.values()))}});
+        owners_.push_back(values.owner());
+        return values;
     }
 
-    /// Whether all numbers so far stood in the file.
-    bool is_complete() const noexcept { return complete_; }
+    /// Whether all numbers so far were in the file, and what went wrong with it.
+    const cache_report& report() const noexcept { return report_; }
 
-    /// What was wrong with the file that was there; empty if nothing.
-    const std::string& trouble() const noexcept { return trouble_; }
-
-    /// Writes all numbers that were asked for so far, and lets go of them.
-    /// \throws file_error; what was there then stays
+    /// Writes all numbers so far, unless they were read from the file, and releases them.
     void write() {
-        std::error_code reported_below;
-        std::filesystem::create_directories(detail::folder_of(file_), reported_below);
-        write_safetensors(file_, all_, {{made_of_key, key_}});
+        if (!report_.hit) file_.write(all_, report_);
         all_.clear();
         owners_.clear();
     }
 
    private:
-    static constexpr const char* made_of_key = "zeroshot.packed";
-
-    std::filesystem::path file_;
-    std::string key_;
-    std::string trouble_{};
-    std::shared_ptr<const mapped_source> source_{};
-    tensor_list found_{};
+    cache_file file_;
+    cache_report report_{.hit = true};
+    tensor_list cached_{};
     std::mutex adding_{};
-    bool complete_ = true;
     std::vector<named_tensor> all_{};
     std::vector<std::shared_ptr<const void>> owners_{};  // of all_
 };

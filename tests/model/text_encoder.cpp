@@ -124,7 +124,7 @@ TEST_CASE("parameters change with every weight of the text tower and with none o
         const bool is_of_text = !name.starts_with("visual.") && !changed.tensors[which].tensor.shape.empty();
         CHECK((digest_of(checkpoint::from_tensors(changed, "changed")) != whole) == is_of_text);
     }
-    std::set<std::string> all{whole};
+    std::set<std::uint32_t> all{whole};
     for (const precision how : {precision::bf16, precision::int8}) {
         all.insert(digest_of(file, {.arithmetic = how}));
     }

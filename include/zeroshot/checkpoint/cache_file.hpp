@@ -92,14 +92,17 @@ class cache_file {
         return std::make_shared<memory_source>(read_file(path_, max_header + max_bytes), path_text(path_));
     }
 
-    /// The sum of the tensors' CRC-32: the file has them in another order.
+    /// The sum of the CRC-32 of all tensors, whose order in the file is another.
     template <class Tensors>
     static std::string checksum_of(const Tensors& tensors) {
         constexpr std::size_t at_once = std::size_t{1} << 20;  // bytes
         std::uint64_t sum = 0;
         for (const named_tensor& each : tensors) {
+            const stored_tensor& tensor = each.tensor;
+            const std::string entry = each.name + " " + std::string(name_of(tensor.type)) + shape_text(tensor.shape);
             detail::crc32 crc;
-            each.tensor.bytes.in_blocks(at_once, [&](std::span<const std::byte> block) { crc.add(block); });
+            crc.add(detail::bytes_of(entry));
+            tensor.bytes.in_blocks(at_once, [&](std::span<const std::byte> block) { crc.add(block); });
             sum += crc.value();
         }
         return std::to_string(sum);

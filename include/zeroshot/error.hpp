@@ -108,13 +108,23 @@ class cancelled_error : public error {
     using error::error;
 };
 
+namespace detail {
+
+/// Appends a byte as two hexadecimal digits.
+inline void append_hex(std::string& text, unsigned byte) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    text += digits[byte >> 4 & 15];
+    text += digits[byte & 15];
+}
+
+}  // namespace detail
+
 /// Untrusted text made safe to print: control characters and bytes beyond ASCII escaped, cut at 200 bytes, in quotes.
 /// Why not a function? Argument-dependent lookup would find std::quoted for a std::string wherever `<iomanip>` is
 /// included.
 struct quoting {
     std::string operator()(std::string_view text) const {
         constexpr std::size_t longest = 200;
-        constexpr std::string_view digits = "0123456789abcdef";
         std::string safe = "'";
         for (const char character : text.substr(0, longest)) {
             const auto byte = static_cast<unsigned char>(character);
@@ -122,8 +132,7 @@ struct quoting {
                 safe += character;
             } else {
                 safe += "\\x";
-                safe += digits[byte >> 4];
-                safe += digits[byte & 15];
+                detail::append_hex(safe, byte);
             }
         }
         return safe + (text.size() > longest ? "'..." : "'");

@@ -17,7 +17,8 @@
 #include <io.h>
 #endif
 
-#include <zeroshot/text/utf8.hpp>
+#include <zeroshot/error.hpp>
+#include <zeroshot/support/utf8.hpp>
 
 #include "interrupt.hpp"
 
@@ -165,7 +166,6 @@ std::size_t columns_of(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string safe;
     while (!text.empty()) {
         const std::string_view rest = text;
@@ -177,8 +177,7 @@ std::string printable(std::string_view text) {
         }
         for (const char byte : bytes) {
             safe += "\\x";
-            safe += digits[static_cast<unsigned char>(byte) >> 4];
-            safe += digits[static_cast<unsigned char>(byte) & 15];
+            zeroshot::detail::append_hex(safe, static_cast<unsigned char>(byte));
         }
     }
     return safe;

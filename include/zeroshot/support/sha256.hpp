@@ -1,5 +1,5 @@
 #pragma once
-/// \file SHA-256 (FIPS 180-4): the name of a file that cannot lie.
+/// \file SHA-256 (FIPS 180-4), to identify checkpoint files.
 
 #include <algorithm>
 #include <array>
@@ -10,11 +10,12 @@
 #include <string>
 #include <string_view>
 
+#include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Takes bytes in any number of pieces.
+/// The digest of bytes that are added in any number of pieces.
 class sha256 {
    public:
     sha256& add(std::span<const std::byte> bytes) {
@@ -30,14 +31,14 @@ class sha256 {
     }
     sha256& add(std::string_view text) { return add(detail::bytes_of(text)); }
 
-    /// All the bytes of a part of a source.
+    /// Adds all bytes of a range.
     sha256& add_all(const byte_range& bytes) {
         constexpr std::size_t at_once = 1 << 18;  // bytes
         bytes.in_blocks(at_once, [this](std::span<const std::byte> piece) { add(piece); });
         return *this;
     }
 
-    /// 64 lower-case digits. The last thing to ask.
+    /// 64 lower-case hexadecimal digits. Call it once, after the last add().
     std::string digits() {
         const std::uint64_t bits = total_ * 8;
         constexpr std::array end_mark{std::byte{0x80}}, zero{std::byte{0}};
@@ -46,7 +47,7 @@ class sha256 {
         for (int shift = 56; shift >= 0; shift -= 8) add(std::array{static_cast<std::byte>(bits >> shift)});
         std::string text;
         for (const std::uint32_t word : state_) {
-            for (int shift = 28; shift >= 0; shift -= 4) text += "0123456789abcdef"[word >> shift & 15];
+            for (int shift = 24; shift >= 0; shift -= 8) detail::append_hex(text, word >> shift & 255);
         }
         return text;
     }

@@ -1,5 +1,5 @@
 #pragma once
-/// \file UTF-8, a character at a time: how long one is, and how one is written.
+/// \file UTF-8: decoding and encoding one code point.
 
 #include <cstddef>
 #include <string>
@@ -11,20 +11,41 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
-/// The length of the UTF-8 sequence the text begins with; 0 where it is none, as overlong and surrogate forms are.
-inline std::size_t utf8_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    const unsigned first = byte(0);
-    if (first < 0x80) return text.empty() ? 0 : 1;
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4) return 0;
-    const unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;   // no overlong forms
-    const unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;  // no surrogates, nothing past U+10FFFF
-    if (byte(1) < low || byte(1) > high) return 0;
-    for (std::size_t i = 2; i < length; ++i) {
-        if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
+inline constexpr char32_t replacement_character = 0xFFFD;
+
+/// The beginning of a text: a code point of `size` bytes, or `size` bytes of an incomplete one.
+struct utf8_unit {
+    char32_t code_point;
+    std::size_t size;
+    bool valid;
+};
+
+/// Decodes the first code point of a text that is not empty, strictly (Unicode, table 3-7): overlong forms, surrogates
+/// and values above U+10FFFF are invalid.
+inline utf8_unit read_utf8(std::string_view bytes) {
+    const auto at = [&](std::size_t index) { return static_cast<unsigned char>(bytes[index]); };
+    const unsigned lead = at(0);
+    if (lead < 0x80) return {lead, 1, true};
+    if (lead < 0xC2 || lead > 0xF4) return {replacement_character, 1, false};
+    const std::size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    const unsigned lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    char32_t code_point = lead & (0x7Fu >> size);
+    for (std::size_t index = 1; index < size; ++index) {
+        const bool ends = index >= bytes.size();
+        if (ends || at(index) < (index == 1 ? lowest : 0x80u) || at(index) > (index == 1 ? highest : 0xBFu)) {
+            return {replacement_character, index, false};
+        }
+        code_point = code_point << 6 | (at(index) & 0x3Fu);
     }
-    return length;
+    return {code_point, size, true};
+}
+
+/// The length of the UTF-8 sequence at the beginning of a text; 0 where it is empty or not UTF-8.
+inline std::size_t utf8_length(std::string_view text) {
+    if (text.empty()) return 0;
+    const utf8_unit unit = read_utf8(text);
+    return unit.valid ? unit.size : 0;
 }
 
 inline bool is_utf8(std::string_view text) {

@@ -47,20 +47,19 @@ TEST_CASE("a checkpoint is opened from a file, and its sentences begin with the 
     CHECK(has(thrown<file_error>([&] { checkpoint::open(folder / "a.safetensors", small); }), "LIMIT"));
 }
 
-TEST_CASE("A3 what is no safetensors file is named, with what to do") {
+TEST_CASE("files of other formats are named, with a remedy") {
     const std::string filling(600, 'x');
     CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n") ==
           "FORMAT model.bin: this is a Git LFS pointer, not the file it stands for, expected a safetensors file "
-          "or a checkpoint of PyTorch; run git lfs pull");
-    CHECK(
-        refusal("<!DOCTYPE html><html>") ==
-        "FORMAT model.bin: this is an HTML page, expected a safetensors file or a checkpoint of PyTorch; download the "
-        "file itself, not the page about it");
+          "or a PyTorch checkpoint; run git lfs pull");
+    CHECK(refusal("<!DOCTYPE html><html>") ==
+          "FORMAT model.bin: this is an HTML page, expected a safetensors file or a PyTorch checkpoint; download the "
+          "file itself, not the page about it");
     CHECK(has(refusal("<html><head>"), "this is an HTML page"));
     CHECK(has(refusal("{\"error\":\"Repository not found\"}"), "this is an error message in JSON"));
-    CHECK(has(
-        refusal("{\"weight_map\": {}}"),
-        "this is JSON text, expected a safetensors file or a checkpoint of PyTorch; give the file with the weights"));
+    CHECK(
+        has(refusal("{\"weight_map\": {}}"),
+            "this is JSON text, expected a safetensors file or a PyTorch checkpoint; give the file with the weights"));
     CHECK(has(refusal("PK\x03\x04" + std::string(26, '\0') + "arr_0.npy" + filling), "a NumPy archive"));
     CHECK(has(refusal("\x80\x02}q" + filling), "a bare Python pickle"));
     CHECK(has(refusal("\x80\x04\x95" + filling), "a bare Python pickle"));
@@ -86,17 +85,16 @@ TEST_CASE("a safetensors file whose header's length looks like another format is
     CHECK(checkpoint::from_bytes(bytes, "a").find("a") != nullptr);
 }
 
-TEST_CASE("E11 a checkpoint of PyTorch before 1.6 is answered with how to save it again") {
+TEST_CASE("a checkpoint of PyTorch before 1.6 is refused with a remedy") {
     const std::string magic = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
-    CHECK(
-        refusal(magic) ==
-        "FORMAT model.bin: this is a checkpoint of PyTorch before 1.6, expected a safetensors file or a checkpoint of "
-        "PyTorch; save it again with a recent PyTorch: torch.save(torch.load(\"old.pt\", map_location=\"cpu\"), "
-        "\"new.pt\")");
+    CHECK(refusal(magic) ==
+          "FORMAT model.bin: this is a checkpoint of PyTorch before 1.6, expected a safetensors file or a PyTorch "
+          "checkpoint; save it again with a recent PyTorch: torch.save(torch.load(\"old.pt\", map_location=\"cpu\"), "
+          "\"new.pt\")");
 }
 
-TEST_CASE("F10 a zip that is no checkpoint, and a tar, are named") {
-    CHECK(has(refusal(support::zip_file{{{"photos/cat.jpg", "x"}}}.text()), "is it a checkpoint of PyTorch?"));
+TEST_CASE("a zip archive that is not a checkpoint, and a tar archive, are named") {
+    CHECK(has(refusal(support::zip_file{{{"photos/cat.jpg", "x"}}}.text()), "is it a PyTorch checkpoint?"));
     CHECK(has(refusal(support::zip_file{}.text()), "the zip archive is empty"));
     CHECK(has(refusal("PK\x03\x04" + std::string(600, 'x')), "no end record as its last 22 bytes"));
     CHECK(has(refusal(std::string(257, '\0') + "ustar" + std::string(600, 'x')), "must be saved again"));
@@ -160,7 +158,7 @@ TEST_CASE("views, shared storages and every type give the elements of the safete
     CHECK(!golden("views.pt").find("transposed")->strides.empty());
 }
 
-TEST_CASE("every shard is watched for changes") {
+TEST_CASE("a change of any shard is noticed") {
     const support::scratch_folder folder;
     write_file(folder / "1", support::file_builder().add("a", "[1]", raw<float>({1})).bytes());
     write_file(folder / "x.index.json", R"({"weight_map":{"a":"1"}})");
@@ -180,7 +178,7 @@ TEST_CASE("the limits of a checkpoint reach its container") {
     CHECK(has(thrown<checkpoint_error>([&] { checkpoint::from_bytes(saved, "a.pt", few); }), "LIMIT"));
 }
 
-TEST_CASE("a checkpoint of files says which they are, one in memory does not") {
+TEST_CASE("a checkpoint of files has an identity, one in memory has none") {
     const support::scratch_folder folder;
     support::file_builder builder;
     builder.add("a", "[1]", support::raw<float>({1}));

@@ -77,7 +77,7 @@ bool is_read(const file_bytes& bytes) {
 
 }  // namespace
 
-TEST_CASE("500 mutated containers are read or refused with a sentence") {
+TEST_CASE("500 mutated containers are read or refused with an error") {
     const std::vector<file_bytes> sound = sound_files();
     for (const file_bytes& file : sound) REQUIRE(is_read(file));
     dice draw;
@@ -97,7 +97,7 @@ TEST_CASE("500 mutated containers are read or refused with a sentence") {
     CHECK(read < mutations / 3);  // only flips, a third of them, can leave a file sound
 }
 
-TEST_CASE("every flipped bit of a pickle within an archive is answered, checksums aside") {
+TEST_CASE("every flipped bit of a pickle in an archive without checksum is read or refused") {
     using namespace support::pickles;
     const std::string numbers = raw<float>({0, 1, 2, 3, 4, 5});
     const support::zip_file sound = support::torch_file(state({{"a", saved_tensor({}, 0, {3, 2}, {1, 3})}}), {numbers});

@@ -47,7 +47,7 @@ const std::string object = global("m", "object");
 
 }  // namespace
 
-TEST_CASE("values are read as they were written") {
+TEST_CASE("pickled values are read") {
     const auto kind = [](const std::string& text) {
         const pickle_document document = value(text);
         return document[document.root].kind;
@@ -67,7 +67,7 @@ TEST_CASE("values are read as they were written") {
     CHECK(list_of_two[root.items[1]].integer == 2);
 }
 
-TEST_CASE("integers of every form have their sign") {
+TEST_CASE("integers of every opcode have their sign") {
     const auto number = [](const std::string& text) {
         const pickle_document document = value(text);
         return document[document.root].integer;
@@ -81,7 +81,7 @@ TEST_CASE("integers of every form have their sign") {
     CHECK(number(integer(std::numeric_limits<std::int64_t>::min())) == std::numeric_limits<std::int64_t>::min());
 }
 
-TEST_CASE("an object has its state, and that of dictionaries and calls is dropped") {
+TEST_CASE("the state of objects is read, that of dictionaries and calls dropped") {
     const pickle_document document = value(object + empty + newobj + dictionary + build);
     const pickle_node& root = document[document.root];
     REQUIRE(root.items.size() == 2);
@@ -93,7 +93,7 @@ TEST_CASE("an object has its state, and that of dictionaries and calls is droppe
     CHECK(has(value_refusal(list + none + build), "wants to give a state to a list"));
 }
 
-TEST_CASE("E1 a name that is not allowed is refused where it stands, and named") {
+TEST_CASE("a global that is not permitted is refused by name and byte") {
     CHECK(value_refusal(global("os", "system") + text("echo") + "\x85" + reduce) ==
           "UNSUPPORTED data.pkl: byte 2: the pickle asks for 'os system', which is refused and not executed; save the "
           "tensors alone: torch.save(model.state_dict(), ...)");
@@ -105,7 +105,7 @@ TEST_CASE("E1 a name that is not allowed is refused where it stands, and named")
     CHECK(has(value_refusal("c" + std::string(2'000, 'm') + "\nx\n"), "a name does not end"));
 }
 
-TEST_CASE("E2 only what is listed is called, made or given a state") {
+TEST_CASE("only permitted globals are called, constructed or given a state") {
     CHECK(has(value_refusal(global("m", "name") + empty + reduce),
               "UNSUPPORTED data.pkl: byte 11: the pickle wants to call 'm name'"));
     CHECK(has(value_refusal(object + empty + reduce), "wants to call 'm object'"));
@@ -119,7 +119,7 @@ TEST_CASE("E2 only what is listed is called, made or given a state") {
     CHECK(has(value_refusal(mark + function + "o"), "opcode 111"));    // OBJ
 }
 
-TEST_CASE("E3 every byte as the first opcode is answered") {
+TEST_CASE("every byte as the first opcode is read or refused") {
     for (unsigned byte = 0; byte < 256; ++byte) {
         const std::string code(1, static_cast<char>(static_cast<unsigned char>(byte)));
         for (const std::string& behind : {std::string(), std::string(20, '\0'), std::string(20, '\xff')}) {
@@ -130,19 +130,19 @@ TEST_CASE("E3 every byte as the first opcode is answered") {
     }
 }
 
-TEST_CASE("E4 an opcode that finds too little on the stack, or no mark, is refused at its byte") {
+TEST_CASE("an opcode that finds too little on the stack, or no mark, is refused at its byte") {
     for (const std::string& code : {std::string("."), reduce, build, persistent, std::string("\x85"),
                                     std::string("\x86"), std::string("\x87"), newobj, append, setitem, put(1)}) {
         CHECK(has(value_refusal(code), "FORMAT data.pkl: byte 2: the stack of the pickle is empty"));
         CHECK(has(value_refusal(none + mark + code), "FORMAT data.pkl: byte 4: the stack of the pickle is empty"));
     }
     for (const std::string& code : {tuple, appends, setitems})
-        CHECK(has(value_refusal(none + code), "FORMAT data.pkl: byte 3: there is no mark"));
+        CHECK(has(value_refusal(none + code), "FORMAT data.pkl: byte 3: the stack of the pickle has no mark"));
     CHECK(has(value_refusal(none + mark + none + "\x86"), "byte 5: the stack of the pickle is empty"));
     CHECK(has(value_refusal(mark + appends), "byte 3: the stack of the pickle is empty"));
 }
 
-TEST_CASE("E5 lengths beyond the end are refused") {
+TEST_CASE("lengths beyond the end are refused") {
     CHECK(has(value_refusal("X\xff\xff\xff\xff"),
               "FORMAT data.pkl: byte 2: the pickle ends within a value of 4294967295"));
     CHECK(has(value_refusal("X" + bytes_of_number(std::uint64_t{1} << 31, 4)), "2147483648 bytes"));
@@ -152,8 +152,8 @@ TEST_CASE("E5 lengths beyond the end are refused") {
     CHECK(has(value_refusal("\x8d" + support::little_endian(~std::uint64_t{0})), "opcode 141"));  // BINUNICODE8
 }
 
-TEST_CASE("E6 what was not remembered is not recalled, and a slot costs no more than itself") {
-    CHECK(has(value_refusal(get(3)), "FORMAT data.pkl: byte 2: nothing was remembered under 3"));
+TEST_CASE("an unset memo slot is refused, and a large slot number costs no memory") {
+    CHECK(has(value_refusal(get(3)), "FORMAT data.pkl: byte 2: its memo has no slot 3"));
     CHECK(has(value_refusal("j\xff\xff\xff\xff"), "under 4294967295"));
     CHECK_NOTHROW(value(none + "r\xff\xff\xff\xff" + "j\xff\xff\xff\xff" + "\x86"));
     pickle_limits few;
@@ -161,7 +161,7 @@ TEST_CASE("E6 what was not remembered is not recalled, and a slot costs no more 
     CHECK(has(refusal(begin + none + put(1) + put(2) + stop, few), "LIMIT"));
 }
 
-TEST_CASE("E7 values that double 40 times cost no more than their bytes; what holds itself is refused") {
+TEST_CASE("memo doubling stays bounded, and cycles are refused") {
     std::string doubled = list + put(0);
     for (std::uint8_t level = 0; level < 40; ++level)
         doubled += get(level) + get(level) + "\x86" + put(static_cast<std::uint8_t>(level + 1));
@@ -174,7 +174,7 @@ TEST_CASE("E7 values that double 40 times cost no more than their bytes; what ho
     CHECK(has(value_refusal(list + put(0) + get(0) + "\x85" + append), "holds itself"));
 }
 
-TEST_CASE("E8 depth is limited, and deep values neither recurse nor linger") {
+TEST_CASE("depth is limited, without recursion") {
     CHECK(has(value_refusal(none + repeated("\x85", 1'000'000)),
               "LIMIT data.pkl: byte 1000003: the pickle has too many values inside each other"));
     CHECK_NOTHROW(value(none + repeated("\x85", 255)));
@@ -191,7 +191,7 @@ TEST_CASE("E8 depth is limited, and deep values neither recurse nor linger") {
               "LIMIT data.pkl: byte 5: the pickle has too many operations"));
 }
 
-TEST_CASE("E9 items are put into lists and dictionaries only") {
+TEST_CASE("items are put into lists and dictionaries only") {
     const std::string call = function + empty + reduce;
     for (const std::string& no_container : {none, integer(1), call, text("a"), empty}) {
         CHECK(has(value_refusal(no_container + none + append), "FORMAT"));
@@ -202,13 +202,13 @@ TEST_CASE("E9 items are put into lists and dictionaries only") {
     CHECK(has(value_refusal(dictionary + mark + none + setitems), "a key has no value"));
 }
 
-TEST_CASE("E11 other protocols, a pickle without end and bytes behind it are refused") {
+TEST_CASE("other protocols, a pickle without end and bytes behind it are refused") {
     CHECK(has(refusal(""), "FORMAT data.pkl: byte 0: the pickle is empty"));
     for (const char protocol : {'\0', '\1', '\3', '\4', '\5', '\xff'}) {
         CHECK(has(refusal(std::string("\x80") + protocol + none + stop),
                   "UNSUPPORTED data.pkl: byte 0: the pickle has protocol"));
     }
-    CHECK(has(refusal("(dp0\n."), "this is no pickle of protocol 2"));
+    CHECK(has(refusal("(dp0\n."), "not a pickle of protocol 2"));
     CHECK(has(refusal(begin + none), "FORMAT data.pkl: byte 3: the pickle ends within a value"));
     CHECK(has(refusal(begin + none + stop + begin + none + stop), "stops before its last byte"));
     CHECK(has(refusal(begin + none + none + stop), "values left over"));

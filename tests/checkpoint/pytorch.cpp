@@ -59,7 +59,7 @@ const std::string pair_of_floats = saved_tensor({}, 0, {2}, {1});
 
 }  // namespace
 
-TEST_CASE("a state dict gives its tensors by their names, in order, and lists what is none") {
+TEST_CASE("a state dict gives its tensors by name in order, and lists other values") {
     const pytorch_file file = read(ordered_dictionary() + mark + text("b") + saved_tensor({}, 0, {2, 3}, {3, 1}) +
                                    text("a") + saved_tensor({}, 4, {2}, {1}) + text("epoch") + integer(3) + setitems +
                                    state({{"_metadata", dictionary}}) + build);
@@ -116,7 +116,7 @@ TEST_CASE("an untyped storage counts bytes, and the tensor names the type") {
               "lies in a storage of type 'torch.storage UntypedStorage'"));
 }
 
-TEST_CASE("a parameter is the tensor it is made of") {
+TEST_CASE("a parameter is read as its tensor") {
     const auto parameter = [](const std::string& inner) {
         return global("torch._utils", "_rebuild_parameter") + mark + inner + yes + ordered_dictionary() + tuple +
                reduce;
@@ -127,7 +127,7 @@ TEST_CASE("a parameter is the tensor it is made of") {
     CHECK(has(tensor_refusal(parameter(global("torch", "Size") + empty + reduce)), "is made of 'torch Size'"));
 }
 
-TEST_CASE("E10 a storage shorter than it says is refused") {
+TEST_CASE("a storage shorter than stated is refused") {
     CHECK(has(tensor_refusal(saved_tensor({"0", 7}, 0, {2}, {1})),
               "FORMAT a.pt: entry 'archive/data.pkl': tensor 'x' lies in a storage of 7 elements of 4 bytes, of which "
               "the archive holds 24 bytes"));
@@ -136,7 +136,7 @@ TEST_CASE("E10 a storage shorter than it says is refused") {
     CHECK(has(tensor_refusal(saved_tensor({"1", 6}, 0, {2}, {1})), "lies in a storage that is missing: '1'"));
 }
 
-TEST_CASE("E10 a view that leaves its storage, reaches an element twice or has no size is refused") {
+TEST_CASE("a view outside its storage, with overlapping elements or without a size is refused") {
     CHECK(has(view_refusal(0, {7}, {1}),
               "SHAPE a.pt: entry 'archive/data.pkl': tensor 'x' of [7] with strides [1] from element 0 ends behind it, "
               "expected a part of its storage of 6 elements"));
@@ -155,7 +155,7 @@ TEST_CASE("E10 a view that leaves its storage, reaches an element twice or has n
     CHECK(has(view_refusal(0, std::vector<std::int64_t>(9, 1), std::vector<std::int64_t>(9, 1)), "LIMIT"));
 }
 
-TEST_CASE("E12 a storage is named by five values, its key is a number, its device does not matter") {
+TEST_CASE("a storage reference has five values, its key is a number, its device is ignored") {
     CHECK(values(read(state({{"x", saved_tensor({"0", 6, global("torch", "FloatStorage"), "cuda:0"}, 0, {1}, {1})}})),
                  "x") == std::vector<float>{0});
     for (const char* key : {"../x", "", "0x", "-1", "0/"})
@@ -176,7 +176,7 @@ TEST_CASE("E12 a storage is named by five values, its key is a number, its devic
     CHECK(has(tensor_refusal(global("torch._utils", "_rebuild_tensor_v2") + empty + reduce), "is made of too little"));
 }
 
-TEST_CASE("E13 a state dict is unwrapped, and what lies beside it is listed") {
+TEST_CASE("a wrapped state dict is found, and other entries are listed") {
     const std::string inner = state({{"module.a", pair_of_floats}, {"module.b", pair_of_floats}});
     const pytorch_file file = read(
         state({{"epoch", integer(1)}, {"state_dict", inner}, {"optimizer", state({{"exp_avg", pair_of_floats}})}}));
@@ -189,7 +189,7 @@ TEST_CASE("E13 a state dict is unwrapped, and what lies beside it is listed") {
     CHECK(names(read(state({{"module.a", pair_of_floats}, {"b", pair_of_floats}}))) == list_of_names{"module.a", "b"});
 }
 
-TEST_CASE("E13 a name that is no string is skipped, and one that stands twice is refused") {
+TEST_CASE("a name that is not a string is skipped, a duplicate one refused") {
     const pytorch_file file = read(dictionary + mark + integer(7) + pair_of_floats + none + pair_of_floats + text("a") +
                                    pair_of_floats + setitems);
     CHECK(names(file) == list_of_names{"a"});
@@ -199,7 +199,7 @@ TEST_CASE("E13 a name that is no string is skipped, and one that stands twice is
     CHECK(has(refusal(state({{std::string(2'000, 'n'), pair_of_floats}})), "LIMIT"));
 }
 
-TEST_CASE("E13 what is no dictionary of tensors is refused, with how to save one") {
+TEST_CASE("a file without a dictionary of tensors is refused with a remedy") {
     CHECK(
         refusal(pair_of_floats) ==
         "UNSUPPORTED a.pt: entry 'archive/data.pkl': the file holds a call, expected a dictionary of tensors; save it "
@@ -208,7 +208,7 @@ TEST_CASE("E13 what is no dictionary of tensors is refused, with how to save one
     CHECK(has(refusal(global("open_clip.model", "CLIP") + empty + newobj), "asks for 'open_clip.model CLIP'"));
 }
 
-TEST_CASE("E14 a TorchScript module gives its tensors by the path of attributes, and its code is not read") {
+TEST_CASE("a TorchScript module gives its tensors by the path of attributes, and its code is not read") {
     const auto module = [](const std::string& name, const std::string& attributes) {
         return global("__torch__." + name, "M") + empty + newobj + attributes + build;
     };
@@ -232,7 +232,7 @@ TEST_CASE("E14 a TorchScript module gives its tensors by the path of attributes,
     CHECK(found.tensors.skipped == list_of_names{"visual.sizes", "training"});
 }
 
-TEST_CASE("E14 objects that share their parts cannot stand for more values than the limit") {
+TEST_CASE("shared values count each time against the limit") {
     const auto object_of = [](const std::string& attributes) {
         return global("__torch__", "M") + empty + newobj + dictionary + mark + attributes + setitems + build;
     };
@@ -241,18 +241,18 @@ TEST_CASE("E14 objects that share their parts cannot stand for more values than 
     CHECK(has(refusal(doubled), "LIMIT a.pt: entry 'archive/data.pkl': the file holds too many values"));
 }
 
-TEST_CASE("F8 an archive has one folder with data.pkl") {
+TEST_CASE("an archive has one folder with data.pkl") {
     CHECK(has(refusal(zip_file{}), "the zip archive is empty"));
     CHECK(has(refusal(zip_file{{{"data.pkl", "x"}}}), "no data.pkl beside"));
     CHECK(has(refusal(zip_file{{{"a/b", "x"}}}),
               "FORMAT a.pt: the zip archive has no data.pkl beside 'a/b', expected a zip archive of PyTorch: one "
-              "folder with data.pkl and data/; is it a checkpoint of PyTorch?"));
+              "folder with data.pkl and data/; is it a PyTorch checkpoint?"));
     zip_file file = torch_file(dictionary);
     file.items.push_back({"other/data.pkl", "x"});
     CHECK(has(refusal(file), "the zip archive has 'other/data.pkl'"));
 }
 
-TEST_CASE("F6 compressed tensors and pickles are refused") {
+TEST_CASE("compressed tensors and pickles are refused") {
     zip_file file = torch_file(state({{"x", pair_of_floats}}), {six});
     file.items[0].method = 8;
     CHECK(has(refusal(file), "UNSUPPORTED a.pt: entry 'archive/data.pkl' is compressed"));
@@ -261,7 +261,7 @@ TEST_CASE("F6 compressed tensors and pickles are refused") {
     CHECK(has(refusal(file), "entry 'archive/data/0' is compressed"));
 }
 
-TEST_CASE("F11 a big-endian file is refused, one that does not say is little-endian") {
+TEST_CASE("a big-endian file is refused; without a byte order a file is little-endian") {
     zip_file file = torch_file(state({{"x", pair_of_floats}}), {six});
     file.items[1].data = "big";
     CHECK(has(refusal(file), "UNSUPPORTED a.pt: entry 'archive/byteorder': the file is big-endian"));

@@ -54,7 +54,7 @@ TEST_CASE("the tensors of all shards are one list") {
     CHECK(all.files.size() == 2);
 }
 
-TEST_CASE("C1 a shard that is no plain file name is refused before any is opened") {
+TEST_CASE("a shard that is not a plain file name is refused before any file is opened") {
     const sharded files;
     for (const char* name : {"../../etc/passwd", "/etc/passwd", "C:\\\\x", "\\\\\\\\host\\\\x", "a/../../b", "file://x",
                              "", ".", "..", "a/b", "x\\u0000"}) {
@@ -65,7 +65,7 @@ TEST_CASE("C1 a shard that is no plain file name is refused before any is opened
     CHECK(files.opened == 0);
 }
 
-TEST_CASE("C2 a shard may be a symbolic link unless that is not allowed, and never a folder") {
+TEST_CASE("a shard may be a symbolic link unless that is not allowed, and never a folder") {
     const sharded files;
     std::filesystem::rename(files.path("2"), files.path("elsewhere"));
     std::filesystem::create_symlink(files.path("elsewhere"), files.path("2"));
@@ -78,7 +78,7 @@ TEST_CASE("C2 a shard may be a symbolic link unless that is not allowed, and nev
     CHECK(has(files.refusal(sound), "this is a folder"));
 }
 
-TEST_CASE("C3 all missing shards are named at once; one that is damaged is named") {
+TEST_CASE("all missing shards are named at once; one that is damaged is named") {
     const sharded files;
     const std::string answer = files.refusal(R"({"weight_map":{"a":"1","b":"3","c":"4"}})");
     CHECK(has(answer, "IO"));
@@ -90,7 +90,7 @@ TEST_CASE("C3 all missing shards are named at once; one that is damaged is named
     CHECK(has(files.refusal(sound), "/2: tensor 'b' is missing"));
 }
 
-TEST_CASE("C4 shards hold what the index says, and nothing else") {
+TEST_CASE("shards hold what the index says, and nothing else") {
     const sharded files;
     CHECK(has(files.refusal(R"({"weight_map":{"a":"1","b":"2","c":"2"}})"), "/2: tensor 'c' is missing"));
     files.write("2", file_builder().add("b", "[1]", raw<float>({1})).add("c", "[1]", raw<float>({1})).bytes());
@@ -99,7 +99,7 @@ TEST_CASE("C4 shards hold what the index says, and nothing else") {
     CHECK(has(files.refusal(sound), "/2: tensor 'a' is in this shard too, expected it in '1' alone"));
 }
 
-TEST_CASE("C5 a map that is none, is empty or names too many shards is refused") {
+TEST_CASE("a weight_map that is not an object, is empty or names too many shards is refused") {
     const sharded files;
     for (const char* index : {"{}", R"({"weight_map":{}})", R"({"weight_map":[]})", R"({"weight_map":null})",
                               R"({"weight_map":{"a":1}})", "[]", ""})
@@ -113,14 +113,14 @@ TEST_CASE("C5 a map that is none, is empty or names too many shards is refused")
     CHECK(files.opened == 0);
 }
 
-TEST_CASE("C6 the size that an index states is not believed") {
+TEST_CASE("a stated total_size is not used to allocate") {
     const sharded files;
     for (const char* size : {"-1", "1e30", "\"many\"", "999999999999"})
         CHECK(files.refusal(R"({"metadata":{"total_size":)" + std::string(size) +
                             R"(},"weight_map":{"a":"1","b":"2"}})") == "nothing");
 }
 
-TEST_CASE("C6 a stated size that is not that of the tensors is told, and nothing else depends on it") {
+TEST_CASE("a wrong total_size is a warning") {
     const sharded files;
     const auto remarks = [&](const std::string& metadata) {
         return files.open("{\"metadata\":" + metadata + R"(,"weight_map":{"a":"1","b":"2"}})").remarks;
@@ -136,12 +136,12 @@ TEST_CASE("C6 a stated size that is not that of the tensors is told, and nothing
     }
 }
 
-TEST_CASE("C7 an index that names an index is refused") {
+TEST_CASE("an index that names an index is refused") {
     const sharded files;
     CHECK(has(files.refusal(R"({"weight_map":{"a":"model.safetensors.index.json"}})"), "is an index"));
 }
 
-TEST_CASE("C8 a tensor that stands twice in the index is refused") {
+TEST_CASE("a duplicate tensor in the index is refused") {
     const sharded files;
     CHECK(has(files.refusal(R"({"weight_map":{"a":"1","a":"2"}})"), "duplicate key '/weight_map/a'"));
 }

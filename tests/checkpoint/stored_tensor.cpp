@@ -4,14 +4,14 @@
 
 using namespace zeroshot;
 
-TEST_CASE("types are named and measured as safetensors does") {
+TEST_CASE("type names and sizes are those of safetensors") {
     CHECK(name_of(dtype::bf16) == "BF16");
     CHECK(bits_of(dtype::bf16) == 16);
     CHECK(name_of(dtype::u64) == "U64");
     CHECK(bits_of(dtype::f4) == 4);
 }
 
-TEST_CASE("a list finds its tensors by name, and says which two have the same one") {
+TEST_CASE("tensors are found by name, and duplicates reported") {
     tensor_list list;
     for (const char* name : {"c", "a", "b"}) list.tensors.push_back({name, {dtype::f32, {}, {}}});
     CHECK(!list.sort_names());

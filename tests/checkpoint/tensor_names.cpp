@@ -81,7 +81,7 @@ TEST_CASE("CustomTextCLIP's text tower loses its prefix, and a Linear projection
           "visual.proj [4, 2] =\n");
 }
 
-TEST_CASE("CustomTextCLIP's plain projection is taken as it is") {
+TEST_CASE("CustomTextCLIP's matrix projection is not transposed") {
     file_builder builder;
     with(builder, "text.text_projection", {3, 3});
     const canonical_tensors all = canonical(file_of(builder));
@@ -154,11 +154,11 @@ TEST_CASE("Hugging Face's names become OpenAI's, every one of them") {
     CHECK(described(all) == expected);
 }
 
-TEST_CASE("B11 names of no known layout are refused with some of those found") {
+TEST_CASE("names of no known layout are refused with some of those found") {
     const auto refusal = [](file_builder& builder) {
         return thrown<checkpoint_error>([&] { canonical(file_of(builder)); });
     };
-    SECTION("B11 a module. prefix, as a wrapper of PyTorch leaves it") {
+    SECTION("a module. prefix, as a wrapper of PyTorch leaves it") {
         file_builder builder;
         with(builder, "module.visual.proj", {2, 2});
         with(builder, "module.logit_scale", {});
@@ -166,7 +166,7 @@ TEST_CASE("B11 names of no known layout are refused with some of those found") {
               "SHAPE a.safetensors: no CLIP among the tensors 'module.visual.proj', 'module.logit_scale', expected the "
               "names of OpenAI, open_clip or Hugging Face");
     }
-    SECTION("B11 another model altogether, and no model") {
+    SECTION("another model altogether, and no model") {
         file_builder builder;
         CHECK(
             refusal(builder) ==
@@ -174,7 +174,7 @@ TEST_CASE("B11 names of no known layout are refused with some of those found") {
         for (int i = 0; i < 9; ++i) with(builder, "bert.layer." + std::to_string(i), {1});
         CHECK(has(refusal(builder), "'bert.layer.4', ..., expected"));
     }
-    SECTION("B11 an image tower of timm") {
+    SECTION("an image tower of timm") {
         file_builder builder;
         with(builder, "visual.trunk.stem.0.weight", {2});
         CHECK(has(refusal(builder),

@@ -27,7 +27,7 @@ TEST_CASE("a view with strides is read in the order of its axes") {
     CHECK(view({2, 0}, {1, 1}).empty());
 }
 
-TEST_CASE("numbers beyond one block come in order") {
+TEST_CASE("elements beyond one block come in order") {
     std::vector<float> values(200'000);
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
     const support::scratch_folder folder;
@@ -39,7 +39,7 @@ TEST_CASE("numbers beyond one block come in order") {
     std::size_t blocks = 0;
     in_blocks(stored, [&](const stored_numbers&) { ++blocks; });
     CHECK(blocks == 13);  // of 64 KiB
-    const auto middle = stored_values<float>(some_of(stored, 99'999, 50'001));
+    const auto middle = stored_values<float>(elements_of(stored, 99'999, 50'001));
     CHECK(std::equal(middle.begin(), middle.end(), values.begin() + 99'999, values.begin() + 150'000));
 }
 
@@ -62,4 +62,28 @@ TEST_CASE("only floating types hold weights") {
     CHECK(!is_floating(dtype::i64));
     const std::vector<std::byte> bytes(8);
     CHECK(support::has(support::thrown<checkpoint_error>([&] { numbers({dtype::i64, {1}, bytes}); }), "dtype I64"));
+}
+
+TEST_CASE("elements that are not finite, subnormal or zero are counted") {
+    constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<std::byte> floats = support::bytes_of(raw<float>({1, -7, 0, -0.0f, inf, nan, 1e-40f, 0x1p-126f}));
+    const tensor_health found = health_of({dtype::f32, {8}, floats});
+    CHECK(found.count == 8);
+    CHECK(found.not_finite == 2);
+    CHECK(found.zero == 2);
+    CHECK(found.subnormal == 1);
+    CHECK(found.largest == 7);
+    CHECK_FALSE(found.is_sound());
+}
+
+TEST_CASE("the smallest normal number depends on the type") {
+    const std::vector<std::byte> halves = support::bytes_of(raw<std::uint16_t>({0x0001, 0x03ff, 0x0400, 0x7bff}));
+    CHECK(health_of({dtype::f16, {4}, halves}).subnormal == 2);
+    CHECK(health_of({dtype::f16, {4}, halves}).largest == 65504);
+    CHECK(health_of({dtype::bf16, {4}, halves}).subnormal == 1);  // from 2^-126 on they are normal there
+}
+
+TEST_CASE("a tensor of zeros is not sound, an empty one is") {
+    CHECK_FALSE(health_of({dtype::f32, {2}, std::vector<std::byte>(8)}).is_sound());
+    CHECK(health_of({dtype::f32, {0}, {}}).is_sound());
 }

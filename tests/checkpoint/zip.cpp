@@ -44,7 +44,7 @@ std::string field64(const std::vector<std::uint64_t>& values) {
 
 }  // namespace
 
-TEST_CASE("a sound archive gives its entries, from memory and from a file") {
+TEST_CASE("entries are read from memory and from a file") {
     const zip_archive archive = opened(two().text());
     REQUIRE(archive.entries().size() == 2);
     CHECK(contents(archive, "x/a") == "apple");
@@ -77,8 +77,8 @@ TEST_CASE("an entry may be read by many threads at once", "[threads]") {
     for (const std::string& each : found) CHECK(each == "aaaaaaaaaa");
 }
 
-TEST_CASE("F1 there is one end record, and it ends the file") {
-    CHECK(has(refusal("PK\x03\x04"), "FORMAT a.pt: the zip archive is cut"));
+TEST_CASE("there is one end record, and it ends the file") {
+    CHECK(has(refusal("PK\x03\x04"), "FORMAT a.pt: the zip archive is truncated"));
     CHECK(has(refusal(std::string(100, 'x')), "no end record as its last 22 bytes"));
     const std::string whole = two().text();
     for (std::size_t size = 0; size < whole.size(); ++size) CHECK(has(refusal(whole.substr(0, size)), "FORMAT"));
@@ -97,7 +97,7 @@ TEST_CASE("F1 there is one end record, and it ends the file") {
     CHECK(has(refusal(twice), "it to end at byte"));
 }
 
-TEST_CASE("F2 a directory that lies elsewhere, or counts what is not there, is refused") {
+TEST_CASE("a directory at another offset or with another count is refused") {
     zip_file file = two();
     file.directory = 5;
     CHECK(has(refusal(file), "the directory of the zip archive is said to be"));
@@ -119,7 +119,7 @@ TEST_CASE("F2 a directory that lies elsewhere, or counts what is not there, is r
     CHECK(has(refusal(file), "claims 9223372036854775808 entries"));
 }
 
-TEST_CASE("F2 more entries, or a longer directory, than the limits are refused before they are read") {
+TEST_CASE("more entries, or a longer directory, than the limits are refused before they are read") {
     zip_limits limits;
     limits.entries = 1;
     CHECK(has(refusal(two(), limits), "LIMIT a.pt: the archive has 2 entries, expected at most 1"));
@@ -128,7 +128,7 @@ TEST_CASE("F2 more entries, or a longer directory, than the limits are refused b
     CHECK(has(refusal(two(), limits), "LIMIT"));
 }
 
-TEST_CASE("F3 a 64-bit record is read where it is needed, and where it is not") {
+TEST_CASE("a 64-bit record is read where it is needed, and where it is not") {
     zip_file file = two();
     file.zip64 = true;
     CHECK(contents(opened(file.text()), "x/b") == "pear");
@@ -148,7 +148,7 @@ TEST_CASE("F3 a 64-bit record is read where it is needed, and where it is not") 
     CHECK(has(refusal(file), "does not stand before its locator"));
 }
 
-TEST_CASE("F3 an entry's 64-bit sizes are read, and refused where they are cut") {
+TEST_CASE("an entry's 64-bit sizes are read, and refused where they are cut") {
     zip_file file{{{"x/a", "apple"}}};
     zip_item& item = file.items.front();
     item.stored = item.size = item.header = 0xffffffff;
@@ -165,7 +165,7 @@ TEST_CASE("F3 an entry's 64-bit sizes are read, and refused where they are cut")
     CHECK(has(refusal(file), "longer than all of them"));
 }
 
-TEST_CASE("F4 a header that tells another story than the directory is refused") {
+TEST_CASE("a local header that disagrees with the directory is refused") {
     zip_file file = two();
     const auto with = [&](auto change) {
         zip_file changed = two();
@@ -190,7 +190,7 @@ TEST_CASE("F4 a header that tells another story than the directory is refused") 
           }) == "nothing");
 }
 
-TEST_CASE("F5 a wrong checksum is refused when the entry is read, each time, and no other is") {
+TEST_CASE("a wrong checksum is refused when the entry is read, each time, and no other is") {
     zip_file file = two();
     file.items[0].crc = 77;
     const zip_archive archive = opened(file.text());
@@ -202,13 +202,13 @@ TEST_CASE("F5 a wrong checksum is refused when the entry is read, each time, and
     }
 }
 
-TEST_CASE("F5 a checksum of 0 means that it was not computed") {
+TEST_CASE("a checksum of 0 means that it was not computed") {
     zip_file file = two();
     file.items[0].crc = 0;
     CHECK(contents(opened(file.text()), "x/a") == "apple");
 }
 
-TEST_CASE("F6 what is compressed or encrypted is refused only when it is read; parts of an archive are") {
+TEST_CASE("compressed and encrypted entries are refused when read, split archives at once") {
     zip_file file = two();
     file.items[0].method = 8;
     const zip_archive packed = opened(file.text());
@@ -230,7 +230,7 @@ TEST_CASE("F6 what is compressed or encrypted is refused only when it is read; p
               "FORMAT a.pt: entry 'x/a' has two sizes"));
 }
 
-TEST_CASE("F7 entries that overlap are refused") {
+TEST_CASE("entries that overlap are refused") {
     zip_file file = two();
     file.items[1].name = "x/a2";
     file.items[1].local_name = "x/a2";
@@ -245,7 +245,7 @@ TEST_CASE("F7 entries that overlap are refused") {
     CHECK(has(refusal(file), "overlaps entry 'x/a'"));
 }
 
-TEST_CASE("F8 names that lead elsewhere, or stand twice, are refused") {
+TEST_CASE("path traversal and duplicate names are refused") {
     for (const std::string& name :
          {std::string(), std::string("/a"), std::string("a/../b"), std::string(".."), std::string("./a"),
           std::string("a//b"), std::string("a\\b"), std::string("a\0b", 3)}) {
@@ -257,7 +257,7 @@ TEST_CASE("F8 names that lead elsewhere, or stand twice, are refused") {
     CHECK(opened(zip_file{{{longest, "1"}}}.text()).find(longest) != nullptr);
 }
 
-TEST_CASE("F9 an entry of 2.2 GB in a small file is refused before anything is allocated") {
+TEST_CASE("an entry of 2.2 GB in a small file is refused before anything is allocated") {
     zip_file file = two();
     file.items[1].stored = file.items[1].size = 2'200'000'000;
     CHECK(has(refusal(file), "entry 'x/b' of 2200000000 bytes goes beyond the archive's directory"));
@@ -267,7 +267,7 @@ TEST_CASE("F9 an entry of 2.2 GB in a small file is refused before anything is a
     CHECK(has(refusal(file), "goes beyond"));
 }
 
-TEST_CASE("F10 bytes before or behind the archive are refused; an archive inside of one is data") {
+TEST_CASE("bytes before or behind the archive are refused; an archive inside of one is data") {
     zip_file file = two();
     file.before = "MZ program";
     CHECK(has(refusal(file), "there are bytes before the zip archive"));

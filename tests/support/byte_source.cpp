@@ -19,7 +19,7 @@ std::string in_pieces(const byte_range& range, std::size_t block) {
 
 }  // namespace
 
-TEST_CASE("a part of a source reads the same from memory, from a file, and from memory of somebody else") {
+TEST_CASE("a range reads the same from owned memory, a file and borrowed memory") {
     const support::scratch_folder folder;
     write_file(folder / "a", "0123456789");
     const std::vector<std::byte> own = support::bytes_of("0123456789");
@@ -39,13 +39,13 @@ TEST_CASE("a part of a source reads the same from memory, from a file, and from 
     }
 }
 
-TEST_CASE("a part without bytes has no blocks") {
+TEST_CASE("an empty range has no blocks") {
     CHECK(in_pieces(byte_range(), 3).empty());
     CHECK(in_pieces(byte_range(in_memory("abc"), 3, 0), 3).empty());
     CHECK(byte_range(in_memory(""), 0, 0).bytes().empty());
 }
 
-TEST_CASE("a part keeps its source alive") {
+TEST_CASE("a range keeps its source alive") {
     byte_range range;
     {
         const auto source = in_memory("abc");

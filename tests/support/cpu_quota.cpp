@@ -45,7 +45,7 @@ TEST_CASE("the groups above grant no more than they have, and a container may se
                    {"sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}}) == 5);
 }
 
-TEST_CASE("where no control group sets a limit, or none can be read, none is") {
+TEST_CASE("without a readable limit there is none") {
     CHECK(granted({}) == 0);
     CHECK(granted({{groups, "0::/\n"}}) == 0);
     CHECK(granted({{groups, "0::/\n"}, {"sys/fs/cgroup/cpu.max", "max 100000\n"}}) == 0);

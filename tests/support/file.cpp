@@ -55,14 +55,14 @@ TEST_CASE("a file is read whole, and no further than the limit") {
     CHECK(text_of(read_file(folder / "link")) == "some bytes");
 }
 
-TEST_CASE("K1 what cannot be read is refused with its path and why") {
+TEST_CASE("a file that cannot be read is refused with its path and the reason") {
     const scratch_folder folder;
-    SECTION("K1 not found") {
+    SECTION("not found") {
         CHECK(refusal(folder / "none.bin") ==
               "IO " + (folder / "none.bin").string() + ": cannot open: No such file or directory");
         CHECK(has(refusal(""), "cannot open: No such file"));
     }
-    SECTION("K1 permission denied") {
+    SECTION("permission denied") {
         write_file(folder / "secret", "x");
         std::filesystem::permissions(folder / "secret", std::filesystem::perms::none);
         constexpr uid_t nobody = 65534;
@@ -75,7 +75,7 @@ TEST_CASE("K1 what cannot be read is refused with its path and why") {
             CHECK(has(sentence, "cannot open: Permission denied"));
         }
     }
-    SECTION("K1 a folder, a pipe, a device, a socket: without blocking") {
+    SECTION("a folder, a pipe, a device, a socket: without blocking") {
         CHECK(has(refusal(folder.path()), "this is a folder, expected a regular file"));
         REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
         CHECK(has(refusal(folder / "pipe"), "this is a pipe, expected a regular file"));
@@ -88,13 +88,13 @@ TEST_CASE("K1 what cannot be read is refused with its path and why") {
         CHECK(has(refusal(folder / "socket"), "this is a socket, expected a regular file"));
         ::close(listener);
     }
-    SECTION("K1 dangling link, loop of links") {
+    SECTION("dangling link, loop of links") {
         std::filesystem::create_symlink(folder / "nowhere", folder / "dangling");
         CHECK(has(refusal(folder / "dangling"), "No such file or directory"));
         std::filesystem::create_symlink(folder / "loop", folder / "loop");
         CHECK(has(refusal(folder / "loop"), "Too many levels of symbolic links"));
     }
-    SECTION("K1 paths that are no paths") {
+    SECTION("invalid paths") {
         const std::string nul = (folder / "a").string() + std::string("\0b", 2);
         CHECK(has(refusal(nul), "a\\x00b: the path contains a NUL character"));
         CHECK(has(refusal(std::string(5'000, 'x')), "File name too long"));
@@ -131,12 +131,12 @@ detail::file_calls counting_read() {
 
 }  // namespace
 
-TEST_CASE("K2 K4 a file that changes while it is read is refused") {
+TEST_CASE("a file that changes while it is read is refused") {
     const scratch_folder folder;
     touched = folder / "a";
     detail::file_calls calls;
     const auto read = [&] { detail::read_whole(open_file(touched, largest_file, calls)); };
-    SECTION("K2 it shrinks") {
+    SECTION("it shrinks") {
         write_file(touched, std::string(1000, 'x'));
         calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
             std::filesystem::resize_file(touched, 100);
@@ -144,7 +144,7 @@ TEST_CASE("K2 K4 a file that changes while it is read is refused") {
         };
         CHECK(has(thrown<file_error>(read), "IO " + touched.string() + ": the file changed while reading; try again"));
     }
-    SECTION("K2 it grows") {
+    SECTION("it grows") {
         write_file(touched, std::string(1000, 'x'));
         calls.read = [](int file, void* bytes, std::size_t count, off_t offset) {
             std::filesystem::resize_file(touched, 2000);
@@ -152,7 +152,7 @@ TEST_CASE("K2 K4 a file that changes while it is read is refused") {
         };
         CHECK(has(thrown<file_error>(read), "the file changed while reading"));
     }
-    SECTION("K4 it is rewritten in place") {
+    SECTION("it is rewritten in place") {
         write_file(touched, std::string(1000, 'x'));
         using namespace std::chrono_literals;
         std::filesystem::last_write_time(touched, std::filesystem::file_time_type::clock::now() - 1h);
@@ -167,7 +167,7 @@ TEST_CASE("K2 K4 a file that changes while it is read is refused") {
     }
 }
 
-TEST_CASE("K3 a file replaced while it is read is the old one, whole") {
+TEST_CASE("a file replaced while it is read is the old one, whole") {
     const scratch_folder folder;
     touched = folder / "a";
     write_file(touched, std::string(1000, 'x'));
@@ -180,7 +180,7 @@ TEST_CASE("K3 a file replaced while it is read is the old one, whole") {
     CHECK(text_of(read_file(touched)) == std::string(1000, 'y'));
 }
 
-TEST_CASE("K6 interrupted and short reads go on, a failing one names the byte") {
+TEST_CASE("interrupted and short reads go on, a failing one names the byte") {
     const scratch_folder folder;
     write_file(folder / "a", "0123456789");
     const detail::file_calls calls = counting_read();
@@ -202,7 +202,7 @@ TEST_CASE("K6 interrupted and short reads go on, a failing one names the byte") 
     CHECK(thrown<file_error>(read) == "IO " + (folder / "a").string() + ": cannot read at byte 3: Input/output error");
 }
 
-TEST_CASE("K7 failures leave no descriptor open, and running out of them is an error like any other") {
+TEST_CASE("failures leave no descriptor open, and running out of them is an error like any other") {
     const scratch_folder folder;
     write_file(folder / "a", "0123456789");
     const detail::file_calls calls = counting_read();
@@ -236,7 +236,7 @@ TEST_CASE("K7 failures leave no descriptor open, and running out of them is an e
     const std::string reading = thrown<file_error>([&] { std::rethrow_exception(from_reading); });
     const std::string writing = thrown<file_error>([&] { std::rethrow_exception(from_writing); });
     CHECK(has(reading, "Too many open files"));
-    CHECK(has(writing, "cannot create a temporary neighbour: Too many open files"));
+    CHECK(has(writing, "cannot create a temporary file: Too many open files"));
     CHECK(text_of(read_file(folder / "a")) == "0123456789");
 }
 
@@ -259,7 +259,7 @@ TEST_CASE("a file is written whole, with the permissions of any new file") {
     CHECK(files_in(folder.path()) == 1);
 }
 
-TEST_CASE("K10 a target that is no regular file is refused") {
+TEST_CASE("a target that is not a regular file is refused") {
     const scratch_folder folder;
     CHECK(
         has(thrown<file_error>([&] { write_file(folder.path(), "x"); }), "this is a folder, expected a regular file"));
@@ -268,7 +268,7 @@ TEST_CASE("K10 a target that is no regular file is refused") {
     CHECK(has(thrown<file_error>([&] { write_file((folder / "a").string() + std::string("\0", 1), "x"); }), "NUL"));
 }
 
-TEST_CASE("an exception between the pieces leaves the old file and nothing beside it") {
+TEST_CASE("an exception while writing leaves the old file and no temporary file") {
     const scratch_folder folder;
     write_file(folder / "a", "old");
     try {
@@ -281,7 +281,7 @@ TEST_CASE("an exception between the pieces leaves the old file and nothing besid
     CHECK(files_in(folder.path()) == 1);
 }
 
-TEST_CASE("K8 whatever call fails while writing, the old file stays and nothing is left beside it") {
+TEST_CASE("when any system call fails while writing, the old file stays and no temporary file is left") {
     const scratch_folder folder;
     write_file(folder / "a", "old");
     detail::file_calls calls;
@@ -321,7 +321,7 @@ TEST_CASE("K8 whatever call fails while writing, the old file stays and nothing 
     CHECK(text_of(read_file(folder / "a")) == "0123456789");
 }
 
-TEST_CASE("K5 a mapped file is its bytes, and stays so when another is renamed over it") {
+TEST_CASE("a mapped file keeps its bytes when another is renamed over it") {
     const support::scratch_folder home;
     write_file(home / "a", "first");
     write_file(home / "empty", "");
@@ -332,7 +332,7 @@ TEST_CASE("K5 a mapped file is its bytes, and stays so when another is renamed o
     CHECK(has(thrown<file_error>([&] { mapped_file(home / "none"); }), "cannot open"));
 }
 
-TEST_CASE("a file is the same one until it is written to or replaced") {
+TEST_CASE("a file keeps its identity until it is written or replaced") {
     const support::scratch_folder home;
     write_file(home / "a", "some");
     const std::string first = open_file(home / "a").identity();
@@ -349,14 +349,14 @@ TEST_CASE("a file is the same one until it is written to or replaced") {
     CHECK(open_file(home / "a").identity() != second);
 }
 
-TEST_CASE("K8 a disk that is too small is told before anything is written") {
+TEST_CASE("a full disk is reported before anything is written") {
     const scratch_folder folder;
     const std::string sentence = thrown<file_error>([&] { atomic_file(folder / "a", std::uintmax_t{1} << 60); });
     CHECK(has(sentence, "a: needs 1152921504606846976 bytes, disk has "));
     CHECK(files_in(folder.path()) == 0);
 }
 
-TEST_CASE("K9 a killed writer leaves the old file, and its temporary file is swept by the next") {
+TEST_CASE("a killed writer leaves the old file, and the next removes its temporary file") {
     const scratch_folder folder;
     write_file(folder / "a", "old");
     const pid_t child = ::fork();
@@ -378,7 +378,7 @@ TEST_CASE("K9 a killed writer leaves the old file, and its temporary file is swe
     CHECK(files_in(folder.path()) == 3);
 }
 
-TEST_CASE("K11 two writers to one target do not mix, and the last to finish wins", "[threads]") {
+TEST_CASE("two writers to one target do not mix, and the last to finish wins", "[threads]") {
     const scratch_folder folder;
     atomic_file first(folder / "a"), second(folder / "a");
     first.write("first");

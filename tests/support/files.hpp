@@ -1,5 +1,5 @@
 #pragma once
-/// \file What the tests of io share: errors as values, scratch folders, and safetensors bytes with every field free.
+/// \file Helpers of the tests of files: errors as text, scratch folders, and safetensors bytes with every field free.
 
 #include <algorithm>
 #include <atomic>

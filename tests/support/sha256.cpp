@@ -4,7 +4,7 @@
 
 using namespace zeroshot;
 
-TEST_CASE("the digests are those of FIPS 180-4, whatever the pieces") {
+TEST_CASE("the digests are those of FIPS 180-4, however the bytes are split") {
     CHECK(sha256().digits() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     CHECK(sha256().add("abc").digits() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     const std::string million(1'000'000, 'a');

@@ -1,6 +1,6 @@
 #include "checkpoint_check.hpp"
 
-#include <zeroshot/checkpoint/tensor_health.hpp>
+#include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/load/load.hpp>

@@ -1,5 +1,5 @@
 #pragma once
-/// \file A checkpoint: a model file, recognised and checked, whose tensors are read when they are asked for.
+/// \file Checkpoints in any container: safetensors, PyTorch, shards. Tensors are read on demand.
 
 #include <algorithm>
 #include <array>
@@ -27,7 +27,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
-/// How a file of another format begins, what it is, and what to do about it.
+/// Magic bytes of another format, its name, and a remedy.
 struct foreign_format {
     std::size_t offset;
     std::string_view magic;
@@ -71,17 +71,15 @@ inline constexpr std::array foreign_formats{
                    "unpack it first; a .pt of PyTorch 0.1 must be saved again with a recent one"},
 };
 
-/// Whether the bytes go on as a safetensors file does. One may begin with any bytes (they are the length of its
-/// header), so it must not be taken for something else by those.
-/// \param bytes the first ones of the file
-/// \param size of the whole file
+/// Whether a file may be safetensors: its first eight bytes are the length of a JSON header, so they can equal the
+/// magic bytes of another format. \param bytes the beginning of the file \param size of the whole file
 inline bool goes_on_as_safetensors(std::span<const std::byte> bytes, std::size_t size) {
     if (bytes.size() <= length_bytes) return false;
     const auto next = std::to_integer<char>(bytes[length_bytes]);
     return (next == '{' || next == ' ') && little_endian<std::uint64_t>(bytes) <= size - length_bytes;
 }
 
-/// What the bytes are, where they are no checkpoint but something well known.
+/// The well-known format of a file that is not a checkpoint.
 /// \param bytes, size as above
 inline const foreign_format* recognise(std::span<const std::byte> bytes, std::size_t size) {
     if (goes_on_as_safetensors(bytes, size)) return nullptr;
@@ -99,7 +97,7 @@ inline const foreign_format* recognise(std::span<const std::byte> bytes, std::si
     return has_producer ? &onnx : nullptr;
 }
 
-/// As many of a file's first bytes as show what it is.
+/// The first bytes of a file, enough to recognise its format.
 inline std::vector<std::byte> beginning_of(const byte_source& source) {
     constexpr std::size_t enough = 512;  // a tar archive says so at byte 257
     std::vector<std::byte> beginning(std::min(enough, source.size()));
@@ -111,7 +109,7 @@ inline void refuse_foreign(std::span<const std::byte> beginning, const byte_sour
     const foreign_format* format = recognise(beginning, source.size());
     if (format == nullptr) return;
     throw checkpoint_error(error_code::format, {source.place(), std::string("this is ") + format->what,
-                                                "a safetensors file or a checkpoint of PyTorch", format->hint});
+                                                "a safetensors file or a PyTorch checkpoint", format->hint});
 }
 
 /// \param beginning, size as for goes_on_as_safetensors
@@ -123,7 +121,7 @@ inline bool is_zip(std::span<const std::byte> beginning, std::size_t size) {
 
 }  // namespace detail
 
-/// How much a checkpoint may ask for.
+/// Limits for an untrusted checkpoint.
 struct checkpoint_limits {
     std::size_t file_bytes = largest_file;
     safetensors_limits header{};
@@ -131,44 +129,43 @@ struct checkpoint_limits {
     shard_limits shards{};
 };
 
-/// The form a checkpoint is published in.
+/// The container of a checkpoint.
 enum class checkpoint_kind { safetensors, pytorch, torchscript, shards };
 
-/// The form as scripts see it.
+/// The container's name in `inspect --json`.
 inline std::string_view name_of(checkpoint_kind kind) {
     constexpr std::array<std::string_view, 4> names{"safetensors", "pytorch", "torchscript", "shards"};
     return names[static_cast<std::size_t>(kind)];
 }
 
-/// A model file, open or in memory. A cheap handle to immutable contents: copies share them.
+/// A model file, open or in memory. A cheap handle: copies share the immutable contents.
 class checkpoint {
    public:
     // Copies share, and moving copies: no handle is ever empty.
     checkpoint(const checkpoint&) = default;
     checkpoint& operator=(const checkpoint&) = default;
 
-    /// Opens a file, and reads what it says of its tensors: safetensors, what torch.save or TorchScript wrote, or the
-    /// index of shards, a path that ends in .index.json.
-    /// \throws file_error where it cannot be read; checkpoint_error where it is none of these or not sound, saying what
-    /// it is where that can be seen
+    /// Opens a file and lists its tensors: safetensors, a file of torch.save or TorchScript, or an index of shards
+    /// (*.index.json).
+    /// \throws file_error where it cannot be read; checkpoint_error where it is none of these, or damaged
     static checkpoint open(const std::filesystem::path& path, const checkpoint_limits& limits = {}) {
         if (path.filename().string().ends_with(".index.json")) return from_index(path, limits);
         return from_source(std::make_shared<file_source>(path, limits.file_bytes), limits);
     }
 
-    /// Takes bytes that are in memory already; `place` names them in the sentences.
+    /// Reads a checkpoint in memory; `place` names it in messages.
     static checkpoint from_bytes(std::vector<std::byte> bytes, std::string place,
                                  const checkpoint_limits& limits = {}) {
         return from_source(std::make_shared<memory_source>(std::move(bytes), std::move(place)), limits);
     }
 
-    /// Copies bytes that are in memory already.
+    /// Copies a checkpoint in memory.
     static checkpoint from_bytes(std::span<const std::byte> bytes, std::string place,
                                  const checkpoint_limits& limits = {}) {
         return from_bytes(std::vector<std::byte>(bytes.begin(), bytes.end()), std::move(place), limits);
     }
 
-    /// Takes tensors from anywhere; `place` names them in the sentences.
+    /// A checkpoint of given tensors; `place` names it in messages.
     static checkpoint from_tensors(tensor_list tensors, std::string place) {
         return make({std::move(place), checkpoint_kind::safetensors, std::move(tensors), {}});
     }
@@ -180,7 +177,7 @@ class checkpoint {
         return sum.digits();
     }
 
-    /// Which files these are, and which state of them; empty where the bytes are in memory alone.
+    /// Identity and state of the files; empty for bytes in memory.
     std::string identity() const {
         std::string all;
         for (const auto& source : contents_->sources) {
@@ -191,13 +188,13 @@ class checkpoint {
         return all;
     }
 
-    /// The file, as the sentences name it.
+    /// The file's name in messages.
     const std::string& place() const noexcept { return contents_->place; }
 
-    /// The form it came in.
+    /// The container.
     checkpoint_kind kind() const noexcept { return contents_->kind; }
 
-    /// \throws file_error where a file is no longer what it was when it was opened
+    /// \throws file_error where a file changed since it was opened
     void expect_unchanged() const {
         for (const auto& source : contents_->sources) source->expect_unchanged();
     }
@@ -205,16 +202,16 @@ class checkpoint {
     /// The tensors in the order of the file's header.
     const std::deque<named_tensor>& tensors() const noexcept { return contents_->tensors.tensors; }
 
-    /// The tensor of that name, or null.
+    /// The tensor with a name, or null.
     const stored_tensor* find(std::string_view name) const { return contents_->tensors.find(name); }
 
     /// The free text beside the tensors.
     const tensor_metadata& metadata() const noexcept { return contents_->tensors.metadata; }
 
-    /// What a file of PyTorch holds beside the tensors of the model, by name.
+    /// Names of values in a PyTorch file that are not tensors of the model.
     const std::vector<std::string>& skipped() const noexcept { return contents_->tensors.skipped; }
 
-    /// Sentences on what is odd about the files and does no harm.
+    /// Warnings about harmless oddities of the files.
     const std::vector<std::string>& remarks() const noexcept { return contents_->remarks; }
 
    private:
@@ -240,7 +237,7 @@ class checkpoint {
                      std::move(all.remarks)});
     }
 
-    /// Reads what one file says of its tensors.
+    /// Lists the tensors of one file.
     static std::pair<checkpoint_kind, tensor_list> read(const std::shared_ptr<const byte_source>& source,
                                                         const checkpoint_limits& limits) {
         const std::vector<std::byte> beginning = detail::beginning_of(*source);

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Python's pickles read as data: what they name is noted down, and nothing is ever called.
+/// \file Python pickles of protocol 2, read as data: globals are names, and nothing is called.
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// How much a pickle may ask for.
+/// Limits for an untrusted pickle.
 struct pickle_limits {
     std::size_t bytes = std::size_t{64} << 20;
     std::size_t operations = 2'000'000;
@@ -27,7 +27,7 @@ struct pickle_limits {
     std::size_t stack = 1'000'000;
 };
 
-/// What a node of a pickle is, and what its items are.
+/// The kind of a node, and its items.
 enum class pickle_kind : std::uint8_t {
     none,
     boolean,
@@ -43,7 +43,7 @@ enum class pickle_kind : std::uint8_t {
     reference    ///< items: what stands outside of the pickle, a tuple
 };
 
-/// The kind as the sentences name it.
+/// The kind in messages.
 inline std::string_view name_of(pickle_kind kind) {
     constexpr std::array<std::string_view, 12> names{
         "None",    "a truth value", "an integer",   "a number", "a string",  "a name",
@@ -51,7 +51,7 @@ inline std::string_view name_of(pickle_kind kind) {
     return names[static_cast<std::size_t>(kind)];
 }
 
-/// A value of a pickle. Nodes know each other by their indices, so sharing costs nothing and nothing recurses.
+/// A value of a pickle. Nodes refer to each other by index, so sharing is free and nothing recurses.
 struct pickle_node {
     pickle_kind kind = pickle_kind::none;
     std::size_t position = 0;            ///< the byte of its opcode
@@ -60,7 +60,7 @@ struct pickle_node {
     std::vector<std::uint32_t> items{};  ///< indices, see pickle_kind
 };
 
-/// What a global may be used for.
+/// The permitted use of a global.
 enum class pickle_role {
     refused,
     name,        ///< as a value only
@@ -72,7 +72,7 @@ enum class pickle_role {
 /// The role of a global by its name, "module name".
 using pickle_globals = pickle_role (*)(std::string_view name);
 
-/// A pickle as data: a graph without cycles, no deeper than the limit.
+/// A pickle as an acyclic graph of limited depth.
 struct pickle_document {
     std::string place;
     std::vector<std::byte> bytes;     ///< of the pickle: texts lie in them
@@ -124,7 +124,7 @@ enum class opcode : std::uint8_t {
     long1 = 0x8a
 };
 
-/// Runs a pickle's opcodes over a stack of indices.
+/// Interprets the opcodes with a stack of node indices.
 class pickle_machine {
    public:
     pickle_machine(pickle_document& document, pickle_globals roles, const pickle_limits& limits)
@@ -160,10 +160,10 @@ class pickle_machine {
     }
 
     void expect_protocol() {
-        constexpr unsigned supported = 2;  // torch.save writes no other unless told to
+        constexpr unsigned supported = 2;  // the default of torch.save
         if (bytes_.empty()) refuse(error_code::format, "the pickle is empty");
         if (static_cast<opcode>(number<std::uint8_t>()) != opcode::proto)
-            refuse(error_code::unsupported, "this is no pickle of protocol 2");
+            refuse(error_code::unsupported, "not a pickle of protocol 2");
         const unsigned protocol = number<std::uint8_t>();
         if (protocol != supported) {
             refuse(error_code::unsupported, "the pickle has protocol " + std::to_string(protocol), "2",
@@ -242,7 +242,7 @@ class pickle_machine {
                 return remember(number<std::uint32_t>());
             default:
                 refuse(error_code::unsupported,
-                       "opcode " + std::to_string(static_cast<unsigned>(code)) + " is none that torch.save writes");
+                       "opcode " + std::to_string(static_cast<unsigned>(code)) + " is not written by torch.save");
         }
     }
 
@@ -295,7 +295,7 @@ class pickle_machine {
         stack_.push_back(index);
     }
 
-    /// How many values stand above the last mark.
+    /// The number of values above the last mark.
     std::size_t above_mark() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
 
     std::vector<std::uint32_t> pop_last(std::size_t count) {
@@ -308,7 +308,7 @@ class pickle_machine {
     std::uint32_t pop() { return pop_last(1).front(); }
 
     std::vector<std::uint32_t> pop_to_mark() {
-        if (marks_.empty()) refuse(error_code::format, "there is no mark on the stack of the pickle");
+        if (marks_.empty()) refuse(error_code::format, "the stack of the pickle has no mark");
         std::vector<std::uint32_t> values = pop_last(above_mark());
         marks_.pop_back();
         return values;
@@ -382,7 +382,7 @@ class pickle_machine {
         push({pickle_kind::object, 0, 0, {}, {made[0]}});
     }
 
-    /// Gives an object, or what a call made, its state. That of dictionaries is dropped: attributes of a state dict, as
+    /// Sets the state of an object or of a call's result. The state of dictionaries is dropped: attributes such as
     /// `_metadata`.
     void build() {
         const std::uint32_t state = pop();
@@ -398,23 +398,22 @@ class pickle_machine {
     void remember(std::uint32_t slot) {
         top();
         memo_[slot] = stack_.back();
-        if (memo_.size() > limits_.memo) refuse_more("values to remember", limits_.memo);
+        if (memo_.size() > limits_.memo) refuse_more("values in its memo", limits_.memo);
     }
 
     void recall(std::uint32_t slot) {
         const auto at = memo_.find(slot);
-        if (at == memo_.end()) refuse(error_code::format, "nothing was remembered under " + std::to_string(slot));
+        if (at == memo_.end()) refuse(error_code::format, "its memo has no slot " + std::to_string(slot));
         push_index(at->second);
     }
 
-    /// Walks the graph once: a node that is reached again while it is open holds itself, one that is closed is not
-    /// walked again.
+    /// Depth-first search that visits each node once and refuses cycles.
     void expect_shallow() {
         constexpr std::uint32_t unseen = 0, open = ~std::uint32_t{0};
         struct visit {
             std::uint32_t node;
             std::size_t next = 0;
-            std::uint32_t height = 0;  // of what was walked so far
+            std::uint32_t height = 0;  // of the nodes visited so far
         };
         std::vector<std::uint32_t> heights(document_.nodes.size(), unseen);
         std::vector<visit> path{{document_.root}};
@@ -451,15 +450,15 @@ class pickle_machine {
     std::size_t begin_ = 0;  // of the operation that runs
     std::vector<std::uint32_t> stack_;
     std::vector<std::size_t> marks_;               // heights of the stack
-    std::map<std::uint32_t, std::uint32_t> memo_;  // not hashed: hostile slots would all meet
+    std::map<std::uint32_t, std::uint32_t> memo_;  // not hashed: hostile slots would collide
 };
 
 }  // namespace detail
 
 /// Reads a pickle of protocol 2.
-/// \param role_of which names may stand in it, and for what
+/// \param role_of the permitted globals and their use
 /// \throws checkpoint_error UNSUPPORTED for a name or opcode that is not allowed, another protocol; FORMAT where it is
-/// damaged, holds itself, or is not all there is; LIMIT
+/// damaged, cyclic, or followed by other bytes; LIMIT
 inline pickle_document read_pickle(const byte_source& source, pickle_globals role_of,
                                    const pickle_limits& limits = {}) {
     if (source.size() > limits.bytes) {

@@ -1,5 +1,5 @@
 #pragma once
-/// \file The files that torch.save and TorchScript write, since PyTorch 1.6: a zip archive with a pickle in it.
+/// \file Files of torch.save and TorchScript since PyTorch 1.6: a zip archive with a pickle.
 
 #include <algorithm>
 #include <array>
@@ -22,7 +22,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// How much a file of PyTorch may ask for.
+/// Limits for an untrusted PyTorch file.
 struct pytorch_limits {
     zip_limits archive{};
     pickle_limits pickle{};
@@ -31,7 +31,7 @@ struct pytorch_limits {
     std::size_t rank = 8;
 };
 
-/// What a file of PyTorch holds.
+/// The contents of a PyTorch file.
 struct pytorch_file {
     tensor_list tensors;
     bool scripted = false;  ///< written by TorchScript, not by torch.save
@@ -52,7 +52,7 @@ inline constexpr std::array torch_storages{
     typed_name{"torch ByteStorage", dtype::u8},       typed_name{"torch BoolStorage", dtype::boolean},
 };
 
-/// Types that a tensor over an untyped storage may have.
+/// Element types of tensors with an untyped storage.
 inline constexpr std::array torch_types{
     typed_name{"torch float32", dtype::f32},
     typed_name{"torch float16", dtype::f16},
@@ -77,7 +77,7 @@ inline constexpr std::string_view rebuild_untyped_tensor = "torch._utils _rebuil
 inline constexpr std::array<std::string_view, 2> rebuild_parameter{"torch._utils _rebuild_parameter",
                                                                    "torch._utils _rebuild_parameter_with_state"};
 
-/// Functions whose results are no tensors: they may stand in a file, and what they made is skipped.
+/// Functions whose results are not tensors: permitted, and skipped.
 inline constexpr std::array<std::string_view, 7> torch_functions{"torch Size",
                                                                  "torch device",
                                                                  "torch.jit._pickle restore_type_tag",
@@ -96,8 +96,7 @@ std::optional<dtype> type_of(const std::array<typed_name, Count>& names, std::st
     return found == names.end() ? std::nullopt : std::optional(found->type);
 }
 
-/// The names that a checkpoint's pickle may hold: less than PyTorch's own weights_only allows, and classes of
-/// TorchScript, whose code is in the archive and is not read.
+/// The permitted globals: a subset of PyTorch's weights_only list, and classes of TorchScript, whose code is not read.
 inline pickle_role torch_role(std::string_view name) {
     if (name.starts_with("__torch__.") || name.starts_with("__torch__ ")) return pickle_role::object;
     if (name == "collections OrderedDict") return pickle_role::dictionary;
@@ -107,10 +106,10 @@ inline pickle_role torch_role(std::string_view name) {
     return function ? pickle_role::function : pickle_role::refused;
 }
 
-/// The folder that everything in the archive lies in, with its slash: "archive/".
+/// The root folder of the archive with its slash: "archive/".
 inline std::string torch_folder(const zip_archive& archive) {
     const auto refuse = [&](const std::string& what, const char* expected) {
-        throw checkpoint_error(error_code::format, {archive.place(), what, expected, "is it a checkpoint of PyTorch?"});
+        throw checkpoint_error(error_code::format, {archive.place(), what, expected, "is it a PyTorch checkpoint?"});
     };
     constexpr const char* layout = "a zip archive of PyTorch: one folder with data.pkl and data/";
     if (archive.entries().empty()) refuse("the zip archive is empty", layout);
@@ -124,7 +123,7 @@ inline std::string torch_folder(const zip_archive& archive) {
     return folder;
 }
 
-/// Finds the tensors that a pickle describes.
+/// Collects the tensors of a pickle.
 class torch_reader {
    public:
     torch_reader(const zip_archive& archive, const pytorch_limits& limits)
@@ -178,8 +177,8 @@ class torch_reader {
         return has_state ? std::optional(node.items[1]) : std::nullopt;
     }
 
-    /// The model's state: what was saved, or what lies in it as "state_dict", "model_state_dict" or "model", the first
-    /// that is a dictionary, as programs that train save it; what lies beside that is skipped.
+    /// The state dict: the saved object, or its first dictionary of "state_dict", "model_state_dict" and "model", as
+    /// training programs save it; other entries are skipped.
     std::uint32_t state_dictionary() {
         std::optional<std::uint32_t> state = attributes(pickle_.root);
         if (!state) {
@@ -211,7 +210,7 @@ class torch_reader {
         }
     }
 
-    /// Names every tensor by the path of attributes that leads to it, in the order of the file.
+    /// Names every tensor by its path of attributes, in the order of the file.
     void collect(std::uint32_t state) {
         struct level {
             std::string path;
@@ -258,7 +257,7 @@ class torch_reader {
         return name;
     }
 
-    /// Values that are shared count each time: a small pickle can stand for very many.
+    /// Shared values count each time: a small pickle can expand to very many.
     void count() {
         if (++values_ > limits_.values)
             refuse(error_code::limit, "the file holds too many values", "at most " + std::to_string(limits_.values));
@@ -269,7 +268,7 @@ class torch_reader {
         found_.skipped.push_back(std::move(name));
     }
 
-    /// Models trained on several devices are saved with "module." before every name.
+    /// DataParallel saves models with the prefix "module.".
     void drop_module_prefix() {
         constexpr std::string_view prefix = "module.";
         const auto has_prefix = [&](const named_tensor& each) { return each.name.starts_with(prefix); };
@@ -295,7 +294,7 @@ class torch_reader {
                function_of(index) == rebuild_untyped_tensor;
     }
 
-    /// What stands where a tuple must have something of that kind.
+    /// The item of a tuple, which must be of a kind.
     const pickle_node& item(const pickle_node& tuple, std::size_t index, pickle_kind kind) const {
         const pickle_node* const found = index < tuple.items.size() ? &pickle_[tuple.items[index]] : nullptr;
         if (found == nullptr || found->kind != kind) {
@@ -325,7 +324,7 @@ class torch_reader {
         count();
         subject_ = "tensor " + quoted(name);
         const pickle_node* call = &pickle_[index];
-        while (is_parameter(index)) {  // a parameter is made of a tensor
+        while (is_parameter(index)) {  // torch._utils._rebuild_parameter(tensor, ...)
             const pickle_node& arguments = pickle_[call->items[1]];
             call = &item(arguments, 0, pickle_kind::call);
             index = arguments.items[0];
@@ -334,14 +333,14 @@ class torch_reader {
         found_.tensors.push_back({std::move(name), tensor_of(pickle_[call->items[1]], function_of(index))});
     }
 
-    /// A storage as a tensor refers to it.
+    /// A tensor's reference to its storage.
     struct storage {
         std::shared_ptr<const byte_source> bytes;
         dtype type;
         std::size_t elements;
     };
 
-    /// \param arguments storage, offset, shape, strides, requires_grad, hooks; then the type where the storage has none
+    /// \param arguments storage, offset, shape, strides, requires_grad, hooks; then the type for an untyped storage
     stored_tensor tensor_of(const pickle_node& arguments, std::string_view function) {
         std::optional<dtype> type;
         if (function == rebuild_untyped_tensor) {
@@ -360,7 +359,7 @@ class torch_reader {
         return tensor;
     }
 
-    /// \param type of the elements, where the storage itself has none and counts bytes
+    /// \param type of the elements of an untyped storage, whose size is in bytes
     storage storage_of(const pickle_node& reference, std::optional<dtype> type) {
         const pickle_node& id = item(reference, 0, pickle_kind::tuple);
         const std::string_view kind = item(id, 0, pickle_kind::text).text;
@@ -385,7 +384,7 @@ class torch_reader {
         return found;
     }
 
-    /// The storage of that key; tensors that share it share its one check.
+    /// The storage of a key, checked once.
     std::shared_ptr<const byte_source> record(std::string_view key) {
         if (key.empty() || key.find_first_not_of("0123456789") != std::string_view::npos)
             refuse(error_code::format, subject_ + " lies in a storage with the key " + quoted(key), "a number");
@@ -398,8 +397,8 @@ class torch_reader {
         return known;
     }
 
-    /// Checks that a view lies within its storage, and reaches no element twice.
-    /// \return how many elements lie between its first and its last, both counted
+    /// Checks that a view lies within its storage, and that its elements do not overlap.
+    /// \return the number of elements from its first to its last
     std::size_t reach(const stored_tensor& view, std::size_t offset, std::size_t elements) const {
         const auto refuse_view = [&](const char* what) {
             refuse(error_code::shape,
@@ -442,16 +441,15 @@ class torch_reader {
     pickle_document pickle_;
     tensor_list found_;
     std::size_t values_ = 0;
-    std::string subject_;                                      // of the sentences: the tensor that is read
-    std::vector<std::shared_ptr<const byte_source>> records_;  // of the archive's entries, those that were asked for
+    std::string subject_;                                      // of messages: the current tensor
+    std::vector<std::shared_ptr<const byte_source>> records_;  // by entry of the archive; null until used
 };
 
 }  // namespace detail
 
-/// Reads which tensors a file of PyTorch holds, and where; none of them is read. A state dict gives its own names; one
-/// that lies in a dictionary as "state_dict", "model_state_dict" or "model" is taken from there; a "module." before
-/// every name is dropped; the attributes of a TorchScript module are named by their path. What is no tensor is skipped
-/// and listed. The code of TorchScript is not read, and nothing is executed.
+/// Lists the tensors of a PyTorch file without reading them. A state dict may be inside a dictionary as "state_dict",
+/// "model_state_dict" or "model"; a common prefix "module." is dropped; tensors of a TorchScript module are named by
+/// their path. Other values are skipped and listed. The code of TorchScript is not read, and nothing is executed.
 /// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT
 inline pytorch_file parse_pytorch(const std::shared_ptr<const byte_source>& source, const pytorch_limits& limits = {}) {
     const zip_archive archive(source, limits.archive);

@@ -1,5 +1,5 @@
 #pragma once
-/// \file The safetensors container, read strictly and written in one fixed way.
+/// \file The safetensors container: strict reading, deterministic writing.
 
 #include <algorithm>
 #include <array>
@@ -27,13 +27,13 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// How much a file may ask for.
+/// Limits for an untrusted file.
 struct safetensors_limits {
     std::size_t header_bytes = 100'000'000;  ///< safetensors' own limit
     std::size_t name_bytes = 65'536;
     std::size_t rank = 8;
     std::size_t metadata_entries = 65'536;
-    bool allow_trailing = false;  ///< accept bytes behind the last tensor: some old checkpoints carry four
+    bool allow_trailing = false;  ///< accept bytes behind the last tensor; some old checkpoints have four
 };
 
 namespace detail {
@@ -285,8 +285,8 @@ class safetensors_header final : public json_handler {
     tensor_metadata::iterator metadata_at_;
 };
 
-/// Gives each tensor its bytes, after it is sure that they tile the data: no overlap, no hole, nothing left over.
-/// \param data where in the source they begin
+/// Sets the byte range of each tensor, after a check that they tile the data: no overlap, no hole, no trailing bytes.
+/// \param data offset of the data in the source
 inline void place_tensors(tensor_list& found, std::deque<tensor_range>& ranges,
                           const std::shared_ptr<const byte_source>& source, std::size_t data, bool allow_trailing) {
     const std::string& place = source->place();
@@ -312,9 +312,8 @@ inline void place_tensors(tensor_list& found, std::deque<tensor_range>& ranges,
                                                     "incomplete download?"});
     }
     if (reached < data_bytes && !allow_trailing) {
-        throw checkpoint_error(error_code::format,
-                               {place, "the file is " + count(data_bytes - reached) + " too long", "",
-                                "if it is to be trusted all the same, read it with allow_trailing"});
+        throw checkpoint_error(error_code::format, {place, "the file is " + count(data_bytes - reached) + " too long",
+                                                    "", "set allow_trailing to read it"});
     }
     for (const tensor_range& range : ranges) {
         found.tensors[range.index].tensor.bytes = byte_range(source, data + static_cast<std::size_t>(range.begin),
@@ -324,10 +323,8 @@ inline void place_tensors(tensor_list& found, std::deque<tensor_range>& ranges,
 
 }  // namespace detail
 
-/// Reads the header and gives each tensor its place in the source; none of them is read.
-/// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT; nothing is allocated on a header's word, time is
-/// O(n log n) and memory at most four times the header (five where one string is nearly all of it, ten where that one
-/// is not JSON)
+/// Reads the header and lists the tensors without reading them. Time is O(n log n) and memory at most four times the
+/// header (five where one string is nearly all of it, ten where that one is not JSON)
 inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& source,
                                      const safetensors_limits& limits = {}) {
     const std::string& place = source->place();
@@ -378,7 +375,7 @@ namespace detail {
 
 inline constexpr std::size_t copied_at_once = 1 << 20;  // bytes
 
-/// The tensors in the order they are written, and the header that says so.
+/// The tensors in the order of the file, and its header.
 struct safetensors_plan {
     std::string header;  // with its length before it, padded with spaces so that the data begin with a cache line
     std::vector<const stored_tensor*> order;
@@ -432,8 +429,8 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
 
 }  // namespace detail
 
-/// The tensors and texts as the bytes of a safetensors file: the widest types first, then by name, so that the same
-/// tensors give the same bytes whatever order they come in.
+/// Tensors and metadata as the bytes of a safetensors file: the widest types first, then by name, so that the bytes do
+/// not depend on the order of the arguments.
 /// \throws argument_error where two tensors have one name, or bytes and shape of one do not agree
 inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> tensors,
                                                 const tensor_metadata& metadata = {}) {
@@ -449,8 +446,8 @@ inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> te
     return bytes;
 }
 
-/// Writes the same bytes as safetensors_bytes to a file, whole or not at all.
-/// \return how many
+/// Writes the bytes of safetensors_bytes to a file atomically.
+/// \return the number of bytes
 /// \throws argument_error likewise; file_error IO, an existing file then keeps its bytes
 inline std::size_t write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
                                      const tensor_metadata& metadata = {}) {

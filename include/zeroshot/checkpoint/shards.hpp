@@ -1,5 +1,5 @@
 #pragma once
-/// \file A checkpoint in several files, joined by an index: model.safetensors.index.json.
+/// \file Sharded checkpoints: several files and an index such as model.safetensors.index.json.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,26 +22,26 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// How much an index may ask for.
+/// Limits for an untrusted index.
 struct shard_limits {
     json_limits index{.max_bytes = std::size_t{16} << 20, .max_depth = 8, .max_values = 200'000};
-    std::size_t shards = 256;  ///< each keeps a file open
+    std::size_t shards = 256;  ///< open files
     bool allow_links = true;   ///< Hugging Face's cache is made of symbolic links
 };
 
-/// The tensors of all shards, and the files they lie in.
+/// The tensors of all shards, and their files.
 struct shard_list {
     tensor_list tensors;
     std::vector<std::shared_ptr<const byte_source>> files;
-    std::vector<std::string> remarks{};  ///< sentences on what is odd and does no harm
+    std::vector<std::string> remarks{};  ///< warnings about harmless oddities
 };
 
 namespace detail {
 
-/// What an index says: which shard each tensor lies in.
+/// The shard of each tensor, as the index states it.
 using shard_map = std::map<std::string, std::string, std::less<>>;
 
-/// A file beside the index, and nothing else that a path could be on any system.
+/// Whether a name is a file beside the index, and not a path on any system.
 inline bool is_plain_file_name(std::string_view name) {
     constexpr std::string_view never{"/\\:\0", 4};
     return !name.empty() && name != "." && name != ".." && name.find_first_of(never) == std::string_view::npos;
@@ -65,7 +65,7 @@ inline shard_map read_shard_map(const json& index) {
     return shards;
 }
 
-/// The shards and how many tensors each has, after it is sure that all are there.
+/// The shards and their numbers of tensors, after a check that all files exist.
 inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_map& shards,
                                                                    const std::filesystem::path& index,
                                                                    const shard_limits& limits) {
@@ -93,7 +93,7 @@ inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_m
     return files;
 }
 
-/// Takes over the tensors of one shard, after it is sure that they are those the index says.
+/// Appends the tensors of a shard, after a check that they are those of the index.
 inline void join_shard(const shard_map& shards, const std::string& file, const std::string& place, tensor_list&& shard,
                        tensor_list& all) {
     const auto refuse = [&](std::string_view tensor, const char* what, const std::string& expected) {
@@ -112,14 +112,14 @@ inline void join_shard(const shard_map& shards, const std::string& file, const s
     all.metadata.merge(shard.metadata);
 }
 
-/// The bytes of all tensors, row by row.
+/// The size of all tensors in bytes.
 inline std::size_t bytes_in(const tensor_list& all) {
     std::size_t bytes = 0;
     for (const named_tensor& each : all.tensors) bytes += stored_size(each.tensor.type, each.tensor.shape).value_or(0);
     return bytes;
 }
 
-/// What is said of a size that is not that of the tensors; nothing where it is, or where none is stated.
+/// A warning about a total_size that is not the size of the tensors.
 inline std::optional<std::string> odd_size(const json& index, std::size_t bytes) {
     const std::optional<json> metadata = index.find("metadata");
     if (!metadata || !metadata->is_object()) return std::nullopt;
@@ -133,10 +133,10 @@ inline std::optional<std::string> odd_size(const json& index, std::size_t bytes)
 
 }  // namespace detail
 
-/// Opens all shards of an index. The size that it may state is compared with that of the tensors, and nothing else.
-/// \param open gives the tensors of a shard: called with an open file, which the tensors keep alive
-/// \throws file_error where shards are missing, all of them named, or cannot be read; checkpoint_error FORMAT where a
-/// shard is no plain file name or does not hold exactly the tensors that the index says; LIMIT
+/// Opens all shards of an index. A wrong total_size is a warning.
+/// \param open called with each open file; returns its tensors, which keep the file alive
+/// \throws file_error naming all missing shards; checkpoint_error FORMAT where a shard is not a plain file name or does
+/// not hold exactly the tensors of the index; LIMIT
 template <class Open>
 shard_list open_shards(const std::filesystem::path& index, std::size_t file_bytes, const shard_limits& limits,
                        const Open& open) {

@@ -1,5 +1,5 @@
 #pragma once
-/// \file A tensor as a checkpoint stores it: its element type, its shape, and where its bytes lie.
+/// \file A tensor in a checkpoint: element type, shape, and range of bytes.
 
 #include <algorithm>
 #include <array>
@@ -27,7 +27,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 static_assert(std::endian::native == std::endian::little, "checkpoints are little-endian, and read here as they lie");
 
-/// The element types a checkpoint may name.
+/// The element types of safetensors.
 enum class dtype {
     boolean,
     f4,
@@ -66,7 +66,7 @@ inline constexpr std::array<dtype_traits, 20> dtypes{{
 
 }  // namespace detail
 
-/// The type as the file spells it: "BF16".
+/// The type's name in safetensors: "BF16".
 inline std::string_view name_of(dtype type) {
     return detail::dtypes[static_cast<std::size_t>(type)].name;
 }
@@ -93,7 +93,7 @@ inline std::size_t bits_of(dtype type) {
     return detail::dtypes[static_cast<std::size_t>(type)].bits;
 }
 
-/// A tensor where it lies in its file: little-endian, at any alignment.
+/// A tensor in its file: little-endian, at any alignment.
 struct stored_tensor {
     dtype type = dtype::f32;
     std::vector<std::size_t> shape;
@@ -110,22 +110,22 @@ struct named_tensor {
 /// Free text beside the tensors, by name.
 using tensor_metadata = std::map<std::string, std::string, std::less<>>;
 
-/// What a checkpoint holds.
+/// The tensors and metadata of a checkpoint.
 struct tensor_list {
     std::deque<named_tensor> tensors;    ///< in the file's order; a deque grows without holding everything twice
     std::vector<std::uint32_t> by_name;  ///< indices into tensors, sorted by name
     tensor_metadata metadata;
-    std::vector<std::string> skipped{};  ///< what the file holds beside tensors, by name
+    std::vector<std::string> skipped{};  ///< names of other values in the file
 
-    /// The tensor of that name, or null.
+    /// The tensor with a name, or null.
     const stored_tensor* find(std::string_view name) const {
         const auto less = [this](std::uint32_t index, std::string_view wanted) { return tensors[index].name < wanted; };
         const auto at = std::lower_bound(by_name.begin(), by_name.end(), name, less);
         return at != by_name.end() && tensors[*at].name == name ? &tensors[*at].tensor : nullptr;
     }
 
-    /// Fills by_name once all tensors are in.
-    /// \return two of the same name, if there are such: then find sees the first
+    /// Fills by_name after the last tensor.
+    /// \return two tensors with the same name, if any
     std::optional<std::pair<std::uint32_t, std::uint32_t>> sort_names() {
         by_name.resize(tensors.size());
         std::iota(by_name.begin(), by_name.end(), std::uint32_t{0});
@@ -142,8 +142,8 @@ struct tensor_list {
 
 namespace detail {
 
-/// The bytes of such a tensor; nothing where they do not fit 64 bits or are no whole number. The extents other than 0
-/// must multiply within 64 bits, so that whether a shape is accepted does not depend on the order of its axes.
+/// The size of a tensor in bytes; nothing where it is above 64 bits or not whole. The product of the extents other than
+/// 0 must fit as well, so that the order of the axes does not matter.
 inline std::optional<std::size_t> stored_size(dtype type, std::span<const std::size_t> shape) {
     std::size_t bits = bits_of(type);
     bool empty = false;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file The three layouts a CLIP is published in, and its tensors under one set of names: OpenAI's.
+/// \file Tensor names: the three published layouts of CLIP, mapped to OpenAI's names.
 
 #include <algorithm>
 #include <array>
@@ -17,27 +17,27 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Who named the tensors.
+/// The naming scheme of a checkpoint's tensors.
 enum class checkpoint_layout {
     openai,       ///< openai/CLIP, and open_clip's CLIP
     custom_text,  ///< open_clip's CustomTextCLIP: the text tower's names begin with "text."
     hugging_face  ///< transformers' CLIPModel
 };
 
-/// The layout as scripts see it.
+/// The layout's name in `inspect --json`.
 inline std::string_view name_of(checkpoint_layout layout) {
     constexpr std::array<std::string_view, 3> names{"openai", "custom_text", "hugging_face"};
     return names[static_cast<std::size_t>(layout)];
 }
 
-/// A piece of a canonical tensor: a tensor of the file.
+/// A tensor of the file that is a part of a canonical tensor.
 struct tensor_part {
     std::string name;  ///< in the file
     stored_tensor stored;
 };
 
-/// A tensor under OpenAI's name: the parts one after the other along the first axis, then transposed where the layout
-/// stores it so. That is decided by the layout, never by the shape: many projections are square.
+/// A tensor under OpenAI's name: its parts concatenated along the first axis, then transposed where the layout stores
+/// the transpose. The layout decides that, not the shape: many projections are square.
 struct canonical_tensor {
     std::vector<std::size_t> shape;
     std::vector<tensor_part> parts;
@@ -54,7 +54,7 @@ struct canonical_tensors {
 
 namespace detail {
 
-/// Where a tensor of the file belongs: a canonical name, and which of how many parts it is.
+/// The canonical name of a tensor of the file, and its index among the parts.
 struct canonical_place {
     std::string name;
     std::size_t part = 0;
@@ -67,7 +67,7 @@ struct renaming {
     std::string_view to;
 };
 
-/// The first rule that fits replaces the beginning of the name.
+/// Replaces the prefix of a name by the first matching rule.
 inline std::optional<std::string> renamed(std::string_view name, std::span<const renaming> rules) {
     for (const renaming& rule : rules) {
         if (name.starts_with(rule.from)) return std::string(rule.to) + std::string(name.substr(rule.from.size()));
@@ -75,7 +75,7 @@ inline std::optional<std::string> renamed(std::string_view name, std::span<const
     return std::nullopt;
 }
 
-/// Buffers and settings that some files keep among the weights; nothing reads them.
+/// Buffers and settings among the weights of some files, which are not read.
 inline bool is_no_weight(std::string_view name) {
     constexpr std::array<std::string_view, 6> endings{"position_ids",     "attn_mask",      "num_batches_tracked",
                                                       "input_resolution", "context_length", "vocab_size"};
@@ -85,7 +85,7 @@ inline bool is_no_weight(std::string_view name) {
     return false;
 }
 
-/// Follows transformers' convert_clip_original_pytorch_to_hf.py backwards, for what stands inside one block.
+/// The names inside a block: the inverse of transformers' convert_clip_original_pytorch_to_hf.py.
 inline std::optional<canonical_place> hugging_face_block(std::string_view block, std::string_view name) {
     constexpr std::array<renaming, 5> rules{{{"layer_norm1.", "ln_1."},
                                              {"layer_norm2.", "ln_2."},
@@ -132,7 +132,7 @@ inline std::optional<canonical_place> hugging_face_place(std::string_view name) 
     return canonical_place{std::move(*renaming)};
 }
 
-/// open_clip keeps the text projection as a matrix [width, embedding], or as a Linear whose weight is its transpose.
+/// open_clip stores the text projection as a matrix [width, embedding], or as a Linear with the transposed weight.
 inline canonical_place open_clip_place(std::string_view name) {
     if (name == "text_projection.weight") return {"text_projection", 0, 1, true};
     return {std::string(name)};
@@ -145,7 +145,7 @@ inline std::optional<canonical_place> canonical_place_of(checkpoint_layout layou
     return open_clip_place(name);
 }
 
-/// Checks that the parts are there and fit, and finds the shape of the whole.
+/// Checks that all parts exist and fit, and finds the shape of the whole.
 inline void join_parts(const checkpoint& file, const std::string& name, canonical_tensor& tensor) {
     const auto refuse = [&](const std::string& what, const std::string& expected) {
         throw checkpoint_error(error_code::shape, {file.place(), what, expected, ""});
@@ -168,7 +168,7 @@ inline void join_parts(const checkpoint& file, const std::string& name, canonica
     std::swap(tensor.shape[0], tensor.shape[1]);
 }
 
-/// A few of the file's names, for a sentence.
+/// A few of the file's names, for a message.
 inline std::string some_names(const checkpoint& file) {
     constexpr std::size_t enough = 5;
     std::string names;
@@ -207,9 +207,8 @@ inline checkpoint_layout layout_of(const checkpoint& file) {
          "the names of OpenAI, open_clip or Hugging Face", ""});
 }
 
-/// Brings a checkpoint's tensors under OpenAI's names. They point into the checkpoint's bytes.
-/// \throws checkpoint_error SHAPE where the layout is not known, or where the parts of a tensor are missing or do not
-/// fit
+/// A checkpoint's tensors under OpenAI's names, without copying.
+/// \throws checkpoint_error SHAPE where the layout is unknown, or parts of a tensor are missing or do not fit
 inline canonical_tensors canonical(const checkpoint& file) {
     canonical_tensors found;
     found.layout = layout_of(file);

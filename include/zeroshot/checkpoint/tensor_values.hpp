@@ -1,7 +1,8 @@
 #pragma once
-/// \file The numbers of a stored tensor: of four types, row by row whatever the strides, a block at a time.
+/// \file Elements of a stored tensor, converted from F16, BF16, F32 or F64 block by block, and their statistics.
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -20,12 +21,12 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Whether a type is one that weights are stored in: F16, BF16, F32 or F64.
+/// Whether a type is F16, BF16, F32 or F64.
 inline bool is_floating(dtype type) {
     return type == dtype::f16 || type == dtype::bf16 || type == dtype::f32 || type == dtype::f64;
 }
 
-/// Some numbers as they are stored, one after the other, at any alignment.
+/// Consecutive stored elements at any alignment.
 struct stored_numbers {
     dtype type = dtype::f32;
     const std::byte* bytes = nullptr;
@@ -47,7 +48,7 @@ Stored load(const std::byte* bytes, std::size_t index) noexcept {
     return value;
 }
 
-/// Stored numbers as scalars. Only for the types that is_floating names.
+/// Converts elements of a type that is_floating accepts.
 template <std::floating_point Scalar>
 void convert(const stored_numbers& from, std::span<Scalar> into) noexcept {
     const std::size_t count = into.size();
@@ -71,7 +72,7 @@ void convert(const stored_numbers& from, std::span<Scalar> into) noexcept {
     }
 }
 
-/// The same where they are stored as they are wanted.
+/// Copies elements of the wanted type.
 template <class Stored>
 requires(std::is_same_v<Stored, half> ||
          std::is_same_v<Stored, bfloat16>) void convert(const stored_numbers& from, std::span<Stored> into) noexcept {
@@ -100,9 +101,9 @@ inline std::vector<std::byte> gathered(const stored_tensor& stored) {
 
 }  // namespace detail
 
-/// Some of a tensor's numbers, in row-major order.
+/// A range of a tensor's elements in row-major order.
 /// \param stored without strides
-inline stored_tensor some_of(const stored_tensor& stored, std::size_t first, std::size_t count) {
+inline stored_tensor elements_of(const stored_tensor& stored, std::size_t first, std::size_t count) {
     const std::size_t width = detail::element_bytes(stored.type);
     stored_tensor some = stored;
     some.shape = {count};
@@ -110,7 +111,7 @@ inline stored_tensor some_of(const stored_tensor& stored, std::size_t first, std
     return some;
 }
 
-/// Hands the numbers of a tensor on in row-major order.
+/// Visits the elements of a tensor in row-major order.
 /// \param take called with each block of stored_numbers
 /// \throws as byte_source::read
 template <class Take>
@@ -124,7 +125,7 @@ void in_blocks(const stored_tensor& stored, const Take& take) {
     byte_range(elements).in_blocks(detail::bytes_at_once, hand_on);
 }
 
-/// The numbers of a tensor as they lie in its file, whatever the layout. Not checked to be finite.
+/// All elements of a tensor; they may be NaN or infinite.
 /// \throws checkpoint_error UNSUPPORTED where it is not F16, BF16, F32 or F64
 template <std::floating_point Scalar>
 aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
@@ -139,6 +140,51 @@ aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
         done += block.count;
     });
     return values;
+}
+
+/// Counts of unusual elements of a tensor.
+struct tensor_health {
+    std::size_t count = 0;
+    std::size_t not_finite = 0;  ///< NaN and infinity
+    std::size_t subnormal = 0;   ///< below the type's smallest normal number: mostly a sign of damage
+    std::size_t zero = 0;
+    double largest = 0;  ///< largest magnitude of the finite elements
+
+    bool is_sound() const noexcept { return not_finite == 0 && (count == 0 || zero < count); }
+};
+
+namespace detail {
+
+/// The smallest normal number of a type.
+inline double smallest_normal(dtype type) noexcept {
+    if (type == dtype::f16) return 0x1p-14;
+    return type == dtype::f64 ? 0x1p-1022 : 0x1p-126;  // bfloat16 has float's exponents
+}
+
+}  // namespace detail
+
+/// Counts NaN, infinite, subnormal and zero elements of a tensor of a type that is_floating accepts.
+/// \throws as byte_source::read
+inline tensor_health health_of(const stored_tensor& stored) {
+    const double smallest = detail::smallest_normal(stored.type);
+    tensor_health found;
+    std::vector<double> numbers;
+    in_blocks(stored, [&](const stored_numbers& block) {
+        numbers.resize(block.count);
+        detail::convert(block, std::span(numbers));
+        for (const double number : numbers) {
+            const double magnitude = std::abs(number);
+            if (!is_finite(number)) {
+                ++found.not_finite;
+                continue;
+            }
+            found.zero += magnitude == 0 ? 1 : 0;
+            found.subnormal += magnitude > 0 && magnitude < smallest ? 1 : 0;
+            found.largest = std::max(found.largest, magnitude);
+        }
+        found.count += block.count;
+    });
+    return found;
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,5 +1,5 @@
 #pragma once
-/// \file The directory of a zip archive, read strictly, and its uncompressed entries as bytes to read.
+/// \file Zip archives: a strictly checked directory, and uncompressed entries as byte sources.
 
 #include <algorithm>
 #include <array>
@@ -19,13 +19,13 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// How much an archive may ask for.
+/// Limits for an untrusted archive.
 struct zip_limits {
     std::size_t entries = 100'000;
     std::size_t directory_bytes = std::size_t{64} << 20;
 };
 
-/// An entry as the central directory describes it.
+/// An entry of the central directory.
 struct zip_entry {
     std::string name;
     std::uint16_t flags = 0;
@@ -50,8 +50,7 @@ inline constexpr std::uint16_t in_zip64_16 = 0xffff;
 inline constexpr std::uint16_t zip64_extra = 1;
 inline constexpr unsigned zip_encrypted = 1u << 0 | 1u << 6 | 1u << 13, zip_has_descriptor = 1u << 3;
 
-/// The bytes of one uncompressed entry. They are compared with their checksum before the first of them is handed out,
-/// once; after that they are read straight from the archive.
+/// The bytes of an uncompressed entry. The first read compares them with their checksum.
 class zip_record final : public byte_source {
    public:
     zip_record(std::shared_ptr<const byte_source> archive, const zip_entry& entry)
@@ -71,7 +70,7 @@ class zip_record final : public byte_source {
 
    private:
     void verify() const {
-        if (crc_ == 0) return;  // torch.save with its checksums switched off
+        if (crc_ == 0) return;  // torch.save without checksums
         constexpr std::size_t at_once = 1 << 18;
         crc32 found;
         byte_range(archive_, begin_, size_).in_blocks(at_once, [&](std::span<const std::byte> block) {
@@ -90,7 +89,7 @@ class zip_record final : public byte_source {
     mutable std::once_flag verified_;
 };
 
-/// Reads the records of an archive and checks each against the others.
+/// Reads the records of an archive and checks that they agree.
 class zip_reader {
    public:
     zip_reader(std::shared_ptr<const byte_source> source, const zip_limits& limits)
@@ -114,16 +113,15 @@ class zip_reader {
         refuse(code, "entry " + quoted(entry.name) + " " + std::move(what));
     }
 
-    /// Bytes whose place was checked before.
+    /// Bytes of a range that was checked before.
     std::vector<std::byte> bytes(std::uint64_t offset, std::uint64_t count) const {
         return byte_range(source_, static_cast<std::size_t>(offset), static_cast<std::size_t>(count)).bytes();
     }
 
-    /// The directory lies where the record at the end of the file says, and ends where that record begins: so nothing
-    /// can be hidden behind a comment, and there is one way only to read the file.
+    /// Finds the directory by the end record, which must be the last 22 bytes: a comment could hide another one.
     void find_directory() {
         const std::uint64_t size = source_->size();
-        if (size < zip_end_bytes) refuse(error_code::format, "the zip archive is cut", "", incomplete);
+        if (size < zip_end_bytes) refuse(error_code::format, "the zip archive is truncated", "", incomplete);
         std::uint64_t directory_end = size - zip_end_bytes;
         const std::vector<std::byte> end = bytes(directory_end, zip_end_bytes);
         if (little_endian<std::uint32_t>(end) != zip_end_signature) {
@@ -165,8 +163,8 @@ class zip_reader {
         refuse(error_code::unsupported, "the zip archive is one part of several", "the whole in one file");
     }
 
-    /// The 64-bit end record, where there is one: PyTorch writes it also where it is not needed.
-    /// \param directory_end where the 32-bit record begins; becomes where the 64-bit one does
+    /// The zip64 end record, if any: PyTorch always writes it.
+    /// \param directory_end offset of the 32-bit record; becomes the offset of the zip64 record
     bool read_zip64(std::uint64_t& directory_end) {
         if (directory_end < zip64_locator_bytes) return false;
         const std::uint64_t locator_at = directory_end - zip64_locator_bytes;
@@ -214,7 +212,8 @@ class zip_reader {
         const std::size_t name = little_endian<std::uint16_t>(rest, 28);
         const std::size_t extra = little_endian<std::uint16_t>(rest, 30);
         const std::size_t whole = zip_central_bytes + name + extra + little_endian<std::uint16_t>(rest, 32);
-        if (whole > rest.size()) refuse(error_code::format, "the directory of the zip archive is cut", "", incomplete);
+        if (whole > rest.size())
+            refuse(error_code::format, "the directory of the zip archive is truncated", "", incomplete);
         zip_entry entry;
         entry.name = text(rest.subspan(zip_central_bytes, name));
         expect_plain_name(entry);
@@ -234,7 +233,7 @@ class zip_reader {
         return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     }
 
-    /// Nothing is ever written to such a path, but a name that wants to leave its folder shows what the archive is.
+    /// Refuses absolute paths and "..": entries are never written, but such an archive is hostile.
     void expect_plain_name(const zip_entry& entry) const {
         const std::string_view name = entry.name;
         constexpr std::string_view never{"\\\0", 2};
@@ -248,7 +247,7 @@ class zip_reader {
         if (!plain) refuse(entry, "has a name that no entry may have");
     }
 
-    /// Takes the values that did not fit 32 bits from the zip64 field, where they stand in this order.
+    /// Takes the values that did not fit 32 bits from the zip64 field, in its order.
     void widen(const zip_entry& entry, std::span<const std::byte> extra, std::vector<std::uint64_t*> values) const {
         values.erase(
             std::remove_if(values.begin(), values.end(), [](const std::uint64_t* value) { return *value != in_zip64; }),
@@ -274,8 +273,8 @@ class zip_reader {
         return {};
     }
 
-    /// Finds where the bytes begin. What the header before them says must be what the directory says: programs that
-    /// believe different ones would see different files.
+    /// Finds the first byte of an entry. Its local header must agree with the directory: otherwise two programs could
+    /// see different files.
     void read_local_header(zip_entry& entry) const {
         if (entry.header > directory_ || directory_ - entry.header < zip_local_bytes)
             refuse(entry, "lies outside the archive");
@@ -300,7 +299,7 @@ class zip_reader {
             refuse(entry, "has another size or checksum in its own header");
     }
 
-    /// Sizes and checksum once more, behind the bytes, in 32 or 64 bits; checked where it is there.
+    /// The data descriptor behind the bytes, with 32-bit or 64-bit sizes; optional.
     void check_descriptor(const zip_entry& entry) const {
         const std::uint64_t at = entry.data + entry.stored;
         const std::vector<std::byte> found =
@@ -316,7 +315,7 @@ class zip_reader {
             refuse(entry, "has another size or checksum behind its bytes");
     }
 
-    /// The first entry begins the file, and none reaches into the next.
+    /// The first entry begins the file, and entries do not overlap.
     void expect_disjoint(const std::vector<zip_entry>& entries) const {
         std::vector<const zip_entry*> order;
         for (const zip_entry& entry : entries) order.push_back(&entry);
@@ -349,12 +348,12 @@ class zip_reader {
 
 }  // namespace detail
 
-/// A zip archive whose directory was found sound. Entries may be compressed, as long as nobody reads them.
+/// A zip archive with a checked directory. Only uncompressed entries can be read.
 class zip_archive {
    public:
-    /// Reads the directory and the header of each entry, no contents.
-    /// \throws checkpoint_error FORMAT where directory and headers do not tell one story: each entry in its own place,
-    /// the first at byte 0, the directory at the end, no comment; UNSUPPORTED for archives of several parts; LIMIT
+    /// Reads the directory and the headers of the entries.
+    /// \throws checkpoint_error FORMAT where directory and headers disagree, entries overlap, the first is not at byte
+    /// 0, or a comment follows; UNSUPPORTED for archives of several parts; LIMIT
     explicit zip_archive(std::shared_ptr<const byte_source> source, const zip_limits& limits = {})
         : source_(std::move(source)), entries_(detail::zip_reader(source_, limits).entries()) {}
 
@@ -363,7 +362,7 @@ class zip_archive {
     /// Sorted by name.
     const std::vector<zip_entry>& entries() const noexcept { return entries_; }
 
-    /// The entry of that name, or null.
+    /// The entry with a name, or null.
     const zip_entry* find(std::string_view name) const {
         const auto at =
             std::lower_bound(entries_.begin(), entries_.end(), name,
@@ -371,7 +370,7 @@ class zip_archive {
         return at != entries_.end() && at->name == name ? &*at : nullptr;
     }
 
-    /// An entry's contents. The first read compares them with their checksum.
+    /// The contents of an entry.
     /// \throws checkpoint_error UNSUPPORTED where the entry is compressed or encrypted
     std::shared_ptr<const byte_source> contents(const zip_entry& entry) const {
         const auto refuse = [&](error_code code, const char* what) {

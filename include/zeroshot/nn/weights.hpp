@@ -318,7 +318,7 @@ class weights {
                    std::span<Scalar> values) const {
         std::size_t done = 0;
         const bool contiguous = part.stored.strides.empty();
-        in_blocks(contiguous ? some_of(part.stored, first, values.size()) : part.stored,
+        in_blocks(contiguous ? elements_of(part.stored, first, values.size()) : part.stored,
                   [&](const stored_numbers& block) {
                       const std::span<Scalar> converted = values.subspan(done, block.count);
                       detail::convert(block, converted);

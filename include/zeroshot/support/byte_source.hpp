@@ -1,5 +1,5 @@
 #pragma once
-/// \file Bytes that stay where they are until somebody reads them: memory, an open file, or a part of either.
+/// \file Byte sources: memory, an open file or a mapped file, and ranges of them.
 
 #include <algorithm>
 #include <concepts>
@@ -18,7 +18,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
-/// The number that begins at that byte, the lowest byte first.
+/// The little-endian number at an offset.
 template <std::unsigned_integral Number>
 Number little_endian(std::span<const std::byte> bytes, std::size_t offset = 0) {
     Number value = 0;
@@ -29,14 +29,14 @@ Number little_endian(std::span<const std::byte> bytes, std::size_t offset = 0) {
 
 }  // namespace detail
 
-/// Bytes that can be read in pieces, from any thread.
+/// Bytes that can be read in parts, from any thread.
 class byte_source {
    public:
     byte_source(const byte_source&) = delete;
     byte_source& operator=(const byte_source&) = delete;
     virtual ~byte_source() = default;
 
-    /// What the sentences call it.
+    /// The name in messages.
     virtual const std::string& place() const noexcept = 0;
     virtual std::size_t size() const noexcept = 0;
 
@@ -44,13 +44,13 @@ class byte_source {
     /// \throws file_error; checkpoint_error where the bytes carry a checksum that does not fit
     virtual void read(std::size_t offset, std::span<std::byte> into) const = 0;
 
-    /// All the bytes where they lie, or nothing where they must be read.
+    /// All bytes in memory; empty where they must be read.
     virtual std::span<const std::byte> memory() const noexcept { return {}; }
 
-    /// Which file the bytes are of, and which state of it; empty where they are of none.
+    /// Identity and state of the file; empty for memory.
     virtual std::string identity() const { return {}; }
 
-    /// \throws file_error where the bytes are no longer what they were at first
+    /// \throws file_error where the file changed since it was opened
     virtual void expect_unchanged() const {}
 
    protected:
@@ -75,7 +75,7 @@ class memory_source final : public byte_source {
     std::string place_;
 };
 
-/// Bytes of a file that stays open.
+/// Bytes of an open file.
 class file_source final : public byte_source {
    public:
     /// \throws file_error as open_file
@@ -93,7 +93,7 @@ class file_source final : public byte_source {
     std::string place_;
 };
 
-/// Bytes of a file of our own, where the system keeps them.
+/// Bytes of a mapped file; see mapped_file.
 class mapped_source final : public byte_source {
    public:
     /// \throws file_error as mapped_file
@@ -111,7 +111,7 @@ class mapped_source final : public byte_source {
     std::string place_;
 };
 
-/// A part of a source, which it keeps alive; or of memory that somebody else keeps alive.
+/// A range of a source, which it keeps alive, or of memory that must outlive it.
 class byte_range {
    public:
     byte_range() = default;
@@ -128,10 +128,10 @@ class byte_range {
 
     std::size_t size() const noexcept { return size_; }
 
-    /// The bytes where they lie, or nothing where they must be read.
+    /// The bytes in memory; empty where they must be read.
     std::span<const std::byte> memory() const noexcept { return memory_; }
 
-    /// Some of them: `offset` and `size` must lie within size().
+    /// A part of the range; `offset` and `size` must lie within size().
     byte_range part(std::size_t offset, std::size_t size) const {
         byte_range some = *this;
         if (memory_.data() != nullptr) some.memory_ = memory_.subspan(offset, size);
@@ -147,12 +147,12 @@ class byte_range {
         std::ranges::copy(memory_.subspan(offset, into.size()), into.begin());
     }
 
-    /// Hands all the bytes on, in order and in blocks of at most `block`: where they lie, or read into one buffer.
+    /// Visits all bytes in order, in blocks of at most `block` bytes, in memory or read into one buffer.
     /// \param take called with each block
     template <class Take>
     void in_blocks(std::size_t block, const Take& take) const {
         const std::size_t largest = memory_.data() == nullptr ? std::min(block, size_) : 0;
-        const std::unique_ptr<std::byte[]> buffer(new std::byte[largest]);  // not zeros: they would be overwritten
+        const std::unique_ptr<std::byte[]> buffer(new std::byte[largest]);  // not initialised
         for (std::size_t done = 0; done < size_; done += block) {
             const std::size_t count = std::min(block, size_ - done);
             if (memory_.data() != nullptr) {
@@ -172,7 +172,7 @@ class byte_range {
     }
 
    private:
-    std::shared_ptr<const byte_source> source_;  // null for memory of somebody else
+    std::shared_ptr<const byte_source> source_;  // null for memory that others own
     std::span<const std::byte> memory_;          // null where the bytes must be read
     std::size_t offset_ = 0;
     std::size_t size_ = 0;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file How much processor time Linux's control groups grant, as a container's --cpus sets it.
+/// \file CPU quota of Linux control groups, as set by a container's --cpus.
 
 #include <algorithm>
 #include <array>
@@ -17,14 +17,14 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
-/// A small file of the system; empty where it cannot be read.
+/// The text of a small system file; empty where it cannot be read.
 inline std::string system_text(const std::string& path) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "r"), std::fclose);
     std::array<char, 4096> text;
     return file ? std::string(text.data(), std::fread(text.data(), 1, text.size(), file.get())) : std::string();
 }
 
-/// What stands before the separator; the text goes on behind it.
+/// Removes and returns the text before a separator.
 inline std::string_view cut_off(std::string_view& text, char separator) {
     const std::size_t end = std::min(text.find(separator), text.size());
     const std::string_view before = text.substr(0, end);
@@ -32,14 +32,14 @@ inline std::string_view cut_off(std::string_view& text, char separator) {
     return before;
 }
 
-/// A number of microseconds; 0 for "max", -1 and whatever else is none.
+/// A number of microseconds; 0 for "max", -1 and anything else.
 inline std::uint64_t microseconds(std::string_view text) {
     std::uint64_t number = 0;
     const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
     return read.ec == std::errc() ? number : 0;
 }
 
-/// Quota and period of one group, in a file or in two; 0 processors where it sets no limit.
+/// The processors that one group grants; 0 for no limit. Version 2 has quota and period in one file.
 inline std::size_t granted_by_group(const std::string& folder, bool second_version) {
     const std::string quota = system_text(folder + (second_version ? "/cpu.max" : "/cpu.cfs_quota_us"));
     std::string_view rest = quota;
@@ -50,7 +50,7 @@ inline std::size_t granted_by_group(const std::string& folder, bool second_versi
     return of == 0 ? 0 : static_cast<std::size_t>(granted / of + (granted % of == 0 ? 0 : 1));
 }
 
-/// Whether a list of controllers, "cpu,cpuacct", has that of processor time.
+/// Whether a list of controllers such as "cpu,cpuacct" contains "cpu".
 inline bool controls_processors(std::string_view controllers) {
     while (!controllers.empty()) {
         if (cut_off(controllers, ',') == "cpu") return true;
@@ -60,10 +60,9 @@ inline bool controls_processors(std::string_view controllers) {
 
 }  // namespace detail
 
-/// The processors that the control groups of this process grant, rounded up: the least that its own group and those
-/// above it allow, by either version of control groups; 0 where none sets a limit. Follows cgroups(7), and
-/// Documentation/admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst of Linux.
-/// \param root where /proc and /sys are, for tests
+/// The processors that the control groups (version 1 or 2) of this process and their ancestors grant, rounded up; 0 for
+/// no limit. Follows cgroups(7) and Linux' Documentation/admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst.
+/// \param root prefix of /proc and /sys, for tests
 inline std::size_t granted_processors(const std::string& root = "") {
     std::size_t least = 0;
     const std::string groups = detail::system_text(root + "/proc/self/cgroup");

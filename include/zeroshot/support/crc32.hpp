@@ -1,5 +1,5 @@
 #pragma once
-/// \file CRC-32 as PNG, zip and gzip compute it, sixteen bytes at a time.
+/// \file CRC-32 of PNG, zip and gzip, sixteen bytes per step.
 
 #include <array>
 #include <cstddef>
@@ -10,9 +10,9 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
-inline constexpr std::size_t crc_stride = 16;  // bytes that one step takes
+inline constexpr std::size_t crc_stride = 16;  // bytes per step
 
-/// What each byte does to the remainder. Made at run time: every unit that includes this would pay for a constant.
+/// Lookup tables of slicing-by-16, computed at run time: as constants they would cost every unit compile time.
 struct crc_tables {
     std::array<std::array<std::uint32_t, 256>, crc_stride> rows;  // [n]: the byte is followed by n zero bytes
 
@@ -32,7 +32,7 @@ struct crc_tables {
     }
 };
 
-/// The checksum of bytes that come in pieces.
+/// The checksum of bytes that are added in any number of pieces.
 class crc32 {
    public:
     crc32& add(std::span<const std::byte> bytes) noexcept {
@@ -44,7 +44,7 @@ class crc32 {
             const auto row = [at](std::size_t i, std::uint32_t mixed) {
                 return tables.rows[crc_stride - 1 - i][(at[i] ^ mixed) & 255u];
             };
-            // Written out: the steps do not wait for each other.
+            // Unrolled: the lookups are independent.
             remainder = row(0, remainder) ^ row(1, remainder >> 8) ^ row(2, remainder >> 16) ^ row(3, remainder >> 24) ^
                         row(4, 0) ^ row(5, 0) ^ row(6, 0) ^ row(7, 0) ^ row(8, 0) ^ row(9, 0) ^ row(10, 0) ^
                         row(11, 0) ^ row(12, 0) ^ row(13, 0) ^ row(14, 0) ^ row(15, 0);

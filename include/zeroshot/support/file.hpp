@@ -1,5 +1,5 @@
 #pragma once
-/// \file Files read in pieces or whole, and written whole: the only place of io that calls the platform.
+/// \file Files: reading in parts or whole, mapping, and atomic writing.
 
 #include <algorithm>
 #include <cerrno>
@@ -34,20 +34,20 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
-/// Why not a span of the text? Not every standard library makes one.
+/// The bytes of a text. (A span of a string_view is not constructible in every standard library.)
 inline std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text.data(), text.size()));
 }
 
 }  // namespace detail
 
-/// A path as the sentences write it: escaped and cut like all that is not ours, without the quotes.
+/// A path in messages: escaped and cut like quoted(), without the quotes.
 inline std::string path_text(const std::filesystem::path& path) {
     const std::string safe = quoted(path.string());
     return safe.ends_with('\'') ? safe.substr(1, safe.size() - 2) : safe;
 }
 
-/// The most read_file reads unless told otherwise: 64 GiB, far above any CLIP, or all that 32 bits can address.
+/// The default size limit of read_file: 64 GiB, or the address space of 32 bits.
 inline constexpr std::size_t largest_file =
     static_cast<std::size_t>(std::min<std::uintmax_t>(std::uintmax_t{64} << 30, SIZE_MAX));
 
@@ -99,7 +99,7 @@ inline void refuse_full_disk(const std::filesystem::path& target, std::uintmax_t
 
 namespace detail {
 
-/// The calls to the platform, so that the tests can let each of them fail.
+/// System calls, replaceable so that tests can make each of them fail.
 struct file_calls {
     int (*open)(const char*, int, mode_t) = [](const char* name, int flags, mode_t mode) {
         return ::open(name, flags, mode);
@@ -118,7 +118,7 @@ struct file_calls {
 
 inline constexpr file_calls platform{};
 
-/// An open file, closed when it goes.
+/// Owner of a file descriptor.
 class descriptor {
    public:
     descriptor() = default;
@@ -150,7 +150,7 @@ inline bool same_contents(const struct stat& before, const struct stat& after) n
     return before.st_size == after.st_size && then.tv_sec == now.tv_sec && then.tv_nsec == now.tv_nsec;
 }
 
-inline void refuse_what_is_no_file(const std::filesystem::path& path, mode_t mode) {
+inline void refuse_non_file(const std::filesystem::path& path, mode_t mode) {
     if (S_ISREG(mode)) return;
     const char* kind = S_ISDIR(mode)    ? "a folder"
                        : S_ISFIFO(mode) ? "a pipe"
@@ -161,8 +161,8 @@ inline void refuse_what_is_no_file(const std::filesystem::path& path, mode_t mod
 
 }  // namespace detail
 
-/// A regular file that stays open and is read in pieces, from any thread, through one descriptor: a file renamed over
-/// it does not mix in. Why not map it into memory? A file cut by someone else would then end the program with SIGBUS.
+/// A regular file that is read in parts, from any thread, through one descriptor: a file renamed over it does not mix
+/// in. It is not mapped: truncation by another process would end the program with SIGBUS.
 class open_file {
    public:
     /// \throws file_error IO where it cannot be opened, or is a folder, pipe, socket or device; LIMIT where it has more
@@ -170,18 +170,18 @@ class open_file {
     explicit open_file(std::filesystem::path path, std::size_t limit = largest_file)
         : open_file(std::move(path), limit, detail::platform) {}
 
-    /// For tests: with other calls to the platform, which must outlive this.
+    /// For tests: with other system calls, which must outlive this.
     open_file(std::filesystem::path path, std::size_t limit, const detail::file_calls& calls)
         : path_(std::move(path)), calls_(calls) {
         detail::refuse_nul(path_);
         if (::stat(path_.c_str(), &opened_) != 0) detail::throw_file_error(path_, "cannot open", errno);
-        detail::refuse_what_is_no_file(path_,
-                                       opened_.st_mode);  // before opening: a pipe would block, a device might act
+        detail::refuse_non_file(path_,
+                                opened_.st_mode);  // before opening: a pipe would block, a device might act
         constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
         file_ = detail::descriptor(calls_.open(path_.c_str(), flags, 0), calls_);
         if (file_.get() < 0) detail::throw_file_error(path_, "cannot open", errno);
         opened_ = status();
-        detail::refuse_what_is_no_file(path_, opened_.st_mode);
+        detail::refuse_non_file(path_, opened_.st_mode);
         detail::refuse_size(path_, static_cast<std::uintmax_t>(opened_.st_size), limit);
     }
 
@@ -196,7 +196,7 @@ class open_file {
         if (read_some(offset, into) != into.size()) throw detail::changed_while_reading(path_);
     }
 
-    /// Which file this is, and which state of it: another one after any write.
+    /// Identity and state of the file: different after any write.
     std::string identity() const {
         std::string text;
 #if defined(__APPLE__)
@@ -210,7 +210,7 @@ class open_file {
         return text;
     }
 
-    /// \throws file_error IO where the file is no longer what it was when it was opened
+    /// \throws file_error IO where the file changed since it was opened
     void expect_unchanged() const {
         std::byte beyond[1];
         if (read_some(size(), beyond) != 0 || !detail::same_contents(opened_, status())) {
@@ -223,11 +223,12 @@ class open_file {
 
     struct stat status() const {
         struct stat now {};
-        if (calls_.status(file_.get(), &now) != 0) detail::throw_file_error(path_, "cannot ask for the size", errno);
+        if (calls_.status(file_.get(), &now) != 0) detail::throw_file_error(path_, "cannot get the size", errno);
         return now;
     }
 
-    /// Reads until the span is full or the file ends, and returns how many bytes came.
+    /// Reads until the span is full or the file ends.
+    /// \return the number of bytes
     std::size_t read_some(std::size_t offset, std::span<std::byte> into) const {
         std::size_t done = 0;
         while (done < into.size()) {
@@ -250,9 +251,8 @@ class open_file {
     struct stat opened_ {};
 };
 
-/// All the bytes of a file where the system keeps them: nothing is copied, and what is not looked at is not read. For
-/// files of our own: one that is cut while it is mapped ends the program with SIGBUS, one that is written to in place
-/// changes under it. atomic_file does neither.
+/// A file mapped into memory, for files that only atomic_file writes: truncation while it is mapped ends the program
+/// with SIGBUS, and writing in place changes the bytes.
 class mapped_file {
    public:
     /// \throws file_error as open_file, and IO where it cannot be mapped
@@ -277,14 +277,14 @@ class mapped_file {
 
 namespace detail {
 
-/// The beginning of the names of a target's temporary neighbours.
+/// The prefix of a target's temporary files.
 inline std::string temporary_prefix(const std::filesystem::path& target) {
     std::string prefix = ".";  // why not "." + ...? GCC 12 warns of it (-Wrestrict) for no reason
     prefix += target.filename().string();
     return prefix += ".tmp-";
 }
 
-/// Removes the temporary neighbours that a killed program left: those nobody holds a lock on.
+/// Removes the temporary files of killed processes: those without a lock.
 inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
     const std::string prefix = temporary_prefix(target);
     std::error_code failed;
@@ -296,7 +296,7 @@ inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
         if (!ours) continue;
         const int file = ::open(at->path().c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
         if (file < 0) continue;
-        // Once its lock is ours its writer is gone, or has finished: then the name may be another file's already.
+        // With its lock, its writer is gone or has finished: then the name may belong to another file already.
         struct stat locked {
         }, named{};
         if (::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &locked) == 0 &&
@@ -310,23 +310,22 @@ inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
 
 }  // namespace detail
 
-/// A file written in pieces, that appears whole or not at all: the pieces go to a temporary neighbour `.name.tmp-*`,
-/// which commit() renames to the target. Without commit(), or when a write throws, the target keeps its bytes and the
-/// neighbour goes; one that a killed program left is swept by the next. An existing target is replaced, as is a
-/// symbolic link.
+/// Atomic writing: bytes go to a temporary file `.name.tmp-*` beside the target, which commit() renames. Without
+/// commit(), or when a write throws, the target keeps its bytes and the temporary file is removed; one of a killed
+/// process is removed by the next writer. An existing file or symbolic link is replaced.
 class atomic_file {
    public:
-    /// Begins to write; `bytes` is how many will come, where that is known.
+    /// \param bytes the size, if known, to check the free space
     /// \throws file_error IO where the target is no regular file, its folder cannot be written, or the disk is too full
     explicit atomic_file(std::filesystem::path target, std::uintmax_t bytes = 0)
         : atomic_file(std::move(target), bytes, detail::platform) {}
 
-    /// For tests: with other calls to the platform, which must outlive this.
+    /// For tests: with other system calls, which must outlive this.
     atomic_file(std::filesystem::path target, std::uintmax_t bytes, const detail::file_calls& calls)
         : target_(std::move(target)), calls_(calls) {
         detail::refuse_nul(target_);
         struct stat existing {};
-        if (::stat(target_.c_str(), &existing) == 0) detail::refuse_what_is_no_file(target_, existing.st_mode);
+        if (::stat(target_.c_str(), &existing) == 0) detail::refuse_non_file(target_, existing.st_mode);
         detail::sweep_temporaries(target_);
         detail::refuse_full_disk(target_, bytes);
         open_temporary();
@@ -356,10 +355,10 @@ class atomic_file {
     }
     void write(std::string_view text) { write(detail::bytes_of(text)); }
 
-    /// Brings all bytes to the disk and gives the file its name.
+    /// Flushes the bytes to the disk and renames the file.
     /// \throws file_error IO; the target then keeps its bytes
     void commit() {
-        if (calls_.sync(file_.get()) != 0) detail::throw_file_error(target_, "cannot bring to disk", errno);
+        if (calls_.sync(file_.get()) != 0) detail::throw_file_error(target_, "cannot flush to disk", errno);
         if (file_.close() != 0) detail::throw_file_error(target_, "cannot close", errno);
         if (calls_.rename(temporary_.c_str(), target_.c_str()) != 0) {
             detail::throw_file_error(target_, "cannot rename the temporary file", errno);
@@ -381,19 +380,20 @@ class atomic_file {
             constexpr mode_t everyone = 0666;  // less the umask, as for any file
             file_ = detail::descriptor(calls_.open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, everyone),
                                        calls_);
-            if (file_.get() < 0 && errno == EEXIST) continue;  // another thread of ours writes to the same target
-            if (file_.get() < 0) detail::throw_file_error(target_, "cannot create a temporary neighbour", errno);
+            if (file_.get() < 0 && errno == EEXIST)
+                continue;  // another thread of this process writes to the same target
+            if (file_.get() < 0) detail::throw_file_error(target_, "cannot create a temporary file", errno);
             temporary_ = name;
             if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-                temporary_.clear();  // a sweep was quicker than the lock that keeps it away, and removes the file
+                temporary_.clear();  // removed by another writer before it was locked
                 continue;
             }
             lock_ = detail::descriptor(::dup(file_.get()), detail::platform);
             struct stat now {};
             if (::fstat(file_.get(), &now) == 0 && now.st_nlink > 0) return;
-            temporary_.clear();  // swept in between
+            temporary_.clear();  // removed in between
         }
-        detail::throw_file_error(target_, "cannot create a temporary neighbour", EEXIST);
+        detail::throw_file_error(target_, "cannot create a temporary file", EEXIST);
     }
 
     std::filesystem::path target_;
@@ -412,7 +412,7 @@ using plain_file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 }  // namespace detail
 
-/// A regular file that stays open and is read in pieces, from any thread.
+/// A regular file that is read in parts, from any thread.
 class open_file {
    public:
     /// \throws file_error IO where it cannot be opened, LIMIT where it has more than `limit` bytes
@@ -423,7 +423,7 @@ class open_file {
         if (failed) detail::throw_file_error(path_, "cannot open", failed.value());
         if (!std::filesystem::is_regular_file(status)) throw detail::no_regular_file(path_, "no regular file");
         const std::uintmax_t size = std::filesystem::file_size(path_, failed);
-        if (failed) detail::throw_file_error(path_, "cannot ask for the size", failed.value());
+        if (failed) detail::throw_file_error(path_, "cannot get the size", failed.value());
         detail::refuse_size(path_, size, limit);
         size_ = static_cast<std::size_t>(size);
         file_.open(path_, std::ios::binary);
@@ -442,7 +442,7 @@ class open_file {
         if (static_cast<std::size_t>(file_.gcount()) != into.size()) throw detail::changed_while_reading(path_);
     }
 
-    /// Which file this is, and which state of it, as far as can be seen here.
+    /// Identity and state of the file.
     std::string identity() const {
         std::error_code failed;
         const auto written = std::filesystem::last_write_time(path_, failed).time_since_epoch().count();
@@ -450,7 +450,7 @@ class open_file {
                std::to_string(written);
     }
 
-    /// Whether the file was rewritten can only be seen by its size here.
+    /// Compares the size only.
     void expect_unchanged() const {
         std::error_code failed;
         if (std::filesystem::file_size(path_, failed) != size_) throw detail::changed_while_reading(path_);
@@ -463,7 +463,7 @@ class open_file {
     mutable std::ifstream file_;
 };
 
-/// All the bytes of a file; read, where they cannot be mapped.
+/// The bytes of a file, read.
 class mapped_file {
    public:
     /// \throws file_error as open_file
@@ -478,7 +478,7 @@ class mapped_file {
     std::vector<std::byte> bytes_;
 };
 
-/// A file written in pieces to a temporary neighbour, which commit() renames to the target.
+/// Bytes go to a temporary file beside the target, which commit() renames.
 class atomic_file {
    public:
     explicit atomic_file(std::filesystem::path target, std::uintmax_t bytes = 0) : target_(std::move(target)) {
@@ -487,7 +487,7 @@ class atomic_file {
         detail::refuse_full_disk(target_, bytes);
         temporary_ = detail::folder_of(target_) / ("." + target_.filename().string() + ".tmp-0");
         file_.reset(std::fopen(temporary_.string().c_str(), "wb"));
-        if (!file_) detail::throw_file_error(target_, "cannot create a temporary neighbour", errno);
+        if (!file_) detail::throw_file_error(target_, "cannot create a temporary file", errno);
     }
     atomic_file(const atomic_file&) = delete;
     atomic_file& operator=(const atomic_file&) = delete;
@@ -538,7 +538,7 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::
     return detail::read_whole(open_file(path, limit));
 }
 
-/// Writes a file, whole or not at all.
+/// Writes a file atomically.
 /// \throws file_error IO; an existing target then keeps its bytes
 inline void write_file(const std::filesystem::path& target, std::span<const std::byte> bytes) {
     atomic_file file(target, bytes.size());

@@ -6,7 +6,7 @@
 #include <ctime>
 #include <limits>
 
-#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
 namespace benchmarks {
@@ -15,7 +15,7 @@ namespace kernels = zeroshot::kernels;
 
 /// Products and sums of Chains independent vectors, so many times; what comes of them depends on all.
 template <std::size_t Chains, std::size_t Lanes>
-ZEROSHOT_ALWAYS_INLINE float chains_of(std::size_t steps) noexcept {
+[[gnu::always_inline]] inline float chains_of(std::size_t steps) noexcept {
     using vector = typename kernels::detail::vector_of<float, Lanes>::type;
     vector sums[Chains] = {};
     const vector factor = sums[0] + 0.5f, addend = sums[0] + 0.25f;
@@ -33,22 +33,22 @@ inline float chains_portable(std::size_t steps) noexcept {
     return chains_of<12, 4>(steps);
 }
 #if ZEROSHOT_KERNELS_X86
-ZEROSHOT_TARGET("avx2,fma") inline float chains_avx2(std::size_t steps) noexcept {
+[[gnu::target("avx2,fma")]] inline float chains_avx2(std::size_t steps) noexcept {
     return chains_of<12, 8>(steps);
 }
-ZEROSHOT_TARGET("avx512f,fma") inline float chains_avx512(std::size_t steps) noexcept {
+[[gnu::target("avx512f,fma")]] inline float chains_avx512(std::size_t steps) noexcept {
     return chains_of<24, 16>(steps);
 }
 #endif
 
 /// Operations a second, products and sums counted apart: the best of several runs, each of some milliseconds.
-inline double measured_peak(kernels::instruction_set set) {
+inline double measured_peak(const kernels::table& set) {
     constexpr std::size_t steps = 2'000'000, runs = 7;
     std::size_t lanes = 4, chains = 12;
     float (*run)(std::size_t) noexcept = chains_portable;
 #if ZEROSHOT_KERNELS_X86
-    if (set != kernels::instruction_set::portable) {
-        const bool wide = set >= kernels::instruction_set::avx512;
+    if (set.set != kernels::instruction_set::portable) {
+        const bool wide = set.set != kernels::instruction_set::avx2 && set.set != kernels::instruction_set::avx_vnni;
         lanes = wide ? 16 : 8;
         chains = wide ? 24 : 12;
         run = wide ? chains_avx512 : chains_avx2;

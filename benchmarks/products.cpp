@@ -8,8 +8,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/row.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 
 #include "benchmarks/peak.hpp"
 
@@ -64,7 +63,7 @@ void count_operations(benchmark::State& state, double operations, double peak) {
     state.counters["of peak"] = benchmark::Counter(all / peak, benchmark::Counter::kIsRate);
 }
 
-void multiply(benchmark::State& state, const layer& one, kernels::instruction_set set, double peak) {
+void multiply(benchmark::State& state, const layer& one, const kernels::table& set, double peak) {
     const std::vector<float> rows = random_numbers(one.rows * one.inputs);
     const std::vector<float> weights = random_numbers(one.inputs * one.outputs);
     std::vector<float> packed(kernels::packed_size(one.outputs, one.inputs)), result(one.rows * one.outputs);
@@ -80,7 +79,7 @@ void multiply(benchmark::State& state, const layer& one, kernels::instruction_se
 }
 
 /// A row of attention scores.
-void softmax(benchmark::State& state, std::size_t width, kernels::instruction_set set) {
+void softmax(benchmark::State& state, std::size_t width, const kernels::table& set) {
     const std::vector<float> before = random_numbers(width);
     std::vector<float> row = before;
     for (auto _ : state) {
@@ -91,7 +90,7 @@ void softmax(benchmark::State& state, std::size_t width, kernels::instruction_se
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(width));
 }
 
-void layer_norm(benchmark::State& state, std::size_t width, kernels::instruction_set set) {
+void layer_norm(benchmark::State& state, std::size_t width, const kernels::table& set) {
     const std::vector<float> row = random_numbers(width), gain = random_numbers(width), bias = random_numbers(width);
     std::vector<float> result(width);
     for (auto _ : state) {
@@ -103,22 +102,23 @@ void layer_norm(benchmark::State& state, std::size_t width, kernels::instruction
 
 /// Every instruction set this machine has, under its name: "product/avx2/ViT-B-32 b1/c_fc".
 [[maybe_unused]] const bool all_are_registered = [] {
-    for (const kernels::instruction_set set : kernels::all_instruction_sets) {
-        if (!kernels::is_available(set)) continue;
-        const std::string name(kernels::name_of(set));
+    for (const kernels::table* const each : kernels::tables()) {
+        const kernels::table& set = *each;
+        if (!set.is_available()) continue;
+        const std::string name(set.name);
         const double peak = benchmarks::measured_peak(set);
         for (const layer& one : layers()) {
             benchmark::RegisterBenchmark(
                 ("product/" + name + "/" + one.name).c_str(),
-                [one, set, peak](benchmark::State& state) { multiply(state, one, set, peak); });
+                [one, &set, peak](benchmark::State& state) { multiply(state, one, set, peak); });
         }
         for (const std::size_t width : {50u, 77u, 257u}) {
             benchmark::RegisterBenchmark(("softmax/" + name + "/" + std::to_string(width)).c_str(),
-                                         [width, set](benchmark::State& state) { softmax(state, width, set); });
+                                         [width, &set](benchmark::State& state) { softmax(state, width, set); });
         }
         for (const std::size_t width : {512u, 768u, 1024u}) {
             benchmark::RegisterBenchmark(("layer norm/" + name + "/" + std::to_string(width)).c_str(),
-                                         [width, set](benchmark::State& state) { layer_norm(state, width, set); });
+                                         [width, &set](benchmark::State& state) { layer_norm(state, width, set); });
         }
     }
     return true;

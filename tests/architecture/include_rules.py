@@ -62,6 +62,8 @@ NAMESPACE = r"^namespace zeroshot \{ inline namespace ZEROSHOT_ABI \{"
 # Headers whose test does not carry their name, and why.
 TESTED_ELSEWHERE = {
     "zeroshot.hpp": "packaging/two_units.cpp",  # includes only: what there is to test is that it links
+    "kernels/neon.hpp": "kernels/portable.cpp",  # every table against the portable one
+    "kernels/simd128.hpp": "kernels/portable.cpp",
     "datasets.hpp": "datasets/open_data_set.cpp",
     "metrics.hpp": "metrics/evaluation.cpp",
 }

@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/kernels/activation.hpp>
+#include <zeroshot/kernels/kernels.hpp>
+#include <zeroshot/kernels/row.hpp>
 
 #include "tests/catch.hpp"
 
@@ -27,10 +28,11 @@ std::vector<float> many_numbers() {
 
 /// The largest |got - exact| / bound(x, exact) over many numbers.
 template <class Bound>
-void check_function(function f, const Bound& bound) {
+void check_function(activation f, const Bound& bound) {
     const std::vector<float> numbers = many_numbers();
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
         std::vector<float> got = numbers;
         apply(f, got.data(), got.size(), set);
         double worst = 0;
@@ -46,7 +48,7 @@ void check_function(function f, const Bound& bound) {
                 there = got[i];
             }
         }
-        INFO(name_of(set) << ": worst at " << at << ", " << there << ", " << worst << " of the bound");
+        INFO(set.name << ": worst at " << at << ", " << there << ", " << worst << " of the bound");
         CHECK(worst <= 1);
     }
 }
@@ -55,44 +57,47 @@ void check_function(function f, const Bound& bound) {
 
 // Every bound counts roundings of half an epsilon each.
 TEST_CASE("exp is exact to two units in the last place") {
-    check_function(function::exponential, [](double, double exact) { return 2 * epsilon * exact + 1.2e-38; });
+    check_function(activation::exponential, [](double, double exact) { return 2 * epsilon * exact + 1.2e-38; });
 }
 TEST_CASE("QuickGELU and the tanh GELU err by the rounding of their exponents") {
     // x / (1 + e): e carries the rounding of an exponent of about 1.7 |x|, whose absolute error is its relative error
     const auto bound = [](double x, double exact) {
         return epsilon * (4 + 2 * std::min(std::abs(x), 90.0)) * std::abs(exact) + 1e-36;
     };
-    check_function(function::quick_gelu, bound);
+    check_function(activation::quick_gelu, bound);
     // the exponent grows with the cube of x; 1 + tanh in double has no more than 16 digits
-    check_function(function::gelu_tanh, [](double x, double exact) {
+    check_function(activation::gelu_tanh, [](double x, double exact) {
         const double exponent = std::min(1.6 * std::abs(x + 0.044715 * x * x * x), 90.0);
         return epsilon * (4 + 4 * exponent) * std::abs(exact) + 1e-15 * std::abs(x);
     });
 }
 TEST_CASE("the GELU with erf errs by a few epsilons of its argument") {
     // half of x times 1 + erf: three epsilons of the rational function, one of the sum, two of the products
-    check_function(function::gelu, [](double x, double) { return 6 * epsilon * std::abs(x) / 2 + 1e-38; });
+    check_function(activation::gelu, [](double x, double) { return 6 * epsilon * std::abs(x) / 2 + 1e-38; });
 }
 TEST_CASE("rectifying leaves no negative number") {
-    check_function(function::relu, [](double, double) { return 1e-300; });
+    check_function(activation::relu, [](double, double) { return 1e-300; });
 }
 
 TEST_CASE("a number gives the same bits wherever it stands") {
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
-        for (const function f : {function::quick_gelu, function::gelu, function::gelu_tanh, function::exponential}) {
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
+        for (const activation f :
+             {activation::quick_gelu, activation::gelu, activation::gelu_tanh, activation::exponential}) {
             std::vector<float> numbers(37, 0.7251f);
             apply(f, numbers.data(), numbers.size(), set);
-            CHECK(std::all_of(numbers.begin(), numbers.end(), [&](float each) { return each == numbers.front(); }));
+            CHECK(std::all_of(numbers.begin(), numbers.end(), [&](float number) { return number == numbers.front(); }));
         }
     }
 }
 
 TEST_CASE("what is no number stays none") {
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
-        for (const function f : {function::quick_gelu, function::gelu, function::gelu_tanh, function::exponential,
-                                 function::relu, function::identity}) {
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
+        for (const activation f : {activation::quick_gelu, activation::gelu, activation::gelu_tanh,
+                                   activation::exponential, activation::relu, activation::identity}) {
             float number = std::numeric_limits<float>::quiet_NaN();
             apply(f, &number, 1, set);
             CHECK(number != number);

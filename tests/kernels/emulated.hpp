@@ -9,8 +9,7 @@
 #undef ZEROSHOT_ABI
 #define ZEROSHOT_ABI emulated
 #include <zeroshot/half.hpp>
-#include <zeroshot/kernels/instruction_set.hpp>
-#include <zeroshot/kernels/widen.hpp>  // whose instructions are not replaced
+#include <zeroshot/kernels/vector.hpp>
 
 #if ZEROSHOT_KERNELS_X86
 #include <algorithm>
@@ -19,37 +18,44 @@
 
 #include "tests/kernels/emulated_tiles.hpp"
 
-#undef ZEROSHOT_TARGET
-#define ZEROSHOT_TARGET(features)
-#define __builtin_ia32_pmaddubsw256 zeroshot_tests::instructions::pmaddubsw256
-#define __builtin_ia32_pmaddwd256 zeroshot_tests::instructions::pmaddwd256
+#define ZEROSHOT_EMULATED_INSTRUCTIONS zeroshot_tests::instructions
 
 #pragma GCC diagnostic ignored "-Wpsabi"  // vectors wider than the machine's pass from one inline function to another
 
 namespace zeroshot_tests::instructions {
 
-typedef char bytes_256 __attribute__((vector_size(32)));
-typedef short shorts_256 __attribute__((vector_size(32)));
-typedef int integers_256 __attribute__((vector_size(32)));
+using zeroshot::kernels::detail::integers;
+using zeroshot::kernels::detail::words;
 
-inline std::int16_t saturated(int number) {
-    return static_cast<std::int16_t>(std::clamp(number, -32768, 32767));
+inline std::uint32_t saturated(int number) {
+    return static_cast<std::uint16_t>(std::clamp(number, -32768, 32767));
 }
 
 /// VPMADDUBSW: pairs of an unsigned and a signed byte, multiplied and added with saturation.
-inline shorts_256 pmaddubsw256(const bytes_256& a, const bytes_256& b) {
-    shorts_256 sums;
-    for (int i = 0; i < 16; ++i) {
-        sums[i] = saturated(static_cast<unsigned char>(a[2 * i]) * static_cast<signed char>(b[2 * i]) +
-                            static_cast<unsigned char>(a[2 * i + 1]) * static_cast<signed char>(b[2 * i + 1]));
+inline words<8> pmaddubsw(const words<8>& a, const words<8>& b) {
+    words<8> sums = {};
+    for (std::size_t lane = 0; lane < 8; ++lane) {
+        for (const unsigned half : {0u, 16u}) {
+            int sum = 0;
+            for (const unsigned bit : {half, half + 8}) {
+                sum += static_cast<int>((a[lane] >> bit) & 0xffu) *
+                       static_cast<std::int8_t>(static_cast<std::uint8_t>((b[lane] >> bit) & 0xffu));
+            }
+            sums[lane] |= saturated(sum) << half;
+        }
     }
     return sums;
 }
 
 /// VPMADDWD: pairs of signed shorts, multiplied and added.
-inline integers_256 pmaddwd256(const shorts_256& a, const shorts_256& b) {
-    integers_256 sums;
-    for (int i = 0; i < 8; ++i) sums[i] = a[2 * i] * b[2 * i] + a[2 * i + 1] * b[2 * i + 1];
+inline integers<8> pmaddwd(const words<8>& a, const words<8>& b) {
+    integers<8> sums = {};
+    for (std::size_t lane = 0; lane < 8; ++lane) {
+        for (const unsigned half : {0u, 16u}) {
+            sums[lane] += static_cast<std::int16_t>(static_cast<std::uint16_t>(a[lane] >> half)) *
+                          static_cast<std::int16_t>(static_cast<std::uint16_t>(b[lane] >> half));
+        }
+    }
     return sums;
 }
 
@@ -84,31 +90,62 @@ inline void dot_halves(float* sums, const std::uint32_t* a, const std::uint32_t*
     }
 }
 
+/// What the kernels call.
+template <std::size_t Lanes, class Sum>
+void vpdpbusd(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+    dot_bytes(reinterpret_cast<std::int32_t*>(&sum), reinterpret_cast<const std::uint32_t*>(&row),
+              reinterpret_cast<const std::uint32_t*>(&weights), Lanes);
+}
+template <std::size_t Lanes, class Sum>
+void vpdpbusd_vex(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+    vpdpbusd<Lanes>(sum, row, weights);
+}
+template <std::size_t Lanes, class Sum>
+void vpdpwssd(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+    dot_shorts(reinterpret_cast<std::int32_t*>(&sum), reinterpret_cast<const std::uint32_t*>(&row),
+               reinterpret_cast<const std::uint32_t*>(&weights), Lanes);
+}
+template <std::size_t Lanes, class Sum>
+void vpdpwssd_vex(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+    vpdpwssd<Lanes>(sum, row, weights);
+}
+template <std::size_t Lanes, class Sum>
+void vdpbf16ps(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+    dot_halves(reinterpret_cast<float*>(&sum), reinterpret_cast<const std::uint32_t*>(&row),
+               reinterpret_cast<const std::uint32_t*>(&weights), Lanes);
+}
+
 /// The tiles of the machine that is emulated, of each thread its own.
 inline thread_local tile_machine tiles;
 
+inline void ldtilecfg(const void* shapes) {
+    tiles.configure(shapes);
+}
+inline void tilerelease() {
+    tiles.release();
+}
+template <int Tile>
+void tilezero() {
+    tiles.zero(Tile);
+}
+template <int Tile>
+void tileloadd(const void* from, std::size_t stride) {
+    tiles.load(Tile, from, stride);
+}
+template <int Tile>
+void tilestored(void* to, std::size_t stride) {
+    tiles.store(Tile, to, stride);
+}
+template <int Sums, int Rows, int Weights>
+void tdpbusd() {
+    tiles.multiply_bytes(Sums, Rows, Weights);
+}
+template <int Sums, int Rows, int Weights>
+void tdpbf16ps() {
+    tiles.multiply_halves(Sums, Rows, Weights);
+}
+
 }  // namespace zeroshot_tests::instructions
 
-#define ZEROSHOT_WORDS_OF(vector) reinterpret_cast<const std::uint32_t*>(&(vector))
-#define ZEROSHOT_VPDPBUSD(sum, row, weights)                                                                 \
-    zeroshot_tests::instructions::dot_bytes(reinterpret_cast<std::int32_t*>(&(sum)), ZEROSHOT_WORDS_OF(row), \
-                                            ZEROSHOT_WORDS_OF(weights), sizeof(row) / sizeof(std::uint32_t))
-#define ZEROSHOT_VPDPBUSD_VEX(sum, row, weights) ZEROSHOT_VPDPBUSD(sum, row, weights)
-#define ZEROSHOT_VPDPWSSD(sum, row, weights)                                                                  \
-    zeroshot_tests::instructions::dot_shorts(reinterpret_cast<std::int32_t*>(&(sum)), ZEROSHOT_WORDS_OF(row), \
-                                             ZEROSHOT_WORDS_OF(weights), sizeof(row) / sizeof(std::uint32_t))
-#define ZEROSHOT_VPDPWSSD_VEX(sum, row, weights) ZEROSHOT_VPDPWSSD(sum, row, weights)
-#define ZEROSHOT_VDPBF16PS(sum, row, weights)                                                          \
-    zeroshot_tests::instructions::dot_halves(reinterpret_cast<float*>(&(sum)), ZEROSHOT_WORDS_OF(row), \
-                                             ZEROSHOT_WORDS_OF(weights), sizeof(row) / sizeof(std::uint32_t))
-
-#define ZEROSHOT_LDTILECFG(shapes) zeroshot_tests::instructions::tiles.configure(&(shapes))
-#define ZEROSHOT_TILERELEASE() zeroshot_tests::instructions::tiles.release()
-#define ZEROSHOT_TILEZERO(tile) zeroshot_tests::instructions::tiles.zero(tile)
-#define ZEROSHOT_TILELOADD(tile, from, stride) zeroshot_tests::instructions::tiles.load(tile, from, stride)
-#define ZEROSHOT_TILESTORED(tile, to, stride) zeroshot_tests::instructions::tiles.store(tile, to, stride)
-#define ZEROSHOT_TDPBUSD(sums, rows, weights) zeroshot_tests::instructions::tiles.multiply_bytes(sums, rows, weights)
-#define ZEROSHOT_TDPBF16PS(sums, rows, weights) zeroshot_tests::instructions::tiles.multiply_halves(sums, rows, weights)
-
-#include <zeroshot/kernels/multiply_quantized.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #endif

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/kernels/multiply_quantized.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/kernels/support.hpp"
@@ -16,9 +16,10 @@ namespace {
 
 constexpr double epsilon = std::numeric_limits<float>::epsilon();
 
-std::vector<instruction_set> sets_here() {
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) WARN("instruction set " << name_of(set) << " is not on this machine: not tested");
+std::vector<const table*> sets_here() {
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) WARN("instruction set " << set.name << " is not on this machine: not tested");
     }
     return available_sets();
 }
@@ -28,7 +29,7 @@ double as_bfloat(float number) {
 }
 
 /// The exact product of numbers rounded to bfloat16, within the bound of a sum in any order.
-void check_bf16(const narrow_case& c, instruction_set set) {
+void check_bf16(const quantized_case& c, const table& set) {
     const std::vector<float> result = c.product(set);
     for (std::size_t row = 0; row < c.row_count; ++row) {
         for (std::size_t column = 0; column < c.columns; ++column) {
@@ -40,14 +41,14 @@ void check_bf16(const narrow_case& c, instruction_set set) {
             }
             const double got = static_cast<double>(result[row * c.columns + column]);
             if (std::abs(got - exact) <= static_cast<double>(c.depth + 2) * epsilon * norm) continue;
-            FAIL(name_of(set) << " row " << row << " column " << column << ": " << got << " for " << exact);
+            FAIL(set.name << " row " << row << " column " << column << ": " << got << " for " << exact);
         }
     }
 }
 
 /// The exact product of the numbers themselves: each factor may be half a step off: of rows, a 253rd of their
 /// range; of weights, a 127th of the largest, or a 63rd at most where two large ones meet.
-void check_int8(const narrow_case& c, instruction_set set) {
+void check_int8(const quantized_case& c, const table& set) {
     const std::vector<float> result = c.product(set);
     const std::vector<std::uint32_t> packed = c.packed_weights();
     for (std::size_t column = 0; column < c.columns; ++column) {
@@ -74,14 +75,14 @@ void check_int8(const narrow_case& c, instruction_set set) {
             }
             const double got = static_cast<double>(result[row * c.columns + column]);
             if (std::abs(got - exact) <= bound * 1.0001) continue;
-            FAIL(name_of(set) << " row " << row << " column " << column << ": " << got << " for " << exact);
+            FAIL(set.name << " row " << row << " column " << column << ": " << got << " for " << exact);
         }
     }
 }
 
 /// The same of 16 bits: half a step of a row is its largest magnitude over twice the most steps; the column's
 /// is read.
-void check_int16(const narrow_case& c, instruction_set set) {
+void check_int16(const quantized_case& c, const table& set) {
     const std::vector<float> result = c.product(set);
     const std::vector<std::uint32_t> packed = c.packed_weights();
     for (std::size_t column = 0; column < c.columns; ++column) {
@@ -101,36 +102,38 @@ void check_int16(const narrow_case& c, instruction_set set) {
             const double got = static_cast<double>(result[row * c.columns + column]);
             // Rounding to steps is itself rounded, in the last bits of numbers of up to 2^15; so is the scaled sum.
             if (std::abs(got - exact) <= bound * 1.01 + std::abs(exact) * 4 * epsilon) continue;
-            FAIL(name_of(set) << " row " << row << " column " << column << ": " << got << " for " << exact);
+            FAIL(set.name << " row " << row << " column " << column << ": " << got << " for " << exact);
         }
     }
 }
 
 }  // namespace
 
-TEST_CASE("narrow products are within the bounds of their rounding, by every instruction set, at odd shapes") {
-    for (const instruction_set set : sets_here()) {
+TEST_CASE("quantized products are within the bounds of their rounding, by every instruction set, at odd shapes") {
+    for (const table* const each : sets_here()) {
+        const table& set = *each;
         for (const std::size_t row_count : {1u, 2u, 3u, 6u, 7u, 13u, 17u}) {
             for (const std::size_t columns : {1u, 15u, 16u, 33u}) {
                 for (const std::size_t depth : {1u, 31u, 64u, 65u, 200u}) {
-                    check_bf16({narrow::bf16, row_count, columns, depth}, set);
-                    check_int16({narrow::int16, row_count, columns, depth}, set);
-                    check_int8({narrow::int8, row_count, columns, depth}, set);
+                    check_bf16({quantized::bf16, row_count, columns, depth}, set);
+                    check_int16({quantized::int16, row_count, columns, depth}, set);
+                    check_int8({quantized::int8, row_count, columns, depth}, set);
                 }
             }
         }
-        check_bf16({narrow::bf16, 230, 33, 1000}, set);  // more than one block of rows
-        check_int16({narrow::int16, 430, 17, 1000}, set);
-        check_int8({narrow::int8, 430, 17, 1000}, set);
+        check_bf16({quantized::bf16, 230, 33, 1000}, set);  // more than one block of rows
+        check_int16({quantized::int16, 430, 17, 1000}, set);
+        check_int8({quantized::int8, 430, 17, 1000}, set);
     }
 }
 
 TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a panel whatever panels") {
-    for (const narrow type : {narrow::bf16, narrow::int16, narrow::int8}) {
-        const narrow_case c(type, 61, 49, 300);
+    for (const quantized type : {quantized::bf16, quantized::int16, quantized::int8}) {
+        const quantized_case c(type, 61, 49, 300);
         const std::vector<float> bias = normal_numbers(c.columns, 7);
-        const epilogue<float> finish{bias.data(), nullptr, false, function::quick_gelu};
-        for (const instruction_set set : sets_here()) {
+        const epilogue<float> finish{bias.data(), nullptr, false, activation::quick_gelu};
+        for (const table* const each : sets_here()) {
+            const table& set = *each;
             const std::vector<float> together = c.product(set, 0, c.row_count, finish);
             for (const std::size_t count : {1u, 2u, 3u, 5u, 14u, 40u}) {
                 for (std::size_t row = 0; row + count <= c.row_count; row += count) {
@@ -141,7 +144,7 @@ TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a 
             }
             std::vector<float> apart(c.row_count * c.columns, -7.0f);
             const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count), weights = c.packed_weights();
-            narrow_product p = c.over(rows, weights, set, c.row_count, apart);
+            quantized_product p = c.over(rows, weights, set, c.row_count, apart);
             p.finish = finish;
             multiply(type, p, set, 1, 2);
             for (std::size_t i = 0; i < apart.size(); ++i)
@@ -153,42 +156,44 @@ TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a 
     }
 }
 
-TEST_CASE("what follows a narrow sum is done in its order: bias, gain, what stood there, the function") {
-    for (const narrow type : {narrow::bf16, narrow::int16, narrow::int8}) {
-        narrow_case c(type, 9, 50, 1);
+TEST_CASE("what follows a quantized sum is done in its order: bias, gain, what stood there, the function") {
+    for (const quantized type : {quantized::bf16, quantized::int16, quantized::int8}) {
+        quantized_case c(type, 9, 50, 1);
         std::ranges::fill(c.rows, 2.0f);
         std::ranges::fill(c.weights, 1.5f);
         const std::vector<float> bias(c.columns, -5.0f), gain(c.columns, 4.0f);
-        for (const instruction_set set : sets_here()) {
+        for (const table* const each : sets_here()) {
+            const table& set = *each;
             const auto with = [&](const epilogue<float>& finish) {
                 std::vector<float> result(c.row_count * c.columns, 7.0f);
                 const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count),
                                                  weights = c.packed_weights();
-                narrow_product p = c.over(rows, weights, set, c.row_count, result);
+                quantized_product p = c.over(rows, weights, set, c.row_count, result);
                 p.finish = finish;
                 multiply(type, p, set, 0, panel_count(c.columns));
                 return result;
             };
             const auto all = [&](const std::vector<float>& found, float value) {
-                return std::ranges::all_of(found, [&](float each) { return std::abs(each - value) < 1e-4f; });
+                return std::ranges::all_of(found, [&](float number) { return std::abs(number - value) < 1e-4f; });
             };
             CHECK(all(with({}), 3));
             CHECK(all(with({bias.data()}), -2));
             CHECK(all(with({bias.data(), gain.data()}), -8));
             CHECK(all(with({bias.data(), gain.data(), true}), -1));
-            CHECK(all(with({bias.data(), gain.data(), true, function::relu}), 0));
+            CHECK(all(with({bias.data(), gain.data(), true, activation::relu}), 0));
         }
     }
 }
 
 TEST_CASE("a row that holds a number that is none has results that are none, its neighbours their own") {
     constexpr float none = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
-    for (const instruction_set set : available_sets()) {
-        for (const narrow type : {narrow::int16, narrow::int8}) {
-            const narrow_case sound(type, 3, 17, 70);
+    for (const table* const each : available_sets()) {
+        const table& set = *each;
+        for (const quantized type : {quantized::int16, quantized::int8}) {
+            const quantized_case sound(type, 3, 17, 70);
             const std::vector<float> expected = sound.product(set);
             for (const float number : {none, infinity, -infinity}) {
-                narrow_case c = sound;
+                quantized_case c = sound;
                 c.rows[70 + 40] = number;
                 const std::vector<float> got = c.product(set);
                 for (std::size_t i = 0; i < got.size(); ++i) {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include <zeroshot/kernels/pack_rows.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/kernels/support.hpp"
@@ -18,15 +18,15 @@ namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-float scale_of(narrow type, const std::vector<float>& row, instruction_set set) {
+float scale_of(quantized type, const std::vector<float>& row, const table& set) {
     return std::bit_cast<float>(packed_row(type, row, set)[0]);
 }
 
 /// Byte `place` / 16 of word `place` % 16 of its block of 64, less the one that stands for zero.
-int byte_at(const std::vector<std::uint32_t>& packed, std::size_t place, instruction_set set) {
+int byte_at(const std::vector<std::uint32_t>& packed, std::size_t place, const table& set) {
     const std::uint32_t word = packed[row_header + place / 64 * 16 + place % 16];
     const auto byte = static_cast<std::uint8_t>((word >> (8 * (place % 64 / 16))) & 0xffu);
-    const int number = is_signed(narrow::int8, set) ? static_cast<std::int8_t>(byte) : byte;
+    const int number = set.rows.signed_bytes ? static_cast<std::int8_t>(byte) : byte;
     return number - static_cast<int>(packed[1]);
 }
 
@@ -36,8 +36,9 @@ TEST_CASE("a row's numbers become the nearest of 256 steps, of which the row tak
     for (const float shift : {0.0f, 10.0f, -10.0f, 0.5f}) {
         std::vector<float> row = normal_numbers(150, 3);
         for (float& number : row) number += shift;
-        for (const instruction_set set : available_sets()) {
-            const std::vector<std::uint32_t> packed = packed_row(narrow::int8, row, set);
+        for (const table* const each : available_sets()) {
+            const table& set = *each;
+            const std::vector<std::uint32_t> packed = packed_row(quantized::int8, row, set);
             const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
             int largest = 0, lowest = 0;
             for (std::size_t place = 0; place < row.size(); ++place) {
@@ -57,8 +58,9 @@ TEST_CASE("a row's numbers become the nearest of the steps of 16 bits, of which 
     for (const float shift : {0.0f, 10.0f, -10.0f}) {
         std::vector<float> row = normal_numbers(150, 3);
         for (float& number : row) number += shift;
-        for (const instruction_set set : available_sets()) {
-            const std::vector<std::uint32_t> packed = packed_row(narrow::int16, row, set);
+        for (const table* const each : available_sets()) {
+            const table& set = *each;
+            const std::vector<std::uint32_t> packed = packed_row(quantized::int16, row, set);
             const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
             int largest = 0;
             for (std::size_t place = 0; place < row.size(); ++place) {
@@ -75,8 +77,9 @@ TEST_CASE("a row's numbers become the nearest of the steps of 16 bits, of which 
 }
 
 TEST_CASE("a row of zeros stays one, what is too small becomes one, and no NaN or infinity is lost") {
-    for (const instruction_set set : available_sets()) {
-        for (const narrow type : {narrow::int16, narrow::int8}) {
+    for (const table* const each : available_sets()) {
+        const table& set = *each;
+        for (const quantized type : {quantized::int16, quantized::int8}) {
             CHECK(scale_of(type, {0.0f, -0.0f}, set) == 0.0f);
             for (const std::size_t place : {0u, 20u, 69u}) {
                 std::vector<float> row(70, 1.0f);
@@ -86,8 +89,8 @@ TEST_CASE("a row of zeros stays one, what is too small becomes one, and no NaN o
                 CHECK(std::isinf(scale_of(type, row, set)));
             }
         }
-        CHECK(byte_at(packed_row(narrow::int8, {0.0f, -0.0f}, set), 0, set) == 0);
-        CHECK(byte_at(packed_row(narrow::int8, {1e-40f, -1e-39f}, set), 1, set) == 0);
-        CHECK(sixteen_bits_at(packed_row(narrow::int16, {1e-40f, -1e-39f}, set).data() + row_header, 1) == 0);
+        CHECK(byte_at(packed_row(quantized::int8, {0.0f, -0.0f}, set), 0, set) == 0);
+        CHECK(byte_at(packed_row(quantized::int8, {1e-40f, -1e-39f}, set), 1, set) == 0);
+        CHECK(sixteen_bits_at(packed_row(quantized::int16, {1e-40f, -1e-39f}, set).data() + row_header, 1) == 0);
     }
 }

@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include <zeroshot/kernels/resample.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
 
@@ -48,7 +48,7 @@ std::uint8_t rounded(std::int64_t sum) {
 }
 
 template <std::size_t Channels>
-void check_pixel_sums(instruction_set set, std::size_t outputs, std::size_t taps, std::size_t pixels) {
+void check_pixel_sums(const table& set, std::size_t outputs, std::size_t taps, std::size_t pixels) {
     const random_sums sums(outputs, taps, pixels);
     std::vector<std::vector<std::uint8_t>> rows,
         results(rows_at_once, std::vector<std::uint8_t>(outputs * Channels + 1, untouched));
@@ -79,11 +79,12 @@ void check_pixel_sums(instruction_set set, std::size_t outputs, std::size_t taps
 }  // namespace
 
 TEST_CASE("sums along rows are exact for every number of channels, taps and pixels") {
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
         for (const auto& [outputs, taps, pixels] :
              {std::array<std::size_t, 3>{1, 1, 1}, {3, 5, 2}, {7, 9, 40}, {5, 33, 64}, {2, 301, 1000}}) {
-            INFO(name_of(set) << ", " << outputs << " outputs of up to " << taps << " of " << pixels << " pixels");
+            INFO(set.name << ", " << outputs << " outputs of up to " << taps << " of " << pixels << " pixels");
             check_pixel_sums<1>(set, outputs, taps, pixels);
             check_pixel_sums<2>(set, outputs, taps, pixels);
             check_pixel_sums<3>(set, outputs, taps, pixels);
@@ -93,11 +94,12 @@ TEST_CASE("sums along rows are exact for every number of channels, taps and pixe
 }
 
 TEST_CASE("sums of rows are exact for every number of rows and bytes") {
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
         for (const std::size_t width : {1u, 31u, 32u, 33u, 95u, 672u}) {
             for (const std::size_t count : {1u, 2u, 5u, 40u}) {
-                INFO(name_of(set) << ", " << count << " rows of " << width << " bytes");
+                INFO(set.name << ", " << count << " rows of " << width << " bytes");
                 const random_sums sums(1, count, count);
                 std::vector<std::vector<std::uint8_t>> rows;
                 std::vector<const std::uint8_t*> in;

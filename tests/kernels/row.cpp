@@ -3,7 +3,7 @@
 #include <random>
 #include <vector>
 
-#include <zeroshot/kernels/row.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
 
@@ -23,10 +23,11 @@ std::vector<float> random_numbers(std::size_t count, float mean) {
 
 template <class Check>
 void for_all(const Check& check) {
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
         for (const std::size_t count : {1u, 7u, 8u, 50u, 768u, 3001u}) {
-            INFO(name_of(set) << ", " << count << " numbers");
+            INFO(set.name << ", " << count << " numbers");
             check(set, count);
         }
     }
@@ -35,7 +36,7 @@ void for_all(const Check& check) {
 }  // namespace
 
 TEST_CASE("softmax gives the shares of the scaled exponentials") {
-    for_all([](instruction_set set, std::size_t count) {
+    for_all([](const table& set, std::size_t count) {
         const std::vector<float> numbers = random_numbers(count, 0);
         std::vector<float> shares = numbers;
         softmax(shares.data(), count, 0.125f, set);
@@ -52,7 +53,7 @@ TEST_CASE("softmax gives the shares of the scaled exponentials") {
 }
 
 TEST_CASE("normalising brings a row far from zero to mean 0 and variance 1") {
-    for_all([](instruction_set set, std::size_t count) {
+    for_all([](const table& set, std::size_t count) {
         const std::vector<float> row = random_numbers(count, 30), gain = random_numbers(count, 1),
                                  bias = random_numbers(count, 0);
         std::vector<float> result(count);

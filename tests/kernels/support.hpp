@@ -1,5 +1,5 @@
 #pragma once
-/// \file Numbers to multiply, and products of narrow numbers by any instruction set.
+/// \file Numbers to multiply, and products of quantized numbers by any instruction set.
 
 #include <algorithm>
 #include <cmath>
@@ -9,9 +9,7 @@
 #include <random>
 #include <vector>
 
-#include <zeroshot/kernels/multiply_quantized.hpp>
-#include <zeroshot/kernels/pack_columns.hpp>
-#include <zeroshot/kernels/pack_rows.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 
 // In the version's namespace too: one test compiles the kernels in another way, under another version's name.
 namespace zeroshot_tests { inline namespace ZEROSHOT_ABI {
@@ -24,11 +22,18 @@ inline std::vector<float> normal_numbers(std::size_t count, unsigned seed) {
     return numbers;
 }
 
-/// The instruction sets of this machine.
-inline std::vector<zeroshot::kernels::instruction_set> available_sets() {
-    std::vector<zeroshot::kernels::instruction_set> here;
-    for (const zeroshot::kernels::instruction_set set : zeroshot::kernels::all_instruction_sets) {
-        if (zeroshot::kernels::is_available(set)) here.push_back(set);
+/// The table of an instruction set of this build.
+inline const zeroshot::kernels::table& table_of(zeroshot::kernels::instruction_set set) {
+    const auto all = zeroshot::kernels::tables();
+    return **std::ranges::find(all, set, [](const zeroshot::kernels::table* each) { return each->set; });
+}
+
+/// The tables that this machine can run.
+inline std::vector<const zeroshot::kernels::table*> available_sets() {
+    std::vector<const zeroshot::kernels::table*> here;
+    for (const zeroshot::kernels::table* const each : zeroshot::kernels::tables()) {
+        const zeroshot::kernels::table& set = *each;
+        if (set.is_available()) here.push_back(&set);
     }
     return here;
 }
@@ -39,8 +44,8 @@ inline bool nearly_equal(float a, float b) {
 }
 
 /// One row, packed alone.
-inline std::vector<std::uint32_t> packed_row(zeroshot::kernels::narrow type, const std::vector<float>& row,
-                                             zeroshot::kernels::instruction_set set) {
+inline std::vector<std::uint32_t> packed_row(zeroshot::kernels::quantized type, const std::vector<float>& row,
+                                             const zeroshot::kernels::table& set) {
     std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, 1, row.size(), set));
     zeroshot::kernels::pack_rows(type, row.data(), row.size(), 1, row.size(), packed.data(), set);
     return packed;
@@ -53,12 +58,12 @@ inline int sixteen_bits_at(const std::uint32_t* words, std::size_t place, std::s
 }
 
 /// Rows times weights, both packed here.
-struct narrow_case {
-    zeroshot::kernels::narrow type;
+struct quantized_case {
+    zeroshot::kernels::quantized type;
     std::size_t row_count, columns, depth;
     std::vector<float> rows, weights;
 
-    narrow_case(zeroshot::kernels::narrow of, std::size_t row_count_, std::size_t columns_, std::size_t depth_)
+    quantized_case(zeroshot::kernels::quantized of, std::size_t row_count_, std::size_t columns_, std::size_t depth_)
         : type(of),
           row_count(row_count_),
           columns(columns_),
@@ -73,7 +78,7 @@ struct narrow_case {
     }
 
     /// Some of the rows.
-    std::vector<std::uint32_t> packed_rows(zeroshot::kernels::instruction_set set, std::size_t first,
+    std::vector<std::uint32_t> packed_rows(const zeroshot::kernels::table& set, std::size_t first,
                                            std::size_t count) const {
         std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, count, depth, set));
         zeroshot::kernels::pack_rows(type, rows.data() + first * depth, depth, count, depth, packed.data(), set);
@@ -81,10 +86,10 @@ struct narrow_case {
     }
 
     /// What a kernel is given: `result` is [count, columns].
-    zeroshot::kernels::narrow_product over(const std::vector<std::uint32_t>& packed_rows_,
-                                           const std::vector<std::uint32_t>& packed,
-                                           zeroshot::kernels::instruction_set set, std::size_t count,
-                                           std::vector<float>& result) const {
+    zeroshot::kernels::quantized_product over(const std::vector<std::uint32_t>& packed_rows_,
+                                              const std::vector<std::uint32_t>& packed,
+                                              const zeroshot::kernels::table& set, std::size_t count,
+                                              std::vector<float>& result) const {
         return {packed_rows_.data(),
                 zeroshot::kernels::row_words(type, depth, set),
                 count,
@@ -95,16 +100,16 @@ struct narrow_case {
                 columns};
     }
 
-    std::vector<float> product(zeroshot::kernels::instruction_set set, std::size_t first, std::size_t count,
+    std::vector<float> product(const zeroshot::kernels::table& set, std::size_t first, std::size_t count,
                                const zeroshot::kernels::epilogue<float>& finish = {}) const {
         std::vector<float> result(count * columns);
         const std::vector<std::uint32_t> left = packed_rows(set, first, count), right = packed_weights();
-        zeroshot::kernels::narrow_product p = over(left, right, set, count, result);
+        zeroshot::kernels::quantized_product p = over(left, right, set, count, result);
         p.finish = finish;
         zeroshot::kernels::multiply(type, p, set, 0, zeroshot::kernels::panel_count(columns));
         return result;
     }
-    std::vector<float> product(zeroshot::kernels::instruction_set set) const { return product(set, 0, row_count); }
+    std::vector<float> product(const zeroshot::kernels::table& set) const { return product(set, 0, row_count); }
 };
 
 }}  // namespace zeroshot_tests::ZEROSHOT_ABI

@@ -1,7 +1,7 @@
 #include <cstring>
 #include <vector>
 
-#include <zeroshot/kernels/widen.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
 
@@ -15,9 +15,10 @@ template <class Stored, class Scalar>
 void check_all() {
     std::vector<Stored> stored;
     for (unsigned bits = 0; bits < 0x10000; ++bits) stored.push_back({static_cast<std::uint16_t>(bits)});
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
-        INFO(name_of(set));
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
+        INFO(set.name);
         std::vector<Scalar> widened_all(stored.size());
         widen(stored.data() + 1, stored.size() - 2, widened_all.data() + 1, set);
         std::size_t wrong = 0;

@@ -3,6 +3,7 @@
 #include <random>
 #include <vector>
 
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/kernels/winograd.hpp>
 
 #include "tests/catch.hpp"
@@ -38,7 +39,7 @@ struct tile {
         return sum;
     }
 
-    std::vector<Scalar> transformed(bool add, instruction_set set) const {
+    std::vector<Scalar> transformed(bool add, const table& set) const {
         std::vector<const Scalar*> from;
         for (std::size_t i = 0; i < winograd_places; ++i) from.push_back(pixels.data() + i * channels);
         std::vector<Scalar> places(winograd_places * channels);
@@ -59,8 +60,8 @@ struct tile {
 };
 
 template <class Scalar>
-void check_tile(std::size_t channels, bool add, instruction_set set) {
-    INFO(name_of(set) << ", " << channels << " channels");
+void check_tile(std::size_t channels, bool add, const table& set) {
+    INFO(set.name << ", " << channels << " channels");
     const tile<Scalar> one(channels);
     const std::vector<Scalar> made = one.transformed(add, set);
     double worst = 0;
@@ -77,8 +78,9 @@ void check_tile(std::size_t channels, bool add, instruction_set set) {
 }  // namespace
 
 TEST_CASE("sixteen pixels made of 36 products are those of the convolution") {
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
         for (const std::size_t channels : {1u, 3u, 8u, 13u, 64u}) {
             check_tile<double>(channels, false, set);
             check_tile<float>(channels, true, set);

@@ -115,7 +115,7 @@ TEST_CASE("in every precision, a convolution has the same bits on any number of 
     for (const precision how : {precision::bf16, precision::int8}) {
         const convolution<float> layer(kernel, {}, 1, 1, 0, how);
         const matrix<float> got = layer(in).pixels;
-        CHECK(layer(in, kernels::function::identity, &threads).pixels == got);
+        CHECK(layer(in, kernels::activation::identity, &threads).pixels == got);
         // As in the test of packed_weights: 8 deviations of the rounding of 576 terms.
         const double step = how == precision::bf16 ? 2.0 / 256 : 1.0 / 126 + 1.0 / 63;
         const double bound = 8 * 0.29 * step * std::sqrt(576.0 / 3);
@@ -131,8 +131,8 @@ TEST_CASE("a convolution stays float where quantization would not make it faster
         std::ranges::transform(random_numbers(kernel.size(), 2), kernel.data(), [](double x) { return float(x); });
         return convolution<float>(kernel, {}, 1, size / 2, pixels, how)(in).pixels;
     };
-    const bool no_instruction = kernels::is_widened(kernels::narrow::bf16, kernels::active());
-    const bool no_integers = kernels::best_of_16_bits(kernels::active()) == kernels::narrow::bf16;  // for short sums
+    const bool no_instruction = kernels::active().rows.bf16_as_floats;
+    const bool no_integers = kernels::active().best_of_16_bits == kernels::quantized::bf16;  // for short sums
     for (const std::size_t size : {1u, 3u}) {
         CHECK((results(size, 0, precision::bf16) == results(size, 0, precision::f32)) == no_instruction);
         CHECK((results(size, 0, precision::int8) == results(size, 0, precision::f32)) ==
@@ -140,7 +140,7 @@ TEST_CASE("a convolution stays float where quantization would not make it faster
     }
     const matrix<float> in_float = results(3, 14 * 14, precision::f32);  // Winograd's way
     CHECK(results(3, 14 * 14, precision::bf16) == in_float);
-    CHECK((results(3, 14 * 14, precision::int8) == in_float) == !kernels::gains_from_int16(kernels::active()));
+    CHECK((results(3, 14 * 14, precision::int8) == in_float) == !kernels::active().gains_from_int16);
 }
 
 TEST_CASE("a convolution adds a shortcut and applies relu, on any number of threads") {
@@ -152,7 +152,7 @@ TEST_CASE("a convolution adds a shortcut and applies relu, on any number of thre
         std::ranges::copy(random_numbers(kernel.size(), 2), kernel.data());
         const convolution<double> layer(kernel, {}, 1, size / 2);
         const feature_map<double> plain = layer(in);
-        const feature_map<double> got = layer.added_to(shortcut, in, kernels::function::relu, &threads);
+        const feature_map<double> got = layer.added_to(shortcut, in, kernels::activation::relu, &threads);
         for (std::size_t i = 0; i < plain.pixels.size(); ++i) {
             const double expected = std::max(plain.pixels.values()[i] + shortcut.pixels.values()[i], 0.0);
             REQUIRE(got.pixels.values()[i] == expected);

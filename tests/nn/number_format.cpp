@@ -6,8 +6,7 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
-using kernels::instruction_set;
-using kernels::narrow;
+using kernels::quantized;
 
 namespace {
 
@@ -18,24 +17,25 @@ packing in(precision how, bool at_least_16_bits = false, bool many_rows = false)
 }  // namespace
 
 TEST_CASE("f32 is never rounded, and bf16 is bfloat16 where it saves memory or time") {
-    for (const instruction_set set : kernels::all_instruction_sets) {
-        const bool no_instruction = kernels::is_widened(narrow::bf16, set);
-        INFO(kernels::name_of(set));
+    for (const kernels::table* const each : kernels::tables()) {
+        const kernels::table& set = *each;
+        const bool no_instruction = set.rows.bf16_as_floats;
+        INFO(set.name);
         CHECK(quantized_format(in(precision::f32, true, true), 1000, set) == std::nullopt);
-        CHECK(quantized_format(in(precision::bf16), 1000, set) == narrow::bf16);
+        CHECK(quantized_format(in(precision::bf16), 1000, set) == quantized::bf16);
         CHECK((quantized_format(in(precision::bf16, false, true), 1000, set) == std::nullopt) == no_instruction);
     }
 }
 
 TEST_CASE("int8 becomes 16 bits on request and in short sums: integers where the kernels gain from them") {
-    for (const instruction_set set : kernels::all_instruction_sets) {
-        INFO(kernels::name_of(set));
-        CHECK(quantized_format(in(precision::int8), shortest_int8_sum, set) == narrow::int8);
-        CHECK(quantized_format(in(precision::int8), shortest_int8_sum - 1, set) == kernels::best_of_16_bits(set));
-        CHECK(quantized_format(in(precision::int8, true), shortest_int8_sum, set) == kernels::best_of_16_bits(set));
-        CHECK(quantized_format(in(precision::int8, true), kernels::deepest_int16 + 1, set) == narrow::bf16);
-        const bool float_is_as_fast =
-            kernels::best_of_16_bits(set) == narrow::bf16 && kernels::is_widened(narrow::bf16, set);
+    for (const kernels::table* const each : kernels::tables()) {
+        const kernels::table& set = *each;
+        INFO(set.name);
+        CHECK(quantized_format(in(precision::int8), shortest_int8_sum, set) == quantized::int8);
+        CHECK(quantized_format(in(precision::int8), shortest_int8_sum - 1, set) == set.best_of_16_bits);
+        CHECK(quantized_format(in(precision::int8, true), shortest_int8_sum, set) == set.best_of_16_bits);
+        CHECK(quantized_format(in(precision::int8, true), kernels::deepest_int16 + 1, set) == quantized::bf16);
+        const bool float_is_as_fast = set.best_of_16_bits == quantized::bf16 && set.rows.bf16_as_floats;
         CHECK((quantized_format(in(precision::int8, true, true), 512, set) == std::nullopt) == float_is_as_fast);
     }
 }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <zeroshot/half.hpp>
-#include <zeroshot/kernels/pack_columns.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/quantized_activations.hpp>
 
 #include "tests/catch.hpp"
@@ -22,7 +22,7 @@ float rounded(float number, precision how) {
 /// rows times columns; both are [count, depth].
 template <class Scalar>
 matrix<Scalar> product(const matrix<Scalar>& rows, const matrix<Scalar>& columns, precision how,
-                       kernels::instruction_set set = kernels::active()) {
+                       const kernels::table& set = kernels::active()) {
     packed_activations<Scalar> packed(columns.rows(), columns.columns(), how, set);
     packed.pack(columns.data(), columns.columns(), 1);
     matrix<Scalar> y(rows.rows(), columns.rows());
@@ -48,13 +48,13 @@ matrix<float> transposed_product(const matrix<float>& rows, const matrix<float>&
 TEST_CASE("quantized rows times any panels give the same bits on any number of threads") {
     const std::size_t columns = 40, depth = 70;
     const matrix<float> weights = random_matrix<float>(columns, depth, 2);
-    std::vector<std::uint32_t> packed(kernels::packed_size(kernels::narrow::bf16, columns, depth));
-    kernels::pack(kernels::narrow::bf16, weights.data(), depth, 1, columns, depth, packed.data());
+    std::vector<std::uint32_t> packed(kernels::packed_size(kernels::quantized::bf16, columns, depth));
+    kernels::pack(kernels::quantized::bf16, weights.data(), depth, 1, columns, depth, packed.data());
     thread_pool two(2);
     for (const std::size_t count : {1u, 2u, 7u}) {
         const matrix<float> x = random_matrix<float>(count, 2 * depth, 1);
         const auto with = [&](executor* threads, std::vector<std::size_t> cuts) {
-            const quantized_activations rows(kernels::narrow::bf16, x.data(), 2 * depth, count, depth,
+            const quantized_activations rows(kernels::quantized::bf16, x.data(), 2 * depth, count, depth,
                                              kernels::active(), threads);
             matrix<float> y(count, columns);
             for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
@@ -109,9 +109,10 @@ TEST_CASE("packed activations are not rounded in f32 and rounded to bfloat16 oth
 
 TEST_CASE("in bfloat16, all instruction sets without a product of pairs give the same bits") {
     const matrix<float> rows = random_matrix<float>(5, 50, 1), columns = random_matrix<float>(19, 50, 2);
-    const matrix<float> expected = product(rows, columns, precision::bf16, kernels::instruction_set::portable);
-    for (const kernels::instruction_set set : kernels::all_instruction_sets) {
-        if (kernels::is_available(set) && kernels::is_widened(kernels::narrow::bf16, set))
+    const matrix<float> expected = product(rows, columns, precision::bf16, *kernels::tables().back());
+    for (const kernels::table* const each : kernels::tables()) {
+        const kernels::table& set = *each;
+        if (set.is_available() && set.rows.bf16_as_floats)
             CHECK(product(rows, columns, precision::bf16, set) == expected);
     }
 }

@@ -28,7 +28,7 @@ struct layer {
     }
 
     feature_map<Scalar> made(std::size_t pixels, executor* threads = nullptr, precision how = precision::f32) const {
-        return convolution<Scalar>(kernel, bias, 1, 1, pixels, how)(in, kernels::function::relu, threads);
+        return convolution<Scalar>(kernel, bias, 1, 1, pixels, how)(in, kernels::activation::relu, threads);
     }
 };
 
@@ -88,7 +88,7 @@ TEST_CASE("Winograd's algorithm has the same bits on any number of threads, and 
 
     feature_map<float> shortcut = alone;
     const convolution<float> quick(sample.kernel, sample.bias, 1, 1, many);
-    const feature_map<float> sum = quick.added_to(shortcut, sample.in, kernels::function::identity);
+    const feature_map<float> sum = quick.added_to(shortcut, sample.in, kernels::activation::identity);
     const feature_map<float> plain = quick(sample.in);
     for (std::size_t i = 0; i < sum.pixels.size(); ++i)
         REQUIRE(sum.pixels.values()[i] == plain.pixels.values()[i] + shortcut.pixels.values()[i]);

@@ -21,7 +21,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/image/preprocess.hpp>
-#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/load/clip.hpp>
 #include <zeroshot/support/json.hpp>
 
@@ -155,7 +155,7 @@ std::string json_of(const std::vector<figure>& figures, const bench_options& opt
     nlohmann::ordered_json json;
     for (const figure& each : figures) json[each.name] = zeroshot::json_number(each.value);
     json["machine"] = {
-        {"model", clip.provenance().place},     {"kernels", zeroshot::kernels::name_of(zeroshot::kernels::active())},
+        {"model", clip.provenance().place},     {"kernels", zeroshot::kernels::active().name},
         {"capabilities", capabilities()},       {"threads", std::to_string(options.threads)},
         {"precision", options.model.precision}, {"units", "ms per item; load in ms; peak memory in MiB"}};
     return zeroshot::json_text_of(json);
@@ -164,8 +164,8 @@ std::string json_of(const std::vector<figure>& figures, const bench_options& opt
 void print(const std::vector<figure>& figures, const bench_options& options, const zeroshot::clip& clip, console& out) {
     constexpr std::size_t name_columns = 28, number_columns = 10;
     out.print(out.styled(printable(clip.provenance().place), text_style::bold));
-    out.print("  " + std::string(zeroshot::kernels::name_of(zeroshot::kernels::active())) + ", " +
-              counted(options.threads, "thread") + ", " + options.model.precision);
+    out.print("  " + std::string(zeroshot::kernels::active().name) + ", " + counted(options.threads, "thread") + ", " +
+              options.model.precision);
     for (const figure& each : figures) {
         const std::string number = fixed(each.value, each.value < 100 ? 2 : 1);
         out.print("  " + padded(each.name, name_columns) +

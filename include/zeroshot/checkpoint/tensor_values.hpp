@@ -15,8 +15,7 @@
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
-#include <zeroshot/kernels/instruction_set.hpp>
-#include <zeroshot/kernels/widen.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {

@@ -15,8 +15,7 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
-#include <zeroshot/kernels/instruction_set.hpp>
-#include <zeroshot/kernels/resample.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/support/interpolation.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -144,7 +143,7 @@ class padded_rows {
 /// The pass along x, then the one along y a few rows behind, while the rows between them are in the cache.
 template <std::size_t Channels>
 image resize_x_then_y(const image& input, const pixel_weights& across, const pixel_weights& down) {
-    const kernels::instruction_set set = kernels::active();
+    const kernels::table& set = kernels::active();
     const kernels::pixel_sums<Channels> sum_pixels(across.sources.data(), across.weights.data(), across.taps,
                                                    across.sources.size(), set);
     const std::size_t row_size = across.sources.size() * Channels;
@@ -173,7 +172,7 @@ image resize_x_then_y(const image& input, const pixel_weights& across, const pix
 /// The pass along y, then the one along x, over the columns that it needs.
 template <std::size_t Channels>
 image resize_y_then_x(const image& input, pixel_weights across, const pixel_weights& down) {
-    const kernels::instruction_set set = kernels::active();
+    const kernels::table& set = kernels::active();
     const kernels::pixel_range columns = across.range();
     for (kernels::pixel_range& source : across.sources) source.first -= columns.first;
     const kernels::pixel_sums<Channels> sum_pixels(across.sources.data(), across.weights.data(), across.taps,

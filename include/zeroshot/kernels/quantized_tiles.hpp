@@ -6,29 +6,19 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <zeroshot/kernels/activation.hpp>
-#include <zeroshot/kernels/instruction_set.hpp>
-#include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/quantized.hpp>
-#include <zeroshot/kernels/round.hpp>
+#include <zeroshot/kernels/quantize.hpp>
+#include <zeroshot/kernels/table.hpp>
+#include <zeroshot/kernels/tiles.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
-/// Rows and weights packed for one instruction set and type; depth is column_words, row_stride row_words.
-using narrow_product = product<float, std::uint32_t>;
-
-namespace detail {
-
-using narrow_tile = tile_of<float, std::uint32_t>;
+using quantized_tile = tile_of<float, std::uint32_t>;
 
 #if ZEROSHOT_KERNELS_VECTORS
-template <std::size_t Lanes>
-using integers = typename vector_of<std::int32_t, Lanes>::type;
-
 /// The same address, of which a compiler cannot know that: it reads there again, rather than hold in registers what it
 /// read before.
-ZEROSHOT_ALWAYS_INLINE const std::uint32_t* again(const std::uint32_t* address) noexcept {
+[[gnu::always_inline]] inline const std::uint32_t* again(const std::uint32_t* address) noexcept {
     __asm__("" : "+r"(address));
     return address;
 }
@@ -36,9 +26,9 @@ ZEROSHOT_ALWAYS_INLINE const std::uint32_t* again(const std::uint32_t* address) 
 /// sums += one half of each word of the rows and of the weights. GCC would hold the mask in a register that the sums
 /// need.
 template <bool Upper, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
-ZEROSHOT_ALWAYS_INLINE void add_halves(floats<Lanes> (&sums)[Rows][Vectors], const std::uint32_t* row,
-                                       std::size_t row_stride, const std::uint32_t* panel,
-                                       std::size_t next_panel) noexcept {
+[[gnu::always_inline]] inline void add_halves(floats<Lanes> (&sums)[Rows][Vectors], const std::uint32_t* row,
+                                              std::size_t row_stride, const std::uint32_t* panel,
+                                              std::size_t next_panel) noexcept {
     constexpr std::size_t width = panel_width / Lanes;
     words<Lanes> weights[Vectors];
 #pragma GCC unroll 16
@@ -64,7 +54,8 @@ struct bf16_tile {
     static constexpr std::size_t row_words = 2, grain = packed_rows_grain;
 
     template <std::size_t Rows>
-    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+    [[gnu::always_inline]] inline static void multiply(const quantized_tile& tile, const char* next,
+                                                       std::size_t step) noexcept {
         constexpr std::size_t vectors = Panels * panel_width / lanes;
         floats<lanes> sums[Rows][vectors] = {};
         const std::uint32_t *lower = tile.rows + row_header, *upper = lower + tile.depth, *panel = tile.panel;
@@ -79,8 +70,9 @@ struct bf16_tile {
 
 /// What sums of integers stand for: times both scales; of bytes, first less the zero of the row times the sum of the
 /// weights.
-template <narrow Type, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
-ZEROSHOT_ALWAYS_INLINE void store_integers(integers<Lanes> (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
+template <quantized Type, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
+[[gnu::always_inline]] inline void store_integers(integers<Lanes> (&sums)[Rows][Vectors],
+                                                  const quantized_tile& tile) noexcept {
     constexpr std::size_t width = panel_width / Lanes;
     floats<Lanes> scaled[Rows][Vectors];
 #pragma GCC unroll 16
@@ -90,7 +82,7 @@ ZEROSHOT_ALWAYS_INLINE void store_integers(integers<Lanes> (&sums)[Rows][Vectors
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i) {
             const std::uint32_t* const row = tile.rows + i * tile.row_stride;
-            if constexpr (Type == narrow::int8) {
+            if constexpr (Type == quantized::int8) {
                 const words<Lanes> zeros = row[1] * vector_at<Lanes>(header + panel_width).vector;
                 sums[i][j] -= reinterpret_cast<const integers<Lanes>&>(zeros);
             }
@@ -107,7 +99,7 @@ using shorts = typename vector_of<std::int16_t, 2 * Lanes>::type;
 /// Adds neighbouring numbers of 16 bits to sums of 32.
 struct add_pairs {
     template <std::size_t Lanes>
-    ZEROSHOT_ALWAYS_INLINE static void to(integers<Lanes>& sum, const shorts<Lanes>& numbers) noexcept {
+    [[gnu::always_inline]] inline static void to(integers<Lanes>& sum, const shorts<Lanes>& numbers) noexcept {
         const integers<Lanes>& pairs = reinterpret_cast<const integers<Lanes>&>(numbers);
         sum += (pairs << 16 >> 16) + (pairs >> 16);
     }
@@ -122,11 +114,12 @@ struct int8_tile {
     static constexpr std::size_t row_words = 1, grain = packed_rows_grain;
 
     template <std::size_t Rows>
-    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+    [[gnu::always_inline]] inline static void multiply(const quantized_tile& tile, const char* next,
+                                                       std::size_t step) noexcept {
         using numbers = shorts<lanes>;
         constexpr std::size_t vectors = panel_width / lanes;
         integers<lanes> sums[Rows][vectors] = {};
-        constexpr std::size_t header = column_header(narrow::int8);
+        constexpr std::size_t header = column_header(quantized::int8);
         const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + header * panel_width;
         const std::size_t count = tile.depth - header;
         for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
@@ -147,20 +140,20 @@ struct int8_tile {
                 }
             }
         }
-        store_integers<narrow::int8, Rows, vectors, lanes>(sums, tile);
+        store_integers<quantized::int8, Rows, vectors, lanes>(sums, tile);
     }
 };
 
 /// What words that are multiplied and added up whole are summed into, and what becomes of it.
-template <narrow Type, std::size_t Lanes>
-struct narrow_sums {
-    using number = std::conditional_t<Type == narrow::bf16, float, std::int32_t>;
+template <quantized Type, std::size_t Lanes>
+struct quantized_sums {
+    using number = std::conditional_t<Type == quantized::bf16, float, std::int32_t>;
     using sum = typename vector_of<number, Lanes>::type;
     static constexpr std::size_t header = column_header(Type);
 
     template <std::size_t Rows, std::size_t Vectors>
-    ZEROSHOT_ALWAYS_INLINE static void store(sum (&sums)[Rows][Vectors], const narrow_tile& tile) noexcept {
-        if constexpr (Type == narrow::bf16)
+    [[gnu::always_inline]] inline static void store(sum (&sums)[Rows][Vectors], const quantized_tile& tile) noexcept {
+        if constexpr (Type == quantized::bf16)
             store_tile<Rows, Vectors, Lanes>(sums, tile);
         else
             store_integers<Type, Rows, Vectors, Lanes>(sums, tile);
@@ -169,9 +162,9 @@ struct narrow_sums {
 
 /// Both halves of words, multiplied one after the other.
 template <std::size_t Lanes>
-struct dot_halves : narrow_sums<narrow::int16, Lanes> {
-    ZEROSHOT_ALWAYS_INLINE static void add(integers<Lanes>& to, const words<Lanes>& row,
-                                           const words<Lanes>& weights) noexcept {
+struct dot_halves : quantized_sums<quantized::int16, Lanes> {
+    [[gnu::always_inline]] inline static void add(integers<Lanes>& to, const words<Lanes>& row,
+                                                  const words<Lanes>& weights) noexcept {
         const auto& left = reinterpret_cast<const integers<Lanes>&>(row);
         const auto& right = reinterpret_cast<const integers<Lanes>&>(weights);
         to += (left << 16 >> 16) * (right << 16 >> 16) + (left >> 16) * (right >> 16);
@@ -180,12 +173,13 @@ struct dot_halves : narrow_sums<narrow::int16, Lanes> {
 
 /// Words that Dot multiplies and adds up, a panel of columns in registers of 16 bytes.
 template <std::size_t Height, class Dot = dot_halves<4>>
-struct narrow_tile_16 {
+struct quantized_tile_16 {
     using word = std::uint32_t;
     static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
 
     template <std::size_t Rows>
-    ZEROSHOT_ALWAYS_INLINE static void multiply(const narrow_tile& tile, const char* next, std::size_t step) noexcept {
+    [[gnu::always_inline]] inline static void multiply(const quantized_tile& tile, const char* next,
+                                                       std::size_t step) noexcept {
         constexpr std::size_t vectors = panel_width / lanes;
         typename Dot::sum sums[Rows][vectors] = {};
         const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
@@ -213,7 +207,7 @@ struct bf16_tile {
     static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 2, grain = packed_rows_grain;
 
     template <std::size_t Rows>
-    static void multiply(const narrow_tile& tile, const char*, std::size_t) noexcept {
+    static void multiply(const quantized_tile& tile, const char*, std::size_t) noexcept {
         for (std::size_t i = 0; i < Rows; ++i) {
             const std::uint32_t* const row = tile.rows + i * tile.row_stride + row_header;
             for (std::size_t column = 0; column < panel_width; ++column) {
@@ -230,10 +224,10 @@ struct bf16_tile {
 };
 
 /// The products of the numbers of two words: of the rows signed ones of 16 bits or unsigned bytes.
-template <narrow Type>
+template <quantized Type>
 std::int32_t dot(std::uint32_t row, std::uint32_t weights) noexcept {
     std::int32_t sum = 0;
-    if constexpr (Type == narrow::int16) {
+    if constexpr (Type == quantized::int16) {
         for (unsigned bit = 0; bit < 32; bit += 16)
             sum += static_cast<std::int16_t>((row >> bit) & 0xffffu) *
                    static_cast<std::int16_t>((weights >> bit) & 0xffffu);
@@ -244,20 +238,20 @@ std::int32_t dot(std::uint32_t row, std::uint32_t weights) noexcept {
     return sum;
 }
 
-template <narrow Type, std::size_t Height>
+template <quantized Type, std::size_t Height>
 struct integer_tile {
     using word = std::uint32_t;
     static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
 
     template <std::size_t Rows>
-    static void multiply(const narrow_tile& tile, const char*, std::size_t) noexcept {
+    static void multiply(const quantized_tile& tile, const char*, std::size_t) noexcept {
         constexpr std::size_t header = column_header(Type);
         for (std::size_t i = 0; i < Rows; ++i) {
             const std::uint32_t* const row = tile.rows + i * tile.row_stride;
             for (std::size_t column = 0; column < panel_width; ++column) {
                 const std::uint32_t* const weights = tile.panel + column;
                 std::int32_t sum = 0;
-                if constexpr (Type == narrow::int8) sum = -static_cast<std::int32_t>(row[1] * weights[panel_width]);
+                if constexpr (Type == quantized::int8) sum = -static_cast<std::int32_t>(row[1] * weights[panel_width]);
                 for (std::size_t k = 0; k + header < tile.depth; ++k)
                     sum += dot<Type>(row[row_header + k], weights[(header + k) * panel_width]);
                 const float scale = std::bit_cast<float>(row[0]) * std::bit_cast<float>(weights[0]);
@@ -269,10 +263,9 @@ struct integer_tile {
 };
 
 template <std::size_t Height>
-using narrow_tile_16 = integer_tile<narrow::int16, Height>;
+using quantized_tile_16 = integer_tile<quantized::int16, Height>;
 template <std::size_t Height, std::size_t Register>
-using int8_tile = integer_tile<narrow::int8, Height>;
+using int8_tile = integer_tile<quantized::int8, Height>;
 #endif
 
-}  // namespace detail
-}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels
+}}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail

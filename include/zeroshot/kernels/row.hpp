@@ -1,24 +1,149 @@
 #pragma once
-/// \file What is done to a row of numbers as a whole: softmax and normalisation.
+/// \file Activations, softmax and normalisation of a row of numbers.
 ///
-/// The order of a sum depends on the length of the row alone, so a row gives the same bits whatever rows stand beside
-/// it. In float the exponentials are those of function.hpp; in double, the oracle of the tests, the standard library's.
+/// In float, activations are polynomials with a tested bound; in double, the reference of the tests, they are the
+/// standard library's. A number has the same bits wherever it stands among others. The order of a sum depends on the
+/// length of the row alone, so a row has the same bits whatever rows stand beside it.
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
 
-#include <zeroshot/kernels/activation.hpp>
-#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/table.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
-namespace detail {
+/// By the standard library.
+template <class Scalar>
+Scalar exact(activation function, Scalar x) noexcept {
+    constexpr Scalar inverse_root_of_two = Scalar(0.70710678118654752440L);
+    constexpr Scalar root_of_two_over_pi = Scalar(0.79788456080286535588L);
+    switch (function) {
+        case activation::relu:
+            return x < 0 ? Scalar{0} : x;
+        case activation::quick_gelu:
+            return x / (1 + std::exp(Scalar(-1.702) * x));
+        case activation::gelu:
+            return x * Scalar(0.5) * (1 + std::erf(x * inverse_root_of_two));
+        case activation::gelu_tanh:
+            return x * Scalar(0.5) * (1 + std::tanh(root_of_two_over_pi * (x + Scalar(0.044715) * x * x * x)));
+        case activation::exponential:
+            return std::exp(x);
+        default:
+            return x;
+    }
+}
+
+#if ZEROSHOT_KERNELS_VECTORS
+// Vectors go by reference: by value, they would be passed as the program's own instruction set does it.
+
+/// exp(x) as expf of Cephes: a power of two times a polynomial of the rest, within 2 units in the last place. Beyond
+/// 88.4 it is infinite, below -87.6 nothing.
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void exponentiate(floats<Lanes>& x) noexcept {
+    using vector = floats<Lanes>;
+    constexpr float log2_of_e = 1.44269504088896341f;
+    constexpr float ln_2_high = 0.693359375f, ln_2_low = -2.12194440e-4f;
+    x = x < -88.0f ? vector{} - 88.0f : x;
+    x = x > 89.0f ? vector{} + 89.0f : x;
+    const vector half = x < 0.0f ? vector{} - 0.5f : vector{} + 0.5f;
+    const integers<Lanes> power = __builtin_convertvector(x * log2_of_e + half, integers<Lanes>);
+    const vector whole = __builtin_convertvector(power, vector);
+    const vector rest = (x - whole * ln_2_high) - whole * ln_2_low;  // within ln(2) / 2 of 0
+    vector series = vector{} + 1.9875691500e-4f;
+    series = series * rest + 1.3981999507e-3f;
+    series = series * rest + 8.3334519073e-3f;
+    series = series * rest + 4.1665795894e-2f;
+    series = series * rest + 1.6666665459e-1f;
+    series = series * rest + 5.0000001201e-1f;
+    series = series * (rest * rest) + rest + 1.0f;
+    const integers<Lanes> power_of_two = (power + 127) << 23;  // the exponent of a float
+    x = series * reinterpret_cast<const vector&>(power_of_two);
+}
+
+/// erf(x) as the rational function of Eigen and TensorFlow, exact to float beyond 4.
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void error_function(floats<Lanes>& x) noexcept {
+    using vector = floats<Lanes>;
+    x = x < -4.0f ? vector{} - 4.0f : x;
+    x = x > 4.0f ? vector{} + 4.0f : x;
+    const vector square = x * x;
+    vector above = vector{} - 2.72614225801306e-10f;
+    above = above * square + 2.77068142495902e-08f;
+    above = above * square - 2.10102402082508e-06f;
+    above = above * square - 5.69250639462346e-05f;
+    above = above * square - 7.34990630326855e-04f;
+    above = above * square - 2.95459980854025e-03f;
+    above = above * square - 1.60960333262415e-02f;
+    vector below = vector{} - 1.45660718464996e-05f;
+    below = below * square - 2.13374055278905e-04f;
+    below = below * square - 1.68282697438203e-03f;
+    below = below * square - 7.37332916720468e-03f;
+    below = below * square - 1.42647390514189e-02f;
+    x = x * above / below;
+}
+
+/// x / (1 + exp(-x * factor)) and its like: `exponent` becomes the divisor.
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void divide_by_one_and_exp(floats<Lanes>& x, floats<Lanes>& exponent) noexcept {
+    exponentiate<Lanes>(exponent);
+    x = x / (1.0f + exponent);
+}
+
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void approximate(activation function, floats<Lanes>& x) noexcept {
+    using vector = floats<Lanes>;
+    if (function == activation::relu) {
+        x = x < 0.0f ? vector{} : x;
+    } else if (function == activation::quick_gelu) {
+        vector exponent = -1.702f * x;
+        divide_by_one_and_exp<Lanes>(x, exponent);
+    } else if (function == activation::gelu) {
+        vector share = x * 0.70710678f;
+        error_function<Lanes>(share);
+        x = x * 0.5f * (1.0f + share);
+    } else if (function == activation::gelu_tanh) {
+        vector exponent = -1.59576912f * (x + 0.044715f * x * x * x);  // 1 + tanh(u) = 2 / (1 + exp(-2u))
+        divide_by_one_and_exp<Lanes>(x, exponent);
+    } else if (function == activation::exponential) {
+        exponentiate<Lanes>(x);
+    }
+}
+#endif
+
+/// The function of a few numbers, a multiple of the lanes.
+template <std::size_t Lanes, std::size_t Count, class Scalar>
+[[gnu::always_inline]] inline void apply_to(activation function, Scalar* numbers) noexcept {
+#if ZEROSHOT_KERNELS_VECTORS
+    if constexpr (std::is_same_v<Scalar, float>) {
+        for (std::size_t i = 0; i < Count; i += Lanes) {
+            auto value = vector_at<Lanes>(numbers + i).vector;
+            approximate<Lanes>(function, value);
+            vector_at<Lanes>(numbers + i).vector = value;
+        }
+        return;
+    }
+#endif
+    for (std::size_t i = 0; i < Count; ++i) numbers[i] = exact(function, numbers[i]);
+}
+
+/// The last numbers are padded, so that they go the same way as all others.
+template <std::size_t Lanes, class Scalar>
+[[gnu::always_inline]] inline void apply_to_all(activation function, Scalar* numbers, std::size_t count) noexcept {
+    for (; count >= Lanes; numbers += Lanes, count -= Lanes) apply_to<Lanes, Lanes>(function, numbers);
+    if (count == 0) return;
+    Scalar padded[Lanes] = {};
+    for (std::size_t i = 0; i < count; ++i) padded[i] = numbers[i];
+    apply_to<Lanes, Lanes>(function, padded);
+    for (std::size_t i = 0; i < count; ++i) numbers[i] = padded[i];
+}
 
 /// The sum of x, or of (x - mean)^2. A thousand numbers at a time are summed as they are, these sums in double: in
 /// float, a million shares would not sum to 1.
 template <bool Squares, std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE double sum_of(const Scalar* numbers, std::size_t count, Scalar mean = 0) noexcept {
+[[gnu::always_inline]] inline double sum_of(const Scalar* numbers, std::size_t count, Scalar mean = 0) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
     constexpr std::size_t at_once = 1024;
     double sum = 0;
@@ -28,22 +153,22 @@ ZEROSHOT_ALWAYS_INLINE double sum_of(const Scalar* numbers, std::size_t count, S
         std::size_t i = first;
         for (; i + 2 * Lanes <= end; i += 2 * Lanes) {
             for (std::size_t half = 0; half < 2; ++half) {
-                const vector some = vector_at<Lanes>(numbers + i + half * Lanes).vector - mean;
-                parts[half] += Squares ? some * some : some;
+                const vector value = vector_at<Lanes>(numbers + i + half * Lanes).vector - mean;
+                parts[half] += Squares ? value * value : value;
             }
         }
         for (std::size_t lane = 0; lane < Lanes; ++lane)
             sum += static_cast<double>(parts[0][lane]) + static_cast<double>(parts[1][lane]);
         for (; i < end; ++i) {
-            const auto one = static_cast<double>(numbers[i] - mean);
-            sum += Squares ? one * one : one;
+            const auto value = static_cast<double>(numbers[i] - mean);
+            sum += Squares ? value * value : value;
         }
     }
     return sum;
 }
 
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE Scalar largest_of(const Scalar* numbers, std::size_t count) noexcept {
+[[gnu::always_inline]] inline Scalar largest_of(const Scalar* numbers, std::size_t count) noexcept {
     Scalar lanes[Lanes];
     for (Scalar& lane : lanes) lane = numbers[0];
     std::size_t i = 0;
@@ -59,25 +184,26 @@ ZEROSHOT_ALWAYS_INLINE Scalar largest_of(const Scalar* numbers, std::size_t coun
 
 /// x = (x - shift) * factor
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void shift_and_scale(Scalar* numbers, std::size_t count, Scalar shift, Scalar factor) noexcept {
+[[gnu::always_inline]] inline void shift_and_scale(Scalar* numbers, std::size_t count, Scalar shift,
+                                                   Scalar factor) noexcept {
     std::size_t i = 0;
     for (; i + Lanes <= count; i += Lanes) {
-        auto& some = vector_at<Lanes>(numbers + i);
-        some.vector = factor * (some.vector - shift);
+        auto& place = vector_at<Lanes>(numbers + i);
+        place.vector = factor * (place.vector - shift);
     }
     for (; i < count; ++i) numbers[i] = factor * (numbers[i] - shift);
 }
 
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void softmax_row(Scalar* numbers, std::size_t count, Scalar scale) noexcept {
+[[gnu::always_inline]] inline void softmax_row(Scalar* numbers, std::size_t count, Scalar scale) noexcept {
     shift_and_scale<Lanes>(numbers, count, largest_of<Lanes>(numbers, count), scale);
-    apply_to_all<Lanes>(function::exponential, numbers, count);
+    apply_to_all<Lanes>(activation::exponential, numbers, count);
     shift_and_scale<Lanes>(numbers, count, Scalar{0}, static_cast<Scalar>(1 / sum_of<false, Lanes>(numbers, count)));
 }
 
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void normalise_row(const Scalar* row, std::size_t width, const Scalar* gain, const Scalar* bias,
-                                          Scalar epsilon, Scalar* result) noexcept {
+[[gnu::always_inline]] inline void normalise_row(const Scalar* row, std::size_t width, const Scalar* gain,
+                                                 const Scalar* bias, Scalar epsilon, Scalar* result) noexcept {
     const auto mean = static_cast<Scalar>(sum_of<false, Lanes>(row, width) / static_cast<double>(width));
     const auto variance = static_cast<Scalar>(sum_of<true, Lanes>(row, width, mean) / static_cast<double>(width));
     const Scalar scale = 1 / std::sqrt(variance + epsilon);
@@ -90,56 +216,4 @@ ZEROSHOT_ALWAYS_INLINE void normalise_row(const Scalar* row, std::size_t width, 
     for (; i < width; ++i) result[i] = scale * (row[i] - mean) * gain[i] + bias[i];
 }
 
-#if ZEROSHOT_KERNELS_X86
-template <class Scalar>
-ZEROSHOT_TARGET("avx2,fma")
-void softmax_avx2(Scalar* numbers, std::size_t count, Scalar scale) noexcept {
-    softmax_row<32 / sizeof(Scalar)>(numbers, count, scale);
-}
-
-template <class Scalar>
-ZEROSHOT_TARGET("avx2,fma")
-void normalise_avx2(const Scalar* row, std::size_t width, const Scalar* gain, const Scalar* bias, Scalar epsilon,
-                    Scalar* result) noexcept {
-    normalise_row<32 / sizeof(Scalar)>(row, width, gain, bias, epsilon, result);
-}
-#endif
-
-}  // namespace detail
-
-/// exp(scale * x_i) / sum exp(scale * x_j), in place. The largest number is subtracted first, so nothing overflows.
-/// \param scale positive
-/// \param set must be available
-template <class Scalar>
-void softmax(Scalar* numbers, std::size_t count, Scalar scale, instruction_set set) noexcept {
-    if (count == 0) return;
-#if ZEROSHOT_KERNELS_X86
-    if (set != instruction_set::portable) return detail::softmax_avx2(numbers, count, scale);
-#endif
-    (void)set;
-    detail::softmax_row<16 / sizeof(Scalar)>(numbers, count, scale);
-}
-
-/// gain * (x - mean) / sqrt(variance + epsilon) + bias.
-/// \param gain, bias, result [width]; the result may be the row itself
-/// \param set must be available
-template <class Scalar>
-void normalise(const Scalar* row, std::size_t width, const Scalar* gain, const Scalar* bias, Scalar epsilon,
-               Scalar* result, instruction_set set) noexcept {
-#if ZEROSHOT_KERNELS_X86
-    if (set != instruction_set::portable) return detail::normalise_avx2(row, width, gain, bias, epsilon, result);
-#endif
-    (void)set;
-    detail::normalise_row<16 / sizeof(Scalar)>(row, width, gain, bias, epsilon, result);
-}
-
-#if defined(ZEROSHOT_COMPILED)
-extern template void softmax(float*, std::size_t, float, instruction_set) noexcept;
-extern template void softmax(double*, std::size_t, double, instruction_set) noexcept;
-extern template void normalise(const float*, std::size_t, const float*, const float*, float, float*,
-                               instruction_set) noexcept;
-extern template void normalise(const double*, std::size_t, const double*, const double*, double, double*,
-                               instruction_set) noexcept;
-#endif
-
-}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels
+}}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail

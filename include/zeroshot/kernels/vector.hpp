@@ -1,18 +1,39 @@
 #pragma once
-/// \file As many numbers as a register holds, in the compiler's own vector types: the words the kernels are written in.
+/// \file Vectors of numbers, as many as a register holds, in the compiler's own vector types: a kernel is written once
+/// for all instruction sets. Intrinsics stand only where C++ has no word for an instruction.
 ///
-/// Why not intrinsics? Their headers take longer to compile than all of the kernels, and every function would have to
-/// be written once for each instruction set.
+/// The macros ZEROSHOT_KERNELS_* say what this build can compile: whole families of processors, and vector types. A
+/// compiler that is neither GCC nor Clang has the portable kernels alone, one number at a time.
 
 #include <cstddef>
 #include <cstdint>
 
-#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/table.hpp>
 
 #if defined(__GNUC__) || defined(__clang__)
 #define ZEROSHOT_KERNELS_VECTORS 1
 #else
 #define ZEROSHOT_KERNELS_VECTORS 0
+#endif
+#if ZEROSHOT_KERNELS_VECTORS && (defined(__x86_64__) || defined(__i386__))
+#define ZEROSHOT_KERNELS_X86 1
+#else
+#define ZEROSHOT_KERNELS_X86 0
+#endif
+#if ZEROSHOT_KERNELS_X86 && defined(__x86_64__) && defined(__linux__)  // in 64-bit mode, and permitted by the system
+#define ZEROSHOT_KERNELS_AMX 1
+#else
+#define ZEROSHOT_KERNELS_AMX 0
+#endif
+#if ZEROSHOT_KERNELS_VECTORS && defined(__aarch64__)
+#define ZEROSHOT_KERNELS_NEON 1
+#else
+#define ZEROSHOT_KERNELS_NEON 0
+#endif
+#if ZEROSHOT_KERNELS_VECTORS && defined(__wasm_simd128__)
+#define ZEROSHOT_KERNELS_SIMD128 1
+#else
+#define ZEROSHOT_KERNELS_SIMD128 0
 #endif
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
@@ -23,7 +44,7 @@ struct vector_of {
     typedef Scalar type __attribute__((vector_size(Lanes * sizeof(Scalar)), aligned(sizeof(Scalar)), may_alias));
 };
 #else
-/// What the kernels do with a vector, one number at a time.
+/// A vector's operations, one number at a time.
 template <class Scalar, std::size_t Lanes>
 struct vector_of {
     struct type {
@@ -71,16 +92,25 @@ struct unaligned {
 
 /// The vector at an address, which need not be aligned.
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE unaligned<Scalar, Lanes>& vector_at(Scalar* address) noexcept {
+[[gnu::always_inline]] inline unaligned<Scalar, Lanes>& vector_at(Scalar* address) noexcept {
     return *reinterpret_cast<unaligned<Scalar, Lanes>*>(address);
 }
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE const unaligned<Scalar, Lanes>& vector_at(const Scalar* address) noexcept {
+[[gnu::always_inline]] inline const unaligned<Scalar, Lanes>& vector_at(const Scalar* address) noexcept {
     return *reinterpret_cast<const unaligned<Scalar, Lanes>*>(address);
 }
 
-/// Asks for memory that will be read soon, to the second level of the caches.
-ZEROSHOT_ALWAYS_INLINE void prefetch(const void* address) noexcept {
+#if ZEROSHOT_KERNELS_VECTORS
+template <std::size_t Lanes>
+using floats = typename vector_of<float, Lanes>::type;
+template <std::size_t Lanes>
+using integers = typename vector_of<std::int32_t, Lanes>::type;
+template <std::size_t Lanes>
+using words = typename vector_of<std::uint32_t, Lanes>::type;
+#endif
+
+/// Prefetches memory to the second level of the caches.
+[[gnu::always_inline]] inline void prefetch(const void* address) noexcept {
 #if ZEROSHOT_KERNELS_VECTORS
     __builtin_prefetch(address, 0, 2);
 #else

@@ -10,14 +10,10 @@
 #include <array>
 #include <cstddef>
 
-#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/table.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
-
-/// Sides of a tile: results, the patch that they are made of.
-inline constexpr std::size_t winograd_results = 4, winograd_patch = 6;
-inline constexpr std::size_t winograd_places = winograd_patch * winograd_patch;
 
 namespace detail {
 
@@ -33,7 +29,7 @@ constexpr std::array<double, winograd_patch> winograd_kernel_line(double g0, dou
 
 /// Bᵀ d: six numbers, `step` apart, in place.
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void winograd_patch_line(unaligned<Scalar, Lanes>* d, std::size_t step) noexcept {
+[[gnu::always_inline]] inline void winograd_patch_line(unaligned<Scalar, Lanes>* d, std::size_t step) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
     constexpr auto a = static_cast<Scalar>(winograd_a), b = static_cast<Scalar>(winograd_b);
     constexpr Scalar a2 = a * a, b2 = b * b;
@@ -51,7 +47,7 @@ ZEROSHOT_ALWAYS_INLINE void winograd_patch_line(unaligned<Scalar, Lanes>* d, std
 
 /// Aᵀ m: four numbers from six, `step` apart, in place.
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void winograd_result_line(unaligned<Scalar, Lanes>* m, std::size_t step) noexcept {
+[[gnu::always_inline]] inline void winograd_result_line(unaligned<Scalar, Lanes>* m, std::size_t step) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
     constexpr auto a = static_cast<Scalar>(winograd_a), b = static_cast<Scalar>(winograd_b);
     constexpr Scalar a2 = a * a, b2 = b * b;
@@ -66,8 +62,8 @@ ZEROSHOT_ALWAYS_INLINE void winograd_result_line(unaligned<Scalar, Lanes>* m, st
 
 /// Some channels of a patch.
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void winograd_transform(const Scalar* const* patch, std::size_t channel, Scalar* places,
-                                               std::size_t stride) noexcept {
+[[gnu::always_inline]] inline void winograd_transform(const Scalar* const* patch, std::size_t channel, Scalar* places,
+                                                      std::size_t stride) noexcept {
     unaligned<Scalar, Lanes> d[winograd_places];
     for (std::size_t i = 0; i < winograd_places; ++i) d[i] = vector_at<Lanes>(patch[i] + channel);
     for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<Lanes>(d + i, winograd_patch);
@@ -77,8 +73,8 @@ ZEROSHOT_ALWAYS_INLINE void winograd_transform(const Scalar* const* patch, std::
 
 /// Some channels of a tile of results.
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bias,
-                                            std::size_t channel, bool add, Scalar* const* results) noexcept {
+[[gnu::always_inline]] inline void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bias,
+                                                   std::size_t channel, bool add, Scalar* const* results) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
     unaligned<Scalar, Lanes> m[winograd_places];
     for (std::size_t i = 0; i < winograd_places; ++i) m[i] = vector_at<Lanes>(places + i * stride + channel);
@@ -96,37 +92,22 @@ ZEROSHOT_ALWAYS_INLINE void winograd_finish(const Scalar* places, std::size_t st
 }
 
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void winograd_transform_all(const Scalar* const* patch, std::size_t channels, Scalar* places,
-                                                   std::size_t stride) noexcept {
+[[gnu::always_inline]] inline void winograd_transform_all(const Scalar* const* patch, std::size_t channels,
+                                                          Scalar* places, std::size_t stride) noexcept {
     std::size_t channel = 0;
     for (; channel + Lanes <= channels; channel += Lanes) winograd_transform<Lanes>(patch, channel, places, stride);
     for (; channel < channels; ++channel) winograd_transform<1>(patch, channel, places, stride);
 }
 
 template <std::size_t Lanes, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void winograd_finish_all(const Scalar* places, std::size_t stride, const Scalar* bias,
-                                                std::size_t channels, bool add, Scalar* const* results) noexcept {
+[[gnu::always_inline]] inline void winograd_finish_all(const Scalar* places, std::size_t stride, const Scalar* bias,
+                                                       std::size_t channels, bool add,
+                                                       Scalar* const* results) noexcept {
     std::size_t channel = 0;
     for (; channel + Lanes <= channels; channel += Lanes)
         winograd_finish<Lanes>(places, stride, bias, channel, add, results);
     for (; channel < channels; ++channel) winograd_finish<1>(places, stride, bias, channel, add, results);
 }
-
-#if ZEROSHOT_KERNELS_X86
-template <class Scalar>
-ZEROSHOT_TARGET("avx2,fma")
-void winograd_transform_avx2(const Scalar* const* patch, std::size_t channels, Scalar* places,
-                             std::size_t stride) noexcept {
-    winograd_transform_all<32 / sizeof(Scalar)>(patch, channels, places, stride);
-}
-
-template <class Scalar>
-ZEROSHOT_TARGET("avx2,fma")
-void winograd_finish_avx2(const Scalar* places, std::size_t stride, const Scalar* bias, std::size_t channels, bool add,
-                          Scalar* const* results) noexcept {
-    winograd_finish_all<32 / sizeof(Scalar)>(places, stride, bias, channels, add, results);
-}
-#endif
 
 }  // namespace detail
 
@@ -141,46 +122,5 @@ inline std::array<double, winograd_places> winograd_kernel(const std::array<doub
     }
     return places;
 }
-
-/// Bᵀ d B of a patch.
-/// \param patch its 36 pixels, each [channels]
-/// \param places [36, channels], `stride` elements apart
-/// \param set must be available
-template <class Scalar>
-void winograd_transform(const Scalar* const* patch, std::size_t channels, Scalar* places, std::size_t stride,
-                        instruction_set set) noexcept {
-#if ZEROSHOT_KERNELS_X86
-    if (set != instruction_set::portable) return detail::winograd_transform_avx2(patch, channels, places, stride);
-#endif
-    (void)set;
-    detail::winograd_transform_all<16 / sizeof(Scalar)>(patch, channels, places, stride);
-}
-
-/// Aᵀ m A + bias [+ what stands there] of the products at the 36 places.
-/// \param places [36, channels], `stride` elements apart
-/// \param bias [channels], or null
-/// \param results the tile's 16 pixels, each [channels]
-/// \param set must be available
-template <class Scalar>
-void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bias, std::size_t channels, bool add,
-                     Scalar* const* results, instruction_set set) noexcept {
-#if ZEROSHOT_KERNELS_X86
-    if (set != instruction_set::portable)
-        return detail::winograd_finish_avx2(places, stride, bias, channels, add, results);
-#endif
-    (void)set;
-    detail::winograd_finish_all<16 / sizeof(Scalar)>(places, stride, bias, channels, add, results);
-}
-
-#if defined(ZEROSHOT_COMPILED)
-extern template void winograd_transform(const float* const*, std::size_t, float*, std::size_t,
-                                        instruction_set) noexcept;
-extern template void winograd_transform(const double* const*, std::size_t, double*, std::size_t,
-                                        instruction_set) noexcept;
-extern template void winograd_finish(const float*, std::size_t, const float*, std::size_t, bool, float* const*,
-                                     instruction_set) noexcept;
-extern template void winograd_finish(const double*, std::size_t, const double*, std::size_t, bool, double* const*,
-                                     instruction_set) noexcept;
-#endif
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

@@ -38,7 +38,7 @@ class bottleneck {
 
     /// Mirrors Bottleneck.forward.
     feature_map<Scalar> operator()(feature_map<Scalar> x, executor* threads = nullptr) const {
-        using enum kernels::function;
+        using enum kernels::activation;
         feature_map<Scalar> out = conv2_(conv1_(x, relu, threads), relu, threads);
         out = pooled(std::move(out));
         if (downsample_) x = (*downsample_)(pooled(std::move(x)), identity, threads);
@@ -140,7 +140,7 @@ class modified_resnet {
 
     feature_map<Scalar> stem(feature_map<Scalar> x, executor* threads) const {
         for (const convolution<Scalar>* conv : {&conv1_, &conv2_, &conv3_})
-            x = (*conv)(x, kernels::function::relu, threads);
+            x = (*conv)(x, kernels::activation::relu, threads);
         return average_pool(x, 2);
     }
 

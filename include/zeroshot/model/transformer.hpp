@@ -29,8 +29,8 @@ using stage_observer = std::function<void(std::string_view stage, const matrix<S
 namespace detail {
 
 /// The kernel of an activation.
-constexpr kernels::function kernel_of(activation which) {
-    using enum kernels::function;
+constexpr kernels::activation kernel_of(activation which) {
+    using enum kernels::activation;
     return std::array{quick_gelu, gelu, gelu_tanh}[static_cast<std::size_t>(which)];
 }
 
@@ -91,7 +91,7 @@ class residual_attention_block {
     layer_norm<Scalar> ln_2_;
     linear<Scalar> c_fc_;
     linear<Scalar> c_proj_;
-    kernels::function activation_;
+    kernels::activation activation_;
 };
 
 /// Mirrors Transformer in openai/CLIP clip/model.py.

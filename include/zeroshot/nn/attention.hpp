@@ -7,7 +7,7 @@
 #include <span>
 #include <utility>
 
-#include <zeroshot/kernels/row.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/quantized_activations.hpp>
 #include <zeroshot/nn/token_sequences.hpp>
@@ -34,11 +34,10 @@ class attention_head {
    public:
     /// \param scale score_scale of the head
     /// \param arithmetic of the two products; the softmax between them is computed in Scalar
-    attention_head(std::size_t tokens, std::size_t size, Scalar scale, precision arithmetic,
-                   kernels::instruction_set set)
+    attention_head(std::size_t tokens, std::size_t size, Scalar scale, precision arithmetic, const kernels::table& set)
         : tokens_(tokens),
           scale_(scale),
-          set_(set),
+          set_(&set),
           keys_(tokens, size, arithmetic, set),
           values_(size, tokens, arithmetic, set) {}
 
@@ -57,7 +56,7 @@ class attention_head {
         keys_.multiply(query, stride, queries, scores.data(), tokens_);
         for (std::size_t i = 0; i < queries; ++i) {
             const std::size_t visible = mask == attention_mask::causal ? first + i + 1 : tokens_;
-            kernels::softmax(scores.row(i).data(), visible, scale_, set_);
+            kernels::softmax(scores.row(i).data(), visible, scale_, *set_);
             std::ranges::fill(scores.row(i).subspan(visible), Scalar{0});
         }
         values_.multiply(scores.data(), tokens_, queries, results, result_stride);
@@ -66,7 +65,7 @@ class attention_head {
    private:
     std::size_t tokens_;
     Scalar scale_;
-    kernels::instruction_set set_;
+    const kernels::table* set_;
     packed_activations<Scalar> keys_;    // tokens columns of depth size
     packed_activations<Scalar> values_;  // size columns of depth tokens
 };
@@ -103,7 +102,7 @@ class attention {
         in_proj_.parameters(visit);
         out_proj_.parameters(visit);
         visit(std::as_bytes(std::span(&products_, 1)));
-        visit(std::as_bytes(std::span(&kernels_, 1)));
+        visit(std::as_bytes(std::span(&kernels_->set, 1)));
     }
 
     /// Multiplies all later results with a gain per column: LayerScale of open_clip transformer.py.
@@ -113,7 +112,7 @@ class attention {
     /// \return [rows, width]
     linear_product<Scalar> operator()(const matrix<Scalar>& x, const token_sequences& sequences,
                                       executor* threads) const {
-        const matrix<Scalar> qkv = in_proj_(x, kernels::function::identity, threads);  // [rows, 3 * width]
+        const matrix<Scalar> qkv = in_proj_(x, kernels::activation::identity, threads);  // [rows, 3 * width]
         auto mixed = matrix<Scalar>::for_overwrite({x.rows(), x.columns()});
         for_each_head(sequences.size(), threads, [&](std::size_t i, std::size_t column) {
             const std::span<const std::size_t> rows = sequences[i];
@@ -159,7 +158,7 @@ class attention {
     void query(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column,
                const Scalar* first_query, std::size_t queries, std::size_t position, Scalar* results) const {
         const std::size_t width = out_proj_.inputs(), size = width / heads_;
-        detail::attention_head<Scalar> head(rows.size(), size, detail::score_scale<Scalar>(size), products_, kernels_);
+        detail::attention_head<Scalar> head(rows.size(), size, detail::score_scale<Scalar>(size), products_, *kernels_);
         const bool consecutive = rows.back() - rows.front() + 1 == rows.size();
         if (consecutive) {
             const Scalar* keys = qkv.row(rows.front()).data() + width + column;
@@ -181,7 +180,7 @@ class attention {
     std::size_t heads_;
     attention_mask mask_;
     precision products_;  // of Q Kᵀ and of the shares with V; int8 means bfloat16 here, 8 bits are not enough
-    kernels::instruction_set kernels_ = kernels::active();
+    const kernels::table* kernels_ = &kernels::active();
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -105,7 +105,7 @@ class attention_pool {
         const std::size_t count = tokens.rows() / images, stride = images * width();
         const Scalar* const own = tokens.row(image * count).data();
         detail::attention_head<Scalar> heads(count, width(), detail::score_scale<Scalar>(head_size()), products_,
-                                             kernels_);
+                                             *kernels_);
         heads.pack_keys_values(own, own, width());
         Scalar* const first = rows.row(image).data();
         heads.attend(first, stride, heads_, 0, attention_mask::none, first, stride);
@@ -133,7 +133,7 @@ class attention_pool {
     linear<Scalar> v_proj_, c_proj_;
     std::size_t heads_;
     precision products_;  // as in attention
-    kernels::instruction_set kernels_ = kernels::active();
+    const kernels::table* kernels_ = &kernels::active();
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -69,20 +69,20 @@ class convolution {
     }
 
     feature_map<Scalar> operator()(const feature_map<Scalar>& input,
-                                   kernels::function activation = kernels::function::identity,
+                                   kernels::activation activation = kernels::activation::identity,
                                    executor* threads = nullptr) const {
         feature_map<Scalar> output;
         output.height = (input.height + 2 * padding_ - size_) / stride_ + 1;
         output.width = (input.width + 2 * padding_ - size_) / stride_ + 1;
         output.pixels = matrix<Scalar>::for_overwrite({output.height * output.width, outputs_});
-        convolve(input, output, {.f = activation}, threads);
+        convolve(input, output, {.function = activation}, threads);
         return output;
     }
 
     /// activation(shortcut + convolution(input)), in the memory of the shortcut.
     feature_map<Scalar> added_to(feature_map<Scalar> shortcut, const feature_map<Scalar>& input,
-                                 kernels::function activation, executor* threads = nullptr) const {
-        convolve(input, shortcut, {.add = true, .f = activation}, threads);
+                                 kernels::activation activation, executor* threads = nullptr) const {
+        convolve(input, shortcut, {.add = true, .function = activation}, threads);
         return shortcut;
     }
 
@@ -95,7 +95,8 @@ class convolution {
     void convolve(const feature_map<Scalar>& input, feature_map<Scalar>& output,
                   const kernels::epilogue<Scalar>& finish, executor* threads) const {
         if (winograd_)
-            return (*winograd_)(input.pixels, input.height, input.width, output.pixels, finish.add, finish.f, threads);
+            return (*winograd_)(input.pixels, input.height, input.width, output.pixels, finish.add, finish.function,
+                                threads);
         const std::size_t pixels = output.pixels.rows();
         if (size_ == 1 && stride_ == 1)
             return map_.apply(input.pixels.data(), map_.inputs(), pixels, output.pixels.data(), finish, threads);

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/kernels/activation.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/packed_weights.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
@@ -58,14 +58,14 @@ class linear {
     /// \param x [rows, inputs]
     /// \return [rows, outputs]
     matrix<Scalar> operator()(const matrix<Scalar>& x) const {
-        return (*this)(x, kernels::function::identity, nullptr);
+        return (*this)(x, kernels::activation::identity, nullptr);
     }
 
     /// \param x [rows, inputs]
     /// \return activation of the results, [rows, outputs]
-    matrix<Scalar> operator()(const matrix<Scalar>& x, kernels::function activation, executor* threads) const {
+    matrix<Scalar> operator()(const matrix<Scalar>& x, kernels::activation activation, executor* threads) const {
         auto y = matrix<Scalar>::for_overwrite({x.rows(), outputs()});
-        apply(x.data(), inputs(), x.rows(), y.data(), {.f = activation}, threads);
+        apply(x.data(), inputs(), x.rows(), y.data(), {.function = activation}, threads);
         return y;
     }
 
@@ -117,7 +117,7 @@ class linear_product {
     linear_product(const linear<Scalar>& map, matrix<Scalar> x, executor* threads)
         : map_(&map), x_(std::move(x)), threads_(threads) {}
 
-    operator matrix<Scalar>() const { return (*map_)(x_, kernels::function::identity, threads_); }
+    operator matrix<Scalar>() const { return (*map_)(x_, kernels::activation::identity, threads_); }
 
     /// \throws argument_error (SHAPE) if the sum is not [rows, outputs]
     friend matrix<Scalar>& operator+=(matrix<Scalar>& sum, const linear_product& y) {

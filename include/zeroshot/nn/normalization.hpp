@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-#include <zeroshot/kernels/row.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -24,7 +24,7 @@ class layer_norm {
     matrix<Scalar> operator()(matrix<Scalar> x) const {
         for (std::size_t row = 0; row < x.rows(); ++row) {
             Scalar* values = x.row(row).data();
-            kernels::normalise(values, weight_.size(), weight_.data(), bias_.data(), epsilon_, values, kernels_);
+            kernels::normalise(values, weight_.size(), weight_.data(), bias_.data(), epsilon_, values, *kernels_);
         }
         return x;  // [rows, width]
     }
@@ -37,14 +37,14 @@ class layer_norm {
         visit(std::as_bytes(std::span(weight_)));
         visit(std::as_bytes(std::span(bias_)));
         visit(std::as_bytes(std::span(&epsilon_, 1)));
-        visit(std::as_bytes(std::span(&kernels_, 1)));
+        visit(std::as_bytes(std::span(&kernels_->set, 1)));
     }
 
    private:
     aligned_vector<Scalar> weight_;  // [width]
     aligned_vector<Scalar> bias_;    // [width]
     Scalar epsilon_ = 0;
-    kernels::instruction_set kernels_ = kernels::active();
+    const kernels::table* kernels_ = &kernels::active();
 };
 
 /// exp(x_i) / sum exp(x_j), in place. The maximum is subtracted first, so nothing overflows.

@@ -8,8 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include <zeroshot/kernels/instruction_set.hpp>
-#include <zeroshot/kernels/quantized.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
 #include <zeroshot/parallel.hpp>
 
@@ -58,16 +57,16 @@ inline constexpr std::size_t shortest_int8_sum = 512;
 
 /// The format that weights and activations are rounded to; nothing if they stay float.
 /// \param depth number of products in a sum
-inline std::optional<kernels::narrow> quantized_format(const packing& how, std::size_t depth,
-                                                       kernels::instruction_set set) {
-    using enum kernels::narrow;
+inline std::optional<kernels::quantized> quantized_format(const packing& how, std::size_t depth,
+                                                          const kernels::table& set) {
+    using enum kernels::quantized;
     if (how.arithmetic == precision::f32) return {};
     if (how.arithmetic == precision::int8) {
         if (!how.at_least_16_bits && depth >= shortest_int8_sum) return int8;
-        if (kernels::best_of_16_bits(set) == int16 && depth <= kernels::deepest_int16) return int16;
+        if (set.best_of_16_bits == int16 && depth <= kernels::deepest_int16) return int16;
     }
     // With many rows per weight the smaller size does not matter: bfloat16 only gains from an instruction.
-    if (how.many_rows && kernels::is_widened(bf16, set)) return {};
+    if (how.many_rows && set.rows.bf16_as_floats) return {};
     return bf16;
 }
 

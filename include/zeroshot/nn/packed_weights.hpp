@@ -13,10 +13,7 @@
 #include <variant>
 
 #include <zeroshot/half.hpp>
-#include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/pack_columns.hpp>
-#include <zeroshot/kernels/quantized.hpp>
-#include <zeroshot/kernels/widen.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/number_format.hpp>
 #include <zeroshot/nn/quantized_activations.hpp>
 #include <zeroshot/nn/weights.hpp>
@@ -124,7 +121,7 @@ class packed_weights {
     void parameters(const Visitor& visit) const {
         const auto form = static_cast<std::uint32_t>(packed_.index());
         visit(std::as_bytes(std::span(&form, 1)));
-        visit(std::as_bytes(std::span(&kernels_, 1)));
+        visit(std::as_bytes(std::span(&kernels_->set, 1)));
         if (const auto* const quantized = std::get_if<quantized_weights>(&packed_))
             visit(std::as_bytes(std::span(&quantized->type, 1)));
         std::visit([&](const auto& packed) { visit(std::as_bytes(packed.values())); }, packed_);
@@ -132,7 +129,7 @@ class packed_weights {
 
    private:
     struct quantized_weights {
-        kernels::narrow type;
+        kernels::quantized type;
         fixed_numbers<std::uint32_t> words;
 
         std::span<const std::uint32_t> values() const { return words.values(); }
@@ -198,7 +195,7 @@ class packed_weights {
     template <class Stored, class Open>
     void pack(const packing& how, const Open& open) {
         if constexpr (std::is_same_v<Stored, float>) {
-            if (const auto type = quantized_format(how, inputs_, kernels_)) {
+            if (const auto type = quantized_format(how, inputs_, *kernels_)) {
                 const std::size_t size = kernels::packed_size(*type, outputs_, inputs_);
                 const auto words = how.elements<std::uint32_t>(size, [&](std::uint32_t* packed) {
                     for_each_block<float>(
@@ -249,7 +246,7 @@ class packed_weights {
     quantized_activations quantized_rows(const kernels::product<Scalar>& whole, executor* threads) const {
         if constexpr (std::is_same_v<Scalar, float>) {
             if (const auto* const quantized = std::get_if<quantized_weights>(&packed_))
-                return {quantized->type, whole.rows, whole.row_stride, whole.row_count, inputs_, kernels_, threads};
+                return {quantized->type, whole.rows, whole.row_stride, whole.row_count, inputs_, *kernels_, threads};
         }
         return {};
     }
@@ -263,7 +260,7 @@ class packed_weights {
     void multiply(kernels::product<Scalar> p, const quantized_activations&, const fixed_numbers<Scalar>& packed,
                   std::size_t panel, std::size_t end) const noexcept {
         p.packed = packed.data();
-        kernels::multiply(p, kernels_, panel, end);
+        kernels::multiply(p, *kernels_, panel, end);
     }
 
     /// Compact weights: a panel at a time is widened once and used for all rows.
@@ -273,21 +270,21 @@ class packed_weights {
         constexpr std::size_t width = kernels::panel_width;
         aligned_vector<Scalar> panel(width * inputs_);
         for (std::size_t column = first * width; column < end * width; column += width) {
-            kernels::widen(packed.data() + column * inputs_, panel.size(), panel.data(), kernels_);
+            kernels::widen(packed.data() + column * inputs_, panel.size(), panel.data(), *kernels_);
             kernels::product<Scalar> part = whole;
             part.packed = panel.data();
             if (part.finish.bias != nullptr) part.finish.bias += column;
             if (part.finish.gain != nullptr) part.finish.gain += column;
             part.columns = (std::min)(width, outputs_ - column);
             part.result = whole.result + column;
-            kernels::multiply(part, kernels_);
+            kernels::multiply(part, *kernels_);
         }
     }
 
     std::size_t inputs_ = 0;
     std::size_t outputs_ = 0;
     std::variant<fixed_numbers<Scalar>, fixed_numbers<half>, fixed_numbers<bfloat16>, quantized_weights> packed_;
-    kernels::instruction_set kernels_ = kernels::active();
+    const kernels::table* kernels_ = &kernels::active();
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

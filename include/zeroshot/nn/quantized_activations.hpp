@@ -6,12 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/multiply_quantized.hpp>
-#include <zeroshot/kernels/pack_columns.hpp>
-#include <zeroshot/kernels/pack_rows.hpp>
-#include <zeroshot/kernels/quantized.hpp>
-#include <zeroshot/kernels/round.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/number_format.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
@@ -24,9 +19,9 @@ class quantized_activations {
     quantized_activations() = default;
 
     /// \param rows [row_count, depth], row_stride elements apart
-    quantized_activations(kernels::narrow type, const float* rows, std::size_t row_stride, std::size_t row_count,
-                          std::size_t depth, kernels::instruction_set set, executor* threads = nullptr)
-        : type_(type), set_(set), row_count_(row_count), depth_(depth) {
+    quantized_activations(kernels::quantized type, const float* rows, std::size_t row_stride, std::size_t row_count,
+                          std::size_t depth, const kernels::table& set, executor* threads = nullptr)
+        : type_(type), set_(&set), row_count_(row_count), depth_(depth) {
         constexpr std::size_t grain = kernels::packed_rows_grain;
         const std::size_t size = kernels::row_words(type, depth, set);
         words_.resize(kernels::packed_rows_size(type, row_count, depth, set));
@@ -44,16 +39,16 @@ class quantized_activations {
     /// \param finish operations on the sums
     void multiply(const std::uint32_t* packed, std::size_t columns, float* results, std::size_t result_stride,
                   const kernels::epilogue<float>& finish, std::size_t panel, std::size_t end) const noexcept {
-        const kernels::narrow_product p{
-            words_.data(), kernels::row_words(type_, depth_, set_), row_count_, packed,
-            columns,       kernels::column_words(type_, depth_),    results,    result_stride,
+        const kernels::quantized_product p{
+            words_.data(), kernels::row_words(type_, depth_, *set_), row_count_, packed,
+            columns,       kernels::column_words(type_, depth_),     results,    result_stride,
             finish};
-        kernels::multiply(type_, p, set_, panel, end);
+        kernels::multiply(type_, p, *set_, panel, end);
     }
 
    private:
-    kernels::narrow type_ = kernels::narrow::bf16;
-    kernels::instruction_set set_ = kernels::instruction_set::portable;
+    kernels::quantized type_ = kernels::quantized::bf16;
+    const kernels::table* set_ = nullptr;
     std::size_t row_count_ = 0;
     std::size_t depth_ = 0;
     overwriting_vector<std::uint32_t> words_;  // of kernels::pack_rows
@@ -66,14 +61,14 @@ template <class Scalar>
 class packed_activations {
    public:
     /// \param arithmetic f32, or both sides are rounded to bfloat16; double is never rounded
-    packed_activations(std::size_t columns, std::size_t depth, precision arithmetic, kernels::instruction_set set)
+    packed_activations(std::size_t columns, std::size_t depth, precision arithmetic, const kernels::table& set)
         : columns_(columns),
           depth_(depth),
-          set_(set),
+          set_(&set),
           rounded_(std::is_same_v<Scalar, float> && arithmetic != precision::f32),
-          in_pairs_(rounded_ && !kernels::is_widened(kernels::narrow::bf16, set)) {
+          in_pairs_(rounded_ && !set.rows.bf16_as_floats) {
         if (in_pairs_)
-            pairs_.resize(kernels::packed_size(kernels::narrow::bf16, columns, depth));
+            pairs_.resize(kernels::packed_size(kernels::quantized::bf16, columns, depth));
         else
             numbers_.resize(kernels::packed_size(columns, depth));
     }
@@ -82,12 +77,12 @@ class packed_activations {
     void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_stride) noexcept {
         if constexpr (std::is_same_v<Scalar, float>) {
             if (in_pairs_)
-                return kernels::pack(kernels::narrow::bf16, source, column_stride, depth_stride, columns_, depth_,
+                return kernels::pack(kernels::quantized::bf16, source, column_stride, depth_stride, columns_, depth_,
                                      pairs_.data());
         }
         kernels::pack(source, column_stride, depth_stride, columns_, depth_, numbers_.data());
         if constexpr (std::is_same_v<Scalar, float>) {
-            if (rounded_) kernels::round_floats(numbers_.data(), numbers_.size(), numbers_.data(), set_);
+            if (rounded_) kernels::round_floats(numbers_.data(), numbers_.size(), numbers_.data(), *set_);
         }
     }
 
@@ -97,12 +92,12 @@ class packed_activations {
                   std::size_t result_stride) const {
         if constexpr (std::is_same_v<Scalar, float>) {
             if (in_pairs_)
-                return quantized_activations(kernels::narrow::bf16, rows, row_stride, row_count, depth_, set_)
+                return quantized_activations(kernels::quantized::bf16, rows, row_stride, row_count, depth_, *set_)
                     .multiply(pairs_.data(), columns_, results, result_stride, {}, 0, kernels::panel_count(columns_));
             if (rounded_) {
                 overwriting_vector<float> rounded(row_count * depth_);
                 for (std::size_t row = 0; row < row_count; ++row)
-                    kernels::round_floats(rows + row * row_stride, depth_, rounded.data() + row * depth_, set_);
+                    kernels::round_floats(rows + row * row_stride, depth_, rounded.data() + row * depth_, *set_);
                 return multiply_numbers(rounded.data(), depth_, row_count, results, result_stride);
             }
         }
@@ -113,12 +108,12 @@ class packed_activations {
     void multiply_numbers(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
                           std::size_t result_stride) const noexcept {
         kernels::multiply<Scalar>(
-            {rows, row_stride, row_count, numbers_.data(), columns_, depth_, results, result_stride}, set_);
+            {rows, row_stride, row_count, numbers_.data(), columns_, depth_, results, result_stride}, *set_);
     }
 
     std::size_t columns_;
     std::size_t depth_;
-    kernels::instruction_set set_;
+    const kernels::table* set_;
     bool rounded_, in_pairs_;
     overwriting_vector<Scalar> numbers_;       // packed numbers, or empty
     overwriting_vector<std::uint32_t> pairs_;  // packed pairs in bfloat16, or empty

@@ -10,10 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include <zeroshot/kernels/activation.hpp>
-#include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/pack_columns.hpp>
-#include <zeroshot/kernels/quantized.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/kernels/winograd.hpp>
 #include <zeroshot/nn/number_format.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
@@ -36,8 +33,7 @@ class winograd {
              const packing& how)
         : inputs_(inputs), outputs_(outputs), bias_(std::move(bias)) {
         if constexpr (std::is_same_v<Scalar, float>) {
-            if (how.arithmetic == precision::int8 && kernels::gains_from_int16(set_) &&
-                inputs <= kernels::deepest_int16) {
+            if (how.arithmetic == precision::int8 && set_->gains_from_int16 && inputs <= kernels::deepest_int16) {
                 packed_ = transformed<std::uint32_t>(
                     how, kernels::packed_size(integers, outputs, inputs), read_rows,
                     [&](const float* block, std::size_t count, std::size_t first, std::uint32_t* packed) {
@@ -57,7 +53,7 @@ class winograd {
     /// \param output [height * width, outputs]
     /// \param add to the output instead of overwriting it, before the activation
     void operator()(const matrix<Scalar>& input, std::size_t height, std::size_t width, matrix<Scalar>& output,
-                    bool add, kernels::function activation, executor* threads) const {
+                    bool add, kernels::activation activation, executor* threads) const {
         const grid tiles{height, width};
         const std::size_t strip = (std::max)(shortest_strip, strip_elements / (inputs_ + outputs_));
         const std::size_t strips =
@@ -78,7 +74,7 @@ class winograd {
     // Between the points, a cache line: a distance that is a power of two would cause cache set conflicts.
     static constexpr std::size_t gap = 64 / sizeof(Scalar);
 
-    static constexpr kernels::narrow integers = kernels::narrow::int16;
+    static constexpr kernels::quantized integers = kernels::quantized::int16;
 
     /// The image as tiles of 4x4 pixels; the last ones extend beyond it.
     struct grid {
@@ -148,7 +144,7 @@ class winograd {
         for (std::size_t tile = first; tile < end; ++tile) {
             const auto patch = tiles.patch(tile, input, outside);
             kernels::winograd_transform(patch.data(), inputs_, patches.data() + (tile - first) * inputs_,
-                                        patches.columns(), set_);
+                                        patches.columns(), *set_);
         }
         return patches;
     }
@@ -171,27 +167,27 @@ class winograd {
         kernels::multiply<Scalar>(
             {patches, inputs_, count, packed.data() + point * kernels::packed_size(outputs_, inputs_), outputs_,
              inputs_, products, outputs_},
-            set_);
+            *set_);
     }
     void multiply(const fixed_numbers<std::uint32_t>& packed, std::size_t point, const Scalar* patches,
                   std::size_t count, Scalar* products) const {
         if constexpr (std::is_same_v<Scalar, float>)
-            quantized_activations(integers, patches, inputs_, count, inputs_, set_)
+            quantized_activations(integers, patches, inputs_, count, inputs_, *set_)
                 .multiply(packed.data() + point * kernels::packed_size(integers, outputs_, inputs_), outputs_, products,
                           outputs_, {}, 0, kernels::panel_count(outputs_));
     }
 
     /// Transforms the products back, then adds bias and output and applies the activation.
     void finish(const grid& tiles, std::size_t first, std::size_t end, const matrix<Scalar>& products,
-                matrix<Scalar>& output, bool add, kernels::function activation) const {
+                matrix<Scalar>& output, bool add, kernels::activation activation) const {
         std::vector<Scalar> outside(outputs_);  // results of pixels outside the image
         for (std::size_t tile = first; tile < end; ++tile) {
             const auto results = tiles.results(tile, output, outside);
             kernels::winograd_finish(products.data() + (tile - first) * outputs_, products.columns(),
-                                     bias_.empty() ? nullptr : bias_.data(), outputs_, add, results.data(), set_);
-            if (activation == kernels::function::identity) continue;
+                                     bias_.empty() ? nullptr : bias_.data(), outputs_, add, results.data(), *set_);
+            if (activation == kernels::activation::identity) continue;
             for (Scalar* pixel : results) {
-                if (pixel != outside.data()) kernels::apply(activation, pixel, outputs_, set_);
+                if (pixel != outside.data()) kernels::apply(activation, pixel, outputs_, *set_);
             }
         }
     }
@@ -200,7 +196,7 @@ class winograd {
     std::size_t outputs_;
     std::variant<fixed_numbers<Scalar>, fixed_numbers<std::uint32_t>> packed_;  // [36], each of [outputs, inputs]
     aligned_vector<Scalar> bias_;                                               // [outputs], or empty
-    kernels::instruction_set set_ = kernels::active();
+    const kernels::table* set_ = &kernels::active();
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

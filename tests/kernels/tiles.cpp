@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <vector>
 
-#include <zeroshot/kernels/multiply.hpp>
+#include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
 
@@ -30,7 +30,7 @@ std::vector<Scalar> packed_weights(const std::vector<Scalar>& weights, std::size
 }
 
 template <class Scalar>
-std::vector<Scalar> multiplied(instruction_set set, const std::vector<Scalar>& rows, std::size_t row_count,
+std::vector<Scalar> multiplied(const table& set, const std::vector<Scalar>& rows, std::size_t row_count,
                                const std::vector<Scalar>& packed, std::size_t columns, std::size_t depth,
                                const epilogue<Scalar>& finish = {}) {
     std::vector<Scalar> result(row_count * columns);
@@ -42,7 +42,7 @@ std::vector<Scalar> multiplied(instruction_set set, const std::vector<Scalar>& r
 /// Whether the errors are within (depth + 2) * epsilon * sum |a b|, the classical bound of a sum in any order; the
 /// exact sums are made of wider numbers.
 template <class Scalar>
-void check_against_wider(instruction_set set, std::size_t row_count, std::size_t columns, std::size_t depth) {
+void check_against_wider(const table& set, std::size_t row_count, std::size_t columns, std::size_t depth) {
     const auto rows = random_numbers<Scalar>(row_count * depth, 1);
     const auto weights = random_numbers<Scalar>(columns * depth, 2);
     const auto bias = random_numbers<Scalar>(columns, 3);
@@ -61,7 +61,7 @@ void check_against_wider(instruction_set set, std::size_t row_count, std::size_t
             const wider bound = static_cast<wider>(depth + 2) * std::numeric_limits<Scalar>::epsilon() * norm;
             const Scalar got = result[row * columns + column];
             if (std::abs(static_cast<wider>(got) - exact) <= bound) continue;
-            FAIL(name_of(set) << " row " << row << " column " << column << ": " << got << " for " << double(exact));
+            FAIL(set.name << " row " << row << " column " << column << ": " << got << " for " << double(exact));
         }
     }
 }
@@ -75,9 +75,10 @@ std::vector<Scalar> part_of(const std::vector<Scalar>& numbers, std::size_t firs
 }  // namespace
 
 TEST_CASE("every instruction set of this machine multiplies within the bound of a sum, at odd shapes") {
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) {
-            WARN("instruction set " << name_of(set) << " is not on this machine: not tested");
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) {
+            WARN("instruction set " << set.name << " is not on this machine: not tested");
             continue;
         }
         for (const std::size_t row_count : {1u, 2u, 5u, 12u, 25u, 28u}) {
@@ -96,8 +97,9 @@ TEST_CASE("a row gives the same bits whatever rows it is computed beside") {
     const std::size_t row_count = 131, columns = 49, depth = 900;
     const auto rows = random_numbers<float>(row_count * depth, 4);
     const auto packed = packed_weights(random_numbers<float>(columns * depth, 5), columns, depth);
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
         const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth);
         for (const std::size_t count : {1u, 2u, 3u, 5u, 13u, 14u, 100u}) {
             for (std::size_t row = 0; row + count <= row_count; row += count) {
@@ -114,9 +116,10 @@ TEST_CASE("panels computed one by one give the same bits as all at once, and not
     const auto rows = random_numbers<float>(row_count * depth, 4);
     const auto packed = packed_weights(random_numbers<float>(columns * depth, 5), columns, depth);
     const auto bias = random_numbers<float>(columns, 6);
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
-        const epilogue<float> finish{bias.data(), nullptr, false, function::quick_gelu};
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
+        const epilogue<float> finish{bias.data(), nullptr, false, activation::quick_gelu};
         const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth, finish);
         std::vector<float> apart(row_count * columns, -7.0f);
         const product<float> p{rows.data(), depth,        row_count, packed.data(), columns,
@@ -133,8 +136,9 @@ TEST_CASE("panels computed one by one give the same bits as all at once, and not
 TEST_CASE("what follows a sum is done in its order: bias, gain, what stood there, the function") {
     const std::size_t row_count = 9, columns = 50, depth = 1;
     const std::vector<float> rows(row_count, 2.0f), weights(columns, 1.5f), bias(columns, -5.0f), gain(columns, 4.0f);
-    for (const instruction_set set : all_instruction_sets) {
-        if (!is_available(set)) continue;
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        if (!set.is_available()) continue;
         const auto packed = packed_weights(weights, columns, depth);
         const auto with = [&](const epilogue<float>& finish) {
             std::vector<float> result(row_count * columns, 7.0f);
@@ -147,7 +151,7 @@ TEST_CASE("what follows a sum is done in its order: bias, gain, what stood there
         CHECK(with({bias.data()}) == all(-2));
         CHECK(with({bias.data(), gain.data()}) == all(-8));
         CHECK(with({bias.data(), gain.data(), true}) == all(-1));
-        CHECK(with({bias.data(), gain.data(), true, function::relu}) == all(0));
+        CHECK(with({bias.data(), gain.data(), true, activation::relu}) == all(0));
         CHECK(with({nullptr, nullptr, true}) == all(10));
     }
 }

@@ -1,38 +1,87 @@
 #pragma once
-/// \file The product of narrow numbers by AMX, whose registers are tiles of 16 rows of 16 words: two tiles of rows and
+/// \file Products of quantized numbers by AMX, whose registers are tiles of 16 rows of 16 words: two tiles of rows and
 /// two panels of columns at a time make four tiles of sums.
 ///
-/// The words are narrow.hpp's. A block of a row's words is a row of a tile, 16 lines of a panel are a tile of weights.
+/// A block of a row's words is a row of a tile, 16 lines of a panel are a tile of weights.
 
+#include <zeroshot/kernels/vector.hpp>
+
+#if ZEROSHOT_KERNELS_AMX
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-#include <zeroshot/kernels/instruction_set.hpp>
-#include <zeroshot/kernels/multiply.hpp>
-#include <zeroshot/kernels/quantized.hpp>
-#include <zeroshot/kernels/vector.hpp>
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#if ZEROSHOT_KERNELS_AMX
+#include <zeroshot/kernels/table.hpp>
+#include <zeroshot/kernels/tiles.hpp>
 
-// In assembly, as in narrow_instructions.hpp; a test replaces them by what they do. Tiles are named by constants.
-#ifndef ZEROSHOT_LDTILECFG
-#define ZEROSHOT_LDTILECFG(shapes) __asm__ volatile("ldtilecfg %0" : : "m"(shapes))
-#define ZEROSHOT_TILERELEASE() __asm__ volatile("tilerelease" : :)
-#define ZEROSHOT_TILEZERO(tile) __asm__ volatile("tilezero %%tmm%c0" : : "i"(tile))
-#define ZEROSHOT_TILELOADD(tile, from, stride) \
-    __asm__ volatile("tileloadd (%1,%2,1), %%tmm%c0" : : "i"(tile), "r"(from), "r"(stride) : "memory")
-#define ZEROSHOT_TILESTORED(tile, to, stride) \
-    __asm__ volatile("tilestored %%tmm%c0, (%1,%2,1)" : : "i"(tile), "r"(to), "r"(stride) : "memory")
-/// sums += the products of two bfloat16 each, or of four unsigned bytes of the rows and four signed ones of the
-/// weights.
-#define ZEROSHOT_TDPBF16PS(sums, rows, weights) \
-    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sums), "i"(rows), "i"(weights))
-#define ZEROSHOT_TDPBUSD(sums, rows, weights) \
-    __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sums), "i"(rows), "i"(weights))
+#if defined(ZEROSHOT_EMULATED_INSTRUCTIONS)
+#define ZEROSHOT_TARGET(features)
+#else
+#define ZEROSHOT_TARGET(features) __attribute__((target(features)))
 #endif
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
+
+/// AMX's tiles, for bfloat16 and for bytes: leaf 7, EDX bits 24, 22 and 25. And does the system save their shapes and
+/// contents? XCR0 bits 17 and 18; leaf 1, ECX bit 27 tells whether it can be read.
+inline bool processor_has_amx() noexcept {
+    constexpr unsigned features = 1u << 24 | 1u << 22 | 1u << 25, readable = 1u << 27, tiles = 1u << 17 | 1u << 18;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & features) != features) return false;
+    if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & readable) == 0) return false;
+    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return (a & tiles) == tiles;
+}
+
+/// Asks Linux for the memory it saves the contents of tiles in: granted to all threads, until the process ends.
+/// Documentation/arch/x86/xstate.rst of Linux; older than 5.16, it does not know the question.
+inline bool system_permits_tiles() noexcept {
+    constexpr long request = 0x1023, tile_contents = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    return ::syscall(SYS_arch_prctl, request, tile_contents) == 0;
+}
+
+#if !defined(ZEROSHOT_EMULATED_INSTRUCTIONS)
+/// In assembly: Clang's intrinsics want functions with AMX's target, into which AVX-512's are not inlined.
+namespace instructions {
+
+inline void ldtilecfg(const void* shapes) noexcept {
+    __asm__ volatile("ldtilecfg (%0)" : : "r"(shapes) : "memory");
+}
+inline void tilerelease() noexcept {
+    __asm__ volatile("tilerelease" : :);
+}
+template <int Tile>
+[[gnu::always_inline]] inline void tilezero() noexcept {
+    __asm__ volatile("tilezero %%tmm%c0" : : "i"(Tile));
+}
+template <int Tile>
+[[gnu::always_inline]] inline void tileloadd(const void* from, std::size_t stride) noexcept {
+    __asm__ volatile("tileloadd (%1,%2,1), %%tmm%c0" : : "i"(Tile), "r"(from), "r"(stride) : "memory");
+}
+template <int Tile>
+[[gnu::always_inline]] inline void tilestored(void* to, std::size_t stride) noexcept {
+    __asm__ volatile("tilestored %%tmm%c0, (%1,%2,1)" : : "i"(Tile), "r"(to), "r"(stride) : "memory");
+}
+
+/// sums += the products of two bfloat16 each, or of four unsigned bytes of the rows and four signed ones of the
+/// weights.
+template <int Sums, int Rows, int Weights>
+[[gnu::always_inline]] inline void tdpbf16ps() noexcept {
+    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(Sums), "i"(Rows), "i"(Weights));
+}
+template <int Sums, int Rows, int Weights>
+[[gnu::always_inline]] inline void tdpbusd() noexcept {
+    __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(Sums), "i"(Rows), "i"(Weights));
+}
+
+}  // namespace instructions
+#else
+namespace instructions = ZEROSHOT_EMULATED_INSTRUCTIONS;
+#endif
 
 inline constexpr std::size_t tile_rows = 16;
 inline constexpr std::size_t tile_words = tile_rows * block_words;
@@ -110,26 +159,27 @@ struct amx_steps {
 
 /// sums += the steps, or = where they are the first. sums: [upper + lower][32], floats or integers.
 template <class Dot>
-ZEROSHOT_ALWAYS_INLINE void add_steps(amx_steps steps, bool first, std::uint32_t* sums, std::size_t upper) noexcept {
+[[gnu::always_inline]] inline void add_steps(amx_steps steps, bool first, std::uint32_t* sums,
+                                             std::size_t upper) noexcept {
     constexpr std::size_t cache_line = 64, sums_stride = amx_panels::width * sizeof(std::uint32_t);
     std::uint32_t* const lower_sums = sums + upper * amx_panels::width;
     if (first) {
-        ZEROSHOT_TILEZERO(upper_left_sums);
-        ZEROSHOT_TILEZERO(upper_right_sums);
-        ZEROSHOT_TILEZERO(lower_left_sums);
-        ZEROSHOT_TILEZERO(lower_right_sums);
+        instructions::tilezero<upper_left_sums>();
+        instructions::tilezero<upper_right_sums>();
+        instructions::tilezero<lower_left_sums>();
+        instructions::tilezero<lower_right_sums>();
     } else {
-        ZEROSHOT_TILELOADD(upper_left_sums, sums, sums_stride);
-        ZEROSHOT_TILELOADD(upper_right_sums, sums + panel_width, sums_stride);
-        ZEROSHOT_TILELOADD(lower_left_sums, lower_sums, sums_stride);
-        ZEROSHOT_TILELOADD(lower_right_sums, lower_sums + panel_width, sums_stride);
+        instructions::tileloadd<upper_left_sums>(sums, sums_stride);
+        instructions::tileloadd<upper_right_sums>(sums + panel_width, sums_stride);
+        instructions::tileloadd<lower_left_sums>(lower_sums, sums_stride);
+        instructions::tileloadd<lower_right_sums>(lower_sums + panel_width, sums_stride);
     }
     for (std::size_t step = 0; step < steps.count; ++step) {
-        ZEROSHOT_TILELOADD(upper_rows, steps.upper, steps.row_stride);
-        ZEROSHOT_TILELOADD(left_panel, steps.left, line_bytes);
-        ZEROSHOT_TILELOADD(right_panel, steps.right, line_bytes);
+        instructions::tileloadd<upper_rows>(steps.upper, steps.row_stride);
+        instructions::tileloadd<left_panel>(steps.left, line_bytes);
+        instructions::tileloadd<right_panel>(steps.right, line_bytes);
         Dot::template add_tiles<upper_left_sums, upper_rows, left_panel>();
-        ZEROSHOT_TILELOADD(lower_rows, steps.lower, steps.row_stride);
+        instructions::tileloadd<lower_rows>(steps.lower, steps.row_stride);
         Dot::template add_tiles<upper_right_sums, upper_rows, right_panel>();
         Dot::template add_tiles<lower_left_sums, lower_rows, left_panel>();
         Dot::template add_tiles<lower_right_sums, lower_rows, right_panel>();
@@ -140,10 +190,10 @@ ZEROSHOT_ALWAYS_INLINE void add_steps(amx_steps steps, bool first, std::uint32_t
         steps.left += tile_words;
         steps.right += tile_words;
     }
-    ZEROSHOT_TILESTORED(upper_left_sums, sums, sums_stride);
-    ZEROSHOT_TILESTORED(upper_right_sums, sums + panel_width, sums_stride);
-    ZEROSHOT_TILESTORED(lower_left_sums, lower_sums, sums_stride);
-    ZEROSHOT_TILESTORED(lower_right_sums, lower_sums + panel_width, sums_stride);
+    instructions::tilestored<upper_left_sums>(sums, sums_stride);
+    instructions::tilestored<upper_right_sums>(sums + panel_width, sums_stride);
+    instructions::tilestored<lower_left_sums>(lower_sums, sums_stride);
+    instructions::tilestored<lower_right_sums>(lower_sums + panel_width, sums_stride);
 }
 
 /// What is left to do to a row's sums. Why not within the product? It would be compiled for each type.
@@ -155,8 +205,9 @@ inline void finish_amx_row(float* sums, const amx_panels& panels, const epilogue
 
 /// A row's sums to its results.
 template <class Dot>
-ZEROSHOT_ALWAYS_INLINE void store_amx_row(const product<float, std::uint32_t>& p, const amx_panels& panels,
-                                          const std::uint32_t* row, const std::uint32_t* bits, float* result) noexcept {
+[[gnu::always_inline]] inline void store_amx_row(const product<float, std::uint32_t>& p, const amx_panels& panels,
+                                                 const std::uint32_t* row, const std::uint32_t* bits,
+                                                 float* result) noexcept {
     typename Dot::sum sums[1][2];
     std::memcpy(sums, bits, sizeof(sums));
     alignas(64) float numbers[amx_panels::width];
@@ -169,9 +220,9 @@ ZEROSHOT_ALWAYS_INLINE void store_amx_row(const product<float, std::uint32_t>& p
 /// Some bands of two panels. The depth is cut, so that the weights stay in the first level of the caches while the
 /// bands pass by; between its parts the sums wait in memory.
 template <class Dot>
-ZEROSHOT_ALWAYS_INLINE void multiply_bands(const product<float, std::uint32_t>& p, const amx_bands& bands,
-                                           std::size_t first, std::size_t end, const amx_panels& panels,
-                                           std::uint32_t* sums) noexcept {
+[[gnu::always_inline]] inline void multiply_bands(const product<float, std::uint32_t>& p, const amx_bands& bands,
+                                                  std::size_t first, std::size_t end, const amx_panels& panels,
+                                                  std::uint32_t* sums) noexcept {
     constexpr std::size_t longest = 12;  // steps: 24 KiB of weights
     constexpr std::size_t band_sums = 2 * tile_rows * amx_panels::width, header = Dot::header * panel_width;
     const std::size_t steps = (p.depth - Dot::header) / block_words, parts = (steps + longest - 1) / longest;
@@ -208,7 +259,7 @@ void multiply_amx(const product<float, std::uint32_t>& p, std::size_t panel, std
     const tile_shapes shapes(bands);
     const std::size_t blocks = (bands.count + most_bands - 1) / most_bands;
     alignas(64) std::uint32_t sums[most_bands * 2 * tile_rows * amx_panels::width];
-    ZEROSHOT_LDTILECFG(shapes);
+    instructions::ldtilecfg(&shapes);
     for (std::size_t block = 0; block < blocks; ++block) {
         const std::size_t first = bands.count * block / blocks, end = bands.count * (block + 1) / blocks;
         for (std::size_t at = panel; at < panel_end; at += 2) {
@@ -224,8 +275,10 @@ void multiply_amx(const product<float, std::uint32_t>& p, std::size_t panel, std
                 sums);
         }
     }
-    ZEROSHOT_TILERELEASE();
+    instructions::tilerelease();
 }
 
 }}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail
+
+#undef ZEROSHOT_TARGET
 #endif

@@ -3,7 +3,8 @@
 #include <limits>
 #include <vector>
 
-#include <zeroshot/kernels/round.hpp>
+#include <zeroshot/kernels/kernels.hpp>
+#include <zeroshot/kernels/quantize.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/kernels/support.hpp"
@@ -25,19 +26,19 @@ TEST_CASE("bfloat16 is rounded as half.hpp does it, whatever the instruction set
     row[3] = std::numeric_limits<float>::max();  // rounds to infinity
     row[4] = std::bit_cast<float>(0x3f808000u);  // a tie
     row[5] = std::bit_cast<float>(0x7fffffffu);  // a NaN whose bits would overflow
-    for (const instruction_set set : available_sets()) {
-        const std::vector<std::uint32_t> floats = packed_row(narrow::bf16, row, set);  // or pairs
-        const std::size_t words = word_count(narrow::bf16, row.size());
-        std::vector<std::uint32_t> pairs(packed_rows_size(narrow::bf16, 1, row.size(), instruction_set::avx512_bf16));
-        detail::pack_rows<4>(narrow::bf16, row.data(), row.size(), 1, row.size(), pairs.data(),
-                             instruction_set::avx512_bf16);
+    for (const table* const each : available_sets()) {
+        const table& set = *each;
+        const std::vector<std::uint32_t> floats = packed_row(quantized::bf16, row, set);  // or pairs
+        const std::size_t words = word_count(quantized::bf16, row.size());
+        std::vector<std::uint32_t> pairs(row_header + word_count(quantized::bf16, row.size()));
+        detail::pack_rows<4>(quantized::bf16, row_format{}, row.data(), row.size(), 1, row.size(), pairs.data());
         std::vector<float> alone = row;
         round_floats(alone.data(), alone.size(), alone.data(), set);
         for (std::size_t place = 0; place < row.size(); ++place) {
             const std::uint32_t expected = zeroshot::bfloat_from_float(row[place]);
             const std::size_t word = place / 32 * 16 + place % 16, half = place % 32 / 16;
             INFO("place " << place);
-            if (is_widened(narrow::bf16, set)) REQUIRE(floats[row_header + half * words + word] == expected << 16);
+            if (set.rows.bf16_as_floats) REQUIRE(floats[row_header + half * words + word] == expected << 16);
             REQUIRE(((pairs[row_header + word] >> (16 * half)) & 0xffffu) == expected);
             REQUIRE(std::bit_cast<std::uint32_t>(alone[place]) == expected << 16);
         }

@@ -19,10 +19,10 @@ using namespace zeroshot_tests;
 namespace {
 
 /// The product by AMX as it is emulated, which must find no fault in it, be configured once and be left as it was.
-std::vector<float> by_amx(const narrow_case& c, std::size_t first, std::size_t count,
+std::vector<float> by_amx(const quantized_case& c, std::size_t first, std::size_t count,
                           const epilogue<float>& finish = {}) {
     instructions::tiles = {};
-    const std::vector<float> result = c.product(instruction_set::amx, first, count, finish);
+    const std::vector<float> result = c.product(table_of(instruction_set::amx), first, count, finish);
     REQUIRE(instructions::tiles.fault() == "");
     REQUIRE(instructions::tiles.times_configured() == 1);
     REQUIRE_FALSE(instructions::tiles.is_configured());
@@ -31,7 +31,7 @@ std::vector<float> by_amx(const narrow_case& c, std::size_t first, std::size_t c
 
 /// A sum of exact products in any order, each of them rounded; and each may vanish at each of its three steps (as a
 /// product, as a sum, and where both halves meet) if it is subnormal, and its factors as well.
-void check_bf16(const narrow_case& c) {
+void check_bf16(const quantized_case& c) {
     const std::vector<float> result = by_amx(c, 0, c.row_count);
     const auto rounded = [](float number) {
         return static_cast<double>(zeroshot::float_from_bfloat(zeroshot::bfloat_from_float(number)));
@@ -108,14 +108,14 @@ TEST_CASE("bands are of one height, hold every row, and repeat less than one row
 
 TEST_CASE("products of bfloat16 by AMX are within the bounds of their rounding, at odd shapes") {
     for (const std::size_t row_count : {1u, 2u, 16u, 17u, 31u, 33u, 50u}) {
-        for (const std::size_t columns : {1u, 17u, 48u}) check_bf16({narrow::bf16, row_count, columns, 70});
+        for (const std::size_t columns : {1u, 17u, 48u}) check_bf16({quantized::bf16, row_count, columns, 70});
     }
-    for (const std::size_t depth : {1u, 31u, 32u, 33u, 384u, 385u, 1000u}) check_bf16({narrow::bf16, 3, 33, depth});
-    check_bf16({narrow::bf16, 289, 17, 400});  // more bands than a block holds
+    for (const std::size_t depth : {1u, 31u, 32u, 33u, 384u, 385u, 1000u}) check_bf16({quantized::bf16, 3, 33, depth});
+    check_bf16({quantized::bf16, 289, 17, 400});  // more bands than a block holds
 }
 
 TEST_CASE("subnormal bfloat16 are zero to AMX, and nothing else is lost") {
-    narrow_case c(narrow::bf16, 5, 20, 40);
+    quantized_case c(quantized::bf16, 5, 20, 40);
     for (std::size_t i = 0; i < c.rows.size(); i += 3) c.rows[i] *= 1e-39f;
     check_bf16(c);
     std::ranges::fill(c.rows, 1e-39f);
@@ -124,24 +124,24 @@ TEST_CASE("subnormal bfloat16 are zero to AMX, and nothing else is lost") {
 
 TEST_CASE("sums of bytes by AMX are those of the portable kernels, and are finished alike, at odd shapes") {
     const std::vector<float> bias = normal_numbers(48, 7), gain = normal_numbers(48, 8);
-    const auto check = [&](const narrow_case& c) {
-        for (const epilogue<float>& finish : {epilogue<float>{}, {bias.data(), gain.data(), true, function::gelu}}) {
+    const auto check = [&](const quantized_case& c) {
+        for (const epilogue<float>& finish : {epilogue<float>{}, {bias.data(), gain.data(), true, activation::gelu}}) {
             INFO(c.row_count << " rows, " << c.columns << " columns, " << c.depth << " deep");
-            REQUIRE(by_amx(c, 0, c.row_count, finish) == c.product(instruction_set::portable, 0, c.row_count, finish));
+            REQUIRE(by_amx(c, 0, c.row_count, finish) == c.product(*tables().back(), 0, c.row_count, finish));
         }
     };
     for (const std::size_t row_count : {1u, 2u, 15u, 17u, 32u, 33u, 77u}) {
-        for (const std::size_t columns : {1u, 16u, 17u, 32u, 48u}) check({narrow::int8, row_count, columns, 70});
+        for (const std::size_t columns : {1u, 16u, 17u, 32u, 48u}) check({quantized::int8, row_count, columns, 70});
     }
-    for (const std::size_t depth : {1u, 63u, 64u, 65u, 768u, 769u, 1700u}) check({narrow::int8, 3, 33, depth});
-    check({narrow::int8, 300, 17, 800});  // more bands than a block holds
+    for (const std::size_t depth : {1u, 63u, 64u, 65u, 768u, 769u, 1700u}) check({quantized::int8, 3, 33, depth});
+    check({quantized::int8, 300, 17, 800});  // more bands than a block holds
 }
 
 TEST_CASE("to AMX, a row gives the same bits whatever rows it stands beside, and a panel whatever panels") {
-    for (const narrow type : {narrow::bf16, narrow::int8}) {
-        const narrow_case c(type, 67, 49, 900);
+    for (const quantized type : {quantized::bf16, quantized::int8}) {
+        const quantized_case c(type, 67, 49, 900);
         const std::vector<float> bias = normal_numbers(c.columns, 7);
-        const epilogue<float> finish{bias.data(), nullptr, false, function::quick_gelu};
+        const epilogue<float> finish{bias.data(), nullptr, false, activation::quick_gelu};
         const std::vector<float> together = by_amx(c, 0, c.row_count, finish);
         for (const std::size_t count : {1u, 2u, 5u, 33u, 40u}) {
             for (std::size_t row = 0; row + count <= c.row_count; row += count) {
@@ -151,15 +151,15 @@ TEST_CASE("to AMX, a row gives the same bits whatever rows it stands beside, and
             }
         }
         std::vector<float> apart(c.row_count * c.columns, -7.0f);
-        const std::vector<std::uint32_t> rows = c.packed_rows(instruction_set::amx, 0, c.row_count),
+        const std::vector<std::uint32_t> rows = c.packed_rows(table_of(instruction_set::amx), 0, c.row_count),
                                          weights = c.packed_weights();
-        narrow_product p = c.over(rows, weights, instruction_set::amx, c.row_count, apart);
+        quantized_product p = c.over(rows, weights, table_of(instruction_set::amx), c.row_count, apart);
         p.finish = finish;
-        multiply(type, p, instruction_set::amx, 1, 2);
+        multiply(type, p, table_of(instruction_set::amx), 1, 2);
         for (std::size_t i = 0; i < apart.size(); ++i)
             REQUIRE((apart[i] != -7.0f) == (i % c.columns >= 16 && i % c.columns < 32));
-        multiply(type, p, instruction_set::amx, 0, 1);
-        multiply(type, p, instruction_set::amx, 2, panel_count(c.columns));
+        multiply(type, p, table_of(instruction_set::amx), 0, 1);
+        multiply(type, p, table_of(instruction_set::amx), 2, panel_count(c.columns));
         CHECK(apart == together);
     }
 }

@@ -19,7 +19,7 @@ namespace {
 
 /// What one head answers to the last `queries` tokens; queries, keys and values are [tokens, 3 * size].
 matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size_t queries, precision how,
-                      attention_mask mask, instruction_set set) {
+                      attention_mask mask, const table& set) {
     const std::size_t stride = 3 * size, tokens = qkv.size() / stride, first = tokens - queries;
     zeroshot::detail::attention_head<float> head(tokens, size, zeroshot::detail::score_scale<float>(size), how, set);
     head.pack_keys_values(qkv.data() + size, qkv.data() + 2 * size, stride);
@@ -31,18 +31,19 @@ matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size
 }  // namespace
 
 TEST_CASE("the kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and AMX give what the portable ones give") {
-    for (const instruction_set set : all_instruction_sets) {
+    for (const table* const each : tables()) {
+        const table& set = *each;
         for (const std::size_t row_count : {1u, 2u, 5u, 13u, 14u, 27u, 30u}) {
             for (const std::size_t columns : {1u, 16u, 32u, 47u, 64u}) {
-                INFO(name_of(set) << ", " << row_count << " rows, " << columns << " columns");
-                const narrow_case eights(narrow::int8, row_count, columns, 150);
-                REQUIRE(eights.product(set) == eights.product(instruction_set::portable));
-                const narrow_case integers(narrow::int16, row_count, columns, 150);
-                REQUIRE(integers.product(set) == integers.product(instruction_set::portable));
-                const narrow_case sixteens(narrow::bf16, row_count, columns, 150);
+                INFO(set.name << ", " << row_count << " rows, " << columns << " columns");
+                const quantized_case eights(quantized::int8, row_count, columns, 150);
+                REQUIRE(eights.product(set) == eights.product(*tables().back()));
+                const quantized_case integers(quantized::int16, row_count, columns, 150);
+                REQUIRE(integers.product(set) == integers.product(*tables().back()));
+                const quantized_case sixteens(quantized::bf16, row_count, columns, 150);
                 const std::vector<float> got = sixteens.product(set);
-                const std::vector<float> expected = sixteens.product(instruction_set::portable);
-                if (is_widened(narrow::bf16, set)) REQUIRE(got == expected);
+                const std::vector<float> expected = sixteens.product(*tables().back());
+                if (set.rows.bf16_as_floats) REQUIRE(got == expected);
                 // Sums of 150 products of normal numbers, each rounded: their norm stays below 500 by far.
                 constexpr float bound = 2 * 152 * std::numeric_limits<float>::epsilon() * 500;
                 for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(std::abs(got[i] - expected[i]) <= bound);
@@ -56,12 +57,13 @@ TEST_CASE("attention in bfloat16 is the same by AVX512_BF16 and AMX as by the po
         for (const std::size_t size : {7u, 64u}) {
             const std::vector<float> qkv = normal_numbers(tokens * 3 * size, 3);
             for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
-                const auto by = [&](instruction_set set, std::size_t queries, precision how) {
+                const auto by = [&](const table& set, std::size_t queries, precision how) {
                     return answers(qkv, size, queries, how, mask, set);
                 };
-                const matrix<float> expected = by(instruction_set::portable, tokens, precision::bf16);
-                for (const instruction_set set : all_instruction_sets) {
-                    INFO(name_of(set) << ", " << tokens << " tokens, size " << size);
+                const matrix<float> expected = by(*tables().back(), tokens, precision::bf16);
+                for (const table* const each : tables()) {
+                    const table& set = *each;
+                    INFO(set.name << ", " << tokens << " tokens, size " << size);
                     const matrix<float> got = by(set, tokens, precision::bf16);
                     // A score that is off in its last bits may round a share to the other side: by 2^-7 of it at most,
                     // and the shares sum to 1. No value is beyond 5.

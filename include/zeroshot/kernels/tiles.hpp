@@ -1,40 +1,22 @@
 #pragma once
-/// \file The one product everything is made of: rows times packed weights, over raw pointers, with what is done to the
-/// sums before they are stored.
-///
-/// An element of the result is the sum over k in ascending order, whatever rows and columns it is computed beside: the
-/// same row gives the same bits in any batch and on any number of threads.
+/// \file Products in tiles of sums that stay in registers, and what is done to the sums before they are stored.
 
 #include <cstddef>
 #include <type_traits>
 
-#include <zeroshot/kernels/activation.hpp>
-#include <zeroshot/kernels/instruction_set.hpp>
+#include <zeroshot/kernels/row.hpp>
+#include <zeroshot/kernels/table.hpp>
 #include <zeroshot/kernels/vector.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
-
-/// Weights lie in panels of this many columns: [columns / 16][depth][16], the last panel filled with zeros.
-inline constexpr std::size_t panel_width = 16;
-
-/// How many panels hold so many columns.
-constexpr std::size_t panel_count(std::size_t columns) {
-    return (columns + panel_width - 1) / panel_width;
-}
-
-/// How many elements `columns` packed columns of the given depth take.
-constexpr std::size_t packed_size(std::size_t columns, std::size_t depth) {
-    return panel_count(columns) * panel_width * depth;
-}
-
 namespace detail {
 
 /// Four columns that run along the source, turned to lie across a panel.
 template <class Scalar>
-ZEROSHOT_ALWAYS_INLINE void transpose_4x4(const Scalar* columns, std::size_t column_stride, std::size_t depth,
-                                          Scalar* panel) noexcept {
+[[gnu::always_inline]] inline void transpose_4x4(const Scalar* columns, std::size_t column_stride, std::size_t depth,
+                                                 Scalar* panel) noexcept {
     std::size_t k = 0;
-#if ZEROSHOT_KERNELS_VECTORS
+#if ZEROSHOT_KERNELS_VECTORS && __has_builtin(__builtin_shufflevector)  // GCC 11 has none
     if constexpr (std::is_arithmetic_v<Scalar>) {
         for (; k + 4 <= depth; k += 4) {
             const auto a = vector_at<4>(columns + k).vector, b = vector_at<4>(columns + column_stride + k).vector;
@@ -59,7 +41,7 @@ ZEROSHOT_ALWAYS_INLINE void transpose_4x4(const Scalar* columns, std::size_t col
 
 /// A row of a panel: 16 numbers mostly, which a compiler then copies at once.
 template <class Scalar>
-ZEROSHOT_ALWAYS_INLINE void copy_row(const Scalar* from, std::size_t count, Scalar* to) noexcept {
+[[gnu::always_inline]] inline void copy_row(const Scalar* from, std::size_t count, Scalar* to) noexcept {
     if (count == panel_width) {
         for (std::size_t lane = 0; lane < panel_width; ++lane) to[lane] = from[lane];
     } else {
@@ -100,30 +82,6 @@ void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_str
     }
 }
 
-/// What becomes of a sum: result = f(gain * (sum + bias) [+ result]).
-template <class Scalar>
-struct epilogue {
-    const Scalar* bias = nullptr;     ///< [columns], or null
-    const Scalar* gain = nullptr;     ///< [columns], or null
-    bool add = false;                 ///< to what stands in the result already
-    function f = function::identity;  ///< applied last
-};
-
-/// What a product works on. result[row, column] = sum over k of rows[row, k] * weights[column, k].
-/// Word: what rows and weights are made of; Scalar itself, or 32 bits of several narrow numbers (narrow.hpp).
-template <class Scalar, class Word = Scalar>
-struct product {
-    const Word* rows;           // [row_count, depth], row_stride elements apart
-    std::size_t row_stride;     //
-    std::size_t row_count;      //
-    const Word* packed;         // packed weights of [columns, depth]
-    std::size_t columns;        //
-    std::size_t depth;          //
-    Scalar* result;             // [row_count, columns], result_stride elements apart
-    std::size_t result_stride;  //
-    epilogue<Scalar> finish{};  //
-};
-
 namespace detail {
 
 /// What a tile is made of and where it goes: pointers to its first row and column.
@@ -141,8 +99,8 @@ struct tile_of {
 
 /// Stores the sums of a tile, the bias added.
 template <std::size_t Height, std::size_t Vectors, std::size_t Lanes, class Scalar, class Word>
-ZEROSHOT_ALWAYS_INLINE void store_tile(typename vector_of<Scalar, Lanes>::type (&sums)[Height][Vectors],
-                                       const tile_of<Scalar, Word>& tile) noexcept {
+[[gnu::always_inline]] inline void store_tile(typename vector_of<Scalar, Lanes>::type (&sums)[Height][Vectors],
+                                              const tile_of<Scalar, Word>& tile) noexcept {
     if (tile.bias != nullptr) {
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Height; ++i) {
@@ -169,8 +127,8 @@ struct plain_tile {
     static constexpr std::size_t grain = 1;
 
     template <std::size_t Rows>
-    ZEROSHOT_ALWAYS_INLINE static void multiply(const tile_of<Scalar>& tile, const char* next,
-                                                std::size_t step) noexcept {
+    [[gnu::always_inline]] inline static void multiply(const tile_of<Scalar>& tile, const char* next,
+                                                       std::size_t step) noexcept {
         using vector = typename vector_of<Scalar, lanes>::type;
         constexpr std::size_t width = panel_width / lanes, vectors = Panels * width;
         vector sums[Rows][vectors] = {};
@@ -196,8 +154,8 @@ struct plain_tile {
 
 /// Chooses the tile of the given height, a multiple of the grain and Height at most.
 template <class Tile, std::size_t Height, class Place>
-ZEROSHOT_ALWAYS_INLINE void multiply_rows(std::size_t height, const Place& tile, const char* next,
-                                          std::size_t step) noexcept {
+[[gnu::always_inline]] inline void multiply_rows(std::size_t height, const Place& tile, const char* next,
+                                                 std::size_t step) noexcept {
     if constexpr (Height > Tile::grain) {
         if (height < Height) return multiply_rows<Tile, Height - Tile::grain>(height, tile, next, step);
     }
@@ -206,26 +164,26 @@ ZEROSHOT_ALWAYS_INLINE void multiply_rows(std::size_t height, const Place& tile,
 
 /// What is left to do to the sums of one row of some panels, which may stand in their place already.
 template <std::size_t Lanes, std::size_t Width, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void finish_row(Scalar* sums, const Scalar* gain, bool add, function f,
-                                       Scalar* result) noexcept {
+[[gnu::always_inline]] inline void finish_row(Scalar* sums, const Scalar* gain, bool add, activation function,
+                                              Scalar* result) noexcept {
     for (std::size_t i = 0; i < Width; i += Lanes) {
         auto sum = vector_at<Lanes>(sums + i).vector;
         if (gain != nullptr) sum *= vector_at<Lanes>(gain + i).vector;
         if (add) sum += vector_at<Lanes>(result + i).vector;
         vector_at<Lanes>(result + i).vector = sum;
     }
-    if (f != function::identity) apply_to<Lanes, Width>(f, result);
+    if (function != activation::identity) apply_to<Lanes, Width>(function, result);
 }
 
 /// The same where some of the last columns may be missing in the result.
 template <std::size_t Lanes, std::size_t Width, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void finish_columns(Scalar* sums, const Scalar* gain, const epilogue<Scalar>& finish,
-                                           std::size_t columns, Scalar* result) noexcept {
+[[gnu::always_inline]] inline void finish_columns(Scalar* sums, const Scalar* gain, const epilogue<Scalar>& finish,
+                                                  std::size_t columns, Scalar* result) noexcept {
     alignas(64) Scalar padded[Width];
     if (columns < Width) {
         for (std::size_t c = 0; c < Width; ++c) padded[c] = c < columns && finish.add ? result[c] : Scalar{0};
     }
-    finish_row<Lanes, Width>(sums, gain, finish.add, finish.f, columns == Width ? result : padded);
+    finish_row<Lanes, Width>(sums, gain, finish.add, finish.function, columns == Width ? result : padded);
     for (std::size_t c = 0; columns < Width && c < columns; ++c) result[c] = padded[c];
 }
 
@@ -243,8 +201,9 @@ struct padded_columns {
 
 /// Some rows of Panels panels: in tiles of equal heights, give or take one, meanwhile fetching the panels that follow.
 template <class Tile, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_panels(const product<Scalar, typename Tile::word>& p, std::size_t row,
-                                            std::size_t row_end, std::size_t column, std::size_t panels) noexcept {
+[[gnu::always_inline]] inline void multiply_panels(const product<Scalar, typename Tile::word>& p, std::size_t row,
+                                                   std::size_t row_end, std::size_t column,
+                                                   std::size_t panels) noexcept {
     using word = typename Tile::word;
     constexpr std::size_t cache_line = 64, height_limit = Tile::height, lanes = Tile::lanes;
     constexpr std::size_t width = Tile::panels * panel_width;
@@ -272,7 +231,7 @@ ZEROSHOT_ALWAYS_INLINE void multiply_panels(const product<Scalar, typename Tile:
                                   panels == Tile::panels ? panel_width * p.depth : 0,  // a lone panel is computed twice
                                   p.depth, bias, in_place ? result : sums, in_place ? p.result_stride : width},
             next, step);
-        for (std::size_t i = 0; i < height && !(in_place && p.finish.f == function::identity); ++i) {
+        for (std::size_t i = 0; i < height && !(in_place && p.finish.function == activation::identity); ++i) {
             Scalar* const there = result + i * p.result_stride;
             finish_columns<lanes, width>(in_place ? there : sums + i * width, gain, p.finish, columns, there);
         }
@@ -282,8 +241,8 @@ ZEROSHOT_ALWAYS_INLINE void multiply_panels(const product<Scalar, typename Tile:
 
 /// Blocks of rows that stay in the cache while all panels pass by.
 template <class Tile, class Scalar>
-ZEROSHOT_ALWAYS_INLINE void multiply_all(const product<Scalar, typename Tile::word>& p, std::size_t panel,
-                                         std::size_t panel_end) noexcept {
+[[gnu::always_inline]] inline void multiply_all(const product<Scalar, typename Tile::word>& p, std::size_t panel,
+                                                std::size_t panel_end) noexcept {
     constexpr std::size_t k_size = Tile::row_words * sizeof(typename Tile::word);
     constexpr std::size_t cached = 320 * 1024 / k_size;  // of a row's words: a part of the second level of the caches
     constexpr std::size_t fewest = 96;                   // for less, the weights would pass by too often
@@ -301,58 +260,5 @@ ZEROSHOT_ALWAYS_INLINE void multiply_all(const product<Scalar, typename Tile::wo
     }
 }
 
-template <class Scalar>
-void multiply_portable(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    // SSE2, SIMD128: 16 registers
-    multiply_all<plain_tile<Scalar, 8 / sizeof(Scalar), 1, 16>>(p, panel, panel_end);
-}
-
-#if ZEROSHOT_KERNELS_NEON
-template <class Scalar>
-void multiply_neon(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    multiply_all<plain_tile<Scalar, 24 / sizeof(Scalar), 1, 16>>(p, panel, panel_end);  // 32 registers
-}
-#endif
-
-#if ZEROSHOT_KERNELS_X86
-template <class Scalar>
-ZEROSHOT_TARGET("avx2,fma")
-void multiply_avx2(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    multiply_all<plain_tile<Scalar, 24 / sizeof(Scalar), 1, 32>>(p, panel, panel_end);
-}
-
-template <class Scalar>
-ZEROSHOT_TARGET("avx512f,fma")
-void multiply_avx512(const product<Scalar>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    multiply_all<plain_tile<Scalar, 56 / sizeof(Scalar), 2, 64>>(p, panel, panel_end);
-}
-#endif
-
 }  // namespace detail
-
-/// Computes some of the columns, those of the panels from `panel` to before `panel_end`, with the given instruction
-/// set, which must be available.
-template <class Scalar>
-void multiply(const product<Scalar>& p, instruction_set set, std::size_t panel, std::size_t panel_end) noexcept {
-#if ZEROSHOT_KERNELS_X86
-    if (set >= instruction_set::avx512) return detail::multiply_avx512(p, panel, panel_end);
-    if (set != instruction_set::portable) return detail::multiply_avx2(p, panel, panel_end);
-#elif ZEROSHOT_KERNELS_NEON
-    if (set != instruction_set::portable) return detail::multiply_neon(p, panel, panel_end);
-#endif
-    (void)set;
-    detail::multiply_portable(p, panel, panel_end);
-}
-
-/// Computes the product.
-template <class Scalar>
-void multiply(const product<Scalar>& p, instruction_set set) noexcept {
-    multiply(p, set, 0, panel_count(p.columns));
-}
-
-#if defined(ZEROSHOT_COMPILED)
-extern template void multiply(const product<float>&, instruction_set, std::size_t, std::size_t) noexcept;
-extern template void multiply(const product<double>&, instruction_set, std::size_t, std::size_t) noexcept;
-#endif
-
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

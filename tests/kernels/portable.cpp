@@ -1,0 +1,33 @@
+#include <algorithm>
+#include <vector>
+
+#include <zeroshot/kernels/kernels.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
+
+using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
+
+TEST_CASE("every instruction set gives what the portable one gives: the same sums, finished alike") {
+    const quantized_case eights(quantized::int8, 27, 50, 333), sixteens(quantized::bf16, 27, 50, 333);
+    const quantized_case integers(quantized::int16, 27, 50, 333);
+    const std::vector<float> eight = eights.product(*tables().back());
+    const std::vector<float> sixteen = sixteens.product(*tables().back());
+    const std::vector<std::uint32_t> rows = integers.packed_rows(*tables().back(), 0, integers.row_count);
+    const std::vector<std::uint32_t> weights = integers.packed_weights();
+    const auto of_the_same_rows = [&](const table& set) {  // packed alike for all, but for ties in rounding
+        std::vector<float> result(integers.row_count * integers.columns);
+        multiply(quantized::int16, integers.over(rows, weights, set, integers.row_count, result), set, 0,
+                 panel_count(integers.columns));
+        return result;
+    };
+    const std::vector<float> integer = of_the_same_rows(*tables().back());
+    for (const table* const each : available_sets()) {
+        const table& set = *each;
+        INFO(set.name);
+        CHECK(std::ranges::equal(eights.product(set), eight, nearly_equal));
+        CHECK(of_the_same_rows(set) == integer);
+        if (set.rows.bf16_as_floats) CHECK(sixteens.product(set) == sixteen);
+    }
+}

@@ -1,0 +1,43 @@
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include <zeroshot/kernels/kernels.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
+
+using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
+
+TEST_CASE("a row, a column and a panel take what they hold and what stands before it") {
+    CHECK(word_count(quantized::bf16, 33) == 32);
+    CHECK(word_count(quantized::int16, 33) == 32);
+    CHECK(word_count(quantized::int8, 33) == 16);
+    CHECK(column_words(quantized::bf16, 32) == 16);
+    CHECK(column_words(quantized::int16, 32) == 17);
+    CHECK(column_words(quantized::int8, 64) == 18);
+    CHECK(packed_size(quantized::int16, 17, 1) == 2 * 16 * 17);
+    CHECK(row_words(quantized::int16, 1, *tables().back()) == 16 + 16);
+    CHECK(row_words(quantized::bf16, 1, *tables().back()) == 16 + 2 * 16);
+    CHECK(packed_rows_size(quantized::int8, 3, 1, *tables().back()) == 4 * 32);
+}
+
+TEST_CASE("sums of integers of 16 bits fit in 32, and the type of 16 bits is one that an instruction multiplies") {
+    constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
+    for (std::size_t depth = 1; depth <= deepest_int16; depth += 1 + depth / 7) {
+        INFO(depth);
+        REQUIRE(largest_int16_in_row(depth) * largest_int16_column(depth) <= most);
+        REQUIRE(depth < largest_int16_column(depth));  // rounding adds half a step to each
+    }
+    CHECK(largest_int16_in_row(256) == 8191);
+    CHECK(largest_int16_in_row(257) == 4095);
+    CHECK(largest_int16_in_row(4096) == 2047);
+    for (const table* const each : tables()) {
+        const table& set = *each;
+        INFO(set.name);
+        CHECK((set.best_of_16_bits == quantized::int16 ? set.gains_from_int16
+                                                       : set.set == instruction_set::amx || !set.gains_from_int16));
+    }
+    CHECK(tables().back()->best_of_16_bits == quantized::bf16);
+}

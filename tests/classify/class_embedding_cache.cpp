@@ -1,4 +1,3 @@
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -103,19 +102,6 @@ TEST_CASE("everything that decides the bits of class embeddings is part of their
     CHECK(files == 14);
     CHECK(keep(model, two_labels, {verbatim()}) == 0);  // what no template means
     CHECK(files_in(home.path()).size() == 14);
-}
-
-TEST_CASE("another instruction set has another key") {
-    const scratch_folder home;
-    const char* const given = std::getenv("ZEROSHOT_KERNELS");
-    const std::string before = given == nullptr ? "" : given;
-    const classifier_options options{.cache = home.path()};
-    ::setenv("ZEROSHOT_KERNELS", "portable", 1);
-    const clip portable = any_clip();
-    given == nullptr ? ::unsetenv("ZEROSHOT_KERNELS") : ::setenv("ZEROSHOT_KERNELS", before.c_str(), 1);
-    CHECK_FALSE(classifier(portable, two_labels, options).cache().hit);
-    const bool same_set = kernels::active() == kernels::instruction_set::portable;
-    CHECK(classifier(any_clip(), two_labels, options).cache().hit == same_set);
 }
 
 TEST_CASE("a cache file with a byte changed, missing or added is computed again and replaced") {

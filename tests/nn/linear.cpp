@@ -61,6 +61,24 @@ TEST_CASE("a projection is stored as [inputs, outputs]") {
     CHECK(projection("bias") == linear<double>(transposed, {bias.begin(), bias.end()})(x));
 }
 
+TEST_CASE("a linear layer adds its results to a sum of their shape") {
+    random_weights made;
+    made.add("weight", {4, 3}).add("bias", {4});
+    const linear<double> layer(made.get(), 3, 4);
+    const matrix<double> x = random_matrix<double>(2, 3, 2), before = random_matrix<double>(2, 4, 3);
+    matrix<double> sum = before;
+    sum += layer(x, nullptr);
+    CHECK(sum == matrix<double>(before.eigen() + layer(x).eigen()));
+    try {
+        matrix<double> other(4, 2);
+        other += layer(x, nullptr);
+        FAIL("a sum of another shape");
+    } catch (const argument_error& refused) {
+        CHECK(refused.code() == error_code::shape);
+        CHECK_THAT(refused.what(), Catch::Contains("[4, 2]") && Catch::Contains("[2, 4]"));
+    }
+}
+
 TEST_CASE("a missing tensor is named by its full path") {
     random_weights made;
     made.add("mlp.c_fc.bias", {2});

@@ -123,8 +123,9 @@ class linear_product {
     friend matrix<Scalar>& operator+=(matrix<Scalar>& sum, const linear_product& y) {
         const std::array shape{y.x_.rows(), y.map_->outputs()};
         if (sum.shape() != shape) {
-            throw argument_error(error_code::shape, {"linear layer", "its results are " + shape_text(shape),
-                                                     "a sum of " + shape_text(sum.shape()), ""});
+            throw argument_error(
+                error_code::shape,
+                {"linear layer", "its results are added to " + shape_text(sum.shape()), shape_text(shape), ""});
         }
         y.map_->apply(y.x_.data(), y.map_->inputs(), y.x_.rows(), sum.data(), {.add = true}, y.threads_);
         return sum;

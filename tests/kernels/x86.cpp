@@ -19,9 +19,9 @@ namespace {
 
 /// What one head answers to the last `queries` tokens; queries, keys and values are [tokens, 3 * size].
 matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size_t queries, precision how,
-                      attention_mask mask, const table& set) {
+                      nn::attention_mask mask, const table& set) {
     const std::size_t stride = 3 * size, tokens = qkv.size() / stride, first = tokens - queries;
-    zeroshot::detail::attention_head<float> head(tokens, size, zeroshot::detail::score_scale<float>(size), how, set);
+    nn::attention_head<float> head(tokens, size, nn::score_scale<float>(size), how, set);
     head.pack_keys_values(qkv.data() + size, qkv.data() + 2 * size, stride);
     matrix<float> results(queries, size);
     head.attend(qkv.data() + first * stride, stride, queries, first, mask, results.data(), size);
@@ -56,7 +56,7 @@ TEST_CASE("attention in bfloat16 is the same by AVX512_BF16 and AMX as by the po
     for (const std::size_t tokens : {1u, 17u, 50u}) {
         for (const std::size_t size : {7u, 64u}) {
             const std::vector<float> qkv = normal_numbers(tokens * 3 * size, 3);
-            for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
+            for (const nn::attention_mask mask : {nn::attention_mask::none, nn::attention_mask::causal}) {
                 const auto by = [&](const table& set, std::size_t queries, precision how) {
                     return answers(qkv, size, queries, how, mask, set);
                 };

@@ -14,6 +14,7 @@
 #include "tests/reference_model.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::nn;
 using namespace zeroshot_tests;
 
 TEST_CASE("an empty observer is disabled") {
@@ -49,7 +50,8 @@ TEST_CASE("each activation of the configuration is PyTorch's") {
         one(0, 0) = 1;
         const linear<double> identity(one);
         const auto activated = [&](activation which) {
-            return identity(matrix<double>(Eigen::Matrix<double, 1, 1>(x)), detail::kernel_of(which), nullptr)(0, 0);
+            return identity(matrix<double>(Eigen::Matrix<double, 1, 1>(x)), zeroshot::detail::kernel_of(which),
+                            nullptr)(0, 0);
         };
         CHECK(activated(activation::quick_gelu) == Approx(quick_gelu).epsilon(1e-14));
         CHECK(activated(activation::gelu) == Approx(gelu).epsilon(1e-14));

@@ -13,6 +13,7 @@
 #include "tests/nn/random_weights.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::nn;
 using namespace zeroshot_tests;
 
 namespace {
@@ -66,7 +67,7 @@ attention<float> random_attention(precision how, attention_mask mask) {
     return {weights(random_attention().get().file(), {.arithmetic = how}) / "visual", width, heads, mask};
 }
 
-/// Sequences that share their beginnings, some longer than a block of bfloat16: rows 0 to 39; 0 to 34 and 40 to 49; 0,
+/// Sequences that share their prefixes, one longer than a block of bfloat16: rows 0 to 39; 0 to 34 and 40 to 49; 0,
 /// 1 and 50.
 token_sequences shared_prefixes() {
     token_sequences all;
@@ -79,7 +80,7 @@ token_sequences shared_prefixes() {
 /// Queries, keys and values of one head: [tokens, 3 * size].
 matrix<float> head_of(const matrix<float>& qkv, precision how, attention_mask mask) {
     const std::size_t tokens = qkv.rows(), size = qkv.columns() / 3;
-    detail::attention_head<float> head(tokens, size, detail::score_scale<float>(size), how, kernels::active());
+    attention_head<float> head(tokens, size, score_scale<float>(size), how, kernels::active());
     head.pack_keys_values(qkv.data() + size, qkv.data() + 2 * size, 3 * size);
     matrix<float> results(tokens, size);
     head.attend(qkv.data(), 3 * size, tokens, 0, mask, results.data(), size);
@@ -177,8 +178,8 @@ TEST_CASE("attention multiplies in the precision of its weights") {
         const matrix<float> qkv = linear<float>(w, "in_proj_weight", "in_proj_bias", width, 3 * width)(x);
         matrix<float> mixed(7, width);
         for (std::size_t column = 0; column < width; column += width / heads) {
-            detail::attention_head<float> head(7, width / heads, detail::score_scale<float>(width / heads),
-                                               precision::bf16, kernels::active());
+            attention_head<float> head(7, width / heads, score_scale<float>(width / heads), precision::bf16,
+                                       kernels::active());
             head.pack_keys_values(qkv.data() + width + column, qkv.data() + 2 * width + column, 3 * width);
             head.attend(qkv.data() + column, 3 * width, 7, 0, attention_mask::none, mixed.data() + column, width);
         }
@@ -238,10 +239,10 @@ TEST_CASE("the output at one token has the bits of the full output") {
         for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
             const attention<float> layer = random_attention(how, mask);
             const matrix<float> together = layer(x, all, nullptr);
-            const std::array<std::size_t, 3> places{39, 36, 2};  // of rows that are their sequences' own
-            const matrix<float> alone = layer.at(places, x, all, &threads);
+            const std::array<std::size_t, 3> positions{39, 36, 2};  // of rows that are their sequences' own
+            const matrix<float> alone = layer.at(positions, x, all, &threads);
             for (std::size_t i = 0; i < all.size(); ++i)
-                CHECK(std::ranges::equal(alone.row(i), together.row(all[i][places[i]])));
+                CHECK(std::ranges::equal(alone.row(i), together.row(all[i][positions[i]])));
         }
     }
 }

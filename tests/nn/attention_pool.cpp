@@ -9,6 +9,7 @@
 #include "tests/nn/random_weights.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::nn;
 using namespace zeroshot_tests;
 
 TEST_CASE("attention pooling is attention with the mean of the cells as the query") {
@@ -81,8 +82,7 @@ TEST_CASE("attention pooling multiplies activations in bfloat16 if its weights a
     for (const precision how : {precision::bf16, precision::int8}) {
         const auto map = [&](const char* name) { return linear<float>(in(how) / name, width, width); };
         const matrix<float> queries = map("q_proj")(tokens);
-        detail::attention_head<float> head(cells + 1, width, detail::score_scale<float>(size), precision::bf16,
-                                           kernels::active());
+        attention_head<float> head(cells + 1, width, score_scale<float>(size), precision::bf16, kernels::active());
         head.pack_keys_values(tokens.data(), tokens.data(), width);
         matrix<float> expected(1, width);
         for (std::size_t h = 0; h < heads; ++h) {

@@ -7,6 +7,7 @@
 #include "tests/nn/random_weights.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::nn;
 using namespace zeroshot_tests;
 
 namespace {

@@ -11,6 +11,7 @@
 #include "tests/support/files.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::nn;
 using namespace zeroshot_tests;
 
 namespace {
@@ -117,10 +118,10 @@ TEST_CASE("a range of rows of a tensor can be packed alone, in every precision a
     };
     const checkpoint file = stored_as(dtype::f16);
     const matrix<float> all = weights(file).read<float, 2>("visual.weight", {4, 37});
-    matrix<float> some(2, 37);
-    std::ranges::copy(all.values().subspan(37, 2 * 37), some.data());
+    matrix<float> rows(2, 37);
+    std::ranges::copy(all.values().subspan(37, 2 * 37), rows.data());
     for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
-        const matrix<float> expected = product_of({some, matrix_order::inputs_first, how});
+        const matrix<float> expected = product_of({rows, matrix_order::inputs_first, how});
         for (const auto storage : {weight_storage::full, weight_storage::compact}) {
             const weights w(file, {.storage = storage, .arithmetic = how});
             CHECK(product_of({w, "visual.weight", {4, 37}, 1, 2}) == expected);

@@ -6,6 +6,7 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::nn;
 
 namespace {
 

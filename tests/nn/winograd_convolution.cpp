@@ -6,6 +6,7 @@
 #include "tests/nn/random_weights.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::nn;
 using namespace zeroshot_tests;
 
 namespace {
@@ -27,7 +28,8 @@ struct layer {
         bias.assign(shifts.begin(), shifts.end());
     }
 
-    feature_map<Scalar> made(std::size_t pixels, executor* threads = nullptr, precision how = precision::f32) const {
+    feature_map<Scalar> convolved(std::size_t pixels, executor* threads = nullptr,
+                                  precision how = precision::f32) const {
         return convolution<Scalar>(kernel, bias, 1, 1, pixels, how)(in, kernels::activation::relu, threads);
     }
 };
@@ -56,7 +58,7 @@ TEST_CASE("Winograd's algorithm equals the plain convolution, at any size") {
     for (const auto& [height, width] : {std::pair{1, 1}, {3, 5}, {4, 4}, {9, 14}, {33, 30}}) {
         INFO(height << " x " << width);
         const layer<double> sample(static_cast<std::size_t>(height), static_cast<std::size_t>(width), 5, 7);
-        const feature_map<double> plain = sample.made(0), quick = sample.made(many);
+        const feature_map<double> plain = sample.convolved(0), quick = sample.convolved(many);
         for (std::size_t i = 0; i < plain.pixels.size(); ++i) {
             // 45 products below 1, each grown by at most 3700 and rounded at most 20 times on its way
             REQUIRE(std::abs(plain.pixels.values()[i] - quick.pixels.values()[i]) <= 45 * 3700 * 10 * 2.3e-16);
@@ -66,24 +68,24 @@ TEST_CASE("Winograd's algorithm equals the plain convolution, at any size") {
 
 TEST_CASE("in float, the error of Winograd's algorithm is a few times that of the plain sum") {
     const layer<float> sample(16, 16, 64, 8);
-    const feature_map<double> truth = exact(sample).made(0);
-    CHECK(distance(sample.made(many), truth) <= 4 * distance(sample.made(0), truth));  // 2 on average
+    const feature_map<double> truth = exact(sample).convolved(0);
+    CHECK(distance(sample.convolved(many), truth) <= 4 * distance(sample.convolved(0), truth));  // 2 on average
 }
 
 TEST_CASE(
     "in int8, Winograd's algorithm uses 16 bits: a smaller error than 8, the same bits on any number of threads") {
     const layer<float> sample(16, 16, 64, 20);
-    const feature_map<double> truth = exact(sample).made(0);
-    const feature_map<float> quick = sample.made(many, nullptr, precision::int8);
-    CHECK(distance(quick, truth) <= distance(sample.made(0, nullptr, precision::int8), truth) / 10);
+    const feature_map<double> truth = exact(sample).convolved(0);
+    const feature_map<float> quick = sample.convolved(many, nullptr, precision::int8);
+    CHECK(distance(quick, truth) <= distance(sample.convolved(0, nullptr, precision::int8), truth) / 10);
     thread_pool threads(3);
-    CHECK(sample.made(many, &threads, precision::int8).pixels == quick.pixels);
+    CHECK(sample.convolved(many, &threads, precision::int8).pixels == quick.pixels);
 }
 
 TEST_CASE("Winograd's algorithm has the same bits on any number of threads, and adds to a shortcut") {
     const layer<float> sample(30, 22, 9, 20);
     thread_pool threads(3);
-    const feature_map<float> alone = sample.made(many), shared = sample.made(many, &threads);
+    const feature_map<float> alone = sample.convolved(many), shared = sample.convolved(many, &threads);
     CHECK(std::equal(alone.pixels.values().begin(), alone.pixels.values().end(), shared.pixels.values().begin()));
 
     feature_map<float> shortcut = alone;

@@ -28,28 +28,30 @@ class bottleneck {
 
     /// \param pixels of the input
     bottleneck(const weights& w, std::size_t inputs, std::size_t planes, std::size_t stride, std::size_t pixels)
-        : conv1_(folded_convolution<Scalar>(w, "conv1", "bn1", inputs, planes, 1)),
-          conv2_(folded_convolution<Scalar>(w, "conv2", "bn2", planes, planes, 3, 1, pixels)),
-          conv3_(folded_convolution<Scalar>(w, "conv3", "bn3", planes, planes * expansion, 1)),
+        : conv1_(nn::folded_convolution<Scalar>(w, "conv1", "bn1", inputs, planes, 1)),
+          conv2_(nn::folded_convolution<Scalar>(w, "conv2", "bn2", planes, planes, 3, 1, pixels)),
+          conv3_(nn::folded_convolution<Scalar>(w, "conv3", "bn3", planes, planes * expansion, 1)),
           stride_(stride) {
         if (stride > 1 || inputs != planes * expansion)
-            downsample_ = folded_convolution<Scalar>(w / "downsample", "0", "1", inputs, planes * expansion, 1);
+            downsample_ = nn::folded_convolution<Scalar>(w / "downsample", "0", "1", inputs, planes * expansion, 1);
     }
 
     /// Mirrors Bottleneck.forward.
-    feature_map<Scalar> operator()(feature_map<Scalar> x, executor* threads = nullptr) const {
+    nn::feature_map<Scalar> operator()(nn::feature_map<Scalar> x, executor* threads = nullptr) const {
         using enum kernels::activation;
-        feature_map<Scalar> out = conv2_(conv1_(x, relu, threads), relu, threads);
+        nn::feature_map<Scalar> out = conv2_(conv1_(x, relu, threads), relu, threads);
         out = pooled(std::move(out));
         if (downsample_) x = (*downsample_)(pooled(std::move(x)), identity, threads);
         return conv3_.added_to(std::move(x), out, relu, threads);
     }
 
    private:
-    feature_map<Scalar> pooled(feature_map<Scalar> x) const { return stride_ > 1 ? average_pool(x, stride_) : x; }
+    nn::feature_map<Scalar> pooled(nn::feature_map<Scalar> x) const {
+        return stride_ > 1 ? nn::average_pool(x, stride_) : x;
+    }
 
-    convolution<Scalar> conv1_, conv2_, conv3_;
-    std::optional<convolution<Scalar>> downsample_;
+    nn::convolution<Scalar> conv1_, conv2_, conv3_;
+    std::optional<nn::convolution<Scalar>> downsample_;
     std::size_t stride_;
 };
 
@@ -68,7 +70,7 @@ class modified_resnet {
         std::size_t inputs = config.width;
         for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
             const weights layer =
-                (stage < first_int8_stage ? at_least_16_bits(w) : w) / ("layer" + std::to_string(stage + 1));
+                (stage < first_int8_stage ? nn::at_least_16_bits(w) : w) / ("layer" + std::to_string(stage + 1));
             const std::size_t planes = config.width << stage;
             const std::size_t outputs = planes * bottleneck<Scalar>::expansion;
             layers_[stage] = made_in_parallel(w.threads(), config.layers[stage], [&](std::size_t block) {
@@ -98,7 +100,8 @@ class modified_resnet {
         const std::size_t image_size = pixels.size() / images, positions = config_.positions();
         auto cells = matrix<Scalar>::for_overwrite({images * positions, features()});
         for (std::size_t image = 0; image < images; ++image) {
-            const feature_map<Scalar> map = layers(pixels.subspan(image * image_size, image_size), observe, threads);
+            const nn::feature_map<Scalar> map =
+                layers(pixels.subspan(image * image_size, image_size), observe, threads);
             std::ranges::copy(map.pixels.values(), cells.row(image * positions).begin());
         }
         return attnpool_.attended(cells, threads);
@@ -107,11 +110,11 @@ class modified_resnet {
 
    private:
     /// The first three convolutions. Their errors pass through all layers, so they have at least 16 bits.
-    static convolution<Scalar> stem_convolution(const weights& w, const modified_resnet_config& config, unsigned number,
-                                                std::size_t inputs, std::size_t outputs) {
+    static nn::convolution<Scalar> stem_convolution(const weights& w, const modified_resnet_config& config,
+                                                    unsigned number, std::size_t inputs, std::size_t outputs) {
         const std::string name = std::to_string(number);
-        return folded_convolution<Scalar>(at_least_16_bits(w), "conv" + name, "bn" + name, inputs, outputs, 3,
-                                          number == 1 ? 2 : 1, pixels_after(config, 2));
+        return nn::folded_convolution<Scalar>(nn::at_least_16_bits(w), "conv" + name, "bn" + name, inputs, outputs, 3,
+                                              number == 1 ? 2 : 1, pixels_after(config, 2));
     }
 
     /// Earlier stages have at least 16 bits, too. Measured in docs/performance.md.
@@ -124,9 +127,9 @@ class modified_resnet {
 
     /// All layers of one image before the attention pooling.
     /// \return [positions, features()]
-    feature_map<Scalar> layers(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
-                               executor* threads) const {
-        feature_map<Scalar> x = stem(channels_last(pixels), threads);
+    nn::feature_map<Scalar> layers(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
+                                   executor* threads) const {
+        nn::feature_map<Scalar> x = stem(channels_last(pixels), threads);
         if (observe) observe("visual.stem", x.pixels);
         for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
             for (std::size_t block = 0; block < layers_[stage].size(); ++block) {
@@ -138,16 +141,16 @@ class modified_resnet {
         return x;
     }
 
-    feature_map<Scalar> stem(feature_map<Scalar> x, executor* threads) const {
-        for (const convolution<Scalar>* conv : {&conv1_, &conv2_, &conv3_})
+    nn::feature_map<Scalar> stem(nn::feature_map<Scalar> x, executor* threads) const {
+        for (const nn::convolution<Scalar>* conv : {&conv1_, &conv2_, &conv3_})
             x = (*conv)(x, kernels::activation::relu, threads);
-        return average_pool(x, 2);
+        return nn::average_pool(x, 2);
     }
 
     /// [3, image_size, image_size] to [image_size * image_size, 3]
-    feature_map<Scalar> channels_last(std::span<const Scalar> pixels) const {
+    nn::feature_map<Scalar> channels_last(std::span<const Scalar> pixels) const {
         const std::size_t size = config_.image_size, area = size * size;
-        feature_map<Scalar> map{size, size, matrix<Scalar>::for_overwrite({area, 3})};
+        nn::feature_map<Scalar> map{size, size, matrix<Scalar>::for_overwrite({area, 3})};
         for (std::size_t channel = 0; channel < 3; ++channel) {
             for (std::size_t pixel = 0; pixel < area; ++pixel)
                 map.pixels(pixel, channel) = pixels[channel * area + pixel];
@@ -156,9 +159,9 @@ class modified_resnet {
     }
 
     modified_resnet_config config_;
-    convolution<Scalar> conv1_, conv2_, conv3_;
+    nn::convolution<Scalar> conv1_, conv2_, conv3_;
     std::array<std::vector<bottleneck<Scalar>>, 4> layers_;
-    attention_pool<Scalar> attnpool_;
+    nn::attention_pool<Scalar> attnpool_;
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -84,8 +84,8 @@ class text_encoder {
     }
 
     /// The rows of the prompts. With a causal mask, a prompt shares those of its common prefix with the one before.
-    token_sequences shared_prefixes(std::span<const std::vector<std::int32_t>> ids) const {
-        token_sequences sequences;
+    nn::token_sequences shared_prefixes(std::span<const std::vector<std::int32_t>> ids) const {
+        nn::token_sequences sequences;
         for (std::size_t i = 0; i < ids.size(); ++i) {
             std::size_t shared = 0;
             if (i > 0 && config_.causal)
@@ -96,7 +96,8 @@ class text_encoder {
     }
 
     /// \return [rows of all sequences, width]
-    matrix<Scalar> embedded(std::span<const std::vector<std::int32_t>> ids, const token_sequences& sequences) const {
+    matrix<Scalar> embedded(std::span<const std::vector<std::int32_t>> ids,
+                            const nn::token_sequences& sequences) const {
         auto x = matrix<Scalar>::for_overwrite({sequences.row_count(), embedding_.width()});
         std::size_t row = 0;
         for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -108,10 +109,10 @@ class text_encoder {
     }
 
     text_config config_;
-    embedding<Scalar> embedding_;
+    nn::embedding<Scalar> embedding_;
     transformer<Scalar> transformer_;
-    layer_norm<Scalar> ln_final_;
-    linear<Scalar> text_projection_;
+    nn::layer_norm<Scalar> ln_final_;
+    nn::linear<Scalar> text_projection_;
 };
 
 template <class Scalar>
@@ -119,10 +120,11 @@ text_encoder<Scalar>::text_encoder(const weights& w, const clip_config& config)
     : config_(config.text),
       embedding_(w, config.text.vocabulary, config.text.context, config.text.blocks.width),
       transformer_(w / "transformer", config.text.blocks,
-                   config.text.causal ? attention_mask::causal : attention_mask::none),
+                   config.text.causal ? nn::attention_mask::causal : nn::attention_mask::none),
       ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
-      text_projection_(linear<Scalar>::projection(at_least_16_bits(w), "text_projection", "text_projection.bias",
-                                                  config.text.blocks.width, config.embedding)) {}
+      text_projection_(nn::linear<Scalar>::projection(nn::at_least_16_bits(w), "text_projection",
+                                                      "text_projection.bias", config.text.blocks.width,
+                                                      config.embedding)) {}
 
 template <class Scalar>
 matrix<Scalar> text_encoder<Scalar>::operator()(std::span<const std::span<const std::int32_t>> prompts,
@@ -134,7 +136,7 @@ matrix<Scalar> text_encoder<Scalar>::operator()(std::span<const std::span<const 
         const std::size_t length = config_.causal ? positions.back() + 1 : (std::max)(prompt.size(), context());
         ids.emplace_back(prompt.begin(), prompt.end()).resize(length, static_cast<std::int32_t>(config_.padding));
     }
-    const token_sequences sequences = shared_prefixes(ids);
+    const nn::token_sequences sequences = shared_prefixes(ids);
     matrix<Scalar> x = embedded(ids, sequences);  // [rows of all prompts, width]
     if (!observe) {
         x = transformer_.at(positions, std::move(x), sequences, "transformer", observe, threads);
@@ -143,7 +145,7 @@ matrix<Scalar> text_encoder<Scalar>::operator()(std::span<const std::span<const 
     observe("text.embedding", x);
     x = ln_final_(transformer_(std::move(x), sequences, "transformer", observe, threads));
     observe("ln_final", x);
-    return text_projection_(rows_at(positions, x, sequences));  // [prompts, embedding]
+    return text_projection_(nn::rows_at(positions, x, sequences));  // [prompts, embedding]
 }
 
 #if defined(ZEROSHOT_COMPILED)

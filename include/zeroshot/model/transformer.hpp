@@ -40,7 +40,7 @@ constexpr kernels::activation kernel_of(activation which) {
 template <class Scalar>
 class residual_attention_block {
    public:
-    residual_attention_block(const weights& w, const transformer_config& config, attention_mask mask)
+    residual_attention_block(const weights& w, const transformer_config& config, nn::attention_mask mask)
         : ln_1_(w / "ln_1", config.width, config.epsilon),
           attn_(w / "attn", config.width, config.heads, mask),
           ln_2_(w / "ln_2", config.width, config.epsilon),
@@ -54,7 +54,8 @@ class residual_attention_block {
 
     /// Mirrors ResidualAttentionBlock.forward.
     /// \param x [rows of all sequences, width]
-    matrix<Scalar> operator()(matrix<Scalar> x, const token_sequences& sequences, executor* threads = nullptr) const {
+    matrix<Scalar> operator()(matrix<Scalar> x, const nn::token_sequences& sequences,
+                              executor* threads = nullptr) const {
         x += attn_(ln_1_(x), sequences, threads);
         x += mlp(ln_2_(x), threads);
         return x;  // [rows, width]
@@ -63,9 +64,9 @@ class residual_attention_block {
     /// The output at one token of each sequence; the other tokens are its keys and values only.
     /// \param positions of these tokens in their sequences
     /// \return [sequences, width]
-    matrix<Scalar> at(std::span<const std::size_t> positions, const matrix<Scalar>& x, const token_sequences& sequences,
-                      executor* threads = nullptr) const {
-        matrix<Scalar> pooled = rows_at(positions, x, sequences);
+    matrix<Scalar> at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
+                      const nn::token_sequences& sequences, executor* threads = nullptr) const {
+        matrix<Scalar> pooled = nn::rows_at(positions, x, sequences);
         pooled += attn_.at(positions, ln_1_(x), sequences, threads);
         pooled += mlp(ln_2_(pooled), threads);
         return pooled;
@@ -82,15 +83,15 @@ class residual_attention_block {
     }
 
    private:
-    linear_product<Scalar> mlp(const matrix<Scalar>& x, executor* threads) const {
+    nn::linear_product<Scalar> mlp(const matrix<Scalar>& x, executor* threads) const {
         return c_proj_(c_fc_(x, activation_, threads), threads);  // [rows, width]
     }
 
-    layer_norm<Scalar> ln_1_;
-    attention<Scalar> attn_;
-    layer_norm<Scalar> ln_2_;
-    linear<Scalar> c_fc_;
-    linear<Scalar> c_proj_;
+    nn::layer_norm<Scalar> ln_1_;
+    nn::attention<Scalar> attn_;
+    nn::layer_norm<Scalar> ln_2_;
+    nn::linear<Scalar> c_fc_;
+    nn::linear<Scalar> c_proj_;
     kernels::activation activation_;
 };
 
@@ -98,7 +99,7 @@ class residual_attention_block {
 template <class Scalar>
 class transformer {
    public:
-    transformer(const weights& w, const transformer_config& config, attention_mask mask)
+    transformer(const weights& w, const transformer_config& config, nn::attention_mask mask)
         : resblocks_(made_in_parallel(w.threads(), config.layers, [&](std::size_t layer) {
               return residual_attention_block<Scalar>(w / "resblocks" / layer, config, mask);
           })) {}
@@ -106,7 +107,7 @@ class transformer {
     /// \param x [rows of all sequences, width]
     /// \param name of this transformer, for the observer
     /// \return [rows of all sequences, width]
-    matrix<Scalar> operator()(matrix<Scalar> x, const token_sequences& sequences, const std::string& name,
+    matrix<Scalar> operator()(matrix<Scalar> x, const nn::token_sequences& sequences, const std::string& name,
                               const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
         return apply_blocks(resblocks_.size(), std::move(x), sequences, name, observe, threads);
     }
@@ -114,13 +115,13 @@ class transformer {
     /// The output at one token of each sequence. Without an observer, the last block computes nothing else.
     /// \param positions of these tokens in their sequences
     /// \return [sequences, width]
-    matrix<Scalar> at(std::span<const std::size_t> positions, matrix<Scalar> x, const token_sequences& sequences,
+    matrix<Scalar> at(std::span<const std::size_t> positions, matrix<Scalar> x, const nn::token_sequences& sequences,
                       const std::string& name, const stage_observer<Scalar>& observe,
                       executor* threads = nullptr) const {
         const bool all_rows = observe || resblocks_.empty();
         const std::size_t blocks = resblocks_.size() - (all_rows ? 0 : 1);
         x = apply_blocks(blocks, std::move(x), sequences, name, observe, threads);
-        return all_rows ? rows_at(positions, x, sequences) : resblocks_.back().at(positions, x, sequences, threads);
+        return all_rows ? nn::rows_at(positions, x, sequences) : resblocks_.back().at(positions, x, sequences, threads);
     }
 
     /// As layer_norm::parameters.
@@ -130,7 +131,7 @@ class transformer {
     }
 
    private:
-    matrix<Scalar> apply_blocks(std::size_t count, matrix<Scalar> x, const token_sequences& sequences,
+    matrix<Scalar> apply_blocks(std::size_t count, matrix<Scalar> x, const nn::token_sequences& sequences,
                                 const std::string& name, const stage_observer<Scalar>& observe,
                                 executor* threads) const {
         for (std::size_t layer = 0; layer < count; ++layer) {

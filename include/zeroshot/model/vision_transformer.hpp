@@ -29,12 +29,13 @@ class vision_transformer {
     /// \param embedding size of the joint embedding space
     vision_transformer(const weights& w, const vision_transformer_config& config, std::size_t embedding)
         : config_(config),
-          conv1_(patch_projection(at_least_16_bits(w) / "conv1", config)),
+          conv1_(patch_projection(nn::at_least_16_bits(w) / "conv1", config)),
           class_embedding_(w.template read<Scalar, 1>("class_embedding", {config.blocks.width})),
           positional_embedding_(positions(w, config)),
-          transformer_(w / "transformer", config.blocks, attention_mask::none),
+          transformer_(w / "transformer", config.blocks, nn::attention_mask::none),
           ln_post_(w / "ln_post", config.blocks.width, config.blocks.epsilon),
-          proj_(linear<Scalar>::projection(at_least_16_bits(w), "proj", "proj.bias", config.blocks.width, embedding)) {
+          proj_(nn::linear<Scalar>::projection(nn::at_least_16_bits(w), "proj", "proj.bias", config.blocks.width,
+                                               embedding)) {
         if (config.pre_norm) ln_pre_.emplace(w / "ln_pre", config.blocks.width, config.blocks.epsilon);
     }
 
@@ -63,10 +64,10 @@ class vision_transformer {
 
    private:
     /// A convolution whose stride is its size is a linear map of patches: weight [width, 3, patch, patch].
-    static linear<Scalar> patch_projection(const weights& conv1, const vision_transformer_config& config) {
+    static nn::linear<Scalar> patch_projection(const weights& conv1, const vision_transformer_config& config) {
         const std::size_t patch = config.patch_size, width = config.blocks.width;
         const auto rows = conv1.template rows<Scalar, 4>("weight", {width, 3, patch, patch});
-        return linear<Scalar>({width, 3 * patch * patch, rows, packing_of(conv1, "weight")}, {});
+        return nn::linear<Scalar>({width, 3 * patch * patch, rows, nn::packing_of(conv1, "weight")}, {});
     }
 
     /// positional_embedding, resampled if it was trained on another grid.
@@ -120,7 +121,7 @@ class vision_transformer {
     matrix<Scalar> pooled(matrix<Scalar> x, std::size_t images, const stage_observer<Scalar>& observe,
                           executor* threads) const {
         const std::string name = "visual.transformer";
-        const token_sequences sequences(std::vector<std::size_t>(images, config_.patches() + 1));
+        const nn::token_sequences sequences(std::vector<std::size_t>(images, config_.patches() + 1));
         if (config_.pool == image_pool::mean)
             return ln_post_(mean_patches(transformer_(std::move(x), sequences, name, observe, threads), images));
         if (config_.pool == image_pool::mean_of_normalised)
@@ -143,13 +144,13 @@ class vision_transformer {
     }
 
     vision_transformer_config config_;
-    linear<Scalar> conv1_;
+    nn::linear<Scalar> conv1_;
     tensor<Scalar, 1> class_embedding_;    // [width]
     matrix<Scalar> positional_embedding_;  // [1 + patches, width]
-    std::optional<layer_norm<Scalar>> ln_pre_;
+    std::optional<nn::layer_norm<Scalar>> ln_pre_;
     transformer<Scalar> transformer_;
-    layer_norm<Scalar> ln_post_;
-    linear<Scalar> proj_;
+    nn::layer_norm<Scalar> ln_post_;
+    nn::linear<Scalar> proj_;
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -15,12 +15,10 @@
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// The tokens that a token attends to: all, or those up to itself.
 enum class attention_mask { none, causal };
-
-namespace detail {
 
 /// 1 / sqrt(size), the scale of the scores of a head of this size.
 template <class Scalar>
@@ -69,8 +67,6 @@ class attention_head {
     packed_activations<Scalar> keys_;    // tokens columns of depth size
     packed_activations<Scalar> values_;  // size columns of depth tokens
 };
-
-}  // namespace detail
 
 /// One row of each sequence.
 /// \param positions of these rows in their sequences
@@ -158,7 +154,7 @@ class attention {
     void query(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column,
                const Scalar* first_query, std::size_t queries, std::size_t position, Scalar* results) const {
         const std::size_t width = out_proj_.inputs(), size = width / heads_;
-        detail::attention_head<Scalar> head(rows.size(), size, detail::score_scale<Scalar>(size), products_, *kernels_);
+        attention_head<Scalar> head(rows.size(), size, score_scale<Scalar>(size), products_, *kernels_);
         const bool consecutive = rows.back() - rows.front() + 1 == rows.size();
         if (consecutive) {
             const Scalar* keys = qkv.row(rows.front()).data() + width + column;
@@ -183,4 +179,4 @@ class attention {
     const kernels::table* kernels_ = &kernels::active();
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

@@ -13,7 +13,7 @@
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Mirrors AttentionPool2d.forward in openai/CLIP clip/model.py, which only reads the result of the mean token.
 ///
@@ -104,8 +104,7 @@ class attention_pool {
     void attend(const matrix<Scalar>& tokens, std::size_t image, std::size_t images, matrix<Scalar>& rows) const {
         const std::size_t count = tokens.rows() / images, stride = images * width();
         const Scalar* const own = tokens.row(image * count).data();
-        detail::attention_head<Scalar> heads(count, width(), detail::score_scale<Scalar>(head_size()), products_,
-                                             *kernels_);
+        attention_head<Scalar> heads(count, width(), score_scale<Scalar>(head_size()), products_, *kernels_);
         heads.pack_keys_values(own, own, width());
         Scalar* const first = rows.row(image).data();
         heads.attend(first, stride, heads_, 0, attention_mask::none, first, stride);
@@ -136,4 +135,4 @@ class attention_pool {
     const kernels::table* kernels_ = &kernels::active();
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

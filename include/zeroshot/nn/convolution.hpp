@@ -19,7 +19,7 @@
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Features of one image. A 1x1 convolution is a linear map of its rows.
 template <class Scalar>
@@ -209,4 +209,4 @@ feature_map<Scalar> average_pool(const feature_map<Scalar>& input, std::size_t s
     return output;
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

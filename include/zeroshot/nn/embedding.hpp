@@ -17,7 +17,7 @@
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Mirrors token_embedding and positional_embedding in CLIP.encode_text, openai/CLIP clip/model.py.
 template <class Scalar>
@@ -27,7 +27,7 @@ class embedding {
     /// \param positional_embedding [context, width]
     embedding(const matrix<Scalar>& token_embedding, matrix<Scalar> positional_embedding)
         : vocabulary_(token_embedding.rows()),
-          token_embedding_(detail::made_numbers<Scalar>(
+          token_embedding_(zeroshot::detail::made_numbers<Scalar>(
               token_embedding.size(), [&](Scalar* rows) { std::ranges::copy(token_embedding.values(), rows); })),
           positional_embedding_(std::move(positional_embedding)) {}
 
@@ -105,4 +105,4 @@ class embedding {
     matrix<Scalar> positional_embedding_;  // [context, width]
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

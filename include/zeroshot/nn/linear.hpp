@@ -14,7 +14,7 @@
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 template <class Scalar>
 class linear_product;
@@ -137,4 +137,4 @@ class linear_product {
     executor* threads_;
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

@@ -10,6 +10,8 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
+namespace nn {
+
 /// Mirrors torch.nn.LayerNorm over the last axis: biased variance, epsilon inside the root.
 template <class Scalar>
 class layer_norm {
@@ -46,6 +48,8 @@ class layer_norm {
     Scalar epsilon_ = 0;
     const kernels::table* kernels_ = &kernels::active();
 };
+
+}  // namespace nn
 
 /// exp(x_i) / sum exp(x_j), in place. The maximum is subtracted first, so nothing overflows.
 template <class Scalar>

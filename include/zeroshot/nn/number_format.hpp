@@ -35,6 +35,8 @@ enum class weight_storage {
     compact  ///< those stored in 16 bits stay so and are widened in every product: the same results in half the memory
 };
 
+namespace nn {
+
 /// How the elements of a tensor become packed weights.
 struct packing {
     precision arithmetic = precision::f32;
@@ -47,7 +49,8 @@ struct packing {
     /// The elements in the cache, or those that `write(elements)` writes.
     template <class Element, class Write>
     fixed_numbers<Element> elements(std::size_t count, const Write& write) const {
-        return cache ? cache->numbers<Element>(name, count, write) : detail::made_numbers<Element>(count, write);
+        return cache ? cache->numbers<Element>(name, count, write)
+                     : zeroshot::detail::made_numbers<Element>(count, write);
     }
 };
 
@@ -69,5 +72,7 @@ inline std::optional<kernels::quantized> quantized_format(const packing& how, st
     if (how.many_rows && set.rows.bf16_as_floats) return {};
     return bf16;
 }
+
+}  // namespace nn
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

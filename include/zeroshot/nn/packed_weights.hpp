@@ -20,7 +20,7 @@
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Order of axes of a stored matrix.
 enum class matrix_order {
@@ -287,4 +287,4 @@ class packed_weights {
     const kernels::table* kernels_ = &kernels::active();
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

@@ -11,7 +11,7 @@
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Rows rounded once to the number format of packed columns, then multiplied with any of them.
 class quantized_activations {
@@ -119,4 +119,4 @@ class packed_activations {
     overwriting_vector<std::uint32_t> pairs_;  // packed pairs in bfloat16, or empty
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

@@ -7,7 +7,7 @@
 
 #include <zeroshot/version.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Sequences of tokens whose rows lie in one matrix. With a causal mask a token depends only on those before it, so a
 /// prefix that several prompts share is computed once: its rows belong to the first of them.
@@ -53,4 +53,4 @@ class token_sequences {
     std::size_t row_count_ = 0;
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

@@ -18,7 +18,7 @@
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Mirrors Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016). The kernel is transformed once
 /// to the 36 points of the transform; at each point, the tiles of the image are rows of one product. Products are
@@ -199,4 +199,4 @@ class winograd {
     const kernels::table* set_ = &kernels::active();
 };
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Readers of data sets in one include: images with labels, and the names of their classes.
+/// \file Data sets in one include: labelled images and class names.
 
 #include <zeroshot/datasets/data_set.hpp>       // the interface of every reader
 #include <zeroshot/datasets/open_data_set.hpp>  // path -> reader

@@ -1,11 +1,10 @@
 #pragma once
-/// \file Metrics in one include: what the predictions of a classifier are worth.
+/// \file Metrics of classification in one include.
 
 #include <zeroshot/metrics/accuracy.hpp>          // top-k accuracy, recall, confusion, average precision
 #include <zeroshot/metrics/bootstrap.hpp>         // confidence intervals
 #include <zeroshot/metrics/calibration.hpp>       // reliability, expected calibration error, temperature
-#include <zeroshot/metrics/class_scores.hpp>      // embeddings -> logits
-#include <zeroshot/metrics/confusion_groups.hpp>  // groups of classes that are confused with one another
+#include <zeroshot/metrics/confusion.hpp>         // confusion matrix, groups of confused classes
 #include <zeroshot/metrics/evaluation.hpp>        // all results, and their JSON
 #include <zeroshot/metrics/prediction.hpp>        // logits -> prediction
 #include <zeroshot/metrics/rejection.hpp>         // accuracy versus coverage

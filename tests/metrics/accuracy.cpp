@@ -1,28 +1,30 @@
 #include <zeroshot/metrics/accuracy.hpp>
+#include <zeroshot/metrics/confusion.hpp>
 
 #include "tests/metrics/support.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::metrics;
 using support::is_close;
 
 TEST_CASE("top-k accuracies are CLIP_benchmark's, and scikit-learn's where the last of equal scores comes first") {
     const support::metrics_record record;
-    const auto first = record.answers(), last = record.answers(ties::last_label);
+    const auto first = record.predictions(), last = record.predictions(ties::last_label);
     for (std::size_t k = 1; k <= record.classes; ++k) {
         INFO("k = " << k);
-        is_close(top_k(first, k), record["top_k_first"][k - 1]);
-        is_close(top_k(first, k), record["top_k_clip_benchmark"][k - 1]);
-        is_close(top_k(last, k), record["top_k_sklearn"][k - 1]);
+        is_close(top_k_accuracy(first, k), record["top_k_first"][k - 1]);
+        is_close(top_k_accuracy(first, k), record["top_k_clip_benchmark"][k - 1]);
+        is_close(top_k_accuracy(last, k), record["top_k_sklearn"][k - 1]);
     }
 }
 
 TEST_CASE("recall and confusion are scikit-learn's, with a class that has no images") {
     const support::metrics_record record;
-    const auto answers = record.answers();
+    const auto predictions = record.predictions();
     const std::vector<std::string> names(record.classes);
-    is_close(mean_per_class(per_class(answers, names)), record["mean_per_class"][0]);
+    is_close(mean_per_class_recall(class_results(predictions, names)), record["mean_per_class"][0]);
     std::vector<double> table(record.classes * record.classes, 0);
-    for (const confusion_entry& entry : confusion_of(answers))
+    for (const confusion_entry& entry : confusion_of(predictions))
         table[entry.label * record.classes + entry.predicted] = static_cast<double>(entry.count);
     CHECK(table == record["confusion"]);
 }
@@ -43,25 +45,25 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("what cannot be read is wrong, and what is of no listed class is in no share") {
+TEST_CASE("unreadable images count as wrong, and out-of-distribution images are in no share") {
     const std::vector<double> logits{2, 1};
-    const std::vector<answer> answers{prediction_of(logits, {0}), unreadable({0}), prediction_of(logits, {}),
-                                      prediction_of(logits, {1})};
-    CHECK(count_of_listed(answers) == 3);
-    CHECK(top_k(answers, 1) == 1.0 / 3);
-    CHECK(top_k(answers, 2) == 2.0 / 3);
-    const std::vector<class_result> classes = per_class(answers, std::vector<std::string>{"a", "b"});
+    const std::vector<prediction> predictions{prediction_of(logits, {0}), unreadable_prediction({0}),
+                                              prediction_of(logits, {}), prediction_of(logits, {1})};
+    CHECK(count_in_distribution(predictions) == 3);
+    CHECK(top_k_accuracy(predictions, 1) == 1.0 / 3);
+    CHECK(top_k_accuracy(predictions, 2) == 2.0 / 3);
+    const std::vector<class_result> classes = class_results(predictions, std::vector<std::string>{"a", "b"});
     CHECK(classes[0].count == 2);
     CHECK(classes[0].unreadable == 1);
-    CHECK(classes[0].right == 1);
+    CHECK(classes[0].correct == 1);
     CHECK(classes[0].predicted == 2);
-    CHECK(mean_per_class(classes) == 0.25);
-    CHECK(confusion_of(answers).size() == 2);
+    CHECK(mean_per_class_recall(classes) == 0.25);
+    CHECK(confusion_of(predictions).size() == 2);
 }
 
-TEST_CASE("nothing to count gives 0") {
-    CHECK(top_k({}, 1) == 0);
-    CHECK(mean_per_class({}) == 0);
+TEST_CASE("metrics without images are 0") {
+    CHECK(top_k_accuracy({}, 1) == 0);
+    CHECK(mean_per_class_recall({}) == 0);
     CHECK(average_precision({}) == 0);
     CHECK(confusion_of({}).empty());
 }

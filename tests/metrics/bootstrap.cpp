@@ -3,14 +3,15 @@
 #include "tests/metrics/support.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::metrics;
 using support::is_close;
 
-TEST_CASE("intervals are what the same draws give in NumPy") {
+TEST_CASE("intervals equal those of NumPy for the same draws") {
     const support::metrics_record record;
-    intervals how;
-    how.seed = 3;
-    how.resamples = 200;
-    const intervals found = bootstrap(record.answers(), record.classes, how);
+    confidence_intervals options;
+    options.seed = 3;
+    options.resamples = 200;
+    const confidence_intervals found = bootstrap(record.predictions(), record.classes, options);
     const std::vector<double>& recorded = record["bootstrap"];
     is_close(found.top1.lower, recorded[0]);
     is_close(found.top1.upper, recorded[1]);
@@ -21,9 +22,9 @@ TEST_CASE("intervals are what the same draws give in NumPy") {
 }
 
 TEST_CASE("images with several labels have no recall, and no images no interval") {
-    const std::vector<answer> answers{prediction_of(std::vector<double>{1, 2}, {0, 1})};
-    CHECK_FALSE(bootstrap(answers, 2).mean_per_class);
-    CHECK(bootstrap(answers, 2).top1.lower == 1);
+    const std::vector<prediction> predictions{prediction_of(std::vector<double>{1, 2}, {0, 1})};
+    CHECK_FALSE(bootstrap(predictions, 2).mean_per_class);
+    CHECK(bootstrap(predictions, 2).top1.lower == 1);
     CHECK(bootstrap({}, 2).top1.upper == 0);
 }
 

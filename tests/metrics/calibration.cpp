@@ -3,12 +3,13 @@
 #include "tests/metrics/support.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::metrics;
 using support::is_close;
 
 TEST_CASE("bins and the expected error are ECELoss's") {
     const support::metrics_record record;
-    const std::vector<reliability_bin> bins = reliability_of(claims_of(record.answers()));
-    REQUIRE(bins.size() == usual_bins);
+    const std::vector<reliability_bin> bins = reliability_of(calibration_samples(record.predictions()));
+    REQUIRE(bins.size() == default_bins);
     for (std::size_t i = 0; i < bins.size(); ++i) {
         CHECK(static_cast<double>(bins[i].count) == record["bins"][3 * i]);
         is_close(bins[i].confidence, record["bins"][3 * i + 1]);
@@ -18,8 +19,8 @@ TEST_CASE("bins and the expected error are ECELoss's") {
 }
 
 TEST_CASE("an edge belongs to the bin below it, and 0 to the first") {
-    const std::vector<claim> claims{{0, false}, {0.5, true}, {1, true}};
-    const std::vector<reliability_bin> bins = reliability_of(claims, 2);
+    const std::vector<calibration_sample> samples{{0, false}, {0.5, true}, {1, true}};
+    const std::vector<reliability_bin> bins = reliability_of(samples, 2);
     CHECK(bins[0].count == 2);
     CHECK(bins[1].count == 1);
     CHECK(reliability_of({}, 3)[2].count == 0);
@@ -34,7 +35,7 @@ TEST_CASE("the temperature is where the slope of the loss is 0") {
     is_close(fitted_temperature(pass).value(), record["temperature"][0]);
 }
 
-TEST_CASE("there is no temperature where every image is right, or chance does better") {
+TEST_CASE("there is no temperature if every image is correct, or chance is better") {
     const std::vector<double> logits{3, 1};
     CHECK_FALSE(fitted_temperature([&](const auto& take) { take(logits, 0); }));
     CHECK_FALSE(fitted_temperature([&](const auto& take) { take(logits, 1); }));

@@ -6,8 +6,9 @@
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::metrics;
 
-TEST_CASE("an evaluation is a line of JSON that says null where something does not apply") {
+TEST_CASE("an evaluation is a line of JSON, with null for results that do not apply") {
     evaluation found;
     found.data = "photos";
     found.classes = {{"cat", 4, 1, 3, 2}, {"dog"}};
@@ -28,7 +29,7 @@ TEST_CASE("an evaluation is a line of JSON that says null where something does n
     CHECK(line.at("zeroshot").as_string() == version);
 }
 
-TEST_CASE("compared templates come with what was chosen and how it fared") {
+TEST_CASE("compared templates are written with the choice and its accuracy") {
     evaluation found;
     found.each_template = {{"a {}.", 0.5}, {"the {}.", 0.75}};
     found.choice = template_choice{{"the {}."}, {0.75}, 0.7, 0.6, 8, 8};

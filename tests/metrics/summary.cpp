@@ -3,19 +3,20 @@
 #include "tests/metrics/support.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::metrics;
 using support::has;
 using support::is_close;
 using support::thrown;
 
-TEST_CASE("a summary of one label each has every metric but average precision") {
+TEST_CASE("images with one label each have every metric but the average precision") {
     const support::metrics_record record;
-    const std::vector<answer> answers = record.answers();
+    const std::vector<prediction> predictions = record.predictions();
     const std::vector<std::string> names(record.classes);
     const auto scores = [&](const auto& take) {
         for (std::size_t i = 0; i < record.images(); ++i) take(i, record.logits(i));
     };
     evaluation found;
-    summarise(found, answers, names, scores, 0);
+    summarise(found, predictions, names, scores, 0);
     CHECK(found.count == record.images());
     is_close(found.top1, record["top_k_first"][0]);
     is_close(found.top5, record["top_k_first"][4]);
@@ -26,25 +27,25 @@ TEST_CASE("a summary of one label each has every metric but average precision") 
     CHECK(*found.calibrated_error < *found.expected_calibration_error);
     CHECK_FALSE(found.mean_average_precision);
     CHECK(found.rejection.size() > 1);
-    CHECK(found.sure.top1.lower < found.top1);
+    CHECK(found.intervals.top1.lower < found.top1);
 }
 
-TEST_CASE("with several labels it has the mean average precision, an unreadable image being last") {
+TEST_CASE("images with several labels have a mean average precision, unreadable ones with the lowest score") {
     const support::metrics_record record;
-    std::vector<answer> answers;
+    std::vector<prediction> predictions;
     for (std::size_t i = 0; i < record.images(); ++i) {
         std::vector<std::uint32_t> labels;
         for (std::uint32_t label = 0; label < record.classes; ++label) {
             if (record.is_true(i, label)) labels.push_back(label);
         }
-        answers.push_back(prediction_of(record.logits(i), std::move(labels)));
+        predictions.push_back(prediction_of(record.logits(i), std::move(labels)));
     }
     const std::vector<std::string> names(record.classes);
     const auto scores = [&](const auto& take) {
         for (std::size_t i = 0; i < record.images(); ++i) take(i, record.logits(i));
     };
     evaluation found;
-    summarise(found, answers, names, scores, 0);
+    summarise(found, predictions, names, scores, 0);
     double sum = 0;
     for (const double each : record["ap_sklearn"]) sum += each;
     is_close(*found.mean_average_precision, sum / static_cast<double>(record.classes));
@@ -52,20 +53,20 @@ TEST_CASE("with several labels it has the mean average precision, an unreadable 
     CHECK_FALSE(found.mean_per_class);
     CHECK_FALSE(found.temperature);
 
-    answers.push_back(unreadable({0, 1}));
+    predictions.push_back(unreadable_prediction({0, 1}));
     evaluation worse;
-    summarise(worse, answers, names, scores, 0);
+    summarise(worse, predictions, names, scores, 0);
     CHECK(worse.unreadable == 1);
     CHECK(*worse.mean_average_precision < *found.mean_average_precision);
 }
 
-TEST_CASE("no image of a listed class is an error") {
-    const std::vector<answer> answers{prediction_of(std::vector<double>{1}, {})};
+TEST_CASE("an evaluation without images of listed classes is refused") {
+    const std::vector<prediction> predictions{prediction_of(std::vector<double>{1}, {})};
     evaluation found;
     found.data = "photos";
     CHECK(has(thrown<data_set_error>([&] {
                   summarise(
-                      found, answers, std::vector<std::string>{"a"}, [](const auto&) {}, 0);
+                      found, predictions, std::vector<std::string>{"a"}, [](const auto&) {}, 0);
               }),
               "ARG photos: no images of a listed class"));
 }

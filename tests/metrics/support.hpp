@@ -32,17 +32,19 @@ class metrics_record {
 
     const std::vector<double>& operator[](const std::string& name) const { return lines_.at(name); }
     std::size_t images() const { return lines_.at("labels").size(); }
-    std::span<const double> logits(std::size_t picture) const {
-        return std::span(lines_.at("logits")).subspan(picture * classes, classes);
+    std::span<const double> logits(std::size_t image) const {
+        return std::span(lines_.at("logits")).subspan(image * classes, classes);
     }
-    std::uint32_t label(std::size_t picture) const { return static_cast<std::uint32_t>(lines_.at("labels")[picture]); }
-    bool is_true(std::size_t picture, std::size_t label) const {
-        return lines_.at("several")[picture * classes + label] == 1;
+    std::uint32_t label(std::size_t image) const { return static_cast<std::uint32_t>(lines_.at("labels")[image]); }
+    bool is_true(std::size_t image, std::size_t label) const {
+        return lines_.at("several")[image * classes + label] == 1;
     }
 
-    std::vector<zeroshot::answer> answers(zeroshot::ties order = zeroshot::ties::first_label) const {
-        std::vector<zeroshot::answer> all;
-        for (std::size_t i = 0; i < images(); ++i) all.push_back(zeroshot::prediction_of(logits(i), {label(i)}, order));
+    std::vector<zeroshot::metrics::prediction> predictions(
+        zeroshot::metrics::ties order = zeroshot::metrics::ties::first_label) const {
+        std::vector<zeroshot::metrics::prediction> all;
+        for (std::size_t i = 0; i < images(); ++i)
+            all.push_back(zeroshot::metrics::prediction_of(logits(i), {label(i)}, order));
         return all;
     }
 

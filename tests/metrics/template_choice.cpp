@@ -3,6 +3,7 @@
 #include "tests/metrics/support.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::metrics;
 using support::has;
 using support::thrown;
 
@@ -19,17 +20,17 @@ matrix<float> two_classes(float a, float b) {
 
 }  // namespace
 
-TEST_CASE("the template that tells the classes apart is chosen, and judged on the other half") {
+TEST_CASE("the template that separates the classes is chosen on one half, and judged on the other") {
     // Images of class 0 lie along the first axis, of class 1 along the second.
     const std::vector<matrix<float>> classes{two_classes(0, 1), two_classes(1, 0), two_classes(1, 0)};
     const std::vector<std::string> sentences{"wrong {}", "right {}", "right too {}"};
-    std::vector<answer> answers;
-    for (std::uint32_t i = 0; i < 20; ++i) answers.push_back(unreadable({i % 2}));
+    std::vector<prediction> predictions;
+    for (std::uint32_t i = 0; i < 20; ++i) predictions.push_back(unreadable_prediction({i % 2}));
     const auto embeddings = [&](const auto& take) {
         for (std::size_t i = 0; i < 20; ++i)
             take(i, std::span<const float>(i % 2 == 0 ? std::vector<float>{1, 0.1f} : std::vector<float>{0.1f, 1}));
     };
-    const compared_templates found = compare_templates(sentences, classes, answers, embeddings, 1);
+    const template_comparison found = compare_templates(sentences, classes, predictions, embeddings, 1);
     CHECK(found.each[0].top1 == 0);
     CHECK(found.each[1].top1 == 1);
     CHECK(found.choice.chosen == std::vector<std::string>{"right {}"});  // the third helps no more
@@ -40,16 +41,16 @@ TEST_CASE("the template that tells the classes apart is chosen, and judged on th
     CHECK(found.choice.test_count == 10);
 }
 
-TEST_CASE("where no template helps the first stands, and none at all is an error") {
+TEST_CASE("the first template is chosen if none helps; no templates are refused") {
     const std::vector<matrix<float>> classes{two_classes(0, 1)};
     const std::vector<std::string> sentences{"wrong {}"};
-    const std::vector<answer> answers{unreadable({0}), unreadable({0})};
+    const std::vector<prediction> predictions{unreadable_prediction({0}), unreadable_prediction({0})};
     const auto embeddings = [&](const auto& take) {
         for (std::size_t i = 0; i < 2; ++i) take(i, std::span<const float>(std::vector<float>{1, 0}));
     };
-    const compared_templates found = compare_templates(sentences, classes, answers, embeddings, 1);
+    const template_comparison found = compare_templates(sentences, classes, predictions, embeddings, 1);
     CHECK(found.choice.chosen == sentences);
     CHECK(found.choice.test_top1 == 0);
-    CHECK(has(thrown<argument_error>([&] { compare_templates({}, {}, answers, embeddings, 1); }),
+    CHECK(has(thrown<argument_error>([&] { compare_templates({}, {}, predictions, embeddings, 1); }),
               "there are none to compare"));
 }

@@ -1,5 +1,5 @@
 #pragma once
-/// \file How good answers are: top-k accuracy, mean per class recall, confusion, average precision.
+/// \file Top-k accuracy, mean per-class recall, average precision and area under the ROC curve.
 
 #include <algorithm>
 #include <cstddef>
@@ -8,13 +8,12 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/prediction.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace metrics {
 
 namespace detail {
 
@@ -24,86 +23,70 @@ inline double share(std::size_t part, std::size_t whole) noexcept {
 
 }  // namespace detail
 
-/// How many images are of a listed class: what shares are of.
-inline std::size_t count_of_listed(std::span<const answer> answers) noexcept {
-    return static_cast<std::size_t>(std::ranges::count(answers, false, &answer::is_out_of_distribution));
+/// Number of images of listed classes, the denominator of accuracies.
+inline std::size_t count_in_distribution(std::span<const prediction> predictions) noexcept {
+    return static_cast<std::size_t>(std::ranges::count(predictions, false, &prediction::is_out_of_distribution));
 }
 
-/// The share of images with a true class among the first k; what could not be read is not. The formula of accuracy()
-/// in CLIP_benchmark's zeroshot_classification.py, and of sklearn.metrics.top_k_accuracy_score where answers were made
-/// with ties::last_label.
-inline double top_k(std::span<const answer> answers, std::size_t k) noexcept {
-    const auto within = std::ranges::count_if(answers, [k](const answer& said) { return said.is_within(k); });
-    return detail::share(static_cast<std::size_t>(within), count_of_listed(answers));
+/// The share of images with a true class among the k best; unreadable images count as wrong. Mirrors accuracy() in
+/// CLIP_benchmark's zeroshot_classification.py, and sklearn.metrics.top_k_accuracy_score for predictions with
+/// ties::last_label.
+inline double top_k_accuracy(std::span<const prediction> predictions, std::size_t k) noexcept {
+    const auto within = std::ranges::count_if(predictions, [k](const prediction& each) { return each.is_within(k); });
+    return detail::share(static_cast<std::size_t>(within), count_in_distribution(predictions));
 }
 
-/// What was found for each class, by label, from images with one label each.
+/// Counts for each class, by label, of images with one label each.
 /// \param names of the classes
-inline std::vector<class_result> per_class(std::span<const answer> answers, std::span<const std::string> names) {
-    std::vector<class_result> found(names.size());
-    for (std::size_t label = 0; label < names.size(); ++label) found[label].name = names[label];
-    for (const answer& said : answers) {
-        for (const std::uint32_t label : said.labels) {
-            ++found[label].count;
-            if (!said.readable) ++found[label].unreadable;
-            if (said.readable && said.predicted() == label) ++found[label].right;
+inline std::vector<class_result> class_results(std::span<const prediction> predictions,
+                                               std::span<const std::string> names) {
+    std::vector<class_result> results(names.size());
+    for (std::size_t label = 0; label < names.size(); ++label) results[label].name = names[label];
+    for (const prediction& each : predictions) {
+        for (const std::uint32_t label : each.labels) {
+            ++results[label].count;
+            if (!each.readable) ++results[label].unreadable;
+            if (each.readable && each.predicted() == label) ++results[label].correct;
         }
-        if (said.readable && !said.is_out_of_distribution()) ++found[said.predicted()].predicted;
+        if (each.readable && !each.is_out_of_distribution()) ++results[each.predicted()].predicted;
     }
-    return found;
+    return results;
 }
 
-/// The mean of the classes' recalls, of those that have images: sklearn.metrics.balanced_accuracy_score, which
-/// CLIP_benchmark calls mean_per_class_recall. 0 where none has.
-inline double mean_per_class(std::span<const class_result> classes) noexcept {
+/// The mean recall of the classes that have images: sklearn.metrics.balanced_accuracy_score, CLIP_benchmark's
+/// mean_per_class_recall. 0 without images.
+inline double mean_per_class_recall(std::span<const class_result> classes) noexcept {
     double sum = 0;
     std::size_t present = 0;
     for (const class_result& one : classes) {
         if (one.count == 0) continue;
-        sum += detail::share(one.right, one.count);
+        sum += detail::share(one.correct, one.count);
         ++present;
     }
     return present == 0 ? 0 : sum / static_cast<double>(present);
 }
 
-/// How often each class was taken for each, from images with one label each; unreadable ones are in no entry.
-/// \return what happened at all, sorted by label and prediction
-inline std::vector<confusion_entry> confusion_of(std::span<const answer> answers) {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
-    for (const answer& said : answers) {
-        if (said.readable && !said.is_out_of_distribution()) pairs.emplace_back(said.labels.front(), said.predicted());
-    }
-    std::ranges::sort(pairs);
-    std::vector<confusion_entry> entries;
-    for (const auto& [label, predicted] : pairs) {
-        const bool again = !entries.empty() && entries.back().label == label && entries.back().predicted == predicted;
-        if (!again) entries.push_back({label, predicted, 0});
-        ++entries.back().count;
-    }
-    return entries;
-}
-
-/// How a ranking with equal scores is cut.
+/// Treatment of equal scores in a ranking.
 enum class tied_scores {
     together,  ///< all at once: sklearn.metrics.average_precision_score
     in_order   ///< in the order of the images: CLIP_benchmark's average_precision_per_class, with a stable sort
 };
 
-/// What an image scored for a class, and whether it is of it.
+/// The score of an image for a class, and whether the image is of that class.
 struct scored_truth {
     double score;
     bool is_true;
 };
 
-/// The mean of the precisions at the true ones, best score first; 0 where nothing is true, as both references have it.
-inline double average_precision(std::vector<scored_truth> images, tied_scores cut = tied_scores::together) {
+/// The mean of the precisions at the true images, best score first; 0 without true images, as in both references.
+inline double average_precision(std::vector<scored_truth> images, tied_scores tied = tied_scores::together) {
     std::ranges::stable_sort(images, std::greater<>{}, &scored_truth::score);
     double sum = 0;
     std::size_t right = 0, right_in_group = 0;
     for (std::size_t seen = 1; seen <= images.size(); ++seen) {
         right_in_group += images[seen - 1].is_true ? 1 : 0;
         const bool ends =
-            cut == tied_scores::in_order || seen == images.size() || images[seen].score != images[seen - 1].score;
+            tied == tied_scores::in_order || seen == images.size() || images[seen].score != images[seen - 1].score;
         if (!ends) continue;
         right += right_in_group;
         sum += static_cast<double>(right_in_group) * detail::share(right, seen);
@@ -112,8 +95,9 @@ inline double average_precision(std::vector<scored_truth> images, tied_scores cu
     return right == 0 ? 0 : sum / static_cast<double>(right);
 }
 
-/// How often a random true one has a higher score than a random false one, ties counting half:
-/// sklearn.metrics.roc_auc_score. Nothing where there are none of one kind.
+/// The probability that a true image has a higher score than a false one, ties counting half:
+/// sklearn.metrics.roc_auc_score.
+/// \return nothing if all images are true, or none
 inline std::optional<double> area_under_roc(std::vector<scored_truth> images) {
     std::ranges::sort(images, {}, &scored_truth::score);
     double wins = 0;
@@ -132,4 +116,4 @@ inline std::optional<double> area_under_roc(std::vector<scored_truth> images) {
     return wins / (static_cast<double>(all_true) * static_cast<double>(all_false));
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::metrics

@@ -1,5 +1,5 @@
 #pragma once
-/// \file All that an evaluation found, and the one line of JSON it is written as: what reports are made from.
+/// \file Results of an evaluation, and their JSON.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,41 +10,41 @@
 #include <zeroshot/support/json.hpp>
 #include <zeroshot/version.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace metrics {
 
 /// One bin of a reliability diagram: the images whose confidence is in (lower, upper].
 struct reliability_bin {
     double lower = 0;
     double upper = 0;
     std::size_t count = 0;
-    double confidence = 0;  ///< their mean; 0 where there are none
-    double accuracy = 0;    ///< the share of them that is right
+    double confidence = 0;  ///< mean of these images; 0 without images
+    double accuracy = 0;    ///< share of these images that are correct
 };
 
-/// A row of the confusion matrix is sparse: only what happened is kept.
+/// A non-zero entry of the confusion matrix.
 struct confusion_entry {
     std::uint32_t label;
     std::uint32_t predicted;
     std::size_t count;
 };
 
-/// What was found for one class.
+/// Counts for one class.
 struct class_result {
     std::string name{};
-    std::size_t count = 0;  ///< images of it, unreadable ones among them
+    std::size_t count = 0;  ///< images of the class, including unreadable ones
     std::size_t unreadable = 0;
-    std::size_t predicted = 0;                  ///< images taken for it
-    std::size_t right = 0;                      ///< of these, the ones that are of it
-    std::optional<double> average_precision{};  ///< where images have several labels
+    std::size_t predicted = 0;                  ///< images predicted as the class
+    std::size_t correct = 0;                    ///< images of the class predicted as it
+    std::optional<double> average_precision{};  ///< for images with several labels
 };
 
-/// A place on the rejection curve: what happens if images less confident than the threshold get no answer.
+/// A point of the rejection curve: images with a confidence below the threshold are rejected.
 struct rejection_point {
     double threshold = 0;
-    double answered = 0;  ///< the share of images of listed classes
-    double accuracy = 0;  ///< the share of the answered that is right
+    double coverage = 0;  ///< accepted share of the images of listed classes
+    double accuracy = 0;  ///< correct share of the accepted images
     std::optional<double>
-        out_of_distribution_accepted{};  ///< the share of images of no listed class, where there are such
+        out_of_distribution_accepted{};  ///< accepted share of the images of no listed class, if there are any
 };
 
 /// A percentile interval.
@@ -53,34 +53,34 @@ struct interval {
     double upper = 0;
 };
 
-/// How sure the figures are: resampling of images.
-struct intervals {
+/// Bootstrap percentile intervals.
+struct confidence_intervals {
     double level = 0.95;
     std::size_t resamples = 1000;
     std::uint64_t seed = 0;
     interval top1{};
     interval top5{};
-    std::optional<interval> mean_per_class{};  ///< where images have one label each
+    std::optional<interval> mean_per_class{};  ///< for images with one label each
 };
 
-/// What a single template gives.
+/// The accuracy of a single template.
 struct template_result {
     std::string sentence{};
     double top1 = 0;  ///< over all images
 };
 
-/// Templates chosen one after the other, each the one that helps most on one half of the images; judged on the other.
+/// Greedy choice of templates on one half of the images, and its accuracy on the other half.
 struct template_choice {
-    std::vector<std::string> chosen{};      ///< in the order they were taken
-    std::vector<double> validation_top1{};  ///< with the first one, the first two, ...
-    double test_top1 = 0;                   ///< of the chosen together, on the other half
-    double test_top1_of_all = 0;            ///< of all templates together, on the other half
+    std::vector<std::string> chosen{};      ///< in the order of the choice
+    std::vector<double> validation_top1{};  ///< of the ensemble of the first one, the first two, ...
+    double test_top1 = 0;                   ///< of the chosen ensemble
+    double test_top1_of_all = 0;            ///< of the ensemble of all templates
     std::size_t validation_count = 0;
     std::size_t test_count = 0;
 };
 
-/// All that was found. Shares are of `count` images: what is unreadable is in it and counts as wrong; what is of no
-/// listed class is not in it.
+/// Results of an evaluation. Shares are of `count` images: unreadable ones are included and count as wrong, images of
+/// no listed class are not included.
 struct evaluation {
     std::string data{};
     std::string format{};
@@ -89,22 +89,22 @@ struct evaluation {
     std::size_t count = 0;
     std::size_t unreadable = 0;
     std::size_t out_of_distribution = 0;  ///< images of no listed class
-    bool several_labels = false;          ///< some image has more than one
+    bool multi_label = false;             ///< an image has more than one label
     double top1 = 0;
     double top5 = 0;
-    std::optional<double> mean_per_class{};          ///< where images have one label each, as is the case for:
-    std::optional<double> mean_average_precision{};  ///< only where images have several labels
+    std::optional<double> mean_per_class{};          ///< for images with one label each, as are:
+    std::optional<double> mean_average_precision{};  ///< for images with several labels
     std::optional<double> log_loss{};
     std::optional<double> expected_calibration_error{};
-    std::optional<double> temperature{};       ///< by which logits are to be divided, fitted on one half of the images
-    std::optional<double> calibrated_error{};  ///< the expected calibration error of the other half, so divided
-    intervals sure{};
+    std::optional<double> temperature{};       ///< divisor of the logits, fitted on one half of the images
+    std::optional<double> calibrated_error{};  ///< expected calibration error of the other half with this temperature
+    confidence_intervals intervals{};
     std::vector<reliability_bin> reliability{};
     std::vector<class_result> classes{};
-    std::vector<confusion_entry> confusion{};  ///< sorted by label, then by prediction
-    std::vector<rejection_point> rejection{};  ///< from all images answered to few
-    std::optional<double>
-        out_of_distribution_auroc{};  ///< how well confidence tells strangers from the rest; where there are some
+    std::vector<confusion_entry> confusion{};           ///< sorted by label, then by prediction
+    std::vector<rejection_point> rejection{};           ///< by decreasing coverage
+    std::optional<double> out_of_distribution_auroc{};  ///< area under the ROC curve of the confidence; if there are
+                                                        ///< images of no listed class
     std::vector<template_result> each_template{};
     std::optional<template_choice> choice{};
     double seconds = 0;
@@ -116,13 +116,13 @@ inline nlohmann::ordered_json json_of(const interval& range) {
     return nlohmann::ordered_json::array({json_number(range.lower), json_number(range.upper)});
 }
 
-inline nlohmann::ordered_json json_of(const intervals& sure) {
-    return {{"level", json_number(sure.level)},
-            {"resamples", sure.resamples},
-            {"seed", sure.seed},
-            {"top1", json_of(sure.top1)},
-            {"top5", json_of(sure.top5)},
-            {"mean_per_class", sure.mean_per_class ? json_of(*sure.mean_per_class) : nullptr}};
+inline nlohmann::ordered_json json_of(const confidence_intervals& intervals) {
+    return {{"level", json_number(intervals.level)},
+            {"resamples", intervals.resamples},
+            {"seed", intervals.seed},
+            {"top1", json_of(intervals.top1)},
+            {"top5", json_of(intervals.top5)},
+            {"mean_per_class", intervals.mean_per_class ? json_of(*intervals.mean_per_class) : nullptr}};
 }
 
 inline nlohmann::ordered_json json_of(const reliability_bin& bin) {
@@ -134,30 +134,30 @@ inline nlohmann::ordered_json json_of(const reliability_bin& bin) {
 }
 
 /// Recall is a share of the images of a class, precision of those predicted as it; null where there are none.
-inline nlohmann::ordered_json json_of(const class_result& one) {
+inline nlohmann::ordered_json json_of(const class_result& result) {
     const auto share = [&](std::size_t of) -> nlohmann::ordered_json {
         if (of == 0) return nullptr;
-        return json_number(static_cast<double>(one.right) / static_cast<double>(of));
+        return json_number(static_cast<double>(result.correct) / static_cast<double>(of));
     };
-    return {{"class", one.name},
-            {"count", one.count},
-            {"unreadable", one.unreadable},
-            {"predicted", one.predicted},
-            {"right", one.right},
-            {"recall", share(one.count)},
-            {"precision", share(one.predicted)},
-            {"average_precision", json_number(one.average_precision)}};
+    return {{"class", result.name},
+            {"count", result.count},
+            {"unreadable", result.unreadable},
+            {"predicted", result.predicted},
+            {"right", result.correct},
+            {"recall", share(result.count)},
+            {"precision", share(result.predicted)},
+            {"average_precision", json_number(result.average_precision)}};
 }
 
 inline nlohmann::ordered_json json_of(const rejection_point& point) {
     return {{"threshold", json_number(point.threshold)},
-            {"answered", json_number(point.answered)},
+            {"answered", json_number(point.coverage)},
             {"accuracy", json_number(point.accuracy)},
             {"strangers_answered", json_number(point.out_of_distribution_accepted)}};
 }
 
-inline nlohmann::ordered_json json_of(const template_result& one) {
-    return {{"template", one.sentence}, {"top1", json_number(one.top1)}};
+inline nlohmann::ordered_json json_of(const template_result& result) {
+    return {{"template", result.sentence}, {"top1", json_number(result.top1)}};
 }
 
 inline nlohmann::ordered_json json_of(const confusion_entry& entry) {
@@ -171,7 +171,7 @@ nlohmann::ordered_json json_of(const std::vector<Item>& items) {
     return all;
 }
 
-/// {"each": [...], "chosen": [...], ...}, or null where templates were not compared.
+/// {"each": [...], "chosen": [...], ...}, or null if templates were not compared.
 inline nlohmann::ordered_json json_of_prompts(const evaluation& found) {
     if (!found.choice) return nullptr;
     const template_choice& choice = *found.choice;
@@ -186,8 +186,8 @@ inline nlohmann::ordered_json json_of_prompts(const evaluation& found) {
 
 }  // namespace detail
 
-/// An evaluation as one line of JSON, as `zeroshot evaluate --json` prints it. Numbers are shares from 0 to 1; what
-/// does not apply is null. The keys, and no others without a new version of the library:
+/// An evaluation as one line of JSON, the output of `zeroshot evaluate --json`. Shares are from 0 to 1; results that do
+/// not apply are null. The keys change only with the version of the library:
 ///
 ///     {"data": "photos", "format": "folder", "model": "models/pictograms.safetensors", "templates": ["a photo of
 ///     {}."],
@@ -199,7 +199,7 @@ inline nlohmann::ordered_json json_of_prompts(const evaluation& found) {
 ///      "reliability": [{"lower": 0, "upper": 0.0667, "count": 0, "confidence": 0, "accuracy": 0}, ...15...],
 ///      "per_class": [{"class": "cat", "count": 50, "unreadable": 0, "predicted": 52, "right": 47, "recall": 0.94,
 ///                     "precision": 0.904, "average_precision": null}, ...in the order of the labels...],
-///      "confusion": [[0, 0, 47], [0, 3, 3], ...label, prediction, how often; what never happened is left out...],
+///      "confusion": [[0, 0, 47], [0, 3, 3], ...label, prediction, count, for counts above 0...],
 ///      "rejection": [{"threshold": 0.1, "answered": 1, "accuracy": 0.91, "strangers_answered": null}, ...],
 ///      "stranger_auroc": null,
 ///      "prompts": null or {"each": [{"template": "a photo of {}.", "top1": 0.9}, ...],
@@ -214,7 +214,7 @@ inline std::string json_line(const evaluation& found) {
                          {"count", found.count},
                          {"unreadable", found.unreadable},
                          {"strangers", found.out_of_distribution},
-                         {"several_labels", found.several_labels},
+                         {"several_labels", found.multi_label},
                          {"top1", json_number(found.top1)},
                          {"top5", json_number(found.top5)},
                          {"mean_per_class", json_number(found.mean_per_class)},
@@ -223,7 +223,7 @@ inline std::string json_line(const evaluation& found) {
                          {"expected_calibration_error", json_number(found.expected_calibration_error)},
                          {"temperature", json_number(found.temperature)},
                          {"calibrated_error", json_number(found.calibrated_error)},
-                         {"intervals", detail::json_of(found.sure)},
+                         {"intervals", detail::json_of(found.intervals)},
                          {"reliability", detail::json_of(found.reliability)},
                          {"per_class", detail::json_of(found.classes)},
                          {"confusion", detail::json_of(found.confusion)},
@@ -234,4 +234,4 @@ inline std::string json_line(const evaluation& found) {
                          {"zeroshot", version}});
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::metrics

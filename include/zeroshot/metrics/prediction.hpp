@@ -1,6 +1,5 @@
 #pragma once
-/// \file What a classifier said of one labelled image, as short as the metrics need it; and the line it is written
-/// as.
+/// \file Prediction for a labelled image, and its JSON.
 
 #include <algorithm>
 #include <array>
@@ -16,25 +15,27 @@
 #include <utility>
 #include <vector>
 
+#include <Eigen/Core>
+
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/json.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace metrics {
 
-/// Which of two classes with the same score comes first.
+/// Order of classes with equal scores.
 enum class ties {
-    first_label,  ///< the one listed first: numpy.argmax, torch.argmax, and our classifier
-    last_label    ///< the one listed last: sklearn.metrics.top_k_accuracy_score
+    first_label,  ///< as in numpy.argmax, torch.argmax and zeroshot::classifier
+    last_label    ///< as in sklearn.metrics.top_k_accuracy_score
 };
 
-/// A class and what it was given.
+/// A class with its score.
 struct scored_class {
     std::uint32_t label;
     double logit;
     double probability;
 };
 
-/// The labels of an image; mostly there is one, which takes no memory of its own.
+/// The labels of an image; a single label needs no allocation.
 class label_list {
    public:
     label_list() = default;
@@ -60,11 +61,11 @@ class label_list {
     std::shared_ptr<const std::vector<std::uint32_t>> several_{};
 };
 
-/// What was said of one image, as far as the metrics need it: a few dozen bytes, since there are many images.
-struct answer {
-    label_list labels{};           ///< the true ones; none for an image of no listed class
-    bool readable = true;          ///< one that is not counts as wrong
-    std::uint32_t rank = 0;        ///< how many classes come before the first of the true ones
+/// The prediction for an image, reduced to what the metrics need: a few dozen bytes.
+struct prediction {
+    label_list labels{};           ///< true classes; empty for an image of no listed class
+    bool readable = true;          ///< an unreadable image counts as wrong
+    std::uint32_t rank = 0;        ///< number of classes before the first true class
     std::uint32_t first = 0;       ///< the most probable class
     double first_probability = 0;  ///< its probability
 
@@ -72,29 +73,29 @@ struct answer {
     std::uint32_t predicted() const noexcept { return first; }
     double confidence() const noexcept { return first_probability; }
 
-    /// Is one of the true classes among the first k?
+    /// Whether a true class is among the k best.
     bool is_within(std::size_t k) const noexcept { return readable && !is_out_of_distribution() && rank < k; }
-    bool is_right() const noexcept { return is_within(1); }
+    bool is_correct() const noexcept { return is_within(1); }
 };
 
-/// An answer with what a person wants to know beside it.
-struct full_prediction : answer {
-    static constexpr std::size_t most_kept = 5;
+/// A prediction with the probabilities of the best classes.
+struct detailed_prediction : prediction {
+    static constexpr std::size_t max_top = 5;
 
-    double probability = 0;                     ///< of the first of the true classes
-    std::array<scored_class, most_kept> top{};  ///< the first classes, most probable first
-    std::uint32_t kept = 0;                     ///< how many of `top` there are
+    double probability = 0;                   ///< of the best of the true classes
+    std::array<scored_class, max_top> top{};  ///< the best classes, most probable first
+    std::uint32_t top_count = 0;              ///< number of elements of `top`
 };
 
-/// The answer for an image that could not be read.
-inline full_prediction unreadable(label_list labels) {
-    full_prediction none;
-    none.labels = std::move(labels);
-    none.readable = false;
-    return none;
+/// The prediction for an image that could not be read.
+inline detailed_prediction unreadable_prediction(label_list labels) {
+    detailed_prediction result;
+    result.labels = std::move(labels);
+    result.readable = false;
+    return result;
 }
 
-/// The natural logarithm of the sum of the powers of e.
+/// log(sum(exp(logits))), without overflow.
 inline double log_sum_exp(std::span<const double> logits) noexcept {
     const double highest = *std::ranges::max_element(logits);
     double sum = 0;
@@ -102,62 +103,76 @@ inline double log_sum_exp(std::span<const double> logits) noexcept {
     return highest + std::log(sum);
 }
 
-/// \param logits one for each class, at least one, all finite
+/// The prediction for the logits of an image.
+/// \param logits [classes], at least one class, all finite
 /// \param labels below logits.size()
-inline full_prediction prediction_of(std::span<const double> logits, label_list labels,
-                                     ties order = ties::first_label) {
+inline detailed_prediction prediction_of(std::span<const double> logits, label_list labels,
+                                         ties order = ties::first_label) {
     const auto before = [&](std::uint32_t a, std::uint32_t b) {
         if (logits[a] != logits[b]) return logits[a] > logits[b];
         return order == ties::first_label ? a < b : a > b;
     };
     const double all = log_sum_exp(logits);
     const auto probability = [&](std::uint32_t label) { return std::exp(logits[label] - all); };
-    full_prediction found;
+    detailed_prediction result;
     std::vector<std::uint32_t> classes(logits.size());
     for (std::uint32_t label = 0; label < classes.size(); ++label) classes[label] = label;
-    found.kept = static_cast<std::uint32_t>(std::min(full_prediction::most_kept, classes.size()));
-    std::ranges::partial_sort(classes, classes.begin() + found.kept, before);
-    for (std::uint32_t i = 0; i < found.kept; ++i)
-        found.top[i] = {classes[i], logits[classes[i]], probability(classes[i])};
-    found.first = found.top[0].label;
-    found.first_probability = found.top[0].probability;
+    result.top_count = static_cast<std::uint32_t>((std::min)(detailed_prediction::max_top, classes.size()));
+    std::ranges::partial_sort(classes, classes.begin() + result.top_count, before);
+    for (std::uint32_t i = 0; i < result.top_count; ++i)
+        result.top[i] = {classes[i], logits[classes[i]], probability(classes[i])};
+    result.first = result.top[0].label;
+    result.first_probability = result.top[0].probability;
     if (!labels.empty()) {
         const std::uint32_t best = *std::ranges::min_element(labels, before);
-        for (std::uint32_t label = 0; label < classes.size(); ++label) found.rank += before(label, best) ? 1u : 0u;
-        found.probability = probability(best);
+        for (std::uint32_t label = 0; label < classes.size(); ++label) result.rank += before(label, best) ? 1u : 0u;
+        result.probability = probability(best);
     }
-    found.labels = std::move(labels);
-    return found;
+    result.labels = std::move(labels);
+    return result;
 }
 
-/// Why an image has no answer.
+/// Predictions for images with one label each, for example from an Eigen matrix in any storage order.
+/// \param logits [images, classes], all finite
+/// \param labels [images], indices of classes
+template <class Logits>
+std::vector<prediction> predictions_of(const Eigen::MatrixBase<Logits>& logits, std::span<const std::uint32_t> labels) {
+    std::vector<prediction> predictions;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        const Eigen::VectorXd row = logits.row(static_cast<Eigen::Index>(i)).template cast<double>();
+        predictions.push_back(prediction_of({row.data(), static_cast<std::size_t>(row.size())}, {labels[i]}));
+    }
+    return predictions;
+}
+
+/// Reason why an image has no prediction.
 struct reading_failure {
     error_code code;
     std::string sentence;
 };
 
-/// An answer as a line of JSON, as `zeroshot evaluate --per-picture FILE` writes them:
+/// A prediction as a line of JSON, as `zeroshot evaluate --per-picture FILE` writes it:
 ///
 ///     {"name": "cat/1.png", "labels": [0], "rank": 1, "probability": 0.21,
 ///      "top": [{"class": 2, "probability": 0.7, "logit": 24.1}, ...at most five...]}
 ///     {"name": "cat/2.png", "labels": [0], "error": {"code": "FORMAT", "message": "..."}}
 ///
-/// Classes are numbers from 0, places in the list "classes" of the evaluation. `rank` counts the classes before the
-/// best of the true ones: 0 is right. An image of no listed class has no labels, and neither rank nor probability.
-inline std::string json_line(std::string_view name, const full_prediction& said,
+/// Classes are numbers from 0, indices of "per_class" in the evaluation. `rank` counts the classes before the
+/// best true class: 0 is correct. An image of no listed class has no labels, and neither rank nor probability.
+inline std::string json_line(std::string_view name, const detailed_prediction& prediction,
                              const std::optional<reading_failure>& failed = std::nullopt) {
-    nlohmann::ordered_json line{{"name", name}, {"labels", said.labels}};
-    if (!said.readable) {
+    nlohmann::ordered_json line{{"name", name}, {"labels", prediction.labels}};
+    if (!prediction.readable) {
         const auto [code, sentence] = failed.value_or(reading_failure{error_code::io, ""});
         line["error"] = {{"code", name_of(code)}, {"message", sentence}};
         return json_text_of(line);
     }
-    if (!said.is_out_of_distribution()) {
-        line["rank"] = said.rank;
-        line["probability"] = json_number(said.probability);
+    if (!prediction.is_out_of_distribution()) {
+        line["rank"] = prediction.rank;
+        line["probability"] = json_number(prediction.probability);
     }
     line["top"] = nlohmann::ordered_json::array();
-    for (const scored_class& each : std::span(said.top).first(said.kept)) {
+    for (const scored_class& each : std::span(prediction.top).first(prediction.top_count)) {
         line["top"].push_back({{"class", each.label},
                                {"probability", json_number(each.probability)},
                                {"logit", json_number(each.logit)}});
@@ -165,4 +180,4 @@ inline std::string json_line(std::string_view name, const full_prediction& said,
     return json_text_of(line);
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::metrics

@@ -1,5 +1,5 @@
 #pragma once
-/// \file What it is worth to say "I do not know": accuracy against how many images get an answer.
+/// \file Selective classification: accuracy versus coverage, and detection of out-of-distribution images.
 
 #include <algorithm>
 #include <cmath>
@@ -13,40 +13,42 @@
 #include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/prediction.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace metrics {
 
-/// Thresholds at which all, and then ever fewer, of the images of listed classes get an answer: those whose
-/// confidence is at least the threshold. An image that cannot be read gets none. \param points how many shares from 1
-/// down to 1 / points; images with the same confidence are answered together, so that there may be fewer
-inline std::vector<rejection_point> rejection_curve(std::span<const answer> answers, std::size_t points = 20) {
-    struct answered {
+/// The rejection curve: for decreasing coverage the confidence threshold, and the accuracy of the accepted images.
+/// Unreadable images are rejected.
+/// \param points number of coverages from 1 down to 1 / points; images with equal confidence are accepted together, so
+/// that the curve may have fewer points
+inline std::vector<rejection_point> rejection_curve(std::span<const prediction> predictions, std::size_t points = 20) {
+    struct outcome {
         double confidence;
-        bool right;
+        bool correct;
     };
-    std::vector<answered> known;
+    std::vector<outcome> in_distribution;
     std::vector<double> out_of_distribution;
-    for (const answer& said : answers) {
-        if (!said.readable) continue;
-        if (said.is_out_of_distribution()) {
-            out_of_distribution.push_back(said.confidence());
+    for (const prediction& each : predictions) {
+        if (!each.readable) continue;
+        if (each.is_out_of_distribution()) {
+            out_of_distribution.push_back(each.confidence());
         } else {
-            known.push_back({said.confidence(), said.is_right()});
+            in_distribution.push_back({each.confidence(), each.is_correct()});
         }
     }
-    std::ranges::sort(known, std::greater<>{}, &answered::confidence);
+    std::ranges::sort(in_distribution, std::greater<>{}, &outcome::confidence);
     std::ranges::sort(out_of_distribution, std::greater<>{});
-    std::vector<std::size_t> right(known.size() + 1, 0);  // among the first so many
-    for (std::size_t i = 0; i < known.size(); ++i) right[i + 1] = right[i] + (known[i].right ? 1 : 0);
+    std::vector<std::size_t> correct_among(in_distribution.size() + 1, 0);  // the most confident
+    for (std::size_t i = 0; i < in_distribution.size(); ++i)
+        correct_among[i + 1] = correct_among[i] + (in_distribution[i].correct ? 1 : 0);
 
     std::vector<rejection_point> curve;
     for (std::size_t point = points; point > 0; --point) {
-        std::size_t count = (known.size() * point + points - 1) / points;
+        std::size_t count = (in_distribution.size() * point + points - 1) / points;
         if (count == 0) break;
-        const double threshold = known[count - 1].confidence;
-        while (count < known.size() && known[count].confidence == threshold) ++count;
+        const double threshold = in_distribution[count - 1].confidence;
+        while (count < in_distribution.size() && in_distribution[count].confidence == threshold) ++count;
         if (!curve.empty() && curve.back().threshold == threshold) continue;
-        rejection_point next{threshold, detail::share(count, count_of_listed(answers)),
-                             detail::share(right[count], count)};
+        rejection_point next{threshold, detail::share(count, count_in_distribution(predictions)),
+                             detail::share(correct_among[count], count)};
         if (!out_of_distribution.empty()) {
             const auto below = std::ranges::upper_bound(out_of_distribution, threshold, std::greater<>{});
             next.out_of_distribution_accepted = detail::share(
@@ -57,14 +59,14 @@ inline std::vector<rejection_point> rejection_curve(std::span<const answer> answ
     return curve;
 }
 
-/// How well confidence tells images of listed classes from strangers: the area under the ROC curve. Nothing where
-/// there are none of one kind.
-inline std::optional<double> out_of_distribution_auroc(std::span<const answer> answers) {
-    std::vector<scored_truth> known;
-    for (const answer& said : answers) {
-        if (said.readable) known.push_back({said.confidence(), !said.is_out_of_distribution()});
+/// Area under the ROC curve of the confidence, for telling images of listed classes from out-of-distribution ones.
+/// \return nothing without images of both kinds
+inline std::optional<double> out_of_distribution_auroc(std::span<const prediction> predictions) {
+    std::vector<scored_truth> in_distribution;
+    for (const prediction& each : predictions) {
+        if (each.readable) in_distribution.push_back({each.confidence(), !each.is_out_of_distribution()});
     }
-    return area_under_roc(known);
+    return area_under_roc(in_distribution);
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::metrics

@@ -1,195 +1,214 @@
 #pragma once
-/// \file Which prompt templates are worth having: each alone, and the best together by greedy choice.
+/// \file Comparison of prompt templates: each alone, and a greedy choice of an ensemble.
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <Eigen/Core>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/metrics/accuracy.hpp>
-#include <zeroshot/metrics/class_scores.hpp>
 #include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/prediction.hpp>
 #include <zeroshot/support/random.hpp>
 #include <zeroshot/tensor.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace metrics {
 
-/// Hands on the place and the embedding of each image that could be read, in order; to be called as often as needed.
+/// Visits the index and the embedding of each readable image, in order; may be called any number of times.
 using embedding_pass = std::function<void(const std::function<void(std::size_t, std::span<const float>)>&)>;
 
-/// What a comparison of templates gave.
-struct compared_templates {
+/// Result of a comparison of templates.
+struct template_comparison {
     std::vector<template_result> each;
     template_choice choice;
 };
 
 namespace detail {
 
-/// The templates, and the images they are compared on.
-class template_comparison {
+class template_comparer {
    public:
-    template_comparison(std::span<const matrix<float>> classes, std::span<const answer> answers,
-                        const embedding_pass& embeddings, std::uint64_t seed)
+    template_comparer(std::span<const matrix<float>> classes, std::span<const prediction> predictions,
+                      const embedding_pass& embeddings, std::uint64_t seed)
         : classes_(classes),
-          answers_(answers),
+          predictions_(predictions),
           embeddings_(embeddings),
-          validation_(random_half(answers.size(), seed)) {}
+          is_validation_(random_half(predictions.size(), seed)) {}
 
-    /// Top-1 of some templates together, over the images that `counts` says yes to.
-    template <class Counts>
-    double top1_of(std::span<const std::size_t> templates, const Counts& counts) const {
-        const class_scores scores(sum_of(templates));
-        std::size_t right = 0;
-        embeddings_([&](std::size_t place, std::span<const float> row) {
-            if (counts(place) && is_right(place, detail::argmax(scores.logits(row)))) ++right;
+    /// Top-1 of an ensemble of templates over the images that a predicate accepts.
+    template <class Predicate>
+    double top1_of(std::span<const std::size_t> templates, const Predicate& accepts) const {
+        table scores = sum_of(templates);
+        scores.array().colwise() /= norms_of(scores);
+        std::size_t correct = 0;
+        embeddings_([&](std::size_t image, std::span<const float> embedding) {
+            if (accepts(image) && is_correct(image, scores * as_double(embedding))) ++correct;
         });
-        return share(right, count_of(counts));
+        return share(correct, count_of(accepts));
     }
 
-    /// Takes the template that helps most, again and again, until none helps.
+    /// Adds the template that improves the ensemble most, until none improves it.
     template_choice choose(std::span<const std::string> sentences) const {
-        const std::vector<kept_cosines> kept = cosines_of_validation();
-        const std::size_t count = classes_.front().rows();
-        std::vector<std::vector<double>> sums(kept.size(), std::vector<double>(count, 0));
-        std::vector<std::size_t> taken;
-        template_choice found;
-        std::size_t best_right = 0;
-        while (taken.size() < classes_.size()) {
+        const std::vector<image_cosines> images = validation_cosines();
+        std::vector<Eigen::VectorXd> sums(images.size(), Eigen::VectorXd::Zero(class_count()));
+        const auto is_test = [&](std::size_t image) { return !is_validation_[image]; };
+        const std::size_t validation_count = count_of([&](std::size_t image) { return !is_test(image); });
+        std::vector<std::size_t> chosen, all(classes_.size());
+        std::iota(all.begin(), all.end(), std::size_t{0});
+        template_choice result;
+        std::size_t best_correct = 0;
+        while (chosen.size() < classes_.size()) {
             std::optional<std::size_t> best;
-            for (std::size_t next = 0; next < classes_.size(); ++next) {
-                if (std::ranges::find(taken, next) != taken.end()) continue;
-                const std::size_t right = right_with(next, taken, kept, sums);
-                if (right <= best_right) continue;
-                best = next;
-                best_right = right;
+            for (const std::size_t candidate : all) {
+                if (std::ranges::find(chosen, candidate) != chosen.end()) continue;
+                const std::size_t correct = correct_with(candidate, chosen, images, sums);
+                if (correct <= best_correct) continue;
+                best = candidate;
+                best_correct = correct;
             }
             if (!best) break;
-            taken.push_back(*best);
-            for (std::size_t i = 0; i < kept.size(); ++i) {
-                for (std::size_t label = 0; label < count; ++label)
-                    sums[i][label] += static_cast<double>(kept[i].cosines[*best * count + label]);
-            }
-            found.chosen.push_back(sentences[*best]);
-            found.validation_top1.push_back(share(best_right, validation_count()));
+            chosen.push_back(*best);
+            for (std::size_t i = 0; i < images.size(); ++i) sums[i] += images[i].of_template(*best, class_count());
+            result.chosen.push_back(sentences[*best]);
+            result.validation_top1.push_back(share(best_correct, validation_count));
         }
-        if (taken.empty()) {  // every image is wrong whatever is asked
-            taken.push_back(0);
-            found.chosen.push_back(sentences[0]);
-            found.validation_top1.push_back(0);
+        if (chosen.empty()) {  // no template predicts any image correctly
+            chosen.push_back(0);
+            result.chosen.push_back(sentences[0]);
+            result.validation_top1.push_back(0);
         }
-        std::vector<std::size_t> all(classes_.size());
-        for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
-        const auto is_test = [&](std::size_t place) { return !validation_[place]; };
-        found.test_top1 = top1_of(taken, is_test);
-        found.test_top1_of_all = top1_of(all, is_test);
-        found.validation_count = validation_count();
-        found.test_count = count_of(is_test);
-        return found;
+        result.test_top1 = top1_of(chosen, is_test);
+        result.test_top1_of_all = top1_of(all, is_test);
+        result.validation_count = validation_count;
+        result.test_count = count_of(is_test);
+        return result;
     }
 
    private:
-    /// Cosines of an image with all templates and classes.
-    struct kept_cosines {
-        std::size_t place;
+    using table = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+    /// Cosines of an image with the classes of all templates.
+    struct image_cosines {
+        std::size_t image;
         std::vector<float> cosines;  // [templates, classes]
+
+        Eigen::VectorXd of_template(std::size_t index, Eigen::Index classes) const {
+            const auto first = static_cast<Eigen::Index>(index) * classes;
+            return Eigen::Map<const Eigen::VectorXf>(cosines.data() + first, classes).cast<double>();
+        }
     };
 
-    bool is_right(std::size_t place, std::size_t label) const {
-        return std::ranges::find(answers_[place].labels, label) != answers_[place].labels.end();
+    Eigen::Index class_count() const { return classes_.front().eigen().rows(); }
+
+    /// \throws numeric_error for an embedding of norm 0, or one that is not finite
+    static Eigen::VectorXd as_double(std::span<const float> embedding) {
+        const Eigen::VectorXd values =
+            Eigen::Map<const Eigen::VectorXf>(embedding.data(), std::ssize(embedding)).cast<double>();
+        check_norm(values.norm(), "image embedding");
+        return values;
     }
 
-    template <class Counts>
-    std::size_t count_of(const Counts& counts) const {
+    /// \throws as as_double()
+    static Eigen::ArrayXd norms_of(const table& classes) {
+        const Eigen::ArrayXd norms = classes.rowwise().norm();
+        for (const double norm : norms) check_norm(norm, "class embedding");
+        return norms;
+    }
+
+    static void check_norm(double norm, const char* name) {
+        if (norm > 0 && is_finite(norm)) return;
+        throw numeric_error(error_code::numeric, {name, "norm " + std::to_string(norm), "a positive, finite norm", ""});
+    }
+
+    /// Whether the class with the highest score is a true one; of equal scores the first class counts.
+    bool is_correct(std::size_t image, const Eigen::VectorXd& scores) const {
+        const auto label = std::max_element(scores.begin(), scores.end()) - scores.begin();
+        return std::ranges::find(predictions_[image].labels, label) != predictions_[image].labels.end();
+    }
+
+    /// Number of images of listed classes that a predicate accepts.
+    template <class Predicate>
+    std::size_t count_of(const Predicate& accepts) const {
         std::size_t count = 0;
-        for (std::size_t place = 0; place < answers_.size(); ++place)
-            count += !answers_[place].is_out_of_distribution() && counts(place) ? 1 : 0;
+        for (std::size_t image = 0; image < predictions_.size(); ++image)
+            count += !predictions_[image].is_out_of_distribution() && accepts(image) ? 1 : 0;
         return count;
     }
-    std::size_t validation_count() const {
-        return count_of([&](std::size_t place) { return validation_[place]; });
-    }
 
-    /// Class embeddings of some templates together; their mean is as long as one likes.
-    matrix<float> sum_of(std::span<const std::size_t> templates) const {
+    /// Class embeddings of an ensemble, not normalised: [classes, embedding].
+    table sum_of(std::span<const std::size_t> templates) const {
         matrix<float> sum(classes_.front().rows(), classes_.front().columns());
-        for (const std::size_t each : templates) sum += classes_[each];
-        return sum;
+        for (const std::size_t index : templates) sum += classes_[index];
+        return sum.eigen().cast<double>();
     }
 
-    /// As many images of the validation half as fit a fixed amount of memory.
-    std::vector<kept_cosines> cosines_of_validation() const {
+    /// Cosines of the validation images, of as many as fit a fixed amount of memory.
+    std::vector<image_cosines> validation_cosines() const {
         constexpr std::size_t most_numbers = std::size_t{1} << 27;  // 512 MiB
-        std::vector<class_scores> scores(classes_.begin(), classes_.end());
-        const std::size_t each = classes_.size() * classes_.front().rows();
-        const std::size_t most = std::max<std::size_t>(1, most_numbers / each);
-        std::vector<kept_cosines> kept;
-        embeddings_([&](std::size_t place, std::span<const float> row) {
-            if (!validation_[place] || answers_[place].is_out_of_distribution() || kept.size() == most) return;
-            kept_cosines one{place, {}};
-            one.cosines.reserve(each);
-            for (const class_scores& of_template : scores) {
-                for (const double cosine : of_template.logits(row)) one.cosines.push_back(static_cast<float>(cosine));
-            }
-            kept.push_back(std::move(one));
+        const std::size_t numbers = classes_.size() * classes_.front().rows();
+        const std::size_t most_images = (std::max<std::size_t>)(1, most_numbers / numbers);
+        table classes(static_cast<Eigen::Index>(numbers), classes_.front().eigen().cols());  // of all templates
+        for (std::size_t i = 0; i < classes_.size(); ++i) {
+            classes.middleRows(static_cast<Eigen::Index>(i) * class_count(), class_count()) =
+                classes_[i].eigen().cast<double>();
+        }
+        classes.array().colwise() /= norms_of(classes);
+        std::vector<image_cosines> images;
+        embeddings_([&](std::size_t image, std::span<const float> embedding) {
+            if (!is_validation_[image] || predictions_[image].is_out_of_distribution() || images.size() == most_images)
+                return;
+            const Eigen::VectorXf cosines = (classes * as_double(embedding).normalized()).cast<float>();
+            images.push_back({image, {cosines.begin(), cosines.end()}});
         });
-        return kept;
+        return images;
     }
 
-    /// How many images are right with one more template: the cosine with a mean is the sum of the cosines by its
-    /// length.
-    std::size_t right_with(std::size_t next, std::vector<std::size_t> taken, std::span<const kept_cosines> kept,
-                           std::span<const std::vector<double>> sums) const {
-        taken.push_back(next);
-        const matrix<float> together = sum_of(taken);
-        std::vector<double> lengths, scores(together.rows());
-        for (std::size_t label = 0; label < together.rows(); ++label) {
-            double squares = 0;
-            for (const float number : together.row(label))
-                squares += static_cast<double>(number) * static_cast<double>(number);
-            lengths.push_back(std::sqrt(squares));
+    /// Number of correct images of an ensemble with one more template. The cosine with a mean of embeddings is the sum
+    /// of their cosines, divided by the norm of their sum.
+    std::size_t correct_with(std::size_t candidate, std::vector<std::size_t> ensemble,
+                             std::span<const image_cosines> images, std::span<const Eigen::VectorXd> sums) const {
+        ensemble.push_back(candidate);
+        const Eigen::ArrayXd norms = norms_of(sum_of(ensemble));
+        std::size_t correct = 0;
+        for (std::size_t i = 0; i < images.size(); ++i) {
+            const Eigen::VectorXd cosines = images[i].of_template(candidate, class_count());
+            correct += is_correct(images[i].image, (sums[i] + cosines).array() / norms) ? 1 : 0;
         }
-        std::size_t right = 0;
-        for (std::size_t i = 0; i < kept.size(); ++i) {
-            const float* const cosines = kept[i].cosines.data() + next * scores.size();
-            for (std::size_t label = 0; label < scores.size(); ++label)
-                scores[label] = (sums[i][label] + static_cast<double>(cosines[label])) / lengths[label];
-            right += is_right(kept[i].place, detail::argmax(scores)) ? 1 : 0;
-        }
-        return right;
+        return correct;
     }
 
     std::span<const matrix<float>> classes_;
-    std::span<const answer> answers_;
+    std::span<const prediction> predictions_;
     const embedding_pass& embeddings_;
-    std::vector<bool> validation_;
+    std::vector<bool> is_validation_;
 };
 
 }  // namespace detail
 
-/// Compares templates: the top-1 of each, and a greedy choice on one half of the images that is judged on the other.
+/// Compares templates: the top-1 of each, and a greedy choice on one half of the images with its top-1 on the other.
 /// \param classes for each template the class embeddings [classes, embedding], of length 1
-/// \param answers one for each image; only whether it is readable and its labels count
-/// \throws argument_error where there is no template; numeric_error for an embedding without direction
-inline compared_templates compare_templates(std::span<const std::string> sentences,
-                                            std::span<const matrix<float>> classes, std::span<const answer> answers,
-                                            const embedding_pass& embeddings, std::uint64_t seed) {
-    if (classes.empty() || classes.size() != sentences.size()) {
+/// \param predictions one for each image; only its labels and whether it is readable count
+/// \throws argument_error without templates; numeric_error for an embedding of norm 0, or one that is not finite
+inline template_comparison compare_templates(std::span<const std::string> sentences,
+                                             std::span<const matrix<float>> classes,
+                                             std::span<const prediction> predictions, const embedding_pass& embeddings,
+                                             std::uint64_t seed) {
+    if (classes.empty() || classes.size() != sentences.size())
         throw argument_error(error_code::argument, {"templates", "there are none to compare", "at least one", ""});
-    }
-    const detail::template_comparison compared(classes, answers, embeddings, seed);
-    compared_templates found{{}, compared.choose(sentences)};
-    for (std::size_t i = 0; i < sentences.size(); ++i) {
-        const double top1 = compared.top1_of(std::span(&i, 1), [](std::size_t) { return true; });
-        found.each.push_back({sentences[i], top1});
-    }
-    return found;
+    const detail::template_comparer comparer(classes, predictions, embeddings, seed);
+    template_comparison result{{}, comparer.choose(sentences)};
+    for (std::size_t i = 0; i < sentences.size(); ++i)
+        result.each.push_back({sentences[i], comparer.top1_of({&i, 1}, [](std::size_t) { return true; })});
+    return result;
 }
 
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::metrics

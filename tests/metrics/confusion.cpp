@@ -1,13 +1,14 @@
 #include <cstdint>
 #include <vector>
 
-#include <zeroshot/metrics/confusion_groups.hpp>
+#include <zeroshot/metrics/confusion.hpp>
 
 #include "tests/catch.hpp"
 
 using namespace zeroshot;
+using namespace zeroshot::metrics;
 
-TEST_CASE("classes that are taken for one another are a group, the one with the most mistakes first") {
+TEST_CASE("classes that are confused with one another form groups, the group with the most mistakes first") {
     const std::vector<std::size_t> counts{10, 10, 10, 4, 4, 10};
     const std::vector<confusion_entry> confusion{{0, 0, 7}, {0, 1, 2}, {1, 0, 3}, {1, 2, 1}, {2, 1, 1},
                                                  {0, 2, 1}, {3, 4, 3}, {4, 3, 1}, {5, 0, 9}};
@@ -20,7 +21,7 @@ TEST_CASE("classes that are taken for one another are a group, the one with the 
     CHECK(found[1].mistakes == 4);
 }
 
-TEST_CASE("a chain of classes is cut into groups that can be read") {
+TEST_CASE("a chain of confused classes is split into groups of at most eight") {
     constexpr std::uint32_t classes = 40;
     const std::vector<std::size_t> counts(classes, 2);
     std::vector<confusion_entry> chain;

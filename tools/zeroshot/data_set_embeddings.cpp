@@ -25,9 +25,9 @@ namespace {
 
 constexpr std::size_t batch_size = 16;  // images per thread and step, and the most that an interrupted run loses
 
-using zeroshot::reading_failure;
 using zeroshot::datasets::example;
 using zeroshot::datasets::stored_image;
+using zeroshot::metrics::reading_failure;
 
 /// Consecutive images of the data set.
 struct example_batch {
@@ -38,7 +38,7 @@ struct example_batch {
 /// An image without its embedding.
 struct embedded_image {
     std::string name;
-    zeroshot::label_list labels;  // as in the data set
+    zeroshot::metrics::label_list labels;  // as in the data set
     std::optional<reading_failure> failed{};
 };
 

@@ -40,8 +40,8 @@ struct image_encoder {
 
 /// The images of a data set and their embeddings. Only labels and failures are in memory.
 struct data_set_embeddings {
-    std::vector<zeroshot::label_list> labels;                   ///< of each image, as in the data set
-    std::map<std::size_t, zeroshot::reading_failure> failures;  ///< by the index of the image
+    std::vector<zeroshot::metrics::label_list> labels;                   ///< of each image, as in the data set
+    std::map<std::size_t, zeroshot::metrics::reading_failure> failures;  ///< by the index of the image
     name_file names;
     row_file rows;  ///< [images without failure, columns], not normalised
 

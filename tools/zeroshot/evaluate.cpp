@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
@@ -13,8 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/metrics/class_scores.hpp>
 #include <zeroshot/metrics/summary.hpp>
 #include <zeroshot/metrics/template_choice.hpp>
 #include <zeroshot/support/file.hpp>
@@ -36,6 +37,17 @@ namespace program {
 
 namespace {
 
+/// Logits of one image, in double: scale * cosine + bias for each class.
+/// \param classes [classes, embedding], of length 1
+template <class Scalar>
+std::vector<double> logits_of(std::span<const Scalar> embedding, const zeroshot::matrix<double>& classes,
+                              double scale = 1, double bias = 0) {
+    const Eigen::Map<const Eigen::Matrix<Scalar, 1, Eigen::Dynamic>> row(embedding.data(), std::ssize(embedding));
+    const auto image = zeroshot::normalized(row.template cast<double>(), "image embedding");
+    const auto logits = zeroshot::similarity(image, classes, scale, bias);
+    return {logits.values().begin(), logits.values().end()};
+}
+
 void check_options(const evaluate_options& options) {
     const int recorded = !options.features.empty() + !options.labels.empty() + !options.class_embeddings.empty();
     if (options.data.empty() && recorded == 0)
@@ -54,10 +66,10 @@ void check_options(const evaluate_options& options) {
     }
 }
 
-void note_empty_classes(const zeroshot::evaluation& result, console& out) {
+void note_empty_classes(const zeroshot::metrics::evaluation& result, console& out) {
     constexpr std::size_t max_notes = 5;
     std::size_t empty = 0;
-    for (const zeroshot::class_result& one : result.classes) {
+    for (const zeroshot::metrics::class_result& one : result.classes) {
         if (one.count == 0 && ++empty <= max_notes) {
             out.note("warning: class '" + one.name +
                      "' has no images; it can be predicted, and is left out of the mean per class");
@@ -66,30 +78,31 @@ void note_empty_classes(const zeroshot::evaluation& result, console& out) {
     if (empty > max_notes) out.note("warning: " + std::to_string(empty - max_notes) + " more classes have no images");
 }
 
-using failure_map = std::map<std::size_t, zeroshot::reading_failure>;  // by the index of the image
+using failure_map = std::map<std::size_t, zeroshot::metrics::reading_failure>;  // by the index of the image
 
 /// Predictions of the images of an evaluation. Names and scores are read from files each time they are needed, because
 /// a table of all scores may exceed the memory.
 struct evaluated_images {
     std::function<std::string(std::size_t)> name_of;  // of the image at an index
     const failure_map& failures;
-    std::vector<zeroshot::answer> predictions{};  // of all images
-    zeroshot::score_pass scores{};                // visits the logits of the images without failure
+    std::vector<zeroshot::metrics::prediction> predictions{};  // of all images
+    zeroshot::metrics::score_pass scores{};                    // visits the logits of the images without failure
 };
 
 /// Placeholders with the labels of the images, before their scores are known.
 /// \param labels as in the data set
-std::vector<zeroshot::answer> unpredicted(std::vector<zeroshot::label_list> labels, const class_list& classes) {
-    std::vector<zeroshot::answer> predictions;
+std::vector<zeroshot::metrics::prediction> unpredicted(std::vector<zeroshot::metrics::label_list> labels,
+                                                       const class_list& classes) {
+    std::vector<zeroshot::metrics::prediction> predictions;
     predictions.reserve(labels.size());
-    for (const zeroshot::label_list& each : labels)
-        predictions.push_back(zeroshot::unreadable(classes.classes_of({each.begin(), each.end()})));
+    for (const zeroshot::metrics::label_list& each : labels)
+        predictions.push_back(zeroshot::metrics::unreadable_prediction(classes.classes_of({each.begin(), each.end()})));
     return predictions;
 }
 
 void predict(evaluated_images& images) {
     images.scores([&](std::size_t index, std::span<const double> logits) {
-        images.predictions[index] = zeroshot::prediction_of(logits, images.predictions[index].labels);
+        images.predictions[index] = zeroshot::metrics::prediction_of(logits, images.predictions[index].labels);
     });
 }
 
@@ -100,15 +113,17 @@ void write_per_image(const std::string& file, const evaluated_images& images) {
     std::size_t next = 0;
     const auto write_failures_before = [&](std::size_t index) {
         for (; next < index; ++next) {
-            lines.write(zeroshot::json_line(images.name_of(next), zeroshot::unreadable(images.predictions[next].labels),
-                                            images.failures.at(next)) +
-                        "\n");
+            lines.write(
+                zeroshot::metrics::json_line(images.name_of(next),
+                                             zeroshot::metrics::unreadable_prediction(images.predictions[next].labels),
+                                             images.failures.at(next)) +
+                "\n");
         }
     };
     images.scores([&](std::size_t index, std::span<const double> logits) {
         write_failures_before(index);
-        const auto prediction = zeroshot::prediction_of(logits, images.predictions[index].labels);
-        lines.write(zeroshot::json_line(images.name_of(index), prediction) + "\n");
+        const auto prediction = zeroshot::metrics::prediction_of(logits, images.predictions[index].labels);
+        lines.write(zeroshot::metrics::json_line(images.name_of(index), prediction) + "\n");
         ++next;
     });
     write_failures_before(images.predictions.size());
@@ -122,9 +137,9 @@ void write_embeddings(const std::string& file, const data_set_embeddings& images
 }
 
 /// Computes the metrics, and writes all outputs.
-void finish(zeroshot::evaluation& result, const evaluated_images& images, std::span<const std::string> classes,
+void finish(zeroshot::metrics::evaluation& result, const evaluated_images& images, std::span<const std::string> classes,
             const evaluate_options& options, console& out) {
-    zeroshot::summarise(result, images.predictions, classes, images.scores, options.seed);
+    zeroshot::metrics::summarise(result, images.predictions, classes, images.scores, options.seed);
     if (!options.per_image.empty()) write_per_image(options.per_image, images);
     note_empty_classes(result, out);
     if (!options.csv.empty()) {
@@ -132,7 +147,7 @@ void finish(zeroshot::evaluation& result, const evaluated_images& images, std::s
         zeroshot::write_file(options.csv, csv_of(result));
     }
     if (options.common.json) {
-        out.print(zeroshot::json_line(result));
+        out.print(zeroshot::metrics::json_line(result));
     } else {
         print(result, out);
     }
@@ -156,13 +171,13 @@ struct class_encoder {
 };
 
 /// Adds the accuracy of each template alone, and the best combination.
-void compare_templates(zeroshot::evaluation& result, const evaluated_images& images,
+void compare_templates(zeroshot::metrics::evaluation& result, const evaluated_images& images,
                        const data_set_embeddings& embeddings, const class_encoder& encode, std::size_t seed) {
     std::vector<zeroshot::matrix<float>> each;
     for (const std::string& sentence : result.templates) each.push_back(encode({sentence}));
     const auto read = [&](const auto& visit) { embeddings.read(visit); };
-    zeroshot::compared_templates compared =
-        zeroshot::compare_templates(result.templates, each, images.predictions, read, seed);
+    zeroshot::metrics::template_comparison compared =
+        zeroshot::metrics::compare_templates(result.templates, each, images.predictions, read, seed);
     result.each_template = std::move(compared.each);
     result.choice = std::move(compared.choice);
 }
@@ -179,7 +194,7 @@ void evaluate_data(const evaluate_options& options, command_context& context) {
     const stopwatch watch;
     const opened_data data = open_data(options.data, options.format, options.split);
     const class_list classes = classes_for(*data.images, options.classes, options.unknown);
-    zeroshot::evaluation result;
+    zeroshot::metrics::evaluation result;
     result.data = options.data;
     result.format = data.format;
     result.templates = combine_templates(options.templates, options.templates_from, data.images->templates());
@@ -190,15 +205,17 @@ void evaluate_data(const evaluate_options& options, command_context& context) {
     result.model = clip.provenance().place;
 
     const class_encoder encode{options, clip, classes.names, workers, context};
-    const zeroshot::class_scores scores(encode(result.templates));
+    const zeroshot::matrix<double> text_embeddings =
+        zeroshot::normalized(encode(result.templates).eigen().cast<double>(), "class embedding");
     data_set_embeddings embeddings = embed_images(*data.images, options, clip, workers, context);
     const double scale = options.scale.value_or(static_cast<double>(clip.logit_scale()));
     const double bias = static_cast<double>(clip.logit_bias());
     evaluated_images images{[&](std::size_t index) { return embeddings.names[index]; }, embeddings.failures};
     images.predictions = unpredicted(std::move(embeddings.labels), classes);
     images.scores = [&](const auto& visit) {
-        embeddings.read(
-            [&](std::size_t index, std::span<const float> row) { visit(index, scores.logits(row, scale, bias)); });
+        embeddings.read([&](std::size_t index, std::span<const float> row) {
+            visit(index, logits_of(row, text_embeddings, scale, bias));
+        });
     };
     predict(images);
 
@@ -293,15 +310,15 @@ void evaluate_recorded(const evaluate_options& options, command_context& context
              "[classes, " + std::to_string(features.columns()) + "], the columns of the features", ""});
     }
     const std::vector<std::string> names = names_of_recorded(options, classes.rows());
-    const zeroshot::class_scores scores(classes);
+    const zeroshot::matrix<double> class_embeddings = zeroshot::normalized(classes, "class embedding");
     const double scale = options.scale.value_or(default_scale);
     failure_map failures;
     evaluated_images images{[](std::size_t row) { return std::to_string(row); }, failures};
     for (const std::vector<std::uint32_t>& labels : read_labels(options.labels, features.rows(), classes.rows())) {
         const std::size_t row = images.predictions.size();
-        images.predictions.push_back(zeroshot::unreadable(labels));
+        images.predictions.push_back(zeroshot::metrics::unreadable_prediction(labels));
         try {
-            scores.logits(std::span(features.row(row)));
+            logits_of(features.row(row), class_embeddings);
         } catch (const zeroshot::numeric_error& fault) {
             const std::string place = zeroshot::path_text(options.features) + ": row " + std::to_string(row);
             failures[row] = {fault.code(), place + ": " + fault.what()};
@@ -310,11 +327,11 @@ void evaluate_recorded(const evaluate_options& options, command_context& context
     }
     images.scores = [&](const auto& visit) {
         for (std::size_t row = 0; row < features.rows(); ++row) {
-            if (!failures.contains(row)) visit(row, scores.logits(std::span(features.row(row)), scale));
+            if (!failures.contains(row)) visit(row, logits_of(features.row(row), class_embeddings, scale));
         }
     };
     predict(images);
-    zeroshot::evaluation result;
+    zeroshot::metrics::evaluation result;
     result.data = options.features;
     result.format = "recorded";
     result.model = options.class_embeddings;

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/metrics/confusion_groups.hpp>
+#include <zeroshot/metrics/confusion.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 
@@ -159,8 +159,8 @@ std::string per_class(const report_entry& entry) {
 }
 
 /// The confusion entries of an evaluation whose labels have a class name.
-std::vector<zeroshot::confusion_entry> confusion_of(const report_entry& entry, std::size_t classes) {
-    std::vector<zeroshot::confusion_entry> confusion;
+std::vector<zeroshot::metrics::confusion_entry> confusion_of(const report_entry& entry, std::size_t classes) {
+    std::vector<zeroshot::metrics::confusion_entry> confusion;
     for (const json& each : entry.evaluation.at("confusion").items()) {
         const std::size_t label = each.at(0).as_size(), predicted = each.at(1).as_size();
         if (label < classes && predicted < classes) {
@@ -174,9 +174,9 @@ std::vector<zeroshot::confusion_entry> confusion_of(const report_entry& entry, s
 constexpr std::size_t max_matrix_classes = 40;
 
 std::string confusion_matrix(const std::string& title, const std::vector<std::string>& names,
-                             std::span<const zeroshot::confusion_entry> confusion) {
+                             std::span<const zeroshot::metrics::confusion_entry> confusion) {
     std::vector<double> totals(names.size()), shares(names.size() * names.size());
-    for (const zeroshot::confusion_entry& each : confusion) {
+    for (const zeroshot::metrics::confusion_entry& each : confusion) {
         totals[each.label] += static_cast<double>(each.count);
         shares[each.label * names.size() + each.predicted] = static_cast<double>(each.count);
     }
@@ -185,19 +185,19 @@ std::string confusion_matrix(const std::string& title, const std::vector<std::st
 }
 
 std::string frequent_confusions(const std::string& title, const std::vector<std::string>& names,
-                                std::vector<zeroshot::confusion_entry> confusion) {
+                                std::vector<zeroshot::metrics::confusion_entry> confusion) {
     constexpr std::size_t maximum = 12;
     std::erase_if(confusion, [](const auto& each) { return each.label == each.predicted || each.count < 2; });
-    std::ranges::stable_sort(confusion, std::ranges::greater(), &zeroshot::confusion_entry::count);
+    std::ranges::stable_sort(confusion, std::ranges::greater(), &zeroshot::metrics::confusion_entry::count);
     table_rows rows;
-    for (const zeroshot::confusion_entry& each : first_of(confusion, maximum))
+    for (const zeroshot::metrics::confusion_entry& each : first_of(confusion, maximum))
         rows.push_back({names[each.label], names[each.predicted], std::to_string(each.count)});
     return rows.empty() ? "" : html::table(title, std::vector<std::string>{"class", "predicted", "images"}, rows);
 }
 
 std::string confusion(const report_entry& entry) {
     const std::vector<std::string> names = entry.class_names();
-    const std::vector<zeroshot::confusion_entry> confusion = confusion_of(entry, names.size());
+    const std::vector<zeroshot::metrics::confusion_entry> confusion = confusion_of(entry, names.size());
     const bool has_matrix = names.size() > 1 && names.size() <= max_matrix_classes;
     return (has_matrix ? confusion_matrix(entry.name + ": true classes in rows, predicted classes in columns", names,
                                           confusion)
@@ -311,10 +311,10 @@ std::string confusion_group_table(const report_entry& entry) {
     if (names.size() <= max_matrix_classes) return "";
     std::vector<std::size_t> counts;
     for (const json& each : entry.evaluation.at("per_class").items()) counts.push_back(each.at("count").as_size());
-    const std::vector<zeroshot::confusion_group> groups =
-        zeroshot::confusion_groups(counts, confusion_of(entry, names.size()));
+    const std::vector<zeroshot::metrics::confusion_group> groups =
+        zeroshot::metrics::confusion_groups(counts, confusion_of(entry, names.size()));
     table_rows rows;
-    for (const zeroshot::confusion_group& group : first_of(groups, maximum)) {
+    for (const zeroshot::metrics::confusion_group& group : first_of(groups, maximum)) {
         std::string classes;
         for (const std::uint32_t label : group.classes) classes += (classes.empty() ? "" : " · ") + names[label];
         rows.push_back({classes, std::to_string(group.mistakes), std::to_string(group.images)});

@@ -100,15 +100,15 @@ inline image to_rgb(const image& input) {
     if (input.mode() == pixel_mode::palette) return input.reinterpreted(pixel_mode::rgb);
     const std::size_t channels = input.channels();
     const bool reversed = input.mode() == pixel_mode::bgr || input.mode() == pixel_mode::bgra;
-    const std::array<std::size_t, 3> sources = channels < 3 ? std::array<std::size_t, 3>{0, 0, 0}
-                                               : reversed   ? std::array<std::size_t, 3>{2, 1, 0}
-                                                            : std::array<std::size_t, 3>{0, 1, 2};
+    const std::size_t red = reversed ? 2 : 0, green = channels < 3 ? 0 : 1, blue = channels < 3 ? 0 : 2 - red;
     std::vector<std::uint8_t> pixels(input.width() * input.height() * 3);
     std::uint8_t* next = pixels.data();
     for (std::size_t y = 0; y < input.height(); ++y) {
         const auto row = input.row(y);
         for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
-            for (const std::size_t source : sources) *next++ = row[pixel + source];
+            *next++ = row[pixel + red];
+            *next++ = row[pixel + green];
+            *next++ = row[pixel + blue];
         }
     }
     return image(std::move(pixels), input.width(), input.height(), pixel_mode::rgb);

@@ -9,7 +9,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -204,28 +203,25 @@ inline bool has_alpha(pixel_mode mode) {
 }
 
 /// The image with change(colour, alpha) for every colour; alpha, the last channel, stays.
+template <std::size_t Channels, class Change>
+image with_colours(const image& input, const Change& change) {
+    std::vector<std::uint8_t> output(input.width() * input.height() * Channels);
+    std::uint8_t* next = output.data();
+    for (std::size_t y = 0; y < input.height(); ++y) {
+        const std::uint8_t* pixel = input.row(y).data();
+        for (std::size_t x = 0; x < input.width(); ++x, pixel += Channels, next += Channels) {
+            const unsigned alpha = pixel[Channels - 1];
+            for (std::size_t channel = 0; channel + 1 < Channels; ++channel)
+                next[channel] = static_cast<std::uint8_t>(change(unsigned{pixel[channel]}, alpha));
+            next[Channels - 1] = pixel[Channels - 1];
+        }
+    }
+    return image(std::move(output), input.width(), input.height(), input.mode());
+}
+
 template <class Change>
 image with_colours(const image& input, const Change& change) {
-    const std::size_t channels = input.channels();
-    std::vector<std::uint8_t> output(input.width() * input.height() * channels);
-    const auto change_all = [&](auto constant_channels) {
-        constexpr std::size_t count = constant_channels;
-        std::uint8_t* next = output.data();
-        for (std::size_t y = 0; y < input.height(); ++y) {
-            const std::uint8_t* pixel = input.row(y).data();
-            for (std::size_t x = 0; x < input.width(); ++x, pixel += count, next += count) {
-                for (std::size_t channel = 0; channel + 1 < count; ++channel)
-                    next[channel] =
-                        static_cast<std::uint8_t>(change(unsigned{pixel[channel]}, unsigned{pixel[count - 1]}));
-                next[count - 1] = pixel[count - 1];
-            }
-        }
-    };
-    if (channels == 2)
-        change_all(std::integral_constant<std::size_t, 2>());
-    else
-        change_all(std::integral_constant<std::size_t, 4>());
-    return image(std::move(output), input.width(), input.height(), input.mode());
+    return input.channels() == 2 ? with_colours<2>(input, change) : with_colours<4>(input, change);
 }
 
 /// Colours times alpha, rounded as by MULDIV255 of Pillow (Convert.c, RGBA to RGBa).

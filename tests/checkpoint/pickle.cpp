@@ -154,7 +154,7 @@ TEST_CASE("lengths beyond the end are refused") {
 
 TEST_CASE("an unset memo slot is refused, and a large slot number costs no memory") {
     CHECK(has(value_refusal(get(3)), "FORMAT data.pkl: byte 2: its memo has no slot 3"));
-    CHECK(has(value_refusal("j\xff\xff\xff\xff"), "under 4294967295"));
+    CHECK(has(value_refusal("j\xff\xff\xff\xff"), "no slot 4294967295"));
     CHECK_NOTHROW(value(none + "r\xff\xff\xff\xff" + "j\xff\xff\xff\xff" + "\x86"));
     pickle_limits few;
     few.memo = 1;

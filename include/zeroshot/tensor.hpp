@@ -34,7 +34,7 @@ class aligned_allocator {
     aligned_allocator(const aligned_allocator<Other>&) noexcept {}
 
     Scalar* allocate(std::size_t count) {
-        if (count > std::numeric_limits<std::size_t>::max() / sizeof(Scalar)) throw std::bad_array_new_length();
+        if (count > (std::numeric_limits<std::size_t>::max)() / sizeof(Scalar)) throw std::bad_array_new_length();
         return static_cast<Scalar*>(::operator new(count * sizeof(Scalar), alignment));
     }
     void deallocate(Scalar* memory, std::size_t) noexcept { ::operator delete(memory, alignment); }
@@ -79,7 +79,7 @@ using overwriting_vector = std::vector<Scalar, overwriting_allocator<Scalar>>;
 inline std::size_t element_count(std::span<const std::size_t> shape) {
     std::size_t count = 1;
     for (const std::size_t extent : shape) {
-        if (extent != 0 && count > std::numeric_limits<std::size_t>::max() / extent) {
+        if (extent != 0 && count > (std::numeric_limits<std::size_t>::max)() / extent) {
             throw argument_error(error_code::limit,
                                  {"tensor", "shape " + shape_text(shape) + " has too many elements", "", ""});
         }

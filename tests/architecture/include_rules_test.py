@@ -99,6 +99,10 @@ class Violations(unittest.TestCase):
         self.header("checkpoint/zip.hpp", body="int f(int c) { return std::tolower(c); }")
         self.assertViolation("depends on the locale")
 
+    def test_a_macro_of_windows(self):
+        self.header("checkpoint/zip.hpp", body="int f(int a, int b) { return std::min(a, b); }")
+        self.assertViolation("write (std::min)(a, b)")
+
     def test_unfinished_code(self):
         self.header("checkpoint/zip.hpp", body="#include <string>  // TODO")
         self.header("checkpoint/zip.hpp", body="int TODO;")

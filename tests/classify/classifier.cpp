@@ -8,7 +8,7 @@
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/random_pictures.hpp"
+#include "tests/random_images.hpp"
 
 using namespace zeroshot;
 using zeroshot_tests::random_image;
@@ -47,24 +47,24 @@ TEST_CASE("a classifier gives probabilities, most probable first, and accessors 
 
 TEST_CASE("accessors of a temporary classification return by value") {
     const classifier which(tiny_clip(), labels);
-    const image picture = random_image(40, 30, 1);
-    const classification kept = which(picture);
-    const auto& best = which(picture).best();
-    const auto& probabilities = which(picture).probabilities();
+    const image sample = random_image(40, 30, 1);
+    const classification kept = which(sample);
+    const auto& best = which(sample).best();
+    const auto& probabilities = which(sample).probabilities();
     CHECK(best.label == kept.best().label);
     CHECK(probabilities == kept.probabilities());
     std::size_t shown = 0;
-    for (const auto& [label, probability] : which(picture).top(3)) shown += label.empty() || probability < 0 ? 0 : 1;
+    for (const auto& [label, probability] : which(sample).top(3)) shown += label.empty() || probability < 0 ? 0 : 1;
     CHECK(shown == 3);
 }
 
 TEST_CASE("the logits equal those of the separate verbs") {
     const clip model = tiny_clip();
-    const image picture = random_image(32, 32, 2);
-    const auto images = normalized(model.encode_image(picture));
+    const image sample = random_image(32, 32, 2);
+    const auto images = normalized(model.encode_image(sample));
     const auto texts = normalized(model.encode_text(labels));
     const auto logits = similarity(images, texts, model.logit_scale(), model.logit_bias());
-    const classification result = classifier(model, labels)(picture);
+    const classification result = classifier(model, labels)(sample);
     for (std::size_t i = 0; i < labels.size(); ++i) CHECK(result.logits()[i] == Approx(logits(0, i)).epsilon(1e-5));
 }
 
@@ -92,8 +92,8 @@ TEST_CASE("a classifier keeps its model alive and may be copied") {
     const auto make = [] { return classifier(load(testing::random_checkpoint().bytes()), labels); };
     const classifier first = make();
     const classifier second = first;
-    const image picture = random_image(32, 32, 4);
-    CHECK(first(picture).logits() == second(picture).logits());
+    const image sample = random_image(32, 32, 4);
+    CHECK(first(sample).logits() == second(sample).logits());
 }
 
 TEST_CASE("no labels, and labels that would cut their prompt, are refused") {

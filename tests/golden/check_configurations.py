@@ -88,13 +88,13 @@ def embedded_at(binary, folder, pixels, size):
     return np.load(output).astype(np.float64)
 
 
-def random_pictures(seed, size):
+def random_images(seed, size):
     return torch.randn((1, 3, size, size), generator=torch.Generator().manual_seed(seed)).double()
 
 
 @torch.no_grad()
 def check_size(binary, case, folder, size):
-    pixels = random_pictures(case.seed + size, size)
+    pixels = random_images(case.seed + size, size)
     wanted = encode_image(with_positions_of(case, folder / "model", size, torch.float64), pixels).numpy()
     return figures(embedded_at(binary, folder, pixels, size), wanted)
 
@@ -109,7 +109,7 @@ def check_hugging_face_size(binary, folder, size, seed):
                                                 "eos_token_id": VOCABULARY - 1, **tower}})
     publish(case, folder / "model")
     model = load(case, folder / "model")
-    pixels = random_pictures(seed, size)
+    pixels = random_images(seed, size)
     pooled = model.vision_model(pixel_values=pixels, interpolate_pos_encoding=True).pooler_output
     return figures(embedded_at(binary, folder, pixels, size), model.visual_projection(pooled).numpy())
 

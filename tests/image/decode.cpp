@@ -25,10 +25,10 @@ using jpeg_parts::text;
 namespace {
 
 /// The hash of all rows of an image.
-std::string digest_of(const image& picture) {
+std::string digest_of(const image& decoded_image) {
     std::string bytes;
-    for (std::size_t y = 0; y < picture.height(); ++y) {
-        bytes.append(picture.row(y).begin(), picture.row(y).end());
+    for (std::size_t y = 0; y < decoded_image.height(); ++y) {
+        bytes.append(decoded_image.row(y).begin(), decoded_image.row(y).end());
     }
     return sha256().add(bytes).digits();
 }
@@ -37,11 +37,11 @@ std::string refusal(const bytes& file, const decode_options& options = {}) {
     return refusal_of([&] { decode(file, options); });
 }
 
-image crop_as(const image& picture, std::size_t size, crop_order order) {
+image crop_as(const image& decoded_image, std::size_t size, crop_order order) {
     preprocessing how;
     how.size = size;
     how.order = order;
-    return crop_of(picture, how);
+    return crop_of(decoded_image, how);
 }
 
 /// An image as netpbm writes it, with one byte a sample.
@@ -104,7 +104,7 @@ TEST_CASE("the crops of 360 generated PNGs equal Pillow's to the byte, in both o
     int count = 0;
     for (std::string line; std::getline(lines, line);) {
         if (line.starts_with('#')) continue;
-        picture source;
+        generated_image source;
         std::size_t size = 0;
         std::string openai, hugging_face;
         std::istringstream(line) >> source.colour >> source.depth >> source.width >> source.height >>
@@ -125,7 +125,7 @@ TEST_CASE("every mode and filter of open_clip's makes the same square as open_cl
     int count = 0;
     for (std::string line; std::getline(lines, line);) {
         if (line.starts_with('#')) continue;
-        picture source;
+        generated_image source;
         preprocessing how;
         how.fill = 90;
         std::istringstream fields(line);
@@ -169,7 +169,7 @@ TEST_CASE("the pixels of every depth and colour type come out as they went in, f
                                         {6u, 8u},
                                         {6u, 16u}}) {
         for (const bool interlaced : {false, true}) {
-            picture wanted;
+            generated_image wanted;
             wanted.colour = colour;
             wanted.depth = depth;
             wanted.width = 13;
@@ -200,7 +200,7 @@ TEST_CASE("the pixels of every depth and colour type come out as they went in, f
 
 TEST_CASE("a PNG is decoded in the mode in which Pillow opens it") {
     const auto mode_of = [](unsigned colour, unsigned depth) {
-        picture source;
+        generated_image source;
         source.colour = colour;
         source.depth = depth;
         source.entries = colour == 3 ? 2 : 0;
@@ -290,10 +290,10 @@ TEST_CASE("JPEG tables that are missing or over-full, and scans that do not fit 
 TEST_CASE("CLIP.png: both crops equal the reference's") {
     const char* folder = reference_data("CLIP.png: both crops equal the reference's");
     if (folder == nullptr) return;
-    const image picture = read_image(std::filesystem::path(folder) / "CLIP.png");
-    CHECK(digest_of(crop_as(picture, 224, crop_order::openai)) ==
+    const image decoded_image = read_image(std::filesystem::path(folder) / "CLIP.png");
+    CHECK(digest_of(crop_as(decoded_image, 224, crop_order::openai)) ==
           "c96d5fbf8273c7bea132e34850cece46b2b4a3f976fe50c1e9855f55495eddce");
-    CHECK(digest_of(crop_as(picture, 224, crop_order::hugging_face)) ==
+    CHECK(digest_of(crop_as(decoded_image, 224, crop_order::hugging_face)) ==
           "229e87d0ba80c5886a165e0e7f01ec586691024613ed058ed08e3b4125230f45");
 }
 
@@ -359,7 +359,7 @@ TEST_CASE("bombs are refused by their header") {
     CHECK_THAT(refusal(file({header(16384, 16384, 1, 0), chunk("IDAT", bytes(33000))})), contains("LIMIT"));
     decode_options small;
     small.memory_budget = 9000;
-    picture source;
+    generated_image source;
     source.width = source.height = 100;
     CHECK_THAT(refusal(source.encoded(), small), contains("LIMIT") && contains("decode_options::memory_budget"));
     CHECK_THAT(refusal(file_bytes(golden("jpeg/baseline.jpg")), small), contains("LIMIT") && contains("memory"));
@@ -378,7 +378,7 @@ TEST_CASE("image data that does not inflate to the image is refused") {
 }
 
 TEST_CASE("a PNG cut at any byte is refused") {
-    picture source;
+    generated_image source;
     source.width = 5;
     source.height = 4;
     const bytes whole = source.encoded();
@@ -416,7 +416,7 @@ TEST_CASE("seeded harm to good files gives images or our errors, and nothing els
         seeds.push_back(file_bytes(golden(std::string("jpeg/") + name + ".jpg")));
     }
     for (const unsigned colour : {0u, 2u, 3u, 6u}) {
-        picture source;
+        generated_image source;
         source.colour = colour;
         source.width = 9;
         source.height = 7;
@@ -455,7 +455,7 @@ TEST_CASE("seeded harm to good files gives images or our errors, and nothing els
 
 TEST_CASE("good images among hostile ones give the same bytes on four threads as alone") {
     std::vector<bytes> good{file_bytes(golden("jpeg/halved.jpg")), file_bytes(golden("jpeg/progressive.jpg"))};
-    picture source;
+    generated_image source;
     source.colour = 6;
     source.width = 40;
     source.height = 30;

@@ -46,7 +46,7 @@ TEST_CASE("the decompressed size counts the rows of all passes, also of images t
     for (const auto& [width, height] : {std::pair{8u, 8u}, {1u, 1u}, {2u, 1u}, {33u, 1u}, {17u, 29u}}) {
         for (const auto& [colour, depth] : {std::pair{0u, 1u}, {2u, 8u}, {6u, 16u}}) {
             for (const bool interlaced : {false, true}) {
-                picture source;
+                generated_image source;
                 source.colour = colour;
                 source.depth = depth;
                 source.width = width;

@@ -88,7 +88,7 @@ inline bytes file(std::initializer_list<bytes> chunks) {
 }
 
 /// An image whose samples are hashes, in one of three styles: noise, extremes, a noisy slope.
-struct picture {
+struct generated_image {
     unsigned colour = 2;
     unsigned depth = 8;
     std::size_t width = 1;

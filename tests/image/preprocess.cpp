@@ -27,17 +27,17 @@ image slope(std::size_t width, std::size_t height, pixel_mode mode) {
 }  // namespace
 
 TEST_CASE("pixels become planes of (byte / 255 - mean) / std") {
-    const image picture({0, 128, 255}, 1, 1, pixel_mode::rgb);
+    const image sample({0, 128, 255}, 1, 1, pixel_mode::rgb);
     preprocessing how;
     how.size = 2;
-    const tensor<float, 3> pixels = preprocess(picture, how);
+    const tensor<float, 3> pixels = preprocess(sample, how);
     CHECK(pixels.shape() == std::array<std::size_t, 3>{3, 2, 2});
     const std::array<float, 3> bytes{0, 128, 255};
     for (std::size_t channel = 0; channel < 3; ++channel) {
         const float wanted = (bytes[channel] / 255.0f - clip_mean[channel]) / clip_std[channel];
         for (std::size_t i = 0; i < 4; ++i) CHECK(pixels.row(channel)[i] == wanted);
     }
-    CHECK(preprocess<double>(picture, how)(2, 1, 1) == static_cast<double>(pixels(2, 1, 1)));
+    CHECK(preprocess<double>(sample, how)(2, 1, 1) == static_cast<double>(pixels(2, 1, 1)));
 }
 
 TEST_CASE("BGR and BGRA are preprocessed to the same numbers as RGB and RGBA, in both orders and with a stride") {
@@ -71,15 +71,15 @@ TEST_CASE("OpenAI rounds the crop's corner half to even, Hugging Face down") {
     CHECK(detail::half_to_even(3) == 2);
     preprocessing how;
     how.size = 4;
-    const image picture = slope(7, 4, pixel_mode::grey);  // not resized: 3 to spare
-    CHECK(crop_of(picture, how).row(0)[0] == 2);
+    const image sample = slope(7, 4, pixel_mode::grey);  // not resized: 3 to spare
+    CHECK(crop_of(sample, how).row(0)[0] == 2);
     how.order = crop_order::hugging_face;
-    CHECK(crop_of(picture, how).row(0)[0] == 1);
+    CHECK(crop_of(sample, how).row(0)[0] == 1);
 }
 
 TEST_CASE("every mode becomes RGB as Pillow's convert does it") {
-    const auto first = [](const image& picture) {
-        const image rgb = to_rgb(picture);
+    const auto first = [](const image& sample) {
+        const image rgb = to_rgb(sample);
         return std::vector<int>(rgb.row(0).begin(), rgb.row(0).end());
     };
     CHECK(first(image({255}, 1, 1, pixel_mode::bilevel)) == std::vector<int>{255, 255, 255});
@@ -90,15 +90,15 @@ TEST_CASE("every mode becomes RGB as Pillow's convert does it") {
 }
 
 TEST_CASE("alpha weighs in OpenAI's order and is dropped first in Hugging Face's") {
-    const image picture({200, 0, 200, 0, 100, 255, 100, 255}, 2, 2, pixel_mode::grey_alpha);
+    const image sample({200, 0, 200, 0, 100, 255, 100, 255}, 2, 2, pixel_mode::grey_alpha);
     preprocessing how;
     how.size = 1;
-    CHECK(crop_of(picture, how).row(0)[0] == 99);  // as Pillow 13: 100 times and divided by alpha, rounded twice
+    CHECK(crop_of(sample, how).row(0)[0] == 99);  // as Pillow 13: 100 times and divided by alpha, rounded twice
     how.order = crop_order::hugging_face;
-    CHECK(crop_of(picture, how).row(0)[0] == 150);
+    CHECK(crop_of(sample, how).row(0)[0] == 150);
 }
 
-TEST_CASE("H13 sides of one pixel, the exact size and one pixel more or less give a full crop") {
+TEST_CASE("sides of one pixel, the exact size and one pixel more or less give a full crop") {
     for (const auto& [width, height] :
          {std::pair<std::size_t, std::size_t>{1, 1}, {1, 10000}, {10000, 1}, {224, 224}, {223, 225}}) {
         for (const crop_order order : {crop_order::openai, crop_order::hugging_face}) {
@@ -111,7 +111,7 @@ TEST_CASE("H13 sides of one pixel, the exact size and one pixel more or less giv
     }
 }
 
-TEST_CASE("H14 a line of 1 x 3000 and of 1 x 100,000 work, one beyond the limit is refused") {
+TEST_CASE("a line of 1 x 3000 and of 1 x 100,000 work, one beyond the limit is refused") {
     CHECK(preprocess(slope(1, 3000, pixel_mode::rgba)).size() == 3 * 224 * 224);
     CHECK(preprocess(slope(100000, 1, pixel_mode::rgb)).size() == 3 * 224 * 224);
     try {
@@ -124,12 +124,12 @@ TEST_CASE("H14 a line of 1 x 3000 and of 1 x 100,000 work, one beyond the limit 
 }
 
 TEST_CASE("preprocessing that cannot be is refused") {
-    const image picture({1, 2, 3}, 1, 1, pixel_mode::rgb);
+    const image sample({1, 2, 3}, 1, 1, pixel_mode::rgb);
     const auto refusal = [&](auto change) {
         preprocessing how;
         change(how);
         try {
-            preprocess(picture, how);
+            preprocess(sample, how);
         } catch (const argument_error& fault) {
             return std::string(name_of(fault.code())) + " " + fault.what();
         }
@@ -141,7 +141,7 @@ TEST_CASE("preprocessing that cannot be is refused") {
     CHECK_THAT(refusal([](auto& how) { how.mean[2] = std::numeric_limits<float>::quiet_NaN(); }),
                contains("channel 2"));
     std::vector<float> small(5);
-    CHECK_THROWS_WITH(preprocess_into<float>(picture, {}, small), contains("5 elements to write to, expected 150528"));
+    CHECK_THROWS_WITH(preprocess_into<float>(sample, {}, small), contains("5 elements to write to, expected 150528"));
 }
 
 TEST_CASE("of an image that is resized to more than the square the middle is cut out, beside a smaller one are zeros") {

@@ -14,7 +14,7 @@
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
-#include "tests/random_pictures.hpp"
+#include "tests/random_images.hpp"
 
 using namespace zeroshot;
 using zeroshot_tests::random_image;

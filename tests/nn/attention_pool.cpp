@@ -110,10 +110,10 @@ TEST_CASE("attention pooling has the same bits for an image alone, in a batch an
                                          heads, width);
         const matrix<float> all = pool.attended(x);
         CHECK(pool.attended(x, &threads) == all);
-        for (std::size_t picture = 0; picture < images; ++picture) {
+        for (std::size_t index = 0; index < images; ++index) {
             matrix<float> own(cells, width);
-            std::ranges::copy(x.values().subspan(picture * cells * width, cells * width), own.data());
-            CHECK(std::ranges::equal(pool.attended(own).row(0), all.row(picture)));
+            std::ranges::copy(x.values().subspan(index * cells * width, cells * width), own.data());
+            CHECK(std::ranges::equal(pool.attended(own).row(0), all.row(index)));
         }
     }
 }

@@ -425,7 +425,7 @@ class pickle_machine {
                 const std::uint32_t height = heights[last.node] = last.height + 1;
                 path.pop_back();
                 if (height > limits_.depth) refuse_more("values inside each other", limits_.depth);
-                if (!path.empty()) path.back().height = std::max(path.back().height, height);
+                if (!path.empty()) path.back().height = (std::max)(path.back().height, height);
                 continue;
             }
             const std::uint32_t child = node.items[last.next++];
@@ -437,7 +437,7 @@ class pickle_machine {
                 heights[child] = open;
                 path.push_back({child});
             } else {
-                last.height = std::max(last.height, heights[child]);
+                last.height = (std::max)(last.height, heights[child]);
             }
         }
     }

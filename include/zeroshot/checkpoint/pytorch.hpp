@@ -155,7 +155,7 @@ class torch_reader {
         if (entry == nullptr) return;  // PyTorch before 2.1
         constexpr std::size_t longest = 16;
         const auto record = archive_.contents(*entry);
-        const std::vector<std::byte> bytes = byte_range(record, 0, std::min(record->size(), longest)).bytes();
+        const std::vector<std::byte> bytes = byte_range(record, 0, (std::min)(record->size(), longest)).bytes();
         const std::string_view order(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         if (order == "little") return;
         if (order == "big") {

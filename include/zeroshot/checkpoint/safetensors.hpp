@@ -243,7 +243,8 @@ class safetensors_header final : public json_handler {
         if (shape.size() == limits_.rank) {
             refuse(error_code::limit, tensor() + " has too many axes", "at most " + std::to_string(limits_.rank));
         }
-        if (extent > std::numeric_limits<std::size_t>::max()) refuse(error_code::limit, tensor() + " is too large", "");
+        if (extent > (std::numeric_limits<std::size_t>::max)())
+            refuse(error_code::limit, tensor() + " is too large", "");
         shape.push_back(static_cast<std::size_t>(extent));
     }
 

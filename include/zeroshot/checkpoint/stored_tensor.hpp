@@ -150,7 +150,7 @@ inline std::optional<std::size_t> stored_size(dtype type, std::span<const std::s
     for (const std::size_t extent : shape) {
         empty = empty || extent == 0;
         if (extent == 0) continue;
-        if (bits > std::numeric_limits<std::size_t>::max() / extent) return std::nullopt;
+        if (bits > (std::numeric_limits<std::size_t>::max)() / extent) return std::nullopt;
         bits *= extent;
     }
     if (empty) return 0;

@@ -179,7 +179,7 @@ inline tensor_health health_of(const stored_tensor& stored) {
             }
             found.zero += magnitude == 0 ? 1 : 0;
             found.subnormal += magnitude > 0 && magnitude < smallest ? 1 : 0;
-            found.largest = std::max(found.largest, magnitude);
+            found.largest = (std::max)(found.largest, magnitude);
         }
         found.count += block.count;
     });

@@ -239,7 +239,7 @@ class zip_reader {
         constexpr std::string_view never{"\\\0", 2};
         bool plain = !name.empty() && name.front() != '/' && name.find_first_of(never) == std::string_view::npos;
         for (std::size_t begin = 0; begin < name.size();) {
-            const std::size_t end = std::min(name.find('/', begin), name.size());
+            const std::size_t end = (std::min)(name.find('/', begin), name.size());
             const std::string_view part = name.substr(begin, end - begin);
             plain = plain && !part.empty() && part != "." && part != "..";
             begin = end + 1;
@@ -303,7 +303,7 @@ class zip_reader {
     void check_descriptor(const zip_entry& entry) const {
         const std::uint64_t at = entry.data + entry.stored;
         const std::vector<std::byte> found =
-            bytes(at, std::min<std::uint64_t>(zip64_descriptor_bytes, directory_ - at));
+            bytes(at, (std::min<std::uint64_t>)(zip64_descriptor_bytes, directory_ - at));
         if (found.size() < zip_descriptor_bytes || little_endian<std::uint32_t>(found) != zip_descriptor_signature)
             return;
         const bool narrow = little_endian<std::uint32_t>(found, 8) == entry.stored &&

@@ -156,7 +156,7 @@ class image {
         : owner_(std::move(owner)), width_(width), height_(height), mode_(mode), channels_(channels_of(mode)) {
         first_ = owner_ == nullptr ? pixels : owner_->data();
         if (owner_ != nullptr) available = owner_->size();
-        constexpr std::size_t largest = std::numeric_limits<std::size_t>::max();
+        constexpr std::size_t largest = (std::numeric_limits<std::size_t>::max)();
         const auto refuse = [](std::string what, std::string expected, std::string hint) {
             throw argument_error(error_code::argument,
                                  {"pixels", std::move(what), std::move(expected), std::move(hint)});

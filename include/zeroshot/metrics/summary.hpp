@@ -88,7 +88,7 @@ inline void add_average_precisions(evaluation& result, std::span<const predictio
     constexpr std::size_t most_scores = std::size_t{1} << 24;
     const std::size_t classes = result.classes.size();
     const std::size_t at_once =
-        std::clamp<std::size_t>(most_scores / std::max<std::size_t>(predictions.size(), 1), 1, classes);
+        std::clamp<std::size_t>(most_scores / (std::max<std::size_t>)(predictions.size(), 1), 1, classes);
     double sum = 0;
     for (std::size_t first = 0; first < classes; first += at_once) {
         std::size_t label = first;

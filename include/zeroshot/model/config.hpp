@@ -204,7 +204,7 @@ class config_check {
             within("patch_size", config.patch_size, config.positions->image_size);
         }
         blocks("vision", config.blocks);
-        activations("vision", config.patches() + 1, std::max(3 * config.blocks.width, config.blocks.mlp_width));
+        activations("vision", config.patches() + 1, (std::max)(3 * config.blocks.width, config.blocks.mlp_width));
     }
     void tower(const modified_resnet_config& config) const {
         within("image_size", config.image_size, largest_image_size);
@@ -222,7 +222,7 @@ class config_check {
         within("context", config.context, largest_size);
         if (config.context < 3)
             fail(error_code::shape, "context is " + std::to_string(config.context), "at least 3: start, a token, end");
-        activations("text", config.context, std::max(3 * config.blocks.width, config.blocks.mlp_width));
+        activations("text", config.context, (std::max)(3 * config.blocks.width, config.blocks.mlp_width));
         within("vocabulary", config.vocabulary, largest_vocabulary);
         below_vocabulary("the id of the end token", config.end, config.vocabulary);
         below_vocabulary("the id of the padding", config.padding, config.vocabulary);

@@ -101,8 +101,8 @@ class convolution {
         if (size_ == 1 && stride_ == 1)
             return map_.apply(input.pixels.data(), map_.inputs(), pixels, output.pixels.data(), finish, threads);
         // Strips of patches that are still in the cache when they are multiplied.
-        const std::size_t strip = std::max(shortest_strip, strip_elements / map_.inputs());
-        const std::size_t strips = std::max(concurrency_of(threads), (pixels + strip - 1) / strip);
+        const std::size_t strip = (std::max)(shortest_strip, strip_elements / map_.inputs());
+        const std::size_t strips = (std::max)(concurrency_of(threads), (pixels + strip - 1) / strip);
         parallel_for(threads, strips, [&](std::size_t index) {
             const std::size_t first = pixels * index / strips, end = pixels * (index + 1) / strips;
             auto patches = matrix<Scalar>::for_overwrite({end - first, map_.inputs()});

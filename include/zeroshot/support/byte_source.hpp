@@ -151,10 +151,10 @@ class byte_range {
     /// \param take called with each block
     template <class Take>
     void in_blocks(std::size_t block, const Take& take) const {
-        const std::size_t largest = memory_.data() == nullptr ? std::min(block, size_) : 0;
+        const std::size_t largest = memory_.data() == nullptr ? (std::min)(block, size_) : 0;
         const std::unique_ptr<std::byte[]> buffer(new std::byte[largest]);  // not initialised
         for (std::size_t done = 0; done < size_; done += block) {
-            const std::size_t count = std::min(block, size_ - done);
+            const std::size_t count = (std::min)(block, size_ - done);
             if (memory_.data() != nullptr) {
                 take(memory_.subspan(done, count));
             } else {

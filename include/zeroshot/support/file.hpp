@@ -232,7 +232,7 @@ class open_file {
     std::size_t read_some(std::size_t offset, std::span<std::byte> into) const {
         std::size_t done = 0;
         while (done < into.size()) {
-            const std::size_t piece = std::min(into.size() - done, detail::largest_transfer);
+            const std::size_t piece = (std::min)(into.size() - done, detail::largest_transfer);
             const ssize_t count =
                 calls_.read(file_.get(), into.data() + done, piece, static_cast<off_t>(offset + done));
             if (count < 0 && errno == EINTR) continue;
@@ -342,7 +342,7 @@ class atomic_file {
     void write(std::span<const std::byte> bytes) {
         std::size_t done = 0;
         while (done < bytes.size()) {
-            const std::size_t piece = std::min(bytes.size() - done, detail::largest_transfer);
+            const std::size_t piece = (std::min)(bytes.size() - done, detail::largest_transfer);
             const ssize_t count = calls_.write(file_.get(), bytes.data() + done, piece);
             if (count < 0 && errno == EINTR) continue;
             if (count <= 0) {

@@ -11,7 +11,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// SplitMix64 (Steele, Lea and Flood 2014): the same numbers on every machine. The distributions of <random> differ
+/// SplitMix64 (Steele, Lea and Flood 2014): the same numbers on every machine. The distributions of `<random>` differ
 /// between standard libraries.
 class random_generator {
    public:

@@ -21,7 +21,7 @@ class sha256 {
     sha256& add(std::span<const std::byte> bytes) {
         total_ += bytes.size();
         while (!bytes.empty()) {
-            const std::size_t count = std::min(bytes.size(), block_.size() - filled_);
+            const std::size_t count = (std::min)(bytes.size(), block_.size() - filled_);
             std::ranges::copy(bytes.first(count), block_.begin() + static_cast<std::ptrdiff_t>(filled_));
             bytes = bytes.subspan(count);
             filled_ += count;

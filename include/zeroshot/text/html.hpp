@@ -134,7 +134,7 @@ std::u32string replace_references(std::u32string_view text, ReferenceAt referenc
     return result;
 }
 
-/// A known reference with its semicolon, in capitals too (`&EACUTE;`). Mirrors _unescape_fixup in ftfy's fixes.py.
+/// A known reference with its semicolon, in capitals too (`EACUTE`). Mirrors _unescape_fixup in ftfy's fixes.py.
 inline html_reference complete_reference(std::u32string_view text) {
     constexpr std::size_t longest = 24;  // of the pattern HTML_ENTITY_RE
     const auto in_name = [](char32_t character) { return is_ascii_digit(character) || is_ascii_letter(character); };

@@ -46,7 +46,8 @@ inline std::size_t piece_length(std::u32string_view text) {
 
 /// Calls visit(piece) for each piece of cleaned text, in order.
 /// Mirrors SimpleTokenizer.pat and findall in openai/CLIP clip/simple_tokenizer.py (module regex, IGNORECASE):
-/// <\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
+///
+///     <\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
 template <class Visit>
 void for_each_piece(std::u32string_view text, Visit visit) {
     while (!text.empty()) {

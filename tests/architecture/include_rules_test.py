@@ -32,7 +32,7 @@ class Violations(unittest.TestCase):
         self.assertIn(part, violations[0])
 
     def test_a_sound_repository_has_no_violation(self):
-        self.header("image/decode.hpp", "#include <stb_image.h>\n#include <zeroshot/support/file.hpp>")
+        self.header("image/stb_image.hpp", "#include <stb_image.h>\n#include <zeroshot/support/file.hpp>")
         self.header("nn/linear.hpp", "#include <zeroshot/nn/weights.hpp>\n#include <zeroshot/kernels/multiply.hpp>")
         self.header("support/file.hpp", body='// printf("in a comment")\nconst char* text = "printf( TODO";')
         self.header("zeroshot.hpp", text="#pragma once\n/// \\file All.\n#include <zeroshot/tensor.hpp>  // numbers\n")

@@ -168,7 +168,7 @@ class random_checkpoint {
         const vocabulary clip = vocabulary::clip();
         const std::size_t without_merges = clip.size() - clip.merge_lines().size();
         std::vector<std::string> lines = clip.merge_lines();
-        lines.resize(std::min(lines.size(), vocabulary_size - (std::min)(vocabulary_size, without_merges)));
+        lines.resize((std::min)(lines.size(), vocabulary_size - (std::min)(vocabulary_size, without_merges)));
         return lines;
     }
 

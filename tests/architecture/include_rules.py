@@ -53,7 +53,7 @@ FORBIDDEN = [
     (r"\bsetlocale\s*\(|\b(std::)?(strtod|strtof|stof|stod|atof|tolower|toupper|isalpha|isspace|isdigit)\s*\(", "this depends on the locale"),
     (r"\b(std::)?is(finite|nan|inf)\s*\(", "under -ffast-math a compiler takes the answer for known; ask the bits: all_finite"),
     (r"^\s*using namespace\b", "names stay in their namespace"),
-    (r"(?<!\()std::(min|max)(<[\w:]+>)?\(|(?<!\()std::numeric_limits<[\w:]+>::(min|max)\(\)", "<windows.h> defines min and max: write (std::min)(a, b)"),
+    (r"std::(min|max)(<[\w:]+>)?\(|std::numeric_limits<[\w:]+>::(min|max)\(\)", "<windows.h> defines min and max: write (std::min)(a, b)"),
     (r"\b(small|near|far)\b(?=\s*[=;({,)])", "<windows.h> defines this name"),
     (r"\b(TODO|FIXME|XXX)\b", "finish it, or write an issue"),
 ]

@@ -88,7 +88,7 @@ inline const foreign_format* recognise(std::span<const std::byte> bytes, std::si
     static constexpr foreign_format onnx{0, "\x08", "an ONNX model", "give the checkpoint it was exported from"};
     constexpr std::size_t zip_name = 30;      // where the name of a zip's first entry begins
     constexpr std::size_t onnx_producer = 2;  // where the second field of an ONNX model begins
-    const std::string_view name = text.substr(std::min(text.size(), zip_name), 64);
+    const std::string_view name = text.substr((std::min)(text.size(), zip_name), 64);
     if (text.starts_with("PK\x03\x04") && name.find(".npy") != std::string_view::npos) return &numpy_archive;
     for (const foreign_format& format : foreign_formats) {
         if (text.size() > format.offset && text.substr(format.offset).starts_with(format.magic)) return &format;
@@ -100,7 +100,7 @@ inline const foreign_format* recognise(std::span<const std::byte> bytes, std::si
 /// The first bytes of a file, enough to recognise its format.
 inline std::vector<std::byte> beginning_of(const byte_source& source) {
     constexpr std::size_t enough = 512;  // a tar archive says so at byte 257
-    std::vector<std::byte> beginning(std::min(enough, source.size()));
+    std::vector<std::byte> beginning((std::min)(enough, source.size()));
     source.read(0, beginning);
     return beginning;
 }

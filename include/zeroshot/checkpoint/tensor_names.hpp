@@ -220,7 +220,7 @@ inline canonical_tensors canonical(const checkpoint& file) {
             continue;
         }
         canonical_tensor& tensor = found.tensors[place->name];
-        tensor.parts.resize(std::max(tensor.parts.size(), place->parts));
+        tensor.parts.resize((std::max)(tensor.parts.size(), place->parts));
         tensor.transposed = place->transposed;
         tensor_part& part = tensor.parts[place->part];
         if (!part.name.empty()) {

@@ -100,9 +100,9 @@ enum amx_tile {
     right_panel
 };
 
-/// How the rows of a product are cut: into bands of equal height, a tile above another. The last band ends with the
-/// rows and may begin in the one before: what both hold comes out the same. So tiles are shaped once. A band of a
-/// single row is its upper and its lower tile.
+/// The rows of a product in bands of equal height, two tiles each. The last band is shifted up to end at the last row;
+/// rows in both bands are computed twice, with the same result, so that the tile configuration is set once. A band of
+/// a single row is its upper and its lower tile.
 struct amx_bands {
     std::size_t row_count, count, height, upper, lower;
 

@@ -1,8 +1,8 @@
 #pragma once
 /// \file The kernels: which tables of functions there are, which one is in use, and the functions themselves.
 ///
-/// Whoever stands above calls through a table; the functions behind it are instantiated once: in zeroshot::compiled
-/// where that is linked, else in this header.
+/// Other modules call these functions; their implementations are compiled once in zeroshot::compiled where it is
+/// linked, otherwise in this header.
 
 #include <algorithm>
 #include <array>

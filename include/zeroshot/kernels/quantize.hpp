@@ -195,12 +195,12 @@ constexpr bool is_finite(float magnitude) noexcept {
     return std::bit_cast<std::uint32_t>(magnitude) < std::bit_cast<std::uint32_t>(most);
 }
 
-/// A row that holds NaN or infinity gets a scale that is one, and so its results are no numbers.
+/// Scale of a row that holds NaN or infinity: NaN or infinite, so that its results are, too.
 constexpr row_scale scale_of_no_number(float magnitude) noexcept {
     return {magnitude * 10.0f, 0.0f, 0};
 }
 
-/// Of 255 steps two are left for rounding: zero falls on a step, and nothing beyond the first or the last.
+/// Scale and zero point of a row: 253 of the 255 levels are used, so that zero is exact and rounding cannot overflow.
 template <std::size_t Lanes>
 [[gnu::always_inline]] inline row_scale byte_scale_of(const float* row, std::size_t depth) noexcept {
     constexpr float steps = 253;

@@ -106,7 +106,7 @@ struct add_pairs {
 };
 
 /// Bytes where no instruction multiplies them: as numbers of 16 bits, of which two bytes' products add up to one of 16
-/// bits, as int8_step of pack_columns.hpp sees to.
+/// bits, as int8_step of quantize.hpp ensures.
 template <std::size_t Height, std::size_t Register, class AddPairs = add_pairs>
 struct int8_tile {
     using word = std::uint32_t;

@@ -116,8 +116,8 @@ template <std::size_t Height, std::size_t Vectors, std::size_t Lanes, class Scal
     }
 }
 
-/// The tiles of numbers as they are: Height x 16 Panels sums at once stay in registers while k runs. With every k a
-/// line of what is needed next is asked for, or a part of one, so that memory is read while the sums are made.
+/// The tiles of numbers as they are: Height x 16 Panels sums at once stay in registers while k runs. Each
+/// iteration over k prefetches a part of the next panel, so that memory is read while the sums are computed.
 /// Register: its size in bytes. Height: such that the sums fill the registers but for the weights and one broadcast.
 template <class Scalar, std::size_t Height, std::size_t Panels, std::size_t Register>
 struct plain_tile {
@@ -245,7 +245,7 @@ template <class Tile, class Scalar>
                                                 std::size_t panel_end) noexcept {
     constexpr std::size_t k_size = Tile::row_words * sizeof(typename Tile::word);
     constexpr std::size_t cached = 320 * 1024 / k_size;  // of a row's words: a part of the second level of the caches
-    constexpr std::size_t fewest = 96;                   // for less, the weights would pass by too often
+    constexpr std::size_t fewest = 96;                   // with fewer, the weights would be reloaded too often
     const std::size_t wanted = cached / (p.depth + 1) < fewest ? fewest : cached / (p.depth + 1);
     const std::size_t blocks = (p.row_count + wanted - 1) / wanted;
     const std::size_t grains = (p.row_count + Tile::grain - 1) / Tile::grain;  // a block ends between two of them

@@ -125,7 +125,7 @@ class tensor_sizes {
     std::size_t side(std::string_view positional_embedding) const {
         const std::size_t rows = extent(positional_embedding, 0);
         const auto root =
-            static_cast<std::size_t>(std::lround(std::sqrt(std::max(static_cast<double>(rows) - 1, 0.0))));
+            static_cast<std::size_t>(std::lround(std::sqrt((std::max)(static_cast<double>(rows) - 1, 0.0))));
         if (rows < 2 || root * root + 1 != rows) {
             throw checkpoint_error(
                 error_code::shape,

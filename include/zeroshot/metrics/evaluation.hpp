@@ -189,7 +189,7 @@ inline nlohmann::ordered_json json_of_prompts(const evaluation& found) {
 /// An evaluation as one line of JSON, the output of `zeroshot evaluate --json`. Shares are from 0 to 1; results that do
 /// not apply are null. The keys change only with the version of the library:
 ///
-///     {"data": "photos", "format": "folder", "model": "models/pictograms.safetensors", "templates": ["a photo of
+///     {"data": "photos", "format": "folders", "model": "models/pictograms.safetensors", "templates": ["a photo of
 ///     {}."],
 ///      "count": 1000, "unreadable": 1, "strangers": 0, "several_labels": false,
 ///      "top1": 0.91, "top5": 0.99, "mean_per_class": 0.9, "mean_average_precision": null, "log_loss": 0.3,
@@ -205,7 +205,7 @@ inline nlohmann::ordered_json json_of_prompts(const evaluation& found) {
 ///      "prompts": null or {"each": [{"template": "a photo of {}.", "top1": 0.9}, ...],
 ///                          "chosen": ["..."], "validation_top1": [...], "test_top1": 0.92, "test_top1_of_all": 0.91,
 ///                          "validation_count": 500, "test_count": 500},
-///      "seconds": 12.5, "zeroshot": "0.3.0"}
+///      "seconds": 12.5, "zeroshot": "0.2.0"}
 inline std::string json_line(const evaluation& found) {
     return json_text_of({{"data", found.data},
                          {"format", found.format},

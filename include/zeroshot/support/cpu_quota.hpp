@@ -28,7 +28,7 @@ inline std::string system_text(const std::string& path) {
 inline std::string_view cut_off(std::string_view& text, char separator) {
     const std::size_t end = (std::min)(text.find(separator), text.size());
     const std::string_view before = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    text.remove_prefix((std::min)(end + 1, text.size()));
     return before;
 }
 

@@ -49,7 +49,7 @@ inline std::string path_text(const std::filesystem::path& path) {
 
 /// The default size limit of read_file: 64 GiB, or the address space of 32 bits.
 inline constexpr std::size_t largest_file =
-    static_cast<std::size_t>(std::min<std::uintmax_t>(std::uintmax_t{64} << 30, SIZE_MAX));
+    static_cast<std::size_t>((std::min<std::uintmax_t>)(std::uintmax_t{64} << 30, SIZE_MAX));
 
 namespace detail {
 

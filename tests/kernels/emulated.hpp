@@ -24,6 +24,7 @@
 
 namespace zeroshot_tests::instructions {
 
+using zeroshot::kernels::detail::floats;
 using zeroshot::kernels::detail::integers;
 using zeroshot::kernels::detail::words;
 
@@ -91,26 +92,26 @@ inline void dot_halves(float* sums, const std::uint32_t* a, const std::uint32_t*
 }
 
 /// What the kernels call.
-template <std::size_t Lanes, class Sum>
-void vpdpbusd(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+template <std::size_t Lanes>
+void vpdpbusd(integers<Lanes>& sum, const words<Lanes>& row, const words<Lanes>& weights) {
     dot_bytes(reinterpret_cast<std::int32_t*>(&sum), reinterpret_cast<const std::uint32_t*>(&row),
               reinterpret_cast<const std::uint32_t*>(&weights), Lanes);
 }
-template <std::size_t Lanes, class Sum>
-void vpdpbusd_vex(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+template <std::size_t Lanes>
+void vpdpbusd_vex(integers<Lanes>& sum, const words<Lanes>& row, const words<Lanes>& weights) {
     vpdpbusd<Lanes>(sum, row, weights);
 }
-template <std::size_t Lanes, class Sum>
-void vpdpwssd(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+template <std::size_t Lanes>
+void vpdpwssd(integers<Lanes>& sum, const words<Lanes>& row, const words<Lanes>& weights) {
     dot_shorts(reinterpret_cast<std::int32_t*>(&sum), reinterpret_cast<const std::uint32_t*>(&row),
                reinterpret_cast<const std::uint32_t*>(&weights), Lanes);
 }
-template <std::size_t Lanes, class Sum>
-void vpdpwssd_vex(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+template <std::size_t Lanes>
+void vpdpwssd_vex(integers<Lanes>& sum, const words<Lanes>& row, const words<Lanes>& weights) {
     vpdpwssd<Lanes>(sum, row, weights);
 }
-template <std::size_t Lanes, class Sum>
-void vdpbf16ps(Sum& sum, const words<Lanes>& row, const words<Lanes>& weights) {
+template <std::size_t Lanes>
+void vdpbf16ps(floats<Lanes>& sum, const words<Lanes>& row, const words<Lanes>& weights) {
     dot_halves(reinterpret_cast<float*>(&sum), reinterpret_cast<const std::uint32_t*>(&row),
                reinterpret_cast<const std::uint32_t*>(&weights), Lanes);
 }

@@ -49,7 +49,7 @@ TEST_CASE("each activation of the configuration is PyTorch's") {
         matrix<double> one(1, 1);
         one(0, 0) = 1;
         const linear<double> identity(one);
-        const auto activated = [&](activation which) {
+        const auto activated = [&, x = x](activation which) {  // clang 14 captures no structured binding
             return identity(matrix<double>(Eigen::Matrix<double, 1, 1>(x)), zeroshot::detail::kernel_of(which),
                             nullptr)(0, 0);
         };

@@ -228,7 +228,7 @@ namespace detail {
 /// The index of the first largest element.
 template <class Range>
 std::size_t argmax(const Range& range) {
-    return static_cast<std::size_t>(std::ranges::max_element(range) - range.begin());
+    return static_cast<std::size_t>(std::max_element(range.begin(), range.end()) - range.begin());
 }
 
 }  // namespace detail

@@ -131,7 +131,7 @@ class template_comparer {
 
     /// Whether the class with the highest score is a true one; of equal scores the first class counts.
     bool is_correct(std::size_t image, const Eigen::VectorXd& scores) const {
-        const auto label = std::max_element(scores.begin(), scores.end()) - scores.begin();
+        const std::size_t label = zeroshot::detail::argmax(scores);
         return std::ranges::find(predictions_[image].labels, label) != predictions_[image].labels.end();
     }
 

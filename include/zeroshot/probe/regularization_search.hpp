@@ -37,8 +37,8 @@ inline double accuracy(const logistic_fit& fit, const labelled_features& rows) {
         matrix<double> scores = part.eigen() * fit.weights.eigen().transpose();
         scores.eigen().rowwise() += intercepts;
         for (std::size_t i = 0; i < part.rows(); ++i) {
-            const auto best = std::ranges::max_element(scores.row(i)) - scores.row(i).begin();
-            correct += fit.classes[static_cast<std::size_t>(best)] == rows.labels[first + i] ? 1 : 0;
+            const std::size_t best = zeroshot::detail::argmax(scores.row(i));
+            correct += fit.classes[best] == rows.labels[first + i] ? 1 : 0;
         }
     }
     return static_cast<double>(correct) / static_cast<double>(rows.rows());

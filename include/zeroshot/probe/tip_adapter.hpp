@@ -100,7 +100,7 @@ class tip_adapter {
         run_tasks(parts, evaluate, {run.threads, run.stop, {}});
         std::array<std::size_t, points> totals{};
         for (const auto& counts : correct) std::ranges::transform(totals, counts, totals.begin(), std::plus<>());
-        const auto best = static_cast<std::size_t>(std::ranges::max_element(totals) - totals.begin());
+        const std::size_t best = zeroshot::detail::argmax(totals);
         tip_adapter_search result;
         result.accuracy =
             static_cast<double>(totals[best]) / static_cast<double>((std::max<std::size_t>)(validation.rows(), 1));
@@ -148,8 +148,8 @@ class tip_adapter {
     static std::size_t correct_in(const matrix<double>& logits, const labelled_features& rows, std::size_t first) {
         std::size_t correct = 0;
         for (std::size_t i = 0; i < logits.rows(); ++i) {
-            const auto best = std::ranges::max_element(logits.row(i)) - logits.row(i).begin();
-            correct += static_cast<std::size_t>(best) == rows.labels[first + i] ? 1 : 0;
+            const std::size_t best = zeroshot::detail::argmax(logits.row(i));
+            correct += best == rows.labels[first + i] ? 1 : 0;
         }
         return correct;
     }

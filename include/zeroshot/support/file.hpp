@@ -34,6 +34,12 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
 
+/// A text in messages: escaped and cut like quoted(), without the quotes unless it was cut.
+inline std::string escaped(std::string_view text) {
+    const std::string safe = quoted(text);
+    return safe.ends_with('\'') ? safe.substr(1, safe.size() - 2) : safe;
+}
+
 /// The bytes of a text. (A span of a string_view is not constructible in every standard library.)
 inline std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text.data(), text.size()));
@@ -41,10 +47,9 @@ inline std::span<const std::byte> bytes_of(std::string_view text) {
 
 }  // namespace detail
 
-/// A path in messages: escaped and cut like quoted(), without the quotes.
+/// A path in messages, escaped and cut.
 inline std::string path_text(const std::filesystem::path& path) {
-    const std::string safe = quoted(path.string());
-    return safe.ends_with('\'') ? safe.substr(1, safe.size() - 2) : safe;
+    return detail::escaped(path.string());
 }
 
 /// The default size limit of read_file: 64 GiB, or the address space of 32 bits.

@@ -335,7 +335,9 @@ class json {
     std::string pointer() const { return pointer_.to_string(); }
 
     /// The document and the pointer, as messages name them: "config.json: /vision_config/hidden_size".
-    std::string where() const { return document_->name + (pointer_.empty() ? "" : ": " + printable(pointer_)); }
+    std::string where() const {
+        return document_->name + (pointer_.empty() ? "" : ": " + detail::escaped(pointer_.to_string()));
+    }
 
    private:
     using pointer_type = nlohmann::json::json_pointer;
@@ -360,16 +362,13 @@ class json {
                                                                : "null";
         throw checkpoint_error(
             error_code::format,
-            {document_->name, (pointer_.empty() ? "the text" : printable(pointer_)) + " is " + type, expected, ""});
+            {document_->name, (pointer_.empty() ? "the text" : detail::escaped(pointer_.to_string())) + " is " + type,
+             expected, ""});
     }
 
     [[noreturn]] void refuse_missing(const pointer_type& pointer) const {
-        throw checkpoint_error(error_code::format, {document_->name, printable(pointer) + " is missing", "", ""});
-    }
-
-    static std::string printable(const pointer_type& pointer) {
-        const std::string safe = quoted(pointer.to_string());
-        return safe.ends_with('\'') ? safe.substr(1, safe.size() - 2) : safe;
+        throw checkpoint_error(error_code::format,
+                               {document_->name, detail::escaped(pointer.to_string()) + " is missing", "", ""});
     }
 
     std::shared_ptr<const document> document_;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/text/html.hpp>

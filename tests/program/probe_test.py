@@ -133,41 +133,17 @@ class Probe(ProgramTest):
         )
 
     def test_penultimate_features_are_those_before_the_projection(self):
+        def fit(features):
+            call = ["probe", "--train", "train", "--test", "test", "--strength", 1, "--features", features]
+            return json.loads(self.with_model(*call, "--resume", "kept", "--json").stdout)
+
         columns = {}
         for features in ("embedding", "penultimate"):
-            done = self.with_model(
-                "probe",
-                "--train",
-                "train",
-                "--test",
-                "test",
-                "--strength",
-                1,
-                "--features",
-                features,
-                "--resume",
-                "kept",
-                "--json",
-            )
-            result = json.loads(done.stdout)
+            result = fit(features)
             self.assertEqual(result["features"], features)
             columns[features] = result["columns"]
         self.assertNotEqual(columns["embedding"], columns["penultimate"])
-        again = self.with_model(
-            "probe",
-            "--train",
-            "train",
-            "--test",
-            "test",
-            "--strength",
-            1,
-            "--features",
-            "penultimate",
-            "--resume",
-            "kept",
-            "--json",
-        )
-        self.assertEqual(json.loads(again.stdout)["objective"], result["objective"])
+        self.assertEqual(fit("penultimate")["objective"], result["objective"])
         self.assert_message(
             self.with_model("probe", "--train", "train", "--test", "test", "--features", "penultimate", "--zero-shot"),
             2,

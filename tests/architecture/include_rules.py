@@ -11,7 +11,7 @@ from pathlib import Path
 BASE = {"version.hpp", "error.hpp", "half.hpp", "tensor.hpp", "eigen_tensor.hpp", "parallel.hpp"}
 
 # Headers that only include others.
-UMBRELLAS = {"zeroshot.hpp", "datasets.hpp", "metrics.hpp"}
+UMBRELLAS = {"zeroshot.hpp"}
 
 # The order of the modules: a module includes itself and what stands before it, but for the exceptions below.
 ORDER = ["base", "support", "kernels", "image", "text", "checkpoint", "datasets", "metrics", "nn", "model", "load", "classify", "probe", "testing"]
@@ -66,8 +66,6 @@ TESTED_ELSEWHERE = {
     "zeroshot.hpp": "packaging/two_units.cpp",  # includes only: what there is to test is that it links
     "kernels/neon.hpp": "kernels/portable.cpp",  # every table against the portable one
     "kernels/simd128.hpp": "kernels/portable.cpp",
-    "datasets.hpp": "datasets/open_data_set.cpp",
-    "metrics.hpp": "metrics/evaluation.cpp",
 }
 
 

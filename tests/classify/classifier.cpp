@@ -1,16 +1,27 @@
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include <sys/stat.h>
 
 #include <zeroshot/classify/classifier.hpp>
 #include <zeroshot/load/load.hpp>
+#include <zeroshot/support/file.hpp>
 #include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/random_images.hpp"
+#include "tests/support/files.hpp"
 
 using namespace zeroshot;
+using support::has;
+using support::scratch_folder;
 using zeroshot_tests::random_image;
 
 namespace {
@@ -21,6 +32,29 @@ clip tiny_clip() {
 }
 
 const std::vector<std::string> labels{"a dog", "a cat", "an airplane", "two red balloons"};
+
+/// A tiny CLIP with sums long enough for int8.
+testing::random_checkpoint any_checkpoint(std::uint64_t seed = 1) {
+    clip_config config = testing::tiny_vision_transformer();
+    config.text.blocks.mlp_width = 512;
+    return testing::random_checkpoint(config, seed);
+}
+
+clip any_clip(const load_options& options = {}, std::uint64_t seed = 1) {
+    return load(any_checkpoint(seed).bytes(), options);
+}
+
+const std::vector<std::string> two_labels{"a dog", "a cat"};
+
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& each : std::filesystem::directory_iterator(folder)) files.push_back(each.path());
+    return files;
+}
+
+void write(const std::filesystem::path& file, const std::string& bytes) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+}
 
 }  // namespace
 
@@ -48,17 +82,17 @@ TEST_CASE("a classifier gives probabilities, most probable first, and accessors 
 TEST_CASE("accessors of a temporary classification return by value") {
     const classifier which(tiny_clip(), labels);
     const image sample = random_image(40, 30, 1);
-    const classification kept = which(sample);
+    const classification named = which(sample);
     const auto& best = which(sample).best();
     const auto& probabilities = which(sample).probabilities();
-    CHECK(best.label == kept.best().label);
-    CHECK(probabilities == kept.probabilities());
+    CHECK(best.label == named.best().label);
+    CHECK(probabilities == named.probabilities());
     std::size_t shown = 0;
     for (const auto& [label, probability] : which(sample).top(3)) shown += label.empty() || probability < 0 ? 0 : 1;
     CHECK(shown == 3);
 }
 
-TEST_CASE("the logits equal those of the separate verbs") {
+TEST_CASE("the logits equal those of encoding, normalising and comparing one by one") {
     const clip model = tiny_clip();
     const image sample = random_image(32, 32, 2);
     const auto images = normalized(model.encode_image(sample));
@@ -80,7 +114,7 @@ TEST_CASE("an ensemble normalises each prompt, averages, and normalises again") 
         CHECK(which.text_embeddings()(0, i) == Approx(mean(0, i)).margin(1e-6));
 }
 
-TEST_CASE("ties stand in the order of the labels") {
+TEST_CASE("equal logits are ranked in the order of the labels") {
     const classifier which(tiny_clip(), {"a dog", "a cat", "a dog"});
     const classification result = which(random_image(32, 32, 3));
     CHECK(result.logits()[0] == result.logits()[2]);
@@ -88,7 +122,7 @@ TEST_CASE("ties stand in the order of the labels") {
     CHECK(std::ranges::find(ranking, 0u) < std::ranges::find(ranking, 2u));
 }
 
-TEST_CASE("a classifier keeps its model alive and may be copied") {
+TEST_CASE("a classifier shares ownership of its model and may be copied") {
     const auto make = [] { return classifier(load(testing::random_checkpoint().bytes()), labels); };
     const classifier first = make();
     const classifier second = first;
@@ -96,7 +130,7 @@ TEST_CASE("a classifier keeps its model alive and may be copied") {
     CHECK(first(sample).logits() == second(sample).logits());
 }
 
-TEST_CASE("no labels, and labels that would cut their prompt, are refused") {
+TEST_CASE("no labels, and labels that would end their prompt, are refused") {
     CHECK_THROWS_WITH(classifier(tiny_clip(), std::vector<std::string>{}), Catch::Contains("labels: there are none"));
     for (const char* label : {"a dog <|endoftext|> a cat", "<|startoftext|>", "&lt;|endoftext|&gt; dog"}) {
         CHECK_THROWS_WITH(classifier(tiny_clip(), {"a cat", label}),
@@ -123,7 +157,7 @@ TEST_CASE("a checkpoint of one tower alone is refused before a label is embedded
     }
 }
 
-TEST_CASE("one image, a span, several in braces and their embeddings are classified alike") {
+TEST_CASE("one image, a span, a braced list and embeddings have the same logits") {
     const clip model = tiny_clip();
     const classifier which(model, labels);
     thread_pool pool(2);
@@ -138,4 +172,142 @@ TEST_CASE("one image, a span, several in braces and their embeddings are classif
         CHECK(braced[i].logits() == expected[i].logits());
         CHECK(of_eigen[i].logits() == expected[i].logits());
     }
+}
+
+TEST_CASE("class embeddings from the cache have the bits of computed ones") {
+    const scratch_folder home;
+    const clip model = any_clip();
+    const classifier without(model, two_labels);
+    CHECK_FALSE(without.cache().hit);
+    const classifier_options options{.cache = home / "a" / "new folder"};
+    const classifier first(model, two_labels, options), second(model, two_labels, options);
+    CHECK_FALSE(first.cache().hit);
+    CHECK(second.cache().hit);
+    CHECK((first.cache().warning + second.cache().warning).empty());
+    CHECK(first.text_embeddings() == without.text_embeddings());
+    CHECK(second.text_embeddings() == without.text_embeddings());
+    CHECK(files_in(options.cache).size() == 1);
+}
+
+TEST_CASE("the key depends on the weights, not on their file or the number of threads") {
+    const scratch_folder home;
+    any_checkpoint().write(home / "m.safetensors");
+    thread_pool two(2);
+    const classifier_options options{.cache = home / "cache"};
+    CHECK_FALSE(classifier(any_clip(), two_labels, options).cache().hit);
+    CHECK(classifier(load(home / "m.safetensors", {.threads = &two}), two_labels, options).cache().hit);
+    CHECK(classifier(any_clip({.mean = std::array{0.f, 0.f, 0.f}}), two_labels, options).cache().hit);
+}
+
+TEST_CASE("everything that decides the bits of class embeddings is part of their key") {
+    const scratch_folder home;
+    const auto misses = [&](const clip& model, const std::vector<std::string>& names = two_labels,
+                            std::vector<prompt_template> templates = {}, overflow fit = overflow::refuse) {
+        const classifier cached(model, names, {.templates = std::move(templates), .fit = fit, .cache = home.path()});
+        return cached.cache().hit ? 0 : 1;
+    };
+    const prompt_template photo("a photo of {}."), snow("{} in the snow");
+    const clip model = any_clip();
+    int count = 0;
+    count += misses(model);
+    count += misses(model, {"a cat", "a dog"});
+    count += misses(model, {"a dog", "a cat", "a cat"});
+    count += misses(model, {"a doga cat"});
+    count += misses(model, two_labels, {photo});
+    count += misses(model, two_labels, {photo, snow});
+    count += misses(model, two_labels, {snow, photo});
+    count += misses(model, two_labels, {}, overflow::truncate);
+    count += misses(any_clip({}, 2));
+    count += misses(any_clip({.activation = activation::gelu}));
+    count += misses(any_clip({.text_heads = 4}));
+    count += misses(any_clip({.precision = precision::bf16}));
+    count += misses(any_clip({.precision = precision::int8}));
+    CHECK(count == 13);
+    const std::vector<std::string> merges = model.tokenizer().vocabulary().merge_lines();
+    const tokenizer other(vocabulary::from_merges(std::span(merges).first(merges.size() - 1)));
+    count += misses(clip(model.model(), other, model.preprocessing(), model.provenance()));
+    CHECK(count == 14);
+    CHECK(misses(model, two_labels, {verbatim()}) == 0);  // the same prompts as without a template
+    CHECK(files_in(home.path()).size() == 14);
+}
+
+TEST_CASE("a cache file with a byte changed, missing or added is computed again and replaced") {
+    const scratch_folder home;
+    const clip model = any_clip();
+    const classifier_options options{.cache = home.path()};
+    const classifier sound(model, {"a dog"}, options);
+    const std::filesystem::path file = files_in(home.path()).at(0);
+    const std::string whole = support::text_of(read_file(file));
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        std::string changed = whole;
+        changed[at] ^= 1;
+        for (const std::string& bytes : {changed, whole.substr(0, at), whole + whole.substr(at)}) {
+            write(file, bytes);
+            const classifier again(model, {"a dog"}, options);
+            INFO("byte " << at << ": " << again.cache().warning);
+            CHECK_FALSE(again.cache().hit);
+            CHECK(again.text_embeddings() == sound.text_embeddings());
+            CHECK(support::text_of(read_file(file)) == whole);
+        }
+    }
+}
+
+TEST_CASE("a cache file with another key, and a pipe, are not read") {
+    const scratch_folder home;
+    const clip model = any_clip();
+    const classifier_options options{.cache = home.path()};
+    const classifier sound(model, two_labels, options);
+    const std::filesystem::path file = files_in(home.path()).at(0);
+    classifier(model, {"a dog", "a fish"}, {.cache = home / "others"});
+    write(file, support::text_of(read_file(files_in(home / "others").at(0))));
+    const classifier again(model, two_labels, options);
+    CHECK_FALSE(again.cache().hit);
+    CHECK(again.text_embeddings() == sound.text_embeddings());
+    std::filesystem::remove(file);
+    REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+    const classifier piped(model, two_labels, options);
+    CHECK(has(piped.cache().warning, "this is a pipe"));
+    CHECK(has(piped.cache().warning, "not cached"));
+    CHECK(piped.text_embeddings() == sound.text_embeddings());
+}
+
+TEST_CASE("a cache folder that cannot be written is a warning") {
+    const scratch_folder home;
+    write(home / "file", "");
+    const clip model = any_clip();
+    const classifier which(model, two_labels, {.cache = home / "file"});
+    CHECK_FALSE(which.cache().hit);
+    CHECK(has(which.cache().warning, "not cached"));
+    CHECK(which.text_embeddings() == classifier(model, two_labels).text_embeddings());
+}
+
+TEST_CASE("refused labels leave no cache file") {
+    const scratch_folder home;
+    const clip model = any_clip();
+    for (int twice = 0; twice < 2; ++twice) {
+        CHECK_THROWS_AS(classifier(model, {"a dog", "<|endoftext|>"}, {.cache = home.path()}), text_error);
+    }
+    CHECK(files_in(home.path()).empty());
+}
+
+TEST_CASE("threads that write the same cache file at once agree, and leave one file") {
+    const scratch_folder home;
+    const clip model = any_clip();
+    const matrix<float> alone = classifier(model, two_labels).text_embeddings();
+    std::vector<matrix<float>> results(8);
+    std::vector<std::string> warnings(results.size());
+    std::vector<std::thread> many;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        many.emplace_back([&, i] {
+            const classifier which(model, two_labels, {.cache = home.path()});
+            results[i] = which.text_embeddings();
+            warnings[i] = which.cache().warning;
+        });
+    }
+    for (std::thread& each : many) each.join();
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        CHECK(results[i] == alone);
+        CHECK(warnings[i].empty());
+    }
+    CHECK(files_in(home.path()).size() == 1);
 }

@@ -1,5 +1,8 @@
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include <zeroshot/metrics/accuracy.hpp>
-#include <zeroshot/metrics/confusion.hpp>
 
 #include "tests/metrics/support.hpp"
 
@@ -66,4 +69,61 @@ TEST_CASE("metrics without images are 0") {
     CHECK(mean_per_class_recall({}) == 0);
     CHECK(average_precision({}) == 0);
     CHECK(confusion_of({}).empty());
+}
+
+TEST_CASE("classes that are confused with one another form groups, the group with the most mistakes first") {
+    const std::vector<std::size_t> counts{10, 10, 10, 4, 4, 10};
+    const std::vector<confusion_entry> confusion{{0, 0, 7}, {0, 1, 2}, {1, 0, 3}, {1, 2, 1}, {2, 1, 1},
+                                                 {0, 2, 1}, {3, 4, 3}, {4, 3, 1}, {5, 0, 9}};
+    const std::vector<confusion_group> found = confusion_groups(counts, confusion);
+    REQUIRE(found.size() == 2);  // 5 is taken for 0, but nothing for 5
+    CHECK(found[0].classes == std::vector<std::uint32_t>{0, 1, 2});
+    CHECK(found[0].mistakes == 8);
+    CHECK(found[0].images == 30);
+    CHECK(found[1].classes == std::vector<std::uint32_t>{3, 4});
+    CHECK(found[1].mistakes == 4);
+}
+
+TEST_CASE("a chain of confused classes is split into groups of at most eight") {
+    constexpr std::uint32_t classes = 40;
+    const std::vector<std::size_t> counts(classes, 2);
+    std::vector<confusion_entry> chain;
+    for (std::uint32_t label = 0; label + 1 < classes; ++label) {
+        chain.push_back({label, label + 1, 1});
+        chain.push_back({label + 1, label, 1});
+    }
+    std::size_t total = 0;
+    for (const confusion_group& one : confusion_groups(counts, chain)) {
+        CHECK(one.classes.size() <= 8);
+        total += one.classes.size();
+    }
+    CHECK(total == classes);
+    CHECK(confusion_groups(counts, {}).empty());
+}
+
+TEST_CASE("intervals equal those of NumPy for the same draws") {
+    const support::metrics_record record;
+    confidence_intervals options;
+    options.seed = 3;
+    options.resamples = 200;
+    const confidence_intervals found = bootstrap(record.predictions(), record.classes, options);
+    const std::vector<double>& recorded = record["bootstrap"];
+    is_close(found.top1.lower, recorded[0]);
+    is_close(found.top1.upper, recorded[1]);
+    is_close(found.top5.lower, recorded[2]);
+    is_close(found.top5.upper, recorded[3]);
+    is_close(found.mean_per_class->lower, recorded[4]);
+    is_close(found.mean_per_class->upper, recorded[5]);
+}
+
+TEST_CASE("images with several labels have no recall, and no images no interval") {
+    const std::vector<prediction> predictions{prediction_of(std::vector<double>{1, 2}, {0, 1})};
+    CHECK_FALSE(bootstrap(predictions, 2).mean_per_class);
+    CHECK(bootstrap(predictions, 2).top1.lower == 1);
+    CHECK(bootstrap({}, 2).top1.upper == 0);
+}
+
+TEST_CASE("a quantile is interpolated between its neighbours") {
+    CHECK(quantile({4, 1, 2}, 0.25) == 1.5);
+    CHECK(quantile({4, 1, 2}, 1) == 4);
 }

@@ -26,9 +26,9 @@ TEST_CASE("the template that separates the classes is chosen on one half, and ju
     const std::vector<std::string> sentences{"wrong {}", "right {}", "right too {}"};
     std::vector<prediction> predictions;
     for (std::uint32_t i = 0; i < 20; ++i) predictions.push_back(unreadable_prediction({i % 2}));
-    const auto embeddings = [&](const auto& take) {
+    const auto embeddings = [&](const auto& visit) {
         for (std::size_t i = 0; i < 20; ++i)
-            take(i, std::span<const float>(i % 2 == 0 ? std::vector<float>{1, 0.1f} : std::vector<float>{0.1f, 1}));
+            visit(i, std::span<const float>(i % 2 == 0 ? std::vector<float>{1, 0.1f} : std::vector<float>{0.1f, 1}));
     };
     const template_comparison found = compare_templates(sentences, classes, predictions, embeddings, 1);
     CHECK(found.each[0].top1 == 0);
@@ -45,8 +45,8 @@ TEST_CASE("the first template is chosen if none helps; no templates are refused"
     const std::vector<matrix<float>> classes{two_classes(0, 1)};
     const std::vector<std::string> sentences{"wrong {}"};
     const std::vector<prediction> predictions{unreadable_prediction({0}), unreadable_prediction({0})};
-    const auto embeddings = [&](const auto& take) {
-        for (std::size_t i = 0; i < 2; ++i) take(i, std::span<const float>(std::vector<float>{1, 0}));
+    const auto embeddings = [&](const auto& visit) {
+        for (std::size_t i = 0; i < 2; ++i) visit(i, std::span<const float>(std::vector<float>{1, 0}));
     };
     const template_comparison found = compare_templates(sentences, classes, predictions, embeddings, 1);
     CHECK(found.choice.chosen == sentences);

@@ -16,8 +16,8 @@ PRELUDE = """#include <atomic>
 #include <vector>
 
 #include <zeroshot/zeroshot.hpp>
-#include <zeroshot/datasets.hpp>
-#include <zeroshot/metrics.hpp>
+#include <zeroshot/datasets/open_data_set.hpp>
+#include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/probe/linear_classifier.hpp>
 #include <zeroshot/probe/logistic_regression.hpp>
 #include <zeroshot/testing.hpp>

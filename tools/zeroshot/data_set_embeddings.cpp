@@ -38,7 +38,7 @@ struct example_batch {
 /// An image without its embedding.
 struct embedded_image {
     std::string name;
-    zeroshot::metrics::label_list labels;  // as in the data set
+    std::vector<std::uint32_t> labels;  // as in the data set
     std::optional<reading_failure> failed{};
 };
 

@@ -40,7 +40,7 @@ struct image_encoder {
 
 /// The images of a data set and their embeddings. Only labels and failures are in memory.
 struct data_set_embeddings {
-    std::vector<zeroshot::metrics::label_list> labels;                   ///< of each image, as in the data set
+    std::vector<std::vector<std::uint32_t>> labels;                      ///< of each image, as in the data set
     std::map<std::size_t, zeroshot::metrics::reading_failure> failures;  ///< by the index of the image
     name_file names;
     row_file rows;  ///< [images without failure, columns], not normalised

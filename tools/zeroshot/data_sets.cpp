@@ -10,7 +10,7 @@
 #if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
 #include <zeroshot/datasets/gzip.hpp>
 #endif
-#include <zeroshot/classify/prompt_lists.hpp>
+#include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/datasets/open_data_set.hpp>
 #include <zeroshot/support/file.hpp>
 

@@ -16,7 +16,7 @@
 
 #include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/metrics/summary.hpp>
+#include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/template_choice.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
@@ -91,11 +91,11 @@ struct evaluated_images {
 
 /// Placeholders with the labels of the images, before their scores are known.
 /// \param labels as in the data set
-std::vector<zeroshot::metrics::prediction> unpredicted(std::vector<zeroshot::metrics::label_list> labels,
+std::vector<zeroshot::metrics::prediction> unpredicted(std::vector<std::vector<std::uint32_t>> labels,
                                                        const class_list& classes) {
     std::vector<zeroshot::metrics::prediction> predictions;
     predictions.reserve(labels.size());
-    for (const zeroshot::metrics::label_list& each : labels)
+    for (const std::vector<std::uint32_t>& each : labels)
         predictions.push_back(zeroshot::metrics::unreadable_prediction(classes.classes_of({each.begin(), each.end()})));
     return predictions;
 }

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include <zeroshot/datasets/class_folders.hpp>
+#include <zeroshot/datasets/image_list.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/support/file.hpp>
 

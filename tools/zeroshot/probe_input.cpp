@@ -98,7 +98,7 @@ labelled_sample embed_sample(const opened_data& data, const std::vector<std::str
     const auto matrix = std::make_shared<zeroshot::matrix<float>>(images.rows.rows(), images.rows.columns());
     std::vector<std::uint32_t> labels;
     images.read([&](std::size_t index, std::span<const float> row) {
-        const zeroshot::metrics::label_list& own = images.labels[index];
+        const std::vector<std::uint32_t>& own = images.labels[index];
         if (own.size() != 1)
             refuse(zeroshot::error_code::argument, images.names[index], std::to_string(own.size()) + " labels",
                    "one label per image");

@@ -4,7 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include <zeroshot/classify/prompt_lists.hpp>
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/metrics/confusion.hpp>
+#include <zeroshot/metrics/accuracy.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 

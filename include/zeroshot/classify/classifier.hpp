@@ -7,19 +7,27 @@
 #include <functional>
 #include <initializer_list>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <zeroshot/classify/class_embedding_cache.hpp>
+#include <zeroshot/checkpoint/cache_file.hpp>
+#include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/clip.hpp>
+#include <zeroshot/load/converted.hpp>
+#include <zeroshot/model/config.hpp>
 #include <zeroshot/nn/normalization.hpp>
 #include <zeroshot/parallel.hpp>
+#include <zeroshot/support/crc32.hpp>
+#include <zeroshot/support/sha256.hpp>
 #include <zeroshot/tensor.hpp>
+#include <zeroshot/version.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -85,14 +93,13 @@ struct classifier_options {
     overflow fit = overflow::refuse;           ///< for prompts longer than the context
     run_options run{};                         ///< while the labels are embedded
 
-    /// A folder for a cache of class embeddings, made where there is none; empty for no cache. They are stored under a
-    /// key of everything that decides their bits, see class_key. Where it cannot be used, the embeddings are computed,
-    /// and basic_classifier::cache() has a warning.
+    /// Folder of a cache of class embeddings, a file for each key, created if it is missing; empty for no cache. If it
+    /// cannot be used, the embeddings are computed, and basic_classifier::cache() has a warning.
     std::filesystem::path cache{};
 };
 
-/// Embeds the labels once, or reads their embeddings from a cache, then classifies images. Holds a handle
-/// to its model; const after construction, re-entrant.
+/// Embeds the labels once, or reads their embeddings from a cache, then classifies images. Holds a handle to its model;
+/// const after construction, and safe to call from several threads.
 template <class Scalar>
 class basic_classifier {
    public:
@@ -140,11 +147,48 @@ class basic_classifier {
    private:
     matrix<Scalar> embed(const classifier_options& options);
 
-    /// Digest of everything that the class embeddings depend on.
+    /// The key of the class embeddings: a digest of everything that decides their bits. The text tower's packed weights
+    /// (so the number format and the kernels), its configuration, the tokenizer's merges, labels and templates in
+    /// order, the policy for long prompts, the scalar type, the version of the library, and the embedding of one
+    /// prompt, on which the compiler's rounding shows.
     std::string key_of(std::span<const prompt_template> templates, overflow fit) const {
+        sha256 key;
+        const auto add = [&](std::string_view text) {  // after its length, so that texts cannot run together
+            key.add(std::to_string(text.size()) + ":").add(text);
+        };
+        const auto add_all = [&](std::span<const std::string> texts) {
+            add(std::to_string(texts.size()));
+            for (const std::string& each : texts) add(each);
+        };
+        clip_config text_alone = clip_.config();
+        text_alone.towers = clip_towers::text;
+        detail::crc32 weights;
+        clip_.model().text().parameters([&](std::span<const std::byte> bytes) { weights.add(bytes); });
+        add(version);
+        add(std::to_string(weights.value()));
+        add(loading::model_text(text_alone));
+        add_all(clip_.tokenizer().vocabulary().merge_lines());
+        add_all(labels_);
+        add(std::to_string(templates.size()));
+        for (const prompt_template& each : templates) add(each.sentence());
+        add(fit == overflow::refuse ? "refuse" : "truncate");
+        add(std::to_string(sizeof(Scalar)));
         const std::vector<std::vector<token>> prompt{tokenize(labels_.front(), templates.front(), fit)};
-        const matrix<Scalar> first = normalized(clip_.encode_tokens(prompt), "text embedding");
-        return class_key(clip_, labels_, templates, fit, first.values());
+        key.add(std::as_bytes(normalized(clip_.encode_tokens(prompt), "text embedding").values()));
+        return key.digits();
+    }
+
+    /// The class embeddings, if they are in the cache.
+    std::optional<matrix<Scalar>> read(const cache_file& file) {
+        auto embeddings = matrix<Scalar>::for_overwrite({labels_.size(), clip_.embedding_size()});
+        const auto bytes = std::as_writable_bytes(std::span(embeddings.values()));
+        const std::optional<tensor_list> list = file.read(bytes.size(), cache_);
+        const stored_tensor* const stored = list ? list->find(cached_name) : nullptr;
+        if (stored == nullptr || stored->type != detail::dtype_of<Scalar>() || stored->bytes.size() != bytes.size())
+            return std::nullopt;
+        stored->bytes.read(0, bytes);
+        cache_.hit = true;
+        return embeddings;
     }
 
     /// Embeddings of the labels: each prompt normalised, a label's prompts averaged, and normalised again, for a part
@@ -204,6 +248,7 @@ class basic_classifier {
     }
 
     static constexpr std::size_t prompts_at_once = 4096;
+    static constexpr const char* cached_name = "embeddings";  // of the tensor in a cache file
 
     basic_clip<Scalar> clip_;
     std::vector<std::string> labels_;
@@ -253,11 +298,15 @@ matrix<Scalar> basic_classifier<Scalar>::embed(const classifier_options& options
              "at most " + std::to_string(most_prompts) + " prompts", ""});
     }
     if (options.cache.empty()) return computed(templates, options);
-    const class_embedding_cache<Scalar> stored(options.cache, key_of(templates, options.fit),
-                                               {labels_.size(), clip_.embedding_size()});
-    if (auto embeddings = stored.read(cache_)) return *std::move(embeddings);
+    const std::string key = key_of(templates, options.fit);
+    const cache_file file(options.cache / (key + ".classes"), key);
+    if (auto embeddings = read(file)) return *std::move(embeddings);
     matrix<Scalar> embeddings = computed(templates, options);
-    stored.write(embeddings, cache_);
+    const named_tensor tensor{cached_name,
+                              {detail::dtype_of<Scalar>(),
+                               {embeddings.rows(), embeddings.columns()},
+                               byte_range(std::as_bytes(embeddings.values()))}};
+    file.write(std::span(&tensor, 1), cache_);
     return embeddings;
 }
 

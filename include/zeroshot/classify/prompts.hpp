@@ -1,9 +1,12 @@
 #pragma once
-/// \file Prompt templates: "a photo of {}." with the label "a dog" is the prompt "a photo of a dog.".
+/// \file Prompt templates: "a photo of {}." with the label "a dog" is the prompt "a photo of a dog.". OpenAI's
+/// templates, and the names of ImageNet's classes.
 
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <zeroshot/error.hpp>
 
@@ -42,6 +45,28 @@ class prompt_template {
 /// The template that leaves labels as they are.
 inline prompt_template verbatim() {
     return prompt_template(prompt_template::placeholder);
+}
+
+namespace detail {
+
+#include <zeroshot/classify/tables/prompts.inc>
+
+}  // namespace detail
+
+/// The names of ImageNet's 1000 classes, by label, as OpenAI and open_clip prompt with them. "missile" and "sunglasses"
+/// occur twice.
+inline std::vector<std::string> imagenet_classes() {
+    return {std::begin(detail::imagenet_classes), std::end(detail::imagenet_classes)};
+}
+
+/// The 80 templates of the CLIP paper's results on ImageNet.
+inline std::vector<std::string> openai_templates() {
+    return {std::begin(detail::openai_templates_80), std::end(detail::openai_templates_80)};
+}
+
+/// Seven of the 80 with nearly the same accuracy.
+inline std::vector<std::string> short_openai_templates() {
+    return {std::begin(detail::openai_templates_7), std::end(detail::openai_templates_7)};
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

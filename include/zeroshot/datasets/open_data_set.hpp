@@ -15,7 +15,6 @@
 
 #include <zeroshot/datasets/byte_stream.hpp>
 #include <zeroshot/datasets/cifar.hpp>
-#include <zeroshot/datasets/class_folders.hpp>
 #include <zeroshot/datasets/data_set.hpp>
 #include <zeroshot/datasets/idx.hpp>
 #include <zeroshot/datasets/image_list.hpp>

@@ -1,83 +1,31 @@
 #pragma once
-/// \file Results of an evaluation, and their JSON.
+/// \file Evaluation: every metric that applies to the predictions for a data set, and its JSON.
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <iterator>
+#include <limits>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <Eigen/Core>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/metrics/accuracy.hpp>
+#include <zeroshot/metrics/calibration.hpp>
+#include <zeroshot/metrics/prediction.hpp>
+#include <zeroshot/metrics/template_choice.hpp>
 #include <zeroshot/support/json.hpp>
+#include <zeroshot/support/random.hpp>
 #include <zeroshot/version.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace metrics {
-
-/// One bin of a reliability diagram: the images whose confidence is in (lower, upper].
-struct reliability_bin {
-    double lower = 0;
-    double upper = 0;
-    std::size_t count = 0;
-    double confidence = 0;  ///< mean of these images; 0 without images
-    double accuracy = 0;    ///< share of these images that are correct
-};
-
-/// A non-zero entry of the confusion matrix.
-struct confusion_entry {
-    std::uint32_t label;
-    std::uint32_t predicted;
-    std::size_t count;
-};
-
-/// Counts for one class.
-struct class_result {
-    std::string name{};
-    std::size_t count = 0;  ///< images of the class, including unreadable ones
-    std::size_t unreadable = 0;
-    std::size_t predicted = 0;                  ///< images predicted as the class
-    std::size_t correct = 0;                    ///< images of the class predicted as it
-    std::optional<double> average_precision{};  ///< for images with several labels
-};
-
-/// A point of the rejection curve: images with a confidence below the threshold are rejected.
-struct rejection_point {
-    double threshold = 0;
-    double coverage = 0;  ///< accepted share of the images of listed classes
-    double accuracy = 0;  ///< correct share of the accepted images
-    std::optional<double>
-        out_of_distribution_accepted{};  ///< accepted share of the images of no listed class, if there are any
-};
-
-/// A percentile interval.
-struct interval {
-    double lower = 0;
-    double upper = 0;
-};
-
-/// Bootstrap percentile intervals.
-struct confidence_intervals {
-    double level = 0.95;
-    std::size_t resamples = 1000;
-    std::uint64_t seed = 0;
-    interval top1{};
-    interval top5{};
-    std::optional<interval> mean_per_class{};  ///< for images with one label each
-};
-
-/// The accuracy of a single template.
-struct template_result {
-    std::string sentence{};
-    double top1 = 0;  ///< over all images
-};
-
-/// Greedy choice of templates on one half of the images, and its accuracy on the other half.
-struct template_choice {
-    std::vector<std::string> chosen{};      ///< in the order of the choice
-    std::vector<double> validation_top1{};  ///< of the ensemble of the first one, the first two, ...
-    double test_top1 = 0;                   ///< of the chosen ensemble
-    double test_top1_of_all = 0;            ///< of the ensemble of all templates
-    std::size_t validation_count = 0;
-    std::size_t test_count = 0;
-};
 
 /// Results of an evaluation. Shares are of `count` images: unreadable ones are included and count as wrong, images of
 /// no listed class are not included.
@@ -109,6 +57,115 @@ struct evaluation {
     std::optional<template_choice> choice{};
     double seconds = 0;
 };
+
+/// Visits the index and the logits [classes] of each readable image, in order; may be called any number of times.
+using score_pass = std::function<void(const std::function<void(std::size_t, std::span<const double>)>&)>;
+
+namespace detail {
+
+/// Log loss, reliability, and a temperature fitted on one half of the images and judged on the other.
+inline void calibrate(evaluation& result, std::span<const prediction> predictions, const score_pass& scores,
+                      std::uint64_t seed) {
+    const std::vector<calibration_sample> samples = calibration_samples(predictions);
+    result.reliability = reliability_of(samples);
+    if (samples.empty()) return;
+    result.expected_calibration_error = expected_calibration_error(result.reliability);
+    const std::vector<bool> is_validation = random_half(predictions.size(), seed);
+    result.temperature = fitted_temperature([&](const auto& visit) {
+        scores([&](std::size_t image, std::span<const double> logits) {
+            if (is_validation[image] && !predictions[image].is_out_of_distribution())
+                visit(logits, predictions[image].labels.front());
+        });
+    });
+    double loss = 0;
+    std::vector<calibration_sample> calibrated;
+    scores([&](std::size_t image, std::span<const double> logits) {
+        const prediction& each = predictions[image];
+        if (each.is_out_of_distribution()) return;
+        loss += log_sum_exp(logits) - logits[each.labels.front()];
+        if (is_validation[image] || !result.temperature) return;
+        const Eigen::ArrayXd scaled =
+            Eigen::Map<const Eigen::ArrayXd>(logits.data(), std::ssize(logits)) / *result.temperature;
+        calibrated.push_back(
+            {std::exp(scaled.maxCoeff() - log_sum_exp({scaled.data(), logits.size()})), each.is_correct()});
+    });
+    result.log_loss = loss / static_cast<double>(samples.size());
+    if (!calibrated.empty()) result.calibrated_error = expected_calibration_error(reliability_of(calibrated));
+}
+
+/// Scores of all images for consecutive classes; unreadable images have the lowest score.
+inline std::vector<std::vector<scored_truth>> columns_of(std::span<const prediction> predictions,
+                                                         const score_pass& scores, std::size_t first,
+                                                         std::size_t count) {
+    std::vector<std::vector<scored_truth>> columns(count);
+    const auto add = [&](std::size_t image, const auto& score_of) {
+        const std::vector<std::uint32_t>& labels = predictions[image].labels;
+        for (std::size_t i = 0; i < count; ++i) {
+            columns[i].push_back({score_of(first + i), std::ranges::find(labels, first + i) != labels.end()});
+        }
+    };
+    scores([&](std::size_t image, std::span<const double> logits) {
+        add(image, [&](std::size_t label) { return logits[label]; });
+    });
+    for (std::size_t image = 0; image < predictions.size(); ++image) {
+        if (!predictions[image].readable) add(image, [](std::size_t) { return std::numeric_limits<double>::lowest(); });
+    }
+    return columns;
+}
+
+/// Average precisions, some classes at a time, to bound the memory for scores.
+inline void add_average_precisions(evaluation& result, std::span<const prediction> predictions,
+                                   const score_pass& scores) {
+    constexpr std::size_t most_scores = std::size_t{1} << 24;
+    const std::size_t classes = result.classes.size();
+    const std::size_t at_once =
+        std::clamp<std::size_t>(most_scores / (std::max<std::size_t>)(predictions.size(), 1), 1, classes);
+    double sum = 0;
+    for (std::size_t first = 0; first < classes; first += at_once) {
+        std::size_t label = first;
+        for (std::vector<scored_truth>& column :
+             columns_of(predictions, scores, first, (std::min)(at_once, classes - first))) {
+            const double precision = average_precision(std::move(column));
+            result.classes[label++].average_precision = precision;
+            sum += precision;
+        }
+    }
+    result.mean_average_precision = sum / static_cast<double>(classes);
+}
+
+}  // namespace detail
+
+/// Computes all metrics: for images with several labels top-1 and top-5 (one of the labels is predicted) and the mean
+/// average precision, otherwise all but the average precision.
+/// \param predictions one for each image; out-of-distribution images count in no share
+/// \param names of the classes
+/// \throws data_set_error without images of listed classes
+inline void summarise(evaluation& result, std::span<const prediction> predictions, std::span<const std::string> names,
+                      const score_pass& scores, std::uint64_t seed) {
+    result.count = count_in_distribution(predictions);
+    result.out_of_distribution = predictions.size() - result.count;
+    const auto is_unreadable = [](const prediction& each) { return !each.readable && !each.is_out_of_distribution(); };
+    result.unreadable = static_cast<std::size_t>(std::ranges::count_if(predictions, is_unreadable));
+    result.multi_label =
+        std::ranges::any_of(predictions, [](const prediction& each) { return each.labels.size() > 1; });
+    if (result.count == 0) {
+        throw data_set_error(error_code::argument, {result.data, "no images of a listed class", "at least one", ""});
+    }
+    result.top1 = top_k_accuracy(predictions, 1);
+    result.top5 = top_k_accuracy(predictions, 5);
+    result.classes = class_results(predictions, names);
+    result.intervals.seed = seed;
+    result.intervals = bootstrap(predictions, names.size(), result.intervals);
+    result.rejection = rejection_curve(predictions);
+    result.out_of_distribution_auroc = out_of_distribution_auroc(predictions);
+    if (result.multi_label) {
+        detail::add_average_precisions(result, predictions, scores);
+    } else {
+        result.mean_per_class = mean_per_class_recall(result.classes);
+        result.confusion = confusion_of(predictions);
+        detail::calibrate(result, predictions, scores, seed);
+    }
+}
 
 namespace detail {
 
@@ -172,10 +229,10 @@ nlohmann::ordered_json json_of(const std::vector<Item>& items) {
 }
 
 /// {"each": [...], "chosen": [...], ...}, or null if templates were not compared.
-inline nlohmann::ordered_json json_of_prompts(const evaluation& found) {
-    if (!found.choice) return nullptr;
-    const template_choice& choice = *found.choice;
-    return {{"each", json_of(found.each_template)},
+inline nlohmann::ordered_json json_of_prompts(const evaluation& result) {
+    if (!result.choice) return nullptr;
+    const template_choice& choice = *result.choice;
+    return {{"each", json_of(result.each_template)},
             {"chosen", choice.chosen},
             {"validation_top1", json_numbers(choice.validation_top1)},
             {"test_top1", json_number(choice.test_top1)},
@@ -206,31 +263,31 @@ inline nlohmann::ordered_json json_of_prompts(const evaluation& found) {
 ///                          "chosen": ["..."], "validation_top1": [...], "test_top1": 0.92, "test_top1_of_all": 0.91,
 ///                          "validation_count": 500, "test_count": 500},
 ///      "seconds": 12.5, "zeroshot": "0.2.0"}
-inline std::string json_line(const evaluation& found) {
-    return json_text_of({{"data", found.data},
-                         {"format", found.format},
-                         {"model", found.model},
-                         {"templates", found.templates},
-                         {"count", found.count},
-                         {"unreadable", found.unreadable},
-                         {"strangers", found.out_of_distribution},
-                         {"several_labels", found.multi_label},
-                         {"top1", json_number(found.top1)},
-                         {"top5", json_number(found.top5)},
-                         {"mean_per_class", json_number(found.mean_per_class)},
-                         {"mean_average_precision", json_number(found.mean_average_precision)},
-                         {"log_loss", json_number(found.log_loss)},
-                         {"expected_calibration_error", json_number(found.expected_calibration_error)},
-                         {"temperature", json_number(found.temperature)},
-                         {"calibrated_error", json_number(found.calibrated_error)},
-                         {"intervals", detail::json_of(found.intervals)},
-                         {"reliability", detail::json_of(found.reliability)},
-                         {"per_class", detail::json_of(found.classes)},
-                         {"confusion", detail::json_of(found.confusion)},
-                         {"rejection", detail::json_of(found.rejection)},
-                         {"stranger_auroc", json_number(found.out_of_distribution_auroc)},
-                         {"prompts", detail::json_of_prompts(found)},
-                         {"seconds", json_number(found.seconds)},
+inline std::string json_line(const evaluation& result) {
+    return json_text_of({{"data", result.data},
+                         {"format", result.format},
+                         {"model", result.model},
+                         {"templates", result.templates},
+                         {"count", result.count},
+                         {"unreadable", result.unreadable},
+                         {"strangers", result.out_of_distribution},
+                         {"several_labels", result.multi_label},
+                         {"top1", json_number(result.top1)},
+                         {"top5", json_number(result.top5)},
+                         {"mean_per_class", json_number(result.mean_per_class)},
+                         {"mean_average_precision", json_number(result.mean_average_precision)},
+                         {"log_loss", json_number(result.log_loss)},
+                         {"expected_calibration_error", json_number(result.expected_calibration_error)},
+                         {"temperature", json_number(result.temperature)},
+                         {"calibrated_error", json_number(result.calibrated_error)},
+                         {"intervals", detail::json_of(result.intervals)},
+                         {"reliability", detail::json_of(result.reliability)},
+                         {"per_class", detail::json_of(result.classes)},
+                         {"confusion", detail::json_of(result.confusion)},
+                         {"rejection", detail::json_of(result.rejection)},
+                         {"stranger_auroc", json_number(result.out_of_distribution_auroc)},
+                         {"prompts", detail::json_of_prompts(result)},
+                         {"seconds", json_number(result.seconds)},
                          {"zeroshot", version}});
 }
 

@@ -6,8 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
-#include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,43 +34,15 @@ struct scored_class {
     double probability;
 };
 
-/// The labels of an image; a single label needs no allocation.
-class label_list {
-   public:
-    label_list() = default;
-    label_list(std::initializer_list<std::uint32_t> labels) : label_list(std::span(labels.begin(), labels.size())) {}
-    label_list(const std::vector<std::uint32_t>& labels) : label_list(std::span(labels)) {}
-    explicit label_list(std::span<const std::uint32_t> labels) : size_(static_cast<std::uint32_t>(labels.size())) {
-        if (size_ == 1) {
-            only_ = labels.front();
-        } else if (size_ > 1) {
-            several_ = std::make_shared<const std::vector<std::uint32_t>>(labels.begin(), labels.end());
-        }
-    }
-
-    bool empty() const noexcept { return size_ == 0; }
-    std::size_t size() const noexcept { return size_; }
-    const std::uint32_t* begin() const noexcept { return several_ ? several_->data() : &only_; }
-    const std::uint32_t* end() const noexcept { return begin() + size_; }
-    std::uint32_t front() const noexcept { return *begin(); }
-
-   private:
-    std::uint32_t size_ = 0;
-    std::uint32_t only_ = 0;
-    std::shared_ptr<const std::vector<std::uint32_t>> several_{};
-};
-
-/// The prediction for an image, reduced to what the metrics need: a few dozen bytes.
+/// The prediction for an image, reduced to what the metrics need.
 struct prediction {
-    label_list labels{};           ///< true classes; empty for an image of no listed class
-    bool readable = true;          ///< an unreadable image counts as wrong
-    std::uint32_t rank = 0;        ///< number of classes before the first true class
-    std::uint32_t first = 0;       ///< the most probable class
-    double first_probability = 0;  ///< its probability
+    std::vector<std::uint32_t> labels{};  ///< true classes; empty for an image of no listed class
+    bool readable = true;                 ///< an unreadable image counts as wrong
+    std::uint32_t rank = 0;               ///< number of classes before the first true class
+    std::uint32_t predicted = 0;          ///< the most probable class
+    double confidence = 0;                ///< its probability
 
     bool is_out_of_distribution() const noexcept { return labels.empty(); }
-    std::uint32_t predicted() const noexcept { return first; }
-    double confidence() const noexcept { return first_probability; }
 
     /// Whether a true class is among the k best.
     bool is_within(std::size_t k) const noexcept { return readable && !is_out_of_distribution() && rank < k; }
@@ -88,7 +59,7 @@ struct detailed_prediction : prediction {
 };
 
 /// The prediction for an image that could not be read.
-inline detailed_prediction unreadable_prediction(label_list labels) {
+inline detailed_prediction unreadable_prediction(std::vector<std::uint32_t> labels) {
     detailed_prediction result;
     result.labels = std::move(labels);
     result.readable = false;
@@ -106,7 +77,7 @@ inline double log_sum_exp(std::span<const double> logits) noexcept {
 /// The prediction for the logits of an image.
 /// \param logits [classes], at least one class, all finite
 /// \param labels below logits.size()
-inline detailed_prediction prediction_of(std::span<const double> logits, label_list labels,
+inline detailed_prediction prediction_of(std::span<const double> logits, std::vector<std::uint32_t> labels,
                                          ties order = ties::first_label) {
     const auto before = [&](std::uint32_t a, std::uint32_t b) {
         if (logits[a] != logits[b]) return logits[a] > logits[b];
@@ -116,13 +87,13 @@ inline detailed_prediction prediction_of(std::span<const double> logits, label_l
     const auto probability = [&](std::uint32_t label) { return std::exp(logits[label] - all); };
     detailed_prediction result;
     std::vector<std::uint32_t> classes(logits.size());
-    for (std::uint32_t label = 0; label < classes.size(); ++label) classes[label] = label;
+    std::iota(classes.begin(), classes.end(), 0U);
     result.top_count = static_cast<std::uint32_t>((std::min)(detailed_prediction::max_top, classes.size()));
     std::ranges::partial_sort(classes, classes.begin() + result.top_count, before);
     for (std::uint32_t i = 0; i < result.top_count; ++i)
         result.top[i] = {classes[i], logits[classes[i]], probability(classes[i])};
-    result.first = result.top[0].label;
-    result.first_probability = result.top[0].probability;
+    result.predicted = result.top[0].label;
+    result.confidence = result.top[0].probability;
     if (!labels.empty()) {
         const std::uint32_t best = *std::ranges::min_element(labels, before);
         for (std::uint32_t label = 0; label < classes.size(); ++label) result.rank += before(label, best) ? 1u : 0u;

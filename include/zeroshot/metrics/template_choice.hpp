@@ -17,12 +17,27 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/metrics/accuracy.hpp>
-#include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/prediction.hpp>
 #include <zeroshot/support/random.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace metrics {
+
+/// The accuracy of a single template.
+struct template_result {
+    std::string sentence{};
+    double top1 = 0;  ///< over all images
+};
+
+/// Greedy choice of templates on one half of the images, and its accuracy on the other half.
+struct template_choice {
+    std::vector<std::string> chosen{};      ///< in the order of the choice
+    std::vector<double> validation_top1{};  ///< of the ensemble of the first one, the first two, ...
+    double test_top1 = 0;                   ///< of the chosen ensemble
+    double test_top1_of_all = 0;            ///< of the ensemble of all templates
+    std::size_t validation_count = 0;
+    std::size_t test_count = 0;
+};
 
 /// Visits the index and the embedding of each readable image, in order; may be called any number of times.
 using embedding_pass = std::function<void(const std::function<void(std::size_t, std::span<const float>)>&)>;

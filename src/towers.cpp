@@ -1,6 +1,6 @@
 /// \file The towers, instantiated once for zeroshot::compiled.
 
-#include <zeroshot/model/image_encoder.hpp>
+#include <zeroshot/model/clip_model.hpp>
 #include <zeroshot/model/text_encoder.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {

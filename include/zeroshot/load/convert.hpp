@@ -35,7 +35,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 /// Options of convert().
 struct convert_options {
     /// Type of matrices and convolutions: F32, F16 or BF16; empty to keep the stored one. With a type, vectors (biases,
-    /// normalisations) and the temperature are F32: they are small, and results depend on them most.
+    /// normalisations) and the logit scale are F32: they are small, and results depend on them most.
     std::optional<dtype> type{};
     load_options load{};  ///< for reading; the settings they state are written into the file
 };

@@ -102,8 +102,8 @@ class tensor_sizes {
     }
 
    private:
-    /// A checkpoint without a temperature and without any tensor of one tower is the other tower alone, as transformers
-    /// saves it. With a temperature it is a CLIP with missing tensors.
+    /// A checkpoint without a logit scale and without any tensor of one tower is the other tower alone, as transformers
+    /// saves it. With a logit scale it is a CLIP with missing tensors.
     clip_towers towers() const {
         const bool whole = w_.has("logit_scale"), image = !(w_ / "visual").names().empty();
         const bool text = w_.has("token_embedding.weight") || w_.has("text_projection");

@@ -1,19 +1,77 @@
 #pragma once
-/// \file A CLIP model: image tower, text tower and temperature.
+/// \file A CLIP model: image tower of either family, text tower and logit scale.
 
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/model/config.hpp>
-#include <zeroshot/model/image_encoder.hpp>
+#include <zeroshot/model/modified_resnet.hpp>
 #include <zeroshot/model/text_encoder.hpp>
+#include <zeroshot/model/transformer.hpp>
+#include <zeroshot/model/vision_transformer.hpp>
 #include <zeroshot/nn/weights.hpp>
+#include <zeroshot/parallel.hpp>
+#include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+/// A vision transformer or a modified ResNet. Mirrors CLIP.encode_image in openai/CLIP clip/model.py.
+template <class Scalar>
+class image_encoder {
+   public:
+    using tower = std::variant<vision_transformer<Scalar>, modified_resnet<Scalar>>;
+
+    /// \param w tensors of the tower ("visual")
+    image_encoder(const weights& w, const clip_config& config);
+
+    /// \param pixels [images][3, image_size, image_size]
+    /// \return [images, embedding], not normalised
+    matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images,
+                              const stage_observer<Scalar>& observe = {}, executor* threads = nullptr) const;
+
+    /// The features before the projection, those of the linear probes in Radford et al. 2021, appendix A.3.
+    /// \return [images, features()], not normalised
+    matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, executor* threads = nullptr) const;
+    std::size_t features() const noexcept {
+        return std::visit([](const auto& visual) { return visual.features(); }, visual_);
+    }
+
+   private:
+    static tower build(const weights& w, const clip_config& config) {
+        if (const auto* vit = std::get_if<vision_transformer_config>(&config.image)) {
+            return vision_transformer<Scalar>(w, *vit, config.embedding);
+        }
+        return modified_resnet<Scalar>(w, std::get<modified_resnet_config>(config.image), config.embedding);
+    }
+
+    tower visual_;
+};
+
+template <class Scalar>
+image_encoder<Scalar>::image_encoder(const weights& w, const clip_config& config) : visual_(build(w, config)) {}
+
+template <class Scalar>
+matrix<Scalar> image_encoder<Scalar>::operator()(std::span<const Scalar> pixels, std::size_t images,
+                                                 const stage_observer<Scalar>& observe, executor* threads) const {
+    return std::visit([&](const auto& visual) { return visual(pixels, images, observe, threads); }, visual_);
+}
+
+template <class Scalar>
+matrix<Scalar> image_encoder<Scalar>::features(std::span<const Scalar> pixels, std::size_t images,
+                                               executor* threads) const {
+    return std::visit([&](const auto& visual) { return visual.features(pixels, images, {}, threads); }, visual_);
+}
+
+#if defined(ZEROSHOT_COMPILED)
+extern template class image_encoder<float>;
+extern template class image_encoder<double>;
+#endif
 
 /// Mirrors CLIP in openai/CLIP clip/model.py, or a CLIPVisionModelWithProjection or CLIPTextModelWithProjection of
 /// transformers. Const after construction.
@@ -21,12 +79,12 @@ template <class Scalar>
 class clip_model {
    public:
     /// \param w all tensors under OpenAI's names
-    /// \throws checkpoint_error if a tensor is missing or has another shape, or if the temperature is out of range
+    /// \throws checkpoint_error if a tensor is missing or has another shape, or if the logit scale is out of range
     clip_model(const weights& w, const clip_config& config) : source_(w.place()), config_(config) {
         if (config.has_image()) visual_.emplace(w / "visual", config);
         if (config.has_text()) text_.emplace(w, config);
         if (config.towers != clip_towers::both) return;
-        logit_scale_ = temperature(w);
+        logit_scale_ = exponentiated_logit_scale(w);
         if (w.has("logit_bias")) logit_bias_ = w.template read_scalar<Scalar>("logit_bias");
     }
 
@@ -48,7 +106,7 @@ class clip_model {
     /// releases.
     /// \throws checkpoint_error (UNSUPPORTED) if the checkpoint holds one tower only
     Scalar logit_scale() const {
-        if (config_.towers != clip_towers::both) throw lacks("both towers and the temperature between them");
+        if (config_.towers != clip_towers::both) throw lacks("both towers, which have a logit scale");
         return logit_scale_;
     }
 
@@ -66,7 +124,8 @@ class clip_model {
                                                           std::string(expected), "load the whole CLIP for that"});
     }
 
-    static Scalar temperature(const weights& w) {
+    /// exp of the tensor logit_scale.
+    static Scalar exponentiated_logit_scale(const weights& w) {
         constexpr double largest_factor = 1e6;  // CLIP clips it to 100 in training
         const auto stored = w.template read_scalar<Scalar>("logit_scale");
         const Scalar factor = std::exp(stored);

@@ -129,7 +129,7 @@ struct text_config {
 };
 
 /// The towers of a checkpoint. One alone is a CLIPVisionModelWithProjection or CLIPTextModelWithProjection of
-/// transformers: its embeddings are those of the whole model, and it has no temperature.
+/// transformers: its embeddings are those of the whole model, and it has no logit scale.
 enum class clip_towers { both, image, text };
 
 /// The name of a selection of towers in machine-readable output.

@@ -12,10 +12,10 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/transformer.hpp>
+#include <zeroshot/nn/attention.hpp>
 #include <zeroshot/nn/embedding.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/normalization.hpp>
-#include <zeroshot/nn/token_sequences.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>

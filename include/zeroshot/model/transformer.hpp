@@ -14,7 +14,6 @@
 #include <zeroshot/nn/attention.hpp>
 #include <zeroshot/nn/linear.hpp>
 #include <zeroshot/nn/normalization.hpp>
-#include <zeroshot/nn/token_sequences.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>

@@ -52,7 +52,7 @@ struct json_text {
 };
 
 /// SAX handler that rejects syntax errors, deep nesting, and numbers that double cannot hold.
-class json_handler : public nlohmann::json_sax<nlohmann::json> {
+class json_handler : public nlohmann::json_sax<nlohmann::ordered_json> {
    public:
     json_handler(const json_text& text, std::size_t max_depth, error_code too_deep)
         : text_(text), max_depth_(max_depth), too_deep_(too_deep) {}
@@ -74,9 +74,9 @@ class json_handler : public nlohmann::json_sax<nlohmann::json> {
         return real(value);
     }
 
-    bool binary(nlohmann::json::binary_t&) final { return false; }  // only in other formats than JSON
+    bool binary(nlohmann::ordered_json::binary_t&) final { return false; }  // only in other formats than JSON
 
-    bool parse_error(std::size_t position, const std::string& token, const nlohmann::json::exception& fault) final {
+    bool parse_error(std::size_t position, const std::string& token, const nlohmann::ordered_json::exception& fault) final {
         constexpr int number_overflow = 406;
         if (fault.id == number_overflow) number_float(std::numeric_limits<double>::infinity(), token);
         const std::size_t byte = position == 0 ? 0 : position - 1;  // position counts the bytes that were read
@@ -126,7 +126,7 @@ inline void parse_json(const json_text& text, json_handler& handler) {
         throw checkpoint_error(error_code::format, {text.where(nul), "a NUL byte in the JSON text", "plain UTF-8",
                                                     nul < 4 ? "is this UTF-16?" : ""});
     }
-    nlohmann::json::sax_parse(text.text, &handler);
+    nlohmann::ordered_json::sax_parse(text.text, &handler);
 }
 
 /// SAX handler that builds a document and rejects duplicate keys.
@@ -152,7 +152,7 @@ class json_builder final : public json_handler {
         std::ranges::sort(keys);
         const auto duplicate = std::ranges::adjacent_find(keys);
         if (duplicate != keys.end()) {
-            nlohmann::json::json_pointer path;
+            nlohmann::ordered_json::json_pointer path;
             for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
                 const nlohmann::ordered_json& outer = *open_[i];
                 if (outer.is_object())
@@ -340,7 +340,7 @@ class json {
     }
 
    private:
-    using pointer_type = nlohmann::json::json_pointer;
+    using pointer_type = nlohmann::ordered_json::json_pointer;
 
     struct document {
         std::string name;
@@ -395,7 +395,10 @@ template <std::floating_point Real>
 nlohmann::ordered_json json_number(Real value) {
     const std::string digits = number_text(value);
     if (digits.back() > '9') return nullptr;  // "inf", "nan"; -ffast-math takes std::isfinite for true
-    return nlohmann::ordered_json::parse(digits);
+    const detail::json_text text{digits, "a number"};
+    detail::json_builder builder(text, {});
+    detail::parse_json(text, builder);  // what nlohmann/json parses with anyway: a second parser costs compile time
+    return std::move(builder.root);
 }
 template <std::floating_point Real>
 nlohmann::ordered_json json_number(const std::optional<Real>& value) {

@@ -1,7 +1,7 @@
 /// \file A loaded CLIP and its classifiers, instantiated once for zeroshot::compiled.
 
 #include <zeroshot/classify/classifier.hpp>
-#include <zeroshot/load/clip.hpp>
+#include <zeroshot/load/encode.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 

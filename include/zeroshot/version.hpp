@@ -23,6 +23,13 @@
 #define ZEROSHOT_ABI v0_2_0
 #endif
 
+/// Functions that zeroshot::compiled holds once are inline elsewhere.
+#if defined(ZEROSHOT_COMPILED)
+#define ZEROSHOT_INLINE
+#else
+#define ZEROSHOT_INLINE inline
+#endif
+
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The version as text.

@@ -16,7 +16,6 @@
 #include <zeroshot/image/preprocess.hpp>  // pixels -> what the image encoder gets
 #include <zeroshot/text/tokenizer.hpp>    // text -> ids
 
-#include <zeroshot/model/clip_model.hpp>  // both towers
 #include <zeroshot/load/load.hpp>         // checkpoint -> clip
 #include <zeroshot/load/clip.hpp>         // towers, tokenizer and preprocessing together
 

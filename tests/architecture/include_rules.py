@@ -38,7 +38,7 @@ ENTRY_POINTS = [
     ("nlohmann/json", r"nlohmann/.*", {"support/json.hpp"}),
     ("zlib", r"zlib\.h", {"datasets/gzip.hpp"}),
     ("stb_image", r"(stb/)?stb_image\.h", {"image/stb_image.hpp"}),
-    ("libjpeg-turbo", r"j(peglib|error)\.h", {"image/decode.hpp"}),
+    ("libjpeg-turbo", r"j(peglib|error)\.h", {"image/decoders.hpp"}),
     ("Apache Arrow", r"(arrow|parquet)/.*", {"datasets/parquet.hpp"}),
     ("LBFGSpp", r"LBFGS.*\.h", {"probe/logistic_regression.hpp"}),
     ("intrinsics", r"\w*intrin\.h|arm_neon\.h|cpuid\.h", {"kernels/", "image/stb_image.hpp"}),  # stb_image has its own
@@ -66,6 +66,12 @@ TESTED_ELSEWHERE = {
     "zeroshot.hpp": "packaging/two_units.cpp",  # includes only: what there is to test is that it links
     "kernels/neon.hpp": "kernels/portable.cpp",  # every table against the portable one
     "kernels/simd128.hpp": "kernels/portable.cpp",
+    "image/decoders.hpp": "image/decode.cpp",  # the definitions of a header
+    "load/build.hpp": "load/load.cpp",
+    "load/encode.hpp": "load/clip.cpp",
+    "load/load_options.hpp": "load/load.cpp",
+    "nn/weight_options.hpp": "nn/weights.cpp",
+    "checkpoint/limits.hpp": "checkpoint/checkpoint.cpp",
 }
 
 

@@ -19,6 +19,7 @@
 #include <zeroshot/classify/classifier.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/load/load.hpp>
+#include <zeroshot/model/clip_model.hpp>
 
 #include "tests/catch.hpp"
 

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include <zeroshot/image/decode.hpp>
+#include <zeroshot/image/jpeg.hpp>
 #include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/image/stb_image.hpp>
 #include <zeroshot/support/sha256.hpp>
 
 #include "tests/image/jpeg_parts.hpp"

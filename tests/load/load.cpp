@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <zeroshot/load/build.hpp>
 #include <zeroshot/load/load.hpp>
 #include <zeroshot/testing.hpp>
 

@@ -2,6 +2,7 @@
 
 #include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/load/build.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/load/load.hpp>
 

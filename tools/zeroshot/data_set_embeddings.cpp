@@ -10,6 +10,7 @@
 
 #include <zeroshot/checkpoint/cache_file.hpp>
 #include <zeroshot/image/decode.hpp>
+#include <zeroshot/model/clip_model.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/sha256.hpp>
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/model/clip_model.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 

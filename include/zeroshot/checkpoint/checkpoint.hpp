@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/checkpoint/pytorch.hpp>
 #include <zeroshot/checkpoint/safetensors.hpp>
 #include <zeroshot/checkpoint/shards.hpp>
@@ -120,14 +121,6 @@ inline bool is_zip(std::span<const std::byte> beginning, std::size_t size) {
 }
 
 }  // namespace detail
-
-/// Limits for an untrusted checkpoint.
-struct checkpoint_limits {
-    std::size_t file_bytes = largest_file;
-    safetensors_limits header{};
-    pytorch_limits pytorch{};
-    shard_limits shards{};
-};
 
 /// The container of a checkpoint.
 enum class checkpoint_kind { safetensors, pytorch, torchscript, shards };

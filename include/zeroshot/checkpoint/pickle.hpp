@@ -13,19 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Limits for an untrusted pickle.
-struct pickle_limits {
-    std::size_t bytes = std::size_t{64} << 20;
-    std::size_t operations = 2'000'000;
-    std::size_t depth = 256;
-    std::size_t memo = 1'000'000;
-    std::size_t stack = 1'000'000;
-};
 
 /// The kind of a node, and its items.
 enum class pickle_kind : std::uint8_t {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/checkpoint/pickle.hpp>
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/checkpoint/zip.hpp>
@@ -21,15 +22,6 @@
 #include <zeroshot/support/utf8.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Limits for an untrusted PyTorch file.
-struct pytorch_limits {
-    zip_limits archive{};
-    pickle_limits pickle{};
-    std::size_t values = 100'000;  ///< tensors and others
-    std::size_t name_bytes = 1'000;
-    std::size_t rank = 8;
-};
 
 /// The contents of a PyTorch file.
 struct pytorch_file {

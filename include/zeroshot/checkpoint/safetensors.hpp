@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
@@ -26,15 +27,6 @@
 #include <zeroshot/support/utf8.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Limits for an untrusted file.
-struct safetensors_limits {
-    std::size_t header_bytes = 100'000'000;  ///< safetensors' own limit
-    std::size_t name_bytes = 65'536;
-    std::size_t rank = 8;
-    std::size_t metadata_entries = 65'536;
-    bool allow_trailing = false;  ///< accept bytes behind the last tensor; some old checkpoints have four
-};
 
 namespace detail {
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
@@ -21,13 +22,6 @@
 #include <zeroshot/support/json.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Limits for an untrusted index.
-struct shard_limits {
-    json_limits index{.max_bytes = std::size_t{16} << 20, .max_depth = 8, .max_values = 200'000};
-    std::size_t shards = 256;  ///< open files
-    bool allow_links = true;   ///< Hugging Face's cache is made of symbolic links
-};
 
 /// The tensors of all shards, and their files.
 struct shard_list {
@@ -140,7 +134,8 @@ inline std::optional<std::string> odd_size(const json& index, std::size_t bytes)
 template <class Open>
 shard_list open_shards(const std::filesystem::path& index, std::size_t file_bytes, const shard_limits& limits,
                        const Open& open) {
-    const json text = read_json(index, limits.index);
+    constexpr std::size_t index_depth = 8;
+    const json text = read_json(index, {limits.index_bytes, index_depth, limits.index_values});
     const detail::shard_map shards = detail::read_shard_map(text);
     shard_list all;
     for (const auto& [file, count] : detail::shard_files(shards, index, limits)) {

@@ -13,17 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
 #include <zeroshot/support/crc32.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Limits for an untrusted archive.
-struct zip_limits {
-    std::size_t entries = 100'000;
-    std::size_t directory_bytes = std::size_t{64} << 20;
-};
 
 /// An entry of the central directory.
 struct zip_entry {

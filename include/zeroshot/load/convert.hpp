@@ -21,6 +21,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
 #include <zeroshot/image/preprocess.hpp>
+#include <zeroshot/load/build.hpp>
 #include <zeroshot/load/clip.hpp>
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/load/load.hpp>

@@ -10,30 +10,10 @@
 
 #include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/weight_options.hpp>
 #include <zeroshot/parallel.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Precision of a model's matrix products, attention's included. Sums, residuals, normalisations and softmax are float
-/// in each of them.
-enum class precision {
-    f32,   ///< float
-    bf16,  ///< weights and activations rounded to bfloat16: half the memory, twice the speed where the processor
-           ///< multiplies it
-    int8  ///< weights and activations rounded to 8 bits, with a scale per output and per row; to 16 bits in layers that
-          ///< need them, as integers or, where those are no faster, as bfloat16
-};
-
-constexpr std::string_view name_of(precision which) {
-    constexpr std::array<std::string_view, 3> names{"f32", "bf16", "int8"};
-    return names[static_cast<std::size_t>(which)];
-}
-
-/// Storage of a model's matrices in memory.
-enum class weight_storage {
-    full,    ///< as the model computes
-    compact  ///< those stored in 16 bits stay so and are widened in every product: the same results in half the memory
-};
 
 namespace nn {
 

@@ -19,24 +19,12 @@
 #include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/nn/number_format.hpp>
+#include <zeroshot/nn/weight_options.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/support/edit_distance.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Whether reading weights looks for NaN and infinity.
-enum class finite_check { checked, unchecked };
-
-/// How weights are read, and the number format of the layers they are read for.
-struct weight_options {
-    finite_check check = finite_check::checked;
-    weight_storage storage = weight_storage::full;
-    executor* threads = nullptr;  ///< that read and pack; null: the calling thread alone
-    precision arithmetic = precision::f32;
-    std::shared_ptr<packed_weight_cache> cache{};  ///< of packed weights; null: none
-    bool at_least_16_bits = false;                 ///< for layers where 8 bits cost accuracy
-};
 
 template <class Scalar>
 class row_reader;

@@ -1,0 +1,49 @@
+#pragma once
+/// \file Options of reading weights: precision, storage and checks.
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include <zeroshot/parallel.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+class packed_weight_cache;
+
+/// Precision of a model's matrix products, attention's included. Sums, residuals, normalisations and softmax are float
+/// in each of them.
+enum class precision {
+    f32,   ///< float
+    bf16,  ///< weights and activations rounded to bfloat16: half the memory, twice the speed where the processor
+           ///< multiplies it
+    int8  ///< weights and activations rounded to 8 bits, with a scale per output and per row; to 16 bits in layers that
+          ///< need them, as integers or, where those are no faster, as bfloat16
+};
+
+constexpr std::string_view name_of(precision which) {
+    constexpr std::array<std::string_view, 3> names{"f32", "bf16", "int8"};
+    return names[static_cast<std::size_t>(which)];
+}
+
+/// Storage of a model's matrices in memory.
+enum class weight_storage {
+    full,    ///< as the model computes
+    compact  ///< those stored in 16 bits stay so and are widened in every product: the same results in half the memory
+};
+
+/// Whether reading weights looks for NaN and infinity.
+enum class finite_check { checked, unchecked };
+
+/// How weights are read, and the number format of the layers they are read for.
+struct weight_options {
+    finite_check check = finite_check::checked;
+    weight_storage storage = weight_storage::full;
+    executor* threads = nullptr;  ///< that read and pack; null: the calling thread alone
+    precision arithmetic = precision::f32;
+    std::shared_ptr<packed_weight_cache> cache{};  ///< of packed weights; null: none
+    bool at_least_16_bits = false;                 ///< for layers where 8 bits cost accuracy
+};
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,0 +1,3 @@
+/// \file The image decoders, compiled once for zeroshot::compiled.
+
+#include <zeroshot/image/decoders.hpp>

@@ -1,6 +1,6 @@
 /// \file A loaded CLIP and its classifiers, instantiated once for zeroshot::compiled.
 
-#include <zeroshot/classify/classifier.hpp>
+#include <zeroshot/classify/classify.hpp>
 #include <zeroshot/load/encode.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {

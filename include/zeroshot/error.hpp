@@ -149,4 +149,10 @@ inline std::string shape_text(std::span<const std::size_t> shape) {
     return text + "]";
 }
 
+/// How a cache was used.
+struct cache_report {
+    bool hit = false;       ///< the values were read from the cache; otherwise they were computed
+    std::string warning{};  ///< why a file was not used or not written; empty if nothing went wrong
+};
+
 }}  // namespace zeroshot::ZEROSHOT_ABI

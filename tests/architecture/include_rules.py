@@ -67,6 +67,7 @@ TESTED_ELSEWHERE = {
     "kernels/neon.hpp": "kernels/portable.cpp",  # every table against the portable one
     "kernels/simd128.hpp": "kernels/portable.cpp",
     "image/decoders.hpp": "image/decode.cpp",  # the definitions of a header
+    "classify/classify.hpp": "classify/classifier.cpp",
     "load/build.hpp": "load/load.cpp",
     "load/encode.hpp": "load/clip.cpp",
     "load/load_options.hpp": "load/load.cpp",

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 
 #include <zeroshot/classify/classifier.hpp>
+#include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/load/load.hpp>
+#include <zeroshot/model/clip_model.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/testing.hpp>
 

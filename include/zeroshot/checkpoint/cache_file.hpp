@@ -21,12 +21,6 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// How a cache was used.
-struct cache_report {
-    bool hit = false;       ///< the values were read from the cache; otherwise they were computed
-    std::string warning{};  ///< why a file was not used or not written; empty if nothing went wrong
-};
-
 /// How a cache file becomes memory.
 enum class cache_access {
     checked,  ///< read whole, and its checksum compared

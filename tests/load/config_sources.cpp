@@ -54,7 +54,7 @@ std::string recognised_in(const std::vector<std::byte>& bytes, const std::string
     const weights w(checkpoint::from_bytes(bytes, file));
     const auto guess = recognised(w, file, std::nullopt);
     if (!guess) return "nothing";
-    const settings facts = known_settings(*guess);
+    const settings facts = guess->facts();
     CHECK(facts.vision.heads.has_value());
     return guess->name() + " " + (facts.vision.activation ? std::string(name_of(*facts.vision.activation)) : "-");
 }
@@ -89,7 +89,7 @@ TEST_CASE("options are a source of settings, and state nothing where they are em
 TEST_CASE("a bare file is recognised as the known model of its sizes, with the settings that all its weights share") {
     CHECK(recognised_in(shapes_of("ViT-B-32"), "x.safetensors") == "ViT-B-32 -");
     CHECK(recognised_in(shapes_of("ViT-g-14"), "x.safetensors") == "ViT-g-14 gelu");
-    CHECK(recognised_in(shapes_of("ViT-H-14-378"), "x.safetensors") == "nothing");  // its images would be squashed
+    CHECK(recognised_in(shapes_of("ViT-H-14-378"), "x.safetensors") == "ViT-H-14-378 quick_gelu");
     const auto golden = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
     CHECK_FALSE(recognised(weights(golden), "ViT-B-32.pt", std::nullopt).has_value());
 }

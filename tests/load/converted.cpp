@@ -108,6 +108,8 @@ TEST_CASE("damaged metadata, and that of a later version, is refused with its ke
                       Catch::Contains("metadata zeroshot.model: /format: format 2"));
     CHECK_THROWS_WITH(read_back(with(model_key, "quick_gelu", "relu")),
                       Catch::Contains("/image_encoder/activation: activation 'relu'"));
+    CHECK_THROWS_WITH(read_back(with(model_key, "vision_transformer", "perceiver")),
+                      Catch::Contains("/image_encoder/kind: an image encoder of kind 'perceiver'"));
     CHECK_THROWS_WITH(read_back(with(tokenizer_key, "clip_bpe", "wordpiece")),
                       Catch::Contains("a tokenizer of kind 'wordpiece', expected clip_bpe"));
     CHECK_THROWS_WITH(read_back(with(preprocessing_key, "bicubic", "nearest")),

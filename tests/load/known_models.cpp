@@ -94,7 +94,8 @@ TEST_CASE("every name has open_clip's sizes, heads, activation, mean and std") {
         CHECK(facts.embedding == wanted.embedding);
         CHECK(facts.mean == colour(wanted.mean));
         CHECK(facts.standard_deviation == colour(wanted.std));
-        if (found.has_weights()) CHECK(found.squashes() == (wanted.squash == "squash"));
+        if (found.has_weights())
+            CHECK(facts.mode == (wanted.squash == "squash" ? resize_mode::squash : resize_mode::shortest));
     }
 }
 
@@ -150,8 +151,9 @@ TEST_CASE("a name without weights states the settings that all its weights share
     CHECK_FALSE(known("ViT-L-14").facts().mean.has_value());
     CHECK(known("ViT-L-14:laion2b_s32b_b82k").facts().mean == std::array<float, 3>{0.5f, 0.5f, 0.5f});
     CHECK(known("ViT-B-32:laion2b_s34b_b79k").facts().source == "the known model ViT-B-32 (laion2b_s34b_b79k)");
-    CHECK_FALSE(known("ViT-H-14").squashes());
-    CHECK(known("ViT-H-14:dfn5b").squashes());
+    CHECK_FALSE(known("ViT-H-14").facts().mode.has_value());
+    CHECK(known("ViT-H-14:dfn5b").facts().mode == resize_mode::squash);
+    CHECK(known("ViT-B-32").facts().mode == resize_mode::shortest);
 }
 
 TEST_CASE("TinyCLIP's sizes and heads are known, its activation is not") {

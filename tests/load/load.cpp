@@ -358,7 +358,9 @@ TEST_CASE("the caller's name for a bare file must fit it, be known, and tell the
     CHECK_THROWS_WITH(named("ViTB-32"), "name: no model is known as 'ViTB-32'; did you mean 'ViT-B-32'?");
     CHECK_THROWS_WITH(named("ViT-L-14"), Catch::Contains("'ViT-L-14' leaves the activation open, expected the name of "
                                                          "weights: ViT-L-14:openai, ViT-L-14:laion400m_e31"));
-    CHECK_THROWS_WITH(named("ViT-H-14:dfn5b"), Catch::Contains("its images are squashed to a square"));
+    CHECK_THROWS_WITH(named("ViT-H-14-quickgelu"),
+                      Catch::Contains("'ViT-H-14-quickgelu' leaves how images are resized open, expected the name of "
+                                      "weights: ViT-H-14-quickgelu:"));
 }
 
 TEST_CASE("a path is a path: names of models and bytes of checkpoints are refused with the right verb") {

@@ -36,7 +36,8 @@
 #include <zeroshot/text/tokenizer.hpp>
 #include <zeroshot/version.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+namespace loading {
 
 /// The checkpoint in a folder, by its name in repositories of Hugging Face and open_clip, or the only .pt file.
 inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
@@ -207,8 +208,8 @@ basic_clip<Scalar> build(const weights& w, const model_location& location, const
     std::vector<settings> sources = settings_for(w, path.empty() ? path : zeroshot::detail::folder_of(path), options);
     std::optional<known_model> guess;
     if (is_bare(sources)) guess = recognised(w, path, location.known);
-    if (guess) sources.push_back(known_settings(*guess));
-    if (options.name) expect_activation(*options.name, sources);
+    if (guess) sources.push_back(guess->facts());
+    if (options.name) expect_agreement(*options.name, sources);
     const resolved_model resolved = resolve(w, sources);
     const clip_config& config = resolved.config;
 

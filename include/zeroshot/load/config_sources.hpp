@@ -54,19 +54,8 @@ inline settings configuration_settings(const json& config) {
                             "image_encoder (our own form), model_cfg (open_clip) or vision_config (Hugging Face)", ""});
 }
 
-/// Settings of a known model.
-/// \throws checkpoint_error (UNSUPPORTED) where its images are squashed
-inline settings known_settings(const known_model& known) {
-    settings stated = known.facts();
-    if (known.squashes()) {
-        throw checkpoint_error(error_code::unsupported, {stated.source, "its images are squashed to a square",
-                                                         "resized by their shorter side", ""});
-    }
-    return stated;
-}
-
 inline settings named_settings(const std::string& name) {
-    if (const std::optional<known_model> known = known_model::find(name)) return known_settings(*known);
+    if (const std::optional<known_model> known = known_model::find(name)) return known->facts();
     const std::string nearest = nearest_known_model(name);
     throw argument_error(error_code::argument, {"name", "no model is known as " + quoted(name), "",
                                                 nearest.empty() ? "" : "did you mean " + quoted(nearest) + "?"});
@@ -84,7 +73,7 @@ inline std::optional<known_model> recognised(const weights& w, const std::filesy
         const bool openais = !by_name->has_weights() && w.file().find("input_resolution") != nullptr;
         return openais && by_name->of_openai() ? by_name->of_openai() : by_name;
     }
-    return by_sizes->squashes() ? std::nullopt : by_sizes;
+    return by_sizes;
 }
 
 /// Whether only options describe the checkpoint.
@@ -92,15 +81,23 @@ inline bool is_bare(std::span<const settings> sources) {
     return std::ranges::all_of(sources, [](const settings& each) { return each.source == options_source; });
 }
 
-/// Refuses a name whose weights want different activations, where no other source states one.
-inline void expect_activation(const std::string& name, std::span<const settings> sources) {
-    if (std::ranges::any_of(sources, [](const settings& each) { return each.text.activation.has_value(); })) return;
+/// Refuses a name whose weights differ in their activations, or in how images are resized, where no other source states
+/// it.
+inline void expect_agreement(const std::string& name, std::span<const settings> sources) {
+    const auto is_open = [&](auto member) {
+        return std::ranges::none_of(sources, [&](const settings& each) { return member(each).has_value(); });
+    };
+    const bool no_activation = is_open([](const settings& each) { return each.text.activation; });
+    if (!no_activation && !is_open([](const settings& each) { return each.mode; })) return;
     std::string weights;
     for (const known_model& each : known_model::find(name)->candidates())
         weights += (weights.empty() ? "" : ", ") + each.name();
+    const std::string what = no_activation ? "the activation" : "how images are resized";
     throw argument_error(error_code::argument,
-                         {"name", quoted(name) + " leaves the activation open", "the name of weights: " + weights,
-                          "or give the activation: load_options::activation, or --activation of the program"});
+                         {"name", quoted(name) + " leaves " + what + " open", "the name of weights: " + weights,
+                          no_activation ? "or give the activation: load_options::activation, or --activation of the "
+                                          "program"
+                                        : ""});
 }
 
 /// The settings of all sources outside the tensors, in order of precedence: options, configuration file, name,

@@ -38,6 +38,8 @@ inline constexpr std::string_view self_check_key = "zeroshot.self_check";  // em
 
 inline constexpr std::size_t converted_format = 1;  // of the JSON under model_key
 
+inline constexpr const char* vision_transformer_kind = "vision_transformer";  // kinds of image encoders
+inline constexpr const char* modified_resnet_kind = "modified_resnet";
 inline constexpr std::string_view other_tokenizer = "other";  // kind of those that are not implemented
 
 inline tower_settings converted_tower(const json& tower) {
@@ -54,6 +56,11 @@ inline tower_settings converted_tower(const json& tower) {
 }
 
 inline void read_converted_image(const json& image, settings& result) {
+    const std::string kind = image.at("kind").as_string();
+    if (kind != vision_transformer_kind && kind != modified_resnet_kind) {
+        refuse_setting(image.at("kind"), "an image encoder of kind " + quoted(kind),
+                       std::string(vision_transformer_kind) + " or " + modified_resnet_kind);
+    }
     result.image_size = optional_size(image, "image_size");
     result.patch_size = optional_size(image, "patch_size");
     result.vision = converted_tower(image);
@@ -123,7 +130,7 @@ inline void write_blocks(nlohmann::ordered_json& written, const transformer_conf
 }
 
 inline nlohmann::ordered_json json_of(const vision_transformer_config& tower) {
-    nlohmann::ordered_json written{{"kind", "vision_transformer"},
+    nlohmann::ordered_json written{{"kind", vision_transformer_kind},
                                    {"image_size", tower.image_size},
                                    {"patch_size", tower.patch_size},
                                    {"pre_norm", tower.pre_norm},
@@ -137,7 +144,7 @@ inline nlohmann::ordered_json json_of(const vision_transformer_config& tower) {
 }
 
 inline nlohmann::ordered_json json_of(const modified_resnet_config& tower) {
-    return {{"kind", "modified_resnet"},
+    return {{"kind", modified_resnet_kind},
             {"image_size", tower.image_size},
             {"width", tower.width},
             {"layers", tower.layers},

@@ -167,11 +167,12 @@ class known_model {
         return std::ranges::all_of(all, same) ? first : std::nullopt;
     }
 
-    /// Whether all weights of the name want images squashed to a square, which is not implemented.
-    bool squashes() const {
+    /// How images become square, where all weights of the name agree.
+    std::optional<resize_mode> resize() const {
         const std::vector<known_model> all = candidates();
-        const auto squashed = [](const known_model& each) { return each.weights_->squashed; };
-        return !all.empty() && std::ranges::all_of(all, squashed);
+        const auto is_squashed = [](const known_model& each) { return each.weights_->squashed; };
+        if (std::ranges::none_of(all, is_squashed)) return resize_mode::shortest;  // open_clip's default
+        return std::ranges::all_of(all, is_squashed) ? std::optional(resize_mode::squash) : std::nullopt;
     }
 
     /// Settings of the name: sizes, heads, and all that the weights of the name agree upon.
@@ -182,6 +183,7 @@ class known_model {
         stated.source = "the known model " + described();
         stated.embedding = known.embedding;
         stated.image_size = stated.preprocess_size = known.image_size;
+        stated.mode = resize();
         stated.context = detail::known_context;
         stated.vocabulary = detail::known_vocabulary;
         stated.vision.width = known.width;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/model/clip_model.hpp>
 #include <zeroshot/support/file.hpp>

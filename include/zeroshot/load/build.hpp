@@ -149,12 +149,12 @@ inline void warn_of_tokenizer(std::size_t rows, const std::optional<tokenizer>& 
     }
 }
 
-/// Warns of a temperature that no published model has. CLIP clips its factor at 100 in training; half precision may
+/// Warns of a logit scale that no published model has. CLIP clips its factor at 100 in training; half precision may
 /// round that up.
-inline void warn_of_temperature(double factor, provenance& origin) {
+inline void warn_of_logit_scale(double factor, provenance& origin) {
     if (factor >= 1 && factor <= 101) return;
     origin.warnings.push_back(origin.place + ": cosines are multiplied by " + std::to_string(factor) +
-                              "; published models have 1 to 100: is it the temperature of another kind of model?");
+                              "; published models have 1 to 100: is logit_scale that of another kind of model?");
 }
 
 /// Whether two names differ by a typing error: one or two letters, and no digits, which count blocks.
@@ -228,7 +228,7 @@ basic_clip<Scalar> build(const weights& w, const model_location& location, const
     if (w.options().cache) write_weight_cache(*w.options().cache, origin);
     origin.unread = w.unread();
     warn_of_misspellings(w.read_names(), origin);
-    if (config.towers == clip_towers::both) warn_of_temperature(static_cast<double>(model.logit_scale()), origin);
+    if (config.towers == clip_towers::both) warn_of_logit_scale(static_cast<double>(model.logit_scale()), origin);
     return basic_clip<Scalar>(std::move(model), std::move(tokens), resolved.images, std::move(origin));
 }
 

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <limits>
 #include <numeric>
@@ -63,31 +62,6 @@ inline double to_residuals(Eigen::Map<tensor<double, 2>::row_major> scores, std:
 
 }  // namespace detail
 
-class logistic_regression;
-
-/// What earlier fits of a training set contribute to the next: their minima, and the curvature of the loss.
-class fit_history {
-   private:
-    friend class logistic_regression;
-
-    struct earlier_minimum {
-        double strength;
-        double loss;               // mean over the rows, without the penalty
-        aligned_vector<double> x;  // [classes, columns + 1]
-    };
-
-    /// A correction pair of L-BFGS: a step, and the change of the gradient of the loss along it. Without the penalty,
-    /// which is known for every strength, it holds for the next strength as well.
-    struct correction {
-        aligned_vector<double> step, change;
-    };
-
-    static constexpr std::size_t most_minima = 16;
-
-    std::deque<earlier_minimum> minima_;  // latest last
-    std::deque<correction> corrections_;
-};
-
 /// Fits of one training set with any strength of regularization.
 ///
 ///     const probe::logistic_regression regression(training);
@@ -108,28 +82,31 @@ class logistic_regression {
         run_tasks(part_count(), [&](std::size_t part) { parts_[part] = centred(part); }, {run.threads, run.stop, {}});
     }
 
-    const std::vector<std::uint32_t>& classes() const noexcept { return classes_; }
-    std::size_t columns() const noexcept { return training_.columns; }
-
-    /// Fits from zeros; the result has the same bits for any number of threads.
+    /// Fits from weights of zero and intercepts of the classes' shares; the result has the same bits for any number of
+    /// threads.
     /// \param strength scikit-learn's C
     /// \throws argument_error for a strength that is not positive; cancelled_error
     logistic_fit fit(double strength, const run_options& run = {}) const {
-        fit_history empty;
-        return fit(strength, empty, run);
+        vector x = vector::Zero(index(classes_.size() * stride()));
+        for (const std::uint32_t label : labels_) table(x)(label, index(training_.columns)) += 1;
+        auto intercepts = table(x).col(index(training_.columns));
+        intercepts = (intercepts.array() / static_cast<double>(training_.rows())).log() / unit_;
+        return minimise(strength, std::move(x), run);
     }
 
-    /// Fits from the extrapolated minima of earlier fits, with their curvature.
-    /// \param history of earlier fits of this training set; this fit is added
-    /// \throws argument_error also for a history of other features or classes
-    logistic_fit fit(double strength, fit_history& history, const run_options& run = {}) const {
-        if (!(strength > 0) || !is_finite(strength))
-            throw argument_error(error_code::argument, {"strength", std::to_string(strength), "a positive number", ""});
-        if (!history.minima_.empty() && history.minima_.front().x.size() != classes_.size() * stride()) {
-            throw argument_error(error_code::argument, {"history of fits", "its features or classes differ",
-                                                        "a history of the same training set", ""});
+    /// Fits from the weights of an earlier fit with another strength: scikit-learn's warm_start.
+    /// \throws argument_error also for a fit of other features or classes
+    logistic_fit fit(double strength, const logistic_fit& start, const run_options& run = {}) const {
+        if (start.classes != classes_ || start.weights.columns() != training_.columns) {
+            throw argument_error(error_code::argument,
+                                 {"start", "its features or classes differ", "a fit of the same training set", ""});
         }
-        return result_of(minimise(strength, start_for(strength, history, run), history, run));
+        vector x(index(classes_.size() * stride()));
+        table(x).leftCols(index(training_.columns)) = start.weights.eigen();
+        const Eigen::Map<const vector> intercepts(start.intercepts.data(), index(classes_.size()));
+        table(x).col(index(training_.columns)) =
+            (intercepts + start.weights.eigen() * means_.eigen().row(0).transpose()) / unit_;
+        return minimise(strength, std::move(x), run);
     }
 
    private:
@@ -138,24 +115,8 @@ class logistic_regression {
 
     static constexpr std::size_t part_rows = 256;      // rows that are multiplied together
     static constexpr std::size_t parts_at_once = 16;   // parts whose residuals are in memory
-    static constexpr std::size_t class_block = 64;     // of the gradient, for one thread
-    static constexpr std::size_t feature_block = 128;  // of the gradient, for one thread
-
-    /// Result of a minimisation of: mean loss + penalty * half the squared weights.
-    struct minimum {
-        vector x;  // [classes, columns + 1]: weights of the centred features, and of the constant
-        double value = std::numeric_limits<double>::infinity();
-        double strength = 1;
-        std::size_t iterations = 0;
-        bool converged = false;
-    };
-
-    struct point {
-        vector x;
-        double value = 0;
-        vector gradient{};  // empty if not computed
-        vector spread{};    // [classes], the mean of p * (1 - p): the curvature of the loss along an intercept
-    };
+    static constexpr std::size_t class_block = 128;    // of the gradient, for one thread
+    static constexpr std::size_t feature_block = 256;  // of the gradient, for one thread
 
     static Eigen::Index index(std::size_t value) noexcept { return static_cast<Eigen::Index>(value); }
 
@@ -265,200 +226,53 @@ class logistic_regression {
         run_tasks(class_blocks * feature_blocks, backward, run);
     }
 
-    double penalty_of(double strength) const noexcept {
-        return (classes_.size() == 2 ? 2 : 1) / (strength * static_cast<double>(training_.rows()));
-    }
-
-    /// Adds the gradient of the penalty.
-    /// \return the penalty
-    double add_penalty(double penalty, const vector& x, vector& gradient) const {
-        weights(gradient) += penalty * weights(x);
-        return penalty / 2 * weights(x).squaredNorm();
-    }
-
-    /// The mean loss with the penalty, and its gradient.
-    double value_of(double penalty, const vector& x, vector& gradient, vector& spread, const run_options& run) const {
-        const double loss = mean_loss(x, gradient, spread, run);
-        return loss + add_penalty(penalty, x, gradient);
-    }
-
-    /// Bound of the value's distance to its minimum: |gradient|^2 / (2 * curvature). The curvature is at least the
+    /// Bound of the distance of a value to its minimum: |gradient|^2 / (2 * curvature). The curvature is at least the
     /// penalty along the weights; along an intercept it is that of the loss at this point.
-    double gap_of(const point& here, double penalty) const {
+    double gap_of(double penalty, const vector& gradient, const vector& spread) const {
         constexpr double least = 1e-12;  // spread of a class whose probabilities are all 0 or 1
-        const Eigen::ArrayXd curvature = unit_ * unit_ * here.spread.array().max(least);
-        return weights(here.gradient).squaredNorm() / (2 * penalty) +
-               (intercepts(here.gradient).array().square() / (2 * curvature)).sum();
+        const Eigen::ArrayXd curvature = unit_ * unit_ * spread.array().max(least);
+        return weights(gradient).squaredNorm() / (2 * penalty) +
+               (intercepts(gradient).array().square() / (2 * curvature)).sum();
     }
 
-    /// Number of correction pairs. Many pay off while they fit the cache and cost little beside a pass over the rows.
-    /// (scipy.optimize, as scikit-learn calls it, holds 10.)
-    std::size_t history_size() const noexcept {
-        constexpr std::size_t least = 20, most = 100, rows_for_a_pair = 16, cache_bytes = std::size_t{1} << 21;
-        const std::size_t pair_bytes = 2 * sizeof(double) * classes_.size() * stride();
-        return std::clamp((std::min)(cache_bytes / pair_bytes, training_.rows() / rows_for_a_pair), least, most);
-    }
-
-    /// L-BFGS with the curvature and the line search of LBFGSpp. Its solver is not used because it discards the
-    /// curvature between calls, which saves half of the iterations of a search.
-    minimum minimise(double strength, point here, fit_history& history, const run_options& run) const {
-        const double penalty = penalty_of(strength);
-        LBFGSpp::LBFGSParam<double> parameters;
-        parameters.linesearch = LBFGSpp::LBFGS_LINESEARCH_BACKTRACKING_STRONG_WOLFE;
-        LBFGSpp::BFGSMat<double> curvature;
-        bool is_first = !recall(history, curvature, penalty);
-        minimum best;
-        best.strength = strength;
-        const auto evaluate = [&](const vector& x, vector& gradient) {
-            const double value = value_of(penalty, x, gradient, here.spread, run);
-            if (value < best.value) {
-                best.value = value;
-                best.x = x;
+    /// Minimises mean loss + penalty * half the squared weights by L-BFGS.
+    logistic_fit minimise(double strength, vector start, const run_options& run) const {
+        if (!(strength > 0) || !is_finite(strength))
+            throw argument_error(error_code::argument, {"strength", std::to_string(strength), "a positive number", ""});
+        const double penalty = (classes_.size() == 2 ? 2 : 1) / (strength * static_cast<double>(training_.rows()));
+        vector x = start, spread;
+        double lowest = std::numeric_limits<double>::infinity();  // the value at x
+        bool converged = false;
+        const auto evaluate = [&](const vector& point, vector& gradient) {
+            const double loss = mean_loss(point, gradient, spread, run);
+            const double value = loss + penalty / 2 * weights(point).squaredNorm();
+            weights(gradient) += penalty * weights(point);
+            if (value < lowest) {
+                lowest = value;
+                x = point;
             }
+            converged = converged || gap_of(penalty, gradient, spread) <= limits_.gap * value;
+            if (converged) gradient.setZero();  // which ends the solver
             return value;
         };
-        if (here.gradient.size() == 0) {
-            here.gradient = vector(here.x.size());
-            here.value = evaluate(here.x, here.gradient);
-        } else {
-            best.value = here.value;
-            best.x = here.x;
+        LBFGSpp::LBFGSParam<double> parameters;
+        parameters.m = 20;  // scikit-learn's solver has 10; more need fewer passes over the rows
+        parameters.epsilon = parameters.epsilon_rel = 0;
+        parameters.max_iterations = static_cast<int>(limits_.iterations);
+        parameters.linesearch = LBFGSpp::LBFGS_LINESEARCH_BACKTRACKING_STRONG_WOLFE;
+        LBFGSpp::LBFGSSolver<double, LBFGSpp::LineSearchNocedalWright> solver(parameters);
+        std::size_t iterations = 0;
+        try {
+            double value = 0;
+            iterations = static_cast<std::size_t>(solver.minimize(evaluate, start, value));
+        } catch (const error&) {
+            throw;
+        } catch (const std::exception&) {  // rounding leaves no descent
+            converged = true;
         }
-        vector direction(here.x.size());
-        for (; best.iterations < limits_.iterations && !best.converged; ++best.iterations) {
-            best.converged = gap_of(here, penalty) <= limits_.gap * here.value;
-            if (best.converged) break;
-            const point before = here;
-            double step = 1;
-            if (is_first) {
-                direction = -here.gradient;
-                step = 1 / (penalty + largest_curvature());
-            } else {
-                curvature.apply_Hv(here.gradient, -1.0, direction);
-            }
-            try {
-                search_along(evaluate, parameters, before.x, direction, step, here);
-                is_first = !remember(history, curvature, before, here, penalty) && is_first;
-            } catch (const error&) {
-                throw;
-            } catch (const std::exception&) {  // rounding leaves no descent, at least in this direction
-                best.converged = is_first;
-                history.corrections_.clear();
-                is_first = !recall(history, curvature, penalty);
-                here = before;
-            }
-        }
-        add_to(history, best, penalty);
-        return best;
-    }
-
-    /// LBFGSpp's line search, in the signature of version 0.1 or of later ones.
-    template <class Evaluate>
-    static void search_along(const Evaluate& evaluate, const LBFGSpp::LBFGSParam<double>& parameters,
-                             const vector& from, const vector& direction, double& step, point& here) {
-        using search = LBFGSpp::LineSearchNocedalWright<double>;
-        if constexpr (requires {
-                          search::LineSearch(evaluate, here.value, here.x, here.gradient, step, direction, from,
-                                             parameters);
-                      }) {
-            search::LineSearch(evaluate, here.value, here.x, here.gradient, step, direction, from, parameters);
-        } else {
-            double slope = here.gradient.dot(direction);
-            search::LineSearch(evaluate, parameters, from, direction, parameters.max_step, step, here.value,
-                               here.gradient, slope, here.x);
-        }
-    }
-
-    /// Upper bound of the loss's curvature in any direction: half of the mean square of a row.
-    double largest_curvature() const noexcept { return unit_ * unit_ * static_cast<double>(stride()) / 2; }
-
-    /// Restores the curvature of earlier fits with this penalty.
-    /// \return whether there is any
-    bool recall(const fit_history& history, LBFGSpp::BFGSMat<double>& curvature, double penalty) const {
-        curvature.reset(static_cast<int>(classes_.size() * stride()), static_cast<int>(history_size()));
-        for (const fit_history::correction& pair : history.corrections_) {
-            const vector step = mapped(pair.step);
-            vector change = mapped(pair.change);
-            add_penalty(penalty, step, change);
-            curvature.add_correction(step, change);
-        }
-        return !history.corrections_.empty();
-    }
-
-    /// Adds a step to the curvature, and to the history unless its curvature is the penalty's alone.
-    /// \return false for negative curvature, a rounding error
-    bool remember(fit_history& history, LBFGSpp::BFGSMat<double>& curvature, const point& before, const point& after,
-                  double penalty) const {
-        constexpr double least_part = 1e-6;
-        const vector step = after.x - before.x;
-        vector change = after.gradient - before.gradient;
-        const double curvature_along = step.dot(change);
-        if (!(curvature_along > 0)) return false;
-        curvature.add_correction(step, change);
-        add_penalty(-penalty, step, change);
-        if (step.dot(change) < least_part * curvature_along) return true;
-        history.corrections_.push_back({{step.begin(), step.end()}, {change.begin(), change.end()}});
-        if (history.corrections_.size() > history_size()) history.corrections_.pop_front();
-        return true;
-    }
-
-    void add_to(fit_history& history, const minimum& result, double penalty) const {
-        vector ignored = result.x;
-        const double loss = result.value - penalty * add_penalty(1, result.x, ignored);
-        history.minima_.push_back({result.strength, loss, {result.x.begin(), result.x.end()}});
-        if (history.minima_.size() > fit_history::most_minima) history.minima_.pop_front();
-    }
-
-    static Eigen::Map<const vector> mapped(const aligned_vector<double>& numbers) {
-        return {numbers.data(), static_cast<Eigen::Index>(numbers.size())};
-    }
-
-    /// The nearest of the earlier minima, or the point extrapolated from them if its value is lower.
-    point start_for(double strength, const fit_history& history, const run_options& run) const {
-        if (history.minima_.empty()) return {vector::Zero(index(classes_.size() * stride()))};
-        std::vector<const fit_history::earlier_minimum*> minima;
-        for (const fit_history::earlier_minimum& each : history.minima_) minima.push_back(&each);
-        const auto distance = [&](const fit_history::earlier_minimum* each) {
-            return std::abs(std::log(strength / each->strength));
-        };
-        std::ranges::stable_sort(minima, {}, distance);
-        point nearest{mapped(minima.front()->x)};
-        if (distance(minima.front()) == 0) return nearest;
-        point extrapolated{extrapolate(strength, minima), 0, vector(nearest.x.size())};
-        const double penalty = penalty_of(strength);
-        extrapolated.value = value_of(penalty, extrapolated.x, extrapolated.gradient, extrapolated.spread, run);
-        const double value = minima.front()->loss + penalty / 2 * weights(nearest.x).squaredNorm();
-        return extrapolated.value < value ? extrapolated : nearest;  // false for NaN
-    }
-
-    /// Below all earlier strengths, weights shrink in proportion to the strength. Otherwise the minimum is a function
-    /// of the logarithm of the strength: Lagrange's polynomial through the nearest three.
-    /// \param minima nearest first
-    vector extrapolate(double strength, std::span<const fit_history::earlier_minimum* const> minima) const {
-        constexpr std::size_t most_nodes = 3;
-        const auto is_stronger = [&](const fit_history::earlier_minimum* each) { return each->strength > strength; };
-        if (minima.size() == 1 || std::ranges::all_of(minima, is_stronger)) {
-            vector x = mapped(minima.front()->x);
-            weights(x) *= strength / minima.front()->strength;
-            return x;
-        }
-        const auto nodes = minima.first((std::min)(minima.size(), most_nodes));
-        vector x = vector::Zero(index(classes_.size() * stride()));
-        for (const fit_history::earlier_minimum* node : nodes) {
-            double weight = 1;
-            for (const fit_history::earlier_minimum* other : nodes) {
-                if (other != node)
-                    weight *= std::log(strength / other->strength) / std::log(node->strength / other->strength);
-            }
-            x += weight * mapped(node->x);
-        }
-        return x;
-    }
-
-    logistic_fit result_of(const minimum& result) const {
-        logistic_fit fit{classes_, weights(result.x), {}, result.strength, 0, result.iterations, result.converged};
-        fit.objective = result.value * result.strength * static_cast<double>(training_.rows());
-        const vector shifted = unit_ * intercepts(result.x) - weights(result.x) * means_.eigen().row(0).transpose();
+        logistic_fit fit{classes_, weights(x), {}, strength, 0, iterations, converged};
+        fit.objective = lowest * strength * static_cast<double>(training_.rows());
+        const vector shifted = unit_ * intercepts(x) - weights(x) * means_.eigen().row(0).transpose();
         fit.intercepts.assign(shifted.begin(), shifted.end());
         return fit;
     }

@@ -57,31 +57,58 @@ struct regularization_search {
     std::vector<searched_strength> strengths{};  ///< in ascending order
 };
 
-namespace detail {
-
-inline void update_best(regularization_search& search) {
-    std::ranges::sort(search.strengths, {}, &searched_strength::strength);
-    search.best = std::ranges::max_element(search.strengths, {}, &searched_strength::accuracy)->strength;
-}
-
-}  // namespace detail
-
 /// Limits for fits of which only the accuracies are compared.
 inline constexpr fit_limits search_limits{.gap = 1e-6};
 
-/// Fits with each of the strengths, in ascending order, every fit starting from the earlier ones.
+namespace detail {
+
+/// Fits of a search, each started from earlier ones.
+class strength_searcher {
+   public:
+    strength_searcher(const logistic_regression& training, const labelled_features& validation, const run_options& run)
+        : training_(training), validation_(validation), run_(run) {}
+
+    void add(double strength) {
+        fits_.push_back(fits_.empty() ? training_.fit(strength, run_) : training_.fit(strength, start(strength), run_));
+        result_.strengths.push_back({strength, accuracy(fits_.back(), validation_), fits_.back().iterations});
+        std::ranges::sort(result_.strengths, {}, &searched_strength::strength);
+        result_.best = std::ranges::max_element(result_.strengths, {}, &searched_strength::accuracy)->strength;
+    }
+
+    const regularization_search& result() const noexcept { return result_; }
+
+   private:
+    /// The line through the nearest two fits, as functions of the logarithm of the strength.
+    logistic_fit start(double strength) {
+        const auto distance = [&](const logistic_fit& fit) { return std::abs(std::log(strength / fit.strength)); };
+        std::ranges::stable_sort(fits_, {}, distance);
+        logistic_fit nearest = fits_[0];
+        if (fits_.size() < 2 || distance(nearest) == 0) return nearest;
+        const logistic_fit& next = fits_[1];
+        const double share = std::log(strength / nearest.strength) / std::log(next.strength / nearest.strength);
+        nearest.weights.eigen() += share * (next.weights.eigen() - nearest.weights.eigen());
+        for (std::size_t i = 0; i < nearest.intercepts.size(); ++i)
+            nearest.intercepts[i] += share * (next.intercepts[i] - nearest.intercepts[i]);
+        return nearest;
+    }
+
+    const logistic_regression& training_;
+    const labelled_features& validation_;
+    run_options run_;
+    std::vector<logistic_fit> fits_;
+    regularization_search result_;
+};
+
+}  // namespace detail
+
+/// Fits with each of the strengths, in ascending order.
 /// \param strengths at least one, all positive
 inline regularization_search search_strengths(const logistic_regression& training, const labelled_features& validation,
                                               std::vector<double> strengths, const run_options& run = {}) {
     std::ranges::sort(strengths);
-    regularization_search search;
-    fit_history history;
-    for (const double strength : strengths) {
-        const logistic_fit fit = training.fit(strength, history, run);
-        search.strengths.push_back({strength, accuracy(fit, validation), fit.iterations});
-    }
-    detail::update_best(search);
-    return search;
+    detail::strength_searcher search(training, validation, run);
+    for (const double strength : strengths) search.add(strength);
+    return search.result();
 }
 
 /// The search of the paper: from 1e-6 to 1e6 by factors of 100, then around the best with half the step, up to 8 steps
@@ -90,22 +117,14 @@ inline regularization_search search_strengths(const logistic_regression& trainin
                                               const run_options& run = {}) {
     constexpr int lowest = -6, highest = 6, coarse = 2;  // powers of ten
     constexpr double finest = 1.0 / 8;
-    regularization_search search;
-    fit_history history;
-    const auto attempt = [&](double power) {
-        const double strength = std::pow(10, power);
-        const logistic_fit fit = training.fit(strength, history, run);
-        search.strengths.push_back({strength, accuracy(fit, validation), fit.iterations});
-    };
-    for (int power = lowest; power <= highest; power += coarse) attempt(power);
-    detail::update_best(search);
+    detail::strength_searcher search(training, validation, run);
+    for (int power = lowest; power <= highest; power += coarse) search.add(std::pow(10, power));
     for (double step = coarse / 2.0; step >= finest; step /= 2) {
-        const double middle = std::log10(search.best);
-        attempt(middle - step);
-        attempt(middle + step);
-        detail::update_best(search);
+        const double middle = std::log10(search.result().best);
+        search.add(std::pow(10, middle - step));
+        search.add(std::pow(10, middle + step));
     }
-    return search;
+    return search.result();
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::probe

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -26,10 +27,10 @@ inline std::string_view name_of(error_code code) {
 
 /// What is wrong, in the parts of one sentence: place, finding, expectation, remedy. Empty parts are left out.
 struct diagnostic {
-    std::string where;     ///< file and byte offset, tensor name, JSON pointer, argument
-    std::string what;      ///< the finding
-    std::string expected;  ///< the expectation
-    std::string hint;      ///< the remedy
+    std::string where{};     ///< file and byte offset, tensor name, JSON pointer, argument
+    std::string what{};      ///< the finding
+    std::string expected{};  ///< the expectation
+    std::string hint{};      ///< the remedy
 
     /// "WHERE: WHAT, expected EXPECTED; HINT"
     std::string sentence() const {
@@ -46,65 +47,56 @@ struct diagnostic {
 /// started.
 class error : public std::runtime_error {
    public:
-    error(error_code code, zeroshot::diagnostic found)
-        : std::runtime_error(found.sentence()),
+    error(error_code code, zeroshot::diagnostic about)
+        : std::runtime_error(about.sentence()),
           code_(code),
-          diagnostic_(std::make_shared<const zeroshot::diagnostic>(std::move(found))) {}
+          diagnostic_(std::make_shared<const zeroshot::diagnostic>(std::move(about))) {}
 
     error_code code() const noexcept { return code_; }
     const zeroshot::diagnostic& diagnostic() const noexcept { return *diagnostic_; }
 
    private:
     error_code code_;
-    std::shared_ptr<const zeroshot::diagnostic>
-        diagnostic_;  // shared: a copy while an exception is in flight must not throw
+    std::shared_ptr<const zeroshot::diagnostic> diagnostic_;  // shared, so that copying does not throw
 };
 
 /// Files: opening, reading, writing.
-class file_error : public error {
-   public:
+struct file_error : error {
     using error::error;
 };
 
 /// Checkpoints: containers, configuration, tensors.
-class checkpoint_error : public error {
-   public:
+struct checkpoint_error : error {
     using error::error;
 };
 
 /// Images: encoded bytes and the caller's own pixels.
-class image_error : public error {
-   public:
+struct image_error : error {
     using error::error;
 };
 
 /// Text, labels, prompt templates.
-class text_error : public error {
-   public:
+struct text_error : error {
     using error::error;
 };
 
 /// Data sets: their files, labels and class names.
-class data_set_error : public error {
-   public:
+struct data_set_error : error {
     using error::error;
 };
 
 /// Arguments of a call.
-class argument_error : public error {
-   public:
+struct argument_error : error {
     using error::error;
 };
 
 /// Numbers that are no longer numbers.
-class numeric_error : public error {
-   public:
+struct numeric_error : error {
     using error::error;
 };
 
 /// A long call that was asked to stop.
-class cancelled_error : public error {
-   public:
+struct cancelled_error : error {
     using error::error;
 };
 
@@ -115,6 +107,16 @@ inline void append_hex(std::string& text, unsigned byte) {
     constexpr std::string_view digits = "0123456789abcdef";
     text += digits[byte >> 4 & 15];
     text += digits[byte & 15];
+}
+
+/// Refuses a number beyond a limit.
+/// \throws Error (LIMIT) "WHERE: NUMBER THINGS, expected at most LIMIT; HINT"
+template <class Error>
+void expect_at_most(std::uintmax_t limit, std::uintmax_t number, const char* things, std::string where,
+                    std::string hint = "") {
+    if (number <= limit) return;
+    throw Error(error_code::limit, {std::move(where), std::to_string(number) + " " + things,
+                                    "at most " + std::to_string(limit), std::move(hint)});
 }
 
 }  // namespace detail

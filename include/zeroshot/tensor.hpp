@@ -81,7 +81,7 @@ inline std::size_t element_count(std::span<const std::size_t> shape) {
     for (const std::size_t extent : shape) {
         if (extent != 0 && count > (std::numeric_limits<std::size_t>::max)() / extent) {
             throw argument_error(error_code::limit,
-                                 {"tensor", "shape " + shape_text(shape) + " has too many elements", "", ""});
+                                 {"tensor", "shape " + shape_text(shape) + " has too many elements"});
         }
         count *= extent;
     }
@@ -161,7 +161,7 @@ requires(Rank >= 1) class tensor {
         if (shape_ != other.shape_) {
             throw argument_error(
                 error_code::shape,
-                {"tensor", "a sum of " + shape_text(shape_) + " and " + shape_text(other.shape_), "equal shapes", ""});
+                {"tensor", "a sum of " + shape_text(shape_) + " and " + shape_text(other.shape_), "equal shapes"});
         }
         eigen() += other.eigen();
         return *this;

@@ -30,9 +30,6 @@ NEVER = {
     "testing": {"kernels"},
 }
 
-# The pool asks how many threads a control group grants.
-EXCEPTIONS = {("parallel.hpp", "support/cpu_quota.hpp")}
-
 # One header, or module, for each library of others and for each thing that depends on the machine.
 ENTRY_POINTS = [
     ("nlohmann/json", r"nlohmann/.*", {"support/json.hpp"}),
@@ -177,7 +174,7 @@ class Rules:
                 self.violation(header, f"includes a table of another module, <zeroshot/{included}>", number)
             return
         module, other = module_of(header), module_of(included)
-        if module == "umbrella" or (header, included) in EXCEPTIONS:
+        if module == "umbrella":
             return
         if module not in ORDER:
             self.violation(header, f"stands in a module that the include rules do not know, '{module}'")

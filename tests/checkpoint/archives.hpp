@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <zeroshot/support/crc32.hpp>
+#include <zeroshot/support/checksum.hpp>
 
 #include "tests/support/files.hpp"
 

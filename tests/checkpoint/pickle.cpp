@@ -218,5 +218,5 @@ TEST_CASE("other protocols, a pickle without end and bytes behind it are refused
 TEST_CASE("a pickle larger than the limit is not read") {
     pickle_limits small;
     small.bytes = 3;
-    CHECK(has(refusal(begin + none + stop, small), "LIMIT data.pkl: the pickle has 4 bytes, expected at most 3"));
+    CHECK(has(refusal(begin + none + stop, small), "LIMIT data.pkl: 4 bytes of the pickle, expected at most 3"));
 }

@@ -100,7 +100,7 @@ TEST_CASE("impossible header lengths are refused") {
         std::vector<std::byte> bytes = support::bytes_of(little_endian(100'000'001));
         bytes.resize(8 + 100'000'001);
         CHECK(refusal(bytes) ==
-              "LIMIT a.safetensors: the header has 100000001 bytes, expected at most 100000000; raise "
+              "LIMIT a.safetensors: 100000001 bytes of the header, expected at most 100000000; raise "
               "limits.header_bytes if it is meant");
         safetensors_limits small;
         small.header_bytes = 10;

@@ -106,7 +106,7 @@ TEST_CASE("a weight_map that is not an object, is empty or names too many shards
         CHECK(has(files.refusal(index), "FORMAT"));
     shard_limits few;
     few.shards = 1;
-    CHECK(has(files.refusal(sound, few), "the index names 2 shards, expected at most 1"));
+    CHECK(has(files.refusal(sound, few), "2 shards in the index, expected at most 1"));
     std::string entries;
     for (int i = 0; i < 200'000; ++i) entries += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":\"1\"";
     CHECK(has(files.refusal("{\"weight_map\":{" + entries + "}}"), "LIMIT"));

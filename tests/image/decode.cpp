@@ -13,7 +13,7 @@
 #include <zeroshot/image/jpeg.hpp>
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/image/stb_image.hpp>
-#include <zeroshot/support/sha256.hpp>
+#include <zeroshot/support/checksum.hpp>
 
 #include "tests/image/jpeg_parts.hpp"
 #include "tests/image/png_writer.hpp"

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroshot/support/crc32.hpp>
+#include <zeroshot/support/checksum.hpp>
 
 namespace png_writer {
 

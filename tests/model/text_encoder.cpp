@@ -3,7 +3,7 @@
 #include <vector>
 
 #include <zeroshot/model/text_encoder.hpp>
-#include <zeroshot/support/crc32.hpp>
+#include <zeroshot/support/checksum.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"

@@ -1,5 +1,4 @@
 #include <cstddef>
-#include <cstdint>
 #include <random>
 #include <string>
 #include <string_view>
@@ -42,18 +41,6 @@ std::vector<token> merged_slowly(const vocabulary& words, std::vector<token> sym
 }
 
 }  // namespace
-
-TEST_CASE("a radix heap pops the least number first while numbers rise") {
-    radix_heap queue;
-    for (const std::uint64_t number : {7u, 3u, 90u, 5u, 1u}) queue.push(number);
-    std::vector<std::uint64_t> out;
-    while (!queue.empty()) {
-        out.push_back(queue.pop());
-        if (out.back() == 3) queue.push(4);
-        if (out.back() == 7) queue.push(1'000'000'000'000);
-    }
-    CHECK(out == std::vector<std::uint64_t>{1, 3, 4, 5, 7, 90, 1'000'000'000'000});
-}
 
 TEST_CASE("pairs are merged in the order of their ranks, not by length") {
     const vocabulary words = vocabulary::from_merges(std::vector<std::string>{"b c", "a b", "ab c</w>"});

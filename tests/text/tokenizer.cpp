@@ -25,6 +25,7 @@ using namespace zeroshot;
 namespace {
 
 using ids = std::vector<token>;
+using pieces = std::vector<std::u32string>;
 
 struct record {
     std::string text;
@@ -37,17 +38,23 @@ std::vector<record> records_of(const std::string& name) {
     std::vector<record> records;
     for (std::string line; std::getline(file, line);) {
         const std::size_t tab = line.find('\t');
-        record one;
+        record next;
         for (std::size_t at = 0; at < tab; ++at) {
             const bool encoded = line[at] == '%';
-            one.text += encoded ? static_cast<char>(std::stoi(line.substr(at + 1, 2), nullptr, 16)) : line[at];
+            next.text += encoded ? static_cast<char>(std::stoi(line.substr(at + 1, 2), nullptr, 16)) : line[at];
             if (encoded) at += 2;
         }
         std::istringstream numbers(line.substr(tab + 1));
-        for (token id; numbers >> id;) one.tokens.push_back(id);
-        records.push_back(one);
+        for (token id; numbers >> id;) next.tokens.push_back(id);
+        records.push_back(next);
     }
     return records;
+}
+
+pieces pieces_of(std::u32string_view text) {
+    pieces all;
+    text::for_each_piece(text, [&](std::u32string_view piece) { all.emplace_back(piece); });
+    return all;
 }
 
 std::string repeated(std::string_view text, std::size_t times) {
@@ -89,6 +96,35 @@ void on_small_stack(Work work) {
 }
 
 }  // namespace
+
+TEST_CASE("words, single digits and runs of anything else are pieces") {
+    CHECK(pieces_of(U"a photo, 2024!?") == pieces{U"a", U"photo", U",", U"2", U"0", U"2", U"4", U"!?"});
+    CHECK(pieces_of(U"naïve世界½²") == pieces{U"naïve世界", U"½", U"²"});
+    CHECK(pieces_of(U"x\x301y") == pieces{U"x", U"\x301", U"y"});  // marks are no letters
+    CHECK(pieces_of(U" \t\n ").empty());
+    CHECK(pieces_of(U"").empty());
+}
+
+TEST_CASE("contractions are pieces where they begin") {
+    CHECK(pieces_of(U"don't they'll i've you're he'd i'm it's") == pieces{U"don", U"'t", U"they", U"'ll", U"i", U"'ve",
+                                                                          U"you", U"'re", U"he", U"'d", U"i", U"'m",
+                                                                          U"it", U"'s"});
+    CHECK(pieces_of(U"o'neill 'tis") == pieces{U"o", U"'", U"neill", U"'t", U"is"});
+    CHECK(pieces_of(U"!'s ''s") == pieces{U"!'", U"s", U"''", U"s"});  // the run of punctuation has begun before
+    CHECK(pieces_of(U"a'\x17F'S'LL") == pieces{U"a", U"'\x17F", U"'S", U"'LL"});  // the long s counts as an s
+}
+
+TEST_CASE("special tokens are pieces where they begin") {
+    CHECK(pieces_of(U"a<|endoftext|>b") == pieces{U"a", U"<|endoftext|>", U"b"});
+    CHECK(pieces_of(U"!<|endoftext|>") == pieces{U"!<|", U"endoftext", U"|>"});
+    CHECK(pieces_of(U"<|startoftext|><|endoftext") == pieces{U"<|startoftext|>", U"<|", U"endoftext"});
+    CHECK(pieces_of(U"<|\x17Ftartoftext|>") == pieces{U"<|\x17Ftartoftext|>"});  // one piece, although not the token
+}
+
+TEST_CASE("a combining iota subscript matches no class when case is ignored, and is skipped") {
+    CHECK(pieces_of(U"a\x345"
+                    U"b!\x345!") == pieces{U"a", U"b", U"!", U"!"});
+}
 
 TEST_CASE("prompts have the ids that OpenAI's tokenizer gives them") {
     const tokenizer clip;

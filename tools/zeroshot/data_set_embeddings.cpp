@@ -12,7 +12,7 @@
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/model/clip_model.hpp>
 #include <zeroshot/support/file.hpp>
-#include <zeroshot/support/sha256.hpp>
+#include <zeroshot/support/checksum.hpp>
 
 #include "command_context.hpp"
 #include "console.hpp"

@@ -12,10 +12,9 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/support/byte_source.hpp>
-#include <zeroshot/support/crc32.hpp>
+#include <zeroshot/support/checksum.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/sha256.hpp>
 
 #include "console.hpp"
 #include "interrupt.hpp"

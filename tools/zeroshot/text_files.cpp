@@ -10,7 +10,7 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
-#include <zeroshot/text/utf8.hpp>
+#include <zeroshot/support/utf8.hpp>
 
 #include "console.hpp"
 

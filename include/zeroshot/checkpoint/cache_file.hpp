@@ -16,7 +16,7 @@
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
-#include <zeroshot/support/crc32.hpp>
+#include <zeroshot/support/checksum.hpp>
 #include <zeroshot/support/file.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -49,7 +49,7 @@ class cache_file {
             if (key == list.metadata.end() || key->second != key_) return std::nullopt;
             if (access_ == cache_access::checked &&
                 (checksum == list.metadata.end() || checksum->second != checksum_of(list.tensors))) {
-                throw checkpoint_error(error_code::format, {path_text(path_), "the cache file is damaged", "", ""});
+                throw checkpoint_error(error_code::format, {path_text(path_), "the cache file is damaged"});
             }
             return list;
         } catch (const error& fault) {

@@ -21,8 +21,8 @@
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
+#include <zeroshot/support/checksum.hpp>
 #include <zeroshot/support/file.hpp>
-#include <zeroshot/support/sha256.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 

@@ -453,11 +453,7 @@ class pickle_machine {
 /// damaged, cyclic, or followed by other bytes; LIMIT
 inline pickle_document read_pickle(const byte_source& source, pickle_globals role_of,
                                    const pickle_limits& limits = {}) {
-    if (source.size() > limits.bytes) {
-        throw checkpoint_error(error_code::limit,
-                               {source.place(), "the pickle has " + std::to_string(source.size()) + " bytes",
-                                "at most " + std::to_string(limits.bytes), ""});
-    }
+    detail::expect_at_most<checkpoint_error>(limits.bytes, source.size(), "bytes of the pickle", source.place());
     pickle_document document{source.place(), std::vector<std::byte>(source.size())};
     source.read(0, document.bytes);
     detail::pickle_machine(document, role_of, limits).run();

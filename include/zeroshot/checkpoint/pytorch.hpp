@@ -154,8 +154,7 @@ class torch_reader {
             throw checkpoint_error(error_code::unsupported, {record->place(), "the file is big-endian", "little",
                                                              "load and save it on a little-endian machine"});
         }
-        throw checkpoint_error(error_code::format,
-                               {record->place(), "the byte order is " + quoted(order), "little", ""});
+        throw checkpoint_error(error_code::format, {record->place(), "the byte order is " + quoted(order), "little"});
     }
 
     // Which values are the model's.
@@ -241,10 +240,7 @@ class torch_reader {
         } else {
             name += "(" + std::string(name_of(node.kind)) + ")";
         }
-        if (name.size() > limits_.name_bytes) {
-            refuse(error_code::limit, "a name has " + std::to_string(name.size()) + " bytes",
-                   "at most " + std::to_string(limits_.name_bytes));
-        }
+        expect_at_most<checkpoint_error>(limits_.name_bytes, name.size(), "bytes of a name", pickle_.place);
         if (!is_utf8(name)) refuse(error_code::format, "the name " + quoted(name) + " is not UTF-8");
         return name;
     }

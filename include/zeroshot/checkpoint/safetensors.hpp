@@ -265,7 +265,7 @@ class safetensors_header final : public json_handler {
     }
 
     [[noreturn]] void refuse(error_code code, std::string what, std::string expected) const {
-        throw checkpoint_error(code, {text_.name, std::move(what), std::move(expected), ""});
+        throw checkpoint_error(code, {text_.name, std::move(what), std::move(expected)});
     }
 
     const safetensors_limits& limits_;
@@ -295,7 +295,7 @@ inline void place_tensors(tensor_list& found, std::deque<tensor_range>& ranges,
                                     "tensor " + quoted(found.tensors[range.index].name) + " begins at byte " +
                                         std::to_string(range.begin) + " of the data, which " +
                                         (range.begin < reached ? "overlaps another tensor" : "leaves a hole"),
-                                    std::to_string(reached), ""});
+                                    std::to_string(reached)});
         }
         reached = range.end;
     }
@@ -337,11 +337,8 @@ inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& s
             {place, "header claims " + std::to_string(length) + " bytes, file has " + std::to_string(size), "",
              "incomplete download?"});
     }
-    if (length > limits.header_bytes) {
-        throw checkpoint_error(error_code::limit, {place, "the header has " + std::to_string(length) + " bytes",
-                                                   "at most " + std::to_string(limits.header_bytes),
-                                                   "raise limits.header_bytes if it is meant"});
-    }
+    detail::expect_at_most<checkpoint_error>(limits.header_bytes, length, "bytes of the header", place,
+                                             "raise limits.header_bytes if it is meant");
     if (length == 0) {
         throw checkpoint_error(error_code::format, {place, "header is empty", "", "header must be a JSON object"});
     }
@@ -357,7 +354,7 @@ inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& s
     detail::parse_json(text, header);
     if (const auto twins = found.sort_names()) {
         throw checkpoint_error(error_code::format,
-                               {place, "duplicate key " + quoted(found.tensors[twins->first].name), "", ""});
+                               {place, "duplicate key " + quoted(found.tensors[twins->first].name)});
     }
     detail::place_tensors(found, header.ranges, source, detail::length_bytes + header_bytes.size(),
                           limits.allow_trailing);
@@ -377,7 +374,7 @@ struct safetensors_plan {
 
 inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, const tensor_metadata& metadata) {
     const auto refuse = [](std::string_view name, const char* what) {
-        throw argument_error(error_code::argument, {"tensor " + quoted(name), what, "", ""});
+        throw argument_error(error_code::argument, {"tensor " + quoted(name), what});
     };
     std::vector<const named_tensor*> sorted;
     for (const named_tensor& each : tensors) sorted.push_back(&each);

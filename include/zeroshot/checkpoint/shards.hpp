@@ -48,14 +48,13 @@ inline shard_map read_shard_map(const json& index) {
         const std::string& name = file.as_string();
         if (!is_plain_file_name(name)) {
             throw checkpoint_error(error_code::format, {file.where(), "the shard is " + quoted(name),
-                                                        "a plain file name: shards lie beside their index", ""});
+                                                        "a plain file name: shards lie beside their index"});
         }
         if (name.ends_with(".json"))
-            throw checkpoint_error(error_code::format,
-                                   {file.where(), "the shard " + quoted(name) + " is an index", "", ""});
+            throw checkpoint_error(error_code::format, {file.where(), "the shard " + quoted(name) + " is an index"});
         shards.emplace(tensor, name);
     }
-    if (shards.empty()) throw checkpoint_error(error_code::format, {entries.where(), "no tensors", "", ""});
+    if (shards.empty()) throw checkpoint_error(error_code::format, {entries.where(), "no tensors"});
     return shards;
 }
 
@@ -68,10 +67,7 @@ inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_m
     };
     std::map<std::string, std::size_t, std::less<>> files;
     for (const auto& [tensor, file] : shards) ++files[file];
-    if (files.size() > limits.shards) {
-        refuse(error_code::limit, "the index names " + std::to_string(files.size()) + " shards",
-               "at most " + std::to_string(limits.shards), "");
-    }
+    expect_at_most<checkpoint_error>(limits.shards, files.size(), "shards in the index", path_text(index));
     std::string missing;
     for (const auto& [file, count] : files) {
         std::error_code unknown;  // whatever else is wrong, opening it says it better
@@ -91,7 +87,7 @@ inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_m
 inline void join_shard(const shard_map& shards, const std::string& file, const std::string& place, tensor_list&& shard,
                        tensor_list& all) {
     const auto refuse = [&](std::string_view tensor, const char* what, const std::string& expected) {
-        throw checkpoint_error(error_code::format, {place, "tensor " + quoted(tensor) + what, expected, ""});
+        throw checkpoint_error(error_code::format, {place, "tensor " + quoted(tensor) + what, expected});
     };
     for (const auto& [tensor, named] : shards) {
         if (named == file && shard.find(tensor) == nullptr) refuse(tensor, " is missing", "it here: the index says so");

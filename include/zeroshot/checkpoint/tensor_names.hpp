@@ -148,7 +148,7 @@ inline std::optional<canonical_place> canonical_place_of(checkpoint_layout layou
 /// Checks that all parts exist and fit, and finds the shape of the whole.
 inline void join_parts(const checkpoint& file, const std::string& name, canonical_tensor& tensor) {
     const auto refuse = [&](const std::string& what, const std::string& expected) {
-        throw checkpoint_error(error_code::shape, {file.place(), what, expected, ""});
+        throw checkpoint_error(error_code::shape, {file.place(), what, expected});
     };
     std::size_t rows = 0;
     for (const tensor_part& part : tensor.parts) {
@@ -191,7 +191,7 @@ inline checkpoint_layout layout_of(const checkpoint& file) {
         if (name.starts_with("visual.trunk.")) {
             throw checkpoint_error(error_code::unsupported,
                                    {file.place(), "the image tower is one of timm's (" + quoted(name) + ")",
-                                    "a VisionTransformer or ModifiedResNet", ""});
+                                    "a VisionTransformer or ModifiedResNet"});
         }
         hugging_face |= name.starts_with("vision_model.") || name.starts_with("text_model.");
         custom_text |= name.starts_with("text.");
@@ -204,7 +204,7 @@ inline checkpoint_layout layout_of(const checkpoint& file) {
     throw checkpoint_error(
         error_code::shape,
         {file.place(), names.empty() ? "the file holds no tensors" : "no CLIP among the tensors " + names,
-         "the names of OpenAI, open_clip or Hugging Face", ""});
+         "the names of OpenAI, open_clip or Hugging Face"});
 }
 
 /// A checkpoint's tensors under OpenAI's names, without copying.
@@ -226,8 +226,8 @@ inline canonical_tensors canonical(const checkpoint& file) {
         if (!part.name.empty()) {
             throw checkpoint_error(
                 error_code::shape,
-                {file.place(), quoted(part.name) + " and " + quoted(each.name) + " are the same tensor", "one of them",
-                 ""});
+                {file.place(), quoted(part.name) + " and " + quoted(each.name) + " are the same tensor",
+                 "one of them"});
         }
         part = {each.name, each.tensor};
     }

@@ -130,7 +130,7 @@ template <std::floating_point Scalar>
 aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
     if (!is_floating(stored.type)) {
         throw checkpoint_error(error_code::unsupported,
-                               {"tensor", "dtype " + std::string(name_of(stored.type)), "one of F16 BF16 F32 F64", ""});
+                               {"tensor", "dtype " + std::string(name_of(stored.type)), "one of F16 BF16 F32 F64"});
     }
     aligned_vector<Scalar> values(element_count(stored.shape));
     std::size_t done = 0;

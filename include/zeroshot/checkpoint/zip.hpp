@@ -16,7 +16,7 @@
 #include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
-#include <zeroshot/support/crc32.hpp>
+#include <zeroshot/support/checksum.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -139,18 +139,14 @@ class zip_reader {
                        " bytes from byte " + std::to_string(directory_) + " on",
                    "it to end at byte " + std::to_string(directory_end), incomplete);
         }
-        if (directory_bytes_ > limits_.directory_bytes) {
-            refuse(error_code::limit, "the directory has " + std::to_string(directory_bytes_) + " bytes",
-                   "at most " + std::to_string(limits_.directory_bytes));
-        }
+        const std::string& place = source_->place();
+        expect_at_most<checkpoint_error>(limits_.directory_bytes, directory_bytes_, "bytes of the zip directory",
+                                         place);
         if (count_ > directory_bytes_ / zip_central_bytes) {
             refuse(error_code::format, "the directory claims " + std::to_string(count_) + " entries",
                    "no more than fit its " + std::to_string(directory_bytes_) + " bytes");
         }
-        if (count_ > limits_.entries) {
-            refuse(error_code::limit, "the archive has " + std::to_string(count_) + " entries",
-                   "at most " + std::to_string(limits_.entries));
-        }
+        expect_at_most<checkpoint_error>(limits_.entries, count_, "entries of the zip archive", place);
     }
 
     void expect_one_disk(std::uint32_t this_disk, std::uint32_t directory_disk, bool all_here) const {

@@ -45,7 +45,7 @@ inline std::size_t channels_of(pixel_mode mode) {
             return 4;
     }
     throw argument_error(error_code::argument,
-                         {"pixel mode", "there is no mode " + std::to_string(static_cast<int>(mode)), "", ""});
+                         {"pixel mode", "there is no mode " + std::to_string(static_cast<int>(mode))});
 }
 
 /// The usual mode of 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels.
@@ -62,7 +62,7 @@ inline pixel_mode mode_of_channels(std::size_t channels) {
             return pixel_mode::rgba;
         default:
             throw argument_error(error_code::argument,
-                                 {"pixels", std::to_string(channels) + " channels", "1, 2, 3 or 4", ""});
+                                 {"pixels", std::to_string(channels) + " channels", "1, 2, 3 or 4"});
     }
 }
 
@@ -81,7 +81,7 @@ class image {
                 0) {
         if (owner_->size() != height_ * stride_) {
             throw argument_error(error_code::argument, {"pixels", std::to_string(owner_->size()) + " bytes",
-                                                        std::to_string(height_ * stride_), ""});
+                                                        std::to_string(height_ * stride_)});
         }
     }
 
@@ -140,7 +140,7 @@ class image {
     image reinterpreted(pixel_mode mode) const {
         if (channels_of(mode) != channels_) {
             throw argument_error(error_code::argument, {"pixels", std::to_string(channels_) + " channels",
-                                                        std::to_string(channels_of(mode)) + " for that mode", ""});
+                                                        std::to_string(channels_of(mode)) + " for that mode"});
         }
         image same = *this;
         same.mode_ = mode;
@@ -192,7 +192,7 @@ class image {
 /// \throws argument_error (ARG) unless the orientation is 1 to 8
 inline image upright(const image& input, unsigned orientation) {
     if (orientation < 1 || orientation > 8) {
-        throw argument_error(error_code::argument, {"orientation", std::to_string(orientation), "1 to 8", ""});
+        throw argument_error(error_code::argument, {"orientation", std::to_string(orientation), "1 to 8"});
     }
     if (orientation == 1) return input;
     const bool mirrored_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;

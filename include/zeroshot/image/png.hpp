@@ -14,7 +14,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/image.hpp>
-#include <zeroshot/support/crc32.hpp>
+#include <zeroshot/support/checksum.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 

@@ -73,15 +73,12 @@ inline constexpr std::size_t largest_crop = 16384;
 inline void check(const preprocessing& settings) {
     for (const std::size_t size : {settings.size, settings.resized.value_or(settings.size)}) {
         if (size == 0)
-            throw argument_error(error_code::argument, {"preprocessing", "the size is 0 pixels", "at least 1", ""});
-        if (size > largest_crop) {
-            throw argument_error(error_code::limit, {"preprocessing", "the size is " + std::to_string(size) + " pixels",
-                                                     "at most " + std::to_string(largest_crop), ""});
-        }
+            throw argument_error(error_code::argument, {"preprocessing", "the size is 0 pixels", "at least 1"});
+        detail::expect_at_most<argument_error>(largest_crop, size, "pixels", "preprocessing: size");
     }
     if (settings.resized && settings.mode == resize_mode::longest) {
         throw argument_error(error_code::unsupported,
-                             {"preprocessing", "a side before the crop with resize_mode::longest", "one size", ""});
+                             {"preprocessing", "a side before the crop with resize_mode::longest", "one size"});
     }
     for (std::size_t channel = 0; channel < 3; ++channel) {
         const std::array numbers{settings.mean[channel], settings.standard_deviation[channel]};
@@ -89,7 +86,7 @@ inline void check(const preprocessing& settings) {
             throw argument_error(error_code::argument, {"preprocessing",
                                                         "mean or standard deviation of channel " +
                                                             std::to_string(channel) + " cannot be used",
-                                                        "finite numbers, the second not 0", ""});
+                                                        "finite numbers, the second not 0"});
         }
     }
 }
@@ -211,7 +208,7 @@ void preprocess_into(const image& input, const preprocessing& settings, std::spa
     const std::size_t plane = settings.size * settings.size;
     if (pixels.size() != 3 * plane) {
         throw argument_error(error_code::shape, {"preprocess", std::to_string(pixels.size()) + " elements to write to",
-                                                 std::to_string(3 * plane), ""});
+                                                 std::to_string(3 * plane)});
     }
     for (std::size_t channel = 0; channel < 3; ++channel) {
         std::array<Scalar, 256> value_of;

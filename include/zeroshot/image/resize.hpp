@@ -44,7 +44,7 @@ inline image crop(const image& input, const window& part) {
     const bool inside = part.width <= input.width() && part.left <= input.width() - part.width &&
                         part.height <= input.height() && part.top <= input.height() - part.height;
     if (part.width == 0 || part.height == 0 || !inside) {
-        throw argument_error(error_code::argument, {"window", "it is empty or reaches outside the image", "", ""});
+        throw argument_error(error_code::argument, {"window", "it is empty or reaches outside the image"});
     }
     std::vector<std::uint8_t> pixels;
     pixels.reserve(part.width * part.height * input.channels());
@@ -300,7 +300,7 @@ inline image resize_nearest(const image& input, const axis& columns, const axis&
 inline image resize_and_crop(const image& input, std::size_t width, std::size_t height, const window& part,
                              interpolation filter = interpolation::bicubic) {
     if (width == 0 || height == 0) {
-        throw argument_error(error_code::argument, {"resize", "the new size has a side of 0 pixels", "at least 1", ""});
+        throw argument_error(error_code::argument, {"resize", "the new size has a side of 0 pixels", "at least 1"});
     }
     if ((std::max)(width, height) > longest_resized_side) {
         throw argument_error(
@@ -311,8 +311,7 @@ inline image resize_and_crop(const image& input, std::size_t width, std::size_t 
     if (width == input.width() && height == input.height()) return crop(input, part);
     if (part.width == 0 || part.height == 0 || part.width > width || part.left > width - part.width ||
         part.height > height || part.top > height - part.height) {
-        throw argument_error(error_code::argument,
-                             {"window", "it is empty or reaches outside the resized image", "", ""});
+        throw argument_error(error_code::argument, {"window", "it is empty or reaches outside the resized image"});
     }
     const detail::axis columns{input.width(), width, part.left, part.width};
     const detail::axis rows{input.height(), height, part.top, part.height};

@@ -28,7 +28,7 @@
 #include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/sha256.hpp>
+#include <zeroshot/support/checksum.hpp>
 #include <zeroshot/version.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {

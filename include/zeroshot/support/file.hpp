@@ -59,24 +59,21 @@ inline constexpr std::size_t largest_file =
 namespace detail {
 
 [[noreturn]] inline void throw_file_error(const std::filesystem::path& path, const std::string& doing, int number) {
-    throw file_error(error_code::io, {path_text(path), doing + ": " + std::generic_category().message(number), "", ""});
+    throw file_error(error_code::io, {path_text(path), doing + ": " + std::generic_category().message(number)});
 }
 
 inline void refuse_nul(const std::filesystem::path& path) {
     if (path.native().find(std::filesystem::path::value_type{}) != std::filesystem::path::string_type::npos) {
-        throw file_error(error_code::io, {path_text(path), "the path contains a NUL character", "", ""});
+        throw file_error(error_code::io, {path_text(path), "the path contains a NUL character"});
     }
 }
 
 inline void refuse_size(const std::filesystem::path& path, std::uintmax_t size, std::size_t limit) {
-    if (size > limit) {
-        throw file_error(error_code::limit, {path_text(path), "the file has " + std::to_string(size) + " bytes",
-                                             "at most " + std::to_string(limit), "raise the limit if it is meant"});
-    }
+    expect_at_most<file_error>(limit, size, "bytes", path_text(path), "raise the limit if it is meant");
 }
 
 inline file_error no_regular_file(const std::filesystem::path& path, const char* kind) {
-    return file_error(error_code::io, {path_text(path), std::string("this is ") + kind, "a regular file", ""});
+    return file_error(error_code::io, {path_text(path), std::string("this is ") + kind, "a regular file"});
 }
 
 inline file_error changed_while_reading(const std::filesystem::path& path) {
@@ -91,10 +88,8 @@ inline void refuse_full_disk(const std::filesystem::path& target, std::uintmax_t
     std::error_code unknown;
     const std::filesystem::space_info disk = std::filesystem::space(folder_of(target), unknown);
     if (!unknown && disk.available < bytes) {
-        throw file_error(
-            error_code::io,
-            {path_text(target), "needs " + std::to_string(bytes) + " bytes, disk has " + std::to_string(disk.available),
-             "", ""});
+        throw file_error(error_code::io, {path_text(target), "needs " + std::to_string(bytes) + " bytes, disk has " +
+                                                                 std::to_string(disk.available)});
     }
 }
 

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/support/utf8.hpp>
 #include <zeroshot/text/html.hpp>
 #include <zeroshot/text/unicode.hpp>
-#include <zeroshot/text/utf8.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -43,7 +43,7 @@ inline std::size_t terminal_escape(std::u32string_view text) {
     const auto parameter = [](char32_t character) {
         return character == U';' || within(decimal_boundaries, character);
     };
-    const std::size_t end = 2 + span_of(text.substr(2), parameter);
+    const std::size_t end = 2 + prefix_length(text.substr(2), parameter);
     return end < text.size() && is_ascii_letter(text[end]) ? end + 1 : 0;
 }
 
@@ -125,10 +125,7 @@ inline std::u32string collapse_spaces(std::u32string_view text) {
 /// Cleans a text to code points.
 inline std::u32string cleaned(std::string_view text, invalid_utf8 policy) {
     constexpr std::size_t longest = std::size_t{1} << 28;  // bytes; a label is shorter, and positions fit 32 bits
-    if (text.size() > longest) {
-        throw text_error(error_code::limit, {"text", "it is " + std::to_string(text.size()) + " bytes long",
-                                             "at most " + std::to_string(longest), ""});
-    }
+    detail::expect_at_most<text_error>(longest, text.size(), "bytes", "text");
     return lowercase(collapse_spaces(unescape_html(unescape_html(repair(code_points(text, policy))))));
 }
 

@@ -76,18 +76,11 @@ struct html_reference {
     std::u32string value{};
 };
 
-/// Length of the longest prefix of the text whose characters all fit, at most `most`.
-template <class Fits>
-std::size_t span_of(std::u32string_view text, Fits fits, std::size_t most = std::u32string_view::npos) {
-    const std::u32string_view candidates = text.substr(0, most);
-    return static_cast<std::size_t>(std::find_if_not(candidates.begin(), candidates.end(), fits) - candidates.begin());
-}
-
 /// `&#39;` or `&#x27;`, with or without the semicolon; the text begins with "&#".
 inline html_reference numeric_reference(std::u32string_view text) {
     const bool hexadecimal = text.size() > 2 && (text[2] | 0x20) == U'x';
     const std::size_t begin = hexadecimal ? 3 : 2;
-    const std::size_t digits = span_of(text.substr(begin), hexadecimal ? is_hex_digit : is_ascii_digit);
+    const std::size_t digits = prefix_length(text.substr(begin), hexadecimal ? is_hex_digit : is_ascii_digit);
     if (digits == 0) return {};
     const std::size_t end = begin + digits;
     const bool closed = end < text.size() && text[end] == U';';
@@ -100,7 +93,7 @@ inline html_reference named_reference(std::u32string_view text) {
     constexpr std::u32string_view enders = U"\t\n\f <&#;";
     constexpr std::size_t longest = 32;  // of the pattern html._charref
     const auto in_name = [&](char32_t character) { return enders.find(character) == enders.npos; };
-    const std::size_t size = span_of(text.substr(1), in_name, longest);
+    const std::size_t size = prefix_length(text.substr(1), in_name, longest);
     if (size == 0) return {};
     const std::u32string_view name = text.substr(1, size);
     const bool closed = 1 + size < text.size() && text[1 + size] == U';';
@@ -140,7 +133,7 @@ inline html_reference complete_reference(std::u32string_view text) {
     const auto in_name = [](char32_t character) { return is_ascii_digit(character) || is_ascii_letter(character); };
     const bool numeric = text.size() > 1 && text[1] == U'#';
     const std::size_t begin = numeric ? 2 : 1;
-    const std::size_t size = text.size() < begin ? 0 : span_of(text.substr(begin), in_name, longest);
+    const std::size_t size = text.size() < begin ? 0 : prefix_length(text.substr(begin), in_name, longest);
     if (size == 0 || begin + size == text.size() || text[begin + size] != U';') return {};
     const std::size_t length = begin + size + 1;
     if (numeric) {

@@ -22,6 +22,14 @@ inline bool within(std::span<const char32_t> boundaries, char32_t character) {
     return (above - boundaries.begin()) % 2 == 1;
 }
 
+/// The number of characters at the beginning of a text that match, at most `limit`.
+template <class Matches>
+std::size_t prefix_length(std::u32string_view text, const Matches& matches,
+                          std::size_t limit = std::u32string_view::npos) {
+    const std::u32string_view prefix = text.substr(0, limit);
+    return static_cast<std::size_t>(std::find_if_not(prefix.begin(), prefix.end(), matches) - prefix.begin());
+}
+
 /// Lower bound in a sorted table: the first of `count` indices that is not before the key.
 template <class IsBefore>
 std::size_t first_index(std::size_t count, const IsBefore& is_before) {

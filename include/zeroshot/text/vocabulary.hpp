@@ -16,7 +16,7 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/text/utf8.hpp>
+#include <zeroshot/support/utf8.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -105,12 +105,8 @@ class vocabulary {
             ++first_number;
         }
         if (!lines.empty() && (lines.back().empty() || lines.back() == "\r")) lines = lines.first(lines.size() - 1);
-        constexpr std::size_t most = 1'000'000;
-        if (lines.size() > most) {
-            throw checkpoint_error(error_code::limit, {"merges", "there are " + std::to_string(lines.size()),
-                                                       "at most " + std::to_string(most), ""});
-        }
-        if (are_clips(lines)) return clip(lines.size());
+        detail::expect_at_most<checkpoint_error>(1'000'000, lines.size(), "lines", "merges");
+        if (are_clip_merges(lines)) return clip(lines.size());
         spelt_symbols ids = spelt_singles();
         std::vector<std::pair<token, token>> pairs;
         pairs.reserve(lines.size());
@@ -143,7 +139,7 @@ class vocabulary {
         if (id == end()) return {"<|endoftext|>", true};
         if (id < 0 || id > end()) {
             throw text_error(error_code::argument, {"token " + std::to_string(id), "there is no such symbol",
-                                                    "0 to " + std::to_string(end()), ""});
+                                                    "0 to " + std::to_string(end())});
         }
         text::symbol spelt;
         for (const token single : singles(id)) {
@@ -221,30 +217,31 @@ class vocabulary {
     }
 
     /// Whether these are the first of CLIP's merges, as in most checkpoints: then no symbol need be looked up.
-    static bool are_clips(std::span<const std::string> lines) {
+    static bool are_clip_merges(std::span<const std::string> lines) {
         if (lines.size() > text::clip_merge_count) return false;
         const text::byte_alphabet alphabet;
-        std::vector<std::string_view> firsts, seconds;  // [id]: the two parts of a symbol's spelling
         std::vector<std::string> singles;
-        singles.reserve(text::single_count);
         for (token id = 0; id < text::single_count; ++id) singles.push_back(spelt_single(alphabet, id));
-        firsts.assign(singles.begin(), singles.end());
-        seconds.resize(singles.size());
+        std::vector<std::pair<std::string_view, std::string_view>> spellings;  // [id]: in two parts
+        spellings.reserve(singles.size() + lines.size());
+        for (const std::string& single : singles) spellings.emplace_back(single, "");
         for (std::size_t rank = 0; rank < lines.size(); ++rank) {
-            const auto pair = text::clip_merge(rank);
-            std::string_view rest = lines[rank];
-            const auto follows = [&rest](std::string_view text) {
-                const bool starts = rest.starts_with(text);
-                if (starts) rest.remove_prefix(text.size());
-                return starts;
+            const std::string_view line = lines[rank];
+            std::string_view rest = line;
+            const auto skip = [&rest](std::string_view part) {
+                const bool fits = rest.starts_with(part);
+                if (fits) rest.remove_prefix(part.size());
+                return fits;
             };
-            const auto left = static_cast<std::size_t>(pair.first), right = static_cast<std::size_t>(pair.second);
-            const bool left_follows = follows(firsts[left]) && follows(seconds[left]);
-            const std::size_t space = lines[rank].size() - rest.size();
-            if (!left_follows || !follows(" ") || !follows(firsts[right]) || !follows(seconds[right]) || !rest.empty())
-                return false;
-            firsts.push_back(std::string_view(lines[rank]).substr(0, space));
-            seconds.push_back(std::string_view(lines[rank]).substr(space + 1));
+            const auto skip_symbol = [&](token id) {
+                const auto& [first, second] = spellings[static_cast<std::size_t>(id)];
+                return skip(first) && skip(second);
+            };
+            const std::pair<token, token> pair = text::clip_merge(rank);
+            const bool left_fits = skip_symbol(pair.first);
+            const std::size_t space = line.size() - rest.size();
+            if (!left_fits || !skip(" ") || !skip_symbol(pair.second) || !rest.empty()) return false;
+            spellings.emplace_back(line.substr(0, space), line.substr(space + 1));
         }
         return true;
     }
@@ -278,7 +275,7 @@ class vocabulary {
     /// \param number of the line, from 1, for messages
     static std::pair<token, token> read_line(spelt_symbols& ids, std::string_view line, std::size_t number) {
         const auto refuse = [&](const std::string& what, const std::string& expected) {
-            throw checkpoint_error(error_code::format, {"merges, line " + std::to_string(number), what, expected, ""});
+            throw checkpoint_error(error_code::format, {"merges, line " + std::to_string(number), what, expected});
         };
         if (line.ends_with('\r')) line.remove_suffix(1);
         const std::size_t space = line.find(' ');

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include <zeroshot/parallel.hpp>
-#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/atomic_file.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/support/files.hpp"

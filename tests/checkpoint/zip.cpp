@@ -143,7 +143,7 @@ TEST_CASE("a 64-bit record is read where it is needed, and where it is not") {
     CHECK(has(refusal(file), "do not agree"));
     file.count64.reset();
     file.record64 = std::string(56, 'x');
-    CHECK(has(refusal(file), "the zip64 record is none"));
+    CHECK(has(refusal(file), "the zip64 record has a wrong signature or size"));
     file.record64 = "";
     CHECK(has(refusal(file), "does not stand before its locator"));
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/support/atomic_file.hpp>
 
 #include "tests/catch.hpp"
 

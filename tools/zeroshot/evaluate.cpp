@@ -18,6 +18,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/metrics/evaluation.hpp>
 #include <zeroshot/metrics/template_choice.hpp>
+#include <zeroshot/support/atomic_file.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 #include <zeroshot/tensor.hpp>

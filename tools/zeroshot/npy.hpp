@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/atomic_file.hpp>
 
 #include "interrupt.hpp"
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include <zeroshot/metrics/accuracy.hpp>
-#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/atomic_file.hpp>
 #include <zeroshot/support/json.hpp>
 
 #include "command_context.hpp"

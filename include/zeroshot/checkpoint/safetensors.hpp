@@ -22,6 +22,7 @@
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
+#include <zeroshot/support/atomic_file.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 #include <zeroshot/support/utf8.hpp>

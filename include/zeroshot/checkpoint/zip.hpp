@@ -67,11 +67,10 @@ class zip_record final : public byte_source {
     void verify() const {
         if (crc_ == 0) return;  // torch.save without checksums
         constexpr std::size_t at_once = 1 << 18;
-        crc32 found;
-        byte_range(archive_, begin_, size_).in_blocks(at_once, [&](std::span<const std::byte> block) {
-            found.add(block);
-        });
-        if (found.value() == crc_) return;
+        crc32 sum;
+        const byte_range contents(archive_, begin_, size_);
+        contents.in_blocks(at_once, [&](std::span<const std::byte> block) { sum.add(block); });
+        if (sum.value() == crc_) return;
         throw checkpoint_error(error_code::format, {place_, "the bytes do not fit their checksum", "",
                                                     "the file is damaged; download it again"});
     }
@@ -84,6 +83,17 @@ class zip_record final : public byte_source {
     mutable std::once_flag verified_;
 };
 
+/// The little-endian number of a record at an offset.
+inline std::uint16_t u16(std::span<const std::byte> record, std::size_t offset = 0) {
+    return little_endian<std::uint16_t>(record, offset);
+}
+inline std::uint32_t u32(std::span<const std::byte> record, std::size_t offset = 0) {
+    return little_endian<std::uint32_t>(record, offset);
+}
+inline std::uint64_t u64(std::span<const std::byte> record, std::size_t offset = 0) {
+    return little_endian<std::uint64_t>(record, offset);
+}
+
 /// Reads the records of an archive and checks that they agree.
 class zip_reader {
    public:
@@ -92,20 +102,23 @@ class zip_reader {
 
     std::vector<zip_entry> entries() {
         find_directory();
-        std::vector<zip_entry> found = read_directory();
-        for (zip_entry& entry : found) read_local_header(entry);
-        expect_disjoint(found);
-        sort_by_name(found);
-        return found;
+        std::vector<zip_entry> entries = read_directory();
+        for (zip_entry& entry : entries) read_local_header(entry);
+        std::ranges::sort(entries, {}, &zip_entry::header);
+        expect_disjoint(entries);
+        std::ranges::sort(entries, {}, &zip_entry::name);
+        const auto duplicate = std::ranges::adjacent_find(entries, {}, &zip_entry::name);
+        if (duplicate != entries.end()) refuse("there are two entries " + quoted(duplicate->name));
+        return entries;
     }
 
    private:
-    [[noreturn]] void refuse(error_code code, std::string what, std::string expected = "",
-                             std::string hint = "") const {
+    [[noreturn]] void refuse(std::string what, std::string expected = "", std::string hint = "",
+                             error_code code = error_code::format) const {
         throw checkpoint_error(code, {source_->place(), std::move(what), std::move(expected), std::move(hint)});
     }
-    [[noreturn]] void refuse(const zip_entry& entry, std::string what, error_code code = error_code::format) const {
-        refuse(code, "entry " + quoted(entry.name) + " " + std::move(what));
+    [[noreturn]] void refuse(const zip_entry& entry, std::string what) const {
+        refuse("entry " + quoted(entry.name) + " " + std::move(what));
     }
 
     /// Bytes of a range that was checked before.
@@ -115,27 +128,22 @@ class zip_reader {
 
     /// Finds the directory by the end record, which must be the last 22 bytes: a comment could hide another one.
     void find_directory() {
-        const std::uint64_t size = source_->size();
-        if (size < zip_end_bytes) refuse(error_code::format, "the zip archive is truncated", "", incomplete);
-        std::uint64_t directory_end = size - zip_end_bytes;
+        if (source_->size() < zip_end_bytes) refuse("the zip archive is truncated", "", incomplete);
+        std::uint64_t directory_end = source_->size() - zip_end_bytes;
         const std::vector<std::byte> end = bytes(directory_end, zip_end_bytes);
-        if (little_endian<std::uint32_t>(end) != zip_end_signature) {
-            refuse(error_code::format, "the zip archive has no end record as its last 22 bytes",
-                   "no bytes and no comment behind it", incomplete);
+        if (u32(end) != zip_end_signature) {
+            refuse("the zip archive has no end record as its last 22 bytes", "no bytes and no comment behind it",
+                   incomplete);
         }
-        if (little_endian<std::uint16_t>(end, 20) != 0) refuse(error_code::format, "the zip archive has a comment");
-        const std::uint16_t count = little_endian<std::uint16_t>(end, 10);
-        count_ = count;
-        directory_bytes_ = little_endian<std::uint32_t>(end, 12);
-        directory_ = little_endian<std::uint32_t>(end, 16);
-        expect_one_disk(little_endian<std::uint16_t>(end, 4), little_endian<std::uint16_t>(end, 6),
-                        little_endian<std::uint16_t>(end, 8) == count);
-        const bool needs_zip64 = count == in_zip64_16 || directory_bytes_ == in_zip64 || directory_ == in_zip64;
-        if (!read_zip64(directory_end) && needs_zip64)
-            refuse(error_code::format, "the zip archive has no zip64 record, and needs one");
+        if (u16(end, 20) != 0) refuse("the zip archive has a comment");
+        count_ = u16(end, 10);
+        directory_bytes_ = u32(end, 12);
+        directory_ = u32(end, 16);
+        expect_one_disk(u16(end, 4), u16(end, 6), u16(end, 8) == count_);
+        const bool needs_zip64 = count_ == in_zip64_16 || directory_bytes_ == in_zip64 || directory_ == in_zip64;
+        if (!read_zip64(directory_end) && needs_zip64) refuse("the zip archive has no zip64 record, and needs one");
         if (directory_ > directory_end || directory_bytes_ != directory_end - directory_) {
-            refuse(error_code::format,
-                   "the directory of the zip archive is said to be " + std::to_string(directory_bytes_) +
+            refuse("the directory of the zip archive is said to be " + std::to_string(directory_bytes_) +
                        " bytes from byte " + std::to_string(directory_) + " on",
                    "it to end at byte " + std::to_string(directory_end), incomplete);
         }
@@ -143,80 +151,73 @@ class zip_reader {
         expect_at_most<checkpoint_error>(limits_.directory_bytes, directory_bytes_, "bytes of the zip directory",
                                          place);
         if (count_ > directory_bytes_ / zip_central_bytes) {
-            refuse(error_code::format, "the directory claims " + std::to_string(count_) + " entries",
+            refuse("the directory claims " + std::to_string(count_) + " entries",
                    "no more than fit its " + std::to_string(directory_bytes_) + " bytes");
         }
         expect_at_most<checkpoint_error>(limits_.entries, count_, "entries of the zip archive", place);
     }
 
-    void expect_one_disk(std::uint32_t this_disk, std::uint32_t directory_disk, bool all_here) const {
-        if (this_disk == 0 && directory_disk == 0 && all_here) return;
-        refuse(error_code::unsupported, "the zip archive is one part of several", "the whole in one file");
+    void expect_one_disk(std::uint32_t this_disk, std::uint32_t directory_disk, bool holds_all) const {
+        if (this_disk == 0 && directory_disk == 0 && holds_all) return;
+        refuse("the zip archive is one part of several", "the whole in one file", "", error_code::unsupported);
     }
 
     /// The zip64 end record, if any: PyTorch always writes it.
     /// \param directory_end offset of the 32-bit record; becomes the offset of the zip64 record
     bool read_zip64(std::uint64_t& directory_end) {
         if (directory_end < zip64_locator_bytes) return false;
-        const std::uint64_t locator_at = directory_end - zip64_locator_bytes;
-        const std::vector<std::byte> locator = bytes(locator_at, zip64_locator_bytes);
-        if (little_endian<std::uint32_t>(locator) != zip64_locator_signature) return false;
-        const auto record_at = little_endian<std::uint64_t>(locator, 8);
-        const bool fits = locator_at >= zip64_end_bytes && record_at == locator_at - zip64_end_bytes;
-        if (!fits) refuse(error_code::format, "the zip64 record does not stand before its locator");
-        const std::vector<std::byte> record = bytes(record_at, zip64_end_bytes);
+        const std::uint64_t locator_begin = directory_end - zip64_locator_bytes;
+        const std::vector<std::byte> locator = bytes(locator_begin, zip64_locator_bytes);
+        if (u32(locator) != zip64_locator_signature) return false;
+        const std::uint64_t record_begin = u64(locator, 8);
+        if (locator_begin < zip64_end_bytes || record_begin != locator_begin - zip64_end_bytes)
+            refuse("the zip64 record does not stand before its locator");
+        const std::vector<std::byte> record = bytes(record_begin, zip64_end_bytes);
         constexpr std::size_t counted_from = 12;  // its size leaves out signature and size
-        if (little_endian<std::uint32_t>(record) != zip64_end_signature ||
-            little_endian<std::uint64_t>(record, 4) != zip64_end_bytes - counted_from) {
-            refuse(error_code::format, "the zip64 record is none");
-        }
-        const auto count = little_endian<std::uint64_t>(record, 32);
-        expect_one_disk(little_endian<std::uint32_t>(record, 16), little_endian<std::uint32_t>(record, 20),
-                        little_endian<std::uint64_t>(record, 24) == count);
-        adopt(count_, in_zip64_16, count);
-        adopt(directory_bytes_, in_zip64, little_endian<std::uint64_t>(record, 40));
-        adopt(directory_, in_zip64, little_endian<std::uint64_t>(record, 48));
-        directory_end = record_at;
+        if (u32(record) != zip64_end_signature || u64(record, 4) != zip64_end_bytes - counted_from)
+            refuse("the zip64 record has a wrong signature or size");
+        expect_one_disk(u32(record, 16), u32(record, 20), u64(record, 24) == u64(record, 32));
+        const auto replace = [&](std::uint64_t& value, std::uint64_t sentinel, std::uint64_t wide) {
+            if (value != sentinel && value != wide) refuse("the zip64 record and the end record do not agree");
+            value = wide;
+        };
+        replace(count_, in_zip64_16, u64(record, 32));
+        replace(directory_bytes_, in_zip64, u64(record, 40));
+        replace(directory_, in_zip64, u64(record, 48));
+        directory_end = record_begin;
         return true;
     }
 
-    void adopt(std::uint64_t& value, std::uint64_t sentinel, std::uint64_t wide) const {
-        if (value != sentinel && value != wide)
-            refuse(error_code::format, "the zip64 record and the end record do not agree");
-        value = wide;
-    }
-
     std::vector<zip_entry> read_directory() const {
-        const std::vector<std::byte> all = bytes(directory_, directory_bytes_);
-        std::vector<zip_entry> found;
-        found.reserve(static_cast<std::size_t>(count_));
-        std::span<const std::byte> rest(all);
-        for (std::uint64_t i = 0; i < count_; ++i) found.push_back(read_central(rest));
-        if (!rest.empty()) refuse(error_code::format, "the directory holds more than its entries");
-        return found;
+        const std::vector<std::byte> directory = bytes(directory_, directory_bytes_);
+        std::vector<zip_entry> entries;
+        entries.reserve(static_cast<std::size_t>(count_));
+        std::span<const std::byte> rest(directory);
+        for (std::uint64_t i = 0; i < count_; ++i) entries.push_back(read_central(rest));
+        if (!rest.empty()) refuse("the directory holds more than its entries");
+        return entries;
     }
 
     /// Reads one entry of the directory from the front of `rest`.
     zip_entry read_central(std::span<const std::byte>& rest) const {
-        if (rest.size() < zip_central_bytes || little_endian<std::uint32_t>(rest) != zip_central_signature)
-            refuse(error_code::format, "the directory of the zip archive is damaged", "", incomplete);
-        const std::size_t name = little_endian<std::uint16_t>(rest, 28);
-        const std::size_t extra = little_endian<std::uint16_t>(rest, 30);
-        const std::size_t whole = zip_central_bytes + name + extra + little_endian<std::uint16_t>(rest, 32);
-        if (whole > rest.size())
-            refuse(error_code::format, "the directory of the zip archive is truncated", "", incomplete);
-        zip_entry entry;
-        entry.name = text(rest.subspan(zip_central_bytes, name));
+        if (rest.size() < zip_central_bytes || u32(rest) != zip_central_signature)
+            refuse("the directory of the zip archive is damaged", "", incomplete);
+        const std::size_t name_size = u16(rest, 28), extra_size = u16(rest, 30);
+        const std::size_t size = zip_central_bytes + name_size + extra_size + u16(rest, 32);
+        if (size > rest.size()) refuse("the directory of the zip archive is truncated", "", incomplete);
+        zip_entry entry{text(rest.subspan(zip_central_bytes, name_size)),
+                        u16(rest, 8),
+                        u16(rest, 10),
+                        u32(rest, 16),
+                        u32(rest, 20),
+                        u32(rest, 24),
+                        u32(rest, 42)};
         expect_plain_name(entry);
-        entry.flags = little_endian<std::uint16_t>(rest, 8);
-        entry.method = little_endian<std::uint16_t>(rest, 10);
-        entry.crc = little_endian<std::uint32_t>(rest, 16);
-        entry.stored = little_endian<std::uint32_t>(rest, 20);
-        entry.size = little_endian<std::uint32_t>(rest, 24);
-        entry.header = little_endian<std::uint32_t>(rest, 42);
-        if (little_endian<std::uint16_t>(rest, 34) != 0) refuse(entry, "lies on another disk", error_code::unsupported);
-        widen(entry, rest.subspan(zip_central_bytes + name, extra), {&entry.size, &entry.stored, &entry.header});
-        rest = rest.subspan(whole);
+        if (u16(rest, 34) != 0)
+            refuse("entry " + quoted(entry.name) + " lies on another disk", "", "", error_code::unsupported);
+        widen(entry, rest.subspan(zip_central_bytes + name_size, extra_size),
+              {&entry.size, &entry.stored, &entry.header});
+        rest = rest.subspan(size);
         return entry;
     }
 
@@ -226,39 +227,35 @@ class zip_reader {
 
     /// Refuses absolute paths and "..": entries are never written, but such an archive is hostile.
     void expect_plain_name(const zip_entry& entry) const {
-        const std::string_view name = entry.name;
-        constexpr std::string_view never{"\\\0", 2};
-        bool plain = !name.empty() && name.front() != '/' && name.find_first_of(never) == std::string_view::npos;
-        for (std::size_t begin = 0; begin < name.size();) {
-            const std::size_t end = (std::min)(name.find('/', begin), name.size());
-            const std::string_view part = name.substr(begin, end - begin);
+        constexpr std::string_view forbidden{"\\\0", 2};
+        bool plain = !entry.name.empty() && entry.name.find_first_of(forbidden) == std::string::npos;
+        for (std::size_t begin = 0; begin < entry.name.size();) {
+            const std::size_t end = (std::min)(entry.name.find('/', begin), entry.name.size());
+            const std::string_view part = std::string_view(entry.name).substr(begin, end - begin);
             plain = plain && !part.empty() && part != "." && part != "..";
             begin = end + 1;
         }
         if (!plain) refuse(entry, "has a name that no entry may have");
     }
 
-    /// Takes the values that did not fit 32 bits from the zip64 field, in its order.
+    /// Replaces the values that did not fit 32 bits by those of the zip64 field, in its order.
     void widen(const zip_entry& entry, std::span<const std::byte> extra, std::vector<std::uint64_t*> values) const {
-        values.erase(
-            std::remove_if(values.begin(), values.end(), [](const std::uint64_t* value) { return *value != in_zip64; }),
-            values.end());
+        std::erase_if(values, [](const std::uint64_t* value) { return *value != in_zip64; });
         if (values.empty()) return;
-        std::span<const std::byte> field = extra_field(entry, extra, zip64_extra);
+        std::span<const std::byte> field = zip64_field(entry, extra);
         if (field.size() < values.size() * sizeof(std::uint64_t)) refuse(entry, "has no zip64 field that is complete");
         for (std::uint64_t* value : values) {
-            *value = little_endian<std::uint64_t>(field);
-            field = field.subspan(sizeof(std::uint64_t));
+            *value = u64(field);
+            field = field.subspan(sizeof *value);
         }
     }
 
-    std::span<const std::byte> extra_field(const zip_entry& entry, std::span<const std::byte> extra,
-                                           std::uint16_t wanted) const {
+    std::span<const std::byte> zip64_field(const zip_entry& entry, std::span<const std::byte> extra) const {
         constexpr std::size_t head = 4;  // identifier and size
         while (extra.size() >= head) {
-            const std::size_t size = little_endian<std::uint16_t>(extra, 2);
+            const std::size_t size = u16(extra, 2);
             if (size > extra.size() - head) refuse(entry, "has an extra field that is longer than all of them");
-            if (little_endian<std::uint16_t>(extra) == wanted) return extra.subspan(head, size);
+            if (u16(extra) == zip64_extra) return extra.subspan(head, size);
             extra = extra.subspan(head + size);
         }
         return {};
@@ -270,61 +267,45 @@ class zip_reader {
         if (entry.header > directory_ || directory_ - entry.header < zip_local_bytes)
             refuse(entry, "lies outside the archive");
         const std::vector<std::byte> head = bytes(entry.header, zip_local_bytes);
-        if (little_endian<std::uint32_t>(head) != zip_local_signature)
-            refuse(entry, "does not begin where it is said to");
-        const std::size_t name = little_endian<std::uint16_t>(head, 26), extra = little_endian<std::uint16_t>(head, 28);
-        entry.data = entry.header + zip_local_bytes + name + extra;
+        if (u32(head) != zip_local_signature) refuse(entry, "does not begin where it is said to");
+        const std::size_t name_size = u16(head, 26), extra_size = u16(head, 28);
+        entry.data = entry.header + zip_local_bytes + name_size + extra_size;
         if (entry.data > directory_ || entry.stored > directory_ - entry.data) {
             refuse(entry, "of " + std::to_string(entry.stored) + " bytes goes beyond the archive's directory at byte " +
                               std::to_string(directory_));
         }
-        const std::vector<std::byte> behind = bytes(entry.header + zip_local_bytes, name + extra);
-        if (text(std::span(behind).first(name)) != entry.name) refuse(entry, "has another name in its own header");
-        if (little_endian<std::uint16_t>(head, 6) != entry.flags) refuse(entry, "has other flags in its own header");
-        if (little_endian<std::uint16_t>(head, 8) != entry.method)
-            refuse(entry, "has another compression in its own header");
+        const std::vector<std::byte> tail = bytes(entry.header + zip_local_bytes, name_size + extra_size);
+        if (text(std::span(tail).first(name_size)) != entry.name) refuse(entry, "has another name in its own header");
+        if (u16(head, 6) != entry.flags) refuse(entry, "has other flags in its own header");
+        if (u16(head, 8) != entry.method) refuse(entry, "has another compression in its own header");
         if ((entry.flags & zip_has_descriptor) != 0) return check_descriptor(entry);
-        std::uint64_t stored = little_endian<std::uint32_t>(head, 18), size = little_endian<std::uint32_t>(head, 22);
-        widen(entry, std::span(behind).subspan(name), {&size, &stored});
-        if (little_endian<std::uint32_t>(head, 14) != entry.crc || stored != entry.stored || size != entry.size)
+        std::uint64_t stored = u32(head, 18), size = u32(head, 22);
+        widen(entry, std::span(tail).subspan(name_size), {&size, &stored});
+        if (u32(head, 14) != entry.crc || stored != entry.stored || size != entry.size)
             refuse(entry, "has another size or checksum in its own header");
     }
 
     /// The data descriptor behind the bytes, with 32-bit or 64-bit sizes; optional.
     void check_descriptor(const zip_entry& entry) const {
-        const std::uint64_t at = entry.data + entry.stored;
-        const std::vector<std::byte> found =
-            bytes(at, (std::min<std::uint64_t>)(zip64_descriptor_bytes, directory_ - at));
-        if (found.size() < zip_descriptor_bytes || little_endian<std::uint32_t>(found) != zip_descriptor_signature)
-            return;
-        const bool narrow = little_endian<std::uint32_t>(found, 8) == entry.stored &&
-                            little_endian<std::uint32_t>(found, 12) == entry.size;
-        const bool wide = found.size() == zip64_descriptor_bytes &&
-                          little_endian<std::uint64_t>(found, 8) == entry.stored &&
-                          little_endian<std::uint64_t>(found, 16) == entry.size;
-        if (little_endian<std::uint32_t>(found, 4) != entry.crc || !(narrow || wide))
+        const std::uint64_t begin = entry.data + entry.stored;
+        const std::vector<std::byte> descriptor =
+            bytes(begin, (std::min<std::uint64_t>)(zip64_descriptor_bytes, directory_ - begin));
+        if (descriptor.size() < zip_descriptor_bytes || u32(descriptor) != zip_descriptor_signature) return;
+        const bool fits_32 = u32(descriptor, 8) == entry.stored && u32(descriptor, 12) == entry.size;
+        const bool fits_64 = descriptor.size() == zip64_descriptor_bytes && u64(descriptor, 8) == entry.stored &&
+                             u64(descriptor, 16) == entry.size;
+        if (u32(descriptor, 4) != entry.crc || !(fits_32 || fits_64))
             refuse(entry, "has another size or checksum behind its bytes");
     }
 
     /// The first entry begins the file, and entries do not overlap.
+    /// \param entries in the order of the file
     void expect_disjoint(const std::vector<zip_entry>& entries) const {
-        std::vector<const zip_entry*> order;
-        for (const zip_entry& entry : entries) order.push_back(&entry);
-        std::ranges::sort(order, [](const zip_entry* a, const zip_entry* b) { return a->header < b->header; });
-        if (!order.empty() && order.front()->header != 0)
-            refuse(error_code::format, "there are bytes before the zip archive", "",
-                   "is it a self-extracting program?");
-        for (std::size_t i = 1; i < order.size(); ++i) {
-            if (order[i]->header < order[i - 1]->data + order[i - 1]->stored)
-                refuse(*order[i], "overlaps entry " + quoted(order[i - 1]->name));
-        }
-    }
-
-    void sort_by_name(std::vector<zip_entry>& entries) const {
-        std::ranges::sort(entries, [](const zip_entry& a, const zip_entry& b) { return a.name < b.name; });
+        if (!entries.empty() && entries.front().header != 0)
+            refuse("there are bytes before the zip archive", "", "is it a self-extracting program?");
         for (std::size_t i = 1; i < entries.size(); ++i) {
-            if (entries[i].name == entries[i - 1].name)
-                refuse(error_code::format, "there are two entries " + quoted(entries[i].name));
+            if (entries[i].header < entries[i - 1].data + entries[i - 1].stored)
+                refuse(entries[i], "overlaps entry " + quoted(entries[i - 1].name));
         }
     }
 
@@ -355,9 +336,7 @@ class zip_archive {
 
     /// The entry with a name, or null.
     const zip_entry* find(std::string_view name) const {
-        const auto at =
-            std::lower_bound(entries_.begin(), entries_.end(), name,
-                             [](const zip_entry& entry, std::string_view wanted) { return entry.name < wanted; });
+        const auto at = std::ranges::lower_bound(entries_, name, std::ranges::less(), &zip_entry::name);
         return at != entries_.end() && at->name == name ? &*at : nullptr;
     }
 

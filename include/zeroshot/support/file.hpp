@@ -1,5 +1,5 @@
 #pragma once
-/// \file Files: reading in parts or whole, mapping, and atomic writing.
+/// \file Files: reading in parts or whole, and mapping.
 
 #include <algorithm>
 #include <cerrno>
@@ -16,15 +16,12 @@
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(ZEROSHOT_PLAIN_FILES)
 #define ZEROSHOT_POSIX_FILES 1
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #else
 #define ZEROSHOT_POSIX_FILES 0
-#include <cstdio>
 #include <fstream>
-#include <memory>
 #include <mutex>
 #endif
 
@@ -84,15 +81,6 @@ inline std::filesystem::path folder_of(const std::filesystem::path& path) {
     return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-inline void refuse_full_disk(const std::filesystem::path& target, std::uintmax_t bytes) {
-    std::error_code unknown;
-    const std::filesystem::space_info disk = std::filesystem::space(folder_of(target), unknown);
-    if (!unknown && disk.available < bytes) {
-        throw file_error(error_code::io, {path_text(target), "needs " + std::to_string(bytes) + " bytes, disk has " +
-                                                                 std::to_string(disk.available)});
-    }
-}
-
 }  // namespace detail
 
 #if ZEROSHOT_POSIX_FILES
@@ -104,19 +92,15 @@ struct file_calls {
     int (*open)(const char*, int, mode_t) = [](const char* name, int flags, mode_t mode) {
         return ::open(name, flags, mode);
     };
-    int (*status)(int, struct stat*) = [](int file, struct stat* found) { return ::fstat(file, found); };
-    ssize_t (*read)(int, void*, std::size_t, off_t) = [](int file, void* bytes, std::size_t count, off_t offset) {
-        return ::pread(file, bytes, count, offset);
-    };
-    ssize_t (*write)(int, const void*, std::size_t) = [](int file, const void* bytes, std::size_t count) {
-        return ::write(file, bytes, count);
-    };
-    int (*sync)(int) = [](int file) { return ::fsync(file); };
-    int (*close)(int) = [](int file) { return ::close(file); };
-    int (*rename)(const char*, const char*) = [](const char* from, const char* to) { return ::rename(from, to); };
+    int (*status)(int, struct stat*) = ::fstat;
+    ssize_t (*read)(int, void*, std::size_t, off_t) = ::pread;
+    ssize_t (*write)(int, const void*, std::size_t) = ::write;
+    int (*sync)(int) = ::fsync;
+    int (*close)(int) = ::close;
+    int (*rename)(const char*, const char*) = ::rename;
 };
 
-inline constexpr file_calls platform{};
+inline constexpr file_calls system_calls{};
 
 /// Owner of a file descriptor.
 class descriptor {
@@ -141,12 +125,14 @@ class descriptor {
 
 inline constexpr std::size_t largest_transfer = std::size_t{1} << 30;  // Linux moves at most 2 GiB in one call
 
-inline bool same_contents(const struct stat& before, const struct stat& after) noexcept {
 #if defined(__APPLE__)
-    const auto &then = before.st_mtimespec, &now = after.st_mtimespec;
+inline constexpr auto written_at = &stat::st_mtimespec, changed_at = &stat::st_ctimespec;
 #else
-    const auto &then = before.st_mtim, &now = after.st_mtim;
+inline constexpr auto written_at = &stat::st_mtim, changed_at = &stat::st_ctim;
 #endif
+
+inline bool same_contents(const struct stat& before, const struct stat& after) noexcept {
+    const timespec &then = before.*written_at, &now = after.*written_at;
     return before.st_size == after.st_size && then.tv_sec == now.tv_sec && then.tv_nsec == now.tv_nsec;
 }
 
@@ -168,15 +154,15 @@ class open_file {
     /// \throws file_error IO where it cannot be opened, or is a folder, pipe, socket or device; LIMIT where it has more
     /// than `limit` bytes
     explicit open_file(std::filesystem::path path, std::size_t limit = largest_file)
-        : open_file(std::move(path), limit, detail::platform) {}
+        : open_file(std::move(path), limit, detail::system_calls) {}
 
     /// For tests: with other system calls, which must outlive this.
     open_file(std::filesystem::path path, std::size_t limit, const detail::file_calls& calls)
         : path_(std::move(path)), calls_(calls) {
         detail::refuse_nul(path_);
         if (::stat(path_.c_str(), &opened_) != 0) detail::throw_file_error(path_, "cannot open", errno);
-        detail::refuse_non_file(path_,
-                                opened_.st_mode);  // before opening: a pipe would block, a device might act
+        // Before opening: a pipe would block, a device might act.
+        detail::refuse_non_file(path_, opened_.st_mode);
         constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
         file_ = detail::descriptor(calls_.open(path_.c_str(), flags, 0), calls_);
         if (file_.get() < 0) detail::throw_file_error(path_, "cannot open", errno);
@@ -199,11 +185,7 @@ class open_file {
     /// Identity and state of the file: different after any write.
     std::string identity() const {
         std::string text;
-#if defined(__APPLE__)
-        const auto &written = opened_.st_mtimespec, &changed = opened_.st_ctimespec;
-#else
-        const auto &written = opened_.st_mtim, &changed = opened_.st_ctim;
-#endif
+        const timespec &written = opened_.*detail::written_at, &changed = opened_.*detail::changed_at;
         const auto add = [&text](auto number) { text += std::to_string(number) + " "; };
         add(opened_.st_dev), add(opened_.st_ino), add(opened_.st_size);
         add(written.tv_sec), add(written.tv_nsec), add(changed.tv_sec), add(changed.tv_nsec);
@@ -275,142 +257,7 @@ class mapped_file {
     std::span<const std::byte> bytes_{};
 };
 
-namespace detail {
-
-/// The prefix of a target's temporary files.
-inline std::string temporary_prefix(const std::filesystem::path& target) {
-    std::string prefix = ".";  // why not "." + ...? GCC 12 warns of it (-Wrestrict) for no reason
-    prefix += target.filename().string();
-    return prefix += ".tmp-";
-}
-
-/// Removes the temporary files of killed processes: those without a lock.
-inline void sweep_temporaries(const std::filesystem::path& target) noexcept {
-    const std::string prefix = temporary_prefix(target);
-    std::error_code failed;
-    std::filesystem::directory_iterator at(folder_of(target), failed), end;
-    for (; !failed && at != end; at.increment(failed)) {
-        const std::string name = at->path().filename().string();
-        const bool ours =
-            name.starts_with(prefix) && name.find_first_not_of("0123456789-", prefix.size()) == std::string::npos;
-        if (!ours) continue;
-        const int file = ::open(at->path().c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-        if (file < 0) continue;
-        // With its lock, its writer is gone or has finished: then the name may belong to another file already.
-        struct stat locked {
-        }, named{};
-        if (::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &locked) == 0 &&
-            ::lstat(at->path().c_str(), &named) == 0 && locked.st_ino == named.st_ino &&
-            locked.st_dev == named.st_dev) {
-            ::unlink(at->path().c_str());
-        }
-        ::close(file);
-    }
-}
-
-}  // namespace detail
-
-/// Atomic writing: bytes go to a temporary file `.name.tmp-*` beside the target, which commit() renames. Without
-/// commit(), or when a write throws, the target keeps its bytes and the temporary file is removed; one of a killed
-/// process is removed by the next writer. An existing file or symbolic link is replaced.
-class atomic_file {
-   public:
-    /// \param bytes the size, if known, to check the free space
-    /// \throws file_error IO where the target is no regular file, its folder cannot be written, or the disk is too full
-    explicit atomic_file(std::filesystem::path target, std::uintmax_t bytes = 0)
-        : atomic_file(std::move(target), bytes, detail::platform) {}
-
-    /// For tests: with other system calls, which must outlive this.
-    atomic_file(std::filesystem::path target, std::uintmax_t bytes, const detail::file_calls& calls)
-        : target_(std::move(target)), calls_(calls) {
-        detail::refuse_nul(target_);
-        struct stat existing {};
-        if (::stat(target_.c_str(), &existing) == 0) detail::refuse_non_file(target_, existing.st_mode);
-        detail::sweep_temporaries(target_);
-        detail::refuse_full_disk(target_, bytes);
-        open_temporary();
-    }
-
-    atomic_file(const atomic_file&) = delete;
-    atomic_file& operator=(const atomic_file&) = delete;
-    ~atomic_file() {
-        if (!temporary_.empty()) ::unlink(temporary_.c_str());
-    }
-
-    /// Adds bytes at the end.
-    /// \throws file_error IO
-    void write(std::span<const std::byte> bytes) {
-        std::size_t done = 0;
-        while (done < bytes.size()) {
-            const std::size_t piece = (std::min)(bytes.size() - done, detail::largest_transfer);
-            const ssize_t count = calls_.write(file_.get(), bytes.data() + done, piece);
-            if (count < 0 && errno == EINTR) continue;
-            if (count <= 0) {
-                detail::throw_file_error(target_, "cannot write at byte " + std::to_string(written_ + done),
-                                         count == 0 ? ENOSPC : errno);
-            }
-            done += static_cast<std::size_t>(count);
-        }
-        written_ += done;
-    }
-    void write(std::string_view text) { write(detail::bytes_of(text)); }
-
-    /// Flushes the bytes to the disk and renames the file.
-    /// \throws file_error IO; the target then keeps its bytes
-    void commit() {
-        if (calls_.sync(file_.get()) != 0) detail::throw_file_error(target_, "cannot flush to disk", errno);
-        if (file_.close() != 0) detail::throw_file_error(target_, "cannot close", errno);
-        if (calls_.rename(temporary_.c_str(), target_.c_str()) != 0) {
-            detail::throw_file_error(target_, "cannot rename the temporary file", errno);
-        }
-        temporary_.clear();
-        lock_.close();
-        const detail::descriptor folder(::open(detail::folder_of(target_).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY),
-                                        detail::platform);
-        // Best effort: some file systems refuse, and the file is in place.
-        if (folder.get() >= 0) ::fsync(folder.get());
-    }
-
-   private:
-    void open_temporary() {
-        constexpr int attempts = 1000;
-        const std::string prefix = detail::temporary_prefix(target_) + std::to_string(::getpid()) + "-";
-        for (int attempt = 0; attempt < attempts; ++attempt) {
-            const std::filesystem::path name = detail::folder_of(target_) / (prefix + std::to_string(attempt));
-            constexpr mode_t everyone = 0666;  // less the umask, as for any file
-            file_ = detail::descriptor(calls_.open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, everyone),
-                                       calls_);
-            if (file_.get() < 0 && errno == EEXIST)
-                continue;  // another thread of this process writes to the same target
-            if (file_.get() < 0) detail::throw_file_error(target_, "cannot create a temporary file", errno);
-            temporary_ = name;
-            if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-                temporary_.clear();  // removed by another writer before it was locked
-                continue;
-            }
-            lock_ = detail::descriptor(::dup(file_.get()), detail::platform);
-            struct stat now {};
-            if (::fstat(file_.get(), &now) == 0 && now.st_nlink > 0) return;
-            temporary_.clear();  // removed in between
-        }
-        detail::throw_file_error(target_, "cannot create a temporary file", EEXIST);
-    }
-
-    std::filesystem::path target_;
-    const detail::file_calls& calls_;
-    std::filesystem::path temporary_;  // empty once there is none
-    detail::descriptor file_;
-    detail::descriptor lock_;  // the same open file, so that the lock outlives closing file_
-    std::uintmax_t written_ = 0;
-};
-
 #else
-
-namespace detail {
-
-using plain_file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-
-}  // namespace detail
 
 /// A regular file that is read in parts, from any thread.
 class open_file {
@@ -478,46 +325,6 @@ class mapped_file {
     std::vector<std::byte> bytes_;
 };
 
-/// Bytes go to a temporary file beside the target, which commit() renames.
-class atomic_file {
-   public:
-    explicit atomic_file(std::filesystem::path target, std::uintmax_t bytes = 0) : target_(std::move(target)) {
-        detail::refuse_nul(target_);
-        if (std::filesystem::is_directory(target_)) throw detail::no_regular_file(target_, "a folder");
-        detail::refuse_full_disk(target_, bytes);
-        temporary_ = detail::folder_of(target_) / ("." + target_.filename().string() + ".tmp-0");
-        file_.reset(std::fopen(temporary_.string().c_str(), "wb"));
-        if (!file_) detail::throw_file_error(target_, "cannot create a temporary file", errno);
-    }
-    atomic_file(const atomic_file&) = delete;
-    atomic_file& operator=(const atomic_file&) = delete;
-    ~atomic_file() {
-        file_.reset();
-        std::error_code ignored;
-        if (!temporary_.empty()) std::filesystem::remove(temporary_, ignored);
-    }
-
-    void write(std::span<const std::byte> bytes) {
-        if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) {
-            detail::throw_file_error(target_, "cannot write", errno);
-        }
-    }
-    void write(std::string_view text) { write(detail::bytes_of(text)); }
-
-    void commit() {
-        if (std::fclose(file_.release()) != 0) detail::throw_file_error(target_, "cannot close", errno);
-        std::error_code failed;
-        std::filesystem::rename(temporary_, target_, failed);
-        if (failed) detail::throw_file_error(target_, "cannot rename the temporary file", failed.value());
-        temporary_.clear();
-    }
-
-   private:
-    std::filesystem::path target_;
-    std::filesystem::path temporary_;
-    detail::plain_file file_{nullptr, std::fclose};
-};
-
 #endif
 
 namespace detail {
@@ -536,17 +343,6 @@ inline std::vector<std::byte> read_whole(const open_file& file) {
 /// LIMIT where it has more than `limit` bytes
 inline std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit = largest_file) {
     return detail::read_whole(open_file(path, limit));
-}
-
-/// Writes a file atomically.
-/// \throws file_error IO; an existing target then keeps its bytes
-inline void write_file(const std::filesystem::path& target, std::span<const std::byte> bytes) {
-    atomic_file file(target, bytes.size());
-    file.write(bytes);
-    file.commit();
-}
-inline void write_file(const std::filesystem::path& target, std::string_view text) {
-    write_file(target, detail::bytes_of(text));
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -87,7 +87,7 @@ TEST_CASE("a duplicate key is refused and named by its path") {
 TEST_CASE("JSON that is too long, too deep or has too many values is refused") {
     json_limits small;
     small.max_bytes = 10;
-    CHECK(has(refusal("[1, 2, 3, 4]", small), "LIMIT config.json: the JSON text has 12 bytes, expected at most 10"));
+    CHECK(has(refusal("[1, 2, 3, 4]", small), "LIMIT config.json: 12 bytes of JSON, expected at most 10"));
     CHECK(has(refusal(std::string(1'000'000, '[')),
               "LIMIT config.json: nested too deeply, expected a depth of at most 64"));
     std::string deep;

@@ -21,8 +21,8 @@
 #include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/support/byte_source.hpp>
 #include <zeroshot/support/atomic_file.hpp>
+#include <zeroshot/support/byte_source.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 #include <zeroshot/support/utf8.hpp>
@@ -34,11 +34,13 @@ namespace detail {
 inline constexpr std::size_t length_bytes = 8;  // the header's length stands before it
 inline constexpr std::string_view metadata_key = "__metadata__";
 
-/// The range of a tensor in the data, as its data_offsets state it.
+/// The data_offsets of a tensor.
 struct tensor_range {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
     std::uint32_t index = 0;  // of the tensor in the list
+
+    auto operator<=>(const tensor_range&) const = default;
 };
 
 /// SAX handler that builds the list of tensors from a header, without a tree of JSON values in between. Fields of an
@@ -51,315 +53,241 @@ class safetensors_header final : public json_handler {
 
     std::deque<tensor_range> ranges;
 
-    bool null() override { return expected_ == expects::metadata || value("null"); }
-    bool boolean(bool) override { return value("a truth value"); }
-    bool number_integer(std::int64_t) override { return value("a negative number"); }
-    bool real(double) override { return value("a number with a fraction, an exponent or too many digits"); }
-    bool number_unsigned(std::uint64_t number) override {
-        if (expected_ == expects::extent) {
-            add_extent(number);
-        } else if (expected_ == expects::offset) {
-            if (offsets_ < 2) (offsets_ == 0 ? ranges.back().begin : ranges.back().end) = number;
+    bool scalar(nlohmann::ordered_json value) override {
+        if (expected_ == expects::text && value.is_string()) {
+            metadata_at_->second = std::move(value.get_ref<std::string&>());
+        } else if (expected_ == expects::type && value.is_string()) {
+            read_type(value.get_ref<const std::string&>());
+        } else if (expected_ == expects::extent && value.is_number_unsigned()) {
+            add_extent(value.get<std::uint64_t>());
+        } else if (expected_ == expects::offset && value.is_number_unsigned()) {
+            if (offsets_ < 2) (offsets_ == 0 ? ranges.back().begin : ranges.back().end) = value.get<std::uint64_t>();
             ++offsets_;
-        } else {
-            value("a number");
+        } else if (expected_ != expects::metadata || !value.is_null()) {
+            expect_ignored(type_name(value));
         }
         return true;
     }
-    bool string(std::string& text) override {
-        if (expected_ == expects::text) {
-            metadata_at_->second = std::move(text);
-        } else if (expected_ == expects::type) {
-            read_type(text);
-        } else {
-            value("a string");
-        }
-        return true;
-    }
-
     bool start_object(std::size_t) override {
         enter();
-        if (expected_ == expects::header) {
-            level_ = level::header;
-        } else if (expected_ == expects::metadata) {
-            level_ = level::metadata;
-        } else if (expected_ == expects::entry) {
-            level_ = level::entry;
-            has_type_ = has_shape_ = has_offsets_ = false;
-        } else if (expected_ == expects::anything) {
-            ++ignored_;
-        } else {
-            value("an object");
-        }
+        if (expected_ != expects::header && expected_ != expects::metadata && expected_ != expects::entry)
+            expect_ignored("an object");
         return true;
     }
     bool start_array(std::size_t) override {
         enter();
-        if (expected_ == expects::shape) {
+        if (expected_ == expects::shape)
             expected_ = expects::extent;
-        } else if (expected_ == expects::offsets) {
+        else if (expected_ == expects::offsets)
             expected_ = expects::offset;
-            offsets_ = 0;
-        } else if (expected_ == expects::anything) {
-            ++ignored_;
-        } else {
-            value("an array");
-        }
+        else
+            expect_ignored("an array");
         return true;
     }
     bool end_object() override {
         leave();
-        if (ignored_ > 0) {
-            --ignored_;
-        } else {
-            if (level_ == level::entry) finish_entry();
-            level_ = level::header;
-        }
+        if (depth() == 1 && !in_metadata_) finish_entry();
         return true;
     }
     bool end_array() override {
         leave();
-        if (ignored_ > 0) {
-            --ignored_;
-        } else if (expected_ == expects::offset && offsets_ != 2) {
-            refuse(error_code::format, "data_offsets of " + tensor() + " has " + std::to_string(offsets_) + " numbers",
-                   "2");
-        } else {
-            expected_ = expects::nothing;
-        }
+        if (expected_ == expects::offset && offsets_ != 2)
+            refuse("data_offsets of " + tensor() + " has " + std::to_string(offsets_) + " numbers", "2");
         return true;
     }
     bool key(std::string& name) override {
-        if (ignored_ > 0) return true;
-        if (level_ == level::header) return begin_entry(std::move(name));
-        if (level_ == level::metadata) return begin_metadata(std::move(name));
-        if (name == "dtype") return begin_field(has_type_, expects::type, name);
-        if (name == "shape") return begin_field(has_shape_, expects::shape, name);
-        if (name == "data_offsets") return begin_field(has_offsets_, expects::offsets, name);
-        expected_ = expects::anything;
-        return true;
+        if (depth() == 1) {
+            begin_entry(std::move(name));
+        } else if (depth() == 2 && in_metadata_) {
+            begin_metadata(std::move(name));
+        } else if (depth() == 2) {
+            begin_field(name);
+        }
+        return true;  // deeper keys are inside an ignored field
     }
 
    private:
-    static constexpr std::size_t max_depth = 4;  // header, entry, list, and one more for fields that are ignored
+    static constexpr std::size_t max_depth = 4;  // header, entry, array, and one more for fields that are ignored
 
-    enum class level { header, metadata, entry };
-    enum class expects { header, metadata, text, entry, type, shape, extent, offsets, offset, anything, nothing };
+    /// The next value.
+    enum class expects { header, metadata, text, entry, type, shape, extent, offsets, offset, ignored };
 
-    static const char* name_of_expected(expects wanted) {
-        switch (wanted) {
-            case expects::header:
-                return "an object: the header must be a JSON object";
-            case expects::metadata:
-                return "an object of strings";
-            case expects::text:
-            case expects::type:
-                return "a string";
-            case expects::entry:
-                return "an object";
-            case expects::shape:
-            case expects::offsets:
-                return "an array of unsigned integers";
-            case expects::extent:
-            case expects::offset:
-                return "an unsigned integer";
-            default:
-                return "nothing";
-        }
+    /// Refuses a value of this type, unless its field is ignored.
+    void expect_ignored(const char* type) const {
+        if (expected_ == expects::ignored) return;
+        if (expected_ == expects::header) refuse(type, "an object: the header must be a JSON object");
+        struct field {
+            const char* name;
+            const char* expected;
+        };
+        static constexpr std::array<field, 9> fields{{{"", ""},
+                                                      {"__metadata__", "an object of strings"},
+                                                      {"__metadata__", "a string"},
+                                                      {"", "an object"},
+                                                      {"dtype of ", "a string"},
+                                                      {"shape of ", "an array of unsigned integers"},
+                                                      {"shape of ", "an unsigned integer"},
+                                                      {"data_offsets of ", "an array of unsigned integers"},
+                                                      {"data_offsets of ", "an unsigned integer"}}};
+        const auto& [name, expected] = fields[static_cast<std::size_t>(expected_)];
+        refuse(name + (in_metadata_ ? "" : tensor()) + " holds " + type, expected);
     }
 
     std::string tensor() const { return "tensor " + quoted(list_.tensors.back().name); }
-
-    /// A value of a type that is not allowed here, unless the field is ignored.
-    bool value(const char* type) const {
-        if (expected_ == expects::anything) return true;
-        std::string what;
-        if (expected_ == expects::metadata || expected_ == expects::text)
-            what = "__metadata__";
-        else if (expected_ != expects::header)
-            what = tensor();
-        if (expected_ == expects::type) what = "dtype of " + what;
-        if (expected_ == expects::shape || expected_ == expects::extent) what = "shape of " + what;
-        if (expected_ == expects::offsets || expected_ == expects::offset) what = "data_offsets of " + what;
-        refuse(error_code::format, what + (what.empty() ? "" : " holds ") + type, name_of_expected(expected_));
+    std::string typed_tensor() const {
+        const auto& [type, shape, bytes, strides] = list_.tensors.back().tensor;
+        return tensor() + " of " + std::string(name_of(type)) + " " + shape_text(shape);
     }
 
-    bool begin_entry(std::string&& name) {
-        if (name.size() > limits_.name_bytes) {
-            refuse(error_code::limit, "a tensor's name has " + std::to_string(name.size()) + " bytes",
-                   "at most " + std::to_string(limits_.name_bytes));
+    void begin_entry(std::string&& name) {
+        expect_at_most<checkpoint_error>(limits_.name_bytes, name.size(), "bytes of a tensor's name", text_.name);
+        in_metadata_ = name == metadata_key;
+        if (in_metadata_) {
+            if (std::exchange(has_metadata_, true)) refuse("duplicate key " + quoted(name));
+            expected_ = expects::metadata;
+            return;
         }
-        if (name == metadata_key) return begin_field(has_metadata_, expects::metadata, name);
         ranges.push_back({0, 0, static_cast<std::uint32_t>(list_.tensors.size())});
         list_.tensors.push_back({std::move(name), {}});
         expected_ = expects::entry;
-        return true;
+        has_type_ = has_shape_ = has_offsets_ = false;
+        offsets_ = 0;
     }
 
-    bool begin_metadata(std::string&& name) {
+    void begin_metadata(std::string&& name) {
         bool is_new = false;
         std::tie(metadata_at_, is_new) = list_.metadata.try_emplace(std::move(name));
-        if (!is_new)
-            refuse(error_code::format, "duplicate key " + quoted(metadata_at_->first) + " in __metadata__", "");
-        if (list_.metadata.size() > limits_.metadata_entries) {
-            refuse(error_code::limit, "__metadata__ has too many entries",
-                   "at most " + std::to_string(limits_.metadata_entries));
-        }
+        if (!is_new) refuse("duplicate key " + quoted(metadata_at_->first) + " in __metadata__");
+        expect_at_most<checkpoint_error>(limits_.metadata_entries, list_.metadata.size(), "entries of __metadata__",
+                                         text_.name);
         expected_ = expects::text;
-        return true;
     }
 
-    bool begin_field(bool& seen, expects wanted, std::string_view name) {
-        if (seen) {
-            refuse(error_code::format,
-                   "duplicate key " + quoted(name) + (level_ == level::entry ? " in " + tensor() : ""), "");
-        }
-        seen = true;
-        expected_ = wanted;
-        return true;
+    void begin_field(const std::string& name) {
+        const auto begin = [&](bool& seen, expects value) {
+            if (std::exchange(seen, true)) refuse("duplicate key " + quoted(name) + " in " + tensor());
+            expected_ = value;
+        };
+        if (name == "dtype") return begin(has_type_, expects::type);
+        if (name == "shape") return begin(has_shape_, expects::shape);
+        if (name == "data_offsets") return begin(has_offsets_, expects::offsets);
+        expected_ = expects::ignored;
     }
 
-    void read_type(std::string_view spelled) {
-        for (std::size_t i = 0; i < dtypes.size(); ++i) {
-            if (dtypes[i].name == spelled) {
-                list_.tensors.back().tensor.type = static_cast<dtype>(i);
-                return;
-            }
+    void read_type(std::string_view name) {
+        const auto type = std::ranges::find(dtypes, name, &dtype_traits::name);
+        if (type != dtypes.end()) {
+            list_.tensors.back().tensor.type = static_cast<dtype>(type - dtypes.begin());
+            return;
         }
-        std::string known;
-        for (const dtype_traits& type : dtypes) known += (known.empty() ? "one of " : " ") + std::string(type.name);
-        refuse(error_code::unsupported, tensor() + " has dtype " + quoted(spelled), known);
+        std::string known = "one of";
+        for (const dtype_traits& each : dtypes) known += " " + std::string(each.name);
+        refuse(tensor() + " has dtype " + quoted(name), known, error_code::unsupported);
     }
 
     void add_extent(std::uint64_t extent) {
         std::vector<std::size_t>& shape = list_.tensors.back().tensor.shape;
-        if (shape.size() == limits_.rank) {
-            refuse(error_code::limit, tensor() + " has too many axes", "at most " + std::to_string(limits_.rank));
-        }
+        if (shape.size() == limits_.rank)
+            refuse(tensor() + " has too many axes", "at most " + std::to_string(limits_.rank), error_code::limit);
         if (extent > (std::numeric_limits<std::size_t>::max)())
-            refuse(error_code::limit, tensor() + " is too large", "");
+            refuse(tensor() + " is too large", "", error_code::limit);
         shape.push_back(static_cast<std::size_t>(extent));
     }
 
     void finish_entry() const {
         const char* missing = !has_type_ ? "dtype" : !has_shape_ ? "shape" : !has_offsets_ ? "data_offsets" : nullptr;
-        if (missing != nullptr) refuse(error_code::format, tensor() + " has no " + missing, "");
-        const tensor_range& range = ranges.back();
+        if (missing != nullptr) refuse(tensor() + " has no " + missing);
+        const auto& [begin, end, index] = ranges.back();
+        if (begin > end) {
+            refuse("data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) + "] of " + tensor() +
+                   " run backwards");
+        }
         const stored_tensor& stored = list_.tensors.back().tensor;
-        const std::string offsets = "[" + std::to_string(range.begin) + ", " + std::to_string(range.end) + "]";
-        if (range.begin > range.end) {
-            refuse(error_code::format, "data_offsets " + offsets + " of " + tensor() + " run backwards", "");
-        }
         const std::optional<std::size_t> size = stored_size(stored.type, stored.shape);
-        if (!size) {
-            refuse(error_code::format,
-                   tensor() + " of " + std::string(name_of(stored.type)) + " " + shape_text(stored.shape) +
-                       " has no size in bytes",
-                   "a product that fits 64 bits");
-        }
-        if (*size != range.end - range.begin) {
-            refuse(error_code::shape,
-                   tensor() + " of " + std::string(name_of(stored.type)) + " " + shape_text(stored.shape) +
-                       " lies in " + std::to_string(range.end - range.begin) + " bytes",
-                   std::to_string(*size));
+        if (!size) refuse(typed_tensor() + " has no size in bytes", "a product that fits 64 bits");
+        if (*size != end - begin) {
+            refuse(typed_tensor() + " lies in " + std::to_string(end - begin) + " bytes", std::to_string(*size),
+                   error_code::shape);
         }
     }
 
-    [[noreturn]] void refuse(error_code code, std::string what, std::string expected) const {
+    [[noreturn]] void refuse(std::string what, std::string expected = "", error_code code = error_code::format) const {
         throw checkpoint_error(code, {text_.name, std::move(what), std::move(expected)});
     }
 
     const safetensors_limits& limits_;
     tensor_list& list_;
-    level level_ = level::header;
     expects expected_ = expects::header;
-    std::size_t ignored_ = 0;  // how deep inside a value that is ignored
     std::size_t offsets_ = 0;  // numbers seen in data_offsets
-    bool has_metadata_ = false, has_type_ = false, has_shape_ = false, has_offsets_ = false;
+    bool has_metadata_ = false, in_metadata_ = false;
+    bool has_type_ = false, has_shape_ = false, has_offsets_ = false;
     tensor_metadata::iterator metadata_at_;
 };
 
 /// Sets the byte range of each tensor, after a check that they tile the data: no overlap, no hole, no trailing bytes.
 /// \param data offset of the data in the source
-inline void place_tensors(tensor_list& found, std::deque<tensor_range>& ranges,
+inline void place_tensors(tensor_list& list, std::deque<tensor_range>& ranges,
                           const std::shared_ptr<const byte_source>& source, std::size_t data, bool allow_trailing) {
-    const std::string& place = source->place();
-    const std::size_t data_bytes = source->size() - data;
-    std::ranges::sort(ranges, [](const tensor_range& a, const tensor_range& b) {
-        return a.begin != b.begin ? a.begin < b.begin : a.end != b.end ? a.end < b.end : a.index < b.index;
-    });
+    const auto refuse = [&](std::string what, std::string expected, std::string hint) {
+        throw checkpoint_error(error_code::format,
+                               {source->place(), std::move(what), std::move(expected), std::move(hint)});
+    };
+    std::ranges::sort(ranges);
     std::uint64_t reached = 0;
-    for (const tensor_range& range : ranges) {
-        if (range.begin != reached) {
-            throw checkpoint_error(error_code::format,
-                                   {place,
-                                    "tensor " + quoted(found.tensors[range.index].name) + " begins at byte " +
-                                        std::to_string(range.begin) + " of the data, which " +
-                                        (range.begin < reached ? "overlaps another tensor" : "leaves a hole"),
-                                    std::to_string(reached)});
+    for (const auto& [begin, end, index] : ranges) {
+        if (begin != reached) {
+            refuse("tensor " + quoted(list.tensors[index].name) + " begins at byte " + std::to_string(begin) +
+                       " of the data, which " + (begin < reached ? "overlaps another tensor" : "leaves a hole"),
+                   std::to_string(reached), "");
         }
-        reached = range.end;
+        reached = end;
     }
+    const std::size_t data_bytes = source->size() - data;
     const auto count = [](std::uint64_t bytes) { return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); };
-    if (reached > data_bytes) {
-        throw checkpoint_error(error_code::format, {place, "the file is " + count(reached - data_bytes) + " short", "",
-                                                    "incomplete download?"});
-    }
-    if (reached < data_bytes && !allow_trailing) {
-        throw checkpoint_error(error_code::format, {place, "the file is " + count(data_bytes - reached) + " too long",
-                                                    "", "set allow_trailing to read it"});
-    }
-    for (const tensor_range& range : ranges) {
-        found.tensors[range.index].tensor.bytes = byte_range(source, data + static_cast<std::size_t>(range.begin),
-                                                             static_cast<std::size_t>(range.end - range.begin));
+    if (reached > data_bytes)
+        refuse("the file is " + count(reached - data_bytes) + " short", "", "incomplete download?");
+    if (reached < data_bytes && !allow_trailing)
+        refuse("the file is " + count(data_bytes - reached) + " too long", "", "set allow_trailing to read it");
+    for (const auto& [begin, end, index] : ranges) {
+        list.tensors[index].tensor.bytes =
+            byte_range(source, data + static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
     }
 }
 
 }  // namespace detail
 
 /// Reads the header and lists the tensors without reading them. Time is O(n log n) and memory at most four times the
-/// header (five where one string is nearly all of it, ten where that one is not JSON)
+/// header (five where one string is nearly all of it, ten where that one is not JSON).
+/// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT
 inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& source,
                                      const safetensors_limits& limits = {}) {
-    const std::string& place = source->place();
+    const auto refuse = [&](std::string what, std::string hint) {
+        throw checkpoint_error(error_code::format, {source->place(), std::move(what), "", std::move(hint)});
+    };
     const std::size_t size = source->size();
-    if (size == 0) {
-        throw checkpoint_error(error_code::format, {place, "empty file", "", "was the download interrupted?"});
-    }
-    if (size < detail::length_bytes) {
-        throw checkpoint_error(error_code::format, {place, std::to_string(size) + " bytes, at least 8 needed", "",
-                                                    "was the download interrupted?"});
-    }
-    const std::vector<std::byte> stated = byte_range(source, 0, detail::length_bytes).bytes();
-    const std::uint64_t length = detail::little_endian<std::uint64_t>(stated);
+    if (size == 0) refuse("empty file", "was the download interrupted?");
+    if (size < detail::length_bytes)
+        refuse(std::to_string(size) + " bytes, at least 8 needed", "was the download interrupted?");
+    const auto length = detail::little_endian<std::uint64_t>(byte_range(source, 0, detail::length_bytes).bytes());
     if (length > size - detail::length_bytes) {
-        throw checkpoint_error(
-            error_code::format,
-            {place, "header claims " + std::to_string(length) + " bytes, file has " + std::to_string(size), "",
-             "incomplete download?"});
+        refuse("header claims " + std::to_string(length) + " bytes, file has " + std::to_string(size),
+               "incomplete download?");
     }
-    detail::expect_at_most<checkpoint_error>(limits.header_bytes, length, "bytes of the header", place,
+    detail::expect_at_most<checkpoint_error>(limits.header_bytes, length, "bytes of the header", source->place(),
                                              "raise limits.header_bytes if it is meant");
-    if (length == 0) {
-        throw checkpoint_error(error_code::format, {place, "header is empty", "", "header must be a JSON object"});
-    }
+    if (length == 0) refuse("header is empty", "header must be a JSON object");
     const byte_range stored_header(source, detail::length_bytes, static_cast<std::size_t>(length));
-    std::vector<std::byte> read_header;
-    if (source->memory().empty()) read_header = stored_header.bytes();
-    const std::span<const std::byte> header_bytes =
-        read_header.empty() ? source->memory().subspan(detail::length_bytes, stored_header.size()) : read_header;
+    const std::vector<std::byte> copied =
+        stored_header.memory().empty() ? stored_header.bytes() : std::vector<std::byte>();
+    const std::span<const std::byte> bytes = copied.empty() ? stored_header.memory() : copied;
     const detail::json_text text{
-        {reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size()}, place, detail::length_bytes};
-    tensor_list found;
-    detail::safetensors_header header(text, limits, found);
+        {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, source->place(), detail::length_bytes};
+    tensor_list list;
+    detail::safetensors_header header(text, limits, list);
     detail::parse_json(text, header);
-    if (const auto twins = found.sort_names()) {
-        throw checkpoint_error(error_code::format,
-                               {place, "duplicate key " + quoted(found.tensors[twins->first].name)});
-    }
-    detail::place_tensors(found, header.ranges, source, detail::length_bytes + header_bytes.size(),
-                          limits.allow_trailing);
-    return found;
+    if (const auto twins = list.sort_names()) refuse("duplicate key " + quoted(list.tensors[twins->first].name), "");
+    detail::place_tensors(list, header.ranges, source, detail::length_bytes + bytes.size(), limits.allow_trailing);
+    return list;
 }
 
 namespace detail {
@@ -379,9 +307,9 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
     };
     std::vector<const named_tensor*> sorted;
     for (const named_tensor& each : tensors) sorted.push_back(&each);
-    std::ranges::sort(sorted, [](const named_tensor* a, const named_tensor* b) {
-        const std::size_t bits_a = bits_of(a->tensor.type), bits_b = bits_of(b->tensor.type);
-        return bits_a != bits_b ? bits_a > bits_b : a->name < b->name;  // the widest first keeps all of them aligned
+    std::ranges::sort(sorted, {}, [](const named_tensor* each) {
+        constexpr std::size_t widest = 64;  // bits; the widest first keeps all of them aligned
+        return std::pair(widest - bits_of(each->tensor.type), std::string_view(each->name));
     });
     std::string text = "{";
     const auto add = [&text](std::string_view key, const nlohmann::ordered_json& value) {
@@ -403,9 +331,9 @@ inline safetensors_plan plan_safetensors(std::span<const named_tensor> tensors, 
         names.push_back(name);
         plan.order.push_back(&stored);
     }
-    std::ranges::sort(names, std::less<>());
-    const auto twice = std::adjacent_find(names.begin(), names.end());
-    if (twice != names.end()) refuse(*twice, "there are two of this name");
+    std::ranges::sort(names);
+    const auto duplicate = std::ranges::adjacent_find(names);
+    if (duplicate != names.end()) refuse(*duplicate, "there are two of this name");
     text += '}';
 
     constexpr std::size_t line = 64;

@@ -51,19 +51,37 @@ struct json_text {
     }
 };
 
+/// The type of a value in messages.
+inline const char* type_name(const nlohmann::ordered_json& value) {
+    return value.is_number_unsigned()  ? "an unsigned integer"
+           : value.is_number_integer() ? "a negative integer"
+           : value.is_number()         ? "a floating-point number"
+           : value.is_string()         ? "a string"
+           : value.is_array()          ? "an array"
+           : value.is_object()         ? "an object"
+           : value.is_boolean()        ? "true or false"
+                                       : "null";
+}
+
 /// SAX handler that rejects syntax errors, deep nesting, and numbers that double cannot hold.
 class json_handler : public nlohmann::json_sax<nlohmann::ordered_json> {
    public:
     json_handler(const json_text& text, std::size_t max_depth, error_code too_deep)
         : text_(text), max_depth_(max_depth), too_deep_(too_deep) {}
 
-    virtual bool real(double value) = 0;
+    /// A value that is no array and no object.
+    virtual bool scalar(nlohmann::ordered_json value) = 0;
 
+    bool null() final { return scalar(nullptr); }
+    bool boolean(bool value) final { return scalar(value); }
+    bool number_integer(std::int64_t value) final { return scalar(value); }
+    bool number_unsigned(std::uint64_t value) final { return scalar(value); }
+    bool string(std::string& value) final { return scalar(std::move(value)); }
     bool number_float(double value, const std::string& digits) final {
         constexpr std::size_t max_digits = 1000;
         constexpr std::uint64_t exponent_bits = 0x7ff0'0000'0000'0000;  // all set: infinite, also under -ffast-math
         const auto refuse = [&](const char* what) {
-            throw checkpoint_error(error_code::format, {text_.name, what, "a number that float64 can hold", ""});
+            throw checkpoint_error(error_code::format, {text_.name, what, "a number that float64 can hold"});
         };
         if (digits.size() > max_digits) refuse("a number has more than 1000 digits");
         if ((std::bit_cast<std::uint64_t>(value) & exponent_bits) == exponent_bits) refuse("a number is too large");
@@ -71,39 +89,42 @@ class json_handler : public nlohmann::json_sax<nlohmann::ordered_json> {
         if (value == 0 && mantissa.find_first_of("123456789") != std::string_view::npos) {
             refuse("a number is too small");
         }
-        return real(value);
+        return scalar(value);
     }
 
     bool binary(nlohmann::ordered_json::binary_t&) final { return false; }  // only in other formats than JSON
 
-    bool parse_error(std::size_t position, const std::string& token, const nlohmann::ordered_json::exception& fault) final {
+    bool parse_error(std::size_t position, const std::string& token,
+                     const nlohmann::ordered_json::exception& fault) final {
         constexpr int number_overflow = 406;
         if (fault.id == number_overflow) number_float(std::numeric_limits<double>::infinity(), token);
         const std::size_t byte = position == 0 ? 0 : position - 1;  // position counts the bytes that were read
-        diagnostic found{text_.where(byte), "the JSON text ends too early", "", "is the file complete?"};
+        diagnostic about{text_.where(byte), "the JSON text ends too early", "", "is the file complete?"};
         if (byte < text_.text.size()) {
             const std::string_view reason = fault.what();
-            const bool is_utf8 = reason.find("ill-formed UTF-8") == std::string_view::npos;
+            const bool sound_utf8 = reason.find("ill-formed UTF-8") == std::string_view::npos;
             const std::size_t before = text_.text.substr(0, byte).find_last_not_of(" \t\r\n");
             const char last = text_.text[byte], previous = before == std::string_view::npos ? ' ' : text_.text[before];
-            found.what = is_utf8 ? "the text is not JSON: unexpected " + quoted({&last, 1}) : "the text is not UTF-8";
-            found.hint = last == '/' || last == '#'                              ? "JSON has no comments"
+            about.what =
+                sound_utf8 ? "the text is not JSON: unexpected " + quoted({&last, 1}) : "the text is not UTF-8";
+            about.hint = last == '/' || last == '#'                              ? "JSON has no comments"
                          : last == '\''                                          ? "JSON has double quotes"
                          : previous == ',' && (last == '}' || last == ']')       ? "remove the comma before it"
                          : reason.find("control char") != std::string_view::npos ? "escape control characters"
                                                                                  : "";
         }
-        throw checkpoint_error(error_code::format, std::move(found));
+        throw checkpoint_error(error_code::format, std::move(about));
     }
 
    protected:
     void enter() {
         if (++depth_ > max_depth_) {
             throw checkpoint_error(
-                too_deep_, {text_.name, "nested too deeply", "a depth of at most " + std::to_string(max_depth_), ""});
+                too_deep_, {text_.name, "nested too deeply", "a depth of at most " + std::to_string(max_depth_)});
         }
     }
     void leave() { --depth_; }
+    std::size_t depth() const noexcept { return depth_; }
 
     const json_text& text_;
 
@@ -119,7 +140,7 @@ class json_handler : public nlohmann::json_sax<nlohmann::ordered_json> {
 inline void parse_json(const json_text& text, json_handler& handler) {
     if (text.text.starts_with("\xef\xbb\xbf")) {
         throw checkpoint_error(error_code::format,
-                               {text.where(0), "the text begins with a byte order mark", "plain UTF-8", ""});
+                               {text.where(0), "the text begins with a byte order mark", "plain UTF-8"});
     }
     const std::size_t nul = text.text.find('\0');
     if (nul != std::string_view::npos) {
@@ -137,12 +158,10 @@ class json_builder final : public json_handler {
 
     nlohmann::ordered_json root;
 
-    bool null() override { return add(nullptr); }
-    bool boolean(bool value) override { return add(value); }
-    bool number_integer(std::int64_t value) override { return add(value); }
-    bool number_unsigned(std::uint64_t value) override { return add(value); }
-    bool real(double value) override { return add(value); }
-    bool string(std::string& value) override { return add(std::move(value)); }
+    bool scalar(nlohmann::ordered_json value) override {
+        insert(std::move(value));
+        return true;
+    }
     bool start_object(std::size_t) override { return open(nlohmann::ordered_json::object()); }
     bool start_array(std::size_t) override { return open(nlohmann::ordered_json::array()); }
     bool end_array() override { return close(); }
@@ -161,8 +180,7 @@ class json_builder final : public json_handler {
                     path /= outer.size() - 1;
             }
             path /= std::string(*duplicate);
-            throw checkpoint_error(error_code::format,
-                                   {text_.name, "duplicate key " + quoted(path.to_string()), "", ""});
+            throw checkpoint_error(error_code::format, {text_.name, "duplicate key " + quoted(path.to_string())});
         }
         return close();
     }
@@ -179,16 +197,12 @@ class json_builder final : public json_handler {
     nlohmann::ordered_json& insert(nlohmann::ordered_json value) {
         if (values_++ == max_values_) {
             throw checkpoint_error(error_code::limit,
-                                   {text_.name, "too many values", "at most " + std::to_string(max_values_), ""});
+                                   {text_.name, "too many values", "at most " + std::to_string(max_values_)});
         }
         if (open_.empty()) return root = std::move(value);
         if (open_.back()->is_object()) return members().back().second = std::move(value);
         open_.back()->push_back(std::move(value));
         return open_.back()->back();
-    }
-    bool add(nlohmann::ordered_json value) {
-        insert(std::move(value));
-        return true;
     }
     bool open(nlohmann::ordered_json container) {
         enter();
@@ -219,11 +233,7 @@ class json {
     /// \param name names the text in messages
     /// \throws checkpoint_error FORMAT where it is not JSON or an object has a duplicate key; LIMIT
     static json parse(std::string_view text, std::string name, const json_limits& limits = {}) {
-        if (text.size() > limits.max_bytes) {
-            throw checkpoint_error(error_code::limit,
-                                   {std::move(name), "the JSON text has " + std::to_string(text.size()) + " bytes",
-                                    "at most " + std::to_string(limits.max_bytes), ""});
-        }
+        detail::expect_at_most<checkpoint_error>(limits.max_bytes, text.size(), "bytes of JSON", name);
         const detail::json_text source{text, std::move(name)};
         detail::json_builder builder(source, limits);
         detail::parse_json(source, builder);
@@ -352,23 +362,16 @@ class json {
 
     void expect(bool is_expected, const char* expected) const {
         if (is_expected) return;
-        const char* const type = value_->is_number_unsigned()  ? "an unsigned integer"
-                                 : value_->is_number_integer() ? "a negative integer"
-                                 : is_number()                 ? "a number"
-                                 : is_string()                 ? "a string"
-                                 : is_array()                  ? "an array"
-                                 : is_object()                 ? "an object"
-                                 : is_bool()                   ? "true or false"
-                                                               : "null";
-        throw checkpoint_error(
-            error_code::format,
-            {document_->name, (pointer_.empty() ? "the text" : detail::escaped(pointer_.to_string())) + " is " + type,
-             expected, ""});
+        throw checkpoint_error(error_code::format,
+                               {document_->name,
+                                (pointer_.empty() ? "the text" : detail::escaped(pointer_.to_string())) + " is " +
+                                    detail::type_name(*value_),
+                                expected});
     }
 
     [[noreturn]] void refuse_missing(const pointer_type& pointer) const {
         throw checkpoint_error(error_code::format,
-                               {document_->name, detail::escaped(pointer.to_string()) + " is missing", "", ""});
+                               {document_->name, detail::escaped(pointer.to_string()) + " is missing"});
     }
 
     std::shared_ptr<const document> document_;

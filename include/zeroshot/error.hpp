@@ -112,11 +112,11 @@ inline void append_hex(std::string& text, unsigned byte) {
 /// Refuses a number beyond a limit.
 /// \throws Error (LIMIT) "WHERE: NUMBER THINGS, expected at most LIMIT; HINT"
 template <class Error>
-void expect_at_most(std::uintmax_t limit, std::uintmax_t number, const char* things, std::string where,
+void expect_at_most(std::uintmax_t limit, std::uintmax_t number, const char* things, const std::string& where,
                     std::string hint = "") {
     if (number <= limit) return;
-    throw Error(error_code::limit, {std::move(where), std::to_string(number) + " " + things,
-                                    "at most " + std::to_string(limit), std::move(hint)});
+    throw Error(error_code::limit,
+                {where, std::to_string(number) + " " + things, "at most " + std::to_string(limit), std::move(hint)});
 }
 
 }  // namespace detail

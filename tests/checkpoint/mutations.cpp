@@ -5,6 +5,7 @@
 #include <zeroshot/checkpoint/tensor_values.hpp>
 
 #include "tests/checkpoint/archives.hpp"
+#include "tests/support/stored_values.hpp"
 
 using namespace zeroshot;
 using support::raw;
@@ -65,7 +66,7 @@ bool is_read(const file_bytes& bytes) {
         const checkpoint file = checkpoint::from_bytes(bytes, "mutation");
         for (const named_tensor& each : file.tensors()) {
             if (is_floating(each.tensor.type))
-                stored_values<float>(each.tensor);
+                support::stored_values<float>(each.tensor);
             else
                 each.tensor.bytes.bytes();
         }

@@ -359,7 +359,8 @@ TEST_CASE("metadata is an object of strings, or null for none") {
     CHECK(has(header_refusal(R"({"__metadata__":"x"})"), "__metadata__ holds a string, expected an object of strings"));
     CHECK(has(header_refusal(R"({"__metadata__":{"a":{}}})"), "__metadata__ holds an object, expected a string"));
     CHECK(has(header_refusal(R"({"__metadata__":{"a":["b"]}})"), "__metadata__ holds an array, expected a string"));
-    CHECK(has(header_refusal(R"({"__metadata__":{"a":1}})"), "__metadata__ holds an unsigned integer, expected a string"));
+    CHECK(has(header_refusal(R"({"__metadata__":{"a":1}})"),
+              "__metadata__ holds an unsigned integer, expected a string"));
     CHECK(has(header_refusal(R"({"__metadata__":{"a":null}})"), "__metadata__ holds null, expected a string"));
     CHECK(has(header_refusal(R"({"__metadata__":{"a":true}})"), "FORMAT"));
     const auto long_text = container("{\"__metadata__\":{\"a\":\"" + std::string(50'000'000, 'x') + "\"}}");
@@ -380,9 +381,11 @@ TEST_CASE("missing fields are named, unknown fields ignored") {
     CHECK(has(header_refusal(R"({"x":[]})"), "tensor 'x' holds an array, expected an object"));
     CHECK(has(header_refusal(R"({"x":null})"), "tensor 'x' holds null, expected an object"));
     CHECK(has(header_refusal(R"({"x":{"dtype":null}})"), "dtype of tensor 'x' holds null, expected a string"));
-    CHECK(has(header_refusal(R"({"x":{"dtype":32}})"), "dtype of tensor 'x' holds an unsigned integer, expected a string"));
+    CHECK(has(header_refusal(R"({"x":{"dtype":32}})"),
+              "dtype of tensor 'x' holds an unsigned integer, expected a string"));
     CHECK(has(header_refusal(R"({"x":{"shape":{}}})"), "shape of tensor 'x' holds an object, expected an array"));
-    CHECK(has(header_refusal(R"({"x":{"shape":2}})"), "shape of tensor 'x' holds an unsigned integer, expected an array"));
+    CHECK(has(header_refusal(R"({"x":{"shape":2}})"),
+              "shape of tensor 'x' holds an unsigned integer, expected an array"));
 }
 
 TEST_CASE("a name is data, never a path, and is escaped in messages") {
@@ -409,8 +412,8 @@ TEST_CASE("data_offsets is two numbers") {
     CHECK(has(offsets_refusal("[]"), "data_offsets of tensor 'x' has 0 numbers, expected 2"));
     CHECK(has(offsets_refusal("[8]"), "has 1 numbers, expected 2"));
     CHECK(has(offsets_refusal("[0,8,8]"), "has 3 numbers, expected 2"));
-    CHECK(
-        has(offsets_refusal("8"), "data_offsets of tensor 'x' holds an unsigned integer, expected an array of unsigned integers"));
+    CHECK(has(offsets_refusal("8"),
+              "data_offsets of tensor 'x' holds an unsigned integer, expected an array of unsigned integers"));
     CHECK(has(offsets_refusal("{}"), "data_offsets of tensor 'x' holds an object, expected an array"));
     CHECK(has(offsets_refusal("null"), "data_offsets of tensor 'x' holds null"));
     CHECK(has(offsets_refusal("\"0,8\""), "data_offsets of tensor 'x' holds a string"));

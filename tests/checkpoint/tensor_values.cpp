@@ -1,6 +1,7 @@
 #include <zeroshot/checkpoint/tensor_values.hpp>
 
 #include "tests/support/files.hpp"
+#include "tests/support/stored_values.hpp"
 
 using namespace zeroshot;
 using support::raw;
@@ -8,7 +9,7 @@ using support::raw;
 namespace {
 
 std::vector<double> numbers(const stored_tensor& stored) {
-    const auto values = stored_values<double>(stored);
+    const auto values = support::stored_values<double>(stored);
     return {values.begin(), values.end()};
 }
 
@@ -34,12 +35,12 @@ TEST_CASE("elements beyond one block come in order") {
     write_file(folder / "a", std::as_bytes(std::span(values)));
     const auto source = std::make_shared<file_source>(folder / "a");
     const stored_tensor stored{dtype::f32, {values.size()}, byte_range(source, 0, source->size())};
-    const auto read = stored_values<float>(stored);
+    const auto read = support::stored_values<float>(stored);
     CHECK(std::equal(read.begin(), read.end(), values.begin(), values.end()));
     std::size_t blocks = 0;
     in_blocks(stored, [&](const stored_numbers&) { ++blocks; });
     CHECK(blocks == 13);  // of 64 KiB
-    const auto middle = stored_values<float>(elements_of(stored, 99'999, 50'001));
+    const auto middle = support::stored_values<float>(elements_of(stored, 99'999, 50'001));
     CHECK(std::equal(middle.begin(), middle.end(), values.begin() + 99'999, values.begin() + 150'000));
 }
 
@@ -50,7 +51,7 @@ TEST_CASE("half numbers widen to the same floats at any alignment") {
     const std::vector<std::byte> odd = support::bytes_of(text), even(odd.begin() + 1, odd.end());
     const stored_tensor misaligned{dtype::f16, {even.size() / 2}, byte_range(std::span(odd).subspan(1))};
     const stored_tensor aligned{dtype::f16, {even.size() / 2}, even};
-    const auto a = stored_values<float>(misaligned), b = stored_values<float>(aligned);
+    const auto a = support::stored_values<float>(misaligned), b = support::stored_values<float>(aligned);
     CHECK(std::equal(a.begin(), a.end(), b.begin(), b.end()));
     CHECK(b[2 * 0x3c00] == 1.0f);
     CHECK(b[2] == 0x1p-24f);  // the smallest subnormal

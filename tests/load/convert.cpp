@@ -6,6 +6,7 @@
 #include "tests/catch.hpp"
 #include "tests/reference_model.hpp"
 #include "tests/support/files.hpp"
+#include "tests/support/stored_values.hpp"
 
 using namespace zeroshot;
 using namespace zeroshot::loading;
@@ -134,7 +135,7 @@ TEST_CASE("a number that does not fit the type is an error, and the old file kee
     const support::scratch_folder folder;
     const checkpoint whole = checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny");
     std::vector<named_tensor> tensors(whole.tensors().begin(), whole.tensors().end());
-    auto values = stored_values<float>(*whole.find("visual.proj"));
+    auto values = support::stored_values<float>(*whole.find("visual.proj"));
     values[3] = 70'000;
     for (named_tensor& each : tensors) {
         if (each.name == "visual.proj") each.tensor.bytes = std::as_bytes(std::span(values));

@@ -161,8 +161,6 @@ TEST_CASE("other types than F16, BF16, F32 and F64 are refused") {
     builder.add("visual.f4_none", "[0]", "", "F4");
     for (const char* name : {"visual.i64", "visual.c64", "visual.f4"}) {
         CHECK(has(thrown<checkpoint_error>([&] { weights_of(builder).read_vector<double>(name, 2); }), "UNSUPPORTED"));
-        CHECK(has(thrown([&] { stored_values<float>(*checkpoint::from_bytes(builder.bytes(), "a").find(name)); }),
-                  "UNSUPPORTED"));
     }
     CHECK(has(thrown<checkpoint_error>([&] { weights_of(builder).read_vector<float>("visual.f4_none", 0); }),
               "UNSUPPORTED"));
@@ -347,12 +345,4 @@ TEST_CASE("many long names do not make the error of a missing one slow") {
     // times that.
     CHECK(has(thrown<checkpoint_error>([&] { all.shape("visual." + std::string(180, 'y')); }),
               "is missing; the nearest are"));
-}
-
-TEST_CASE("stored_values reads a tensor as it is in the file") {
-    file_builder builder;
-    builder.add("anything", "[3]", halves({1, 2, -3}), "F16");
-    const auto values = stored_values<double>(*checkpoint::from_bytes(builder.bytes(), "a").find("anything"));
-    CHECK(values[2] == -3);
-    CHECK(values.size() == 3);
 }

@@ -32,7 +32,7 @@ enum class pickle_kind : std::uint8_t {
     dictionary,  ///< items: keys and values in turn
     call,        ///< items: the function, the tuple of its arguments, and the state if it was given one
     object,      ///< items: the class, and the state if it has one
-    reference    ///< items: what stands outside of the pickle, a tuple
+    reference    ///< items: a persistent id, a tuple that names data outside of the pickle
 };
 
 /// The kind in messages.
@@ -124,42 +124,43 @@ class pickle_machine {
 
     void run() {
         expect_protocol();
-        std::size_t operations = 0;
-        for (bool stopped = false; !stopped;) {
+        for (std::size_t operations = 1;; ++operations) {
             begin_ = at_;
-            if (++operations > limits_.operations) refuse_more("operations", limits_.operations);
+            expect_at_most(limits_.operations, operations, "operations");
             const auto code = static_cast<opcode>(number<std::uint8_t>());
-            if (code == opcode::stop) {
-                stopped = true;
-            } else {
-                step(code);
-            }
+            if (code == opcode::stop) break;
+            step(code);
         }
         document_.root = pop();
-        if (!stack_.empty() || !marks_.empty()) refuse(error_code::format, "the pickle stops with values left over");
-        if (at_ != bytes_.size()) refuse(error_code::format, "the pickle stops before its last byte");
+        if (!stack_.empty() || !marks_.empty()) refuse("the pickle stops with values left over");
+        if (at_ != bytes_.size()) refuse("the pickle stops before its last byte");
         expect_shallow();
     }
 
    private:
-    [[noreturn]] void refuse(error_code code, std::string what, std::string expected = "",
-                             std::string hint = "") const {
+    [[noreturn]] void refuse(std::string what, std::string expected = "", std::string hint = "",
+                             error_code code = error_code::format) const {
         throw checkpoint_error(code, {document_.place + ": byte " + std::to_string(begin_), std::move(what),
                                       std::move(expected), std::move(hint)});
     }
-    [[noreturn]] void refuse_more(const char* what, std::size_t limit) const {
-        refuse(error_code::limit, std::string("the pickle has too many ") + what, "at most " + std::to_string(limit));
+    [[noreturn]] void refuse_unsupported(std::string what, std::string expected = "", std::string hint = "") const {
+        refuse(std::move(what), std::move(expected), std::move(hint), error_code::unsupported);
+    }
+    void expect_at_most(std::size_t limit, std::size_t number, const char* things) const {
+        if (number > limit)
+            refuse(std::string("the pickle has too many ") + things, "at most " + std::to_string(limit), "",
+                   error_code::limit);
     }
 
     void expect_protocol() {
         constexpr unsigned supported = 2;  // the default of torch.save
-        if (bytes_.empty()) refuse(error_code::format, "the pickle is empty");
+        if (bytes_.empty()) refuse("the pickle is empty");
         if (static_cast<opcode>(number<std::uint8_t>()) != opcode::proto)
-            refuse(error_code::unsupported, "not a pickle of protocol 2");
+            refuse_unsupported("not a pickle of protocol 2");
         const unsigned protocol = number<std::uint8_t>();
         if (protocol != supported) {
-            refuse(error_code::unsupported, "the pickle has protocol " + std::to_string(protocol), "2",
-                   "save it with pickle_protocol=2");
+            refuse_unsupported("the pickle has protocol " + std::to_string(protocol), "2",
+                               "save it with pickle_protocol=2");
         }
     }
 
@@ -167,14 +168,12 @@ class pickle_machine {
         switch (code) {
             case opcode::mark:
                 marks_.push_back(stack_.size());
-                if (marks_.size() > limits_.stack) refuse_more("marks", limits_.stack);
-                return;
+                return expect_at_most(limits_.stack, marks_.size(), "marks");
             case opcode::none:
                 return push({pickle_kind::none});
             case opcode::newtrue:
-                return push({pickle_kind::boolean, 0, 1});
             case opcode::newfalse:
-                return push({pickle_kind::boolean, 0, 0});
+                return push({pickle_kind::boolean, 0, code == opcode::newtrue});
             case opcode::binint:
                 return push_integer(static_cast<std::int32_t>(number<std::uint32_t>()));
             case opcode::binint1:
@@ -184,14 +183,13 @@ class pickle_machine {
             case opcode::long1:
                 return push_integer(long_integer());
             case opcode::binfloat:
-                take(sizeof(double));
+                bytes(sizeof(double));
                 return push({pickle_kind::real});
             case opcode::binunicode:
-                return push({pickle_kind::text, 0, 0, take(number<std::uint32_t>())});
-            case opcode::short_binstring:
-                return push({pickle_kind::text, 0, 0, take(number<std::uint8_t>())});
             case opcode::binstring:
-                return push({pickle_kind::text, 0, 0, take(number<std::uint32_t>())});
+                return push({pickle_kind::text, 0, 0, bytes(number<std::uint32_t>())});
+            case opcode::short_binstring:
+                return push({pickle_kind::text, 0, 0, bytes(number<std::uint8_t>())});
             case opcode::global:
                 return push_global();
             case opcode::empty_tuple:
@@ -201,13 +199,12 @@ class pickle_machine {
             case opcode::empty_dictionary:
                 return push({pickle_kind::dictionary});
             case opcode::tuple1:
-                return push({pickle_kind::tuple, 0, 0, {}, pop_last(1)});
             case opcode::tuple2:
-                return push({pickle_kind::tuple, 0, 0, {}, pop_last(2)});
             case opcode::tuple3:
-                return push({pickle_kind::tuple, 0, 0, {}, pop_last(3)});
+                return push(pickle_kind::tuple,
+                            pop_last(1 + static_cast<std::size_t>(code) - static_cast<std::size_t>(opcode::tuple1)));
             case opcode::tuple:
-                return push({pickle_kind::tuple, 0, 0, {}, pop_to_mark()});
+                return push(pickle_kind::tuple, pop_to_mark());
             case opcode::append:
                 return extend(pickle_kind::list, pop_last(1));
             case opcode::appends:
@@ -217,7 +214,7 @@ class pickle_machine {
             case opcode::setitems:
                 return set_items(pop_to_mark());
             case opcode::binpersid:
-                return push({pickle_kind::reference, 0, 0, {}, pop_last(1)});
+                return push(pickle_kind::reference, pop_last(1));
             case opcode::reduce:
                 return reduce();
             case opcode::newobj:
@@ -225,24 +222,24 @@ class pickle_machine {
             case opcode::build:
                 return build();
             case opcode::binget:
-                return recall(number<std::uint8_t>());
+                return push_from_memo(number<std::uint8_t>());
             case opcode::long_binget:
-                return recall(number<std::uint32_t>());
+                return push_from_memo(number<std::uint32_t>());
             case opcode::binput:
-                return remember(number<std::uint8_t>());
+                return store_in_memo(number<std::uint8_t>());
             case opcode::long_binput:
-                return remember(number<std::uint32_t>());
+                return store_in_memo(number<std::uint32_t>());
             default:
-                refuse(error_code::unsupported,
-                       "opcode " + std::to_string(static_cast<unsigned>(code)) + " is not written by torch.save");
+                refuse_unsupported("opcode " + std::to_string(static_cast<unsigned>(code)) +
+                                   " is not written by torch.save");
         }
     }
 
-    // What stands in the bytes.
+    // Reading of operands.
 
-    std::string_view take(std::size_t count) {
+    std::string_view bytes(std::size_t count) {
         if (count > bytes_.size() - at_) {
-            refuse(error_code::format, "the pickle ends within a value of " + std::to_string(count) + " bytes");
+            refuse("the pickle ends within a value of " + std::to_string(count) + " bytes");
         }
         const char* const begin = reinterpret_cast<const char*>(bytes_.data()) + at_;
         at_ += count;
@@ -251,13 +248,13 @@ class pickle_machine {
 
     template <class Number>
     Number number() {
-        return little_endian<Number>(std::as_bytes(std::span(take(sizeof(Number)))));
+        return little_endian<Number>(std::as_bytes(std::span(bytes(sizeof(Number)))));
     }
 
     std::int64_t long_integer() {
-        const std::string_view digits = take(number<std::uint8_t>());  // two's complement, the lowest byte first
+        const std::string_view digits = bytes(number<std::uint8_t>());  // two's complement, the lowest byte first
         if (digits.size() > sizeof(std::int64_t)) {
-            refuse(error_code::format, "an integer has " + std::to_string(digits.size()) + " bytes", "at most 8");
+            refuse("an integer has " + std::to_string(digits.size()) + " bytes", "at most 8");
         }
         const bool negative = !digits.empty() && static_cast<unsigned char>(digits.back()) >= 0x80;
         std::uint64_t value = negative ? ~std::uint64_t{0} : 0;
@@ -269,29 +266,30 @@ class pickle_machine {
         constexpr std::size_t longest = 1000;  // no name of a class is as long
         const std::string_view rest(reinterpret_cast<const char*>(bytes_.data()) + at_, bytes_.size() - at_);
         const std::size_t length = rest.substr(0, longest).find('\n');
-        if (length == std::string_view::npos) refuse(error_code::format, "a name does not end");
-        return take(length + 1).substr(0, length);
+        if (length == std::string_view::npos) refuse("a name does not end");
+        return bytes(length + 1).substr(0, length);
     }
 
-    // What stands on the stack.
+    // The stack.
 
     void push(pickle_node node) {
         node.position = begin_;
         document_.nodes.push_back(std::move(node));
         push_index(static_cast<std::uint32_t>(document_.nodes.size() - 1));
     }
+    void push(pickle_kind kind, std::vector<std::uint32_t> items) { push({kind, 0, 0, {}, std::move(items)}); }
     void push_integer(std::int64_t value) { push({pickle_kind::integer, 0, value}); }
 
     void push_index(std::uint32_t index) {
-        if (stack_.size() == limits_.stack) refuse_more("values on its stack", limits_.stack);
         stack_.push_back(index);
+        expect_at_most(limits_.stack, stack_.size(), "values on its stack");
     }
 
     /// The number of values above the last mark.
     std::size_t above_mark() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
 
     std::vector<std::uint32_t> pop_last(std::size_t count) {
-        if (above_mark() < count) refuse(error_code::format, "the stack of the pickle is empty");
+        if (above_mark() < count) refuse("the stack of the pickle is empty");
         const auto begin = stack_.end() - static_cast<std::ptrdiff_t>(count);
         std::vector<std::uint32_t> values(begin, stack_.end());
         stack_.erase(begin, stack_.end());
@@ -300,30 +298,29 @@ class pickle_machine {
     std::uint32_t pop() { return pop_last(1).front(); }
 
     std::vector<std::uint32_t> pop_to_mark() {
-        if (marks_.empty()) refuse(error_code::format, "the stack of the pickle has no mark");
+        if (marks_.empty()) refuse("the stack of the pickle has no mark");
         std::vector<std::uint32_t> values = pop_last(above_mark());
         marks_.pop_back();
         return values;
     }
 
     pickle_node& top() {
-        if (above_mark() == 0) refuse(error_code::format, "the stack of the pickle is empty");
+        if (above_mark() == 0) refuse("the stack of the pickle is empty");
         return document_.nodes[stack_.back()];
     }
 
-    // What is made of it.
+    // Operations on values.
 
     void extend(pickle_kind kind, const std::vector<std::uint32_t>& values) {
         pickle_node& container = top();
         if (container.kind != kind) {
-            refuse(error_code::format, "items are put into " + std::string(name_of(container.kind)),
-                   std::string(name_of(kind)));
+            refuse("items are put into " + std::string(name_of(container.kind)), std::string(name_of(kind)));
         }
         container.items.insert(container.items.end(), values.begin(), values.end());
     }
 
     void set_items(const std::vector<std::uint32_t>& values) {
-        if (values.size() % 2 != 0) refuse(error_code::format, "a key has no value");
+        if (values.size() % 2 != 0) refuse("a key has no value");
         extend(pickle_kind::dictionary, values);
     }
 
@@ -332,9 +329,8 @@ class pickle_machine {
         document_.names.push_back(std::string(module) + ' ' + std::string(name));
         const std::string& whole = document_.names.back();
         if (roles_(whole) == pickle_role::refused) {
-            refuse(error_code::unsupported,
-                   "the pickle asks for " + quoted(whole) + ", which is refused and not executed", "",
-                   "save the tensors alone: torch.save(model.state_dict(), ...)");
+            refuse_unsupported("the pickle asks for " + quoted(whole) + ", which is refused and not executed", "",
+                               "save the tensors alone: torch.save(model.state_dict(), ...)");
         }
         push({pickle_kind::global, 0, 0, whole});
     }
@@ -346,32 +342,30 @@ class pickle_machine {
 
     [[noreturn]] void refuse_to(const char* what, std::uint32_t index) const {
         const pickle_node& node = document_.nodes[index];
-        const std::string named =
-            node.kind == pickle_kind::global ? quoted(node.text) : std::string(name_of(node.kind));
-        refuse(error_code::unsupported, std::string("the pickle wants to ") + what + " " + named);
+        refuse_unsupported(std::string("the pickle wants to ") + what + " " +
+                           (node.kind == pickle_kind::global ? quoted(node.text) : std::string(name_of(node.kind))));
     }
 
     void expect_arguments(std::uint32_t index) const {
         if (document_.nodes[index].kind != pickle_kind::tuple)
-            refuse(error_code::format, "the arguments are " + std::string(name_of(document_.nodes[index].kind)),
-                   "a tuple");
+            refuse("the arguments are " + std::string(name_of(document_.nodes[index].kind)), "a tuple");
     }
 
     void reduce() {
         std::vector<std::uint32_t> call = pop_last(2);
         expect_arguments(call[1]);
         const pickle_role role = role_of(call[0]);
-        if (role == pickle_role::function) return push({pickle_kind::call, 0, 0, {}, std::move(call)});
+        if (role == pickle_role::function) return push(pickle_kind::call, std::move(call));
         if (role != pickle_role::dictionary) refuse_to("call", call[0]);
-        if (!document_.nodes[call[1]].items.empty()) refuse(error_code::format, "a dictionary is made of arguments");
+        if (!document_.nodes[call[1]].items.empty()) refuse("a dictionary is made of arguments");
         push({pickle_kind::dictionary});
     }
 
     void new_object() {
-        const std::vector<std::uint32_t> made = pop_last(2);
-        expect_arguments(made[1]);
-        if (role_of(made[0]) != pickle_role::object) refuse_to("make an object of", made[0]);
-        push({pickle_kind::object, 0, 0, {}, {made[0]}});
+        const std::vector<std::uint32_t> operands = pop_last(2);
+        expect_arguments(operands[1]);
+        if (role_of(operands[0]) != pickle_role::object) refuse_to("make an object of", operands[0]);
+        push(pickle_kind::object, {operands[0]});
     }
 
     /// Sets the state of an object or of a call's result. The state of dictionaries is dropped: attributes such as
@@ -387,15 +381,15 @@ class pickle_machine {
         }
     }
 
-    void remember(std::uint32_t slot) {
-        top();
+    void store_in_memo(std::uint32_t slot) {
+        top();  // checks that there is one
         memo_[slot] = stack_.back();
-        if (memo_.size() > limits_.memo) refuse_more("values in its memo", limits_.memo);
+        expect_at_most(limits_.memo, memo_.size(), "values in its memo");
     }
 
-    void recall(std::uint32_t slot) {
+    void push_from_memo(std::uint32_t slot) {
         const auto at = memo_.find(slot);
-        if (at == memo_.end()) refuse(error_code::format, "its memo has no slot " + std::to_string(slot));
+        if (at == memo_.end()) refuse("its memo has no slot " + std::to_string(slot));
         push_index(at->second);
     }
 
@@ -416,14 +410,14 @@ class pickle_machine {
             if (last.next == node.items.size()) {
                 const std::uint32_t height = heights[last.node] = last.height + 1;
                 path.pop_back();
-                if (height > limits_.depth) refuse_more("values inside each other", limits_.depth);
+                expect_at_most(limits_.depth, height, "values inside each other");
                 if (!path.empty()) path.back().height = (std::max)(path.back().height, height);
                 continue;
             }
             const std::uint32_t child = node.items[last.next++];
             if (heights[child] == open) {
                 begin_ = document_.nodes[child].position;
-                refuse(error_code::format, std::string(name_of(document_.nodes[child].kind)) + " holds itself");
+                refuse(std::string(name_of(document_.nodes[child].kind)) + " holds itself");
             }
             if (heights[child] == unseen) {
                 heights[child] = open;

@@ -84,8 +84,8 @@ inline bool is_one_of(std::span<const std::string_view> names, std::string_view 
 
 template <std::size_t Count>
 std::optional<dtype> type_of(const std::array<typed_name, Count>& names, std::string_view name) {
-    const auto found = std::ranges::find(names, name, &typed_name::name);
-    return found == names.end() ? std::nullopt : std::optional(found->type);
+    const auto at = std::ranges::find(names, name, &typed_name::name);
+    return at == names.end() ? std::nullopt : std::optional(at->type);
 }
 
 /// The permitted globals: a subset of PyTorch's weights_only list, and classes of TorchScript, whose code is not read.
@@ -132,13 +132,13 @@ class torch_reader {
         collect(state_dictionary());
         drop_module_prefix();
         expect_unique();
-        file.tensors = std::move(found_);
+        file.tensors = std::move(list_);
         return file;
     }
 
    private:
-    [[noreturn]] void refuse(error_code code, std::string what, std::string expected = "",
-                             std::string hint = "") const {
+    [[noreturn]] void refuse(std::string what, std::string expected = "", std::string hint = "",
+                             error_code code = error_code::format) const {
         throw checkpoint_error(code, {pickle_.place, std::move(what), std::move(expected), std::move(hint)});
     }
 
@@ -150,14 +150,13 @@ class torch_reader {
         const std::vector<std::byte> bytes = byte_range(record, 0, (std::min)(record->size(), longest)).bytes();
         const std::string_view order(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         if (order == "little") return;
-        if (order == "big") {
-            throw checkpoint_error(error_code::unsupported, {record->place(), "the file is big-endian", "little",
-                                                             "load and save it on a little-endian machine"});
-        }
-        throw checkpoint_error(error_code::format, {record->place(), "the byte order is " + quoted(order), "little"});
+        const bool big = order == "big";
+        throw checkpoint_error(big ? error_code::unsupported : error_code::format,
+                               {record->place(), "the byte order is " + quoted(order), "little",
+                                big ? "load and save it on a little-endian machine" : ""});
     }
 
-    // Which values are the model's.
+    // The state dict.
 
     /// The dictionary of an object's attributes, or a dictionary itself.
     std::optional<std::uint32_t> attributes(std::uint32_t index) const {
@@ -173,8 +172,8 @@ class torch_reader {
     std::uint32_t state_dictionary() {
         std::optional<std::uint32_t> state = attributes(pickle_.root);
         if (!state) {
-            refuse(error_code::unsupported, "the file holds " + std::string(name_of(pickle_[pickle_.root].kind)),
-                   "a dictionary of tensors", "save it with torch.save(model.state_dict(), ...)");
+            refuse("the file holds " + std::string(name_of(pickle_[pickle_.root].kind)), "a dictionary of tensors",
+                   "save it with torch.save(model.state_dict(), ...)", error_code::unsupported);
         }
         while (const std::optional<std::uint32_t> inner = wrapped(*state)) {
             skip_others(*state, *inner);
@@ -232,44 +231,37 @@ class torch_reader {
 
     std::string joined(const std::string& path, std::uint32_t key) const {
         const pickle_node& node = pickle_[key];
-        std::string name = path;
-        if (node.kind == pickle_kind::text) {
-            name += node.text;
-        } else if (node.kind == pickle_kind::integer) {
-            name += std::to_string(node.integer);
-        } else {
-            name += "(" + std::string(name_of(node.kind)) + ")";
-        }
+        const std::string name =
+            path + (node.kind == pickle_kind::text      ? std::string(node.text)
+                    : node.kind == pickle_kind::integer ? std::to_string(node.integer)
+                                                        : "(" + std::string(name_of(node.kind)) + ")");
         expect_at_most<checkpoint_error>(limits_.name_bytes, name.size(), "bytes of a name", pickle_.place);
-        if (!is_utf8(name)) refuse(error_code::format, "the name " + quoted(name) + " is not UTF-8");
+        if (!is_utf8(name)) refuse("the name " + quoted(name) + " is not UTF-8");
         return name;
     }
 
     /// Shared values count each time: a small pickle can expand to very many.
-    void count() {
-        if (++values_ > limits_.values)
-            refuse(error_code::limit, "the file holds too many values", "at most " + std::to_string(limits_.values));
-    }
+    void count() { expect_at_most<checkpoint_error>(limits_.values, ++values_, "values", pickle_.place); }
 
     void skip(std::string name) {
         count();
-        found_.skipped.push_back(std::move(name));
+        list_.skipped.push_back(std::move(name));
     }
 
     /// DataParallel saves models with the prefix "module.".
     void drop_module_prefix() {
         constexpr std::string_view prefix = "module.";
         const auto has_prefix = [&](const named_tensor& each) { return each.name.starts_with(prefix); };
-        if (!std::ranges::all_of(found_.tensors, has_prefix)) return;
-        for (named_tensor& each : found_.tensors) each.name.erase(0, prefix.size());
+        if (!std::ranges::all_of(list_.tensors, has_prefix)) return;
+        for (named_tensor& each : list_.tensors) each.name.erase(0, prefix.size());
     }
 
     void expect_unique() {
-        if (const auto twins = found_.sort_names())
-            refuse(error_code::format, "there are two tensors " + quoted(found_.tensors[twins->first].name));
+        if (const auto twins = list_.sort_names())
+            refuse("there are two tensors " + quoted(list_.tensors[twins->first].name));
     }
 
-    // What a tensor is made of.
+    // Tensors and their storages.
 
     std::string_view function_of(std::uint32_t index) const {
         const pickle_node& node = pickle_[index];
@@ -284,25 +276,22 @@ class torch_reader {
 
     /// The item of a tuple, which must be of a kind.
     const pickle_node& item(const pickle_node& tuple, std::size_t index, pickle_kind kind) const {
-        const pickle_node* const found = index < tuple.items.size() ? &pickle_[tuple.items[index]] : nullptr;
-        if (found == nullptr || found->kind != kind) {
-            refuse(error_code::format,
-                   subject_ + " is made of " + (found == nullptr ? "too little" : std::string(name_of(found->kind))),
-                   std::string(name_of(kind)) + " at place " + std::to_string(index));
+        const pickle_node* const node = index < tuple.items.size() ? &pickle_[tuple.items[index]] : nullptr;
+        if (node == nullptr || node->kind != kind) {
+            refuse(subject_ + " is made of " + (node == nullptr ? "too few items" : std::string(name_of(node->kind))),
+                   std::string(name_of(kind)) + " as item " + std::to_string(index));
         }
-        return *found;
+        return *node;
     }
 
     std::size_t unsigned_item(const pickle_node& tuple, std::size_t index) const {
         const std::int64_t value = item(tuple, index, pickle_kind::integer).integer;
-        if (value < 0)
-            refuse(error_code::format, subject_ + " is made of " + std::to_string(value), "no negative number");
+        if (value < 0) refuse(subject_ + " is made of " + std::to_string(value), "no negative number");
         return static_cast<std::size_t>(value);
     }
 
     std::vector<std::size_t> unsigned_items(const pickle_node& tuple) const {
-        if (tuple.items.size() > limits_.rank)
-            refuse(error_code::limit, subject_ + " has too many axes", "at most " + std::to_string(limits_.rank));
+        expect_at_most<checkpoint_error>(limits_.rank, tuple.items.size(), "axes", pickle_.place + ": " + subject_);
         std::vector<std::size_t> values;
         for (std::size_t i = 0; i < tuple.items.size(); ++i) values.push_back(unsigned_item(tuple, i));
         return values;
@@ -317,8 +306,8 @@ class torch_reader {
             call = &item(arguments, 0, pickle_kind::call);
             index = arguments.items[0];
         }
-        if (!is_tensor(index)) refuse(error_code::format, subject_ + " is made of " + quoted(function_of(index)));
-        found_.tensors.push_back({std::move(name), tensor_of(pickle_[call->items[1]], function_of(index))});
+        if (!is_tensor(index)) refuse(subject_ + " is made of " + quoted(function_of(index)));
+        list_.tensors.push_back({std::move(name), tensor_of(pickle_[call->items[1]], function_of(index))});
     }
 
     /// A tensor's reference to its storage.
@@ -333,7 +322,7 @@ class torch_reader {
         std::optional<dtype> type;
         if (function == rebuild_untyped_tensor) {
             type = type_of(torch_types, item(arguments, 6, pickle_kind::global).text);
-            if (!type) refuse(error_code::format, subject_ + " has no type");
+            if (!type) refuse(subject_ + " has no type");
         }
         const storage from = storage_of(item(arguments, 0, pickle_kind::reference), type);
         const std::size_t offset = unsigned_item(arguments, 1);
@@ -352,33 +341,31 @@ class torch_reader {
         const pickle_node& id = item(reference, 0, pickle_kind::tuple);
         const std::string_view kind = item(id, 0, pickle_kind::text).text;
         if (kind != "storage" || id.items.size() != 5)  // kind, type, key, device, size
-            refuse(error_code::format, subject_ + " refers to " + quoted(kind), "a storage");
+            refuse(subject_ + " refers to " + quoted(kind), "a storage");
         const std::string_view storage_type = item(id, 1, pickle_kind::global).text;
         const std::string_view key = item(id, 2, pickle_kind::text).text;
         const std::size_t size = unsigned_item(id, 4);
         const std::optional<dtype> own = type_of(torch_storages, storage_type);
         if (own.has_value() == type.has_value() || (!own && storage_type != torch_untyped))
-            refuse(error_code::format, subject_ + " lies in a storage of type " + quoted(storage_type));
+            refuse(subject_ + " lies in a storage of type " + quoted(storage_type));
         const std::size_t width = bits_of(own ? *own : *type) / 8;
         const std::size_t elements = own ? size : size / width;
-        storage found{record(key), own ? *own : *type, elements};
-        if (elements > found.bytes->size() / width) {
-            refuse(error_code::format,
-                   subject_ + " lies in a storage of " + std::to_string(elements) + " elements of " +
+        storage stored{record(key), own ? *own : *type, elements};
+        if (elements > stored.bytes->size() / width) {
+            refuse(subject_ + " lies in a storage of " + std::to_string(elements) + " elements of " +
                        std::to_string(width) + " bytes, of which the archive holds " +
-                       std::to_string(found.bytes->size()) + " bytes",
+                       std::to_string(stored.bytes->size()) + " bytes",
                    "", "incomplete download?");
         }
-        return found;
+        return stored;
     }
 
     /// The storage of a key, checked once.
     std::shared_ptr<const byte_source> record(std::string_view key) {
         if (key.empty() || key.find_first_not_of("0123456789") != std::string_view::npos)
-            refuse(error_code::format, subject_ + " lies in a storage with the key " + quoted(key), "a number");
+            refuse(subject_ + " lies in a storage with the key " + quoted(key), "a number");
         const zip_entry* const entry = archive_.find(folder_ + "data/" + std::string(key));
-        if (entry == nullptr)
-            refuse(error_code::format, subject_ + " lies in a storage that is missing: " + quoted(key));
+        if (entry == nullptr) refuse(subject_ + " lies in a storage that is missing: " + quoted(key));
         std::shared_ptr<const byte_source>& known =
             records_[static_cast<std::size_t>(entry - archive_.entries().data())];
         if (known == nullptr) known = archive_.contents(*entry);
@@ -389,10 +376,9 @@ class torch_reader {
     /// \return the number of elements from its first to its last
     std::size_t reach(const stored_tensor& view, std::size_t offset, std::size_t elements) const {
         const auto refuse_view = [&](const char* what) {
-            refuse(error_code::shape,
-                   subject_ + " of " + shape_text(view.shape) + " with strides " + shape_text(view.strides) +
+            refuse(subject_ + " of " + shape_text(view.shape) + " with strides " + shape_text(view.strides) +
                        " from element " + std::to_string(offset) + what,
-                   "a part of its storage of " + std::to_string(elements) + " elements");
+                   "a part of its storage of " + std::to_string(elements) + " elements", "", error_code::shape);
         };
         if (view.shape.size() != view.strides.size()) refuse_view(" has a stride too many or too few");
         const std::optional<std::size_t> size = stored_size(view.type, view.shape);
@@ -403,7 +389,7 @@ class torch_reader {
         for (std::size_t axis = 0; axis < view.shape.size(); ++axis) {
             if (view.shape[axis] > 1) axes.emplace_back(view.strides[axis], view.shape[axis] - 1);
         }
-        std::ranges::sort(axes, [](const auto& a, const auto& b) { return a.first < b.first; });
+        std::ranges::sort(axes);
         std::size_t last = 0;
         for (const auto& [stride, steps] : axes) {
             if (stride <= last) refuse_view(" reaches elements twice");
@@ -427,7 +413,7 @@ class torch_reader {
     const pytorch_limits& limits_;
     std::string folder_;
     pickle_document pickle_;
-    tensor_list found_;
+    tensor_list list_;
     std::size_t values_ = 0;
     std::string subject_;                                      // of messages: the current tensor
     std::vector<std::shared_ptr<const byte_source>> records_;  // by entry of the archive; null until used

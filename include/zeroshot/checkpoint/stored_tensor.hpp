@@ -64,15 +64,6 @@ inline constexpr std::array<dtype_traits, 20> dtypes{{
     {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},    {"I64", 64}, {"U64", 64},
 }};
 
-}  // namespace detail
-
-/// The type's name in safetensors: "BF16".
-inline std::string_view name_of(dtype type) {
-    return detail::dtypes[static_cast<std::size_t>(type)].name;
-}
-
-namespace detail {
-
 /// The element type that stores a C++ type.
 template <class Number>
 constexpr dtype dtype_of() {
@@ -88,6 +79,11 @@ constexpr dtype dtype_of() {
 
 }  // namespace detail
 
+/// The type's name in safetensors: "BF16".
+inline std::string_view name_of(dtype type) {
+    return detail::dtypes[static_cast<std::size_t>(type)].name;
+}
+
 /// The size of one element in bits.
 inline std::size_t bits_of(dtype type) {
     return detail::dtypes[static_cast<std::size_t>(type)].bits;
@@ -97,9 +93,8 @@ inline std::size_t bits_of(dtype type) {
 struct stored_tensor {
     dtype type = dtype::f32;
     std::vector<std::size_t> shape;
-    byte_range bytes;  ///< from the first element to the last
-    std::vector<std::size_t>
-        strides{};  ///< in elements, as PyTorch stores views; empty where it is row-major throughout
+    byte_range bytes;                    ///< from the first element to the last
+    std::vector<std::size_t> strides{};  ///< in elements, as PyTorch stores views; empty for row-major order
 };
 
 struct named_tensor {
@@ -119,9 +114,9 @@ struct tensor_list {
 
     /// The tensor with a name, or null.
     const stored_tensor* find(std::string_view name) const {
-        const auto less = [this](std::uint32_t index, std::string_view wanted) { return tensors[index].name < wanted; };
-        const auto at = std::lower_bound(by_name.begin(), by_name.end(), name, less);
-        return at != by_name.end() && tensors[*at].name == name ? &tensors[*at].tensor : nullptr;
+        const auto name_at = [this](std::uint32_t index) -> std::string_view { return tensors[index].name; };
+        const auto at = std::ranges::lower_bound(by_name, name, {}, name_at);
+        return at != by_name.end() && name_at(*at) == name ? &tensors[*at].tensor : nullptr;
     }
 
     /// Fills by_name after the last tensor.
@@ -129,14 +124,11 @@ struct tensor_list {
     std::optional<std::pair<std::uint32_t, std::uint32_t>> sort_names() {
         by_name.resize(tensors.size());
         std::iota(by_name.begin(), by_name.end(), std::uint32_t{0});
-        std::ranges::sort(by_name, [this](std::uint32_t a, std::uint32_t b) {
-            const int order = tensors[a].name.compare(tensors[b].name);
-            return order != 0 ? order < 0 : a < b;
-        });
-        for (std::size_t i = 1; i < by_name.size(); ++i) {
-            if (tensors[by_name[i - 1]].name == tensors[by_name[i]].name) return {{by_name[i - 1], by_name[i]}};
-        }
-        return std::nullopt;
+        const auto name_at = [this](std::uint32_t index) -> std::string_view { return tensors[index].name; };
+        std::ranges::sort(by_name, {}, [&](std::uint32_t index) { return std::pair(name_at(index), index); });
+        const auto twins = std::ranges::adjacent_find(by_name, {}, name_at);
+        if (twins == by_name.end()) return std::nullopt;
+        return std::pair(twins[0], twins[1]);
     }
 };
 
@@ -146,16 +138,13 @@ namespace detail {
 /// 0 must fit as well, so that the order of the axes does not matter.
 inline std::optional<std::size_t> stored_size(dtype type, std::span<const std::size_t> shape) {
     std::size_t bits = bits_of(type);
-    bool empty = false;
     for (const std::size_t extent : shape) {
-        empty = empty || extent == 0;
         if (extent == 0) continue;
         if (bits > (std::numeric_limits<std::size_t>::max)() / extent) return std::nullopt;
         bits *= extent;
     }
-    if (empty) return 0;
-    if (bits % 8 != 0) return std::nullopt;
-    return bits / 8;
+    if (std::ranges::find(shape, std::size_t{0}) != shape.end()) return 0;
+    return bits % 8 == 0 ? std::optional(bits / 8) : std::nullopt;
 }
 
 }  // namespace detail

@@ -50,24 +50,24 @@ Stored load(const std::byte* bytes, std::size_t index) noexcept {
 /// Converts elements of a type that is_floating accepts.
 template <std::floating_point Scalar>
 void convert(const stored_numbers& from, std::span<Scalar> into) noexcept {
-    const std::size_t count = into.size();
+    const auto fill = [&](const auto& element) {
+        for (std::size_t i = 0; i < into.size(); ++i) into[i] = static_cast<Scalar>(element(i));
+    };
     const std::byte* const bytes = from.bytes;
-    Scalar* const to = into.data();
     if (from.type == dtype::f16) {
-        constexpr bool widens = std::is_same_v<Scalar, float>;
-        if (widens && reinterpret_cast<std::uintptr_t>(bytes) % alignof(half) == 0) {
-            kernels::widen(reinterpret_cast<const half*>(bytes), count, to, kernels::active());
-            return;
+        if constexpr (std::is_same_v<Scalar, float>) {
+            if (reinterpret_cast<std::uintptr_t>(bytes) % alignof(half) == 0) {
+                const auto* const halves = reinterpret_cast<const half*>(bytes);
+                return kernels::widen(halves, into.size(), into.data(), kernels::active());
+            }
         }
-        for (std::size_t i = 0; i < count; ++i)
-            to[i] = static_cast<Scalar>(float_from_half(load<std::uint16_t>(bytes, i)));
+        fill([bytes](std::size_t i) { return float_from_half(load<std::uint16_t>(bytes, i)); });
     } else if (from.type == dtype::bf16) {
-        for (std::size_t i = 0; i < count; ++i)
-            to[i] = static_cast<Scalar>(float_from_bfloat(load<std::uint16_t>(bytes, i)));
+        fill([bytes](std::size_t i) { return float_from_bfloat(load<std::uint16_t>(bytes, i)); });
     } else if (from.type == dtype::f32) {
-        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<float>(bytes, i));
+        fill([bytes](std::size_t i) { return load<float>(bytes, i); });
     } else {
-        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<double>(bytes, i));
+        fill([bytes](std::size_t i) { return load<double>(bytes, i); });
     }
 }
 
@@ -104,41 +104,21 @@ inline std::vector<std::byte> gathered(const stored_tensor& stored) {
 /// \param stored without strides
 inline stored_tensor elements_of(const stored_tensor& stored, std::size_t first, std::size_t count) {
     const std::size_t width = detail::element_bytes(stored.type);
-    stored_tensor some = stored;
-    some.shape = {count};
-    some.bytes = stored.bytes.part(first * width, count * width);
-    return some;
+    return {stored.type, {count}, stored.bytes.part(first * width, count * width)};
 }
 
 /// Visits the elements of a tensor in row-major order.
-/// \param take called with each block of stored_numbers
+/// \param visit called with each block of stored_numbers
 /// \throws as byte_source::read
-template <class Take>
-void in_blocks(const stored_tensor& stored, const Take& take) {
+template <class Visit>
+void in_blocks(const stored_tensor& stored, const Visit& visit) {
     const std::size_t width = detail::element_bytes(stored.type);
-    const auto hand_on = [&](std::span<const std::byte> bytes) {
-        take(stored_numbers{stored.type, bytes.data(), bytes.size() / width});
+    const auto visit_bytes = [&](std::span<const std::byte> bytes) {
+        visit(stored_numbers{stored.type, bytes.data(), bytes.size() / width});
     };
-    if (stored.strides.empty()) return stored.bytes.in_blocks(detail::bytes_at_once, hand_on);
+    if (stored.strides.empty()) return stored.bytes.in_blocks(detail::bytes_at_once, visit_bytes);
     const std::vector<std::byte> elements = detail::gathered(stored);
-    byte_range(elements).in_blocks(detail::bytes_at_once, hand_on);
-}
-
-/// All elements of a tensor; they may be NaN or infinite.
-/// \throws checkpoint_error UNSUPPORTED where it is not F16, BF16, F32 or F64
-template <std::floating_point Scalar>
-aligned_vector<Scalar> stored_values(const stored_tensor& stored) {
-    if (!is_floating(stored.type)) {
-        throw checkpoint_error(error_code::unsupported,
-                               {"tensor", "dtype " + std::string(name_of(stored.type)), "one of F16 BF16 F32 F64"});
-    }
-    aligned_vector<Scalar> values(element_count(stored.shape));
-    std::size_t done = 0;
-    in_blocks(stored, [&](const stored_numbers& block) {
-        detail::convert(block, std::span<Scalar>(values).subspan(done, block.count));
-        done += block.count;
-    });
-    return values;
+    byte_range(elements).in_blocks(detail::bytes_at_once, visit_bytes);
 }
 
 /// Counts of unusual elements of a tensor.
@@ -152,21 +132,13 @@ struct tensor_health {
     bool is_sound() const noexcept { return not_finite == 0 && (count == 0 || zero < count); }
 };
 
-namespace detail {
-
-/// The smallest normal number of a type.
-inline double smallest_normal(dtype type) noexcept {
-    if (type == dtype::f16) return 0x1p-14;
-    return type == dtype::f64 ? 0x1p-1022 : 0x1p-126;  // bfloat16 has float's exponents
-}
-
-}  // namespace detail
-
 /// Counts NaN, infinite, subnormal and zero elements of a tensor of a type that is_floating accepts.
 /// \throws as byte_source::read
 inline tensor_health health_of(const stored_tensor& stored) {
-    const double smallest = detail::smallest_normal(stored.type);
-    tensor_health found;
+    const double smallest_normal = stored.type == dtype::f16   ? 0x1p-14
+                                   : stored.type == dtype::f64 ? 0x1p-1022
+                                                               : 0x1p-126;  // bfloat16 has float's exponents
+    tensor_health health;
     std::vector<double> numbers;
     in_blocks(stored, [&](const stored_numbers& block) {
         numbers.resize(block.count);
@@ -174,16 +146,16 @@ inline tensor_health health_of(const stored_tensor& stored) {
         for (const double number : numbers) {
             const double magnitude = std::abs(number);
             if (!is_finite(number)) {
-                ++found.not_finite;
+                ++health.not_finite;
                 continue;
             }
-            found.zero += magnitude == 0 ? 1 : 0;
-            found.subnormal += magnitude > 0 && magnitude < smallest ? 1 : 0;
-            found.largest = (std::max)(found.largest, magnitude);
+            health.zero += magnitude == 0 ? 1 : 0;
+            health.subnormal += magnitude > 0 && magnitude < smallest_normal ? 1 : 0;
+            health.largest = (std::max)(health.largest, magnitude);
         }
-        found.count += block.count;
+        health.count += block.count;
     });
-    return found;
+    return health;
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

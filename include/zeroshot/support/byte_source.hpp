@@ -133,11 +133,11 @@ class byte_range {
 
     /// A part of the range; `offset` and `size` must lie within size().
     byte_range part(std::size_t offset, std::size_t size) const {
-        byte_range some = *this;
-        if (memory_.data() != nullptr) some.memory_ = memory_.subspan(offset, size);
-        some.offset_ += offset;
-        some.size_ = size;
-        return some;
+        byte_range result = *this;
+        if (memory_.data() != nullptr) result.memory_ = memory_.subspan(offset, size);
+        result.offset_ += offset;
+        result.size_ = size;
+        return result;
     }
 
     /// Fills the span with the bytes from `offset` on, which must lie within size().
@@ -148,19 +148,15 @@ class byte_range {
     }
 
     /// Visits all bytes in order, in blocks of at most `block` bytes, in memory or read into one buffer.
-    /// \param take called with each block
-    template <class Take>
-    void in_blocks(std::size_t block, const Take& take) const {
-        const std::size_t largest = memory_.data() == nullptr ? (std::min)(block, size_) : 0;
-        const std::unique_ptr<std::byte[]> buffer(new std::byte[largest]);  // not initialised
+    /// \param visit called with each block
+    template <class Visit>
+    void in_blocks(std::size_t block, const Visit& visit) const {
+        const bool in_memory = memory_.data() != nullptr;
+        const std::unique_ptr<std::byte[]> buffer(new std::byte[in_memory ? 0 : (std::min)(block, size_)]);
         for (std::size_t done = 0; done < size_; done += block) {
             const std::size_t count = (std::min)(block, size_ - done);
-            if (memory_.data() != nullptr) {
-                take(memory_.subspan(done, count));
-            } else {
-                read(done, std::span(buffer.get(), count));
-                take(std::span<const std::byte>(buffer.get(), count));
-            }
+            if (!in_memory) read(done, std::span(buffer.get(), count));
+            visit(in_memory ? memory_.subspan(done, count) : std::span<const std::byte>(buffer.get(), count));
         }
     }
 

@@ -50,24 +50,24 @@ Stored load(const std::byte* bytes, std::size_t index) noexcept {
 /// Converts elements of a type that is_floating accepts.
 template <std::floating_point Scalar>
 void convert(const stored_numbers& from, std::span<Scalar> into) noexcept {
-    const auto fill = [&](const auto& element) {
-        for (std::size_t i = 0; i < into.size(); ++i) into[i] = static_cast<Scalar>(element(i));
-    };
+    const std::size_t count = into.size();
     const std::byte* const bytes = from.bytes;
+    Scalar* const to = into.data();
     if (from.type == dtype::f16) {
-        if constexpr (std::is_same_v<Scalar, float>) {
-            if (reinterpret_cast<std::uintptr_t>(bytes) % alignof(half) == 0) {
-                const auto* const halves = reinterpret_cast<const half*>(bytes);
-                return kernels::widen(halves, into.size(), into.data(), kernels::active());
-            }
+        constexpr bool widens = std::is_same_v<Scalar, float>;
+        if (widens && reinterpret_cast<std::uintptr_t>(bytes) % alignof(half) == 0) {
+            kernels::widen(reinterpret_cast<const half*>(bytes), count, to, kernels::active());
+            return;
         }
-        fill([bytes](std::size_t i) { return float_from_half(load<std::uint16_t>(bytes, i)); });
+        for (std::size_t i = 0; i < count; ++i)
+            to[i] = static_cast<Scalar>(float_from_half(load<std::uint16_t>(bytes, i)));
     } else if (from.type == dtype::bf16) {
-        fill([bytes](std::size_t i) { return float_from_bfloat(load<std::uint16_t>(bytes, i)); });
+        for (std::size_t i = 0; i < count; ++i)
+            to[i] = static_cast<Scalar>(float_from_bfloat(load<std::uint16_t>(bytes, i)));
     } else if (from.type == dtype::f32) {
-        fill([bytes](std::size_t i) { return load<float>(bytes, i); });
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<float>(bytes, i));
     } else {
-        fill([bytes](std::size_t i) { return load<double>(bytes, i); });
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(load<double>(bytes, i));
     }
 }
 

@@ -55,7 +55,7 @@ class terminal {
 std::vector<std::string> thumbnail(const zeroshot::image& image, std::size_t rows) {
     zeroshot::preprocessing preprocessing;
     preprocessing.size = 2 * rows;
-    const zeroshot::image scaled = zeroshot::crop_of(image, preprocessing);
+    const zeroshot::image scaled = zeroshot::encoder_square(image, preprocessing);
     const auto colour = [&](std::size_t x, std::size_t y) {
         const auto pixel = scaled.row(y).subspan(3 * x, 3);
         return std::to_string(pixel[0]) + ";" + std::to_string(pixel[1]) + ";" + std::to_string(pixel[2]) + "m";

@@ -72,9 +72,9 @@ TEST_CASE("OpenAI rounds the crop's corner half to even, Hugging Face down") {
     preprocessing how;
     how.size = 4;
     const image sample = slope(7, 4, pixel_mode::grey);  // not resized: 3 to spare
-    CHECK(crop_of(sample, how).row(0)[0] == 2);
+    CHECK(encoder_square(sample, how).row(0)[0] == 2);
     how.order = crop_order::hugging_face;
-    CHECK(crop_of(sample, how).row(0)[0] == 1);
+    CHECK(encoder_square(sample, how).row(0)[0] == 1);
 }
 
 TEST_CASE("every mode becomes RGB as Pillow's convert does it") {
@@ -93,9 +93,9 @@ TEST_CASE("alpha weighs in OpenAI's order and is dropped first in Hugging Face's
     const image sample({200, 0, 200, 0, 100, 255, 100, 255}, 2, 2, pixel_mode::grey_alpha);
     preprocessing how;
     how.size = 1;
-    CHECK(crop_of(sample, how).row(0)[0] == 99);  // as Pillow 13: 100 times and divided by alpha, rounded twice
+    CHECK(encoder_square(sample, how).row(0)[0] == 99);  // as Pillow 13: 100 times and divided by alpha, rounded twice
     how.order = crop_order::hugging_face;
-    CHECK(crop_of(sample, how).row(0)[0] == 150);
+    CHECK(encoder_square(sample, how).row(0)[0] == 150);
 }
 
 TEST_CASE("sides of one pixel, the exact size and one pixel more or less give a full crop") {
@@ -104,7 +104,7 @@ TEST_CASE("sides of one pixel, the exact size and one pixel more or less give a 
         for (const crop_order order : {crop_order::openai, crop_order::hugging_face}) {
             preprocessing how;
             how.order = order;
-            const image square = crop_of(slope(width, height, pixel_mode::rgb), how);
+            const image square = encoder_square(slope(width, height, pixel_mode::rgb), how);
             CHECK(square.width() == 224);
             CHECK(square.height() == 224);
         }
@@ -146,14 +146,14 @@ TEST_CASE("preprocessing that cannot be is refused") {
 
 TEST_CASE("of an image that is resized to more than the square the middle is cut out, beside a smaller one are zeros") {
     preprocessing how{.size = 32, .order = crop_order::hugging_face};
-    const image whole = crop_of(slope(64, 64, pixel_mode::rgb), how);
+    const image whole = encoder_square(slope(64, 64, pixel_mode::rgb), how);
     how.resized = 32;
     how.size = 21;  // 11 to spare: 5 before
-    const image middle = crop_of(slope(64, 64, pixel_mode::rgb), how);
+    const image middle = encoder_square(slope(64, 64, pixel_mode::rgb), how);
     for (std::size_t y = 0; y < 21; ++y)
         CHECK(std::ranges::equal(middle.row(y), whole.row(y + 5).subspan(3 * 5, 3 * 21)));
     how.size = 37;  // 5 are missing: 3 before
-    const image padded = crop_of(slope(64, 64, pixel_mode::rgb), how);
+    const image padded = encoder_square(slope(64, 64, pixel_mode::rgb), how);
     const auto is_black = [](auto pixels) { return std::ranges::all_of(pixels, [](int level) { return level == 0; }); };
     for (std::size_t y = 0; y < 37; ++y) {
         const auto row = padded.row(y);
@@ -170,8 +170,8 @@ TEST_CASE("a long image that is resized to less than the square is cut on one si
     // transformers' center_crop: 20 x 80 resized to 16 x 64 gives the columns 22 to 42 of 64, of 20, and rows 2 to 18
     const preprocessing how{.size = 20, .order = crop_order::hugging_face, .resized = 16};
     const image whole = resize(slope(80, 20, pixel_mode::rgb), 64, 16);
-    const image square = crop_of(slope(80, 20, pixel_mode::rgb), how);
+    const image square = encoder_square(slope(80, 20, pixel_mode::rgb), how);
     for (std::size_t y = 0; y < 16; ++y) CHECK(std::ranges::equal(square.row(y + 2), whole.row(y).subspan(3 * 22, 60)));
-    CHECK_THROWS_WITH(crop_of(whole, {.size = 20, .resized = 0}), Catch::Contains("the size is 0 pixels"));
-    CHECK_THROWS_AS(crop_of(whole, {.size = 20, .mode = resize_mode::longest, .resized = 16}), argument_error);
+    CHECK_THROWS_WITH(encoder_square(whole, {.size = 20, .resized = 0}), Catch::Contains("the size is 0 pixels"));
+    CHECK_THROWS_AS(encoder_square(whole, {.size = 20, .mode = resize_mode::longest, .resized = 16}), argument_error);
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// \file Image of 8-bit pixels, owned or viewed; no decoder is needed to make one.
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -30,20 +31,9 @@ enum class pixel_mode {
 /// Bytes per pixel.
 /// \throws argument_error (ARG) where the value is none of the modes
 inline std::size_t channels_of(pixel_mode mode) {
-    switch (mode) {
-        case pixel_mode::bilevel:
-        case pixel_mode::grey:
-            return 1;
-        case pixel_mode::grey_alpha:
-            return 2;
-        case pixel_mode::rgb:
-        case pixel_mode::palette:
-        case pixel_mode::bgr:
-            return 3;
-        case pixel_mode::rgba:
-        case pixel_mode::bgra:
-            return 4;
-    }
+    constexpr std::array<std::size_t, 8> channels{1, 1, 2, 3, 4, 3, 3, 4};  // in the order of the modes
+    const auto index = static_cast<std::size_t>(mode);
+    if (index < channels.size()) return channels[index];
     throw argument_error(error_code::argument,
                          {"pixel mode", "there is no mode " + std::to_string(static_cast<int>(mode))});
 }
@@ -51,19 +41,9 @@ inline std::size_t channels_of(pixel_mode mode) {
 /// The usual mode of 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels.
 /// \throws argument_error (ARG) for any other number
 inline pixel_mode mode_of_channels(std::size_t channels) {
-    switch (channels) {
-        case 1:
-            return pixel_mode::grey;
-        case 2:
-            return pixel_mode::grey_alpha;
-        case 3:
-            return pixel_mode::rgb;
-        case 4:
-            return pixel_mode::rgba;
-        default:
-            throw argument_error(error_code::argument,
-                                 {"pixels", std::to_string(channels) + " channels", "1, 2, 3 or 4"});
-    }
+    constexpr std::array modes{pixel_mode::grey, pixel_mode::grey_alpha, pixel_mode::rgb, pixel_mode::rgba};
+    if (channels >= 1 && channels <= modes.size()) return modes[channels - 1];
+    throw argument_error(error_code::argument, {"pixels", std::to_string(channels) + " channels", "1, 2, 3 or 4"});
 }
 
 /// An image [height, width, channels] of bytes, top row first. The pixels never change, so copies share them and a
@@ -157,26 +137,25 @@ class image {
         first_ = owner_ == nullptr ? pixels : owner_->data();
         if (owner_ != nullptr) available = owner_->size();
         constexpr std::size_t largest = (std::numeric_limits<std::size_t>::max)();
-        const auto refuse = [](std::string what, std::string expected, std::string hint) {
+        const auto refuse = [](std::string what, std::string expected = "", std::string hint = "") {
             throw argument_error(error_code::argument,
                                  {"pixels", std::move(what), std::move(expected), std::move(hint)});
         };
-        const auto size = [&] { return std::to_string(width) + " x " + std::to_string(height); };
-        if (width == 0 || height == 0) refuse("the image is " + size(), "at least 1 x 1", "");
-        if (width > largest / channels_) refuse("an image of " + size() + " does not fit the memory", "", "");
+        const std::string size = std::to_string(width) + " x " + std::to_string(height);
+        if (width == 0 || height == 0) refuse("the image is " + size, "at least 1 x 1");
+        if (width > largest / channels_) refuse("an image of " + size + " does not fit the memory");
         const std::size_t row_size = width * channels_;
         stride_ = stride == 0 ? row_size : stride;
-        if (stride_ < row_size) {
-            refuse("the stride is " + std::to_string(stride), "at least " + std::to_string(row_size) + " bytes", "");
-        }
+        if (stride_ < row_size)
+            refuse("the stride is " + std::to_string(stride), "at least " + std::to_string(row_size) + " bytes");
         if (stride_ > largest / height) {
-            refuse(size() + " with a stride of " + std::to_string(stride_) + " does not fit the memory", "",
+            refuse(size + " with a stride of " + std::to_string(stride_) + " does not fit the memory", "",
                    "is the stride negative? give the rows from the top");
         }
         const std::size_t needed = (height - 1) * stride_ + row_size;
-        if (first_ == nullptr) refuse("a null pointer", size() + " pixels", "");
+        if (first_ == nullptr) refuse("a null pointer", size + " pixels");
         if (available < needed)
-            refuse(std::to_string(available) + " bytes", "at least " + std::to_string(needed) + " for " + size(), "");
+            refuse(std::to_string(available) + " bytes", "at least " + std::to_string(needed) + " for " + size);
     }
 
     shared_pixels owner_;
@@ -198,8 +177,8 @@ inline image upright(const image& input, unsigned orientation) {
     const bool mirrored_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     const bool mirrored_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const bool transposed = orientation >= 5;
-    const std::size_t width = transposed ? input.height() : input.width();
-    const std::size_t height = transposed ? input.width() : input.height();
+    std::size_t width = input.width(), height = input.height();
+    if (transposed) std::swap(width, height);
     std::vector<std::uint8_t> pixels;
     pixels.reserve(width * height * input.channels());
     for (std::size_t y = 0; y < height; ++y) {

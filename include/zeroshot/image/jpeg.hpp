@@ -39,9 +39,9 @@ struct jpeg_file {
 };
 
 namespace jpeg_marker {
-inline constexpr unsigned sof0 = 0xc0, dht = 0xc4, jpg = 0xc8, arithmetic = 0xc9, dac = 0xcc, sof15 = 0xcf, rst0 = 0xd0,
-                          rst7 = 0xd7, eoi = 0xd9, sos = 0xda, dqt = 0xdb, dri = 0xdd, app0 = 0xe0, app1 = 0xe1,
-                          app14 = 0xee, app15 = 0xef, com = 0xfe;
+inline constexpr unsigned sof0 = 0xc0, dht = 0xc4, jpg = 0xc8, dac = 0xcc, sof15 = 0xcf, rst0 = 0xd0, rst7 = 0xd7,
+                          eoi = 0xd9, sos = 0xda, dqt = 0xdb, dri = 0xdd, app0 = 0xe0, app1 = 0xe1, app14 = 0xee,
+                          app15 = 0xef, com = 0xfe;
 
 constexpr bool is_frame(unsigned marker) noexcept {
     return marker >= sof0 && marker <= sof15 && marker != dht && marker != jpg && marker != dac;

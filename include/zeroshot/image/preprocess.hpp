@@ -113,10 +113,9 @@ inline image to_rgb(const image& input) {
 
 namespace detail {
 
-/// Half the difference, as Python's round() does it: a half goes to the even neighbour.
-inline std::size_t half_to_even(std::size_t difference) {
-    const std::size_t half = difference / 2;
-    return difference % 2 == 1 && half % 2 == 1 ? half + 1 : half;
+/// Half of a number as Python's round() gives it: a half goes to the even neighbour.
+inline std::size_t half_to_even(std::size_t number) {
+    return number / 2 + (number % 4 == 3 ? 1 : 0);
 }
 
 /// Python's round() of a positive number.
@@ -129,7 +128,7 @@ inline std::size_t round_half_to_even(double number) {
 /// The longer side after resizing: int(size * long / short) of torchvision and transformers, a division in double.
 inline std::size_t longer_side(std::size_t size, std::size_t longer, std::size_t shorter) {
     const double exact = static_cast<double>(size) * static_cast<double>(longer) / static_cast<double>(shorter);
-    // beyond the limit any number will do: resize_and_crop refuses it
+    // Beyond the limit any number will do: resize_and_crop refuses it.
     return exact > static_cast<double>(longest_resized_side) ? longest_resized_side + 1
                                                              : static_cast<std::size_t>(exact);
 }
@@ -144,39 +143,31 @@ inline image padded(const image& input, std::size_t size, std::size_t left, std:
     return image(std::move(pixels), size, size, pixel_mode::rgb);
 }
 
-/// The middle of the image resized to these sides. Mirrors CenterCrop of torchvision; a side shorter than the square's
+/// The centre of the image resized to these sides. Mirrors CenterCrop of torchvision; a side shorter than the square's
 /// is padded as by center_crop in transformers image_transforms.py.
-inline image middle_of(const image& source, std::size_t width, std::size_t height, const preprocessing& settings) {
+inline image resize_and_crop_centre(const image& source, std::size_t width, std::size_t height,
+                                    const preprocessing& settings) {
     const auto offset = [&](std::size_t side) {
         const std::size_t spare = side - (std::min)(side, settings.size);
         return settings.order == crop_order::openai ? half_to_even(spare) : spare / 2;
     };
-    const window middle{offset(width), offset(height), (std::min)(width, settings.size),
+    const window centre{offset(width), offset(height), (std::min)(width, settings.size),
                         (std::min)(height, settings.size)};
-    const image cut = to_rgb(resize_and_crop(source, width, height, middle, settings.filter));
-    const std::size_t beside = settings.size - middle.width, above = settings.size - middle.height;
-    if (beside == 0 && above == 0) return cut;
-    return padded(cut, settings.size, (beside + 1) / 2, (above + 1) / 2, 0);
-}
-
-/// The middle of the image with its shorter side resized. Mirrors Resize and CenterCrop of torchvision.
-inline image middle_of(const image& source, const preprocessing& settings) {
-    const bool wide = source.width() > source.height();
-    const std::size_t shorter = settings.resized.value_or(settings.size);
-    const std::size_t longer =
-        longer_side(shorter, (std::max)(source.width(), source.height()), (std::min)(source.width(), source.height()));
-    return middle_of(source, wide ? longer : shorter, wide ? shorter : longer, settings);
+    const image crop = to_rgb(resize_and_crop(source, width, height, centre, settings.filter));
+    const std::size_t beside = settings.size - centre.width, above = settings.size - centre.height;
+    if (beside == 0 && above == 0) return crop;
+    return padded(crop, settings.size, (beside + 1) / 2, (above + 1) / 2, 0);
 }
 
 /// The whole image in the square, the rest filled. Mirrors ResizeKeepRatio and CenterCropOrPad of open_clip
 /// transform.py, but that images of two colours or a palette are filled with the grey level, too.
-inline image whole_of(const image& source, const preprocessing& settings) {
+inline image resize_and_pad(const image& source, const preprocessing& settings) {
     const double longer = static_cast<double>((std::max)(source.width(), source.height()));
     const double ratio = longer / static_cast<double>(settings.size);
-    const auto resized = [&](std::size_t side) { return round_half_to_even(static_cast<double>(side) / ratio); };
-    const image resized_image = resize(source, resized(source.width()), resized(source.height()), settings.filter);
-    return padded(to_rgb(resized_image), settings.size, (settings.size - resized_image.width()) / 2,
-                  (settings.size - resized_image.height()) / 2, settings.fill);
+    const auto side = [&](std::size_t pixels) { return round_half_to_even(static_cast<double>(pixels) / ratio); };
+    const image resized = to_rgb(resize(source, side(source.width()), side(source.height()), settings.filter));
+    return padded(resized, settings.size, (settings.size - resized.width()) / 2, (settings.size - resized.height()) / 2,
+                  settings.fill);
 }
 
 }  // namespace detail
@@ -184,27 +175,29 @@ inline image whole_of(const image& source, const preprocessing& settings) {
 /// The square for the encoder in bytes: RGB, [size, size, 3]. Mirrors _transform in openai/CLIP clip/clip.py and
 /// image_transform in open_clip transform.py up to ToTensor, or CLIPImageProcessor of transformers.
 /// \throws argument_error as check(), and LIMIT for an image too thin to be resized
-inline image crop_of(const image& input, const preprocessing& settings = {}) {
+inline image encoder_square(const image& input, const preprocessing& settings = {}) {
     check(settings);
     const image source = settings.order == crop_order::openai ? input : to_rgb(input);
+    const std::size_t width = source.width(), height = source.height(), size = settings.resized.value_or(settings.size);
     switch (settings.mode) {
         case resize_mode::longest:
-            return detail::whole_of(source, settings);
+            return detail::resize_and_pad(source, settings);
         case resize_mode::squash:
-            return detail::middle_of(source, settings.resized.value_or(settings.size),
-                                     settings.resized.value_or(settings.size), settings);
-        default:
-            return detail::middle_of(source, settings);
+            return detail::resize_and_crop_centre(source, size, size, settings);
+        default:  // Resize and CenterCrop of torchvision
+            const std::size_t longer = detail::longer_side(size, (std::max)(width, height), (std::min)(width, height));
+            return detail::resize_and_crop_centre(source, width > height ? longer : size,
+                                                  width > height ? size : longer, settings);
     }
 }
 
 /// Writes the image encoder's input: planes of red, green and blue, size * size values each,
 /// (byte / 255 - mean) / standard deviation.
 /// \param pixels [3, size, size]
-/// \throws argument_error as crop_of(), and SHAPE where `pixels` has not 3 * size * size elements
+/// \throws argument_error as encoder_square(), and SHAPE where `pixels` has not 3 * size * size elements
 template <class Scalar>
 void preprocess_into(const image& input, const preprocessing& settings, std::span<Scalar> pixels) {
-    const image square = crop_of(input, settings);
+    const image square = encoder_square(input, settings);
     const std::size_t plane = settings.size * settings.size;
     if (pixels.size() != 3 * plane) {
         throw argument_error(error_code::shape, {"preprocess", std::to_string(pixels.size()) + " elements to write to",
@@ -229,7 +222,7 @@ void preprocess_into(const image& input, const preprocessing& settings, std::spa
 ///
 ///     const tensor<float, 3> pixels = preprocess(read_image("cat.png"));
 ///
-/// \throws argument_error as crop_of()
+/// \throws argument_error as encoder_square()
 template <class Scalar = float>
 tensor<Scalar, 3> preprocess(const image& input, const preprocessing& settings = {}) {
     check(settings);

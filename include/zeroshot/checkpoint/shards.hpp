@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -37,8 +37,8 @@ using shard_map = std::map<std::string, std::string, std::less<>>;
 
 /// Whether a name is a file beside the index, and not a path on any system.
 inline bool is_plain_file_name(std::string_view name) {
-    constexpr std::string_view never{"/\\:\0", 4};
-    return !name.empty() && name != "." && name != ".." && name.find_first_of(never) == std::string_view::npos;
+    constexpr std::string_view forbidden{"/\\:\0", 4};
+    return !name.empty() && name != "." && name != ".." && name.find_first_of(forbidden) == std::string_view::npos;
 }
 
 inline shard_map read_shard_map(const json& index) {
@@ -46,41 +46,35 @@ inline shard_map read_shard_map(const json& index) {
     shard_map shards;
     for (const auto& [tensor, file] : entries.members()) {
         const std::string& name = file.as_string();
-        if (!is_plain_file_name(name)) {
+        if (!is_plain_file_name(name) || name.ends_with(".json")) {
             throw checkpoint_error(error_code::format, {file.where(), "the shard is " + quoted(name),
-                                                        "a plain file name: shards lie beside their index"});
+                                                        "the plain name of a file with weights beside the index"});
         }
-        if (name.ends_with(".json"))
-            throw checkpoint_error(error_code::format, {file.where(), "the shard " + quoted(name) + " is an index"});
         shards.emplace(tensor, name);
     }
     if (shards.empty()) throw checkpoint_error(error_code::format, {entries.where(), "no tensors"});
     return shards;
 }
 
-/// The shards and their numbers of tensors, after a check that all files exist.
-inline std::map<std::string, std::size_t, std::less<>> shard_files(const shard_map& shards,
-                                                                   const std::filesystem::path& index,
-                                                                   const shard_limits& limits) {
-    const auto refuse = [&](error_code code, std::string what, std::string expected, const char* hint) {
-        throw checkpoint_error(code, {path_text(index), std::move(what), std::move(expected), hint});
-    };
-    std::map<std::string, std::size_t, std::less<>> files;
-    for (const auto& [tensor, file] : shards) ++files[file];
+/// The names of the shards, after a check that all files exist.
+inline std::set<std::string> shard_files(const shard_map& shards, const std::filesystem::path& index,
+                                         const shard_limits& limits) {
+    std::set<std::string> files;
+    for (const auto& [tensor, file] : shards) files.insert(file);
     expect_at_most<checkpoint_error>(limits.shards, files.size(), "shards in the index", path_text(index));
     std::string missing;
-    for (const auto& [file, count] : files) {
-        std::error_code unknown;  // whatever else is wrong, opening it says it better
-        const auto kind = std::filesystem::symlink_status(folder_of(index) / file, unknown).type();
+    for (const std::string& file : files) {
+        std::error_code ignored;  // opening the file reports it better
+        const auto kind = std::filesystem::symlink_status(folder_of(index) / file, ignored).type();
         if (kind == std::filesystem::file_type::not_found) missing += (missing.empty() ? "" : ", ") + quoted(file);
-        if (kind == std::filesystem::file_type::symlink && !limits.allow_links)
-            refuse(error_code::unsupported, "the shard " + quoted(file) + " is a symbolic link", "a file", "");
+        if (kind == std::filesystem::file_type::symlink && !limits.allow_links) {
+            throw checkpoint_error(error_code::unsupported,
+                                   {path_text(index), "the shard " + quoted(file) + " is a symbolic link", "a file"});
+        }
     }
-    if (!missing.empty()) {
-        throw file_error(error_code::io,
-                         {path_text(index), "shards are missing: " + missing, "", "download them to the same folder"});
-    }
-    return files;
+    if (missing.empty()) return files;
+    throw file_error(error_code::io,
+                     {path_text(index), "shards are missing: " + missing, "", "download them to the same folder"});
 }
 
 /// Appends the tensors of a shard, after a check that they are those of the index.
@@ -89,8 +83,9 @@ inline void join_shard(const shard_map& shards, const std::string& file, const s
     const auto refuse = [&](std::string_view tensor, const char* what, const std::string& expected) {
         throw checkpoint_error(error_code::format, {place, "tensor " + quoted(tensor) + what, expected});
     };
-    for (const auto& [tensor, named] : shards) {
-        if (named == file && shard.find(tensor) == nullptr) refuse(tensor, " is missing", "it here: the index says so");
+    for (const auto& [tensor, shard_of_tensor] : shards) {
+        if (shard_of_tensor == file && shard.find(tensor) == nullptr)
+            refuse(tensor, " is missing", "it here: the index says so");
     }
     for (named_tensor& each : shard.tensors) {
         const auto at = shards.find(each.name);
@@ -102,21 +97,15 @@ inline void join_shard(const shard_map& shards, const std::string& file, const s
     all.metadata.merge(shard.metadata);
 }
 
-/// The size of all tensors in bytes.
-inline std::size_t bytes_in(const tensor_list& all) {
+/// A warning about a total_size that is not the size of the tensors; empty for none.
+inline std::string total_size_warning(const json& index, const tensor_list& all) {
     std::size_t bytes = 0;
     for (const named_tensor& each : all.tensors) bytes += stored_size(each.tensor.type, each.tensor.shape).value_or(0);
-    return bytes;
-}
-
-/// A warning about a total_size that is not the size of the tensors.
-inline std::optional<std::string> odd_size(const json& index, std::size_t bytes) {
     const std::optional<json> metadata = index.find("metadata");
-    if (!metadata || !metadata->is_object()) return std::nullopt;
+    if (!metadata || !metadata->is_object()) return "";
     const std::optional<json> size = metadata->find("total_size");
-    const bool sound =
-        !size || size->is_null() || (size->is_number() && size->as_number() == static_cast<double>(bytes));
-    if (sound) return std::nullopt;
+    if (!size || size->is_null()) return "";
+    if (size->is_number() && size->as_number() == static_cast<double>(bytes)) return "";
     return size->where() + ": it is not " + std::to_string(bytes) +
            ", the bytes of the tensors in the shards; is the index of another model?";
 }
@@ -134,13 +123,14 @@ shard_list open_shards(const std::filesystem::path& index, std::size_t file_byte
     const json text = read_json(index, {limits.index_bytes, index_depth, limits.index_values});
     const detail::shard_map shards = detail::read_shard_map(text);
     shard_list all;
-    for (const auto& [file, count] : detail::shard_files(shards, index, limits)) {
+    for (const std::string& file : detail::shard_files(shards, index, limits)) {
         const auto source = std::make_shared<const file_source>(detail::folder_of(index) / file, file_bytes);
         detail::join_shard(shards, file, source->place(), open(source), all.tensors);
         all.files.push_back(source);
     }
     all.tensors.sort_names();
-    if (auto remark = detail::odd_size(text, detail::bytes_in(all.tensors))) all.remarks.push_back(std::move(*remark));
+    std::string warning = detail::total_size_warning(text, all.tensors);
+    if (!warning.empty()) all.remarks.push_back(std::move(warning));
     return all;
 }
 

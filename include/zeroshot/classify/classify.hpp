@@ -24,8 +24,7 @@
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/nn/normalization.hpp>
 #include <zeroshot/parallel.hpp>
-#include <zeroshot/support/crc32.hpp>
-#include <zeroshot/support/sha256.hpp>
+#include <zeroshot/support/checksum.hpp>
 #include <zeroshot/tensor.hpp>
 #include <zeroshot/version.hpp>
 

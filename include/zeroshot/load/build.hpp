@@ -32,7 +32,7 @@
 #include <zeroshot/support/edit_distance.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/sha256.hpp>
+#include <zeroshot/support/checksum.hpp>
 #include <zeroshot/text/tokenizer.hpp>
 #include <zeroshot/version.hpp>
 

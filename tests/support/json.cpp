@@ -56,7 +56,7 @@ TEST_CASE("a missing value, or one of another type, is named by its pointer") {
     CHECK(thrown<checkpoint_error>([&] { vision.at("heads").as_size(); }) ==
           "FORMAT config.json: /vision_config/heads is a string, expected an unsigned integer");
     CHECK(thrown<checkpoint_error>([&] { vision.at("a/b~").at(0).as_size(); }) ==
-          "FORMAT config.json: /vision_config/a~1b~0/0 is a number, expected an unsigned integer");
+          "FORMAT config.json: /vision_config/a~1b~0/0 is a floating-point number, expected an unsigned integer");
     CHECK(
         has(thrown([&] { vision.at("a/b~").at(1).as_size(); }), "is a negative integer, expected an unsigned integer"));
     CHECK(has(thrown([&] { vision.at("a/b~").at(2); }), "/vision_config/a~1b~0/2 is missing"));

@@ -81,7 +81,7 @@ inline std::size_t concurrency_of(const executor* threads) noexcept {
 
 /// make(0), make(1), ... in order, each made on any thread.
 template <class Make>
-auto made_in_parallel(executor* threads, std::size_t count, const Make& make) {
+auto parallel_map(executor* threads, std::size_t count, const Make& make) {
     using made = std::invoke_result_t<const Make&, std::size_t>;
     std::vector<std::optional<made>> parts(count);
     parallel_for(threads, count, [&](std::size_t index) { parts[index].emplace(make(index)); });

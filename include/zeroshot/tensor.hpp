@@ -50,16 +50,16 @@ using aligned_vector = std::vector<Scalar, aligned_allocator<Scalar>>;
 
 /// Allocator of the same alignment that leaves new elements uninitialised.
 template <class Scalar>
-class overwriting_allocator : public aligned_allocator<Scalar> {
+class uninitialized_allocator : public aligned_allocator<Scalar> {
    public:
     template <class Other>
     struct rebind {
-        using other = overwriting_allocator<Other>;
+        using other = uninitialized_allocator<Other>;
     };
 
-    overwriting_allocator() = default;
+    uninitialized_allocator() = default;
     template <class Other>
-    overwriting_allocator(const overwriting_allocator<Other>&) noexcept {}
+    uninitialized_allocator(const uninitialized_allocator<Other>&) noexcept {}
 
     template <class Element, class... Arguments>
     void construct(Element* element, Arguments&&... arguments) {
@@ -72,7 +72,7 @@ class overwriting_allocator : public aligned_allocator<Scalar> {
 
 /// A vector whose new elements are uninitialised, for results that are written in full.
 template <class Scalar>
-using overwriting_vector = std::vector<Scalar, overwriting_allocator<Scalar>>;
+using uninitialized_vector = std::vector<Scalar, uninitialized_allocator<Scalar>>;
 
 /// The number of elements of a shape.
 /// \throws argument_error (LIMIT) if the product does not fit std::size_t
@@ -193,7 +193,7 @@ requires(Rank >= 1) class tensor {
     }
 
     shape_type shape_{};
-    overwriting_vector<Scalar> values_;
+    uninitialized_vector<Scalar> values_;
 };
 
 /// A row-major matrix: tokens, pixels or embeddings are rows.

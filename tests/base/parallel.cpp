@@ -123,11 +123,10 @@ TEST_CASE("an exception of a task reaches the caller, and the pool stays usable"
 
 TEST_CASE("results made in parallel are in order, and need not be copyable", "[threads]") {
     thread_pool pool(3);
-    const auto made =
-        made_in_parallel(&pool, 50, [](std::size_t index) { return std::make_unique<std::size_t>(index); });
+    const auto made = parallel_map(&pool, 50, [](std::size_t index) { return std::make_unique<std::size_t>(index); });
     REQUIRE(made.size() == 50);
     for (std::size_t i = 0; i < made.size(); ++i) CHECK(*made[i] == i);
-    CHECK(made_in_parallel(nullptr, 0, [](std::size_t index) { return index; }).empty());
+    CHECK(parallel_map(nullptr, 0, [](std::size_t index) { return index; }).empty());
 }
 
 TEST_CASE("a task may use the pool it runs on", "[threads]") {

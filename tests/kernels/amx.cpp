@@ -20,9 +20,9 @@ namespace {
 
 /// The product by AMX as it is emulated, which must find no fault in it, be configured once and be left as it was.
 std::vector<float> by_amx(const quantized_case& c, std::size_t first, std::size_t count,
-                          const epilogue<float>& finish = {}) {
+                          const epilogue<float>& epilogue = {}) {
     instructions::tiles = {};
-    const std::vector<float> result = c.product(table_of(instruction_set::amx), first, count, finish);
+    const std::vector<float> result = c.product(table_of(instruction_set::amx), first, count, epilogue);
     REQUIRE(instructions::tiles.fault() == "");
     REQUIRE(instructions::tiles.times_configured() == 1);
     REQUIRE_FALSE(instructions::tiles.is_configured());
@@ -108,14 +108,15 @@ TEST_CASE("bands are of one height, hold every row, and repeat less than one row
 
 TEST_CASE("products of bfloat16 by AMX are within the bounds of their rounding, at odd shapes") {
     for (const std::size_t row_count : {1u, 2u, 16u, 17u, 31u, 33u, 50u}) {
-        for (const std::size_t columns : {1u, 17u, 48u}) check_bf16({quantized::bf16, row_count, columns, 70});
+        for (const std::size_t columns : {1u, 17u, 48u}) check_bf16({number_format::bf16, row_count, columns, 70});
     }
-    for (const std::size_t depth : {1u, 31u, 32u, 33u, 384u, 385u, 1000u}) check_bf16({quantized::bf16, 3, 33, depth});
-    check_bf16({quantized::bf16, 289, 17, 400});  // more bands than a block holds
+    for (const std::size_t depth : {1u, 31u, 32u, 33u, 384u, 385u, 1000u})
+        check_bf16({number_format::bf16, 3, 33, depth});
+    check_bf16({number_format::bf16, 289, 17, 400});  // more bands than a block holds
 }
 
 TEST_CASE("subnormal bfloat16 are zero to AMX, and nothing else is lost") {
-    quantized_case c(quantized::bf16, 5, 20, 40);
+    quantized_case c(number_format::bf16, 5, 20, 40);
     for (std::size_t i = 0; i < c.rows.size(); i += 3) c.rows[i] *= 1e-39f;
     check_bf16(c);
     std::ranges::fill(c.rows, 1e-39f);
@@ -125,27 +126,28 @@ TEST_CASE("subnormal bfloat16 are zero to AMX, and nothing else is lost") {
 TEST_CASE("sums of bytes by AMX are those of the portable kernels, and are finished alike, at odd shapes") {
     const std::vector<float> bias = normal_numbers(48, 7), gain = normal_numbers(48, 8);
     const auto check = [&](const quantized_case& c) {
-        for (const epilogue<float>& finish : {epilogue<float>{}, {bias.data(), gain.data(), true, activation::gelu}}) {
+        for (const epilogue<float>& epilogue :
+             {epilogue<float>{}, {bias.data(), gain.data(), true, activation::gelu}}) {
             INFO(c.row_count << " rows, " << c.columns << " columns, " << c.depth << " deep");
-            REQUIRE(by_amx(c, 0, c.row_count, finish) == c.product(*tables().back(), 0, c.row_count, finish));
+            REQUIRE(by_amx(c, 0, c.row_count, epilogue) == c.product(*tables().back(), 0, c.row_count, epilogue));
         }
     };
     for (const std::size_t row_count : {1u, 2u, 15u, 17u, 32u, 33u, 77u}) {
-        for (const std::size_t columns : {1u, 16u, 17u, 32u, 48u}) check({quantized::int8, row_count, columns, 70});
+        for (const std::size_t columns : {1u, 16u, 17u, 32u, 48u}) check({number_format::int8, row_count, columns, 70});
     }
-    for (const std::size_t depth : {1u, 63u, 64u, 65u, 768u, 769u, 1700u}) check({quantized::int8, 3, 33, depth});
-    check({quantized::int8, 300, 17, 800});  // more bands than a block holds
+    for (const std::size_t depth : {1u, 63u, 64u, 65u, 768u, 769u, 1700u}) check({number_format::int8, 3, 33, depth});
+    check({number_format::int8, 300, 17, 800});  // more bands than a block holds
 }
 
 TEST_CASE("to AMX, a row gives the same bits whatever rows it stands beside, and a panel whatever panels") {
-    for (const quantized type : {quantized::bf16, quantized::int8}) {
+    for (const number_format type : {number_format::bf16, number_format::int8}) {
         const quantized_case c(type, 67, 49, 900);
         const std::vector<float> bias = normal_numbers(c.columns, 7);
-        const epilogue<float> finish{bias.data(), nullptr, false, activation::quick_gelu};
-        const std::vector<float> together = by_amx(c, 0, c.row_count, finish);
+        const epilogue<float> epilogue{bias.data(), nullptr, false, activation::quick_gelu};
+        const std::vector<float> together = by_amx(c, 0, c.row_count, epilogue);
         for (const std::size_t count : {1u, 2u, 5u, 33u, 40u}) {
             for (std::size_t row = 0; row + count <= c.row_count; row += count) {
-                const std::vector<float> some = by_amx(c, row, count, finish);
+                const std::vector<float> some = by_amx(c, row, count, epilogue);
                 REQUIRE(std::equal(some.begin(), some.end(),
                                    together.begin() + static_cast<std::ptrdiff_t>(row * c.columns)));
             }
@@ -154,7 +156,7 @@ TEST_CASE("to AMX, a row gives the same bits whatever rows it stands beside, and
         const std::vector<std::uint32_t> rows = c.packed_rows(table_of(instruction_set::amx), 0, c.row_count),
                                          weights = c.packed_weights();
         quantized_product p = c.over(rows, weights, table_of(instruction_set::amx), c.row_count, apart);
-        p.finish = finish;
+        p.epilogue = epilogue;
         multiply(type, p, table_of(instruction_set::amx), 1, 2);
         for (std::size_t i = 0; i < apart.size(); ++i)
             REQUIRE((apart[i] != -7.0f) == (i % c.columns >= 16 && i % c.columns < 32));

@@ -115,37 +115,37 @@ TEST_CASE("quantized products are within the bounds of their rounding, by every 
         for (const std::size_t row_count : {1u, 2u, 3u, 6u, 7u, 13u, 17u}) {
             for (const std::size_t columns : {1u, 15u, 16u, 33u}) {
                 for (const std::size_t depth : {1u, 31u, 64u, 65u, 200u}) {
-                    check_bf16({quantized::bf16, row_count, columns, depth}, set);
-                    check_int16({quantized::int16, row_count, columns, depth}, set);
-                    check_int8({quantized::int8, row_count, columns, depth}, set);
+                    check_bf16({number_format::bf16, row_count, columns, depth}, set);
+                    check_int16({number_format::int16, row_count, columns, depth}, set);
+                    check_int8({number_format::int8, row_count, columns, depth}, set);
                 }
             }
         }
-        check_bf16({quantized::bf16, 230, 33, 1000}, set);  // more than one block of rows
-        check_int16({quantized::int16, 430, 17, 1000}, set);
-        check_int8({quantized::int8, 430, 17, 1000}, set);
+        check_bf16({number_format::bf16, 230, 33, 1000}, set);  // more than one block of rows
+        check_int16({number_format::int16, 430, 17, 1000}, set);
+        check_int8({number_format::int8, 430, 17, 1000}, set);
     }
 }
 
 TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a panel whatever panels") {
-    for (const quantized type : {quantized::bf16, quantized::int16, quantized::int8}) {
+    for (const number_format type : {number_format::bf16, number_format::int16, number_format::int8}) {
         const quantized_case c(type, 61, 49, 300);
         const std::vector<float> bias = normal_numbers(c.columns, 7);
-        const epilogue<float> finish{bias.data(), nullptr, false, activation::quick_gelu};
+        const epilogue<float> epilogue{bias.data(), nullptr, false, activation::quick_gelu};
         for (const table* const each : sets_here()) {
             const table& set = *each;
-            const std::vector<float> together = c.product(set, 0, c.row_count, finish);
+            const std::vector<float> together = c.product(set, 0, c.row_count, epilogue);
             for (const std::size_t count : {1u, 2u, 3u, 5u, 14u, 40u}) {
                 for (std::size_t row = 0; row + count <= c.row_count; row += count) {
                     const auto expected = together.begin() + static_cast<std::ptrdiff_t>(row * c.columns);
-                    const std::vector<float> some = c.product(set, row, count, finish);
+                    const std::vector<float> some = c.product(set, row, count, epilogue);
                     REQUIRE(std::equal(some.begin(), some.end(), expected));
                 }
             }
             std::vector<float> apart(c.row_count * c.columns, -7.0f);
             const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count), weights = c.packed_weights();
             quantized_product p = c.over(rows, weights, set, c.row_count, apart);
-            p.finish = finish;
+            p.epilogue = epilogue;
             multiply(type, p, set, 1, 2);
             for (std::size_t i = 0; i < apart.size(); ++i)
                 REQUIRE((apart[i] != -7.0f) == (i % c.columns >= 16 && i % c.columns < 32));
@@ -157,19 +157,19 @@ TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a 
 }
 
 TEST_CASE("what follows a quantized sum is done in its order: bias, gain, what stood there, the function") {
-    for (const quantized type : {quantized::bf16, quantized::int16, quantized::int8}) {
+    for (const number_format type : {number_format::bf16, number_format::int16, number_format::int8}) {
         quantized_case c(type, 9, 50, 1);
         std::ranges::fill(c.rows, 2.0f);
         std::ranges::fill(c.weights, 1.5f);
         const std::vector<float> bias(c.columns, -5.0f), gain(c.columns, 4.0f);
         for (const table* const each : sets_here()) {
             const table& set = *each;
-            const auto with = [&](const epilogue<float>& finish) {
+            const auto with = [&](const epilogue<float>& epilogue) {
                 std::vector<float> result(c.row_count * c.columns, 7.0f);
                 const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count),
                                                  weights = c.packed_weights();
                 quantized_product p = c.over(rows, weights, set, c.row_count, result);
-                p.finish = finish;
+                p.epilogue = epilogue;
                 multiply(type, p, set, 0, panel_count(c.columns));
                 return result;
             };
@@ -189,7 +189,7 @@ TEST_CASE("a row that holds a number that is none has results that are none, its
     constexpr float none = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
     for (const table* const each : available_sets()) {
         const table& set = *each;
-        for (const quantized type : {quantized::int16, quantized::int8}) {
+        for (const number_format type : {number_format::int16, number_format::int8}) {
             const quantized_case sound(type, 3, 17, 70);
             const std::vector<float> expected = sound.product(set);
             for (const float number : {none, infinity, -infinity}) {

@@ -24,13 +24,13 @@ TEST_CASE("no two bytes of weights that meet in 16 bits exceed 128 together") {
     const std::size_t columns = 20, depth = 300;
     std::vector<float> weights = normal_numbers(columns * depth, 5);
     for (std::size_t k = 0; k < depth; ++k) weights[k] = k % 3 == 0 ? 1.0f : -1.0f;  // all as large as the largest
-    std::vector<std::uint32_t> packed(packed_size(quantized::int8, columns, depth));
-    pack(quantized::int8, weights.data(), depth, 1, columns, depth, packed.data());
-    const std::size_t words = column_words(quantized::int8, depth);
+    std::vector<std::uint32_t> packed(packed_size(number_format::int8, columns, depth));
+    pack(number_format::int8, weights.data(), depth, 1, columns, depth, packed.data());
+    const std::size_t words = column_words(number_format::int8, depth);
     for (std::size_t column = 0; column < 32; ++column) {
         const std::uint32_t* const lane = packed.data() + column / 16 * 16 * words + column % 16;
         int sum = 0;
-        for (std::size_t k = column_header(quantized::int8); k < words; ++k) {
+        for (std::size_t k = column_header(number_format::int8); k < words; ++k) {
             for (const unsigned half : {0u, 16u}) {
                 int together = 0;
                 for (const unsigned bit : {half, half + 8}) {
@@ -56,12 +56,13 @@ TEST_CASE("no column of 16 bits can make a sum of more than 31, and its numbers 
             weights[2 * depth + k] = k == depth / 2 ? 3.0f : 0.0f;  // one alone
             weights[3 * depth + k] = 0.0f;
         }
-        std::vector<std::uint32_t> packed(packed_size(quantized::int16, columns, depth));
-        pack(quantized::int16, weights.data(), depth, 1, columns, depth, packed.data());
+        std::vector<std::uint32_t> packed(packed_size(number_format::int16, columns, depth));
+        pack(number_format::int16, weights.data(), depth, 1, columns, depth, packed.data());
         for (std::size_t column = 0; column < columns; ++column) {
             INFO(depth << " numbers, column " << column);
             const auto step = static_cast<double>(std::bit_cast<float>(packed[column]));
-            const std::uint32_t* const words = packed.data() + column_header(quantized::int16) * panel_width + column;
+            const std::uint32_t* const words =
+                packed.data() + column_header(number_format::int16) * panel_width + column;
             std::int64_t sum = 0;
             int largest = 0;
             for (std::size_t k = 0; k < depth; ++k) {
@@ -93,7 +94,7 @@ TEST_CASE("weights are packed alike whichever way round they are stored, and wit
                     turned[k * columns + column] = apart[2 * (k * columns + column)] = number;
                 }
             }
-            for (const quantized type : {quantized::bf16, quantized::int16, quantized::int8}) {
+            for (const number_format type : {number_format::bf16, number_format::int16, number_format::int8}) {
                 std::vector<std::uint32_t> one(packed_size(type, columns, depth), 7u), other = one, third = one;
                 pack(type, weights.data(), depth, 1, columns, depth, one.data());
                 pack(type, turned.data(), 1, columns, columns, depth, other.data());
@@ -111,13 +112,13 @@ TEST_CASE("weights are packed alike whichever way round they are stored, and wit
 }
 
 TEST_CASE("columns of bfloat16 hold what rows of it hold, word by word") {
-    const std::size_t columns = 19, depth = 70, words = column_words(quantized::bf16, depth);
+    const std::size_t columns = 19, depth = 70, words = column_words(number_format::bf16, depth);
     const std::vector<float> numbers = normal_numbers(columns * depth, 8);
-    std::vector<std::uint32_t> packed(packed_size(quantized::bf16, columns, depth));
-    pack(quantized::bf16, numbers.data(), depth, 1, columns, depth, packed.data());
+    std::vector<std::uint32_t> packed(packed_size(number_format::bf16, columns, depth));
+    pack(number_format::bf16, numbers.data(), depth, 1, columns, depth, packed.data());
     for (std::size_t column = 0; column < columns; ++column) {
-        std::vector<std::uint32_t> row(row_header + word_count(quantized::bf16, depth));
-        detail::pack_rows<4>(quantized::bf16, row_format{}, numbers.data() + column * depth, depth, 1, depth,
+        std::vector<std::uint32_t> row(row_header + word_count(number_format::bf16, depth));
+        detail::pack_rows<4>(number_format::bf16, row_layout{}, numbers.data() + column * depth, depth, 1, depth,
                              row.data());
         for (std::size_t w = 0; w < words; ++w)
             REQUIRE(packed[column / 16 * 16 * words + w * 16 + column % 16] == row[row_header + w]);
@@ -128,8 +129,8 @@ TEST_CASE("weights too small for a step become zero, and the largest floats keep
     for (const float size : {1e-45f, 1e-38f, 1e30f, 3e38f}) {
         INFO(size);
         const std::vector<float> weights(64, size);
-        std::vector<std::uint32_t> packed(packed_size(quantized::int16, 1, weights.size()));
-        pack(quantized::int16, weights.data(), weights.size(), 1, 1, weights.size(), packed.data());
+        std::vector<std::uint32_t> packed(packed_size(number_format::int16, 1, weights.size()));
+        pack(number_format::int16, weights.data(), weights.size(), 1, 1, weights.size(), packed.data());
         const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
         const int number = sixteen_bits_at(packed.data() + panel_width, 5, panel_width);
         if (size < 1e-30f)

@@ -18,7 +18,7 @@ namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-float scale_of(quantized type, const std::vector<float>& row, const table& set) {
+float scale_of(number_format type, const std::vector<float>& row, const table& set) {
     return std::bit_cast<float>(packed_row(type, row, set)[0]);
 }
 
@@ -38,7 +38,7 @@ TEST_CASE("a row's numbers become the nearest of 256 steps, of which the row tak
         for (float& number : row) number += shift;
         for (const table* const each : available_sets()) {
             const table& set = *each;
-            const std::vector<std::uint32_t> packed = packed_row(quantized::int8, row, set);
+            const std::vector<std::uint32_t> packed = packed_row(number_format::int8, row, set);
             const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
             int largest = 0, lowest = 0;
             for (std::size_t place = 0; place < row.size(); ++place) {
@@ -60,7 +60,7 @@ TEST_CASE("a row's numbers become the nearest of the steps of 16 bits, of which 
         for (float& number : row) number += shift;
         for (const table* const each : available_sets()) {
             const table& set = *each;
-            const std::vector<std::uint32_t> packed = packed_row(quantized::int16, row, set);
+            const std::vector<std::uint32_t> packed = packed_row(number_format::int16, row, set);
             const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
             int largest = 0;
             for (std::size_t place = 0; place < row.size(); ++place) {
@@ -79,7 +79,7 @@ TEST_CASE("a row's numbers become the nearest of the steps of 16 bits, of which 
 TEST_CASE("a row of zeros stays one, what is too small becomes one, and no NaN or infinity is lost") {
     for (const table* const each : available_sets()) {
         const table& set = *each;
-        for (const quantized type : {quantized::int16, quantized::int8}) {
+        for (const number_format type : {number_format::int16, number_format::int8}) {
             CHECK(scale_of(type, {0.0f, -0.0f}, set) == 0.0f);
             for (const std::size_t place : {0u, 20u, 69u}) {
                 std::vector<float> row(70, 1.0f);
@@ -89,8 +89,8 @@ TEST_CASE("a row of zeros stays one, what is too small becomes one, and no NaN o
                 CHECK(std::isinf(scale_of(type, row, set)));
             }
         }
-        CHECK(byte_at(packed_row(quantized::int8, {0.0f, -0.0f}, set), 0, set) == 0);
-        CHECK(byte_at(packed_row(quantized::int8, {1e-40f, -1e-39f}, set), 1, set) == 0);
-        CHECK(sixteen_bits_at(packed_row(quantized::int16, {1e-40f, -1e-39f}, set).data() + row_header, 1) == 0);
+        CHECK(byte_at(packed_row(number_format::int8, {0.0f, -0.0f}, set), 0, set) == 0);
+        CHECK(byte_at(packed_row(number_format::int8, {1e-40f, -1e-39f}, set), 1, set) == 0);
+        CHECK(sixteen_bits_at(packed_row(number_format::int16, {1e-40f, -1e-39f}, set).data() + row_header, 1) == 0);
     }
 }

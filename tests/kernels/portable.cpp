@@ -10,15 +10,15 @@ using namespace zeroshot::kernels;
 using namespace zeroshot_tests;
 
 TEST_CASE("every instruction set gives what the portable one gives: the same sums, finished alike") {
-    const quantized_case eights(quantized::int8, 27, 50, 333), sixteens(quantized::bf16, 27, 50, 333);
-    const quantized_case integers(quantized::int16, 27, 50, 333);
+    const quantized_case eights(number_format::int8, 27, 50, 333), sixteens(number_format::bf16, 27, 50, 333);
+    const quantized_case integers(number_format::int16, 27, 50, 333);
     const std::vector<float> eight = eights.product(*tables().back());
     const std::vector<float> sixteen = sixteens.product(*tables().back());
     const std::vector<std::uint32_t> rows = integers.packed_rows(*tables().back(), 0, integers.row_count);
     const std::vector<std::uint32_t> weights = integers.packed_weights();
     const auto of_the_same_rows = [&](const table& set) {  // packed alike for all, but for ties in rounding
         std::vector<float> result(integers.row_count * integers.columns);
-        multiply(quantized::int16, integers.over(rows, weights, set, integers.row_count, result), set, 0,
+        multiply(number_format::int16, integers.over(rows, weights, set, integers.row_count, result), set, 0,
                  panel_count(integers.columns));
         return result;
     };

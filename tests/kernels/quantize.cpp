@@ -28,10 +28,10 @@ TEST_CASE("bfloat16 is rounded as half.hpp does it, whatever the instruction set
     row[5] = std::bit_cast<float>(0x7fffffffu);  // a NaN whose bits would overflow
     for (const table* const each : available_sets()) {
         const table& set = *each;
-        const std::vector<std::uint32_t> floats = packed_row(quantized::bf16, row, set);  // or pairs
-        const std::size_t words = word_count(quantized::bf16, row.size());
-        std::vector<std::uint32_t> pairs(row_header + word_count(quantized::bf16, row.size()));
-        detail::pack_rows<4>(quantized::bf16, row_format{}, row.data(), row.size(), 1, row.size(), pairs.data());
+        const std::vector<std::uint32_t> floats = packed_row(number_format::bf16, row, set);  // or pairs
+        const std::size_t words = word_count(number_format::bf16, row.size());
+        std::vector<std::uint32_t> pairs(row_header + word_count(number_format::bf16, row.size()));
+        detail::pack_rows<4>(number_format::bf16, row_layout{}, row.data(), row.size(), 1, row.size(), pairs.data());
         std::vector<float> alone = row;
         round_floats(alone.data(), alone.size(), alone.data(), set);
         for (std::size_t place = 0; place < row.size(); ++place) {

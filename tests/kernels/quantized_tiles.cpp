@@ -15,7 +15,7 @@ TEST_CASE("the largest bytes that can meet do not overflow on their way") {
         const table& set = *each;
         for (const float sign : {1.0f, -1.0f}) {
             for (const float other : {1.0f, -1.0f}) {  // of the weights that do not meet in a sum of 16 bits
-                quantized_case c(quantized::int8, 3, 20, 256);
+                quantized_case c(number_format::int8, 3, 20, 256);
                 std::ranges::fill(c.rows, 1.0f);  // 253 as an unsigned byte
                 for (std::size_t i = 0; i < c.weights.size(); ++i)
                     c.weights[i] = sign * (i % 64 < 32 ? 1.0f : other) * (i % 2 == 0 ? 1.0f : 0.96875f);
@@ -37,7 +37,7 @@ TEST_CASE("the largest integers of 16 bits that can meet do not overflow their s
     for (const table* const each : available_sets()) {
         const table& set = *each;
         for (const std::size_t depth : {8u, 1000u}) {  // the largest weights, and the largest sum
-            quantized_case c(quantized::int16, 3, 20, depth);
+            quantized_case c(number_format::int16, 3, 20, depth);
             std::ranges::fill(c.rows, 1.0f);
             for (std::size_t i = 0; i < c.weights.size(); ++i) c.weights[i] = i / depth % 2 == 0 ? 1.0f : -1.0f;
             const std::vector<float> result = c.product(set);

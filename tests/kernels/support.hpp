@@ -44,9 +44,9 @@ inline bool nearly_equal(float a, float b) {
 }
 
 /// One row, packed alone.
-inline std::vector<std::uint32_t> packed_row(zeroshot::kernels::quantized type, const std::vector<float>& row,
+inline std::vector<std::uint32_t> packed_row(zeroshot::kernels::number_format type, const std::vector<float>& row,
                                              const zeroshot::kernels::table& set) {
-    std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, 1, row.size(), set));
+    std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, 1, row.size(), set.rows));
     zeroshot::kernels::pack_rows(type, row.data(), row.size(), 1, row.size(), packed.data(), set);
     return packed;
 }
@@ -59,11 +59,12 @@ inline int sixteen_bits_at(const std::uint32_t* words, std::size_t place, std::s
 
 /// Rows times weights, both packed here.
 struct quantized_case {
-    zeroshot::kernels::quantized type;
+    zeroshot::kernels::number_format type;
     std::size_t row_count, columns, depth;
     std::vector<float> rows, weights;
 
-    quantized_case(zeroshot::kernels::quantized of, std::size_t row_count_, std::size_t columns_, std::size_t depth_)
+    quantized_case(zeroshot::kernels::number_format of, std::size_t row_count_, std::size_t columns_,
+                   std::size_t depth_)
         : type(of),
           row_count(row_count_),
           columns(columns_),
@@ -80,7 +81,7 @@ struct quantized_case {
     /// Some of the rows.
     std::vector<std::uint32_t> packed_rows(const zeroshot::kernels::table& set, std::size_t first,
                                            std::size_t count) const {
-        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, count, depth, set));
+        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, count, depth, set.rows));
         zeroshot::kernels::pack_rows(type, rows.data() + first * depth, depth, count, depth, packed.data(), set);
         return packed;
     }
@@ -91,7 +92,7 @@ struct quantized_case {
                                               const zeroshot::kernels::table& set, std::size_t count,
                                               std::vector<float>& result) const {
         return {packed_rows_.data(),
-                zeroshot::kernels::row_words(type, depth, set),
+                zeroshot::kernels::row_words(type, depth, set.rows),
                 count,
                 packed.data(),
                 columns,
@@ -101,11 +102,11 @@ struct quantized_case {
     }
 
     std::vector<float> product(const zeroshot::kernels::table& set, std::size_t first, std::size_t count,
-                               const zeroshot::kernels::epilogue<float>& finish = {}) const {
+                               const zeroshot::kernels::epilogue<float>& epilogue = {}) const {
         std::vector<float> result(count * columns);
         const std::vector<std::uint32_t> left = packed_rows(set, first, count), right = packed_weights();
         zeroshot::kernels::quantized_product p = over(left, right, set, count, result);
-        p.finish = finish;
+        p.epilogue = epilogue;
         zeroshot::kernels::multiply(type, p, set, 0, zeroshot::kernels::panel_count(columns));
         return result;
     }

@@ -11,16 +11,16 @@ using namespace zeroshot::kernels;
 using namespace zeroshot_tests;
 
 TEST_CASE("a row, a column and a panel take what they hold and what stands before it") {
-    CHECK(word_count(quantized::bf16, 33) == 32);
-    CHECK(word_count(quantized::int16, 33) == 32);
-    CHECK(word_count(quantized::int8, 33) == 16);
-    CHECK(column_words(quantized::bf16, 32) == 16);
-    CHECK(column_words(quantized::int16, 32) == 17);
-    CHECK(column_words(quantized::int8, 64) == 18);
-    CHECK(packed_size(quantized::int16, 17, 1) == 2 * 16 * 17);
-    CHECK(row_words(quantized::int16, 1, *tables().back()) == 16 + 16);
-    CHECK(row_words(quantized::bf16, 1, *tables().back()) == 16 + 2 * 16);
-    CHECK(packed_rows_size(quantized::int8, 3, 1, *tables().back()) == 4 * 32);
+    CHECK(word_count(number_format::bf16, 33) == 32);
+    CHECK(word_count(number_format::int16, 33) == 32);
+    CHECK(word_count(number_format::int8, 33) == 16);
+    CHECK(column_words(number_format::bf16, 32) == 16);
+    CHECK(column_words(number_format::int16, 32) == 17);
+    CHECK(column_words(number_format::int8, 64) == 18);
+    CHECK(packed_size(number_format::int16, 17, 1) == 2 * 16 * 17);
+    CHECK(row_words(number_format::int16, 1, tables().back()->rows) == 16 + 16);
+    CHECK(row_words(number_format::bf16, 1, tables().back()->rows) == 16 + 2 * 16);
+    CHECK(packed_rows_size(number_format::int8, 3, 1, tables().back()->rows) == 4 * 32);
 }
 
 TEST_CASE("sums of integers of 16 bits fit in 32, and the type of 16 bits is one that an instruction multiplies") {
@@ -36,8 +36,9 @@ TEST_CASE("sums of integers of 16 bits fit in 32, and the type of 16 bits is one
     for (const table* const each : tables()) {
         const table& set = *each;
         INFO(set.name);
-        CHECK((set.best_of_16_bits == quantized::int16 ? set.gains_from_int16
-                                                       : set.set == instruction_set::amx || !set.gains_from_int16));
+        CHECK((set.best_16_bit_format == number_format::int16
+                   ? set.has_fast_int16
+                   : set.set == instruction_set::amx || !set.has_fast_int16));
     }
-    CHECK(tables().back()->best_of_16_bits == quantized::bf16);
+    CHECK(tables().back()->best_16_bit_format == number_format::bf16);
 }

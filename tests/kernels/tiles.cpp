@@ -32,9 +32,9 @@ std::vector<Scalar> packed_weights(const std::vector<Scalar>& weights, std::size
 template <class Scalar>
 std::vector<Scalar> multiplied(const table& set, const std::vector<Scalar>& rows, std::size_t row_count,
                                const std::vector<Scalar>& packed, std::size_t columns, std::size_t depth,
-                               const epilogue<Scalar>& finish = {}) {
+                               const epilogue<Scalar>& epilogue = {}) {
     std::vector<Scalar> result(row_count * columns);
-    multiply<Scalar>({rows.data(), depth, row_count, packed.data(), columns, depth, result.data(), columns, finish},
+    multiply<Scalar>({rows.data(), depth, row_count, packed.data(), columns, depth, result.data(), columns, epilogue},
                      set);
     return result;
 }
@@ -119,11 +119,11 @@ TEST_CASE("panels computed one by one give the same bits as all at once, and not
     for (const table* const each : tables()) {
         const table& set = *each;
         if (!set.is_available()) continue;
-        const epilogue<float> finish{bias.data(), nullptr, false, activation::quick_gelu};
-        const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth, finish);
+        const epilogue<float> epilogue{bias.data(), nullptr, false, activation::quick_gelu};
+        const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth, epilogue);
         std::vector<float> apart(row_count * columns, -7.0f);
         const product<float> p{rows.data(), depth,        row_count, packed.data(), columns,
-                               depth,       apart.data(), columns,   finish};
+                               depth,       apart.data(), columns,   epilogue};
         multiply(p, set, 1, 2);
         for (std::size_t i = 0; i < apart.size(); ++i)
             REQUIRE((apart[i] != -7.0f) == (i % columns >= 16 && i % columns < 32));
@@ -140,10 +140,10 @@ TEST_CASE("what follows a sum is done in its order: bias, gain, what stood there
         const table& set = *each;
         if (!set.is_available()) continue;
         const auto packed = packed_weights(weights, columns, depth);
-        const auto with = [&](const epilogue<float>& finish) {
+        const auto with = [&](const epilogue<float>& epilogue) {
             std::vector<float> result(row_count * columns, 7.0f);
-            multiply<float>({rows.data(), 1, row_count, packed.data(), columns, depth, result.data(), columns, finish},
-                            set);
+            multiply<float>(
+                {rows.data(), 1, row_count, packed.data(), columns, depth, result.data(), columns, epilogue}, set);
             return result;
         };
         const auto all = [&](float value) { return std::vector<float>(row_count * columns, value); };

@@ -15,7 +15,7 @@ namespace {
 /// One tile, from its definition and through the transforms.
 template <class Scalar>
 struct tile {
-    static constexpr std::size_t patch = winograd_patch, side = winograd_results;
+    static constexpr std::size_t patch = winograd_patch, side = winograd_side;
     std::size_t channels;
     std::vector<Scalar> pixels, kernel, bias, results;
 
@@ -41,20 +41,20 @@ struct tile {
 
     std::vector<Scalar> transformed(bool add, const table& set) const {
         std::vector<const Scalar*> from;
-        for (std::size_t i = 0; i < winograd_places; ++i) from.push_back(pixels.data() + i * channels);
-        std::vector<Scalar> places(winograd_places * channels);
-        winograd_transform(from.data(), channels, places.data(), channels, set);
+        for (std::size_t i = 0; i < winograd_points; ++i) from.push_back(pixels.data() + i * channels);
+        std::vector<Scalar> points(winograd_points * channels);
+        winograd_transform(from.data(), channels, points.data(), channels, set);
         for (std::size_t c = 0; c < channels; ++c) {
             std::array<double, 9> g;
             for (std::size_t k = 0; k < 9; ++k) g[k] = static_cast<double>(kernel[k * channels + c]);
             const auto factors = winograd_kernel(g);
-            for (std::size_t i = 0; i < winograd_places; ++i)
-                places[i * channels + c] *= static_cast<Scalar>(factors[i]);
+            for (std::size_t i = 0; i < winograd_points; ++i)
+                points[i * channels + c] *= static_cast<Scalar>(factors[i]);
         }
         std::vector<Scalar> made = results;
         std::vector<Scalar*> to;
         for (std::size_t i = 0; i < 16; ++i) to.push_back(made.data() + i * channels);
-        winograd_finish(places.data(), channels, bias.data(), channels, add, to.data(), set);
+        winograd_inverse(points.data(), channels, bias.data(), channels, add, to.data(), set);
         return made;
     }
 };

@@ -36,11 +36,11 @@ TEST_CASE("the kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and AMX gi
         for (const std::size_t row_count : {1u, 2u, 5u, 13u, 14u, 27u, 30u}) {
             for (const std::size_t columns : {1u, 16u, 32u, 47u, 64u}) {
                 INFO(set.name << ", " << row_count << " rows, " << columns << " columns");
-                const quantized_case eights(quantized::int8, row_count, columns, 150);
+                const quantized_case eights(number_format::int8, row_count, columns, 150);
                 REQUIRE(eights.product(set) == eights.product(*tables().back()));
-                const quantized_case integers(quantized::int16, row_count, columns, 150);
+                const quantized_case integers(number_format::int16, row_count, columns, 150);
                 REQUIRE(integers.product(set) == integers.product(*tables().back()));
-                const quantized_case sixteens(quantized::bf16, row_count, columns, 150);
+                const quantized_case sixteens(number_format::bf16, row_count, columns, 150);
                 const std::vector<float> got = sixteens.product(set);
                 const std::vector<float> expected = sixteens.product(*tables().back());
                 if (set.rows.bf16_as_floats) REQUIRE(got == expected);

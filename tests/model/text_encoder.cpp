@@ -126,7 +126,7 @@ TEST_CASE("parameters change with every weight of the text tower and with none o
     }
     std::set<std::uint32_t> all{whole};
     for (const precision how : {precision::bf16, precision::int8}) {
-        all.insert(digest_of(file, {.arithmetic = how}));
+        all.insert(digest_of(file, {.precision = how}));
     }
     CHECK(all.size() == 3);
 }

@@ -64,7 +64,7 @@ matrix<double> naive(const random_weights& made, const matrix<double>& x, attent
 constexpr std::array every_precision{precision::f32, precision::bf16, precision::int8};
 
 attention<float> random_attention(precision how, attention_mask mask) {
-    return {weights(random_attention().get().file(), {.arithmetic = how}) / "visual", width, heads, mask};
+    return {weights(random_attention().get().file(), {.precision = how}) / "visual", width, heads, mask};
 }
 
 /// Sequences that share their prefixes, one longer than a block of bfloat16: rows 0 to 39; 0 to 34 and 40 to 49; 0,
@@ -178,7 +178,7 @@ TEST_CASE("attention multiplies in the precision of its weights") {
     };
     CHECK_FALSE(results(precision::f32) == results(precision::bf16));
     for (const precision how : {precision::bf16, precision::int8}) {  // by hand, of the same maps
-        const weights w = weights(random_attention().get().file(), {.arithmetic = how}) / "visual";
+        const weights w = weights(random_attention().get().file(), {.precision = how}) / "visual";
         const matrix<float> qkv = linear<float>(w, "in_proj_weight", "in_proj_bias", width, 3 * width)(x);
         matrix<float> mixed(7, width);
         for (std::size_t column = 0; column < width; column += width / heads) {

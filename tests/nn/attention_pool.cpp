@@ -62,7 +62,7 @@ TEST_CASE("attention pooling multiplies activations in bfloat16 if its weights a
     made.add("positional_embedding", {cells + 1, width});
     for (const std::string name : {"q_proj", "k_proj", "v_proj", "c_proj"})
         made.add(name + ".weight", {width, width}).add(name + ".bias", {width});
-    const auto in = [&](precision how) { return weights(made.get().file(), {.arithmetic = how}) / "visual"; };
+    const auto in = [&](precision how) { return weights(made.get().file(), {.precision = how}) / "visual"; };
     const matrix<float> x = random_matrix<float>(cells, width, 77);
     const auto attended = [&](precision how) {
         return attention_pool<float>(in(how), cells, width, heads, width).attended(x);
@@ -106,8 +106,8 @@ TEST_CASE("attention pooling has the same bits for an image alone, in a batch an
     const matrix<float> x = random_matrix<float>(images * cells, width, 78);
     thread_pool threads(3);
     for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
-        const attention_pool<float> pool(weights(made.get().file(), {.arithmetic = how}) / "visual", cells, width,
-                                         heads, width);
+        const attention_pool<float> pool(weights(made.get().file(), {.precision = how}) / "visual", cells, width, heads,
+                                         width);
         const matrix<float> all = pool.attended(x);
         CHECK(pool.attended(x, &threads) == all);
         for (std::size_t index = 0; index < images; ++index) {

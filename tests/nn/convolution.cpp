@@ -133,7 +133,7 @@ TEST_CASE("a convolution stays float where quantization would not make it faster
         return convolution<float>(kernel, {}, 1, size / 2, pixels, how)(in).pixels;
     };
     const bool no_instruction = kernels::active().rows.bf16_as_floats;
-    const bool no_integers = kernels::active().best_of_16_bits == kernels::quantized::bf16;  // for short sums
+    const bool no_integers = kernels::active().best_16_bit_format == kernels::number_format::bf16;  // for short sums
     for (const std::size_t size : {1u, 3u}) {
         CHECK((results(size, 0, precision::bf16) == results(size, 0, precision::f32)) == no_instruction);
         CHECK((results(size, 0, precision::int8) == results(size, 0, precision::f32)) ==
@@ -141,7 +141,7 @@ TEST_CASE("a convolution stays float where quantization would not make it faster
     }
     const matrix<float> in_float = results(3, 14 * 14, precision::f32);  // Winograd's way
     CHECK(results(3, 14 * 14, precision::bf16) == in_float);
-    CHECK((results(3, 14 * 14, precision::int8) == in_float) == !kernels::active().gains_from_int16);
+    CHECK((results(3, 14 * 14, precision::int8) == in_float) == !kernels::active().has_fast_int16);
 }
 
 TEST_CASE("a convolution adds a shortcut and applies relu, on any number of threads") {

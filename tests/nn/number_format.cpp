@@ -7,12 +7,12 @@
 
 using namespace zeroshot;
 using namespace zeroshot::nn;
-using kernels::quantized;
+using kernels::number_format;
 
 namespace {
 
 packing in(precision how, bool at_least_16_bits = false, bool many_rows = false) {
-    return {.arithmetic = how, .at_least_16_bits = at_least_16_bits, .many_rows = many_rows};
+    return {.precision = how, .at_least_16_bits = at_least_16_bits, .many_rows = many_rows};
 }
 
 }  // namespace
@@ -33,10 +33,10 @@ TEST_CASE("int8 becomes 16 bits on request and in short sums: integers where the
         const kernels::table& set = *each;
         INFO(set.name);
         CHECK(quantized_format(in(precision::int8), shortest_int8_sum, set) == quantized::int8);
-        CHECK(quantized_format(in(precision::int8), shortest_int8_sum - 1, set) == set.best_of_16_bits);
-        CHECK(quantized_format(in(precision::int8, true), shortest_int8_sum, set) == set.best_of_16_bits);
+        CHECK(quantized_format(in(precision::int8), shortest_int8_sum - 1, set) == set.best_16_bit_format);
+        CHECK(quantized_format(in(precision::int8, true), shortest_int8_sum, set) == set.best_16_bit_format);
         CHECK(quantized_format(in(precision::int8, true), kernels::deepest_int16 + 1, set) == quantized::bf16);
-        const bool float_is_as_fast = set.best_of_16_bits == quantized::bf16 && set.rows.bf16_as_floats;
+        const bool float_is_as_fast = set.best_16_bit_format == quantized::bf16 && set.rows.bf16_as_floats;
         CHECK((quantized_format(in(precision::int8, true, true), 512, set) == std::nullopt) == float_is_as_fast);
     }
 }
@@ -49,9 +49,9 @@ TEST_CASE("every precision has its name") {
 
 TEST_CASE("without a cache, packed elements are those written, and copies keep them alive") {
     const packing how{.name = "weight"};
-    fixed_numbers<float> copy;
+    shared_array<float> copy;
     {
-        const fixed_numbers<float> numbers = how.elements<float>(5, [](float* to) { std::fill_n(to, 5, 2.5f); });
+        const shared_array<float> numbers = how.elements<float>(5, [](float* to) { std::fill_n(to, 5, 2.5f); });
         copy = numbers;
     }
     REQUIRE(copy.size() == 5);

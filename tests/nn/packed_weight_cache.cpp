@@ -23,7 +23,7 @@ struct counting {
             return static_cast<Number>(value);
     }
 
-    fixed_numbers<Number> from(packed_weight_cache& file, const std::string& name, std::size_t count) {
+    shared_array<Number> from(packed_weight_cache& file, const std::string& name, std::size_t count) {
         return file.numbers<Number>(name, count, [&](Number* numbers) {
             ++times;
             for (std::size_t i = 0; i < count; ++i) numbers[i] = number(first + static_cast<unsigned>(i));
@@ -32,7 +32,7 @@ struct counting {
 };
 
 template <class Number>
-bool counts_from(const fixed_numbers<Number>& numbers, unsigned first) {
+bool counts_from(const shared_array<Number>& numbers, unsigned first) {
     for (const Number& number : numbers.values()) {
         const Number expected = counting<Number>::number(first++);
         if (std::memcmp(&number, &expected, sizeof number) != 0) return false;

@@ -102,7 +102,7 @@ TEST_CASE(
     thread_pool threads(2);
     for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
         const matrix<float> whole = product_of(packed_weights<float>(weight, matrix_order::outputs_first, how));
-        CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {.arithmetic = how})) == whole);
+        CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {.precision = how})) == whole);
         CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {how, &threads})) == whole);
     }
 }
@@ -123,7 +123,7 @@ TEST_CASE("a range of rows of a tensor can be packed alone, in every precision a
     for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
         const matrix<float> expected = product_of({rows, matrix_order::inputs_first, how});
         for (const auto storage : {weight_storage::full, weight_storage::compact}) {
-            const weights w(file, {.storage = storage, .arithmetic = how});
+            const weights w(file, {.storage = storage, .precision = how});
             CHECK(product_of({w, "visual.weight", {4, 37}, 1, 2}) == expected);
         }
     }
@@ -149,7 +149,7 @@ TEST_CASE("int8 uses 16 bits on request and for short sums") {
             .multiply(x.data(), inputs, 3, y.data(), {});
         return y;
     };
-    const auto in = [&](precision how) { return weights(made.get().file(), {.arithmetic = how}) / "visual"; };
+    const auto in = [&](precision how) { return weights(made.get().file(), {.precision = how}) / "visual"; };
     const matrix<float> exact = with(in(precision::f32)), eights = with(in(precision::int8));
     const matrix<float> sixteens = with(at_least_16_bits(in(precision::int8)));
     CHECK(with(at_least_16_bits(in(precision::f32))) == exact);

@@ -49,13 +49,13 @@ matrix<float> transposed_product(const matrix<float>& rows, const matrix<float>&
 TEST_CASE("quantized rows times any panels give the same bits on any number of threads") {
     const std::size_t columns = 40, depth = 70;
     const matrix<float> weights = random_matrix<float>(columns, depth, 2);
-    std::vector<std::uint32_t> packed(kernels::packed_size(kernels::quantized::bf16, columns, depth));
-    kernels::pack(kernels::quantized::bf16, weights.data(), depth, 1, columns, depth, packed.data());
+    std::vector<std::uint32_t> packed(kernels::packed_size(kernels::number_format::bf16, columns, depth));
+    kernels::pack(kernels::number_format::bf16, weights.data(), depth, 1, columns, depth, packed.data());
     thread_pool two(2);
     for (const std::size_t count : {1u, 2u, 7u}) {
         const matrix<float> x = random_matrix<float>(count, 2 * depth, 1);
         const auto with = [&](executor* threads, std::vector<std::size_t> cuts) {
-            const quantized_activations rows(kernels::quantized::bf16, x.data(), 2 * depth, count, depth,
+            const quantized_activations rows(kernels::number_format::bf16, x.data(), 2 * depth, count, depth,
                                              kernels::active(), threads);
             matrix<float> y(count, columns);
             for (std::size_t i = 0; i + 1 < cuts.size(); ++i)

@@ -1,8 +1,8 @@
 #pragma once
-/// \file Products of quantized numbers by AMX, whose registers are tiles of 16 rows of 16 words: two tiles of rows and
-/// two panels of columns at a time make four tiles of sums.
+/// \file Quantized products by AMX, whose registers are tiles of 16 rows of 16 words. Two tiles of rows and two panels
+/// of columns make four tiles of sums.
 ///
-/// A block of a row's words is a row of a tile, 16 lines of a panel are a tile of weights.
+/// A block of a packed row is a row of a tile; 16 rows of a panel are a tile of weights.
 
 #include <zeroshot/kernels/vector.hpp>
 
@@ -26,8 +26,8 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
-/// AMX's tiles, for bfloat16 and for bytes: leaf 7, EDX bits 24, 22 and 25. And does the system save their shapes and
-/// contents? XCR0 bits 17 and 18; leaf 1, ECX bit 27 tells whether it can be read.
+/// Whether the processor has AMX's tiles for bfloat16 and bytes (leaf 7, EDX bits 24, 22 and 25), and the system saves
+/// their shapes and contents (XCR0 bits 17 and 18; leaf 1, ECX bit 27 tells whether it can be read).
 inline bool processor_has_amx() noexcept {
     constexpr unsigned features = 1u << 24 | 1u << 22 | 1u << 25, readable = 1u << 27, tiles = 1u << 17 | 1u << 18;
     unsigned a = 0, b = 0, c = 0, d = 0;
@@ -37,8 +37,8 @@ inline bool processor_has_amx() noexcept {
     return (a & tiles) == tiles;
 }
 
-/// Asks Linux for the memory it saves the contents of tiles in: granted to all threads, until the process ends.
-/// Documentation/arch/x86/xstate.rst of Linux; older than 5.16, it does not know the question.
+/// Requests the memory in which Linux saves the contents of tiles: granted to all threads, until the process ends.
+/// Documentation/arch/x86/xstate.rst of Linux; before 5.16 the request is unknown.
 inline bool system_permits_tiles() noexcept {
     constexpr long request = 0x1023, tile_contents = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
     return ::syscall(SYS_arch_prctl, request, tile_contents) == 0;
@@ -85,10 +85,9 @@ namespace instructions = ZEROSHOT_EMULATED_INSTRUCTIONS;
 
 inline constexpr std::size_t tile_rows = 16;
 inline constexpr std::size_t tile_words = tile_rows * block_words;
-inline constexpr std::size_t line_bytes = block_words * sizeof(std::uint32_t);  // a row of a tile
+inline constexpr std::size_t tile_row_bytes = block_words * sizeof(std::uint32_t);
 
-/// What each tile is for: sums of the upper and of the lower rows, by the left and by the right panel; the rows, the
-/// panels.
+/// Use of each tile: sums of the upper and of the lower rows, by the left and by the right panel; the rows, the panels.
 enum amx_tile {
     upper_left_sums,
     upper_right_sums,
@@ -113,54 +112,53 @@ struct amx_bands {
           upper((height + 1) / 2),
           lower(height == 1 ? 1 : height / 2) {}
 
-    /// Which row a band begins with.
+    /// The first row of a band.
     constexpr std::size_t row_of(std::size_t band) const noexcept {
         return band * height < row_count - height ? band * height : row_count - height;
     }
 };
 
-/// What LDTILECFG reads: the shapes of eight tiles (palette 1). Intel's manual, volume 1, 18.1.
+/// Operand of LDTILECFG: the shapes of eight tiles (palette 1). Intel's manual, volume 1, 18.1.
 struct alignas(64) tile_shapes {
     std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-    std::uint16_t bytes_of_row[16] = {};
+    std::uint16_t row_bytes[16] = {};
     std::uint8_t rows[16] = {};
 
     explicit constexpr tile_shapes(const amx_bands& bands) noexcept {
         for (std::size_t tile = upper_left_sums; tile <= right_panel; ++tile) {
-            bytes_of_row[tile] = line_bytes;
-            rows[tile] = tile_rows;
+            const bool is_upper = tile == upper_left_sums || tile == upper_right_sums || tile == upper_rows;
+            row_bytes[tile] = tile_row_bytes;
+            rows[tile] = static_cast<std::uint8_t>(tile >= left_panel ? tile_rows
+                                                   : is_upper         ? bands.upper
+                                                                      : bands.lower);
         }
-        for (const amx_tile tile : {upper_left_sums, upper_right_sums, upper_rows})
-            rows[tile] = static_cast<std::uint8_t>(bands.upper);
-        for (const amx_tile tile : {lower_left_sums, lower_right_sums, lower_rows})
-            rows[tile] = static_cast<std::uint8_t>(bands.lower);
     }
 };
 static_assert(sizeof(tile_shapes) == 64);
 
-/// Two panels of columns: a lone one is both, the results of the second forgotten.
+/// Two panels of columns. A single panel is both of them; the second result is discarded.
 struct amx_panels {
     static constexpr std::size_t width = 2 * panel_width;
 
     const std::uint32_t *left, *right;
-    std::size_t first, columns;  // of the columns that are there
+    std::size_t first, columns;  // of the columns that exist
     const float *bias, *gain;
 };
 
-/// Blocks of words from one step of the sums to the next, of a band and of two panels.
-struct amx_steps {
+/// Consecutive blocks of a band and of two panels.
+struct amx_blocks {
     const std::uint32_t *upper, *lower;  // of the rows
     std::size_t row_stride;              // in bytes
     const std::uint32_t *left, *right;   // of the panels
     std::size_t count;
-    const char* next;  // what is asked for meanwhile
-    std::size_t share;
+    const char* prefetched;
+    std::size_t prefetch_stride;  // in bytes, per block
 };
 
-/// sums += the steps, or = where they are the first. sums: [upper + lower][32], floats or integers.
+/// sums += the products of the blocks, or = where they are the first. sums: [upper + lower][32], floats or integers.
 template <class Dot>
-[[gnu::always_inline]] inline void add_steps(amx_steps steps, bool first, std::uint32_t* sums,
-                                             std::size_t upper) noexcept {
+[[gnu::always_inline]] inline void add_blocks(amx_blocks blocks, bool first, std::uint32_t* sums,
+                                              std::size_t upper) noexcept {
     constexpr std::size_t cache_line = 64, sums_stride = amx_panels::width * sizeof(std::uint32_t);
     std::uint32_t* const lower_sums = sums + upper * amx_panels::width;
     if (first) {
@@ -174,21 +172,22 @@ template <class Dot>
         instructions::tileloadd<lower_left_sums>(lower_sums, sums_stride);
         instructions::tileloadd<lower_right_sums>(lower_sums + panel_width, sums_stride);
     }
-    for (std::size_t step = 0; step < steps.count; ++step) {
-        instructions::tileloadd<upper_rows>(steps.upper, steps.row_stride);
-        instructions::tileloadd<left_panel>(steps.left, line_bytes);
-        instructions::tileloadd<right_panel>(steps.right, line_bytes);
+    for (std::size_t block = 0; block < blocks.count; ++block) {
+        instructions::tileloadd<upper_rows>(blocks.upper, blocks.row_stride);
+        instructions::tileloadd<left_panel>(blocks.left, tile_row_bytes);
+        instructions::tileloadd<right_panel>(blocks.right, tile_row_bytes);
         Dot::template add_tiles<upper_left_sums, upper_rows, left_panel>();
-        instructions::tileloadd<lower_rows>(steps.lower, steps.row_stride);
+        instructions::tileloadd<lower_rows>(blocks.lower, blocks.row_stride);
         Dot::template add_tiles<upper_right_sums, upper_rows, right_panel>();
         Dot::template add_tiles<lower_left_sums, lower_rows, left_panel>();
         Dot::template add_tiles<lower_right_sums, lower_rows, right_panel>();
-        for (std::size_t byte = 0; byte < steps.share; byte += cache_line) prefetch(steps.next + byte);
-        steps.next += steps.share;
-        steps.upper += block_words;
-        steps.lower += block_words;
-        steps.left += tile_words;
-        steps.right += tile_words;
+        for (std::size_t byte = 0; byte < blocks.prefetch_stride; byte += cache_line)
+            prefetch(blocks.prefetched + byte);
+        blocks.prefetched += blocks.prefetch_stride;
+        blocks.upper += block_words;
+        blocks.lower += block_words;
+        blocks.left += tile_words;
+        blocks.right += tile_words;
     }
     instructions::tilestored<upper_left_sums>(sums, sums_stride);
     instructions::tilestored<upper_right_sums>(sums + panel_width, sums_stride);
@@ -196,14 +195,14 @@ template <class Dot>
     instructions::tilestored<lower_right_sums>(lower_sums + panel_width, sums_stride);
 }
 
-/// What is left to do to a row's sums. Why not within the product? It would be compiled for each type.
+/// The epilogue of a row. A function of its own, which is compiled once for all formats.
 ZEROSHOT_TARGET("avx512f,fma")
-inline void finish_amx_row(float* sums, const amx_panels& panels, const epilogue<float>& finish,
-                           float* result) noexcept {
-    finish_columns<block_words, amx_panels::width>(sums, panels.gain, finish, panels.columns, result);
+inline void apply_amx_epilogue(float* sums, const amx_panels& panels, const kernels::epilogue<float>& epilogue,
+                               float* result) noexcept {
+    apply_epilogue<block_words, amx_panels::width>(sums, panels.gain, epilogue, panels.columns, result);
 }
 
-/// A row's sums to its results.
+/// Stores a row's sums as results.
 template <class Dot>
 [[gnu::always_inline]] inline void store_amx_row(const product<float, std::uint32_t>& p, const amx_panels& panels,
                                                  const std::uint32_t* row, const std::uint32_t* bits,
@@ -211,67 +210,67 @@ template <class Dot>
     typename Dot::sum sums[1][2];
     std::memcpy(sums, bits, sizeof(sums));
     alignas(64) float numbers[amx_panels::width];
-    const auto next_panel = static_cast<std::size_t>(panels.right - panels.left);
-    Dot::store(sums, tile_of<float, std::uint32_t>{row, p.row_stride, panels.left, next_panel, p.depth, panels.bias,
-                                                   numbers, amx_panels::width});
-    finish_amx_row(numbers, panels, p.finish, result);
+    const auto panel_stride = static_cast<std::size_t>(panels.right - panels.left);
+    Dot::store(sums, tile_operands<float, std::uint32_t>{row, p.row_stride, panels.left, panel_stride, p.depth,
+                                                         panels.bias, numbers, amx_panels::width});
+    apply_amx_epilogue(numbers, panels, p.epilogue, result);
 }
 
-/// Some bands of two panels. The depth is cut, so that the weights stay in the first level of the caches while the
-/// bands pass by; between its parts the sums wait in memory.
+/// Bands times two panels. The depth is cut into parts, whose weights stay in the first level of the caches while the
+/// bands pass by; between parts the sums are kept in memory.
 template <class Dot>
 [[gnu::always_inline]] inline void multiply_bands(const product<float, std::uint32_t>& p, const amx_bands& bands,
                                                   std::size_t first, std::size_t end, const amx_panels& panels,
                                                   std::uint32_t* sums) noexcept {
-    constexpr std::size_t longest = 12;  // steps: 24 KiB of weights
+    constexpr std::size_t part_blocks = 12;  // 24 KiB of weights
     constexpr std::size_t band_sums = 2 * tile_rows * amx_panels::width, header = Dot::header * panel_width;
-    const std::size_t steps = (p.depth - Dot::header) / block_words, parts = (steps + longest - 1) / longest;
-    const std::size_t share = 2 * tile_words * sizeof(std::uint32_t) / (end - first);
-    const char* next =
+    const std::size_t blocks = (p.depth - Dot::header) / block_words, parts = (blocks + part_blocks - 1) / part_blocks;
+    const std::size_t prefetch_stride = 2 * tile_words * sizeof(std::uint32_t) / (end - first);
+    const char* prefetched =
         reinterpret_cast<const char*>(panels.left + (panels.right == panels.left ? 1 : 2) * panel_width * p.depth);
     for (std::size_t part = 0; part < parts; ++part) {
-        const std::size_t begin = steps * part / parts, count = steps * (part + 1) / parts - begin;
-        for (std::size_t band = first; band < end; ++band, next += count * share) {
+        const std::size_t begin = blocks * part / parts, count = blocks * (part + 1) / parts - begin;
+        for (std::size_t band = first; band < end; ++band, prefetched += count * prefetch_stride) {
             const std::size_t top = bands.row_of(band);
             const std::uint32_t* const rows = p.rows + top * p.row_stride;
             const std::uint32_t* const words = rows + row_header + begin * block_words;
-            std::uint32_t* const here = sums + (band - first) * band_sums;
-            add_steps<Dot>({words, words + (bands.height - bands.lower) * p.row_stride,
-                            p.row_stride * sizeof(std::uint32_t), panels.left + header + begin * tile_words,
-                            panels.right + header + begin * tile_words, count, next, share},
-                           part == 0, here, bands.upper);
+            std::uint32_t* const band_start = sums + (band - first) * band_sums;
+            add_blocks<Dot>({words, words + (bands.height - bands.lower) * p.row_stride,
+                             p.row_stride * sizeof(std::uint32_t), panels.left + header + begin * tile_words,
+                             panels.right + header + begin * tile_words, count, prefetched, prefetch_stride},
+                            part == 0, band_start, bands.upper);
             if (part + 1 < parts) continue;
-            for (std::size_t i = band * bands.height - top; i < bands.height; ++i) {  // those before are finished
-                store_amx_row<Dot>(p, panels, rows + i * p.row_stride, here + i * amx_panels::width,
+            for (std::size_t i = band * bands.height - top; i < bands.height; ++i) {  // rows before are stored already
+                store_amx_row<Dot>(p, panels, rows + i * p.row_stride, band_start + i * amx_panels::width,
                                    p.result + (top + i) * p.result_stride + panels.first);
             }
         }
     }
 }
 
-/// Dot: what one instruction does to tiles, and what is done to its sums as to those of AVX-512.
+/// \tparam Dot a class of word_sums for AVX-512 that also has add_tiles, the instruction on tiles
 template <class Dot>
 ZEROSHOT_TARGET("avx512f,fma")
 void multiply_amx(const product<float, std::uint32_t>& p, std::size_t panel, std::size_t panel_end) noexcept {
-    constexpr std::size_t most_bands = 8;  // 256 rows: their sums are 32 KiB, their words stay in the second level
+    constexpr std::size_t max_bands = 8;  // 256 rows: their sums are 32 KiB, their words stay in the second level
     if (p.row_count == 0) return;
     const amx_bands bands(p.row_count);
     const tile_shapes shapes(bands);
-    const std::size_t blocks = (bands.count + most_bands - 1) / most_bands;
-    alignas(64) std::uint32_t sums[most_bands * 2 * tile_rows * amx_panels::width];
+    const std::size_t groups = (bands.count + max_bands - 1) / max_bands;
+    alignas(64) std::uint32_t sums[max_bands * 2 * tile_rows * amx_panels::width];
     instructions::ldtilecfg(&shapes);
-    for (std::size_t block = 0; block < blocks; ++block) {
-        const std::size_t first = bands.count * block / blocks, end = bands.count * (block + 1) / blocks;
+    for (std::size_t group = 0; group < groups; ++group) {
+        const std::size_t first = bands.count * group / groups, end = bands.count * (group + 1) / groups;
         for (std::size_t at = panel; at < panel_end; at += 2) {
-            const bool alone = at + 1 == panel_end;
-            const std::size_t column = at * panel_width, wanted = alone ? panel_width : amx_panels::width;
-            const std::size_t columns = p.columns - column < wanted ? p.columns - column : wanted;
+            const bool single = at + 1 == panel_end;
+            const std::size_t column = at * panel_width, full_width = single ? panel_width : amx_panels::width;
+            const std::size_t columns = p.columns - column < full_width ? p.columns - column : full_width;
             const std::uint32_t* const left = p.packed + column * p.depth;
             padded_columns<amx_panels::width, float> padded_bias, padded_gain;
             multiply_bands<Dot>(
                 p, bands, first, end,
-                {left, left + (alone ? 0 : panel_width * p.depth), column, columns,
-                 padded_bias(p.finish.bias, column, columns), padded_gain(p.finish.gain, column, columns)},
+                {left, left + (single ? 0 : panel_width * p.depth), column, columns,
+                 padded_bias(p.epilogue.bias, column, columns), padded_gain(p.epilogue.gain, column, columns)},
                 sums);
         }
     }

@@ -113,26 +113,26 @@ void multiply(const product<Scalar>& p, const table& kernels) noexcept {
 /// upper's, each sum rounded. Tables without an instruction for pairs have the same bits; those with one round as the
 /// processor does. Sums of integers are exact: of the same packed rows, all tables have the same.
 /// \param p rows packed for the same table
-inline void multiply(quantized type, const quantized_product& p, const table& kernels, std::size_t panel,
+inline void multiply(number_format format, const quantized_product& p, const table& kernels, std::size_t panel,
                      std::size_t end) noexcept {
-    kernels.multiply_quantized[static_cast<std::size_t>(type)](p, panel, end);
+    kernels.multiply_quantized[static_cast<std::size_t>(format)](p, panel, end);
 }
 
 /// Rounds and packs rows.
 /// \param rows [row_count, depth], row_stride elements apart
 /// \param packed of packed_rows_size; of rows packed in parts, each begins row_words after the one before
-inline void pack_rows(quantized type, const float* rows, std::size_t row_stride, std::size_t row_count,
+inline void pack_rows(number_format format, const float* rows, std::size_t row_stride, std::size_t row_count,
                       std::size_t depth, std::uint32_t* packed, const table& kernels) noexcept {
-    kernels.pack_rows(type, kernels.rows, rows, row_stride, row_count, depth, packed);
+    kernels.pack_rows(format, kernels.rows, rows, row_stride, row_count, depth, packed);
 }
 
 /// Rounds and packs weights whose element (column, k) stands at source[column * column_stride + k * depth_stride]; all
 /// tables read the result.
 /// \param depth of int16, deepest_int16 at most
-/// \param packed of packed_size(type, columns, depth)
-inline void pack(quantized type, const float* source, std::size_t column_stride, std::size_t depth_stride,
+/// \param packed of packed_size(format, columns, depth)
+inline void pack(number_format format, const float* source, std::size_t column_stride, std::size_t depth_stride,
                  std::size_t columns, std::size_t depth, std::uint32_t* packed) noexcept {
-    tables().back()->pack_columns(type, source, column_stride, depth_stride, columns, depth, packed);
+    tables().back()->pack_columns(format, source, column_stride, depth_stride, columns, depth, packed);
 }
 
 /// Rounds numbers to the nearest bfloat16 and leaves them floats: for products of numbers that are used once, by
@@ -178,21 +178,21 @@ void normalise(const Scalar* row, std::size_t width, const Scalar* gain, const S
 
 /// Bᵀ d B of a patch.
 /// \param patch its 36 pixels, each [channels]
-/// \param places [36, channels], `stride` elements apart
+/// \param points [36, channels], `stride` elements apart
 template <class Scalar>
-void winograd_transform(const Scalar* const* patch, std::size_t channels, Scalar* places, std::size_t stride,
+void winograd_transform(const Scalar* const* patch, std::size_t channels, Scalar* points, std::size_t stride,
                         const table& kernels) noexcept {
-    kernels_of<Scalar>(kernels).winograd_transform(patch, channels, places, stride);
+    kernels_of<Scalar>(kernels).winograd_transform(patch, channels, points, stride);
 }
 
-/// Aᵀ m A + bias [+ the result's old value] of the products at the 36 places.
-/// \param places [36, channels], `stride` elements apart
+/// Aᵀ m A + bias [+ the result's old value] of the products at the 36 points.
+/// \param points [36, channels], `stride` elements apart
 /// \param bias [channels], or null
 /// \param results the tile's 16 pixels, each [channels]
 template <class Scalar>
-void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bias, std::size_t channels, bool add,
-                     Scalar* const* results, const table& kernels) noexcept {
-    kernels_of<Scalar>(kernels).winograd_finish(places, stride, bias, channels, add, results);
+void winograd_inverse(const Scalar* points, std::size_t stride, const Scalar* bias, std::size_t channels, bool add,
+                      Scalar* const* results, const table& kernels) noexcept {
+    kernels_of<Scalar>(kernels).winograd_inverse(points, stride, bias, channels, add, results);
 }
 
 /// Resampling of rows of pixels: each output pixel is a weighted sum of neighbouring pixels, in integers as Pillow

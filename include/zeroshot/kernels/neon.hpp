@@ -20,7 +20,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
-/// SADALP: pairs added while they are widened.
+/// SADALP: adds pairs while it widens them.
 struct add_pairs_neon {
     template <std::size_t Lanes>
     [[gnu::always_inline]] inline static void to(integers<Lanes>& sum, const shorts<Lanes>& numbers) noexcept {
@@ -28,8 +28,8 @@ struct add_pairs_neon {
     }
 };
 
-// As numbers, their registers put in: assemblers know these instructions only where they are told of a later
-// architecture, and each is told in another way.
+// Encoded as numbers with their registers: assemblers know these instructions only with a later architecture enabled,
+// each in another way.
 #define ZEROSHOT_ARM_DOT(instruction, sum, weights, row)                                                 \
     __asm__(                                                                                             \
         ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n" \
@@ -40,14 +40,14 @@ struct add_pairs_neon {
         : "w"(weights), "w"(row))
 
 /// SDOT: sum += the products of four signed bytes each, those of the row being in one word.
-struct dot_neon_int8 : quantized_sums<quantized::int8, 4> {
+struct dot_neon_int8 : word_sums<number_format::int8, 4> {
     [[gnu::always_inline]] inline static void add(sum& to, const words<4>& row, const words<4>& weights) noexcept {
         ZEROSHOT_ARM_DOT("0x4f80e000", to, weights, row);  // sdot %0.4s, %1.16b, %2.4b[0]
     }
 };
 
 /// BFDOT: sum += the products of two bfloat16 each, rounded in its own way: not to the nearest.
-struct dot_neon_bf16 : quantized_sums<quantized::bf16, 4> {
+struct dot_neon_bf16 : word_sums<number_format::bf16, 4> {
     [[gnu::always_inline]] inline static void add(sum& to, const words<4>& row, const words<4>& weights) noexcept {
         ZEROSHOT_ARM_DOT("0x4f40f000", to, weights, row);  // bfdot %0.4s, %1.8h, %2.2h[0]
     }
@@ -94,9 +94,10 @@ inline constexpr table neon_table = [] {
     table neon = portable_table;
     neon.set = instruction_set::neon;
     neon.name = "neon";
-    neon.f32.multiply = multiply_all<plain_tile<float, 6, 1, 16>, float>;  // 32 registers
-    neon.multiply_quantized = {multiply_all<bf16_tile<6, 1, 16>, float>, multiply_all<quantized_tile_16<6>, float>,
-                               multiply_all<int8_tile<4, 16, add_pairs_neon>, float>};
+    neon.f32.multiply = multiply_all<microkernel<float, 6, 1, 4>, float>;  // 32 registers
+    neon.multiply_quantized = {multiply_all<bf16_microkernel<6, 1, 4>, float>,
+                               multiply_all<word_microkernel<6, dot_int16<>>, float>,
+                               multiply_all<int8_microkernel<4, add_pairs_neon>, float>};
     neon.widen_half = widen_half_neon;
     return neon;
 }();
@@ -107,7 +108,7 @@ inline constexpr table neon_dot_table = [] {
     dot.name = "neon_dot";
     dot.is_available = processor_has_dot;
     dot.rows.signed_bytes = true;
-    dot.multiply_quantized[2] = multiply_all<quantized_tile_16<6, dot_neon_int8>, float>;
+    dot.multiply_quantized[2] = multiply_all<word_microkernel<6, dot_neon_int8>, float>;
     return dot;
 }();
 
@@ -117,7 +118,7 @@ inline constexpr table neon_bf16_table = [] {
     bf16.name = "neon_bf16";
     bf16.is_available = processor_has_bf16;
     bf16.rows.bf16_as_floats = false;
-    bf16.multiply_quantized[0] = multiply_all<quantized_tile_16<6, dot_neon_bf16>, float>;
+    bf16.multiply_quantized[0] = multiply_all<word_microkernel<6, dot_neon_bf16>, float>;
     return bf16;
 }();
 

@@ -1,7 +1,9 @@
 #pragma once
-/// \file The portable table: for processors without a table of their own, and for the others to be tested against.
+/// \file The portable table: for processors without a table of their own, and the reference the others are tested
+/// against.
 
 #include <cstddef>
+#include <cstdint>
 
 #include <zeroshot/half.hpp>
 #include <zeroshot/kernels/quantize.hpp>
@@ -10,19 +12,20 @@
 #include <zeroshot/kernels/row.hpp>
 #include <zeroshot/kernels/table.hpp>
 #include <zeroshot/kernels/tiles.hpp>
+#include <zeroshot/kernels/vector.hpp>
 #include <zeroshot/kernels/winograd.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
-/// In registers of 16 bytes, of which there are 16: SSE2, SIMD128.
+/// Sixteen registers of 16 bytes: SSE2, SIMD128.
 template <class Scalar>
 inline constexpr scalar_kernels<Scalar> portable_scalars{
-    multiply_all<plain_tile<Scalar, 8 / sizeof(Scalar), 1, 16>, Scalar>,
-    apply_to_all<4, Scalar>,
-    softmax_row<16 / sizeof(Scalar), Scalar>,
-    normalise_row<16 / sizeof(Scalar), Scalar>,
-    winograd_transform_all<16 / sizeof(Scalar), Scalar>,
-    winograd_finish_all<16 / sizeof(Scalar), Scalar>};
+    multiply_all<microkernel<Scalar, 8 / sizeof(Scalar), 1, portable_lanes<Scalar>>, Scalar>,
+    apply_to_all<portable_lanes<float>, Scalar>,
+    softmax_row<portable_lanes<Scalar>, Scalar>,
+    normalise_row<portable_lanes<Scalar>, Scalar>,
+    winograd_transform_all<portable_lanes<Scalar>, Scalar>,
+    winograd_inverse_all<portable_lanes<Scalar>, Scalar>};
 
 template <class Stored>
 [[gnu::always_inline]] inline void widen_each(const Stored* from, std::size_t count, float* to) noexcept {
@@ -39,14 +42,15 @@ inline constexpr table portable_table{
     .is_available = always,
     .is_preferred = always,
     .rows = {.bf16_as_floats = true, .signed_bytes = false},
-    .gains_from_int16 = false,
-    .best_of_16_bits = quantized::bf16,
+    .has_fast_int16 = false,
+    .best_16_bit_format = number_format::bf16,
     .f32 = portable_scalars<float>,
-    .multiply_quantized = {multiply_all<bf16_tile<2, 1, 16>, float>, multiply_all<quantized_tile_16<2>, float>,
-                           multiply_all<int8_tile<2, 16>, float>},
-    .pack_rows = pack_rows<4>,
+    .multiply_quantized = {multiply_all<bf16_microkernel<2, 1, portable_lanes<float>>, float>,
+                           multiply_all<word_microkernel<2, dot_int16<>>, float>,
+                           multiply_all<int8_microkernel<2>, float>},
+    .pack_rows = pack_rows<portable_lanes<float>>,
     .pack_columns = pack_columns,
-    .round_floats = round_floats<4>,
+    .round_floats = round_floats<portable_lanes<float>>,
     .widen_half = widen_each<half>,
     .widen_bfloat16 = widen_each<bfloat16>,
     .split_weights = {},

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Quantization: rounding of floats to bfloat16 and to integers, and packing of rows and of columns of weights.
+/// \file Quantization: rounding of floats to bfloat16 and to integers, and packing of rows and of panels of weights.
 
 #include <bit>
 #include <cstddef>
@@ -13,125 +13,19 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
-/// float's mantissa ends at the units of numbers near this one: adding it rounds to the nearest integer, ties to the
-/// even one, which then stands in the lowest bits.
+/// The mantissa of a float near this one ends at the units: adding it rounds to the nearest integer, ties to even,
+/// which is then in the lowest bits.
 inline constexpr float to_integer = 12582912.0f;
-inline constexpr std::uint32_t middle_byte = 128;         // the zero of signed numbers
+inline constexpr std::uint32_t middle_byte = 128;         // zero point of signed numbers as unsigned bytes
 inline constexpr std::uint32_t byte_signs = 0x80808080u;  // flipped, unsigned bytes are the signed ones again
 inline constexpr std::uint32_t upper_half = 0xffff0000u;
 
-#if ZEROSHOT_KERNELS_VECTORS
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void load_bits(const float* numbers, words<Lanes>& bits) noexcept {
-    const floats<Lanes> some = vector_at<Lanes>(numbers).vector;
-    bits = reinterpret_cast<const words<Lanes>&>(some);
-}
-#endif
-
-/// 64 numbers times `per_unit` to 16 words of bytes, `zero` standing for zero.
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void quantise_bytes(const float* numbers, float per_unit, std::uint32_t zero,
-                                                  std::uint32_t* to) noexcept {
-    const float shift = to_integer + static_cast<float>(static_cast<std::int32_t>(zero));
-#if ZEROSHOT_KERNELS_VECTORS
-    for (std::size_t w = 0; w < block_words; w += Lanes) {
-        words<Lanes> word = {};
-        for (std::size_t byte = 0; byte < 4; ++byte) {
-            const floats<Lanes> some = vector_at<Lanes>(numbers + byte * block_words + w).vector * per_unit + shift;
-            word |= (reinterpret_cast<const words<Lanes>&>(some) & 0xffu) << static_cast<std::uint32_t>(8 * byte);
-        }
-        vector_at<Lanes>(to + w).vector = word;
-    }
-#else
-    for (std::size_t w = 0; w < block_words; ++w) {
-        to[w] = 0;
-        for (std::size_t byte = 0; byte < 4; ++byte) {
-            const float one = numbers[byte * block_words + w] * per_unit + shift;
-            to[w] |= (std::bit_cast<std::uint32_t>(one) & 0xffu) << (8 * byte);
-        }
-    }
-#endif
+/// Numbers of a block.
+constexpr std::size_t numbers_in_block(number_format format) {
+    return block_words * numbers_in_word(format);
 }
 
-/// 32 numbers times `per_unit` to 16 words of two integers each; where that is 0, they are 0, NaN among them.
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void quantise_pairs(const float* numbers, float per_unit, std::uint32_t* to) noexcept {
-    if (per_unit == 0) {
-        for (std::size_t w = 0; w < block_words; ++w) to[w] = 0;
-        return;
-    }
-#if ZEROSHOT_KERNELS_VECTORS
-    for (std::size_t w = 0; w < block_words; w += Lanes) {
-        const floats<Lanes> lower = vector_at<Lanes>(numbers + w).vector * per_unit + to_integer;
-        const floats<Lanes> upper = vector_at<Lanes>(numbers + block_words + w).vector * per_unit + to_integer;
-        vector_at<Lanes>(to + w).vector = (reinterpret_cast<const words<Lanes>&>(lower) & 0xffffu) |
-                                          (reinterpret_cast<const words<Lanes>&>(upper) << 16);
-    }
-#else
-    for (std::size_t w = 0; w < block_words; ++w) {
-        const float lower = numbers[w] * per_unit + to_integer;
-        const float upper = numbers[block_words + w] * per_unit + to_integer;
-        to[w] = (std::bit_cast<std::uint32_t>(lower) & 0xffffu) | std::bit_cast<std::uint32_t>(upper) << 16;
-    }
-#endif
-}
-
-#if ZEROSHOT_KERNELS_VECTORS
-/// Numbers to the nearest bfloat16, which stands in the upper halves of their bits; the lower ones are anything.
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void round_bits(const float* numbers, words<Lanes>& rounded) noexcept {
-    words<Lanes> bits;
-    load_bits<Lanes>(numbers, bits);
-    rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-    rounded = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded;  // a NaN stays one
-}
-#endif
-
-/// Twice 16 numbers to 16 words of two bfloat16 each.
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void round_words(const float* lower, const float* upper, std::uint32_t* to) noexcept {
-#if ZEROSHOT_KERNELS_VECTORS
-    for (std::size_t w = 0; w < block_words; w += Lanes) {
-        words<Lanes> halves[2];
-        round_bits<Lanes>(lower + w, halves[0]);
-        round_bits<Lanes>(upper + w, halves[1]);
-        vector_at<Lanes>(to + w).vector = (halves[0] >> 16) | (halves[1] & upper_half);
-    }
-#else
-    for (std::size_t w = 0; w < block_words; ++w) {
-        to[w] = bfloat_from_float(lower[w]) | static_cast<std::uint32_t>(bfloat_from_float(upper[w])) << 16;
-    }
-#endif
-}
-
-/// Numbers to floats that are bfloat16.
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void round_floats(const float* numbers, std::size_t count, float* to) noexcept {
-    std::size_t i = 0;
-#if ZEROSHOT_KERNELS_VECTORS
-    for (; i + Lanes <= count; i += Lanes) {
-        words<Lanes> bits;
-        round_bits<Lanes>(numbers + i, bits);
-        bits &= upper_half;
-        vector_at<Lanes>(to + i).vector = reinterpret_cast<const floats<Lanes>&>(bits);
-    }
-#endif
-    for (; i < count; ++i) to[i] = float_from_bfloat(bfloat_from_float(numbers[i]));
-}
-
-/// 32 numbers to 16 words of two bfloat16 each.
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void round_block(const float* numbers, std::uint32_t* to) noexcept {
-    round_words<Lanes>(numbers, numbers + block_words, to);
-}
-
-/// What a step's numbers are multiplied with: 1 / step, or 0 where that would not be finite; what is so small is zero.
-constexpr float inverse_of(float step) noexcept {
-    constexpr float smallest = 1e-37f, largest = 3e38f;
-    return step > smallest && step < largest ? 1.0f / step : 0.0f;
-}
-
-/// The last block of a row, filled up with zeros.
+/// A block of numbers, padded with zeros where fewer are left.
 template <std::size_t Numbers>
 struct padded_block {
     float numbers[Numbers];
@@ -143,117 +37,153 @@ struct padded_block {
     }
 };
 
-/// Between which numbers a row lies, zero included, and its largest magnitude: NaN where one of them is.
+/// Quantizes a block to integers, round(number * inverse_scale) + zero_point. int16 with inverse_scale 0 are 0, of NaN
+/// too.
+template <std::size_t Lanes, number_format Format>
+[[gnu::always_inline]] inline void quantize_block(const float* numbers, float inverse_scale, std::uint32_t zero_point,
+                                                  std::uint32_t* to) noexcept {
+    constexpr std::size_t count = numbers_in_word(Format), bits = 32 / count;
+    constexpr std::uint32_t mask = (1u << bits) - 1;
+    if (Format == number_format::int16 && inverse_scale == 0) {
+        for (std::size_t w = 0; w < block_words; ++w) to[w] = 0;
+        return;
+    }
+    const float shift = to_integer + static_cast<float>(static_cast<std::int32_t>(zero_point));
+    for (std::size_t w = 0; w < block_words; w += Lanes) {
+        words<Lanes> word = {};
+        for (std::size_t i = 0; i < count; ++i) {
+            const floats<Lanes> sum = vector_at<Lanes>(numbers + i * block_words + w).vector * inverse_scale + shift;
+            word |= (reinterpret_cast<const words<Lanes>&>(sum) & mask) << static_cast<std::uint32_t>(bits * i);
+        }
+        vector_at<Lanes>(to + w).vector = word;
+    }
+}
+
+/// Rounds numbers to the nearest bfloat16, the upper halves of `rounded`; the lower halves are undefined.
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void round_bits(const float* numbers, words<Lanes>& rounded) noexcept {
+    const floats<Lanes> number = vector_at<Lanes>(numbers).vector;
+    const words<Lanes> bits = reinterpret_cast<const words<Lanes>&>(number);
+    rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+    rounded = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded;  // a NaN stays one
+}
+
+/// Rounds twice 16 numbers to 16 words of two bfloat16 each.
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void round_words(const float* lower, const float* upper, std::uint32_t* to) noexcept {
+    for (std::size_t w = 0; w < block_words; w += Lanes) {
+        words<Lanes> halves[2];
+        round_bits<Lanes>(lower + w, halves[0]);
+        round_bits<Lanes>(upper + w, halves[1]);
+        vector_at<Lanes>(to + w).vector = (halves[0] >> 16) | (halves[1] & upper_half);
+    }
+}
+
+/// Rounds numbers to floats that are bfloat16.
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void round_floats(const float* numbers, std::size_t count, float* to) noexcept {
+    std::size_t i = 0;
+    for (; i + Lanes <= count; i += Lanes) {
+        words<Lanes> bits;
+        round_bits<Lanes>(numbers + i, bits);
+        bits &= upper_half;
+        vector_at<Lanes>(to + i).vector = reinterpret_cast<const floats<Lanes>&>(bits);
+    }
+    for (; i < count; ++i) to[i] = float_from_bfloat(bfloat_from_float(numbers[i]));
+}
+
+/// 1 / scale, or 0 where that would not be finite: numbers so small become zero.
+constexpr float inverse_of(float scale) noexcept {
+    constexpr float smallest = 1e-37f, largest = 3e38f;
+    return scale > smallest && scale < largest ? 1.0f / scale : 0.0f;
+}
+
+/// The range of a row, zero included, and its largest magnitude: NaN where one of the numbers is.
 struct row_range {
     float lowest = 0, highest = 0, magnitude = 0;
 };
 
-/// \tparam Ends whether the lowest and the highest are wanted
+/// \tparam Ends whether the lowest and the highest are needed
 template <std::size_t Lanes, bool Ends>
 [[gnu::always_inline]] inline row_range range_of(const float* numbers, std::size_t count) noexcept {
-    row_range found;
-    std::size_t i = 0;
-    std::uint32_t magnitude = 0;  // as bits: without their sign, floats are in the order of integers, NaN last
-#if ZEROSHOT_KERNELS_VECTORS
-    words<Lanes> magnitudes = {};
+    words<Lanes> magnitudes = {};  // as bits: without their sign, floats are in the order of integers, NaN last
     floats<Lanes> lowest = {}, highest = {};
-    for (; i + Lanes <= count; i += Lanes) {
-        const floats<Lanes> some = vector_at<Lanes>(numbers + i).vector;
-        words<Lanes> bits = reinterpret_cast<const words<Lanes>&>(some) & 0x7fffffffu;
+    padded_block<Lanes> padded;
+    for (std::size_t i = 0; i < count; i += Lanes) {
+        const floats<Lanes> number = vector_at<Lanes>(padded(numbers + i, count - i)).vector;
+        const words<Lanes> bits = reinterpret_cast<const words<Lanes>&>(number) & 0x7fffffffu;
         magnitudes = magnitudes < bits ? bits : magnitudes;
         if constexpr (Ends) {
-            lowest = some < lowest ? some : lowest;
-            highest = some > highest ? some : highest;
+            lowest = number < lowest ? number : lowest;
+            highest = number > highest ? number : highest;
         }
     }
+    row_range range;
+    std::uint32_t magnitude = 0;
     for (std::size_t lane = 0; lane < Lanes; ++lane) {
-        magnitude = magnitude < magnitudes[lane] ? magnitudes[lane] : magnitude;
-        found.lowest = lowest[lane] < found.lowest ? lowest[lane] : found.lowest;
-        found.highest = highest[lane] > found.highest ? highest[lane] : found.highest;
-    }
-#endif
-    for (; i < count; ++i) {
-        const std::uint32_t bits = std::bit_cast<std::uint32_t>(numbers[i]) & 0x7fffffffu;
+        const std::uint32_t bits = reinterpret_cast<const std::uint32_t*>(&magnitudes)[lane];
+        const float low = reinterpret_cast<const float*>(&lowest)[lane];
+        const float high = reinterpret_cast<const float*>(&highest)[lane];
         magnitude = magnitude < bits ? bits : magnitude;
-        found.lowest = numbers[i] < found.lowest ? numbers[i] : found.lowest;
-        found.highest = numbers[i] > found.highest ? numbers[i] : found.highest;
+        range.lowest = low < range.lowest ? low : range.lowest;
+        range.highest = high > range.highest ? high : range.highest;
     }
-    found.magnitude = std::bit_cast<float>(magnitude);
-    return found;
+    range.magnitude = std::bit_cast<float>(magnitude);
+    return range;
 }
 
-/// How a row becomes integers.
-struct row_scale {
-    float step;
-    float per_unit;      ///< 1 / step, or 0 where that would not be finite: what is so small is zero
-    std::uint32_t zero;  ///< the integer that stands for it
+/// number = scale * (integer - zero_point)
+struct row_quantization {
+    float scale;
+    float inverse_scale;
+    std::uint32_t zero_point;
 };
 
-/// Larger numbers count as infinite: their range would be.
-constexpr bool is_finite(float magnitude) noexcept {
-    constexpr float most = 1e38f;  // compared as bits: under -ffast-math, no float is NaN
-    return std::bit_cast<std::uint32_t>(magnitude) < std::bit_cast<std::uint32_t>(most);
+/// Scale and zero point of a row. Of the 255 levels of int8, 253 are used, so that zero is exact and rounding cannot
+/// overflow. With a NaN or an infinity in the row, the scale is one, so that the results are.
+template <std::size_t Lanes, number_format Format>
+[[gnu::always_inline]] inline row_quantization quantization_of(const float* row, std::size_t depth) noexcept {
+    constexpr float levels = 253;
+    constexpr float largest = 1e38f;  // compared as bits: under -ffast-math, no float is NaN
+    const row_range range = range_of<Lanes, Format == number_format::int8>(row, depth);
+    if (std::bit_cast<std::uint32_t>(range.magnitude) >= std::bit_cast<std::uint32_t>(largest))
+        return {range.magnitude * 10.0f, 0.0f, 0};
+    if constexpr (Format == number_format::int8) {
+        const float scale = (range.highest - range.lowest) / levels, inverse = inverse_of(scale);
+        return {scale, inverse, static_cast<std::uint32_t>(-range.lowest * inverse) + (range.lowest < 0 ? 1u : 0u)};
+    } else {
+        const float scale = range.magnitude / static_cast<float>(largest_int16_in_row(depth));
+        return {scale, inverse_of(scale), 0};
+    }
 }
 
-/// Scale of a row that holds NaN or infinity: NaN or infinite, so that its results are, too.
-constexpr row_scale scale_of_no_number(float magnitude) noexcept {
-    return {magnitude * 10.0f, 0.0f, 0};
+template <std::size_t Lanes, number_format Format>
+[[gnu::always_inline]] inline void pack_integer_row(const float* row, std::size_t depth, bool signed_bytes,
+                                                    std::uint32_t* to) noexcept {
+    constexpr std::size_t block = numbers_in_block(Format);
+    row_quantization quantization = quantization_of<Lanes, Format>(row, depth);
+    if (signed_bytes) quantization.zero_point -= middle_byte;
+    to[0] = std::bit_cast<std::uint32_t>(quantization.scale);
+    to[1] = quantization.zero_point;
+    to += row_header;
+    padded_block<block> padded;
+    for (std::size_t first = 0; first < depth; first += block, to += block_words) {
+        quantize_block<Lanes, Format>(padded(row + first, depth - first), quantization.inverse_scale,
+                                      quantization.zero_point, to);
+    }
 }
 
-/// Scale and zero point of a row: 253 of the 255 levels are used, so that zero is exact and rounding cannot overflow.
 template <std::size_t Lanes>
-[[gnu::always_inline]] inline row_scale byte_scale_of(const float* row, std::size_t depth) noexcept {
-    constexpr float steps = 253;
-    const row_range range = range_of<Lanes, true>(row, depth);
-    if (!is_finite(range.magnitude)) return scale_of_no_number(range.magnitude);
-    const float step = (range.highest - range.lowest) / steps, per_unit = inverse_of(step);
-    return {step, per_unit, static_cast<std::uint32_t>(-range.lowest * per_unit) + (range.lowest < 0 ? 1u : 0u)};
-}
-
-/// Zero is zero.
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline row_scale int16_scale_of(const float* row, std::size_t depth) noexcept {
-    const float magnitude = range_of<Lanes, false>(row, depth).magnitude;
-    if (!is_finite(magnitude)) return scale_of_no_number(magnitude);
-    const float step = magnitude / static_cast<float>(largest_int16_in_row(depth));
-    return {step, inverse_of(step), 0};
-}
-
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void pack_int8_row(const float* row, std::size_t depth, bool is_signed,
+[[gnu::always_inline]] inline void pack_bf16_row(const float* row, std::size_t depth, bool as_floats,
                                                  std::uint32_t* to) noexcept {
-    constexpr std::size_t in_block = 4 * block_words;
-    row_scale scale = byte_scale_of<Lanes>(row, depth);
-    if (is_signed) scale.zero -= middle_byte;
-    to[0] = std::bit_cast<std::uint32_t>(scale.step);
-    to[1] = scale.zero;
+    constexpr std::size_t block = numbers_in_block(number_format::bf16);
+    const std::size_t count = word_count(number_format::bf16, depth);
     to += row_header;
-    padded_block<in_block> block;
-    for (std::size_t first = 0; first < depth; first += in_block, to += block_words)
-        quantise_bytes<Lanes>(block(row + first, depth - first), scale.per_unit, scale.zero, to);
-}
-
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void pack_int16_row(const float* row, std::size_t depth, std::uint32_t* to) noexcept {
-    constexpr std::size_t in_block = 2 * block_words;
-    const row_scale scale = int16_scale_of<Lanes>(row, depth);
-    to[0] = std::bit_cast<std::uint32_t>(scale.step);
-    to += row_header;
-    padded_block<in_block> block;
-    for (std::size_t first = 0; first < depth; first += in_block, to += block_words)
-        quantise_pairs<Lanes>(block(row + first, depth - first), scale.per_unit, to);
-}
-
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void pack_bf16_row(const float* row, std::size_t depth, bool widened,
-                                                 std::uint32_t* to) noexcept {
-    constexpr std::size_t in_block = 2 * block_words;
-    const std::size_t count = word_count(quantized::bf16, depth);
-    to += row_header;
-    padded_block<in_block> block;
-    for (std::size_t first = 0; first < depth; first += in_block, to += block_words) {
-        round_block<Lanes>(block(row + first, depth - first), to);
-        if (!widened) continue;
+    padded_block<block> padded;
+    for (std::size_t first = 0; first < depth; first += block, to += block_words) {
+        const float* const numbers = padded(row + first, depth - first);
+        round_words<Lanes>(numbers, numbers + block_words, to);
+        if (!as_floats) continue;
         for (std::size_t w = 0; w < block_words; ++w) {
             const std::uint32_t word = to[w];
             to[w] = word << 16;
@@ -263,62 +193,73 @@ template <std::size_t Lanes>
 }
 
 template <std::size_t Lanes>
-[[gnu::always_inline]] inline void pack_rows(quantized type, row_format format, const float* rows,
+[[gnu::always_inline]] inline void pack_rows(number_format format, row_layout layout, const float* rows,
                                              std::size_t row_stride, std::size_t row_count, std::size_t depth,
                                              std::uint32_t* packed) noexcept {
-    const bool widened = type == quantized::bf16 && format.bf16_as_floats;
-    const std::size_t stride = row_header + word_count(type, depth) * (widened ? 2 : 1);
+    const std::size_t stride = row_words(format, depth, layout);
     for (std::size_t row = 0; row < row_count; ++row, rows += row_stride, packed += stride) {
-        if (type == quantized::int8)
-            pack_int8_row<Lanes>(rows, depth, format.signed_bytes, packed);
-        else if (type == quantized::int16)
-            pack_int16_row<Lanes>(rows, depth, packed);
+        if (format == number_format::int8)
+            pack_integer_row<Lanes, number_format::int8>(rows, depth, layout.signed_bytes, packed);
+        else if (format == number_format::int16)
+            pack_integer_row<Lanes, number_format::int16>(rows, depth, false, packed);
         else
-            pack_bf16_row<Lanes>(rows, depth, widened, packed);
+            pack_bf16_row<Lanes>(rows, depth, layout.bf16_as_floats, packed);
     }
 }
 
-/// A column of weights, a block at a time.
+/// A column of weights.
 struct weight_column {
     const float* numbers;
     std::size_t stride;
     std::size_t depth;
 
+    /// The numbers from `first` on, copied only if they are not contiguous; zeros beyond the end.
     template <std::size_t Numbers>
-    void block(std::size_t first, float (&to)[Numbers]) const noexcept {
-        for (std::size_t i = 0; i < Numbers; ++i) to[i] = first + i < depth ? numbers[(first + i) * stride] : 0.0f;
-    }
-
-    /// The same, copied only where its numbers do not stand side by side.
-    template <std::size_t Numbers>
-    const float* block_at(std::size_t first, float (&copy)[Numbers]) const noexcept {
+    const float* block(std::size_t first, float (&copy)[Numbers]) const noexcept {
         if (stride == 1 && first + Numbers <= depth) return numbers + first;
-        block(first, copy);
+        for (std::size_t i = 0; i < Numbers; ++i) copy[i] = first + i < depth ? numbers[(first + i) * stride] : 0.0f;
         return copy;
     }
 };
 
-/// How large a step of a column is: such that no two numbers that meet in 16 bits of a sum (the two lower or the two
-/// upper bytes of a word) exceed 128 steps together, so that times unsigned bytes their sum is within 255 * 128.
-/// Rounding adds half a step to each.
-inline float int8_step(const weight_column& column) noexcept {
-    constexpr std::size_t in_block = 4 * block_words;
-    constexpr float together = 128 - 2 * 0.5f;
-    float largest = 0, block[in_block];
-    for (std::size_t first = 0; first < column.depth; first += in_block) {
-        column.block(first, block);
-        for (float& number : block) number = number < 0 ? -number : number;
+/// Scale of a column of int8: no two numbers that meet in a 16-bit sum (the two lower or the two upper bytes of a word)
+/// exceed 128 together, so that with unsigned bytes their sum is within 255 * 128. Rounding adds one half to each.
+inline float int8_scale(const weight_column& column) noexcept {
+    constexpr std::size_t size = numbers_in_block(number_format::int8);
+    constexpr float largest_sum = 128 - 2 * 0.5f;
+    const auto magnitude = [](float number) { return number < 0 ? -number : number; };
+    float largest = 0, copy[size];
+    for (std::size_t first = 0; first < column.depth; first += size) {
+        const float* const block = column.block(first, copy);
         for (const float* pair : {block, block + 2 * block_words}) {
             for (std::size_t w = 0; w < block_words; ++w) {
-                const float sum = pair[w] + pair[w + block_words];
+                const float sum = magnitude(pair[w]) + magnitude(pair[w + block_words]);
                 largest = largest < sum ? sum : largest;
             }
         }
     }
-    return largest / together;
+    return largest / largest_sum;
 }
 
-/// The sum of the signed bytes.
+/// Scale of a column of int16: the magnitudes of its integers, each rounded by one half, sum to largest_int16_column at
+/// most.
+inline float int16_scale(const weight_column& column) noexcept {
+    constexpr double largest_integer = 32'767;
+    double largest = 0, sum = 0;
+    for (std::size_t k = 0; k < column.depth; ++k) {
+        const double number = static_cast<double>(column.numbers[k * column.stride]);
+        const double magnitude = number < 0 ? -number : number;
+        largest = largest < magnitude ? magnitude : largest;
+        sum += magnitude;
+    }
+    constexpr double margin = 1;  // for the scale's own rounding
+    const double by_sum = sum / (static_cast<double>(largest_int16_column(column.depth)) - margin -
+                                 0.5 * static_cast<double>(column.depth));
+    const double by_largest = largest / largest_integer;
+    return static_cast<float>(by_sum < by_largest ? by_largest : by_sum);
+}
+
+/// The sum of the signed bytes of a packed column.
 inline std::uint32_t sum_of_bytes(const std::uint32_t* packed, std::size_t count) noexcept {
     std::int32_t sum = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -328,91 +269,45 @@ inline std::uint32_t sum_of_bytes(const std::uint32_t* packed, std::size_t count
     return static_cast<std::uint32_t>(sum);
 }
 
-inline void pack_int8_column(const weight_column& column, std::uint32_t* to) noexcept {
-    constexpr std::size_t in_block = 4 * block_words;
-    const float step = int8_step(column), per_unit = inverse_of(step);
-    float block[in_block];
-    std::uint32_t packed[block_words], *next = to + column_header(quantized::int8) * panel_width;
-    for (std::size_t first = 0; first < column.depth; first += in_block) {
-        column.block(first, block);
-        quantise_bytes<4>(block, per_unit, middle_byte, packed);
-        for (const std::uint32_t word : packed) {
-            *next = word ^ byte_signs;
-            next += panel_width;
-        }
+/// A panel of 16 columns, or fewer: block by block, the columns are rounded and transposed into the panel.
+template <number_format Format>
+void pack_panel(const float* source, std::size_t column_stride, std::size_t depth_stride, std::size_t columns,
+                std::size_t depth, std::uint32_t* panel) noexcept {
+    constexpr std::size_t lanes = portable_lanes<float>, block = numbers_in_block(Format);
+    const auto column_at = [&](std::size_t column) {
+        return weight_column{source + column * column_stride, depth_stride, depth};
+    };
+    float inverse_scales[panel_width] = {};
+    for (std::size_t column = 0; Format != number_format::bf16 && column < panel_width; ++column) {
+        const auto scale_of = Format == number_format::int8 ? int8_scale : int16_scale;
+        const float scale = column < columns ? scale_of(column_at(column)) : 0.0f;
+        inverse_scales[column] = inverse_of(scale);
+        panel[column] = std::bit_cast<std::uint32_t>(scale);
     }
-    to[0] = std::bit_cast<std::uint32_t>(step);
-    to[panel_width] =
-        sum_of_bytes(to + column_header(quantized::int8) * panel_width, word_count(quantized::int8, column.depth));
-}
-
-/// 16 columns, or fewer.
-inline void pack_int8_columns(const float* source, std::size_t column_stride, std::size_t depth_stride,
-                              std::size_t columns, std::size_t depth, std::uint32_t* panel) noexcept {
-    const std::size_t panel_size = columns < panel_width ? packed_size(quantized::int8, columns, depth) : 0;
-    for (std::size_t i = 0; i < panel_size; ++i) panel[i] = 0;
-    for (std::size_t column = 0; column < columns; ++column)
-        pack_int8_column({source + column * column_stride, depth_stride, depth}, panel + column);
-}
-
-/// In words of two numbers: a block of each column is rounded, then all are turned to lie across the panel.
-/// \param round round(column, numbers, words): 32 numbers to 16 words
-template <class Round>
-void pack_pairs(const float* source, std::size_t column_stride, std::size_t depth_stride, std::size_t columns,
-                std::size_t depth, std::uint32_t* panel, const Round& round) noexcept {
-    constexpr std::size_t in_block = 2 * block_words;
-    float numbers[in_block];
+    float copy[block];
     std::uint32_t rounded[panel_width * block_words] = {};  // [columns][words]
-    for (std::size_t first = 0; first < depth; first += in_block, panel += block_words * panel_width) {
+    std::uint32_t* to = panel + column_header(Format) * panel_width;
+    for (std::size_t first = 0; first < depth; first += block, to += block_words * panel_width) {
         for (std::size_t column = 0; column < columns; ++column) {
-            const weight_column from{source + column * column_stride, depth_stride, depth};
-            round(column, from.block_at(first, numbers), rounded + column * block_words);
+            const float* const numbers = column_at(column).block(first, copy);
+            std::uint32_t* const column_words = rounded + column * block_words;
+            if constexpr (Format == number_format::bf16) {
+                round_words<lanes>(numbers, numbers + block_words, column_words);
+            } else {
+                constexpr bool bytes = Format == number_format::int8;
+                quantize_block<lanes, Format>(numbers, inverse_scales[column], bytes ? middle_byte : 0, column_words);
+                for (std::size_t w = 0; bytes && w < block_words; ++w) column_words[w] ^= byte_signs;
+            }
         }
         for (std::size_t lane = 0; lane < panel_width; lane += 4)
-            transpose_4x4(rounded + lane * block_words, block_words, block_words, panel + lane);
+            transpose_4x4(rounded + lane * block_words, block_words, block_words, to + lane);
     }
+    const std::uint32_t* const packed = panel + column_header(Format) * panel_width;
+    for (std::size_t column = 0; Format == number_format::int8 && column < panel_width; ++column)
+        panel[panel_width + column] = sum_of_bytes(packed + column, word_count(Format, depth));
 }
 
-inline void pack_bf16_columns(const float* source, std::size_t column_stride, std::size_t depth_stride,
-                              std::size_t columns, std::size_t depth, std::uint32_t* panel) noexcept {
-    pack_pairs(source, column_stride, depth_stride, columns, depth, panel,
-               [](std::size_t, const float* numbers, std::uint32_t* to) { round_block<4>(numbers, to); });
-}
-
-/// How large a step of a column is: such that the magnitudes of its integers, each half a step off, sum to
-/// largest_int16_column at most.
-inline float int16_step(const weight_column& column) noexcept {
-    constexpr double most = 32'767;
-    double largest = 0, sum = 0;
-    for (std::size_t k = 0; k < column.depth; ++k) {
-        const double number = static_cast<double>(column.numbers[k * column.stride]);
-        const double magnitude = number < 0 ? -number : number;
-        largest = largest < magnitude ? magnitude : largest;
-        sum += magnitude;
-    }
-    constexpr double spare = 1;  // for the step's own rounding
-    const double by_sum = sum / (static_cast<double>(largest_int16_column(column.depth)) - spare -
-                                 0.5 * static_cast<double>(column.depth));
-    const double by_largest = largest / most;
-    return static_cast<float>(by_sum < by_largest ? by_largest : by_sum);
-}
-
-inline void pack_int16_columns(const float* source, std::size_t column_stride, std::size_t depth_stride,
-                               std::size_t columns, std::size_t depth, std::uint32_t* panel) noexcept {
-    float per_unit[panel_width];
-    for (std::size_t column = 0; column < panel_width; ++column) {
-        const float step = column < columns ? int16_step({source + column * column_stride, depth_stride, depth}) : 0.0f;
-        per_unit[column] = inverse_of(step);
-        panel[column] = std::bit_cast<std::uint32_t>(step);
-    }
-    pack_pairs(source, column_stride, depth_stride, columns, depth,
-               panel + column_header(quantized::int16) * panel_width,
-               [&](std::size_t column, const float* numbers, std::uint32_t* to) {
-                   quantise_pairs<4>(numbers, per_unit[column], to);
-               });
-}
-
-/// bfloat16 where the source's rows run along the panel's: nothing is turned.
+/// A panel of bfloat16 whose source has its order: nothing is transposed.
 inline void pack_bf16_rows(const float* source, std::size_t depth_stride, std::size_t columns, std::size_t depth,
                            std::uint32_t* panel) noexcept {
     padded_block<panel_width> halves[2];
@@ -421,29 +316,29 @@ inline void pack_bf16_rows(const float* source, std::size_t depth_stride, std::s
             const float* numbers[2];
             for (std::size_t half = 0, k = w; half < 2; ++half, k += block_words)
                 numbers[half] = k < depth ? halves[half](source + k * depth_stride, columns) : halves[half](source, 0);
-            round_words<4>(numbers[0], numbers[1], panel);
+            round_words<portable_lanes<float>>(numbers[0], numbers[1], panel);
         }
     }
 }
 
-/// Packs weights whose element (column, k) stands at source[column * column_stride + k * depth_stride], for all
-/// instruction sets alike.
+/// Packs weights whose element (column, k) is source[column * column_stride + k * depth_stride], for all instruction
+/// sets alike.
 /// \param depth of int16, deepest_int16 at most
-/// \param packed of packed_size(type, columns, depth)
-inline void pack_columns(quantized type, const float* source, std::size_t column_stride, std::size_t depth_stride,
+/// \param packed of packed_size(format, columns, depth)
+inline void pack_columns(number_format format, const float* source, std::size_t column_stride, std::size_t depth_stride,
                          std::size_t columns, std::size_t depth, std::uint32_t* packed) noexcept {
-    const std::size_t panel_size = column_words(type, depth) * panel_width;
+    const std::size_t panel_size = column_words(format, depth) * panel_width;
     for (std::size_t first = 0; first < columns; first += panel_width, packed += panel_size) {
         const std::size_t count = columns - first < panel_width ? columns - first : panel_width;
         const float* const panel = source + first * column_stride;
-        if (type == quantized::int8)
-            pack_int8_columns(panel, column_stride, depth_stride, count, depth, packed);
-        else if (type == quantized::int16)
-            pack_int16_columns(panel, column_stride, depth_stride, count, depth, packed);
+        if (format == number_format::int8)
+            pack_panel<number_format::int8>(panel, column_stride, depth_stride, count, depth, packed);
+        else if (format == number_format::int16)
+            pack_panel<number_format::int16>(panel, column_stride, depth_stride, count, depth, packed);
         else if (column_stride == 1)
             pack_bf16_rows(panel, depth_stride, count, depth, packed);
         else
-            pack_bf16_columns(panel, column_stride, depth_stride, count, depth, packed);
+            pack_panel<number_format::bf16>(panel, column_stride, depth_stride, count, depth, packed);
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// \file The tiles of narrow products where their numbers are widened first, and what becomes of all narrow sums.
+/// \file Microkernels of quantized products that are written once for all instruction sets, and the conversion of
+/// integer sums to floats.
 
 #include <bit>
 #include <cstddef>
@@ -13,13 +14,13 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespace detail {
 
-using quantized_tile = tile_of<float, std::uint32_t>;
+using quantized_operands = tile_operands<float, std::uint32_t>;
 
+/// The same address, hidden from the optimiser: it loads again rather than hold the value in a register.
+[[gnu::always_inline]] inline const std::uint32_t* reloaded(const std::uint32_t* address) noexcept {
 #if ZEROSHOT_KERNELS_VECTORS
-/// The same address, of which a compiler cannot know that: it reads there again, rather than hold in registers what it
-/// read before.
-[[gnu::always_inline]] inline const std::uint32_t* again(const std::uint32_t* address) noexcept {
     __asm__("" : "+r"(address));
+#endif
     return address;
 }
 
@@ -28,13 +29,13 @@ using quantized_tile = tile_of<float, std::uint32_t>;
 template <bool Upper, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
 [[gnu::always_inline]] inline void add_halves(floats<Lanes> (&sums)[Rows][Vectors], const std::uint32_t* row,
                                               std::size_t row_stride, const std::uint32_t* panel,
-                                              std::size_t next_panel) noexcept {
+                                              std::size_t panel_stride) noexcept {
     constexpr std::size_t width = panel_width / Lanes;
     words<Lanes> weights[Vectors];
 #pragma GCC unroll 16
     for (std::size_t j = 0; j < Vectors; ++j) {
-        weights[j] = vector_at<Lanes>(panel + j / width * next_panel + j % width * Lanes).vector;
-        weights[j] = Upper ? weights[j] & *again(&upper_half) : weights[j] << 16;
+        weights[j] = vector_at<Lanes>(panel + j / width * panel_stride + j % width * Lanes).vector;
+        weights[j] = Upper ? weights[j] & *reloaded(&upper_half) : weights[j] << 16;
     }
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < Rows; ++i) {
@@ -45,58 +46,118 @@ template <bool Upper, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
     }
 }
 
-/// Pairs of bfloat16 where no instruction multiplies them: one half of the weights at a time is widened on its way into
-/// the registers, and multiplied with rows of floats.
-template <std::size_t Height, std::size_t Panels, std::size_t Register>
-struct bf16_tile {
+/// bfloat16 where no instruction multiplies pairs of it: the weights are widened in registers, one half of their words
+/// at a time, and multiplied with rows of floats.
+template <std::size_t Height, std::size_t Panels, std::size_t Lanes>
+struct bf16_microkernel {
     using word = std::uint32_t;
-    static constexpr std::size_t height = Height, panels = Panels, lanes = Register / sizeof(word);
-    static constexpr std::size_t row_words = 2, grain = packed_rows_grain;
+    static constexpr std::size_t height = Height, panels = Panels, lanes = Lanes;
+    static constexpr std::size_t row_words = 2, row_multiple = kernels::row_multiple;
 
     template <std::size_t Rows>
-    [[gnu::always_inline]] inline static void multiply(const quantized_tile& tile, const char* next,
-                                                       std::size_t step) noexcept {
-        constexpr std::size_t vectors = Panels * panel_width / lanes;
-        floats<lanes> sums[Rows][vectors] = {};
+    [[gnu::always_inline]] inline static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
+        constexpr std::size_t vectors = Panels * panel_width / Lanes;
+        floats<Lanes> sums[Rows][vectors] = {};
         const std::uint32_t *lower = tile.rows + row_header, *upper = lower + tile.depth, *panel = tile.panel;
-        for (std::size_t k = 0; k < tile.depth; ++k, panel += panel_width, next += step) {
-            add_halves<false, Rows, vectors, lanes>(sums, lower + k, tile.row_stride, panel, tile.next_panel);
-            prefetch(next);
-            add_halves<true, Rows, vectors, lanes>(sums, upper + k, tile.row_stride, again(panel), tile.next_panel);
+        for (std::size_t k = 0; k < tile.depth; ++k, panel += panel_width) {
+            add_halves<false, Rows, vectors, Lanes>(sums, lower + k, tile.row_stride, panel, tile.panel_stride);
+            ahead.advance();
+            add_halves<true, Rows, vectors, Lanes>(sums, upper + k, tile.row_stride, reloaded(panel),
+                                                   tile.panel_stride);
         }
-        store_tile<Rows, vectors, lanes>(sums, tile);
+        store_tile<Rows, vectors, Lanes>(sums, tile);
     }
 };
 
-/// What sums of integers stand for: times both scales; of bytes, first less the zero of the row times the sum of the
-/// weights.
-template <quantized Type, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
+/// Stores sums of integers times the scales of row and column; of int8, the row's zero point times the sum of the
+/// column is subtracted first.
+template <number_format Format, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
 [[gnu::always_inline]] inline void store_integers(integers<Lanes> (&sums)[Rows][Vectors],
-                                                  const quantized_tile& tile) noexcept {
+                                                  const quantized_operands& tile) noexcept {
     constexpr std::size_t width = panel_width / Lanes;
     floats<Lanes> scaled[Rows][Vectors];
 #pragma GCC unroll 16
     for (std::size_t j = 0; j < Vectors; ++j) {
-        const std::uint32_t* const header = tile.panel + j / width * tile.next_panel + j % width * Lanes;
+        const std::uint32_t* const header = tile.panel + j / width * tile.panel_stride + j % width * Lanes;
         const words<Lanes> scale = vector_at<Lanes>(header).vector;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i) {
             const std::uint32_t* const row = tile.rows + i * tile.row_stride;
-            if constexpr (Type == quantized::int8) {
+            if constexpr (Format == number_format::int8) {
                 const words<Lanes> zeros = row[1] * vector_at<Lanes>(header + panel_width).vector;
                 sums[i][j] -= reinterpret_cast<const integers<Lanes>&>(zeros);
             }
-            scaled[i][j] = __builtin_convertvector(sums[i][j], floats<Lanes>) *
-                           (std::bit_cast<float>(row[0]) * reinterpret_cast<const floats<Lanes>&>(scale));
+            convert<Lanes>(sums[i][j], scaled[i][j]);
+            scaled[i][j] =
+                scaled[i][j] * (std::bit_cast<float>(row[0]) * reinterpret_cast<const floats<Lanes>&>(scale));
         }
     }
     store_tile<Rows, Vectors, Lanes>(scaled, tile);
 }
 
+/// Sums of an instruction that multiplies and adds up whole words. An instruction is a class derived from this with
+/// add(sum& to, row, weights).
+template <number_format Format, std::size_t Lanes>
+struct word_sums {
+    using number = std::conditional_t<Format == number_format::bf16, float, std::int32_t>;
+    using sum = typename vector_of<number, Lanes>::type;
+    static constexpr std::size_t header = column_header(Format), lanes = Lanes;
+
+    template <std::size_t Rows, std::size_t Vectors>
+    [[gnu::always_inline]] inline static void store(sum (&sums)[Rows][Vectors],
+                                                    const quantized_operands& tile) noexcept {
+        if constexpr (Format == number_format::bf16)
+            store_tile<Rows, Vectors, Lanes>(sums, tile);
+        else
+            store_integers<Format, Rows, Vectors, Lanes>(sums, tile);
+    }
+};
+
+/// Words multiplied and added up whole, a panel of columns at a time.
+template <std::size_t Height, class Dot>
+struct word_microkernel {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = Height, panels = 1, lanes = Dot::lanes, row_words = 1;
+    static constexpr std::size_t row_multiple = kernels::row_multiple;
+
+    template <std::size_t Rows>
+    [[gnu::always_inline]] inline static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
+        constexpr std::size_t vectors = panel_width / lanes;
+        typename Dot::sum sums[Rows][vectors] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width) {
+            words<lanes> weights[vectors];
+#pragma GCC unroll 16
+            for (std::size_t j = 0; j < vectors; ++j) weights[j] = vector_at<lanes>(panel + j * lanes).vector;
+            ahead.advance();
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride + k];
+#pragma GCC unroll 16
+                for (std::size_t j = 0; j < vectors; ++j) Dot::add(sums[i][j], broadcast, weights[j]);
+            }
+        }
+        Dot::store(sums, tile);
+    }
+};
+
+/// Pairs of int16, multiplied one after the other.
+template <std::size_t Lanes = portable_lanes<std::int32_t>>
+struct dot_int16 : word_sums<number_format::int16, Lanes> {
+    [[gnu::always_inline]] inline static void add(integers<Lanes>& to, const words<Lanes>& row,
+                                                  const words<Lanes>& weights) noexcept {
+        const auto& left = reinterpret_cast<const integers<Lanes>&>(row);
+        const auto& right = reinterpret_cast<const integers<Lanes>&>(weights);
+        to += (left << 16 >> 16) * (right << 16 >> 16) + (left >> 16) * (right >> 16);
+    }
+};
+
+#if ZEROSHOT_KERNELS_VECTORS
 template <std::size_t Lanes>
 using shorts = typename vector_of<std::int16_t, 2 * Lanes>::type;
 
-/// Adds neighbouring numbers of 16 bits to sums of 32.
+/// sum += the two numbers of 16 bits in each word.
 struct add_pairs {
     template <std::size_t Lanes>
     [[gnu::always_inline]] inline static void to(integers<Lanes>& sum, const shorts<Lanes>& numbers) noexcept {
@@ -105,30 +166,29 @@ struct add_pairs {
     }
 };
 
-/// Bytes where no instruction multiplies them: as numbers of 16 bits, of which two bytes' products add up to one of 16
-/// bits, as int8_step of quantize.hpp ensures.
-template <std::size_t Height, std::size_t Register, class AddPairs = add_pairs>
-struct int8_tile {
+/// int8 where no instruction multiplies bytes: as numbers of 16 bits, of which two products add up within 16 bits, as
+/// int8_scale of quantize.hpp ensures.
+template <std::size_t Height, class AddPairs = add_pairs>
+struct int8_microkernel {
     using word = std::uint32_t;
-    static constexpr std::size_t height = Height, panels = 1, lanes = Register / sizeof(word);
-    static constexpr std::size_t row_words = 1, grain = packed_rows_grain;
+    static constexpr std::size_t height = Height, panels = 1, lanes = 4;
+    static constexpr std::size_t row_words = 1, row_multiple = kernels::row_multiple;
 
     template <std::size_t Rows>
-    [[gnu::always_inline]] inline static void multiply(const quantized_tile& tile, const char* next,
-                                                       std::size_t step) noexcept {
+    [[gnu::always_inline]] inline static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
         using numbers = shorts<lanes>;
         constexpr std::size_t vectors = panel_width / lanes;
         integers<lanes> sums[Rows][vectors] = {};
-        constexpr std::size_t header = column_header(quantized::int8);
+        constexpr std::size_t header = column_header(number_format::int8);
         const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + header * panel_width;
         const std::size_t count = tile.depth - header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
-            prefetch(next);
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width) {
+            ahead.advance();
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < vectors; ++j) {
-                const words<lanes> some = vector_at<lanes>(panel + j * lanes).vector;
-                const numbers even = reinterpret_cast<const numbers&>(some) << 8 >> 8;  // bytes 0 and 2
-                const numbers odd = reinterpret_cast<const numbers&>(some) >> 8;
+                const words<lanes> weights = vector_at<lanes>(panel + j * lanes).vector;
+                const numbers even = reinterpret_cast<const numbers&>(weights) << 8 >> 8;  // bytes 0 and 2
+                const numbers odd = reinterpret_cast<const numbers&>(weights) >> 8;
 #pragma GCC unroll 16
                 for (std::size_t i = 0; i < Rows; ++i) {
                     const std::uint32_t bytes = row[i * tile.row_stride + k];
@@ -140,132 +200,20 @@ struct int8_tile {
                 }
             }
         }
-        store_integers<quantized::int8, Rows, vectors, lanes>(sums, tile);
-    }
-};
-
-/// What words that are multiplied and added up whole are summed into, and what becomes of it.
-template <quantized Type, std::size_t Lanes>
-struct quantized_sums {
-    using number = std::conditional_t<Type == quantized::bf16, float, std::int32_t>;
-    using sum = typename vector_of<number, Lanes>::type;
-    static constexpr std::size_t header = column_header(Type);
-
-    template <std::size_t Rows, std::size_t Vectors>
-    [[gnu::always_inline]] inline static void store(sum (&sums)[Rows][Vectors], const quantized_tile& tile) noexcept {
-        if constexpr (Type == quantized::bf16)
-            store_tile<Rows, Vectors, Lanes>(sums, tile);
-        else
-            store_integers<Type, Rows, Vectors, Lanes>(sums, tile);
-    }
-};
-
-/// Both halves of words, multiplied one after the other.
-template <std::size_t Lanes>
-struct dot_halves : quantized_sums<quantized::int16, Lanes> {
-    [[gnu::always_inline]] inline static void add(integers<Lanes>& to, const words<Lanes>& row,
-                                                  const words<Lanes>& weights) noexcept {
-        const auto& left = reinterpret_cast<const integers<Lanes>&>(row);
-        const auto& right = reinterpret_cast<const integers<Lanes>&>(weights);
-        to += (left << 16 >> 16) * (right << 16 >> 16) + (left >> 16) * (right >> 16);
-    }
-};
-
-/// Words that Dot multiplies and adds up, a panel of columns in registers of 16 bytes.
-template <std::size_t Height, class Dot = dot_halves<4>>
-struct quantized_tile_16 {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    [[gnu::always_inline]] inline static void multiply(const quantized_tile& tile, const char* next,
-                                                       std::size_t step) noexcept {
-        constexpr std::size_t vectors = panel_width / lanes;
-        typename Dot::sum sums[Rows][vectors] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
-            words<lanes> weights[vectors];
-#pragma GCC unroll 16
-            for (std::size_t j = 0; j < vectors; ++j) weights[j] = vector_at<lanes>(panel + j * lanes).vector;
-            prefetch(next);
-#pragma GCC unroll 16
-            for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> some = words<lanes>{} + row[i * row_stride + k];
-#pragma GCC unroll 16
-                for (std::size_t j = 0; j < vectors; ++j) Dot::add(sums[i][j], some, weights[j]);
-            }
-        }
-        Dot::store(sums, tile);
+        store_integers<number_format::int8, Rows, vectors, lanes>(sums, tile);
     }
 };
 #else
-/// One number after the other.
-template <std::size_t Height, std::size_t Panels, std::size_t Register>
-struct bf16_tile {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 2, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    static void multiply(const quantized_tile& tile, const char*, std::size_t) noexcept {
-        for (std::size_t i = 0; i < Rows; ++i) {
-            const std::uint32_t* const row = tile.rows + i * tile.row_stride + row_header;
-            for (std::size_t column = 0; column < panel_width; ++column) {
-                float sum = 0;
-                for (std::size_t k = 0; k < tile.depth; ++k) {
-                    const std::uint32_t weights = tile.panel[k * panel_width + column];
-                    sum += std::bit_cast<float>(row[k]) * std::bit_cast<float>(weights << 16);
-                    sum += std::bit_cast<float>(row[tile.depth + k]) * std::bit_cast<float>(weights & upper_half);
-                }
-                tile.result[i * tile.result_stride + column] = sum + (tile.bias == nullptr ? 0 : tile.bias[column]);
-            }
-        }
-    }
-};
-
-/// The products of the numbers of two words: of the rows signed ones of 16 bits or unsigned bytes.
-template <quantized Type>
-std::int32_t dot(std::uint32_t row, std::uint32_t weights) noexcept {
-    std::int32_t sum = 0;
-    if constexpr (Type == quantized::int16) {
-        for (unsigned bit = 0; bit < 32; bit += 16)
-            sum += static_cast<std::int16_t>((row >> bit) & 0xffffu) *
-                   static_cast<std::int16_t>((weights >> bit) & 0xffffu);
-    } else {
+/// Four products of an unsigned and a signed byte.
+struct dot_int8 : word_sums<number_format::int8, 1> {
+    static void add(std::int32_t& to, std::uint32_t row, std::uint32_t weights) noexcept {
         for (unsigned bit = 0; bit < 32; bit += 8)
-            sum += static_cast<std::int32_t>((row >> bit) & 0xffu) * static_cast<std::int8_t>((weights >> bit) & 0xffu);
-    }
-    return sum;
-}
-
-template <quantized Type, std::size_t Height>
-struct integer_tile {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = Height, panels = 1, lanes = 4, row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    static void multiply(const quantized_tile& tile, const char*, std::size_t) noexcept {
-        constexpr std::size_t header = column_header(Type);
-        for (std::size_t i = 0; i < Rows; ++i) {
-            const std::uint32_t* const row = tile.rows + i * tile.row_stride;
-            for (std::size_t column = 0; column < panel_width; ++column) {
-                const std::uint32_t* const weights = tile.panel + column;
-                std::int32_t sum = 0;
-                if constexpr (Type == quantized::int8) sum = -static_cast<std::int32_t>(row[1] * weights[panel_width]);
-                for (std::size_t k = 0; k + header < tile.depth; ++k)
-                    sum += dot<Type>(row[row_header + k], weights[(header + k) * panel_width]);
-                const float scale = std::bit_cast<float>(row[0]) * std::bit_cast<float>(weights[0]);
-                tile.result[i * tile.result_stride + column] =
-                    static_cast<float>(sum) * scale + (tile.bias == nullptr ? 0 : tile.bias[column]);
-            }
-        }
+            to += static_cast<std::int32_t>((row >> bit) & 0xffu) * static_cast<std::int8_t>((weights >> bit) & 0xffu);
     }
 };
 
 template <std::size_t Height>
-using quantized_tile_16 = integer_tile<quantized::int16, Height>;
-template <std::size_t Height, std::size_t Register>
-using int8_tile = integer_tile<quantized::int8, Height>;
+using int8_microkernel = word_microkernel<Height, dot_int8>;
 #endif
 
 }}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail

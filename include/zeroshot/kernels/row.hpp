@@ -36,11 +36,8 @@ Scalar exact(activation function, Scalar x) noexcept {
     }
 }
 
-#if ZEROSHOT_KERNELS_VECTORS
-// Vectors go by reference: by value, they would be passed as the program's own instruction set does it.
-
 /// exp(x) as expf of Cephes: a power of two times a polynomial of the rest, within 2 units in the last place. Beyond
-/// 88.4 it is infinite, below -87.6 nothing.
+/// 88.4 it is infinite, below -87.6 zero.
 template <std::size_t Lanes>
 [[gnu::always_inline]] inline void exponentiate(floats<Lanes>& x) noexcept {
     using vector = floats<Lanes>;
@@ -49,8 +46,10 @@ template <std::size_t Lanes>
     x = x < -88.0f ? vector{} - 88.0f : x;
     x = x > 89.0f ? vector{} + 89.0f : x;
     const vector half = x < 0.0f ? vector{} - 0.5f : vector{} + 0.5f;
-    const integers<Lanes> power = __builtin_convertvector(x * log2_of_e + half, integers<Lanes>);
-    const vector whole = __builtin_convertvector(power, vector);
+    integers<Lanes> power;
+    vector whole;
+    convert<Lanes>(x * log2_of_e + half, power);
+    convert<Lanes>(power, whole);
     const vector rest = (x - whole * ln_2_high) - whole * ln_2_low;  // within ln(2) / 2 of 0
     vector series = vector{} + 1.9875691500e-4f;
     series = series * rest + 1.3981999507e-3f;
@@ -85,7 +84,7 @@ template <std::size_t Lanes>
     x = x * above / below;
 }
 
-/// x / (1 + exp(-x * factor)) and its like: `exponent` becomes the divisor.
+/// x / (1 + exp(exponent)); the exponent is overwritten.
 template <std::size_t Lanes>
 [[gnu::always_inline]] inline void divide_by_one_and_exp(floats<Lanes>& x, floats<Lanes>& exponent) noexcept {
     exponentiate<Lanes>(exponent);
@@ -101,9 +100,9 @@ template <std::size_t Lanes>
         vector exponent = -1.702f * x;
         divide_by_one_and_exp<Lanes>(x, exponent);
     } else if (function == activation::gelu) {
-        vector share = x * 0.70710678f;
-        error_function<Lanes>(share);
-        x = x * 0.5f * (1.0f + share);
+        vector erf = x * 0.70710678f;
+        error_function<Lanes>(erf);
+        x = x * 0.5f * (1.0f + erf);
     } else if (function == activation::gelu_tanh) {
         vector exponent = -1.59576912f * (x + 0.044715f * x * x * x);  // 1 + tanh(u) = 2 / (1 + exp(-2u))
         divide_by_one_and_exp<Lanes>(x, exponent);
@@ -111,25 +110,22 @@ template <std::size_t Lanes>
         exponentiate<Lanes>(x);
     }
 }
-#endif
 
-/// The function of a few numbers, a multiple of the lanes.
+/// The function of Count numbers, a multiple of the lanes.
 template <std::size_t Lanes, std::size_t Count, class Scalar>
 [[gnu::always_inline]] inline void apply_to(activation function, Scalar* numbers) noexcept {
-#if ZEROSHOT_KERNELS_VECTORS
     if constexpr (std::is_same_v<Scalar, float>) {
         for (std::size_t i = 0; i < Count; i += Lanes) {
             auto value = vector_at<Lanes>(numbers + i).vector;
             approximate<Lanes>(function, value);
             vector_at<Lanes>(numbers + i).vector = value;
         }
-        return;
+    } else {
+        for (std::size_t i = 0; i < Count; ++i) numbers[i] = exact(function, numbers[i]);
     }
-#endif
-    for (std::size_t i = 0; i < Count; ++i) numbers[i] = exact(function, numbers[i]);
 }
 
-/// The last numbers are padded, so that they go the same way as all others.
+/// The last numbers are padded, so that they are computed as all others.
 template <std::size_t Lanes, class Scalar>
 [[gnu::always_inline]] inline void apply_to_all(activation function, Scalar* numbers, std::size_t count) noexcept {
     for (; count >= Lanes; numbers += Lanes, count -= Lanes) apply_to<Lanes, Lanes>(function, numbers);
@@ -141,14 +137,14 @@ template <std::size_t Lanes, class Scalar>
 }
 
 /// The sum of x, or of (x - mean)^2. A thousand numbers at a time are summed as they are, these sums in double: in
-/// float, a million shares would not sum to 1.
+/// float, a million probabilities would not sum to 1.
 template <bool Squares, std::size_t Lanes, class Scalar>
 [[gnu::always_inline]] inline double sum_of(const Scalar* numbers, std::size_t count, Scalar mean = 0) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
-    constexpr std::size_t at_once = 1024;
+    constexpr std::size_t block = 1024;
     double sum = 0;
-    for (std::size_t first = 0; first < count; first += at_once) {
-        const std::size_t end = count - first < at_once ? count : first + at_once;
+    for (std::size_t first = 0; first < count; first += block) {
+        const std::size_t end = count - first < block ? count : first + block;
         vector parts[2] = {};
         std::size_t i = first;
         for (; i + 2 * Lanes <= end; i += 2 * Lanes) {
@@ -157,8 +153,9 @@ template <bool Squares, std::size_t Lanes, class Scalar>
                 parts[half] += Squares ? value * value : value;
             }
         }
+        const auto* const lanes = reinterpret_cast<const Scalar*>(parts);
         for (std::size_t lane = 0; lane < Lanes; ++lane)
-            sum += static_cast<double>(parts[0][lane]) + static_cast<double>(parts[1][lane]);
+            sum += static_cast<double>(lanes[lane]) + static_cast<double>(lanes[Lanes + lane]);
         for (; i < end; ++i) {
             const auto value = static_cast<double>(numbers[i] - mean);
             sum += Squares ? value * value : value;
@@ -188,8 +185,8 @@ template <std::size_t Lanes, class Scalar>
                                                    Scalar factor) noexcept {
     std::size_t i = 0;
     for (; i + Lanes <= count; i += Lanes) {
-        auto& place = vector_at<Lanes>(numbers + i);
-        place.vector = factor * (place.vector - shift);
+        auto& target = vector_at<Lanes>(numbers + i);
+        target.vector = factor * (target.vector - shift);
     }
     for (; i < count; ++i) numbers[i] = factor * (numbers[i] - shift);
 }

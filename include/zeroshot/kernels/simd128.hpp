@@ -18,9 +18,10 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespa
 
 // Compiler builtins: <wasm_simd128.h> of Clang is a header of these.
 
-struct dot_simd128_int16 : quantized_sums<quantized::int16, 4> {
+typedef short eight_shorts __attribute__((vector_size(16)));
+
+struct dot_simd128_int16 : word_sums<number_format::int16, 4> {
     [[gnu::always_inline]] inline static void add(sum& to, const words<4>& row, const words<4>& weights) noexcept {
-        typedef short eight_shorts __attribute__((vector_size(16)));
         to += __builtin_wasm_dot_s_i32x4_i16x8(reinterpret_cast<const eight_shorts&>(row),
                                                reinterpret_cast<const eight_shorts&>(weights));
     }
@@ -29,7 +30,6 @@ struct dot_simd128_int16 : quantized_sums<quantized::int16, 4> {
 struct add_pairs_simd128 {
     template <std::size_t Lanes>
     [[gnu::always_inline]] inline static void to(integers<Lanes>& sum, const shorts<Lanes>& numbers) noexcept {
-        typedef short eight_shorts __attribute__((vector_size(16)));
         sum += __builtin_wasm_extadd_pairwise_i16x8_s_i32x4(reinterpret_cast<const eight_shorts&>(numbers));
     }
 };
@@ -38,10 +38,10 @@ inline constexpr table simd128_table = [] {
     table simd = portable_table;
     simd.set = instruction_set::simd128;
     simd.name = "simd128";
-    simd.gains_from_int16 = true;
-    simd.best_of_16_bits = quantized::int16;
-    simd.multiply_quantized[1] = multiply_all<quantized_tile_16<2, dot_simd128_int16>, float>;
-    simd.multiply_quantized[2] = multiply_all<int8_tile<2, 16, add_pairs_simd128>, float>;
+    simd.has_fast_int16 = true;
+    simd.best_16_bit_format = number_format::int16;
+    simd.multiply_quantized[1] = multiply_all<word_microkernel<2, dot_simd128_int16>, float>;
+    simd.multiply_quantized[2] = multiply_all<int8_microkernel<2, add_pairs_simd128>, float>;
     return simd;
 }();
 

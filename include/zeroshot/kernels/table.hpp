@@ -1,5 +1,5 @@
 #pragma once
-/// \file Interface of the kernels: the data they work on, and the table of functions of an instruction set.
+/// \file Interface of the kernels: operands, packed layouts, and the table of functions of an instruction set.
 ///
 /// A weight matrix is packed into panels of 16 columns, [columns / 16][depth][16]. An element of a product is the sum
 /// over k in ascending order, whatever rows and columns it is computed beside: a row has the same bits in any batch and
@@ -17,7 +17,7 @@
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 
 /// Instruction sets, from the plainest of each family (x86, ARM, WebAssembly) to the widest. amx stands for its tiles
-/// of bfloat16 and of bytes, which no processor has apart.
+/// of bfloat16 and of bytes, which processors only have together.
 enum class instruction_set {
     portable,
     avx2,
@@ -32,23 +32,23 @@ enum class instruction_set {
     simd128
 };
 
-/// Columns of a panel; the last panel is filled with zeros.
+/// Columns of a panel; the last panel is padded with zeros.
 inline constexpr std::size_t panel_width = 16;
 
-/// Number of panels that hold so many columns.
+/// Number of panels of a matrix.
 constexpr std::size_t panel_count(std::size_t columns) {
     return (columns + panel_width - 1) / panel_width;
 }
 
-/// Number of elements of `columns` packed columns of the given depth.
+/// Number of elements of a packed matrix.
 constexpr std::size_t packed_size(std::size_t columns, std::size_t depth) {
     return panel_count(columns) * panel_width * depth;
 }
 
-/// Function applied to a number after it was summed.
+/// Function applied to a sum.
 enum class activation { identity, relu, quick_gelu, gelu, gelu_tanh, exponential };
 
-/// The end of a product: result = activation(gain * (sum + bias) [+ result]).
+/// The last step of a product: result = activation(gain * (sum + bias) [+ result]).
 template <class Scalar>
 struct epilogue {
     const Scalar* bias = nullptr;  ///< [columns], or null
@@ -57,8 +57,8 @@ struct epilogue {
     activation function = activation::identity;
 };
 
-/// A product: result[row, column] = sum over k of rows[row, k] * weights[column, k].
-/// \tparam Word element of rows and weights: Scalar, or 32 bits of several quantized numbers
+/// Operands of a product: result[row, column] = epilogue(sum over k of rows[row, k] * weights[column, k]).
+/// \tparam Word element of rows and weights: Scalar, or 32 bits that hold several numbers
 template <class Scalar, class Word = Scalar>
 struct product {
     const Word* rows;  ///< [row_count, depth], row_stride elements apart
@@ -69,66 +69,64 @@ struct product {
     std::size_t depth;
     Scalar* result;  ///< [row_count, columns], result_stride elements apart
     std::size_t result_stride;
-    epilogue<Scalar> finish{};
+    kernels::epilogue<Scalar> epilogue{};
 };
 
-/// Number formats that weights and rows are rounded to before they are multiplied, several numbers to a word of 32
-/// bits.
+/// Formats of quantized operands: 16 or 8 bits per number, several numbers in a word of 32 bits.
 ///
 /// One layout serves all instruction sets. A row, or a column of the weights, is cut into blocks of 16 words. Word w of
 /// a block holds the numbers w, w + 16 (of 8 bits also w + 32, w + 48) of the block's 32 (64), the first of them in the
-/// lowest bits; the last block is filled with zeros. So rounding works on neighbours in memory and packs lane by lane.
-/// The words of 16 columns form a panel as floats do, [words][16], which is also a tile of AMX.
-enum class quantized {
-    bf16,   ///< the nearest bfloat16, ties to even; the sums are float
-    int16,  ///< times a scale for each row and each column, to the nearest integer; the sums are exact
-    int8    ///< the same, of 8 bits
+/// lowest bits; the last block is padded with zeros. So neighbours in memory are rounded together, and packed lane by
+/// lane. The words of 16 columns form a panel as floats do, [words][16], which is also a tile of AMX.
+enum class number_format {
+    bf16,   ///< the nearest bfloat16, ties to even; sums are float
+    int16,  ///< integers with a scale per row and per column; sums are exact
+    int8    ///< the same of 8 bits, with a zero point per row
 };
 
-/// A product of quantized numbers; depth is column_words, row_stride row_words.
+/// A product of quantized operands; depth is column_words, row_stride row_words.
 using quantized_product = product<float, std::uint32_t>;
 
 /// Words of a block: a cache line.
 inline constexpr std::size_t block_words = 16;
 
-constexpr std::size_t numbers_in_word(quantized type) {
-    return type == quantized::int8 ? 4 : 2;
+constexpr std::size_t numbers_in_word(number_format format) {
+    return format == number_format::int8 ? 4 : 2;
 }
 
 /// Number of words of a row or column, without its header.
-constexpr std::size_t word_count(quantized type, std::size_t depth) {
-    const std::size_t in_block = block_words * numbers_in_word(type);
-    return (depth + in_block - 1) / in_block * block_words;
+constexpr std::size_t word_count(number_format format, std::size_t depth) {
+    const std::size_t block = block_words * numbers_in_word(format);
+    return (depth + block - 1) / block * block_words;
 }
 
-/// Words before those of a column of weights: of integers its scale, a float; of bytes also the sum of its numbers.
-constexpr std::size_t column_header(quantized type) {
-    return type == quantized::bf16 ? 0 : type == quantized::int16 ? 1 : 2;
+/// Words of the header of a column: the scale of integers, a float; of int8 also the sum of its numbers.
+constexpr std::size_t column_header(number_format format) {
+    return format == number_format::bf16 ? 0 : format == number_format::int16 ? 1 : 2;
 }
 
 /// Number of words of a column, its header included.
-constexpr std::size_t column_words(quantized type, std::size_t depth) {
-    return column_header(type) + word_count(type, depth);
+constexpr std::size_t column_words(number_format format, std::size_t depth) {
+    return column_header(format) + word_count(format, depth);
 }
 
 /// Number of words of packed weights.
-constexpr std::size_t packed_size(quantized type, std::size_t columns, std::size_t depth) {
-    return packed_size(columns, column_words(type, depth));
+constexpr std::size_t packed_size(number_format format, std::size_t columns, std::size_t depth) {
+    return packed_size(columns, column_words(format, depth));
 }
 
-/// Words before those of a row: of integers its scale, a float; of bytes also the number that stands for zero. A line
-/// of its own for every type, so that the distance of rows is no power of two, which would map them to the same sets of
-/// the caches.
+/// Words of the header of a row: the scale of integers, a float; of int8 also the zero point. A cache line in every
+/// format, so that the stride of rows is no power of two, which would map them to the same sets of the caches.
 inline constexpr std::size_t row_header = block_words;
 
-/// Packed rows are multiplied so many at a time. Rows missing in the last tile are read, their results discarded.
-inline constexpr std::size_t packed_rows_grain = 2;
+/// Packed rows are padded to a multiple of so many. Padding is multiplied, its results are discarded.
+inline constexpr std::size_t row_multiple = 2;
 
-/// Largest depth of int16: beyond, each number of a column is left so few bits that bfloat16 is as exact.
+/// Largest depth of int16: beyond, each number of a column has so few bits that bfloat16 is as exact.
 inline constexpr std::size_t deepest_int16 = 1 << 14;
 
 /// Largest integer of 16 bits in a row. The deeper a sum, the more of its 31 bits a column needs: so that both are
-/// rounded about as finely, a row has 13 bits up to 256 numbers, and one less for every four times as many.
+/// rounded about as finely, a row has 13 bits up to a depth of 256, and one less for every factor of four.
 constexpr std::size_t largest_int16_in_row(std::size_t depth) {
     std::size_t bits = 13;
     for (std::size_t reach = 256; depth > reach; reach *= 4) --bits;
@@ -140,18 +138,18 @@ constexpr std::size_t largest_int16_column(std::size_t depth) {
     return (std::size_t{1} << 31) / (largest_int16_in_row(depth) + 1);
 }
 
-/// Sides of a tile of Winograd's F(4x4, 3x3): results, and the patch of pixels that they are made of.
-inline constexpr std::size_t winograd_results = 4, winograd_patch = 6;
-inline constexpr std::size_t winograd_places = winograd_patch * winograd_patch;
+/// Sides of a tile of Winograd's F(4x4, 3x3), of the patch of pixels it depends on, and the points of its transform.
+inline constexpr std::size_t winograd_side = 4, winograd_patch = 6;
+inline constexpr std::size_t winograd_points = winograd_patch * winograd_patch;
 
-/// The pixels that an output pixel is made of.
+/// The input pixels of an output pixel.
 struct pixel_range {
     std::size_t first;
     std::size_t count;
 };
 
-/// Bits after the point of a weight of resampling. Pillow's src/libImaging/Resample.c: weights are 22-bit fixed point,
-/// sums of bytes start at one half.
+/// Fractional bits of a resampling weight. Pillow's src/libImaging/Resample.c: weights are 22-bit fixed point, sums of
+/// bytes start at one half.
 inline constexpr int resample_bits = 32 - 8 - 2;
 
 /// Rows of an image that are resampled together.
@@ -177,16 +175,16 @@ struct scalar_kernels {
     void (*softmax)(Scalar* numbers, std::size_t count, Scalar scale) noexcept;
     void (*normalise)(const Scalar* row, std::size_t width, const Scalar* gain, const Scalar* bias, Scalar epsilon,
                       Scalar* result) noexcept;
-    void (*winograd_transform)(const Scalar* const* patch, std::size_t channels, Scalar* places,
+    void (*winograd_transform)(const Scalar* const* patch, std::size_t channels, Scalar* points,
                                std::size_t stride) noexcept;
-    void (*winograd_finish)(const Scalar* places, std::size_t stride, const Scalar* bias, std::size_t channels,
-                            bool add, Scalar* const* results) noexcept;
+    void (*winograd_inverse)(const Scalar* points, std::size_t stride, const Scalar* bias, std::size_t channels,
+                             bool add, Scalar* const* results) noexcept;
 };
 
-/// Layout of quantized rows for the instruction set that multiplies them.
-struct row_format {
+/// Variants of the layout of quantized rows, by the instructions that multiply them.
+struct row_layout {
     bool bf16_as_floats;  ///< rows of bfloat16 are floats, first all lower halves of the words, then all upper ones
-    bool signed_bytes;    ///< bytes of rows, and the one that stands for zero, are signed
+    bool signed_bytes;    ///< bytes of rows, and their zero points, are signed
 };
 
 /// The kernels of one instruction set.
@@ -196,17 +194,15 @@ struct table {
     bool (*is_available)() noexcept;  ///< whether this machine can run them; of AMX, asks the system's permission too
     bool (*is_preferred)() noexcept;  ///< whether this machine runs them faster than those of the tables that follow
 
-    row_format rows;
-    /// Whether pairs of integers of 16 bits are multiplied faster than floats: twice as many at a time, or 1.5 times.
-    bool gains_from_int16;
-    /// The faster of the types of 16 bits, or the more exact one where they are as fast.
-    quantized best_of_16_bits;
+    row_layout rows;
+    bool has_fast_int16;               ///< whether products of int16 are faster than those of float: 1.5 or 2 times
+    number_format best_16_bit_format;  ///< the faster one, or the more exact one where both are as fast
 
     scalar_kernels<float> f32;
     std::array<void (*)(const quantized_product&, std::size_t panel, std::size_t end) noexcept, 3> multiply_quantized;
-    void (*pack_rows)(quantized, row_format, const float* rows, std::size_t row_stride, std::size_t row_count,
+    void (*pack_rows)(number_format, row_layout, const float* rows, std::size_t row_stride, std::size_t row_count,
                       std::size_t depth, std::uint32_t* packed) noexcept;
-    void (*pack_columns)(quantized, const float* source, std::size_t column_stride, std::size_t depth_stride,
+    void (*pack_columns)(number_format, const float* source, std::size_t column_stride, std::size_t depth_stride,
                          std::size_t columns, std::size_t depth, std::uint32_t* packed) noexcept;
     void (*round_floats)(const float* numbers, std::size_t count, float* rounded) noexcept;
     void (*widen_half)(const half*, std::size_t count, float*) noexcept;
@@ -222,14 +218,14 @@ struct table {
 };
 
 /// Number of words of a packed row, its header included.
-constexpr std::size_t row_words(quantized type, std::size_t depth, const table& kernels) {
-    return row_header + word_count(type, depth) * (type == quantized::bf16 && kernels.rows.bf16_as_floats ? 2 : 1);
+constexpr std::size_t row_words(number_format format, std::size_t depth, row_layout layout) {
+    return row_header + word_count(format, depth) * (format == number_format::bf16 && layout.bf16_as_floats ? 2 : 1);
 }
 
-/// Number of words of packed rows, with room for the rows that the last tile lacks.
-constexpr std::size_t packed_rows_size(quantized type, std::size_t row_count, std::size_t depth, const table& kernels) {
-    return (row_count + packed_rows_grain - 1) / packed_rows_grain * packed_rows_grain *
-           row_words(type, depth, kernels);
+/// Number of words of packed rows, padding included.
+constexpr std::size_t packed_rows_size(number_format format, std::size_t row_count, std::size_t depth,
+                                       row_layout layout) {
+    return (row_count + row_multiple - 1) / row_multiple * row_multiple * row_words(format, depth, layout);
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

@@ -1,9 +1,9 @@
 #pragma once
-/// \file Vectors of numbers, as many as a register holds, in the compiler's own vector types: a kernel is written once
-/// for all instruction sets. Intrinsics stand only where C++ has no word for an instruction.
+/// \file Vectors of numbers that fill a register, in the compiler's own vector types: a kernel is written once for all
+/// instruction sets, with intrinsics only for instructions that C++ cannot express.
 ///
-/// The macros ZEROSHOT_KERNELS_* say what this build can compile: whole families of processors, and vector types. A
-/// compiler that is neither GCC nor Clang has the portable kernels alone, one number at a time.
+/// The macros ZEROSHOT_KERNELS_* tell what this build can compile: families of processors, and vector types. A compiler
+/// other than GCC and Clang has the portable kernels alone, with vectors of one lane.
 
 #include <cstddef>
 #include <cstdint>
@@ -43,51 +43,29 @@ template <class Scalar, std::size_t Lanes>
 struct vector_of {
     typedef Scalar type __attribute__((vector_size(Lanes * sizeof(Scalar)), aligned(sizeof(Scalar)), may_alias));
 };
-#else
-/// A vector's operations, one number at a time.
-template <class Scalar, std::size_t Lanes>
-struct vector_of {
-    struct type {
-        Scalar values[Lanes];
-        type& operator+=(const type& other) {
-            for (std::size_t i = 0; i < Lanes; ++i) values[i] += other.values[i];
-            return *this;
-        }
-        type& operator*=(const type& other) {
-            for (std::size_t i = 0; i < Lanes; ++i) values[i] *= other.values[i];
-            return *this;
-        }
-        friend type operator+(type a, const type& b) { return a += b; }
-        friend type operator-(type a, const type& b) {
-            for (std::size_t i = 0; i < Lanes; ++i) a.values[i] -= b.values[i];
-            return a;
-        }
-        friend type operator-(type a, Scalar b) {
-            for (Scalar& value : a.values) value -= b;
-            return a;
-        }
-        friend type operator*(type a, const type& b) { return a *= b; }
-        friend type operator*(Scalar factor, type vector) {
-            for (Scalar& value : vector.values) value *= factor;
-            return vector;
-        }
-        Scalar operator[](std::size_t i) const { return values[i]; }
-    };
-};
-#endif
 
-/// A vector in the middle of numbers. Why not a reference to it? Clang takes what a function returns for aligned,
-/// whatever its type says.
-#if ZEROSHOT_KERNELS_VECTORS
+/// A vector at an address that need not be aligned. A reference to the vector itself would not do: Clang takes what a
+/// function returns for aligned, whatever its type says.
 template <class Scalar, std::size_t Lanes>
 struct __attribute__((packed, may_alias)) unaligned {
     typename vector_of<Scalar, Lanes>::type vector;
 };
+
+/// Lanes of the portable kernels, in registers of 16 bytes: SSE2, SIMD128.
+template <class Scalar>
+inline constexpr std::size_t portable_lanes = 16 / sizeof(Scalar);
 #else
 template <class Scalar, std::size_t Lanes>
-struct unaligned {
-    typename vector_of<Scalar, Lanes>::type vector;
+struct vector_of {
+    static_assert(Lanes == 1);
+    using type = Scalar;
 };
+template <class Scalar, std::size_t Lanes>
+struct unaligned {
+    Scalar vector;
+};
+template <class Scalar>
+inline constexpr std::size_t portable_lanes = 1;
 #endif
 
 /// The vector at an address, which need not be aligned.
@@ -100,14 +78,34 @@ template <std::size_t Lanes, class Scalar>
     return *reinterpret_cast<const unaligned<Scalar, Lanes>*>(address);
 }
 
-#if ZEROSHOT_KERNELS_VECTORS
 template <std::size_t Lanes>
 using floats = typename vector_of<float, Lanes>::type;
 template <std::size_t Lanes>
 using integers = typename vector_of<std::int32_t, Lanes>::type;
 template <std::size_t Lanes>
 using words = typename vector_of<std::uint32_t, Lanes>::type;
+
+// Vectors go by reference: by value, they would be passed as the program's own instruction set does it.
+
+/// Converts numbers to the nearest float.
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void convert(const integers<Lanes>& from, floats<Lanes>& to) noexcept {
+#if ZEROSHOT_KERNELS_VECTORS
+    to = __builtin_convertvector(from, floats<Lanes>);
+#else
+    to = static_cast<float>(from);
 #endif
+}
+
+/// Converts numbers to integers, rounded towards zero.
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void convert(const floats<Lanes>& from, integers<Lanes>& to) noexcept {
+#if ZEROSHOT_KERNELS_VECTORS
+    to = __builtin_convertvector(from, integers<Lanes>);
+#else
+    to = static_cast<std::int32_t>(from);
+#endif
+}
 
 /// Prefetches memory to the second level of the caches.
 [[gnu::always_inline]] inline void prefetch(const void* address) noexcept {

@@ -1,7 +1,7 @@
 #pragma once
-/// \file Winograd's F(4x4, 3x3): sixteen results of a 3x3 convolution from 36 multiplications a channel instead of 144.
+/// \file Winograd's F(4x4, 3x3): 16 pixels of a 3x3 convolution from 36 multiplications per channel instead of 144.
 ///
-/// A patch of 6x6 pixels is transformed along both axes, multiplied place by place with the kernel, which was
+/// A patch of 6x6 pixels is transformed along both axes, multiplied point by point with the kernel, which was
 /// transformed when it was loaded, and transformed back to 4x4 pixels: y = Aᵀ [(G g Gᵀ) * (Bᵀ d B)] A as in Lavin and
 /// Gray, "Fast algorithms for convolutional neural networks" (2015). The polynomials are evaluated at 0, ±5/8, ±3/2 and
 /// infinity instead of their 0, ±1, ±2: all numbers stay exact, and the error in float is half of theirs, twice that of
@@ -60,31 +60,31 @@ template <std::size_t Lanes, class Scalar>
     m[3 * step].vector = a2 * odd_a + b2 * odd_b + m[5 * step].vector;
 }
 
-/// Some channels of a patch.
+/// Lanes channels of a patch.
 template <std::size_t Lanes, class Scalar>
-[[gnu::always_inline]] inline void winograd_transform(const Scalar* const* patch, std::size_t channel, Scalar* places,
+[[gnu::always_inline]] inline void winograd_transform(const Scalar* const* patch, std::size_t channel, Scalar* points,
                                                       std::size_t stride) noexcept {
-    unaligned<Scalar, Lanes> d[winograd_places];
-    for (std::size_t i = 0; i < winograd_places; ++i) d[i] = vector_at<Lanes>(patch[i] + channel);
+    unaligned<Scalar, Lanes> d[winograd_points];
+    for (std::size_t i = 0; i < winograd_points; ++i) d[i] = vector_at<Lanes>(patch[i] + channel);
     for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<Lanes>(d + i, winograd_patch);
     for (std::size_t i = 0; i < winograd_patch; ++i) winograd_patch_line<Lanes>(d + i * winograd_patch, 1);
-    for (std::size_t i = 0; i < winograd_places; ++i) vector_at<Lanes>(places + i * stride + channel) = d[i];
+    for (std::size_t i = 0; i < winograd_points; ++i) vector_at<Lanes>(points + i * stride + channel) = d[i];
 }
 
-/// Some channels of a tile of results.
+/// Lanes channels of a tile of results.
 template <std::size_t Lanes, class Scalar>
-[[gnu::always_inline]] inline void winograd_finish(const Scalar* places, std::size_t stride, const Scalar* bias,
-                                                   std::size_t channel, bool add, Scalar* const* results) noexcept {
+[[gnu::always_inline]] inline void winograd_inverse(const Scalar* points, std::size_t stride, const Scalar* bias,
+                                                    std::size_t channel, bool add, Scalar* const* results) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
-    unaligned<Scalar, Lanes> m[winograd_places];
-    for (std::size_t i = 0; i < winograd_places; ++i) m[i] = vector_at<Lanes>(places + i * stride + channel);
+    unaligned<Scalar, Lanes> m[winograd_points];
+    for (std::size_t i = 0; i < winograd_points; ++i) m[i] = vector_at<Lanes>(points + i * stride + channel);
     for (std::size_t i = 0; i < winograd_patch; ++i) winograd_result_line<Lanes>(m + i, winograd_patch);
-    for (std::size_t y = 0; y < winograd_results; ++y) {
+    for (std::size_t y = 0; y < winograd_side; ++y) {
         winograd_result_line<Lanes>(m + y * winograd_patch, 1);
-        for (std::size_t x = 0; x < winograd_results; ++x) {
+        for (std::size_t x = 0; x < winograd_side; ++x) {
             vector sum = m[y * winograd_patch + x].vector;
             if (bias != nullptr) sum += vector_at<Lanes>(bias + channel).vector;
-            auto& result = vector_at<Lanes>(results[y * winograd_results + x] + channel);
+            auto& result = vector_at<Lanes>(results[y * winograd_side + x] + channel);
             if (add) sum += result.vector;
             result.vector = sum;
         }
@@ -93,34 +93,34 @@ template <std::size_t Lanes, class Scalar>
 
 template <std::size_t Lanes, class Scalar>
 [[gnu::always_inline]] inline void winograd_transform_all(const Scalar* const* patch, std::size_t channels,
-                                                          Scalar* places, std::size_t stride) noexcept {
+                                                          Scalar* points, std::size_t stride) noexcept {
     std::size_t channel = 0;
-    for (; channel + Lanes <= channels; channel += Lanes) winograd_transform<Lanes>(patch, channel, places, stride);
-    for (; channel < channels; ++channel) winograd_transform<1>(patch, channel, places, stride);
+    for (; channel + Lanes <= channels; channel += Lanes) winograd_transform<Lanes>(patch, channel, points, stride);
+    for (; channel < channels; ++channel) winograd_transform<1>(patch, channel, points, stride);
 }
 
 template <std::size_t Lanes, class Scalar>
-[[gnu::always_inline]] inline void winograd_finish_all(const Scalar* places, std::size_t stride, const Scalar* bias,
-                                                       std::size_t channels, bool add,
-                                                       Scalar* const* results) noexcept {
+[[gnu::always_inline]] inline void winograd_inverse_all(const Scalar* points, std::size_t stride, const Scalar* bias,
+                                                        std::size_t channels, bool add,
+                                                        Scalar* const* results) noexcept {
     std::size_t channel = 0;
     for (; channel + Lanes <= channels; channel += Lanes)
-        winograd_finish<Lanes>(places, stride, bias, channel, add, results);
-    for (; channel < channels; ++channel) winograd_finish<1>(places, stride, bias, channel, add, results);
+        winograd_inverse<Lanes>(points, stride, bias, channel, add, results);
+    for (; channel < channels; ++channel) winograd_inverse<1>(points, stride, bias, channel, add, results);
 }
 
 }  // namespace detail
 
-/// G g Gᵀ of a 3x3 kernel: what the 36 places of a patch are multiplied with.
-inline std::array<double, winograd_places> winograd_kernel(const std::array<double, 9>& g) noexcept {
+/// G g Gᵀ of a 3x3 kernel: its factors at the 36 points.
+inline std::array<double, winograd_points> winograd_kernel(const std::array<double, 9>& g) noexcept {
     std::array<std::array<double, winograd_patch>, 3> rows;  // of g, each at the six points
     for (std::size_t y = 0; y < 3; ++y) rows[y] = detail::winograd_kernel_line(g[3 * y], g[3 * y + 1], g[3 * y + 2]);
-    std::array<double, winograd_places> places;
+    std::array<double, winograd_points> points;
     for (std::size_t x = 0; x < winograd_patch; ++x) {
         const auto column = detail::winograd_kernel_line(rows[0][x], rows[1][x], rows[2][x]);
-        for (std::size_t y = 0; y < winograd_patch; ++y) places[y * winograd_patch + x] = column[y];
+        for (std::size_t y = 0; y < winograd_patch; ++y) points[y * winograd_patch + x] = column[y];
     }
-    return places;
+    return points;
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::kernels

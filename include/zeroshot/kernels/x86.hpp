@@ -22,8 +22,8 @@
 #include <zeroshot/kernels/tiles.hpp>
 #include <zeroshot/kernels/winograd.hpp>
 
-// Functions marked so are compiled for those instructions whatever the flags of the program. A test compiles them for
-// the plain ones, with a namespace of its own that does what the instructions do.
+// Compiles a function for these instructions whatever the flags of the program. A test compiles it for the plain ones,
+// with a namespace of its own that emulates the instructions.
 #if defined(ZEROSHOT_EMULATED_INSTRUCTIONS)
 #define ZEROSHOT_TARGET(features)
 #else
@@ -51,8 +51,8 @@ namespace instructions {
         _mm256_maddubs_epi16(reinterpret_cast<__m256i>(row), reinterpret_cast<__m256i>(weights)));
 }
 
-// The following in assembly: their intrinsics can only be inlined into functions with the same target, and one tile
-// serves all of them.
+// The following in assembly: their intrinsics can only be inlined into functions with the same target, and one
+// microkernel serves all of them.
 
 /// sum += the products of four unsigned bytes of the rows and four signed ones of the weights.
 template <std::size_t Lanes>
@@ -88,178 +88,134 @@ template <std::size_t Lanes>
 }  // namespace instructions
 #endif
 
-/// Products of pairs, each pair's added up in 32 bits: 1.5 times the speed of floats (Zen 3).
-struct dot_avx2_int16 : quantized_sums<quantized::int16, 8> {
-    [[gnu::always_inline]] ZEROSHOT_TARGET("avx2,fma") static inline void add(sum& to, const words<8>& row,
+/// Two sums of two products each. int16: 1.5 times the speed of floats (Zen 3). int8: the products of unsigned and
+/// signed bytes are added up by two in 16 bits, then in 32, up to 1.8 times the speed of floats. Four in 16 bits would
+/// be 2.3 times as fast, but leave the weights 7 bits, which changed one prediction in thirty.
+template <number_format Format>
+struct dot_avx2 : word_sums<Format, 8> {
+    [[gnu::always_inline]] ZEROSHOT_TARGET("avx2,fma") static inline void add(integers<8>& to, const words<8>& row,
                                                                               const words<8>& weights) noexcept {
-        to += instructions::pmaddwd(row, weights);
+        if constexpr (Format == number_format::int8)
+            to += instructions::pmaddwd(instructions::pmaddubsw(row, weights), words<8>{} + 0x00010001u);
+        else
+            to += instructions::pmaddwd(row, weights);
     }
 };
 
-/// Products of an unsigned and a signed byte, added up by two in 16 bits, then to sums of 32: up to 1.8 times the speed
-/// of floats. Why not add up four in 16 bits? It is 2.3 times that speed, but leaves the weights 7 bits, and
-/// one answer in thirty changed.
-struct dot_avx2_int8 : quantized_sums<quantized::int8, 8> {
-    [[gnu::always_inline]] ZEROSHOT_TARGET("avx2,fma") static inline void add(sum& to, const words<8>& row,
+template <number_format Format>
+struct dot_avx_vnni : word_sums<Format, 8> {
+    [[gnu::always_inline]] ZEROSHOT_TARGET("avx2,fma") static inline void add(integers<8>& to, const words<8>& row,
                                                                               const words<8>& weights) noexcept {
-        to += instructions::pmaddwd(instructions::pmaddubsw(row, weights), words<8>{} + 0x00010001u);
+        if constexpr (Format == number_format::int8)
+            instructions::vpdpbusd_vex<8>(to, row, weights);
+        else
+            instructions::vpdpwssd_vex<8>(to, row, weights);
     }
 };
 
-struct dot_avx_vnni_int16 : quantized_sums<quantized::int16, 8> {
-    [[gnu::always_inline]] ZEROSHOT_TARGET("avx2,fma") static inline void add(sum& to, const words<8>& row,
-                                                                              const words<8>& weights) noexcept {
-        instructions::vpdpwssd_vex<8>(to, row, weights);
-    }
-};
+/// By AVX512_VNNI and AVX512_BF16.
+template <number_format Format>
+struct dot_avx512 : word_sums<Format, 16> {
+    using sum = typename word_sums<Format, 16>::sum;
 
-struct dot_avx_vnni_int8 : quantized_sums<quantized::int8, 8> {
-    [[gnu::always_inline]] ZEROSHOT_TARGET("avx2,fma") static inline void add(sum& to, const words<8>& row,
-                                                                              const words<8>& weights) noexcept {
-        instructions::vpdpbusd_vex<8>(to, row, weights);
-    }
-};
-
-/// Words of integers, two registers of columns side by side.
-template <class Dot>
-struct quantized_tile_avx2 {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = 6, panels = 1, lanes = 8, row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    ZEROSHOT_TARGET("avx2,fma")
-    static void multiply(const quantized_tile& tile, const char* next, std::size_t step) noexcept {
-        typename Dot::sum sums[Rows][2] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
-            const words<lanes> left = vector_at<lanes>(panel).vector, right = vector_at<lanes>(panel + lanes).vector;
-            prefetch(next);
-#pragma GCC unroll 16
-            for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride + k];
-                Dot::add(sums[i][0], broadcast, left);
-                Dot::add(sums[i][1], broadcast, right);
-            }
-        }
-        Dot::store(sums, tile);
-    }
-};
-
-struct dot_avx512_int16 : quantized_sums<quantized::int16, 16> {
     [[gnu::always_inline]] ZEROSHOT_TARGET("avx512f,fma") static inline void add(sum& to, const words<16>& row,
                                                                                  const words<16>& weights) noexcept {
-        instructions::vpdpwssd<16>(to, row, weights);
-    }
-};
-
-struct dot_avx512_int8 : quantized_sums<quantized::int8, 16> {
-    [[gnu::always_inline]] ZEROSHOT_TARGET("avx512f,fma") static inline void add(sum& to, const words<16>& row,
-                                                                                 const words<16>& weights) noexcept {
-        instructions::vpdpbusd<16>(to, row, weights);
-    }
-};
-
-struct dot_avx512_bf16 : quantized_sums<quantized::bf16, 16> {
-    [[gnu::always_inline]] ZEROSHOT_TARGET("avx512f,fma") static inline void add(sum& to, const words<16>& row,
-                                                                                 const words<16>& weights) noexcept {
-        instructions::vdpbf16ps<16>(to, row, weights);
-    }
-};
-
-/// Words that one instruction multiplies and adds up, two panels of columns side by side.
-template <class Dot>
-struct quantized_tile_avx512 {
-    using word = std::uint32_t;
-    static constexpr std::size_t height = 14, panels = 2, lanes = 16, row_words = 1, grain = packed_rows_grain;
-
-    template <std::size_t Rows>
-    ZEROSHOT_TARGET("avx512f,fma")
-    static void multiply(const quantized_tile& tile, const char* next, std::size_t step) noexcept {
-        typename Dot::sum sums[Rows][panels] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width, next += step) {
-            const words<lanes> left = vector_at<lanes>(panel).vector;
-            const words<lanes> right = vector_at<lanes>(panel + tile.next_panel).vector;
-            prefetch(next);
-#pragma GCC unroll 16
-            for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride + k];
-                Dot::add(sums[i][0], broadcast, left);
-                Dot::add(sums[i][1], broadcast, right);
-            }
-        }
-        Dot::store(sums, tile);
+        if constexpr (Format == number_format::int8)
+            instructions::vpdpbusd<16>(to, row, weights);
+        else if constexpr (Format == number_format::int16)
+            instructions::vpdpwssd<16>(to, row, weights);
+        else
+            instructions::vdpbf16ps<16>(to, row, weights);
     }
 };
 
 #if ZEROSHOT_KERNELS_AMX
-struct dot_amx_int8 : dot_avx512_int8 {
+template <number_format Format>
+struct dot_amx : dot_avx512<Format> {
     template <int Sums, int Rows, int Weights>
     [[gnu::always_inline]] inline static void add_tiles() noexcept {
-        instructions::tdpbusd<Sums, Rows, Weights>();
-    }
-};
-
-struct dot_amx_bf16 : dot_avx512_bf16 {
-    template <int Sums, int Rows, int Weights>
-    [[gnu::always_inline]] inline static void add_tiles() noexcept {
-        instructions::tdpbf16ps<Sums, Rows, Weights>();
+        if constexpr (Format == number_format::int8)
+            instructions::tdpbusd<Sums, Rows, Weights>();
+        else
+            instructions::tdpbf16ps<Sums, Rows, Weights>();
     }
 };
 #endif
 
-// Attributes of a function template's caller do not reach it, so each entry of the tables is a function with its own.
+// The next two are word_microkernel of quantized_tiles.hpp, whose target attribute must be that of Dot::add.
 
-template <class Tile>
-ZEROSHOT_TARGET("avx2,fma")
-void multiply_avx2(const product<float, typename Tile::word>& p, std::size_t panel, std::size_t end) noexcept {
-    multiply_all<Tile, float>(p, panel, end);
-}
+/// Words multiplied and added up whole, a panel of columns in two registers.
+template <class Dot>
+struct word_microkernel_avx2 {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = 6, panels = 1, lanes = 8, row_words = 1;
+    static constexpr std::size_t row_multiple = kernels::row_multiple;
 
-template <class Tile>
-ZEROSHOT_TARGET("avx512f,fma")
-void multiply_avx512(const product<float, typename Tile::word>& p, std::size_t panel, std::size_t end) noexcept {
-    multiply_all<Tile, float>(p, panel, end);
-}
+    template <std::size_t Rows>
+    ZEROSHOT_TARGET("avx2,fma")
+    static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
+        typename Dot::sum sums[Rows][2] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width) {
+            const words<lanes> left = vector_at<lanes>(panel).vector, right = vector_at<lanes>(panel + lanes).vector;
+            ahead.advance();
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride + k];
+                Dot::add(sums[i][0], broadcast, left);
+                Dot::add(sums[i][1], broadcast, right);
+            }
+        }
+        Dot::store(sums, tile);
+    }
+};
 
-ZEROSHOT_TARGET("avx2,fma") inline void apply_avx2(activation function, float* numbers, std::size_t count) noexcept {
-    apply_to_all<8>(function, numbers, count);
-}
+/// Words multiplied and added up whole, two panels of columns.
+template <class Dot>
+struct word_microkernel_avx512 {
+    using word = std::uint32_t;
+    static constexpr std::size_t height = 14, panels = 2, lanes = 16, row_words = 1;
+    static constexpr std::size_t row_multiple = kernels::row_multiple;
 
-ZEROSHOT_TARGET("avx2,fma") inline void softmax_avx2(float* numbers, std::size_t count, float scale) noexcept {
-    softmax_row<8>(numbers, count, scale);
-}
+    template <std::size_t Rows>
+    ZEROSHOT_TARGET("avx512f,fma")
+    static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
+        typename Dot::sum sums[Rows][panels] = {};
+        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
+        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
+        for (std::size_t k = 0; k < count; ++k, panel += panel_width) {
+            const words<lanes> left = vector_at<lanes>(panel).vector;
+            const words<lanes> right = vector_at<lanes>(panel + tile.panel_stride).vector;
+            ahead.advance();
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride + k];
+                Dot::add(sums[i][0], broadcast, left);
+                Dot::add(sums[i][1], broadcast, right);
+            }
+        }
+        Dot::store(sums, tile);
+    }
+};
 
-ZEROSHOT_TARGET("avx2,fma")
-inline void normalise_avx2(const float* row, std::size_t width, const float* gain, const float* bias, float epsilon,
-                           float* result) noexcept {
-    normalise_row<8>(row, width, gain, bias, epsilon, result);
-}
+template <auto Kernel>
+struct compiled_for;
 
-ZEROSHOT_TARGET("avx2,fma")
-inline void winograd_transform_avx2(const float* const* patch, std::size_t channels, float* places,
-                                    std::size_t stride) noexcept {
-    winograd_transform_all<8>(patch, channels, places, stride);
-}
+/// A kernel compiled for an instruction set: functions for all of them are inlined into one with its attribute.
+template <class... Arguments, void (*Kernel)(Arguments...) noexcept>
+struct compiled_for<Kernel> {
+    ZEROSHOT_TARGET("avx2,fma")
+    static void avx2(Arguments... arguments) noexcept { Kernel(arguments...); }
 
-ZEROSHOT_TARGET("avx2,fma")
-inline void winograd_finish_avx2(const float* places, std::size_t stride, const float* bias, std::size_t channels,
-                                 bool add, float* const* results) noexcept {
-    winograd_finish_all<8>(places, stride, bias, channels, add, results);
-}
+    ZEROSHOT_TARGET("avx512f,fma")
+    static void avx512(Arguments... arguments) noexcept { Kernel(arguments...); }
+};
 
-ZEROSHOT_TARGET("avx2,fma")
-inline void pack_rows_avx2(quantized type, row_format format, const float* rows, std::size_t row_stride,
-                           std::size_t row_count, std::size_t depth, std::uint32_t* packed) noexcept {
-    pack_rows<8>(type, format, rows, row_stride, row_count, depth, packed);
-}
-
-ZEROSHOT_TARGET("avx2,fma")
-inline void round_floats_avx2(const float* numbers, std::size_t count, float* rounded) noexcept {
-    round_floats<8>(numbers, count, rounded);
-}
+template <class Microkernel>
+inline constexpr auto multiply_avx2 = compiled_for<multiply_all<Microkernel, float>>::avx2;
+template <class Microkernel>
+inline constexpr auto multiply_avx512 = compiled_for<multiply_all<Microkernel, float>>::avx512;
 
 /// By the processor's own conversion, eight at a time: every processor with AVX2 has F16C.
 [[gnu::target("avx2,f16c")]] inline void widen_half_avx2(const half* from, std::size_t count, float* to) noexcept {
@@ -271,11 +227,8 @@ inline void round_floats_avx2(const float* numbers, std::size_t count, float* ro
     widen_each(from + i, count - i, to + i);
 }
 
-[[gnu::target("avx2")]] inline void widen_bfloat16_avx2(const bfloat16* from, std::size_t count, float* to) noexcept {
-    widen_each(from, count, to);
-}
-
-// What the processor and the system can do. Asked once each: in a virtual machine CPUID takes tens of microseconds.
+// Features of the processor and the system. CPUID takes tens of microseconds in a virtual machine, so each is asked
+// once.
 
 inline bool has_avx2() noexcept {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -292,17 +245,17 @@ inline bool has_avx512_bf16() noexcept {
 
 /// Leaf 7, subleaf 1, EAX bit 4: not every compiler's __builtin_cpu_supports knows AVX-VNNI.
 inline bool has_avx_vnni() noexcept {
-    static const bool found = [] {
+    static const bool available = [] {
         unsigned a = 0, b = 0, c = 0, d = 0;
         return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
     }();
-    return has_avx2() && found;
+    return has_avx2() && available;
 }
 
 #if ZEROSHOT_KERNELS_AMX
 inline bool has_amx() noexcept {
-    static const bool found = has_avx512_bf16() && processor_has_amx() && system_permits_tiles();
-    return found;
+    static const bool available = has_avx512_bf16() && processor_has_amx() && system_permits_tiles();
+    return available;
 }
 #endif
 
@@ -311,29 +264,25 @@ inline bool prefers_avx512_bf16() noexcept {
     return !__builtin_cpu_is("intel");
 }
 
-inline constexpr scalar_kernels<float> avx2_floats{multiply_avx2<plain_tile<float, 6, 1, 32>>,
-                                                   apply_avx2,
-                                                   softmax_avx2,
-                                                   normalise_avx2,
-                                                   winograd_transform_avx2,
-                                                   winograd_finish_avx2};
-
 inline constexpr table avx2_table{
     .set = instruction_set::avx2,
     .name = "avx2",
     .is_available = has_avx2,
     .is_preferred = always,
     .rows = {.bf16_as_floats = true, .signed_bytes = false},
-    .gains_from_int16 = true,
-    .best_of_16_bits = quantized::int16,
-    .f32 = avx2_floats,
-    .multiply_quantized = {multiply_avx2<bf16_tile<6, 1, 32>>, multiply_avx2<quantized_tile_avx2<dot_avx2_int16>>,
-                           multiply_avx2<quantized_tile_avx2<dot_avx2_int8>>},
-    .pack_rows = pack_rows_avx2,
+    .has_fast_int16 = true,
+    .best_16_bit_format = number_format::int16,
+    .f32 = {multiply_avx2<microkernel<float, 6, 1, 8>>, compiled_for<apply_to_all<8, float>>::avx2,
+            compiled_for<softmax_row<8, float>>::avx2, compiled_for<normalise_row<8, float>>::avx2,
+            compiled_for<winograd_transform_all<8, float>>::avx2, compiled_for<winograd_inverse_all<8, float>>::avx2},
+    .multiply_quantized = {multiply_avx2<bf16_microkernel<6, 1, 8>>,
+                           multiply_avx2<word_microkernel_avx2<dot_avx2<number_format::int16>>>,
+                           multiply_avx2<word_microkernel_avx2<dot_avx2<number_format::int8>>>},
+    .pack_rows = compiled_for<pack_rows<8>>::avx2,
     .pack_columns = pack_columns,
-    .round_floats = round_floats_avx2,
+    .round_floats = compiled_for<round_floats<8>>::avx2,
     .widen_half = widen_half_avx2,
-    .widen_bfloat16 = widen_bfloat16_avx2,
+    .widen_bfloat16 = compiled_for<widen_each<bfloat16>>::avx2,
     .split_weights = {split_weights<1>, split_weights<2>, split_weights<3>, split_weights<4>},
     .sum_pixels = {sum_pixels_avx2<1>, sum_pixels_avx2<2>, sum_pixels_avx2<3>, sum_pixels_avx2<4>},
     .sum_rows = sum_rows_avx2};
@@ -343,8 +292,8 @@ inline constexpr table avx_vnni_table = [] {
     vnni.set = instruction_set::avx_vnni;
     vnni.name = "avx_vnni";
     vnni.is_available = has_avx_vnni;
-    vnni.multiply_quantized[1] = multiply_avx2<quantized_tile_avx2<dot_avx_vnni_int16>>;
-    vnni.multiply_quantized[2] = multiply_avx2<quantized_tile_avx2<dot_avx_vnni_int8>>;
+    vnni.multiply_quantized[1] = multiply_avx2<word_microkernel_avx2<dot_avx_vnni<number_format::int16>>>;
+    vnni.multiply_quantized[2] = multiply_avx2<word_microkernel_avx2<dot_avx_vnni<number_format::int8>>>;
     return vnni;
 }();
 
@@ -354,10 +303,10 @@ inline constexpr table avx512_table = [] {
     wide.set = instruction_set::avx512;
     wide.name = "avx512";
     wide.is_available = has_avx512;
-    wide.gains_from_int16 = false;
-    wide.best_of_16_bits = quantized::bf16;
-    wide.f32.multiply = multiply_avx512<plain_tile<float, 14, 2, 64>>;
-    wide.multiply_quantized[0] = multiply_avx512<bf16_tile<14, 1, 64>>;
+    wide.has_fast_int16 = false;
+    wide.best_16_bit_format = number_format::bf16;
+    wide.f32.multiply = multiply_avx512<microkernel<float, 14, 2, 16>>;
+    wide.multiply_quantized[0] = multiply_avx512<bf16_microkernel<14, 1, 16>>;
     return wide;
 }();
 
@@ -366,10 +315,10 @@ inline constexpr table avx512_vnni_table = [] {
     vnni.set = instruction_set::avx512_vnni;
     vnni.name = "avx512_vnni";
     vnni.is_available = has_avx512_vnni;
-    vnni.gains_from_int16 = true;
-    vnni.best_of_16_bits = quantized::int16;
-    vnni.multiply_quantized[1] = multiply_avx512<quantized_tile_avx512<dot_avx512_int16>>;
-    vnni.multiply_quantized[2] = multiply_avx512<quantized_tile_avx512<dot_avx512_int8>>;
+    vnni.has_fast_int16 = true;
+    vnni.best_16_bit_format = number_format::int16;
+    vnni.multiply_quantized[1] = multiply_avx512<word_microkernel_avx512<dot_avx512<number_format::int16>>>;
+    vnni.multiply_quantized[2] = multiply_avx512<word_microkernel_avx512<dot_avx512<number_format::int8>>>;
     return vnni;
 }();
 
@@ -380,7 +329,7 @@ inline constexpr table avx512_bf16_table = [] {
     bf16.is_available = has_avx512_bf16;
     bf16.is_preferred = prefers_avx512_bf16;
     bf16.rows.bf16_as_floats = false;
-    bf16.multiply_quantized[0] = multiply_avx512<quantized_tile_avx512<dot_avx512_bf16>>;
+    bf16.multiply_quantized[0] = multiply_avx512<word_microkernel_avx512<dot_avx512<number_format::bf16>>>;
     return bf16;
 }();
 
@@ -391,9 +340,9 @@ inline constexpr table amx_table = [] {
     tiles.name = "amx";
     tiles.is_available = has_amx;
     tiles.is_preferred = always;
-    tiles.best_of_16_bits = quantized::bf16;
-    tiles.multiply_quantized[0] = multiply_amx<dot_amx_bf16>;
-    tiles.multiply_quantized[2] = multiply_amx<dot_amx_int8>;
+    tiles.best_16_bit_format = number_format::bf16;
+    tiles.multiply_quantized[0] = multiply_amx<dot_amx<number_format::bf16>>;
+    tiles.multiply_quantized[2] = multiply_amx<dot_amx<number_format::int8>>;
     return tiles;
 }();
 #endif

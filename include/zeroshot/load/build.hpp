@@ -237,7 +237,7 @@ template <class Scalar>
 basic_clip<Scalar> load_verified(const weights& w, const model_location& location, load_options options) {
     const basic_clip<Scalar> clip = build<Scalar>(w, location, options);
     if (!options.verify) return clip;
-    if (w.options().arithmetic == precision::f32) {
+    if (w.options().precision == precision::f32) {
         verify(clip, recorded_in(w.file()));
         return clip;
     }

@@ -73,7 +73,7 @@ class modified_resnet {
                 (stage < first_int8_stage ? nn::at_least_16_bits(w) : w) / ("layer" + std::to_string(stage + 1));
             const std::size_t planes = config.width << stage;
             const std::size_t outputs = planes * bottleneck<Scalar>::expansion;
-            layers_[stage] = made_in_parallel(w.threads(), config.layers[stage], [&](std::size_t block) {
+            layers_[stage] = parallel_map(w.threads(), config.layers[stage], [&](std::size_t block) {
                 const std::size_t stride = stage > 0 && block == 0 ? 2 : 1;
                 const std::size_t reduction = (std::size_t{4} << stage) / stride;
                 return bottleneck<Scalar>(layer / block, block == 0 ? inputs : outputs, planes, stride,

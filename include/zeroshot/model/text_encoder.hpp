@@ -145,7 +145,7 @@ matrix<Scalar> text_encoder<Scalar>::operator()(std::span<const std::span<const 
     observe("text.embedding", x);
     x = ln_final_(transformer_(std::move(x), sequences, "transformer", observe, threads));
     observe("ln_final", x);
-    return text_projection_(nn::rows_at(positions, x, sequences));  // [prompts, embedding]
+    return text_projection_(nn::gather_rows(positions, x, sequences));  // [prompts, embedding]
 }
 
 #if defined(ZEROSHOT_COMPILED)

@@ -65,7 +65,7 @@ class residual_attention_block {
     /// \return [sequences, width]
     matrix<Scalar> at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
                       const nn::token_sequences& sequences, executor* threads = nullptr) const {
-        matrix<Scalar> pooled = nn::rows_at(positions, x, sequences);
+        matrix<Scalar> pooled = nn::gather_rows(positions, x, sequences);
         pooled += attn_.at(positions, ln_1_(x), sequences, threads);
         pooled += mlp(ln_2_(pooled), threads);
         return pooled;
@@ -99,7 +99,7 @@ template <class Scalar>
 class transformer {
    public:
     transformer(const weights& w, const transformer_config& config, nn::attention_mask mask)
-        : resblocks_(made_in_parallel(w.threads(), config.layers, [&](std::size_t layer) {
+        : resblocks_(parallel_map(w.threads(), config.layers, [&](std::size_t layer) {
               return residual_attention_block<Scalar>(w / "resblocks" / layer, config, mask);
           })) {}
 
@@ -120,7 +120,8 @@ class transformer {
         const bool all_rows = observe || resblocks_.empty();
         const std::size_t blocks = resblocks_.size() - (all_rows ? 0 : 1);
         x = apply_blocks(blocks, std::move(x), sequences, name, observe, threads);
-        return all_rows ? nn::rows_at(positions, x, sequences) : resblocks_.back().at(positions, x, sequences, threads);
+        return all_rows ? nn::gather_rows(positions, x, sequences)
+                        : resblocks_.back().at(positions, x, sequences, threads);
     }
 
     /// As layer_norm::parameters.

@@ -31,13 +31,14 @@ template <class Scalar>
 class attention_head {
    public:
     /// \param scale score_scale of the head
-    /// \param arithmetic of the two products; the softmax between them is computed in Scalar
-    attention_head(std::size_t tokens, std::size_t size, Scalar scale, precision arithmetic, const kernels::table& set)
+    /// \param precision of the two products; the softmax between them is computed in Scalar
+    attention_head(std::size_t tokens, std::size_t size, Scalar scale, zeroshot::precision precision,
+                   const kernels::table& set)
         : tokens_(tokens),
           scale_(scale),
           set_(&set),
-          keys_(tokens, size, arithmetic, set),
-          values_(size, tokens, arithmetic, set) {}
+          keys_(tokens, size, precision, set),
+          values_(size, tokens, precision, set) {}
 
     /// \param keys, values [tokens, size], `stride` elements apart
     void pack_keys_values(const Scalar* keys, const Scalar* values, std::size_t stride) noexcept {
@@ -116,8 +117,8 @@ class token_sequences {
 /// \param positions of these rows in their sequences
 /// \return [sequences, columns]
 template <class Scalar>
-matrix<Scalar> rows_at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
-                       const token_sequences& sequences) {
+matrix<Scalar> gather_rows(std::span<const std::size_t> positions, const matrix<Scalar>& x,
+                           const token_sequences& sequences) {
     auto rows = matrix<Scalar>::for_overwrite({positions.size(), x.columns()});
     for (std::size_t i = 0; i < positions.size(); ++i)
         std::ranges::copy(x.row(sequences[i][positions[i]]), rows.row(i).begin());
@@ -134,14 +135,14 @@ class attention {
           out_proj_(w / "out_proj", width, width),
           heads_(heads),
           mask_(mask),
-          products_(w.options().arithmetic) {}
+          precision_(w.options().precision) {}
 
     /// As layer_norm::parameters.
     template <class Visitor>
     void parameters(const Visitor& visit) const {
         in_proj_.parameters(visit);
         out_proj_.parameters(visit);
-        visit(std::as_bytes(std::span(&products_, 1)));
+        visit(std::as_bytes(std::span(&precision_, 1)));
         visit(std::as_bytes(std::span(&kernels_->set, 1)));
     }
 
@@ -170,7 +171,7 @@ class attention {
     linear_product<Scalar> at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
                               const token_sequences& sequences, executor* threads) const {
         const std::size_t width = x.columns();
-        matrix<Scalar> tokens = rows_at(positions, x, sequences);
+        matrix<Scalar> tokens = gather_rows(positions, x, sequences);
         auto queries = matrix<Scalar>::for_overwrite({tokens.rows(), 3 * width});  // only the queries are used
         in_proj_.apply_some(tokens.data(), width, tokens.rows(), queries.data(), {}, threads, 0, width);
         auto qkv = matrix<Scalar>::for_overwrite({x.rows(), 3 * width});  // only keys and values are used
@@ -198,7 +199,7 @@ class attention {
     void query(const matrix<Scalar>& qkv, std::span<const std::size_t> rows, std::size_t column,
                const Scalar* first_query, std::size_t queries, std::size_t position, Scalar* results) const {
         const std::size_t width = out_proj_.inputs(), size = width / heads_;
-        attention_head<Scalar> head(rows.size(), size, score_scale<Scalar>(size), products_, *kernels_);
+        attention_head<Scalar> head(rows.size(), size, score_scale<Scalar>(size), precision_, *kernels_);
         const bool consecutive = rows.back() - rows.front() + 1 == rows.size();
         if (consecutive) {
             const Scalar* keys = qkv.row(rows.front()).data() + width + column;
@@ -219,7 +220,7 @@ class attention {
     linear<Scalar> out_proj_;
     std::size_t heads_;
     attention_mask mask_;
-    precision products_;  // of Q Kᵀ and of the shares with V; int8 means bfloat16 here, 8 bits are not enough
+    precision precision_;  // of Q Kᵀ and of the shares with V; int8 means bfloat16 here, 8 bits are not enough
     const kernels::table* kernels_ = &kernels::active();
 };
 

@@ -38,7 +38,7 @@ class attention_pool {
           v_proj_(w / "v_proj", width, width),
           c_proj_(at_least_16_bits(w) / "c_proj", width, outputs),
           heads_(heads),
-          products_(w.options().arithmetic) {
+          precision_(w.options().precision) {
         const weights k_proj = w / "k_proj";
         for (std::size_t h = 0; h < heads; ++h)
             k_proj_.push_back({k_proj, "weight", {width, width}, h * head_size(), head_size()});
@@ -104,7 +104,7 @@ class attention_pool {
     void attend(const matrix<Scalar>& tokens, std::size_t image, std::size_t images, matrix<Scalar>& rows) const {
         const std::size_t count = tokens.rows() / images, stride = images * width();
         const Scalar* const own = tokens.row(image * count).data();
-        attention_head<Scalar> heads(count, width(), score_scale<Scalar>(head_size()), products_, *kernels_);
+        attention_head<Scalar> heads(count, width(), score_scale<Scalar>(head_size()), precision_, *kernels_);
         heads.pack_keys_values(own, own, width());
         Scalar* const first = rows.row(image).data();
         heads.attend(first, stride, heads_, 0, attention_mask::none, first, stride);
@@ -131,7 +131,7 @@ class attention_pool {
     std::vector<packed_weights<Scalar>> k_proj_;  // [heads], each [head_size, width]
     linear<Scalar> v_proj_, c_proj_;
     std::size_t heads_;
-    precision products_;  // as in attention
+    precision precision_;  // as in attention
     const kernels::table* kernels_ = &kernels::active();
 };
 

@@ -38,13 +38,13 @@ class convolution {
     /// \param bias [outputs], or empty
     /// \param pixels expected number of pixels of a result, which decides on the algorithm
     convolution(const tensor<Scalar, 4>& kernel, aligned_vector<Scalar> bias, std::size_t stride, std::size_t padding,
-                std::size_t pixels = 0, precision arithmetic = precision::f32)
+                std::size_t pixels = 0, zeroshot::precision precision = zeroshot::precision::f32)
         : convolution(kernel.shape(),
                       [&](std::size_t first, std::size_t count, Scalar* rows) {
                           std::ranges::copy(
                               kernel.values().subspan(first * kernel.row_size(), count * kernel.row_size()), rows);
                       },
-                      std::move(bias), stride, padding, pixels, {.arithmetic = arithmetic}) {}
+                      std::move(bias), stride, padding, pixels, {.precision = precision}) {}
 
     /// A kernel that is computed or read a few rows at a time.
     /// \param shape [outputs, inputs, size, size]
@@ -93,13 +93,13 @@ class convolution {
     static constexpr std::size_t fewest_winograd_pixels = 14 * 14;
 
     void convolve(const feature_map<Scalar>& input, feature_map<Scalar>& output,
-                  const kernels::epilogue<Scalar>& finish, executor* threads) const {
+                  const kernels::epilogue<Scalar>& epilogue, executor* threads) const {
         if (winograd_)
-            return (*winograd_)(input.pixels, input.height, input.width, output.pixels, finish.add, finish.function,
+            return (*winograd_)(input.pixels, input.height, input.width, output.pixels, epilogue.add, epilogue.function,
                                 threads);
         const std::size_t pixels = output.pixels.rows();
         if (size_ == 1 && stride_ == 1)
-            return map_.apply(input.pixels.data(), map_.inputs(), pixels, output.pixels.data(), finish, threads);
+            return map_.apply(input.pixels.data(), map_.inputs(), pixels, output.pixels.data(), epilogue, threads);
         // Strips of patches that are still in the cache when they are multiplied.
         const std::size_t strip = (std::max)(shortest_strip, strip_elements / map_.inputs());
         const std::size_t strips = (std::max)(concurrency_of(threads), (pixels + strip - 1) / strip);
@@ -108,7 +108,7 @@ class convolution {
             auto patches = matrix<Scalar>::for_overwrite({end - first, map_.inputs()});
             for (std::size_t i = first; i < end; ++i) gather(input, output.width, i, patches.row(i - first).data());
             map_.apply(patches.data(), map_.inputs(), end - first, output.pixels.data() + first * map_.outputs(),
-                       finish, nullptr);
+                       epilogue, nullptr);
         });
     }
 

@@ -27,7 +27,7 @@ class embedding {
     /// \param positional_embedding [context, width]
     embedding(const matrix<Scalar>& token_embedding, matrix<Scalar> positional_embedding)
         : vocabulary_(token_embedding.rows()),
-          token_embedding_(zeroshot::detail::made_numbers<Scalar>(
+          token_embedding_(zeroshot::detail::make_shared_array<Scalar>(
               token_embedding.size(), [&](Scalar* rows) { std::ranges::copy(token_embedding.values(), rows); })),
           positional_embedding_(std::move(positional_embedding)) {}
 
@@ -76,7 +76,7 @@ class embedding {
     }
 
    private:
-    using table = std::variant<fixed_numbers<Scalar>, fixed_numbers<half>, fixed_numbers<bfloat16>>;  // row-major
+    using table = std::variant<shared_array<Scalar>, shared_array<half>, shared_array<bfloat16>>;  // row-major
 
     static table table_of(const weights& w, const std::array<std::size_t, 2>& shape) {
         if (!w.has_16_bits("weight")) return table_as<Scalar>(w, shape);
@@ -85,7 +85,7 @@ class embedding {
     }
 
     template <class Stored>
-    static fixed_numbers<Stored> table_as(const weights& w, const std::array<std::size_t, 2>& shape) {
+    static shared_array<Stored> table_as(const weights& w, const std::array<std::size_t, 2>& shape) {
         const auto read_rows = w.template rows<Stored, 2>("weight", shape);
         return packing_of(w, "weight").template elements<Stored>(shape[0] * shape[1], [&](Stored* numbers) {
             read_rows(0, shape[0], numbers);

@@ -28,8 +28,8 @@ class linear {
     /// \param weight [outputs, inputs]
     /// \param bias [outputs], or empty
     explicit linear(const matrix<Scalar>& weight, aligned_vector<Scalar> bias = {},
-                    precision arithmetic = precision::f32)
-        : weight_(weight, matrix_order::outputs_first, arithmetic), bias_(std::move(bias)) {}
+                    zeroshot::precision precision = zeroshot::precision::f32)
+        : weight_(weight, matrix_order::outputs_first, precision), bias_(std::move(bias)) {}
 
     /// \param bias [outputs], or empty
     linear(packed_weights<Scalar> weight, aligned_vector<Scalar> bias)
@@ -76,10 +76,10 @@ class linear {
 
     /// Over raw rows, `row_stride` elements apart.
     /// \param results [row_count, outputs]
-    /// \param finish operations on the sums; its bias and gain are set to the layer's
+    /// \param epilogue operations on the sums; its bias and gain are set to the layer's
     void apply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
-               kernels::epilogue<Scalar> finish, executor* threads) const {
-        apply_some(rows, row_stride, row_count, results, finish, threads, 0, outputs());
+               kernels::epilogue<Scalar> epilogue, executor* threads) const {
+        apply_some(rows, row_stride, row_count, results, epilogue, threads, 0, outputs());
     }
     void apply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results) const {
         apply(rows, row_stride, row_count, results, {}, nullptr);
@@ -87,10 +87,10 @@ class linear {
 
     /// Only the outputs from `first` to before `end`, as packed_weights::multiply.
     void apply_some(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
-                    kernels::epilogue<Scalar> finish, executor* threads, std::size_t first, std::size_t end) const {
-        finish.bias = bias_.empty() ? nullptr : bias_.data();
-        finish.gain = gain_.empty() ? nullptr : gain_.data();
-        weight_.multiply(rows, row_stride, row_count, results, finish, threads, first, end);
+                    kernels::epilogue<Scalar> epilogue, executor* threads, std::size_t first, std::size_t end) const {
+        epilogue.bias = bias_.empty() ? nullptr : bias_.data();
+        epilogue.gain = gain_.empty() ? nullptr : gain_.data();
+        weight_.multiply(rows, row_stride, row_count, results, epilogue, threads, first, end);
     }
 
     /// As layer_norm::parameters.

@@ -19,7 +19,7 @@ namespace nn {
 
 /// How the elements of a tensor become packed weights.
 struct packing {
-    precision arithmetic = precision::f32;
+    zeroshot::precision precision = zeroshot::precision::f32;
     executor* threads = nullptr;                   ///< null: the calling thread alone
     std::shared_ptr<packed_weight_cache> cache{};  ///< null: none
     std::string name{};                            ///< in the cache
@@ -28,9 +28,9 @@ struct packing {
 
     /// The elements in the cache, or those that `write(elements)` writes.
     template <class Element, class Write>
-    fixed_numbers<Element> elements(std::size_t count, const Write& write) const {
+    shared_array<Element> elements(std::size_t count, const Write& write) const {
         return cache ? cache->numbers<Element>(name, count, write)
-                     : zeroshot::detail::made_numbers<Element>(count, write);
+                     : zeroshot::detail::make_shared_array<Element>(count, write);
     }
 };
 
@@ -40,13 +40,13 @@ inline constexpr std::size_t shortest_int8_sum = 512;
 
 /// The format that weights and activations are rounded to; nothing if they stay float.
 /// \param depth number of products in a sum
-inline std::optional<kernels::quantized> quantized_format(const packing& how, std::size_t depth,
-                                                          const kernels::table& set) {
-    using enum kernels::quantized;
-    if (how.arithmetic == precision::f32) return {};
-    if (how.arithmetic == precision::int8) {
+inline std::optional<kernels::number_format> quantized_format(const packing& how, std::size_t depth,
+                                                              const kernels::table& set) {
+    using enum kernels::number_format;
+    if (how.precision == precision::f32) return {};
+    if (how.precision == precision::int8) {
         if (!how.at_least_16_bits && depth >= shortest_int8_sum) return int8;
-        if (set.best_of_16_bits == int16 && depth <= kernels::deepest_int16) return int16;
+        if (set.best_16_bit_format == int16 && depth <= kernels::deepest_int16) return int16;
     }
     // With many rows per weight the smaller size does not matter: bfloat16 only gains from an instruction.
     if (how.many_rows && set.rows.bf16_as_floats) return {};

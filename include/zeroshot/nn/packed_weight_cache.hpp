@@ -26,17 +26,17 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Numbers that do not change any more, in memory of their own or in a mapped file. Copies share them.
 template <class Number>
-class fixed_numbers {
+class shared_array {
    public:
-    fixed_numbers() = default;
-    explicit fixed_numbers(overwriting_vector<Number> numbers) {
-        const auto own = std::make_shared<const overwriting_vector<Number>>(std::move(numbers));
+    shared_array() = default;
+    explicit shared_array(uninitialized_vector<Number> numbers) {
+        const auto own = std::make_shared<const uninitialized_vector<Number>>(std::move(numbers));
         numbers_ = *own;
         owner_ = own;
     }
 
     /// \param owner keeps the numbers where they are
-    fixed_numbers(std::span<const Number> numbers, std::shared_ptr<const void> owner)
+    shared_array(std::span<const Number> numbers, std::shared_ptr<const void> owner)
         : numbers_(numbers), owner_(std::move(owner)) {}
 
     const Number* data() const noexcept { return numbers_.data(); }
@@ -53,10 +53,10 @@ namespace detail {
 
 /// Numbers of so many elements, as `make(data)` writes them.
 template <class Number, class Make>
-fixed_numbers<Number> made_numbers(std::size_t count, const Make& make) {
-    overwriting_vector<Number> numbers(count);
+shared_array<Number> make_shared_array(std::size_t count, const Make& make) {
+    uninitialized_vector<Number> numbers(count);
     make(numbers.data());
-    return fixed_numbers<Number>(std::move(numbers));
+    return shared_array<Number>(std::move(numbers));
 }
 
 }  // namespace detail
@@ -74,17 +74,17 @@ class packed_weight_cache {
     /// thread.
     /// \param make make(numbers) writes `count` numbers
     template <class Number, class Make>
-    fixed_numbers<Number> numbers(const std::string& name, std::size_t count, const Make& make) {
+    shared_array<Number> numbers(const std::string& name, std::size_t count, const Make& make) {
         constexpr dtype type = detail::dtype_of<Number>();
         const stored_tensor* const stored = cached_.find(name);
         const auto* const memory = stored == nullptr ? nullptr : stored->bytes.memory().data();
         const bool is_cached = stored != nullptr && stored->type == type &&
                                stored->bytes.size() == count * sizeof(Number) &&
                                reinterpret_cast<std::uintptr_t>(memory) % alignof(Number) == 0;
-        const fixed_numbers<Number> values =
-            is_cached ? fixed_numbers<Number>({reinterpret_cast<const Number*>(memory), count},
-                                              std::make_shared<const byte_range>(stored->bytes))
-                      : detail::made_numbers<Number>(count, make);
+        const shared_array<Number> values =
+            is_cached ? shared_array<Number>({reinterpret_cast<const Number*>(memory), count},
+                                             std::make_shared<const byte_range>(stored->bytes))
+                      : detail::make_shared_array<Number>(count, make);
         const std::lock_guard one_at_a_time(adding_);
         report_.hit = report_.hit && is_cached;
         all_.push_back({name, {type, {count}, byte_range(std::as_bytes(values.values()))}});

@@ -37,7 +37,7 @@ inline weights at_least_16_bits(const weights& w) {
 
 /// How the tensor of that name is packed.
 inline packing packing_of(const weights& w, std::string_view name) {
-    return {.arithmetic = w.options().arithmetic,
+    return {.precision = w.options().precision,
             .threads = w.threads(),
             .cache = w.options().cache,
             .name = w.path_of(name),
@@ -51,11 +51,12 @@ class packed_weights {
     packed_weights() = default;
 
     /// \param weight [outputs, inputs] or [inputs, outputs]
-    /// \param arithmetic of float; double is never quantized
-    packed_weights(const matrix<Scalar>& weight, matrix_order order, precision arithmetic = precision::f32)
+    /// \param precision of float; double is never quantized
+    packed_weights(const matrix<Scalar>& weight, matrix_order order,
+                   zeroshot::precision precision = zeroshot::precision::f32)
         : inputs_(order == matrix_order::outputs_first ? weight.columns() : weight.rows()),
           outputs_(order == matrix_order::outputs_first ? weight.rows() : weight.columns()) {
-        pack<Scalar>({.arithmetic = arithmetic}, [&] { return outputs_in(weight, order); });
+        pack<Scalar>({.precision = precision}, [&] { return outputs_in(weight, order); });
     }
 
     /// Rows that are computed or read a few at a time.
@@ -90,13 +91,13 @@ class packed_weights {
 
     /// \param rows [row_count, inputs], row_stride elements apart
     /// \param results [row_count, outputs]
-    /// \param finish operations on the sums
+    /// \param epilogue operations on the sums
     /// \param first, end range of the outputs to compute; results of others in the same panels are overwritten, too
     void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
-                  const kernels::epilogue<Scalar>& finish, executor* threads, std::size_t first,
+                  const kernels::epilogue<Scalar>& epilogue, executor* threads, std::size_t first,
                   std::size_t end) const {
         const kernels::product<Scalar> whole{rows,    row_stride, row_count, nullptr, outputs_,
-                                             inputs_, results,    outputs_,  finish};
+                                             inputs_, results,    outputs_,  epilogue};
         const std::size_t panel = first / kernels::panel_width, panels = kernels::panel_count(end) - panel;
         const std::size_t parts = part_count(row_count * panels, concurrency_of(threads));
         const quantized_activations quantized = quantized_rows(whole, parts > 1 ? threads : nullptr);
@@ -112,8 +113,8 @@ class packed_weights {
 
     /// All outputs, on the calling thread.
     void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
-                  const kernels::epilogue<Scalar>& finish) const {
-        multiply(rows, row_stride, row_count, results, finish, nullptr, 0, outputs_);
+                  const kernels::epilogue<Scalar>& epilogue) const {
+        multiply(rows, row_stride, row_count, results, epilogue, nullptr, 0, outputs_);
     }
 
     /// As layer_norm::parameters.
@@ -129,8 +130,8 @@ class packed_weights {
 
    private:
     struct quantized_weights {
-        kernels::quantized type;
-        fixed_numbers<std::uint32_t> words;
+        kernels::number_format type;
+        shared_array<std::uint32_t> words;
 
         std::span<const std::uint32_t> values() const { return words.values(); }
     };
@@ -138,7 +139,7 @@ class packed_weights {
     /// Calls pack_as(Stored{}) with the type to read the elements in: 16 bits only for compact storage in f32.
     template <class PackAs>
     static void as_stored(const weights& w, std::string_view name, const PackAs& pack_as) {
-        const bool quantized = std::is_same_v<Scalar, float> && w.options().arithmetic != precision::f32;
+        const bool quantized = std::is_same_v<Scalar, float> && w.options().precision != precision::f32;
         if (quantized || w.options().storage == weight_storage::full || !w.has_16_bits(name))
             pack_as(Scalar{});
         else if (w.type(name) == dtype::f16)
@@ -175,7 +176,7 @@ class packed_weights {
         const bool outputs_first = order == matrix_order::outputs_first;
         return [&weight, next_output = outputs_first ? weight.columns() : 1,
                 next_input = outputs_first ? 1 : weight.columns()](std::size_t first, std::size_t,
-                                                                   overwriting_vector<Stored>&) {
+                                                                   uninitialized_vector<Stored>&) {
             return output_block<Stored>{weight.data() + first * next_output, next_output, next_input};
         };
     }
@@ -184,7 +185,7 @@ class packed_weights {
     template <class Stored, class ReadRows>
     auto outputs_of(const ReadRows& read_rows) const {
         return
-            [&read_rows, inputs = inputs_](std::size_t first, std::size_t count, overwriting_vector<Stored>& buffer) {
+            [&read_rows, inputs = inputs_](std::size_t first, std::size_t count, uninitialized_vector<Stored>& buffer) {
                 buffer.resize(count * inputs);
                 read_rows(first, count, buffer.data());
                 return output_block<Stored>{buffer.data(), inputs, 1};
@@ -223,7 +224,7 @@ class packed_weights {
         const std::size_t panels = kernels::panel_count(outputs_), parts = part_count(panels, concurrency_of(threads));
         const std::size_t step = (std::max)(std::size_t{1}, block_size / (kernels::panel_width * inputs_ + 1));
         parallel_for(threads, parts, [&](std::size_t part) {
-            overwriting_vector<Stored> buffer;
+            uninitialized_vector<Stored> buffer;
             const std::size_t end = panels * (part + 1) / parts;
             for (std::size_t panel = panels * part / parts; panel < end; panel += step) {
                 const std::size_t first = panel * kernels::panel_width;
@@ -254,10 +255,10 @@ class packed_weights {
     void multiply(const kernels::product<Scalar>& whole, const quantized_activations& rows,
                   const quantized_weights& packed, std::size_t panel, std::size_t end) const noexcept {
         if constexpr (std::is_same_v<Scalar, float>)
-            rows.multiply(packed.words.data(), outputs_, whole.result, whole.result_stride, whole.finish, panel, end);
+            rows.multiply(packed.words.data(), outputs_, whole.result, whole.result_stride, whole.epilogue, panel, end);
     }
 
-    void multiply(kernels::product<Scalar> p, const quantized_activations&, const fixed_numbers<Scalar>& packed,
+    void multiply(kernels::product<Scalar> p, const quantized_activations&, const shared_array<Scalar>& packed,
                   std::size_t panel, std::size_t end) const noexcept {
         p.packed = packed.data();
         kernels::multiply(p, *kernels_, panel, end);
@@ -266,15 +267,15 @@ class packed_weights {
     /// Compact weights: a panel at a time is widened once and used for all rows.
     template <class Stored>
     void multiply(const kernels::product<Scalar>& whole, const quantized_activations&,
-                  const fixed_numbers<Stored>& packed, std::size_t first, std::size_t end) const {
+                  const shared_array<Stored>& packed, std::size_t first, std::size_t end) const {
         constexpr std::size_t width = kernels::panel_width;
         aligned_vector<Scalar> panel(width * inputs_);
         for (std::size_t column = first * width; column < end * width; column += width) {
             kernels::widen(packed.data() + column * inputs_, panel.size(), panel.data(), *kernels_);
             kernels::product<Scalar> part = whole;
             part.packed = panel.data();
-            if (part.finish.bias != nullptr) part.finish.bias += column;
-            if (part.finish.gain != nullptr) part.finish.gain += column;
+            if (part.epilogue.bias != nullptr) part.epilogue.bias += column;
+            if (part.epilogue.gain != nullptr) part.epilogue.gain += column;
             part.columns = (std::min)(width, outputs_ - column);
             part.result = whole.result + column;
             kernels::multiply(part, *kernels_);
@@ -283,7 +284,7 @@ class packed_weights {
 
     std::size_t inputs_ = 0;
     std::size_t outputs_ = 0;
-    std::variant<fixed_numbers<Scalar>, fixed_numbers<half>, fixed_numbers<bfloat16>, quantized_weights> packed_;
+    std::variant<shared_array<Scalar>, shared_array<half>, shared_array<bfloat16>, quantized_weights> packed_;
     const kernels::table* kernels_ = &kernels::active();
 };
 

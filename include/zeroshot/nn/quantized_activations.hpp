@@ -19,12 +19,12 @@ class quantized_activations {
     quantized_activations() = default;
 
     /// \param rows [row_count, depth], row_stride elements apart
-    quantized_activations(kernels::quantized type, const float* rows, std::size_t row_stride, std::size_t row_count,
+    quantized_activations(kernels::number_format type, const float* rows, std::size_t row_stride, std::size_t row_count,
                           std::size_t depth, const kernels::table& set, executor* threads = nullptr)
         : type_(type), set_(&set), row_count_(row_count), depth_(depth) {
-        constexpr std::size_t grain = kernels::packed_rows_grain;
-        const std::size_t size = kernels::row_words(type, depth, set);
-        words_.resize(kernels::packed_rows_size(type, row_count, depth, set));
+        constexpr std::size_t grain = kernels::row_multiple;
+        const std::size_t size = kernels::row_words(type, depth, set.rows);
+        words_.resize(kernels::packed_rows_size(type, row_count, depth, set.rows));
         std::fill(words_.begin() + static_cast<std::ptrdiff_t>(row_count * size), words_.end(), 0u);
         parallel_for(threads, (row_count + grain - 1) / grain, [&](std::size_t part) {
             const std::size_t row = part * grain, count = (std::min)(grain, row_count - row);
@@ -36,22 +36,22 @@ class quantized_activations {
     /// The products with the columns of the panels from `panel` to before `end`.
     /// \param packed `columns` columns packed by kernels::pack
     /// \param results [row_count, columns], result_stride elements apart
-    /// \param finish operations on the sums
+    /// \param epilogue operations on the sums
     void multiply(const std::uint32_t* packed, std::size_t columns, float* results, std::size_t result_stride,
-                  const kernels::epilogue<float>& finish, std::size_t panel, std::size_t end) const noexcept {
+                  const kernels::epilogue<float>& epilogue, std::size_t panel, std::size_t end) const noexcept {
         const kernels::quantized_product p{
-            words_.data(), kernels::row_words(type_, depth_, *set_), row_count_, packed,
-            columns,       kernels::column_words(type_, depth_),     results,    result_stride,
-            finish};
+            words_.data(), kernels::row_words(type_, depth_, set_->rows), row_count_, packed,
+            columns,       kernels::column_words(type_, depth_),          results,    result_stride,
+            epilogue};
         kernels::multiply(type_, p, *set_, panel, end);
     }
 
    private:
-    kernels::quantized type_ = kernels::quantized::bf16;
+    kernels::number_format type_ = kernels::number_format::bf16;
     const kernels::table* set_ = nullptr;
     std::size_t row_count_ = 0;
     std::size_t depth_ = 0;
-    overwriting_vector<std::uint32_t> words_;  // of kernels::pack_rows
+    uninitialized_vector<std::uint32_t> words_;  // of kernels::pack_rows
 };
 
 /// The right side of a product of activations, such as keys and values, in memory that is reused by every call. In
@@ -60,15 +60,15 @@ class quantized_activations {
 template <class Scalar>
 class packed_activations {
    public:
-    /// \param arithmetic f32, or both sides are rounded to bfloat16; double is never rounded
-    packed_activations(std::size_t columns, std::size_t depth, precision arithmetic, const kernels::table& set)
+    /// \param precision f32, or both sides are rounded to bfloat16; double is never rounded
+    packed_activations(std::size_t columns, std::size_t depth, zeroshot::precision precision, const kernels::table& set)
         : columns_(columns),
           depth_(depth),
           set_(&set),
-          rounded_(std::is_same_v<Scalar, float> && arithmetic != precision::f32),
+          rounded_(std::is_same_v<Scalar, float> && precision != precision::f32),
           in_pairs_(rounded_ && !set.rows.bf16_as_floats) {
         if (in_pairs_)
-            pairs_.resize(kernels::packed_size(kernels::quantized::bf16, columns, depth));
+            pairs_.resize(kernels::packed_size(kernels::number_format::bf16, columns, depth));
         else
             numbers_.resize(kernels::packed_size(columns, depth));
     }
@@ -77,8 +77,8 @@ class packed_activations {
     void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_stride) noexcept {
         if constexpr (std::is_same_v<Scalar, float>) {
             if (in_pairs_)
-                return kernels::pack(kernels::quantized::bf16, source, column_stride, depth_stride, columns_, depth_,
-                                     pairs_.data());
+                return kernels::pack(kernels::number_format::bf16, source, column_stride, depth_stride, columns_,
+                                     depth_, pairs_.data());
         }
         kernels::pack(source, column_stride, depth_stride, columns_, depth_, numbers_.data());
         if constexpr (std::is_same_v<Scalar, float>) {
@@ -92,10 +92,10 @@ class packed_activations {
                   std::size_t result_stride) const {
         if constexpr (std::is_same_v<Scalar, float>) {
             if (in_pairs_)
-                return quantized_activations(kernels::quantized::bf16, rows, row_stride, row_count, depth_, *set_)
+                return quantized_activations(kernels::number_format::bf16, rows, row_stride, row_count, depth_, *set_)
                     .multiply(pairs_.data(), columns_, results, result_stride, {}, 0, kernels::panel_count(columns_));
             if (rounded_) {
-                overwriting_vector<float> rounded(row_count * depth_);
+                uninitialized_vector<float> rounded(row_count * depth_);
                 for (std::size_t row = 0; row < row_count; ++row)
                     kernels::round_floats(rows + row * row_stride, depth_, rounded.data() + row * depth_, *set_);
                 return multiply_numbers(rounded.data(), depth_, row_count, results, result_stride);
@@ -115,8 +115,8 @@ class packed_activations {
     std::size_t depth_;
     const kernels::table* set_;
     bool rounded_, in_pairs_;
-    overwriting_vector<Scalar> numbers_;       // packed numbers, or empty
-    overwriting_vector<std::uint32_t> pairs_;  // packed pairs in bfloat16, or empty
+    uninitialized_vector<Scalar> numbers_;       // packed numbers, or empty
+    uninitialized_vector<std::uint32_t> pairs_;  // packed pairs in bfloat16, or empty
 };
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::nn

@@ -41,7 +41,7 @@ struct weight_options {
     finite_check check = finite_check::checked;
     weight_storage storage = weight_storage::full;
     executor* threads = nullptr;  ///< that read and pack; null: the calling thread alone
-    precision arithmetic = precision::f32;
+    zeroshot::precision precision = zeroshot::precision::f32;
     std::shared_ptr<packed_weight_cache> cache{};  ///< of packed weights; null: none
     bool at_least_16_bits = false;                 ///< for layers where 8 bits cost accuracy
 };

@@ -379,7 +379,7 @@ class row_reader {
     std::string name_;
     const canonical_tensor* tensor_;  // in source_
     std::size_t row_size_;
-    overwriting_vector<Scalar> whole_{};  // of a tensor whose rows cannot be read alone
+    uninitialized_vector<Scalar> whole_{};  // of a tensor whose rows cannot be read alone
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

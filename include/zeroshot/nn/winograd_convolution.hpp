@@ -33,7 +33,7 @@ class winograd {
              const packing& how)
         : inputs_(inputs), outputs_(outputs), bias_(std::move(bias)) {
         if constexpr (std::is_same_v<Scalar, float>) {
-            if (how.arithmetic == precision::int8 && set_->gains_from_int16 && inputs <= kernels::deepest_int16) {
+            if (how.precision == precision::int8 && set_->has_fast_int16 && inputs <= kernels::deepest_int16) {
                 packed_ = transformed<std::uint32_t>(
                     how, kernels::packed_size(integers, outputs, inputs), read_rows,
                     [&](const float* block, std::size_t count, std::size_t first, std::uint32_t* packed) {
@@ -62,19 +62,19 @@ class winograd {
             const std::size_t first = tiles.count() * index / strips, end = tiles.count() * (index + 1) / strips;
             const matrix<Scalar> patches = transformed_patches(tiles, first, end, input);
             const matrix<Scalar> products = multiplied(patches, end - first);
-            finish(tiles, first, end, products, output, add, activation);
+            store_tiles(tiles, first, end, products, output, add, activation);
         });
     }
 
    private:
-    static constexpr std::size_t points = kernels::winograd_places;  // 6x6
-    static constexpr std::size_t side = kernels::winograd_results;   // of a tile
+    static constexpr std::size_t points = kernels::winograd_points;  // 6x6
+    static constexpr std::size_t side = kernels::winograd_side;      // of a tile
     static constexpr std::size_t strip_elements = 8 * 1024;          // at a point: 36 of these are a MiB of float
     static constexpr std::size_t shortest_strip = 24;                // tiles: shorter ones read the weights too often
     // Between the points, a cache line: a distance that is a power of two would cause cache set conflicts.
     static constexpr std::size_t gap = 64 / sizeof(Scalar);
 
-    static constexpr kernels::quantized integers = kernels::quantized::int16;
+    static constexpr kernels::number_format integers = kernels::number_format::int16;
 
     /// The image as tiles of 4x4 pixels; the last ones extend beyond it.
     struct grid {
@@ -115,8 +115,8 @@ class winograd {
     /// \param pack pack(block, count, first, packed) packs the weights of `count` outputs from `first` on, [count,
     /// inputs]
     template <class Element, class ReadRows, class Pack>
-    fixed_numbers<Element> transformed(const packing& how, std::size_t size, const ReadRows& read_rows,
-                                       const Pack& pack) const {
+    shared_array<Element> transformed(const packing& how, std::size_t size, const ReadRows& read_rows,
+                                      const Pack& pack) const {
         return how.elements<Element>(points * size, [&](Element* packed) {
             constexpr std::size_t taps = 9;
             for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
@@ -162,14 +162,14 @@ class winograd {
         return products;
     }
 
-    void multiply(const fixed_numbers<Scalar>& packed, std::size_t point, const Scalar* patches, std::size_t count,
+    void multiply(const shared_array<Scalar>& packed, std::size_t point, const Scalar* patches, std::size_t count,
                   Scalar* products) const {
         kernels::multiply<Scalar>(
             {patches, inputs_, count, packed.data() + point * kernels::packed_size(outputs_, inputs_), outputs_,
              inputs_, products, outputs_},
             *set_);
     }
-    void multiply(const fixed_numbers<std::uint32_t>& packed, std::size_t point, const Scalar* patches,
+    void multiply(const shared_array<std::uint32_t>& packed, std::size_t point, const Scalar* patches,
                   std::size_t count, Scalar* products) const {
         if constexpr (std::is_same_v<Scalar, float>)
             quantized_activations(integers, patches, inputs_, count, inputs_, *set_)
@@ -178,13 +178,13 @@ class winograd {
     }
 
     /// Transforms the products back, then adds bias and output and applies the activation.
-    void finish(const grid& tiles, std::size_t first, std::size_t end, const matrix<Scalar>& products,
-                matrix<Scalar>& output, bool add, kernels::activation activation) const {
+    void store_tiles(const grid& tiles, std::size_t first, std::size_t end, const matrix<Scalar>& products,
+                     matrix<Scalar>& output, bool add, kernels::activation activation) const {
         std::vector<Scalar> outside(outputs_);  // results of pixels outside the image
         for (std::size_t tile = first; tile < end; ++tile) {
             const auto results = tiles.results(tile, output, outside);
-            kernels::winograd_finish(products.data() + (tile - first) * outputs_, products.columns(),
-                                     bias_.empty() ? nullptr : bias_.data(), outputs_, add, results.data(), *set_);
+            kernels::winograd_inverse(products.data() + (tile - first) * outputs_, products.columns(),
+                                      bias_.empty() ? nullptr : bias_.data(), outputs_, add, results.data(), *set_);
             if (activation == kernels::activation::identity) continue;
             for (Scalar* pixel : results) {
                 if (pixel != outside.data()) kernels::apply(activation, pixel, outputs_, *set_);
@@ -194,8 +194,8 @@ class winograd {
 
     std::size_t inputs_;
     std::size_t outputs_;
-    std::variant<fixed_numbers<Scalar>, fixed_numbers<std::uint32_t>> packed_;  // [36], each of [outputs, inputs]
-    aligned_vector<Scalar> bias_;                                               // [outputs], or empty
+    std::variant<shared_array<Scalar>, shared_array<std::uint32_t>> packed_;  // [36], each of [outputs, inputs]
+    aligned_vector<Scalar> bias_;                                             // [outputs], or empty
     const kernels::table* set_ = &kernels::active();
 };
 

@@ -88,7 +88,7 @@ TEST_CASE("attention pooling multiplies activations in bfloat16 if its weights a
         for (std::size_t h = 0; h < heads; ++h) {
             matrix<float> row(1, width);
             packed_weights<float>(in(how) / "k_proj", "weight", {width, width}, h * size, size)
-                .multiply(queries.data() + h * size, width, 1, row.data(), {});
+                .multiply(queries.data() + h * size, width, 1, row.data());
             head.attend(row.data(), width, 1, 0, attention_mask::none, row.data(), width);
             const matrix<float> values = map("v_proj")(row);
             for (std::size_t i = h * size; i < (h + 1) * size; ++i) expected(0, i) = values(0, i);

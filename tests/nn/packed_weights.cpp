@@ -66,7 +66,7 @@ TEST_CASE("in every precision, products of a single row and on two threads have 
     const matrix<float> weight = random_matrix<float>(outputs, inputs, 1), x = random_matrix<float>(rows, inputs, 2);
     const auto with = [&](const packed_weights<float>& packed, std::size_t row, std::size_t count, executor* threads) {
         matrix<float> y(count, outputs);
-        packed.multiply(x.row(row).data(), inputs, count, y.data(), {}, threads, 0, outputs);
+        packed.multiply(x.row(row).data(), inputs, count, y.data(), {}, threads);
         return y;
     };
     const matrix<float> exact = with(packed_weights<float>(weight, matrix_order::outputs_first), 0, rows, nullptr);
@@ -93,7 +93,7 @@ TEST_CASE(
     const matrix<float> weight = random_matrix<float>(outputs, inputs, 1), x = random_matrix<float>(3, inputs, 2);
     const auto product_of = [&](const packed_weights<float>& packed) {
         matrix<float> y(3, outputs);
-        packed.multiply(x.data(), inputs, 3, y.data(), {});
+        packed.multiply(x.data(), inputs, 3, y.data());
         return y;
     };
     const auto read_rows = [&](std::size_t first, std::size_t count, float* rows) {
@@ -113,7 +113,7 @@ TEST_CASE("a range of rows of a tensor can be packed alone, in every precision a
         REQUIRE(packed.outputs() == 37);
         const matrix<float> x = random_matrix<float>(3, 2, 5);
         matrix<float> y(3, 37);
-        packed.multiply(x.data(), 2, 3, y.data(), {});
+        packed.multiply(x.data(), 2, 3, y.data());
         return y;
     };
     const checkpoint file = stored_as(dtype::f16);
@@ -133,7 +133,7 @@ TEST_CASE("double is never quantized") {
     const matrix<double> weight = random_matrix<double>(3, 5, 1), x = random_matrix<double>(2, 5, 2);
     const auto with = [&](precision how) {
         matrix<double> y(2, 3);
-        packed_weights<double>(weight, matrix_order::outputs_first, how).multiply(x.data(), 5, 2, y.data(), {});
+        packed_weights<double>(weight, matrix_order::outputs_first, how).multiply(x.data(), 5, 2, y.data());
         return y;
     };
     CHECK(with(precision::int8) == with(precision::f32));
@@ -145,8 +145,7 @@ TEST_CASE("int8 uses 16 bits on request and for short sums") {
     const matrix<float> x = random_matrix<float>(3, 600, 5);
     const auto with = [&](const weights& w, const char* name = "weight", std::size_t inputs = 600) {
         matrix<float> y(3, 20);
-        packed_weights<float>(w, name, inputs, 20, matrix_order::outputs_first)
-            .multiply(x.data(), inputs, 3, y.data(), {});
+        packed_weights<float>(w, name, inputs, 20, matrix_order::outputs_first).multiply(x.data(), inputs, 3, y.data());
         return y;
     };
     const auto in = [&](precision how) { return weights(made.get().file(), {.precision = how}) / "visual"; };

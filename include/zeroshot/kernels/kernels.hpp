@@ -1,11 +1,9 @@
 #pragma once
-/// \file The kernels: which tables of functions there are, which one is in use, and the functions themselves.
+/// \file The tables of kernels, the choice of one, and the kernels as functions.
 ///
-/// Other modules call these functions; their implementations are compiled once in zeroshot::compiled where it is
-/// linked, otherwise in this header.
+/// The implementations are compiled once in zeroshot::compiled where it is linked, otherwise in this header.
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -33,25 +31,19 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 std::span<const table* const> tables() noexcept;
 #else
 inline std::span<const table* const> tables() noexcept {
-#if ZEROSHOT_KERNELS_X86 || ZEROSHOT_KERNELS_NEON || ZEROSHOT_KERNELS_SIMD128
-    constexpr std::size_t count = detail::family_tables.size();
-    static constexpr auto all = [] {
-        std::array<const table*, count + 1> list{};
-        std::ranges::copy(detail::family_tables, list.begin());
-        list.back() = &detail::portable_table;
-        return list;
-    }();
-#else
-    static constexpr std::array all{&detail::portable_table};
-#endif
-    return all;
+    return detail::all_tables;
 }
 #endif
 
-/// The portable kernels; of double, the reference of the tests, there are no others.
+/// The portable kernels: for double, the reference of the tests, the only ones.
 #if defined(ZEROSHOT_COMPILED)
 template <class Scalar>
 const scalar_kernels<Scalar>& portable_kernels() noexcept;
+
+/// As in tiles.hpp.
+template <class Scalar>
+void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_stride, std::size_t columns,
+          std::size_t depth, Scalar* packed) noexcept;
 #else
 template <class Scalar>
 const scalar_kernels<Scalar>& portable_kernels() noexcept {
@@ -59,15 +51,8 @@ const scalar_kernels<Scalar>& portable_kernels() noexcept {
 }
 #endif
 
-#if defined(ZEROSHOT_COMPILED)
-/// As in tiles.hpp.
-template <class Scalar>
-void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_stride, std::size_t columns,
-          std::size_t depth, Scalar* packed) noexcept;
-#endif
-
-/// The table of that name where this machine can run it, else the best table that it can run.
-/// \param name null: the best one
+/// The table of a name if this machine can run it, otherwise the best table that it can run.
+/// \param name null for the best one
 inline const table& choose(const char* name) noexcept {
     const table* best = nullptr;
     for (const table* each : tables()) {
@@ -77,7 +62,7 @@ inline const table& choose(const char* name) noexcept {
     return *best;
 }
 
-/// The table in use: chosen at the first call, and the same from then on.
+/// The table in use, chosen at the first call.
 ///
 /// The environment variable ZEROSHOT_KERNELS may name a table; it is read once, at the first call. A name that is
 /// unknown, or that this machine cannot run, changes nothing.
@@ -86,7 +71,7 @@ inline const table& active() noexcept {
     return chosen;
 }
 
-/// A table's kernels on numbers of that type: float's own, for double the portable ones.
+/// A table's kernels on float, or the portable ones on double.
 template <class Scalar>
 const scalar_kernels<Scalar>& kernels_of(const table& kernels) noexcept {
     if constexpr (std::is_same_v<Scalar, float>)
@@ -126,8 +111,8 @@ inline void pack_rows(number_format format, const float* rows, std::size_t row_s
     kernels.pack_rows(format, kernels.rows, rows, row_stride, row_count, depth, packed);
 }
 
-/// Rounds and packs weights whose element (column, k) stands at source[column * column_stride + k * depth_stride]; all
-/// tables read the result.
+/// Rounds and packs weights whose element (column, k) is source[column * column_stride + k * depth_stride], in a layout
+/// for all tables.
 /// \param depth of int16, deepest_int16 at most
 /// \param packed of packed_size(format, columns, depth)
 inline void pack(number_format format, const float* source, std::size_t column_stride, std::size_t depth_stride,
@@ -135,14 +120,14 @@ inline void pack(number_format format, const float* source, std::size_t column_s
     tables().back()->pack_columns(format, source, column_stride, depth_stride, columns, depth, packed);
 }
 
-/// Rounds numbers to the nearest bfloat16 and leaves them floats: for products of numbers that are used once, by
-/// instruction sets that multiply no pairs. Products of two such are exact, so all tables have the same sums.
+/// Rounds numbers to the nearest bfloat16 as floats: operands of products that are computed once, where no instruction
+/// multiplies pairs. Products of two of them are exact, so all tables have the same sums.
 /// \param rounded [count], which may be the numbers themselves
 inline void round_floats(const float* numbers, std::size_t count, float* rounded, const table& kernels) noexcept {
     kernels.round_floats(numbers, count, rounded);
 }
 
-/// Widens numbers of 16 bits: exact, and fast enough to be done anew for every product.
+/// Widens numbers of 16 bits: exact, and fast enough to be repeated in every product.
 template <class Stored, class Scalar>
 void widen(const Stored* from, std::size_t count, Scalar* to, const table& kernels) noexcept {
     if constexpr (std::is_same_v<Scalar, float> && std::is_same_v<Stored, half>)
@@ -153,7 +138,7 @@ void widen(const Stored* from, std::size_t count, Scalar* to, const table& kerne
         for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(widened(from[i]));
 }
 
-/// Replaces each number by the function of it; a number has the same bits wherever it stands among others.
+/// Applies a function to each number, which has the same bits wherever it stands among others.
 template <class Scalar>
 void apply(activation function, Scalar* numbers, std::size_t count, const table& kernels) noexcept {
     kernels_of<Scalar>(kernels).apply(function, numbers, count);
@@ -185,7 +170,7 @@ void winograd_transform(const Scalar* const* patch, std::size_t channels, Scalar
     kernels_of<Scalar>(kernels).winograd_transform(patch, channels, points, stride);
 }
 
-/// Aᵀ m A + bias [+ the result's old value] of the products at the 36 points.
+/// Aᵀ m A + bias [+ the result's old value], where m are the products at the 36 points.
 /// \param points [36, channels], `stride` elements apart
 /// \param bias [channels], or null
 /// \param results the tile's 16 pixels, each [channels]

@@ -122,7 +122,8 @@ inline constexpr table neon_bf16_table = [] {
     return bf16;
 }();
 
-inline constexpr std::array family_tables{&neon_bf16_table, &neon_dot_table, &neon_table};  // the best first
+inline constexpr std::array all_tables{&neon_bf16_table, &neon_dot_table, &neon_table,
+                                       &portable_table};  // the best first
 
 }}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail
 #endif

@@ -2,6 +2,7 @@
 /// \file The portable table: for processors without a table of their own, and the reference the others are tested
 /// against.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -56,5 +57,9 @@ inline constexpr table portable_table{
     .split_weights = {},
     .sum_pixels = {sum_pixels_portable<1>, sum_pixels_portable<2>, sum_pixels_portable<3>, sum_pixels_portable<4>},
     .sum_rows = sum_rows_portable};
+
+#if !(ZEROSHOT_KERNELS_X86 || ZEROSHOT_KERNELS_NEON || ZEROSHOT_KERNELS_SIMD128)
+inline constexpr std::array all_tables{&portable_table};
+#endif
 
 }}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail

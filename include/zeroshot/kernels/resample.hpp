@@ -34,14 +34,14 @@ inline std::int16_t lower_part(std::int32_t weight) noexcept {
     return static_cast<std::int16_t>(weight & ((1 << lower_bits) - 1));
 }
 
-/// How the bytes of neighbouring pixels fill a register of sixteen 16-bit numbers: pairs of them, of the same channel
-/// and of consecutive pixels, one channel after the other.
+/// Layout of the bytes of neighbouring pixels in a register of sixteen 16-bit numbers: pairs of the same channel and of
+/// consecutive pixels, one channel after the other.
 template <std::size_t Channels>
 struct pixel_group {
-    static constexpr std::size_t places = Channels == 3 ? 4 : Channels;  // of a pair of pixels; RGB leaves one empty
-    static constexpr std::size_t pixels = 16 / places;
-    static constexpr std::size_t channel_of(std::size_t pair) { return pair % places; }
-    static constexpr std::size_t pixel_of(std::size_t pair) { return pair / places * 2; }
+    static constexpr std::size_t padded_channels = Channels == 3 ? 4 : Channels;
+    static constexpr std::size_t pixels = 16 / padded_channels;
+    static constexpr std::size_t channel_of(std::size_t pair) { return pair % padded_channels; }
+    static constexpr std::size_t pixel_of(std::size_t pair) { return pair / padded_channels * 2; }
 };
 
 /// Weights in the order in which they are multiplied: for each output its groups, of each the upper parts, then the
@@ -53,12 +53,12 @@ void split_weights(const pixel_weights& all, std::vector<std::int16_t>& split) {
     split.assign(all.outputs * groups * 32, 0);
     for (std::size_t output = 0; output < all.outputs; ++output) {
         for (std::size_t pair = 0; pair < groups * 8; ++pair) {
-            std::int16_t* const place = split.data() + output * groups * 32 + pair / 8 * 32 + pair % 8 * 2;
+            std::int16_t* const upper = split.data() + output * groups * 32 + pair / 8 * 32 + pair % 8 * 2;
             for (std::size_t odd = 0; odd < 2; ++odd) {
                 const std::size_t tap = pair / 8 * group::pixels + group::pixel_of(pair % 8) + odd;
                 if (tap >= all.sources[output].count) continue;
-                place[odd] = upper_part(all.weights[output * all.taps + tap]);
-                place[16 + odd] = lower_part(all.weights[output * all.taps + tap]);
+                upper[odd] = upper_part(all.weights[output * all.taps + tap]);
+                upper[16 + odd] = lower_part(all.weights[output * all.taps + tap]);
             }
         }
     }
@@ -84,10 +84,10 @@ void sum_pixels_portable(const pixel_weights& all, const std::uint8_t* const* ro
 
 inline void sum_rows_from(const std::uint8_t* const* rows, const std::int32_t* weights, std::size_t count,
                           std::size_t first, std::size_t width, std::uint8_t* output) noexcept {
-    constexpr std::size_t at_once = 64;
-    for (; first < width; first += at_once) {
-        const std::size_t columns = width - first < at_once ? width - first : at_once;
-        std::array<std::int32_t, at_once> total;
+    constexpr std::size_t block = 64;
+    for (; first < width; first += block) {
+        const std::size_t columns = width - first < block ? width - first : block;
+        std::array<std::int32_t, block> total;
         total.fill(one_half);
         for (std::size_t row = 0; row < count; ++row) {
             for (std::size_t i = 0; i < columns; ++i) total[i] += rows[row][first + i] * weights[row];
@@ -102,17 +102,17 @@ inline void sum_rows_portable(const std::uint8_t* const* rows, const std::int32_
 }
 
 #if ZEROSHOT_KERNELS_X86
-// These are what they are on every machine, also where a test replaces the instructions of x86.hpp.
+// Not emulated by the test that replaces the instructions of x86.hpp.
 
 [[gnu::always_inline, gnu::target("avx2")]] inline __m256i loaded(const void* address) noexcept {
     return _mm256_loadu_si256(static_cast<const __m256i*>(address));
 }
 
-/// The bytes of a group of pixels, each widened and in its place.
+/// The bytes of a group of pixels, widened and shuffled into the order of pixel_group.
 [[gnu::always_inline, gnu::target("avx2")]] inline __m256i group_at(const std::uint8_t* pixel,
-                                                                    __m256i places) noexcept {
+                                                                    __m256i shuffle) noexcept {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(pixel));
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), places);
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), shuffle);
 }
 
 /// upper * 2^lower_bits + lower
@@ -134,13 +134,13 @@ template <std::size_t Channels>
 [[gnu::target("avx2")]] void sum_pixels_avx2(const pixel_weights& all, const std::uint8_t* const* rows,
                                              std::uint8_t* const* results) noexcept {
     using group = pixel_group<Channels>;
-    alignas(32) char place[32];
+    alignas(32) char positions[32];
     for (std::size_t i = 0; i < 32; ++i) {
         const std::size_t pair = i / 4, pixel = group::pixel_of(pair) + i / 2 % 2, channel = group::channel_of(pair);
         const bool empty = i % 2 == 1 || channel >= Channels;
-        place[i] = static_cast<char>(empty ? -1 : static_cast<int>(pixel * Channels + channel));
+        positions[i] = static_cast<char>(empty ? -1 : static_cast<int>(pixel * Channels + channel));
     }
-    const __m256i places = loaded(place);
+    const __m256i shuffle = loaded(positions);
     const std::size_t groups = (all.taps + group::pixels - 1) / group::pixels;
     for (std::size_t x = 0; x < all.outputs; ++x) {
         const std::int16_t* weight = all.split + x * groups * 32;
@@ -151,7 +151,7 @@ template <std::size_t Channels>
             const __m256i upper_weights = loaded(weight), lower_weights = loaded(weight + 16);
 #pragma GCC unroll 16
             for (std::size_t row = 0; row < rows_at_once; ++row) {
-                const __m256i bytes = group_at(rows[row] + at, places);
+                const __m256i bytes = group_at(rows[row] + at, shuffle);
                 upper[row] = _mm256_add_epi32(upper[row], _mm256_madd_epi16(bytes, upper_weights));
                 lower[row] = _mm256_add_epi32(lower[row], _mm256_madd_epi16(bytes, lower_weights));
             }
@@ -179,12 +179,12 @@ template <std::size_t Channels>
     return _mm256_set1_epi32(static_cast<int>(both));
 }
 
-/// Thirty-two columns: of two rows each, the bytes in even places and those in odd places pair up.
+/// Thirty-two columns. The bytes of two rows are paired, those at even positions apart from those at odd ones.
 [[gnu::always_inline, gnu::target("avx2")]] inline void sum_block_avx2(const std::uint8_t* const* rows,
                                                                        const std::int32_t* weights, std::size_t count,
                                                                        std::size_t first,
                                                                        std::uint8_t* output) noexcept {
-    constexpr std::size_t parts = 4;  // even and odd places of the lower and the upper halves
+    constexpr std::size_t parts = 4;  // even and odd positions of the lower and the upper halves
     __m256i upper[parts] = {}, lower[parts] = {};
     for (std::size_t row = 0; row < count; row += 2) {
         const bool paired = row + 1 < count;
@@ -208,10 +208,10 @@ template <std::size_t Channels>
         const __m256i sum = _mm256_add_epi32(joined(upper[part], lower[part]), _mm256_set1_epi32(one_half));
         sums[part] = _mm256_srai_epi32(sum, resample_bits);
     }
-    // In each half of 16 bytes: the even places, then the odd ones.
-    const __m256i apart =
+    // In each half of 16 bytes: the even positions, then the odd ones.
+    const __m256i separate =
         _mm256_packus_epi16(_mm256_packs_epi32(sums[0], sums[2]), _mm256_packs_epi32(sums[1], sums[3]));
-    const __m256i in_order = _mm256_unpacklo_epi8(apart, _mm256_srli_si256(apart, 8));
+    const __m256i in_order = _mm256_unpacklo_epi8(separate, _mm256_srli_si256(separate, 8));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(output + first), in_order);
 }
 

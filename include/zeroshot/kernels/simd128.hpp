@@ -45,7 +45,7 @@ inline constexpr table simd128_table = [] {
     return simd;
 }();
 
-inline constexpr std::array family_tables{&simd128_table};
+inline constexpr std::array all_tables{&simd128_table, &portable_table};
 
 }}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail
 #endif

@@ -348,11 +348,11 @@ inline constexpr table amx_table = [] {
 #endif
 
 /// The best first.
-inline constexpr std::array family_tables {
+inline constexpr std::array all_tables {
 #if ZEROSHOT_KERNELS_AMX
     &amx_table,
 #endif
-        &avx512_bf16_table, &avx512_vnni_table, &avx512_table, &avx_vnni_table, &avx2_table
+        &avx512_bf16_table, &avx512_vnni_table, &avx512_table, &avx_vnni_table, &avx2_table, &portable_table
 };
 
 }}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail

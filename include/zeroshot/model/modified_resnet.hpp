@@ -88,7 +88,7 @@ class modified_resnet {
     /// \return [images, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                               executor* threads = nullptr) const {
-        matrix<Scalar> embeddings = attnpool_.project(features(pixels, images, observe, threads));
+        matrix<Scalar> embeddings = attnpool_.project(features(pixels, images, observe, threads), threads);
         if (observe) observe("visual.attnpool", embeddings);
         return embeddings;  // [images, embedding]
     }
@@ -151,10 +151,8 @@ class modified_resnet {
     nn::feature_map<Scalar> channels_last(std::span<const Scalar> pixels) const {
         const std::size_t size = config_.image_size, area = size * size;
         nn::feature_map<Scalar> map{size, size, matrix<Scalar>::for_overwrite({area, 3})};
-        for (std::size_t channel = 0; channel < 3; ++channel) {
-            for (std::size_t pixel = 0; pixel < area; ++pixel)
-                map.pixels(pixel, channel) = pixels[channel * area + pixel];
-        }
+        std::ranges::copy(pixels, map.pixels.data());
+        nn::transpose(3, area, map.pixels.values());
         return map;
     }
 

@@ -140,12 +140,12 @@ matrix<Scalar> text_encoder<Scalar>::operator()(std::span<const std::span<const 
     matrix<Scalar> x = embedded(ids, sequences);  // [rows of all prompts, width]
     if (!observe) {
         x = transformer_.at(positions, std::move(x), sequences, "transformer", observe, threads);
-        return text_projection_(ln_final_(std::move(x)));  // [prompts, embedding]
+        return text_projection_(ln_final_(std::move(x)), threads);  // [prompts, embedding]
     }
     observe("text.embedding", x);
     x = ln_final_(transformer_(std::move(x), sequences, "transformer", observe, threads));
     observe("ln_final", x);
-    return text_projection_(nn::gather_rows(positions, x, sequences));  // [prompts, embedding]
+    return text_projection_(nn::gather_rows(positions, x, sequences), threads);  // [prompts, embedding]
 }
 
 #if defined(ZEROSHOT_COMPILED)

@@ -100,7 +100,7 @@ class vision_transformer {
     /// \return [images, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                               executor* threads = nullptr) const {
-        return proj_(features(pixels, images, observe, threads));  // [images, embedding]
+        return proj_(features(pixels, images, observe, threads), threads);  // [images, embedding]
     }
 
     /// The normalised pooled token before the projection.

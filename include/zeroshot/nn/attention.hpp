@@ -69,8 +69,12 @@ class attention_head {
     packed_activations<Scalar> values_;  // size columns of depth tokens
 };
 
-/// Sequences of tokens whose rows lie in one matrix. With a causal mask a token depends only on those before it, so a
-/// prefix that several prompts share is computed once: its rows belong to the first of them.
+/// Layout of sequences of tokens in the rows of one matrix [rows, width]: each sequence is the list of its tokens'
+/// rows.
+///
+/// Usually each sequence has rows of its own. With a causal mask a token depends only on the tokens before it, so a
+/// prefix that a sequence shares with the preceding one is computed once. "a photo of a cat" and "a photo of a dog", a
+/// row for each word, are the rows 0 1 2 3 4 and 0 1 2 3 5 of six.
 class token_sequences {
    public:
     token_sequences() = default;
@@ -154,15 +158,15 @@ class attention {
     linear_product<Scalar> operator()(const matrix<Scalar>& x, const token_sequences& sequences,
                                       executor* threads) const {
         const matrix<Scalar> qkv = in_proj_(x, kernels::activation::identity, threads);  // [rows, 3 * width]
-        auto mixed = matrix<Scalar>::for_overwrite({x.rows(), x.columns()});
+        auto attended = matrix<Scalar>::for_overwrite({x.rows(), x.columns()});
         for_each_head(sequences.size(), threads, [&](std::size_t i, std::size_t column) {
             const std::span<const std::size_t> rows = sequences[i];
             const std::size_t own = sequences.own(i), shared = rows.size() - own;
             if (own == 0) return;
             query(qkv, rows, column, qkv.row(rows[shared]).data() + column, own, shared,
-                  mixed.row(rows[shared]).data() + column);
+                  attended.row(rows[shared]).data() + column);
         });
-        return out_proj_(std::move(mixed), threads);
+        return out_proj_(std::move(attended), threads);
     }
 
     /// The output at one token of each sequence.
@@ -173,15 +177,15 @@ class attention {
         const std::size_t width = x.columns();
         matrix<Scalar> tokens = gather_rows(positions, x, sequences);
         auto queries = matrix<Scalar>::for_overwrite({tokens.rows(), 3 * width});  // only the queries are used
-        in_proj_.apply_some(tokens.data(), width, tokens.rows(), queries.data(), {}, threads, 0, width);
+        in_proj_.apply(tokens.data(), width, tokens.rows(), queries.data(), {}, threads, {0, width});
         auto qkv = matrix<Scalar>::for_overwrite({x.rows(), 3 * width});  // only keys and values are used
-        in_proj_.apply_some(x.data(), width, x.rows(), qkv.data(), {}, threads, width, 3 * width);
-        matrix<Scalar> mixed = std::move(tokens);
+        in_proj_.apply(x.data(), width, x.rows(), qkv.data(), {}, threads, {width, 3 * width});
+        matrix<Scalar> attended = std::move(tokens);
         for_each_head(sequences.size(), threads, [&](std::size_t i, std::size_t column) {
             query(qkv, sequences[i], column, queries.row(i).data() + column, 1, positions[i],
-                  mixed.row(i).data() + column);
+                  attended.row(i).data() + column);
         });
-        return out_proj_(std::move(mixed), threads);
+        return out_proj_(std::move(attended), threads);
     }
 
    private:
@@ -220,7 +224,7 @@ class attention {
     linear<Scalar> out_proj_;
     std::size_t heads_;
     attention_mask mask_;
-    precision precision_;  // of Q Kᵀ and of the shares with V; int8 means bfloat16 here, 8 bits are not enough
+    precision precision_;  // of both products; int8 means bfloat16 here, 8 bits are not enough
     const kernels::table* kernels_ = &kernels::active();
 };
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <span>
+#include <utility>
 #include <vector>
 
 #include <zeroshot/nn/attention.hpp>
@@ -22,9 +22,9 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 ///
 ///     q . (K t + b) = (Kᵀ q) . t + q . b, whose second term is the same for every token and cancels in softmax,
 ///
-/// and the tokens are averaged before the projection to values, as their shares add up to 1:
+/// and the tokens are averaged before the projection to values, as the attention weights a add up to 1:
 ///
-///     sum of shares (V t + b) = V (sum of shares t) + b.
+///     sum of a (V t + b) = V (sum of a t) + b.
 ///
 /// This makes the two largest products of the tower vectors times matrices.
 template <class Scalar>
@@ -48,7 +48,7 @@ class attention_pool {
     /// \param cells [images * positions, width]
     /// \return [images, outputs]
     matrix<Scalar> operator()(const matrix<Scalar>& cells, executor* threads = nullptr) const {
-        return project(attended(cells, threads));
+        return project(attended(cells, threads), threads);
     }
 
     /// The results of all heads, before c_proj.
@@ -63,7 +63,9 @@ class attention_pool {
 
     /// \param features [images, width]
     /// \return [images, outputs]
-    matrix<Scalar> project(const matrix<Scalar>& features) const { return c_proj_(features); }
+    matrix<Scalar> project(matrix<Scalar> features, executor* threads = nullptr) const {
+        return c_proj_(std::move(features), threads);
+    }
 
     std::size_t outputs() const noexcept { return c_proj_.outputs(); }
 
@@ -94,12 +96,12 @@ class attention_pool {
         q_proj_.apply(tokens.data(), tokens.size() / images, images, q.data(), {}, threads);
         auto projected = matrix<Scalar>::for_overwrite({heads_ * images, width()});
         parallel_for(threads, heads_, [&](std::size_t h) {
-            k_proj_[h].multiply(q.data() + h * head_size(), width(), images, projected.row(h * images).data(), {});
+            k_proj_[h].multiply(q.data() + h * head_size(), width(), images, projected.row(h * images).data());
         });
         return projected;
     }
 
-    /// Replaces an image's queries by the tokens averaged with their shares.
+    /// Replaces an image's queries by the averages of its tokens.
     /// \param rows [heads * images, width]
     void attend(const matrix<Scalar>& tokens, std::size_t image, std::size_t images, matrix<Scalar>& rows) const {
         const std::size_t count = tokens.rows() / images, stride = images * width();
@@ -118,8 +120,8 @@ class attention_pool {
         parallel_for(threads, heads_, [&](std::size_t h) {
             auto values = matrix<Scalar>::for_overwrite({images, width()});  // only the columns of the head are used
             const std::size_t first = h * head_size();
-            v_proj_.apply_some(averages.row(h * images).data(), width(), images, values.data(), {}, nullptr, first,
-                               first + head_size());
+            v_proj_.apply(averages.row(h * images).data(), width(), images, values.data(), {}, nullptr,
+                          {first, first + head_size()});
             for (std::size_t image = 0; image < images; ++image)
                 std::ranges::copy(values.row(image).subspan(first, head_size()), joined.row(image).data() + first);
         });

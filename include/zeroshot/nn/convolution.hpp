@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/nn/linear.hpp>
@@ -52,20 +51,21 @@ class convolution {
     /// inputs, size, size], from any thread, as row_reader does
     template <class ReadRows>
     convolution(const std::array<std::size_t, 4>& shape, const ReadRows& read_rows, aligned_vector<Scalar> bias,
-                std::size_t stride, std::size_t padding, std::size_t pixels, packing how)
+                std::size_t stride, std::size_t padding, std::size_t pixels, packing layer)
         : size_(shape[2]), stride_(stride), padding_(padding), outputs_(shape[0]) {
         const std::size_t inputs = shape[1];
         if (size_ == 3 && stride == 1 && padding == 1 && pixels >= fewest_winograd_pixels) {
-            winograd_.emplace(outputs_, inputs, read_rows, std::move(bias), how);
+            winograd_.emplace(outputs_, inputs, read_rows, std::move(bias), layer);
             return;
         }
         const auto read_patches = [&](std::size_t first, std::size_t count, Scalar* patches) {
             read_rows(first, count, patches);
             for (std::size_t i = 0; i < count && size_ > 1; ++i)
-                channels_last(std::span(patches + i * inputs * size_ * size_, inputs * size_ * size_), inputs);
+                transpose(inputs, size_ * size_,
+                          std::span(patches + i * inputs * size_ * size_, inputs * size_ * size_));
         };
-        how.many_rows = true;
-        map_ = linear<Scalar>({outputs_, size_ * size_ * inputs, read_patches, how}, std::move(bias));
+        layer.many_rows = true;
+        map_ = linear<Scalar>({outputs_, size_ * size_ * inputs, read_patches, layer}, std::move(bias));
     }
 
     feature_map<Scalar> operator()(const feature_map<Scalar>& input,
@@ -110,15 +110,6 @@ class convolution {
             map_.apply(patches.data(), map_.inputs(), end - first, output.pixels.data() + first * map_.outputs(),
                        epilogue, nullptr);
         });
-    }
-
-    /// [inputs, size * size] -> [size * size, inputs]
-    static void channels_last(std::span<Scalar> patch, std::size_t inputs) {
-        const std::size_t taps = patch.size() / inputs;
-        const std::vector<Scalar> before(patch.begin(), patch.end());
-        for (std::size_t i = 0; i < inputs; ++i) {
-            for (std::size_t tap = 0; tap < taps; ++tap) patch[tap * inputs + i] = before[i * taps + tap];
-        }
     }
 
     /// The patch of one output pixel, zeros outside the image: [size * size * channels]

@@ -79,16 +79,11 @@ class embedding {
     using table = std::variant<shared_array<Scalar>, shared_array<half>, shared_array<bfloat16>>;  // row-major
 
     static table table_of(const weights& w, const std::array<std::size_t, 2>& shape) {
-        if (!w.has_16_bits("weight")) return table_as<Scalar>(w, shape);
-        if (w.type("weight") == dtype::f16) return table_as<half>(w, shape);
-        return table_as<bfloat16>(w, shape);
-    }
-
-    template <class Stored>
-    static shared_array<Stored> table_as(const weights& w, const std::array<std::size_t, 2>& shape) {
-        const auto read_rows = w.template rows<Stored, 2>("weight", shape);
-        return packing_of(w, "weight").template elements<Stored>(shape[0] * shape[1], [&](Stored* numbers) {
-            read_rows(0, shape[0], numbers);
+        return visit_stored_type<Scalar>(w, "weight", [&]<class Stored>(const Stored&) -> table {
+            const auto read_rows = w.template rows<Stored, 2>("weight", shape);
+            return packing_of(w, "weight").template elements<Stored>(shape[0] * shape[1], [&](Stored* numbers) {
+                read_rows(0, shape[0], numbers);
+            });
         });
     }
 

@@ -56,14 +56,9 @@ class linear {
     void scale(aligned_vector<Scalar> gain) { gain_ = std::move(gain); }
 
     /// \param x [rows, inputs]
-    /// \return [rows, outputs]
-    matrix<Scalar> operator()(const matrix<Scalar>& x) const {
-        return (*this)(x, kernels::activation::identity, nullptr);
-    }
-
-    /// \param x [rows, inputs]
     /// \return activation of the results, [rows, outputs]
-    matrix<Scalar> operator()(const matrix<Scalar>& x, kernels::activation activation, executor* threads) const {
+    matrix<Scalar> operator()(const matrix<Scalar>& x, kernels::activation activation = kernels::activation::identity,
+                              executor* threads = nullptr) const {
         auto y = matrix<Scalar>::for_overwrite({x.rows(), outputs()});
         apply(x.data(), inputs(), x.rows(), y.data(), {.function = activation}, threads);
         return y;
@@ -74,23 +69,13 @@ class linear {
         return {*this, std::move(x), threads};
     }
 
-    /// Over raw rows, `row_stride` elements apart.
-    /// \param results [row_count, outputs]
-    /// \param epilogue operations on the sums; its bias and gain are set to the layer's
+    /// Over raw rows, as packed_weights::multiply.
+    /// \param epilogue its bias and gain are set to the layer's
     void apply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
-               kernels::epilogue<Scalar> epilogue, executor* threads) const {
-        apply_some(rows, row_stride, row_count, results, epilogue, threads, 0, outputs());
-    }
-    void apply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results) const {
-        apply(rows, row_stride, row_count, results, {}, nullptr);
-    }
-
-    /// Only the outputs from `first` to before `end`, as packed_weights::multiply.
-    void apply_some(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
-                    kernels::epilogue<Scalar> epilogue, executor* threads, std::size_t first, std::size_t end) const {
+               kernels::epilogue<Scalar> epilogue = {}, executor* threads = nullptr, output_range range = {}) const {
         epilogue.bias = bias_.empty() ? nullptr : bias_.data();
         epilogue.gain = gain_.empty() ? nullptr : gain_.data();
-        weight_.multiply(rows, row_stride, row_count, results, epilogue, threads, first, end);
+        weight_.multiply(rows, row_stride, row_count, results, epilogue, threads, range);
     }
 
     /// As layer_norm::parameters.

@@ -24,18 +24,18 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Numbers that do not change any more, in memory of their own or in a mapped file. Copies share them.
+/// Immutable array in memory of its own or in a mapped file. Copies share it.
 template <class Number>
 class shared_array {
    public:
     shared_array() = default;
     explicit shared_array(uninitialized_vector<Number> numbers) {
-        const auto own = std::make_shared<const uninitialized_vector<Number>>(std::move(numbers));
-        numbers_ = *own;
-        owner_ = own;
+        const auto owner = std::make_shared<const uninitialized_vector<Number>>(std::move(numbers));
+        numbers_ = *owner;
+        owner_ = owner;
     }
 
-    /// \param owner keeps the numbers where they are
+    /// \param owner of the memory
     shared_array(std::span<const Number> numbers, std::shared_ptr<const void> owner)
         : numbers_(numbers), owner_(std::move(owner)) {}
 
@@ -51,11 +51,11 @@ class shared_array {
 
 namespace detail {
 
-/// Numbers of so many elements, as `make(data)` writes them.
-template <class Number, class Make>
-shared_array<Number> make_shared_array(std::size_t count, const Make& make) {
+/// An array of `count` numbers, which write(numbers) writes.
+template <class Number, class Write>
+shared_array<Number> make_shared_array(std::size_t count, const Write& write) {
     uninitialized_vector<Number> numbers(count);
-    make(numbers.data());
+    write(numbers.data());
     return shared_array<Number>(std::move(numbers));
 }
 
@@ -64,17 +64,16 @@ shared_array<Number> make_shared_array(std::size_t count, const Make& make) {
 /// Cache of a checkpoint's packed weights in one mapped file.
 class packed_weight_cache {
    public:
-    /// \param key everything the numbers depend on
+    /// \param key everything the packed weights depend on
     packed_weight_cache(std::filesystem::path file, std::string key)
         : file_(std::move(file), std::move(key), cache_access::mapped) {
         if (auto list = file_.read(largest_file, report_)) cached_ = *std::move(list);
     }
 
-    /// The numbers of a name: mapped from the file, or computed, which write() adds to it. May be called from any
-    /// thread.
-    /// \param make make(numbers) writes `count` numbers
-    template <class Number, class Make>
-    shared_array<Number> numbers(const std::string& name, std::size_t count, const Make& make) {
+    /// An array by name: mapped from the file, or computed and added to it by write(). May be called from any thread.
+    /// \param write write(numbers) computes `count` numbers
+    template <class Number, class Write>
+    shared_array<Number> array(const std::string& name, std::size_t count, const Write& write) {
         constexpr dtype type = detail::dtype_of<Number>();
         const stored_tensor* const stored = cached_.find(name);
         const auto* const memory = stored == nullptr ? nullptr : stored->bytes.memory().data();
@@ -84,7 +83,7 @@ class packed_weight_cache {
         const shared_array<Number> values =
             is_cached ? shared_array<Number>({reinterpret_cast<const Number*>(memory), count},
                                              std::make_shared<const byte_range>(stored->bytes))
-                      : detail::make_shared_array<Number>(count, make);
+                      : detail::make_shared_array<Number>(count, write);
         const std::lock_guard one_at_a_time(adding_);
         report_.hit = report_.hit && is_cached;
         all_.push_back({name, {type, {count}, byte_range(std::as_bytes(values.values()))}});
@@ -92,10 +91,10 @@ class packed_weight_cache {
         return values;
     }
 
-    /// Whether all numbers so far were in the file, and what went wrong with it.
+    /// Whether all arrays so far were in the file, and a warning if it could not be used.
     const cache_report& report() const noexcept { return report_; }
 
-    /// Writes all numbers so far, unless they were read from the file, and releases them.
+    /// Writes all arrays so far, unless they were read from the file, and releases them.
     void write() {
         if (!report_.hit) file_.write(all_, report_);
         all_.clear();

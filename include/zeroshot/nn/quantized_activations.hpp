@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include <zeroshot/kernels/kernels.hpp>
-#include <zeroshot/nn/number_format.hpp>
+#include <zeroshot/nn/precision.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -19,16 +19,17 @@ class quantized_activations {
     quantized_activations() = default;
 
     /// \param rows [row_count, depth], row_stride elements apart
-    quantized_activations(kernels::number_format type, const float* rows, std::size_t row_stride, std::size_t row_count,
-                          std::size_t depth, const kernels::table& set, executor* threads = nullptr)
-        : type_(type), set_(&set), row_count_(row_count), depth_(depth) {
-        constexpr std::size_t grain = kernels::row_multiple;
-        const std::size_t size = kernels::row_words(type, depth, set.rows);
-        words_.resize(kernels::packed_rows_size(type, row_count, depth, set.rows));
+    quantized_activations(kernels::number_format format, const float* rows, std::size_t row_stride,
+                          std::size_t row_count, std::size_t depth, const kernels::table& set,
+                          executor* threads = nullptr)
+        : format_(format), set_(&set), row_count_(row_count), depth_(depth) {
+        constexpr std::size_t multiple = kernels::row_multiple;
+        const std::size_t size = kernels::row_words(format, depth, set.rows);
+        words_.resize(kernels::packed_rows_size(format, row_count, depth, set.rows));
         std::fill(words_.begin() + static_cast<std::ptrdiff_t>(row_count * size), words_.end(), 0u);
-        parallel_for(threads, (row_count + grain - 1) / grain, [&](std::size_t part) {
-            const std::size_t row = part * grain, count = (std::min)(grain, row_count - row);
-            kernels::pack_rows(type, rows + row * row_stride, row_stride, count, depth, words_.data() + row * size,
+        parallel_for(threads, (row_count + multiple - 1) / multiple, [&](std::size_t part) {
+            const std::size_t row = part * multiple, count = (std::min)(multiple, row_count - row);
+            kernels::pack_rows(format, rows + row * row_stride, row_stride, count, depth, words_.data() + row * size,
                                set);
         });
     }
@@ -40,14 +41,14 @@ class quantized_activations {
     void multiply(const std::uint32_t* packed, std::size_t columns, float* results, std::size_t result_stride,
                   const kernels::epilogue<float>& epilogue, std::size_t panel, std::size_t end) const noexcept {
         const kernels::quantized_product p{
-            words_.data(), kernels::row_words(type_, depth_, set_->rows), row_count_, packed,
-            columns,       kernels::column_words(type_, depth_),          results,    result_stride,
+            words_.data(), kernels::row_words(format_, depth_, set_->rows), row_count_, packed,
+            columns,       kernels::column_words(format_, depth_),          results,    result_stride,
             epilogue};
-        kernels::multiply(type_, p, *set_, panel, end);
+        kernels::multiply(format_, p, *set_, panel, end);
     }
 
    private:
-    kernels::number_format type_ = kernels::number_format::bf16;
+    kernels::number_format format_ = kernels::number_format::bf16;
     const kernels::table* set_ = nullptr;
     std::size_t row_count_ = 0;
     std::size_t depth_ = 0;

@@ -18,13 +18,26 @@
 #include <zeroshot/checkpoint/tensor_names.hpp>
 #include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
-#include <zeroshot/nn/number_format.hpp>
 #include <zeroshot/nn/weight_options.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/support/edit_distance.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+namespace nn {
+
+/// [rows, columns] to [columns, rows], in place.
+template <class Scalar>
+void transpose(std::size_t rows, std::size_t columns, std::span<Scalar> values) {
+    const std::vector<Scalar> before(values.begin(), values.end());
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t column = 0; column < columns; ++column)
+            values[column * rows + row] = before[row * columns + column];
+    }
+}
+
+}  // namespace nn
 
 template <class Scalar>
 class row_reader;
@@ -259,7 +272,7 @@ class weights {
     template <class Scalar>
     void fill(const std::string& name, const canonical_tensor& tensor, std::span<Scalar> values) const {
         fill_range(name, tensor, 0, values);
-        if (tensor.transposed) transpose(tensor.shape[1], tensor.shape[0], values);
+        if (tensor.transposed) nn::transpose(tensor.shape[1], tensor.shape[0], values);
         shared_->touched[tensor.index].store(true, std::memory_order_relaxed);
     }
 
@@ -267,11 +280,11 @@ class weights {
     template <class Scalar>
     void fill_range(const std::string& name, const canonical_tensor& tensor, std::size_t first,
                     std::span<Scalar> values) const {
-        constexpr std::size_t worth_sharing = 1 << 18;  // elements: for fewer, waking a thread costs more than it saves
-        const bool shared = values.size() >= worth_sharing && is_contiguous(tensor);
-        const std::size_t shares = shared ? concurrency_of(threads()) : 1;
-        parallel_for(threads(), shares, [&](std::size_t share) {
-            const std::size_t begin = values.size() * share / shares, end = values.size() * (share + 1) / shares;
+        constexpr std::size_t min_parallel = 1 << 18;  // elements: for fewer, waking a thread costs more than it saves
+        const bool parallel = values.size() >= min_parallel && is_contiguous(tensor);
+        const std::size_t ranges = parallel ? concurrency_of(threads()) : 1;
+        parallel_for(threads(), ranges, [&](std::size_t index) {
+            const std::size_t begin = values.size() * index / ranges, end = values.size() * (index + 1) / ranges;
             fill_parts(name, tensor, first + begin, values.subspan(begin, end - begin));
         });
     }
@@ -329,16 +342,6 @@ class weights {
         return numeric_error(
             error_code::numeric,
             {place(), label(name, part) + " is not finite at " + shape_text(position), "", "is the file damaged?"});
-    }
-
-    /// [rows, columns] to [columns, rows], in place.
-    template <class Scalar>
-    static void transpose(std::size_t rows, std::size_t columns, std::span<Scalar> values) {
-        const std::vector<Scalar> before(values.begin(), values.end());
-        for (std::size_t row = 0; row < rows; ++row) {
-            for (std::size_t column = 0; column < columns; ++column)
-                values[column * rows + row] = before[row * columns + column];
-        }
     }
 
     std::shared_ptr<const contents> shared_;

@@ -12,8 +12,8 @@
 
 #include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/kernels/winograd.hpp>
-#include <zeroshot/nn/number_format.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/precision.hpp>
 #include <zeroshot/nn/quantized_activations.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
@@ -30,12 +30,12 @@ class winograd {
     /// inputs, 3, 3], as row_reader does
     template <class ReadRows>
     winograd(std::size_t outputs, std::size_t inputs, const ReadRows& read_rows, aligned_vector<Scalar> bias,
-             const packing& how)
+             const packing& layer)
         : inputs_(inputs), outputs_(outputs), bias_(std::move(bias)) {
         if constexpr (std::is_same_v<Scalar, float>) {
-            if (how.precision == precision::int8 && set_->has_fast_int16 && inputs <= kernels::deepest_int16) {
+            if (layer.precision == precision::int8 && set_->has_fast_int16 && inputs <= kernels::deepest_int16) {
                 packed_ = transformed<std::uint32_t>(
-                    how, kernels::packed_size(integers, outputs, inputs), read_rows,
+                    layer, kernels::packed_size(integers, outputs, inputs), read_rows,
                     [&](const float* block, std::size_t count, std::size_t first, std::uint32_t* packed) {
                         kernels::pack(integers, block, inputs, 1, count, inputs,
                                       packed + first * kernels::column_words(integers, inputs));
@@ -43,7 +43,7 @@ class winograd {
                 return;
             }
         }
-        packed_ = transformed<Scalar>(how, kernels::packed_size(outputs, inputs), read_rows,
+        packed_ = transformed<Scalar>(layer, kernels::packed_size(outputs, inputs), read_rows,
                                       [&](const Scalar* block, std::size_t count, std::size_t first, Scalar* packed) {
                                           kernels::pack(block, inputs, 1, count, inputs, packed + first * inputs);
                                       });
@@ -115,9 +115,9 @@ class winograd {
     /// \param pack pack(block, count, first, packed) packs the weights of `count` outputs from `first` on, [count,
     /// inputs]
     template <class Element, class ReadRows, class Pack>
-    shared_array<Element> transformed(const packing& how, std::size_t size, const ReadRows& read_rows,
+    shared_array<Element> transformed(const packing& layer, std::size_t size, const ReadRows& read_rows,
                                       const Pack& pack) const {
-        return how.elements<Element>(points * size, [&](Element* packed) {
+        return layer.elements<Element>(points * size, [&](Element* packed) {
             constexpr std::size_t taps = 9;
             for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
                 const std::size_t count = (std::min)(kernels::panel_width, outputs_ - first);

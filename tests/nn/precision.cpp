@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <optional>
 
-#include <zeroshot/nn/number_format.hpp>
+#include <zeroshot/nn/precision.hpp>
 
 #include "tests/catch.hpp"
 
@@ -22,9 +22,9 @@ TEST_CASE("f32 is never rounded, and bf16 is bfloat16 where it saves memory or t
         const kernels::table& set = *each;
         const bool no_instruction = set.rows.bf16_as_floats;
         INFO(set.name);
-        CHECK(quantized_format(in(precision::f32, true, true), 1000, set) == std::nullopt);
-        CHECK(quantized_format(in(precision::bf16), 1000, set) == quantized::bf16);
-        CHECK((quantized_format(in(precision::bf16, false, true), 1000, set) == std::nullopt) == no_instruction);
+        CHECK(format_of(in(precision::f32, true, true), 1000, set) == std::nullopt);
+        CHECK(format_of(in(precision::bf16), 1000, set) == number_format::bf16);
+        CHECK((format_of(in(precision::bf16, false, true), 1000, set) == std::nullopt) == no_instruction);
     }
 }
 
@@ -32,12 +32,12 @@ TEST_CASE("int8 becomes 16 bits on request and in short sums: integers where the
     for (const kernels::table* const each : kernels::tables()) {
         const kernels::table& set = *each;
         INFO(set.name);
-        CHECK(quantized_format(in(precision::int8), shortest_int8_sum, set) == quantized::int8);
-        CHECK(quantized_format(in(precision::int8), shortest_int8_sum - 1, set) == set.best_16_bit_format);
-        CHECK(quantized_format(in(precision::int8, true), shortest_int8_sum, set) == set.best_16_bit_format);
-        CHECK(quantized_format(in(precision::int8, true), kernels::deepest_int16 + 1, set) == quantized::bf16);
-        const bool float_is_as_fast = set.best_16_bit_format == quantized::bf16 && set.rows.bf16_as_floats;
-        CHECK((quantized_format(in(precision::int8, true, true), 512, set) == std::nullopt) == float_is_as_fast);
+        CHECK(format_of(in(precision::int8), shortest_int8_sum, set) == number_format::int8);
+        CHECK(format_of(in(precision::int8), shortest_int8_sum - 1, set) == set.best_16_bit_format);
+        CHECK(format_of(in(precision::int8, true), shortest_int8_sum, set) == set.best_16_bit_format);
+        CHECK(format_of(in(precision::int8, true), kernels::deepest_int16 + 1, set) == number_format::bf16);
+        const bool float_is_as_fast = set.best_16_bit_format == number_format::bf16 && set.rows.bf16_as_floats;
+        CHECK((format_of(in(precision::int8, true, true), 512, set) == std::nullopt) == float_is_as_fast);
     }
 }
 

@@ -1,12 +1,10 @@
 #pragma once
-/// \file Number format of a layer's weights and activations.
+/// \file Options for packing a tensor, and the number format of a layer.
 
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
@@ -17,19 +15,19 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace nn {
 
-/// How the elements of a tensor become packed weights.
+/// Options for packing a tensor.
 struct packing {
     zeroshot::precision precision = zeroshot::precision::f32;
     executor* threads = nullptr;                   ///< null: the calling thread alone
     std::shared_ptr<packed_weight_cache> cache{};  ///< null: none
     std::string name{};                            ///< in the cache
     bool at_least_16_bits = false;                 ///< for a layer where 8 bits cost accuracy
-    bool many_rows = false;                        ///< use the same weights, as the pixels of a convolution do
+    bool many_rows = false;                        ///< per weight, such as the pixels of a convolution
 
-    /// The elements in the cache, or those that `write(elements)` writes.
+    /// The elements from the cache, or those that `write(elements)` computes.
     template <class Element, class Write>
     shared_array<Element> elements(std::size_t count, const Write& write) const {
-        return cache ? cache->numbers<Element>(name, count, write)
+        return cache ? cache->array<Element>(name, count, write)
                      : zeroshot::detail::make_shared_array<Element>(count, write);
     }
 };
@@ -38,18 +36,18 @@ struct packing {
 /// share of the time. Measured in docs/performance.md.
 inline constexpr std::size_t shortest_int8_sum = 512;
 
-/// The format that weights and activations are rounded to; nothing if they stay float.
+/// The number format of a layer's weights and activations; nothing if they stay float.
 /// \param depth number of products in a sum
-inline std::optional<kernels::number_format> quantized_format(const packing& how, std::size_t depth,
-                                                              const kernels::table& set) {
+inline std::optional<kernels::number_format> format_of(const packing& layer, std::size_t depth,
+                                                       const kernels::table& set) {
     using enum kernels::number_format;
-    if (how.precision == precision::f32) return {};
-    if (how.precision == precision::int8) {
-        if (!how.at_least_16_bits && depth >= shortest_int8_sum) return int8;
+    if (layer.precision == precision::f32) return {};
+    if (layer.precision == precision::int8) {
+        if (!layer.at_least_16_bits && depth >= shortest_int8_sum) return int8;
         if (set.best_16_bit_format == int16 && depth <= kernels::deepest_int16) return int16;
     }
     // With many rows per weight the smaller size does not matter: bfloat16 only gains from an instruction.
-    if (how.many_rows && set.rows.bf16_as_floats) return {};
+    if (layer.many_rows && set.rows.bf16_as_floats) return {};
     return bf16;
 }
 

@@ -8,8 +8,10 @@
 #include <zeroshot/kernels/row.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
 
 using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
 
 namespace {
 
@@ -30,9 +32,7 @@ std::vector<float> many_numbers() {
 template <class Bound>
 void check_function(activation f, const Bound& bound) {
     const std::vector<float> numbers = many_numbers();
-    for (const table* const each : tables()) {
-        const table& set = *each;
-        if (!set.is_available()) continue;
+    for (const table& set : available_tables()) {
         std::vector<float> got = numbers;
         apply(f, got.data(), got.size(), set);
         double worst = 0;
@@ -75,14 +75,12 @@ TEST_CASE("the GELU with erf errs by a few epsilons of its argument") {
     // half of x times 1 + erf: three epsilons of the rational function, one of the sum, two of the products
     check_function(activation::gelu, [](double x, double) { return 6 * epsilon * std::abs(x) / 2 + 1e-38; });
 }
-TEST_CASE("rectifying leaves no negative number") {
+TEST_CASE("relu leaves no negative number") {
     check_function(activation::relu, [](double, double) { return 1e-300; });
 }
 
-TEST_CASE("a number gives the same bits wherever it stands") {
-    for (const table* const each : tables()) {
-        const table& set = *each;
-        if (!set.is_available()) continue;
+TEST_CASE("an activation gives a number the same bits at any position") {
+    for (const table& set : available_tables()) {
         for (const activation f :
              {activation::quick_gelu, activation::gelu, activation::gelu_tanh, activation::exponential}) {
             std::vector<float> numbers(37, 0.7251f);
@@ -92,10 +90,8 @@ TEST_CASE("a number gives the same bits wherever it stands") {
     }
 }
 
-TEST_CASE("what is no number stays none") {
-    for (const table* const each : tables()) {
-        const table& set = *each;
-        if (!set.is_available()) continue;
+TEST_CASE("activations of NaN are NaN") {
+    for (const table& set : available_tables()) {
         for (const activation f : {activation::quick_gelu, activation::gelu, activation::gelu_tanh,
                                    activation::exponential, activation::relu, activation::identity}) {
             float number = std::numeric_limits<float>::quiet_NaN();

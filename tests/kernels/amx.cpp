@@ -87,7 +87,7 @@ TEST_CASE("the emulated tiles refuse what a processor refuses") {
     CHECK(released.fault() == "tile 0 has no shape");
 }
 
-TEST_CASE("bands are of one height, hold every row, and repeat less than one row each") {
+TEST_CASE("bands have equal heights, contain every row, and repeat less than one row each") {
     for (std::size_t rows = 1; rows < 600; ++rows) {
         const detail::amx_bands bands(rows);
         INFO(rows << " rows, " << bands.count << " bands of " << bands.height);
@@ -112,10 +112,10 @@ TEST_CASE("products of bfloat16 by AMX are within the bounds of their rounding, 
     }
     for (const std::size_t depth : {1u, 31u, 32u, 33u, 384u, 385u, 1000u})
         check_bf16({number_format::bf16, 3, 33, depth});
-    check_bf16({number_format::bf16, 289, 17, 400});  // more bands than a block holds
+    check_bf16({number_format::bf16, 289, 17, 400});  // more bands than a group holds
 }
 
-TEST_CASE("subnormal bfloat16 are zero to AMX, and nothing else is lost") {
+TEST_CASE("AMX takes subnormal bfloat16 for zero, and loses nothing else") {
     quantized_case c(number_format::bf16, 5, 20, 40);
     for (std::size_t i = 0; i < c.rows.size(); i += 3) c.rows[i] *= 1e-39f;
     check_bf16(c);
@@ -123,7 +123,7 @@ TEST_CASE("subnormal bfloat16 are zero to AMX, and nothing else is lost") {
     for (const float each : by_amx(c, 0, c.row_count)) REQUIRE(each == 0);
 }
 
-TEST_CASE("sums of bytes by AMX are those of the portable kernels, and are finished alike, at odd shapes") {
+TEST_CASE("int8 products by AMX equal those of the portable kernels, epilogue included, at odd shapes") {
     const std::vector<float> bias = normal_numbers(48, 7), gain = normal_numbers(48, 8);
     const auto check = [&](const quantized_case& c) {
         for (const epilogue<float>& epilogue :
@@ -136,12 +136,12 @@ TEST_CASE("sums of bytes by AMX are those of the portable kernels, and are finis
         for (const std::size_t columns : {1u, 16u, 17u, 32u, 48u}) check({number_format::int8, row_count, columns, 70});
     }
     for (const std::size_t depth : {1u, 63u, 64u, 65u, 768u, 769u, 1700u}) check({number_format::int8, 3, 33, depth});
-    check({number_format::int8, 300, 17, 800});  // more bands than a block holds
+    check({number_format::int8, 300, 17, 800});  // more bands than a group holds
 }
 
-TEST_CASE("to AMX, a row gives the same bits whatever rows it stands beside, and a panel whatever panels") {
-    for (const number_format type : {number_format::bf16, number_format::int8}) {
-        const quantized_case c(type, 67, 49, 900);
+TEST_CASE("by AMX, a row or panel has the same bits whatever it is computed beside") {
+    for (const number_format format : {number_format::bf16, number_format::int8}) {
+        const quantized_case c(format, 67, 49, 900);
         const std::vector<float> bias = normal_numbers(c.columns, 7);
         const epilogue<float> epilogue{bias.data(), nullptr, false, activation::quick_gelu};
         const std::vector<float> together = by_amx(c, 0, c.row_count, epilogue);
@@ -157,11 +157,11 @@ TEST_CASE("to AMX, a row gives the same bits whatever rows it stands beside, and
                                          weights = c.packed_weights();
         quantized_product p = c.over(rows, weights, table_of(instruction_set::amx), c.row_count, apart);
         p.epilogue = epilogue;
-        multiply(type, p, table_of(instruction_set::amx), 1, 2);
+        multiply(format, p, table_of(instruction_set::amx), 1, 2);
         for (std::size_t i = 0; i < apart.size(); ++i)
             REQUIRE((apart[i] != -7.0f) == (i % c.columns >= 16 && i % c.columns < 32));
-        multiply(type, p, table_of(instruction_set::amx), 0, 1);
-        multiply(type, p, table_of(instruction_set::amx), 2, panel_count(c.columns));
+        multiply(format, p, table_of(instruction_set::amx), 0, 1);
+        multiply(format, p, table_of(instruction_set::amx), 2, panel_count(c.columns));
         CHECK(apart == together);
     }
 }

@@ -16,14 +16,6 @@ namespace {
 
 constexpr double epsilon = std::numeric_limits<float>::epsilon();
 
-std::vector<const table*> sets_here() {
-    for (const table* const each : tables()) {
-        const table& set = *each;
-        if (!set.is_available()) WARN("instruction set " << set.name << " is not on this machine: not tested");
-    }
-    return available_sets();
-}
-
 double as_bfloat(float number) {
     return zeroshot::float_from_bfloat(zeroshot::bfloat_from_float(number));
 }
@@ -52,7 +44,8 @@ void check_int8(const quantized_case& c, const table& set) {
     const std::vector<float> result = c.product(set);
     const std::vector<std::uint32_t> packed = c.packed_weights();
     for (std::size_t column = 0; column < c.columns; ++column) {
-        const std::uint32_t* panel = packed.data() + column / panel_width * panel_width * column_words(c.type, c.depth);
+        const std::uint32_t* panel =
+            packed.data() + column / panel_width * panel_width * column_words(c.format, c.depth);
         const auto step = static_cast<double>(std::bit_cast<float>(panel[column % panel_width]));
         const auto weight = c.weights.begin() + static_cast<std::ptrdiff_t>(column * c.depth);
         const auto largest = static_cast<double>(
@@ -86,7 +79,8 @@ void check_int16(const quantized_case& c, const table& set) {
     const std::vector<float> result = c.product(set);
     const std::vector<std::uint32_t> packed = c.packed_weights();
     for (std::size_t column = 0; column < c.columns; ++column) {
-        const std::uint32_t* panel = packed.data() + column / panel_width * panel_width * column_words(c.type, c.depth);
+        const std::uint32_t* panel =
+            packed.data() + column / panel_width * panel_width * column_words(c.format, c.depth);
         const auto step = static_cast<double>(std::bit_cast<float>(panel[column % panel_width]));
         for (std::size_t row = 0; row < c.row_count; ++row) {
             double largest = 0, exact = 0, bound = 0;
@@ -109,9 +103,8 @@ void check_int16(const quantized_case& c, const table& set) {
 
 }  // namespace
 
-TEST_CASE("quantized products are within the bounds of their rounding, by every instruction set, at odd shapes") {
-    for (const table* const each : sets_here()) {
-        const table& set = *each;
+TEST_CASE("quantized products are within the bounds of their rounding, by every instruction set and at odd shapes") {
+    for (const table& set : available_tables()) {
         for (const std::size_t row_count : {1u, 2u, 3u, 6u, 7u, 13u, 17u}) {
             for (const std::size_t columns : {1u, 15u, 16u, 33u}) {
                 for (const std::size_t depth : {1u, 31u, 64u, 65u, 200u}) {
@@ -127,13 +120,12 @@ TEST_CASE("quantized products are within the bounds of their rounding, by every 
     }
 }
 
-TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a panel whatever panels") {
-    for (const number_format type : {number_format::bf16, number_format::int16, number_format::int8}) {
-        const quantized_case c(type, 61, 49, 300);
+TEST_CASE("in a quantized product, a row or panel has the same bits whatever it is computed beside") {
+    for (const number_format format : {number_format::bf16, number_format::int16, number_format::int8}) {
+        const quantized_case c(format, 61, 49, 300);
         const std::vector<float> bias = normal_numbers(c.columns, 7);
         const epilogue<float> epilogue{bias.data(), nullptr, false, activation::quick_gelu};
-        for (const table* const each : sets_here()) {
-            const table& set = *each;
+        for (const table& set : available_tables()) {
             const std::vector<float> together = c.product(set, 0, c.row_count, epilogue);
             for (const std::size_t count : {1u, 2u, 3u, 5u, 14u, 40u}) {
                 for (std::size_t row = 0; row + count <= c.row_count; row += count) {
@@ -146,31 +138,32 @@ TEST_CASE("a row gives the same bits whatever rows it is computed beside, and a 
             const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count), weights = c.packed_weights();
             quantized_product p = c.over(rows, weights, set, c.row_count, apart);
             p.epilogue = epilogue;
-            multiply(type, p, set, 1, 2);
+            multiply(format, p, set, 1, 2);
             for (std::size_t i = 0; i < apart.size(); ++i)
                 REQUIRE((apart[i] != -7.0f) == (i % c.columns >= 16 && i % c.columns < 32));
-            multiply(type, p, set, 0, 1);
-            multiply(type, p, set, 2, panel_count(c.columns));
+            multiply(format, p, set, 0, 1);
+            multiply(format, p, set, 2, panel_count(c.columns));
             CHECK(apart == together);
         }
     }
 }
 
-TEST_CASE("what follows a quantized sum is done in its order: bias, gain, what stood there, the function") {
-    for (const number_format type : {number_format::bf16, number_format::int16, number_format::int8}) {
-        quantized_case c(type, 9, 50, 1);
+TEST_CASE(
+    "the epilogue of a quantized product adds bias, multiplies with gain, adds the old value and applies the "
+    "function") {
+    for (const number_format format : {number_format::bf16, number_format::int16, number_format::int8}) {
+        quantized_case c(format, 9, 50, 1);
         std::ranges::fill(c.rows, 2.0f);
         std::ranges::fill(c.weights, 1.5f);
         const std::vector<float> bias(c.columns, -5.0f), gain(c.columns, 4.0f);
-        for (const table* const each : sets_here()) {
-            const table& set = *each;
+        for (const table& set : available_tables()) {
             const auto with = [&](const epilogue<float>& epilogue) {
                 std::vector<float> result(c.row_count * c.columns, 7.0f);
                 const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count),
                                                  weights = c.packed_weights();
                 quantized_product p = c.over(rows, weights, set, c.row_count, result);
                 p.epilogue = epilogue;
-                multiply(type, p, set, 0, panel_count(c.columns));
+                multiply(format, p, set, 0, panel_count(c.columns));
                 return result;
             };
             const auto all = [&](const std::vector<float>& found, float value) {
@@ -185,12 +178,11 @@ TEST_CASE("what follows a quantized sum is done in its order: bias, gain, what s
     }
 }
 
-TEST_CASE("a row that holds a number that is none has results that are none, its neighbours their own") {
+TEST_CASE("a row with NaN or infinity has results that are not finite, and does not affect other rows") {
     constexpr float none = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
-    for (const table* const each : available_sets()) {
-        const table& set = *each;
-        for (const number_format type : {number_format::int16, number_format::int8}) {
-            const quantized_case sound(type, 3, 17, 70);
+    for (const table& set : available_tables()) {
+        for (const number_format format : {number_format::int16, number_format::int8}) {
+            const quantized_case sound(format, 3, 17, 70);
             const std::vector<float> expected = sound.product(set);
             for (const float number : {none, infinity, -infinity}) {
                 quantized_case c = sound;

@@ -20,7 +20,7 @@ constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
 
-TEST_CASE("no two bytes of weights that meet in 16 bits exceed 128 together") {
+TEST_CASE("two bytes of weights in a 16-bit sum are at most 128 together") {
     const std::size_t columns = 20, depth = 300;
     std::vector<float> weights = normal_numbers(columns * depth, 5);
     for (std::size_t k = 0; k < depth; ++k) weights[k] = k % 3 == 0 ? 1.0f : -1.0f;  // all as large as the largest
@@ -46,7 +46,7 @@ TEST_CASE("no two bytes of weights that meet in 16 bits exceed 128 together") {
     }
 }
 
-TEST_CASE("no column of 16 bits can make a sum of more than 31, and its numbers are the nearest of their steps") {
+TEST_CASE("no column of int16 can make a sum of more than 31 bits, and its numbers are rounded to nearest") {
     for (const std::size_t depth :
          {std::size_t{1}, std::size_t{64}, std::size_t{300}, std::size_t{5000}, deepest_int16}) {
         const std::size_t columns = 4;
@@ -66,7 +66,7 @@ TEST_CASE("no column of 16 bits can make a sum of more than 31, and its numbers 
             std::int64_t sum = 0;
             int largest = 0;
             for (std::size_t k = 0; k < depth; ++k) {
-                const int number = sixteen_bits_at(words, k, panel_width);
+                const int number = int16_at(words, k, panel_width);
                 const auto weight = static_cast<double>(weights[column * depth + k]);
                 REQUIRE(std::abs(number * step - weight) <= (0.5 + 0.01) * step);
                 sum += std::abs(number);
@@ -83,7 +83,7 @@ TEST_CASE("no column of 16 bits can make a sum of more than 31, and its numbers 
     }
 }
 
-TEST_CASE("weights are packed alike whichever way round they are stored, and with gaps; what is missing is zero") {
+TEST_CASE("weights are packed alike in either storage order and with gaps, and padding is zero") {
     for (const std::size_t columns : {1u, 16u, 19u}) {
         for (const std::size_t depth : {1u, 17u, 32u, 70u}) {
             const std::vector<float> weights = normal_numbers(columns * depth, 6);
@@ -94,14 +94,14 @@ TEST_CASE("weights are packed alike whichever way round they are stored, and wit
                     turned[k * columns + column] = apart[2 * (k * columns + column)] = number;
                 }
             }
-            for (const number_format type : {number_format::bf16, number_format::int16, number_format::int8}) {
-                std::vector<std::uint32_t> one(packed_size(type, columns, depth), 7u), other = one, third = one;
-                pack(type, weights.data(), depth, 1, columns, depth, one.data());
-                pack(type, turned.data(), 1, columns, columns, depth, other.data());
-                pack(type, apart.data(), 2, 2 * columns, columns, depth, third.data());
+            for (const number_format format : {number_format::bf16, number_format::int16, number_format::int8}) {
+                std::vector<std::uint32_t> one(packed_size(format, columns, depth), 7u), other = one, third = one;
+                pack(format, weights.data(), depth, 1, columns, depth, one.data());
+                pack(format, turned.data(), 1, columns, columns, depth, other.data());
+                pack(format, apart.data(), 2, 2 * columns, columns, depth, third.data());
                 REQUIRE(one == other);
                 REQUIRE(one == third);
-                const std::size_t words = column_words(type, depth);
+                const std::size_t words = column_words(format, depth);
                 for (std::size_t i = 0; i < one.size(); ++i) {
                     const std::size_t column = i / (16 * words) * 16 + i % 16;
                     if (column >= columns) REQUIRE(one[i] == 0);
@@ -111,7 +111,7 @@ TEST_CASE("weights are packed alike whichever way round they are stored, and wit
     }
 }
 
-TEST_CASE("columns of bfloat16 hold what rows of it hold, word by word") {
+TEST_CASE("packed columns and rows of bfloat16 have the same words") {
     const std::size_t columns = 19, depth = 70, words = column_words(number_format::bf16, depth);
     const std::vector<float> numbers = normal_numbers(columns * depth, 8);
     std::vector<std::uint32_t> packed(packed_size(number_format::bf16, columns, depth));
@@ -125,14 +125,14 @@ TEST_CASE("columns of bfloat16 hold what rows of it hold, word by word") {
     }
 }
 
-TEST_CASE("weights too small for a step become zero, and the largest floats keep theirs") {
+TEST_CASE("weights too small for a scale become zero, and the largest floats have one") {
     for (const float size : {1e-45f, 1e-38f, 1e30f, 3e38f}) {
         INFO(size);
         const std::vector<float> weights(64, size);
         std::vector<std::uint32_t> packed(packed_size(number_format::int16, 1, weights.size()));
         pack(number_format::int16, weights.data(), weights.size(), 1, 1, weights.size(), packed.data());
         const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
-        const int number = sixteen_bits_at(packed.data() + panel_width, 5, panel_width);
+        const int number = int16_at(packed.data() + panel_width, 5, panel_width);
         if (size < 1e-30f)
             CHECK(number == 0);
         else

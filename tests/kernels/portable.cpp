@@ -9,7 +9,7 @@
 using namespace zeroshot::kernels;
 using namespace zeroshot_tests;
 
-TEST_CASE("every instruction set gives what the portable one gives: the same sums, finished alike") {
+TEST_CASE("every instruction set equals the portable one in quantized products") {
     const quantized_case eights(number_format::int8, 27, 50, 333), sixteens(number_format::bf16, 27, 50, 333);
     const quantized_case integers(number_format::int16, 27, 50, 333);
     const std::vector<float> eight = eights.product(*tables().back());
@@ -23,8 +23,7 @@ TEST_CASE("every instruction set gives what the portable one gives: the same sum
         return result;
     };
     const std::vector<float> integer = of_the_same_rows(*tables().back());
-    for (const table* const each : available_sets()) {
-        const table& set = *each;
+    for (const table& set : available_tables()) {
         INFO(set.name);
         CHECK(std::ranges::equal(eights.product(set), eight, nearly_equal));
         CHECK(of_the_same_rows(set) == integer);

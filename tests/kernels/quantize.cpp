@@ -19,28 +19,27 @@ constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
 
-TEST_CASE("bfloat16 is rounded as half.hpp does it, whatever the instruction set, in pairs and as floats") {
+TEST_CASE("every instruction set rounds to bfloat16 as half.hpp does, in pairs and as floats") {
     std::vector<float> row = normal_numbers(70, 4);
     row[1] = infinity;
     row[2] = not_a_number;
     row[3] = std::numeric_limits<float>::max();  // rounds to infinity
     row[4] = std::bit_cast<float>(0x3f808000u);  // a tie
     row[5] = std::bit_cast<float>(0x7fffffffu);  // a NaN whose bits would overflow
-    for (const table* const each : available_sets()) {
-        const table& set = *each;
+    for (const table& set : available_tables()) {
         const std::vector<std::uint32_t> floats = packed_row(number_format::bf16, row, set);  // or pairs
         const std::size_t words = word_count(number_format::bf16, row.size());
         std::vector<std::uint32_t> pairs(row_header + word_count(number_format::bf16, row.size()));
         detail::pack_rows<4>(number_format::bf16, row_layout{}, row.data(), row.size(), 1, row.size(), pairs.data());
         std::vector<float> alone = row;
         round_floats(alone.data(), alone.size(), alone.data(), set);
-        for (std::size_t place = 0; place < row.size(); ++place) {
-            const std::uint32_t expected = zeroshot::bfloat_from_float(row[place]);
-            const std::size_t word = place / 32 * 16 + place % 16, half = place % 32 / 16;
-            INFO("place " << place);
+        for (std::size_t index = 0; index < row.size(); ++index) {
+            const std::uint32_t expected = zeroshot::bfloat_from_float(row[index]);
+            const std::size_t word = index / 32 * 16 + index % 16, half = index % 32 / 16;
+            INFO("index " << index);
             if (set.rows.bf16_as_floats) REQUIRE(floats[row_header + half * words + word] == expected << 16);
             REQUIRE(((pairs[row_header + word] >> (16 * half)) & 0xffffu) == expected);
-            REQUIRE(std::bit_cast<std::uint32_t>(alone[place]) == expected << 16);
+            REQUIRE(std::bit_cast<std::uint32_t>(alone[index]) == expected << 16);
         }
     }
 }

@@ -10,9 +10,8 @@
 using namespace zeroshot::kernels;
 using namespace zeroshot_tests;
 
-TEST_CASE("the largest bytes that can meet do not overflow on their way") {
-    for (const table* const each : available_sets()) {
-        const table& set = *each;
+TEST_CASE("products of the largest bytes do not overflow their 16-bit sums") {
+    for (const table& set : available_tables()) {
         for (const float sign : {1.0f, -1.0f}) {
             for (const float other : {1.0f, -1.0f}) {  // of the weights that do not meet in a sum of 16 bits
                 quantized_case c(number_format::int8, 3, 20, 256);
@@ -33,9 +32,8 @@ TEST_CASE("the largest bytes that can meet do not overflow on their way") {
     }
 }
 
-TEST_CASE("the largest integers of 16 bits that can meet do not overflow their sum") {
-    for (const table* const each : available_sets()) {
-        const table& set = *each;
+TEST_CASE("products of the largest integers of 16 bits do not overflow their sum") {
+    for (const table& set : available_tables()) {
         for (const std::size_t depth : {8u, 1000u}) {  // the largest weights, and the largest sum
             quantized_case c(number_format::int16, 3, 20, depth);
             std::ranges::fill(c.rows, 1.0f);

@@ -6,8 +6,10 @@
 #include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
 
 using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
 
 namespace {
 
@@ -23,9 +25,7 @@ std::vector<float> random_numbers(std::size_t count, float mean) {
 
 template <class Check>
 void for_all(const Check& check) {
-    for (const table* const each : tables()) {
-        const table& set = *each;
-        if (!set.is_available()) continue;
+    for (const table& set : available_tables()) {
         for (const std::size_t count : {1u, 7u, 8u, 50u, 768u, 3001u}) {
             INFO(set.name << ", " << count << " numbers");
             check(set, count);
@@ -35,7 +35,7 @@ void for_all(const Check& check) {
 
 }  // namespace
 
-TEST_CASE("softmax gives the shares of the scaled exponentials") {
+TEST_CASE("softmax divides the scaled exponentials by their sum") {
     for_all([](const table& set, std::size_t count) {
         const std::vector<float> numbers = random_numbers(count, 0);
         std::vector<float> shares = numbers;
@@ -52,7 +52,7 @@ TEST_CASE("softmax gives the shares of the scaled exponentials") {
     });
 }
 
-TEST_CASE("normalising brings a row far from zero to mean 0 and variance 1") {
+TEST_CASE("normalisation brings a row far from zero to mean 0 and variance 1") {
     for_all([](const table& set, std::size_t count) {
         const std::vector<float> row = random_numbers(count, 30), gain = random_numbers(count, 1),
                                  bias = random_numbers(count, 0);

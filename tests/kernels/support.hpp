@@ -1,10 +1,11 @@
 #pragma once
-/// \file Numbers to multiply, and products of quantized numbers by any instruction set.
+/// \file Random operands, and quantized products by any instruction set.
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <random>
 #include <vector>
@@ -29,43 +30,42 @@ inline const zeroshot::kernels::table& table_of(zeroshot::kernels::instruction_s
 }
 
 /// The tables that this machine can run.
-inline std::vector<const zeroshot::kernels::table*> available_sets() {
-    std::vector<const zeroshot::kernels::table*> here;
+inline std::vector<std::reference_wrapper<const zeroshot::kernels::table>> available_tables() {
+    std::vector<std::reference_wrapper<const zeroshot::kernels::table>> available;
     for (const zeroshot::kernels::table* const each : zeroshot::kernels::tables()) {
-        const zeroshot::kernels::table& set = *each;
-        if (set.is_available()) here.push_back(&set);
+        if (each->is_available()) available.push_back(*each);
     }
-    return here;
+    return available;
 }
 
-/// But for the last bits, which a product and a sum in one instruction may round another way.
+/// Equality but for the last bits, which a fused multiply-add may round differently.
 inline bool nearly_equal(float a, float b) {
     return std::abs(a - b) <= 4 * std::numeric_limits<float>::epsilon() * std::max(std::abs(a), std::abs(b));
 }
 
 /// One row, packed alone.
-inline std::vector<std::uint32_t> packed_row(zeroshot::kernels::number_format type, const std::vector<float>& row,
+inline std::vector<std::uint32_t> packed_row(zeroshot::kernels::number_format format, const std::vector<float>& row,
                                              const zeroshot::kernels::table& set) {
-    std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, 1, row.size(), set.rows));
-    zeroshot::kernels::pack_rows(type, row.data(), row.size(), 1, row.size(), packed.data(), set);
+    std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(format, 1, row.size(), set.rows));
+    zeroshot::kernels::pack_rows(format, row.data(), row.size(), 1, row.size(), packed.data(), set);
     return packed;
 }
 
-/// Integer `place` of the words of 16 bits of a row or a column, which stand `stride` apart.
-inline int sixteen_bits_at(const std::uint32_t* words, std::size_t place, std::size_t stride = 1) {
-    const std::uint32_t word = words[(place / 32 * 16 + place % 16) * stride];
-    return static_cast<std::int16_t>(static_cast<std::uint16_t>(word >> (place % 32 < 16 ? 0 : 16)));
+/// Integer `index` of a row or a column of int16, whose words are `stride` apart.
+inline int int16_at(const std::uint32_t* words, std::size_t index, std::size_t stride = 1) {
+    const std::uint32_t word = words[(index / 32 * 16 + index % 16) * stride];
+    return static_cast<std::int16_t>(static_cast<std::uint16_t>(word >> (index % 32 < 16 ? 0 : 16)));
 }
 
 /// Rows times weights, both packed here.
 struct quantized_case {
-    zeroshot::kernels::number_format type;
+    zeroshot::kernels::number_format format;
     std::size_t row_count, columns, depth;
     std::vector<float> rows, weights;
 
     quantized_case(zeroshot::kernels::number_format of, std::size_t row_count_, std::size_t columns_,
                    std::size_t depth_)
-        : type(of),
+        : format(of),
           row_count(row_count_),
           columns(columns_),
           depth(depth_),
@@ -73,30 +73,30 @@ struct quantized_case {
           weights(normal_numbers(columns * depth, 2)) {}
 
     std::vector<std::uint32_t> packed_weights() const {
-        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_size(type, columns, depth));
-        zeroshot::kernels::pack(type, weights.data(), depth, 1, columns, depth, packed.data());
+        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_size(format, columns, depth));
+        zeroshot::kernels::pack(format, weights.data(), depth, 1, columns, depth, packed.data());
         return packed;
     }
 
     /// Some of the rows.
     std::vector<std::uint32_t> packed_rows(const zeroshot::kernels::table& set, std::size_t first,
                                            std::size_t count) const {
-        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(type, count, depth, set.rows));
-        zeroshot::kernels::pack_rows(type, rows.data() + first * depth, depth, count, depth, packed.data(), set);
+        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(format, count, depth, set.rows));
+        zeroshot::kernels::pack_rows(format, rows.data() + first * depth, depth, count, depth, packed.data(), set);
         return packed;
     }
 
-    /// What a kernel is given: `result` is [count, columns].
+    /// Operands of a kernel: `result` is [count, columns].
     zeroshot::kernels::quantized_product over(const std::vector<std::uint32_t>& packed_rows_,
                                               const std::vector<std::uint32_t>& packed,
                                               const zeroshot::kernels::table& set, std::size_t count,
                                               std::vector<float>& result) const {
         return {packed_rows_.data(),
-                zeroshot::kernels::row_words(type, depth, set.rows),
+                zeroshot::kernels::row_words(format, depth, set.rows),
                 count,
                 packed.data(),
                 columns,
-                zeroshot::kernels::column_words(type, depth),
+                zeroshot::kernels::column_words(format, depth),
                 result.data(),
                 columns};
     }
@@ -107,7 +107,7 @@ struct quantized_case {
         const std::vector<std::uint32_t> left = packed_rows(set, first, count), right = packed_weights();
         zeroshot::kernels::quantized_product p = over(left, right, set, count, result);
         p.epilogue = epilogue;
-        zeroshot::kernels::multiply(type, p, set, 0, zeroshot::kernels::panel_count(columns));
+        zeroshot::kernels::multiply(format, p, set, 0, zeroshot::kernels::panel_count(columns));
         return result;
     }
     std::vector<float> product(const zeroshot::kernels::table& set) const { return product(set, 0, row_count); }

@@ -10,7 +10,7 @@
 using namespace zeroshot::kernels;
 using namespace zeroshot_tests;
 
-TEST_CASE("a row, a column and a panel take what they hold and what stands before it") {
+TEST_CASE("sizes of packed rows, columns and panels include their headers") {
     CHECK(word_count(number_format::bf16, 33) == 32);
     CHECK(word_count(number_format::int16, 33) == 32);
     CHECK(word_count(number_format::int8, 33) == 16);
@@ -23,7 +23,7 @@ TEST_CASE("a row, a column and a panel take what they hold and what stands befor
     CHECK(packed_rows_size(number_format::int8, 3, 1, tables().back()->rows) == 4 * 32);
 }
 
-TEST_CASE("sums of integers of 16 bits fit in 32, and the type of 16 bits is one that an instruction multiplies") {
+TEST_CASE("sums of int16 fit in 32 bits, and the best 16-bit format is one that an instruction multiplies") {
     constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
     for (std::size_t depth = 1; depth <= deepest_int16; depth += 1 + depth / 7) {
         INFO(depth);

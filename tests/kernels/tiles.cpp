@@ -8,8 +8,10 @@
 #include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/kernels/support.hpp"
 
 using namespace zeroshot::kernels;
+using namespace zeroshot_tests;
 
 namespace {
 
@@ -74,7 +76,7 @@ std::vector<Scalar> part_of(const std::vector<Scalar>& numbers, std::size_t firs
 
 }  // namespace
 
-TEST_CASE("every instruction set of this machine multiplies within the bound of a sum, at odd shapes") {
+TEST_CASE("products are within the bound of a sum, by every instruction set and at odd shapes") {
     for (const table* const each : tables()) {
         const table& set = *each;
         if (!set.is_available()) {
@@ -93,13 +95,11 @@ TEST_CASE("every instruction set of this machine multiplies within the bound of 
     }
 }
 
-TEST_CASE("a row gives the same bits whatever rows it is computed beside") {
+TEST_CASE("a row has the same bits whatever rows it is computed beside") {
     const std::size_t row_count = 131, columns = 49, depth = 900;
     const auto rows = random_numbers<float>(row_count * depth, 4);
     const auto packed = packed_weights(random_numbers<float>(columns * depth, 5), columns, depth);
-    for (const table* const each : tables()) {
-        const table& set = *each;
-        if (!set.is_available()) continue;
+    for (const table& set : available_tables()) {
         const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth);
         for (const std::size_t count : {1u, 2u, 3u, 5u, 13u, 14u, 100u}) {
             for (std::size_t row = 0; row + count <= row_count; row += count) {
@@ -111,14 +111,12 @@ TEST_CASE("a row gives the same bits whatever rows it is computed beside") {
     }
 }
 
-TEST_CASE("panels computed one by one give the same bits as all at once, and nothing else is written") {
+TEST_CASE("panels computed one by one have the same bits as all at once, and nothing else is written") {
     const std::size_t row_count = 7, columns = 75, depth = 40;
     const auto rows = random_numbers<float>(row_count * depth, 4);
     const auto packed = packed_weights(random_numbers<float>(columns * depth, 5), columns, depth);
     const auto bias = random_numbers<float>(columns, 6);
-    for (const table* const each : tables()) {
-        const table& set = *each;
-        if (!set.is_available()) continue;
+    for (const table& set : available_tables()) {
         const epilogue<float> epilogue{bias.data(), nullptr, false, activation::quick_gelu};
         const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth, epilogue);
         std::vector<float> apart(row_count * columns, -7.0f);
@@ -133,12 +131,10 @@ TEST_CASE("panels computed one by one give the same bits as all at once, and not
     }
 }
 
-TEST_CASE("what follows a sum is done in its order: bias, gain, what stood there, the function") {
+TEST_CASE("the epilogue adds bias, multiplies with gain, adds the old value and applies the function") {
     const std::size_t row_count = 9, columns = 50, depth = 1;
     const std::vector<float> rows(row_count, 2.0f), weights(columns, 1.5f), bias(columns, -5.0f), gain(columns, 4.0f);
-    for (const table* const each : tables()) {
-        const table& set = *each;
-        if (!set.is_available()) continue;
+    for (const table& set : available_tables()) {
         const auto packed = packed_weights(weights, columns, depth);
         const auto with = [&](const epilogue<float>& epilogue) {
             std::vector<float> result(row_count * columns, 7.0f);

@@ -30,7 +30,7 @@ matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size
 
 }  // namespace
 
-TEST_CASE("the kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and AMX give what the portable ones give") {
+TEST_CASE("emulated kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and AMX equal the portable ones") {
     for (const table* const each : tables()) {
         const table& set = *each;
         for (const std::size_t row_count : {1u, 2u, 5u, 13u, 14u, 27u, 30u}) {
@@ -52,7 +52,7 @@ TEST_CASE("the kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and AMX gi
     }
 }
 
-TEST_CASE("attention in bfloat16 is the same by AVX512_BF16 and AMX as by the portable kernels, within its rounding") {
+TEST_CASE("attention in bfloat16 by AVX512_BF16 and AMX equals the portable kernels within its rounding") {
     for (const std::size_t tokens : {1u, 17u, 50u}) {
         for (const std::size_t size : {7u, 64u}) {
             const std::vector<float> qkv = normal_numbers(tokens * 3 * size, 3);

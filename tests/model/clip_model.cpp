@@ -91,7 +91,7 @@ TEST_CASE("a model of one tower refuses the other, and has no logit scale") {
     CHECK_THROWS_AS(image.logit_bias(), checkpoint_error);
 }
 
-TEST_CASE("an image encoder is whichever tower the configuration names") {
+TEST_CASE("an image encoder has the tower of its configuration") {
     clip_config config;
     config.embedding = 32;
     config.image = vision_transformer_config{32, 8, {64, 2, 1, 256, activation::quick_gelu, 1e-5}};
@@ -101,7 +101,7 @@ TEST_CASE("an image encoder is whichever tower the configuration names") {
     check_tower("openai_resnet", config);
 }
 
-TEST_CASE("features are what an embedding is projected from") {
+TEST_CASE("an embedding is the projection of the features") {
     clip_config config;
     config.embedding = 32;
     config.image = vision_transformer_config{32, 8, {64, 2, 1, 256, activation::quick_gelu, 1e-5}};

@@ -155,7 +155,7 @@ TEST_CASE("in bf16, a head equals the definition with rounded queries, keys and 
     }
 }
 
-TEST_CASE("in bf16 and int8, queries, keys, values and shares are rounded; in f32 none of them") {
+TEST_CASE("in bf16 and int8, queries, keys, values and attention weights are rounded; in f32 none of them") {
     for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
         const matrix<float> qkv = random_matrix<float>(50, 3 * 20, 5);
         CHECK_FALSE(head_of(qkv, precision::f32, mask) == head_of(as_bfloats(qkv), precision::f32, mask));

@@ -195,13 +195,6 @@ template <class Dot>
     instructions::tilestored<lower_right_sums>(lower_sums + panel_width, sums_stride);
 }
 
-/// The epilogue of a row. A function of its own, which is compiled once for all formats.
-ZEROSHOT_TARGET("avx512f,fma")
-inline void apply_amx_epilogue(float* sums, const amx_panels& panels, const kernels::epilogue<float>& epilogue,
-                               float* result) noexcept {
-    apply_epilogue<block_words, amx_panels::width>(sums, panels.gain, epilogue, panels.columns, result);
-}
-
 /// Stores a row's sums as results.
 template <class Dot>
 [[gnu::always_inline]] inline void store_amx_row(const product<float, std::uint32_t>& p, const amx_panels& panels,
@@ -213,7 +206,7 @@ template <class Dot>
     const auto panel_stride = static_cast<std::size_t>(panels.right - panels.left);
     Dot::store(sums, tile_operands<float, std::uint32_t>{row, p.row_stride, panels.left, panel_stride, p.depth,
                                                          panels.bias, numbers, amx_panels::width});
-    apply_amx_epilogue(numbers, panels, p.epilogue, result);
+    apply_epilogue<block_words, amx_panels::width>(numbers, panels.gain, p.epilogue, panels.columns, result);
 }
 
 /// Bands times two panels. The depth is cut into parts, whose weights stay in the first level of the caches while the

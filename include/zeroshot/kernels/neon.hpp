@@ -57,14 +57,12 @@ struct dot_neon_bf16 : word_sums<number_format::bf16, 4> {
 
 /// The processor's own conversion, four at a time.
 inline void widen_half_neon(const half* from, std::size_t count, float* to) noexcept {
-    typedef std::uint16_t four_halves __attribute__((vector_size(8), aligned(2), may_alias));
-    typedef float four_floats __attribute__((vector_size(16)));
-    typedef float unaligned_floats __attribute__((vector_size(16), aligned(4), may_alias));
     std::size_t i = 0;
     for (; i + 4 <= count; i += 4) {
-        four_floats widened;
-        __asm__("fcvtl %0.4s, %1.4h" : "=w"(widened) : "w"(*reinterpret_cast<const four_halves*>(from + i)));
-        *reinterpret_cast<unaligned_floats*>(to + i) = widened;
+        const auto halves = vector_at<4>(reinterpret_cast<const std::uint16_t*>(from + i)).vector;
+        floats<4> widened;
+        __asm__("fcvtl %0.4s, %1.4h" : "=w"(widened) : "w"(halves));
+        vector_at<4>(to + i).vector = widened;
     }
     widen_each(from + i, count - i, to + i);
 }

@@ -1,5 +1,5 @@
 #pragma once
-/// \file What one core of this machine can multiply and add at most, measured: the roof that kernels are compared with.
+/// \file Peak rate of multiplications and additions of one core, measured: the limit that kernels are compared with.
 
 #include <algorithm>
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace benchmarks {
 
 namespace kernels = zeroshot::kernels;
 
-/// Products and sums of Chains independent vectors, so many times; what comes of them depends on all.
+/// Products and sums of Chains independent vectors; the result depends on all of them.
 template <std::size_t Chains, std::size_t Lanes>
 [[gnu::always_inline]] inline float chains_of(std::size_t steps) noexcept {
     using vector = typename kernels::detail::vector_of<float, Lanes>::type;
@@ -56,13 +56,13 @@ inline double measured_peak(const kernels::table& set) {
 #endif
     (void)set;
     double best = std::numeric_limits<double>::infinity();
-    volatile float kept = 0;
+    volatile float result = 0;
     for (std::size_t i = 0; i < runs; ++i) {
         const std::clock_t begin = std::clock();  // processor time: others may use the core meanwhile
-        kept = run(steps);
+        result = run(steps);
         best = std::min(best, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
     }
-    (void)kept;
+    (void)result;
     return 2.0 * static_cast<double>(steps * lanes * chains) / best;
 }
 

@@ -100,7 +100,7 @@ void layer_norm(benchmark::State& state, std::size_t width, const kernels::table
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(width));
 }
 
-/// Every instruction set this machine has, under its name: "product/avx2/ViT-B-32 b1/c_fc".
+/// All instruction sets of this machine: "product/avx2/ViT-B-32 b1/c_fc".
 [[maybe_unused]] const bool all_are_registered = [] {
     for (const kernels::table* const each : kernels::tables()) {
         const kernels::table& set = *each;

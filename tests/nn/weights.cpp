@@ -47,7 +47,7 @@ TEST_CASE("children are counted, and a gap among them is refused") {
     CHECK(counted(12) == 12);
     CHECK(counted(11) == 11);
     CHECK_THROWS_WITH(counted(2),
-                      Catch::Contains("tensors of visual.layer1.2 are missing; there are some of visual.layer1.3"));
+                      Catch::Contains("tensors of visual.layer1.2 are missing; there are tensors of visual.layer1.3"));
 }
 
 TEST_CASE("weights are walked like a path") {

@@ -87,17 +87,8 @@ inline constexpr std::size_t tile_rows = 16;
 inline constexpr std::size_t tile_words = tile_rows * block_words;
 inline constexpr std::size_t tile_row_bytes = block_words * sizeof(std::uint32_t);
 
-/// Use of each tile: sums of the upper and of the lower rows, by the left and by the right panel; the rows, the panels.
-enum amx_tile {
-    upper_left_sums,
-    upper_right_sums,
-    lower_left_sums,
-    lower_right_sums,
-    upper_rows,
-    lower_rows,
-    left_panel,
-    right_panel
-};
+/// The tiles of C += A B: sums of the upper (0) and lower (1) rows by the left (0) and right (1) panel; rows; panels.
+enum amx_tile { c00, c01, c10, c11, a0, a1, b0, b1 };
 
 /// The rows of a product in bands of equal height, two tiles each. The last band is shifted up to end at the last row;
 /// rows in both bands are computed twice, with the same result, so that the tile configuration is set once. A band of
@@ -125,12 +116,10 @@ struct alignas(64) tile_shapes {
     std::uint8_t rows[16] = {};
 
     explicit constexpr tile_shapes(const amx_bands& bands) noexcept {
-        for (std::size_t tile = upper_left_sums; tile <= right_panel; ++tile) {
-            const bool is_upper = tile == upper_left_sums || tile == upper_right_sums || tile == upper_rows;
+        for (std::size_t tile = c00; tile <= b1; ++tile) {
+            const bool is_upper = tile == c00 || tile == c01 || tile == a0;
             row_bytes[tile] = tile_row_bytes;
-            rows[tile] = static_cast<std::uint8_t>(tile >= left_panel ? tile_rows
-                                                   : is_upper         ? bands.upper
-                                                                      : bands.lower);
+            rows[tile] = static_cast<std::uint8_t>(tile >= b0 ? tile_rows : is_upper ? bands.upper : bands.lower);
         }
     }
 };
@@ -162,25 +151,25 @@ template <class Dot>
     constexpr std::size_t cache_line = 64, sums_stride = amx_panels::width * sizeof(std::uint32_t);
     std::uint32_t* const lower_sums = sums + upper * amx_panels::width;
     if (first) {
-        instructions::tilezero<upper_left_sums>();
-        instructions::tilezero<upper_right_sums>();
-        instructions::tilezero<lower_left_sums>();
-        instructions::tilezero<lower_right_sums>();
+        instructions::tilezero<c00>();
+        instructions::tilezero<c01>();
+        instructions::tilezero<c10>();
+        instructions::tilezero<c11>();
     } else {
-        instructions::tileloadd<upper_left_sums>(sums, sums_stride);
-        instructions::tileloadd<upper_right_sums>(sums + panel_width, sums_stride);
-        instructions::tileloadd<lower_left_sums>(lower_sums, sums_stride);
-        instructions::tileloadd<lower_right_sums>(lower_sums + panel_width, sums_stride);
+        instructions::tileloadd<c00>(sums, sums_stride);
+        instructions::tileloadd<c01>(sums + panel_width, sums_stride);
+        instructions::tileloadd<c10>(lower_sums, sums_stride);
+        instructions::tileloadd<c11>(lower_sums + panel_width, sums_stride);
     }
     for (std::size_t block = 0; block < blocks.count; ++block) {
-        instructions::tileloadd<upper_rows>(blocks.upper, blocks.row_stride);
-        instructions::tileloadd<left_panel>(blocks.left, tile_row_bytes);
-        instructions::tileloadd<right_panel>(blocks.right, tile_row_bytes);
-        Dot::template add_tiles<upper_left_sums, upper_rows, left_panel>();
-        instructions::tileloadd<lower_rows>(blocks.lower, blocks.row_stride);
-        Dot::template add_tiles<upper_right_sums, upper_rows, right_panel>();
-        Dot::template add_tiles<lower_left_sums, lower_rows, left_panel>();
-        Dot::template add_tiles<lower_right_sums, lower_rows, right_panel>();
+        instructions::tileloadd<a0>(blocks.upper, blocks.row_stride);
+        instructions::tileloadd<b0>(blocks.left, tile_row_bytes);
+        instructions::tileloadd<b1>(blocks.right, tile_row_bytes);
+        Dot::template add_tiles<c00, a0, b0>();
+        instructions::tileloadd<a1>(blocks.lower, blocks.row_stride);
+        Dot::template add_tiles<c01, a0, b1>();
+        Dot::template add_tiles<c10, a1, b0>();
+        Dot::template add_tiles<c11, a1, b1>();
         for (std::size_t byte = 0; byte < blocks.prefetch_stride; byte += cache_line)
             prefetch(blocks.prefetched + byte);
         blocks.prefetched += blocks.prefetch_stride;
@@ -189,10 +178,10 @@ template <class Dot>
         blocks.left += tile_words;
         blocks.right += tile_words;
     }
-    instructions::tilestored<upper_left_sums>(sums, sums_stride);
-    instructions::tilestored<upper_right_sums>(sums + panel_width, sums_stride);
-    instructions::tilestored<lower_left_sums>(lower_sums, sums_stride);
-    instructions::tilestored<lower_right_sums>(lower_sums + panel_width, sums_stride);
+    instructions::tilestored<c00>(sums, sums_stride);
+    instructions::tilestored<c01>(sums + panel_width, sums_stride);
+    instructions::tilestored<c10>(lower_sums, sums_stride);
+    instructions::tilestored<c11>(lower_sums + panel_width, sums_stride);
 }
 
 /// Stores a row's sums as results.

@@ -138,7 +138,7 @@ void widen(const Stored* from, std::size_t count, Scalar* to, const table& kerne
         for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Scalar>(widened(from[i]));
 }
 
-/// Applies a function to each number, which has the same bits wherever it stands among others.
+/// Applies a function to each number, with the same bits at any position.
 template <class Scalar>
 void apply(activation function, Scalar* numbers, std::size_t count, const table& kernels) noexcept {
     kernels_of<Scalar>(kernels).apply(function, numbers, count);

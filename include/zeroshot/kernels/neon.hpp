@@ -89,9 +89,7 @@ inline bool processor_has_bf16() noexcept {
 }
 
 inline constexpr table neon_table = [] {
-    table neon = portable_table;
-    neon.set = instruction_set::neon;
-    neon.name = "neon";
+    table neon = derived(portable_table, instruction_set::neon, "neon", always);
     neon.f32.multiply = multiply_all<microkernel<float, 6, 1, 4>, float>;  // 32 registers
     neon.multiply_quantized = {multiply_all<bf16_microkernel<6, 1, 4>, float>,
                                multiply_all<word_microkernel<6, dot_int16<>>, float>,
@@ -101,20 +99,14 @@ inline constexpr table neon_table = [] {
 }();
 
 inline constexpr table neon_dot_table = [] {
-    table dot = neon_table;
-    dot.set = instruction_set::neon_dot;
-    dot.name = "neon_dot";
-    dot.is_available = processor_has_dot;
+    table dot = derived(neon_table, instruction_set::neon_dot, "neon_dot", processor_has_dot);
     dot.rows.signed_bytes = true;
     dot.multiply_quantized[2] = multiply_all<word_microkernel<6, dot_neon_int8>, float>;
     return dot;
 }();
 
 inline constexpr table neon_bf16_table = [] {
-    table bf16 = neon_dot_table;
-    bf16.set = instruction_set::neon_bf16;
-    bf16.name = "neon_bf16";
-    bf16.is_available = processor_has_bf16;
+    table bf16 = derived(neon_dot_table, instruction_set::neon_bf16, "neon_bf16", processor_has_bf16);
     bf16.rows.bf16_as_floats = false;
     bf16.multiply_quantized[0] = multiply_all<word_microkernel<6, dot_neon_bf16>, float>;
     return bf16;

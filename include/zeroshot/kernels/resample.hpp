@@ -23,9 +23,9 @@ inline std::uint8_t byte_of(std::int32_t sum) noexcept {
     return static_cast<std::uint8_t>(std::clamp(sum >> resample_bits, 0, 255));
 }
 
-// Sixteen bits times sixteen bits, two products summed, is what processors multiply fastest. So a weight w, of at most
+// Processors multiply pairs of 16-bit numbers fastest, adding up the two products. So a weight w, of at most
 // 24 bits with its sign, is split: w = upper * 2^lower_bits + lower, both of at most 13 bits. The two sums may wrap
-// around, what they make together does not.
+// around, their combination does not.
 inline constexpr int lower_bits = 11;
 inline std::int16_t upper_part(std::int32_t weight) noexcept {
     return static_cast<std::int16_t>(weight >> lower_bits);
@@ -82,10 +82,10 @@ void sum_pixels_portable(const pixel_weights& all, const std::uint8_t* const* ro
     }
 }
 
-inline void sum_rows_from(const std::uint8_t* const* rows, const std::int32_t* weights, std::size_t count,
-                          std::size_t first, std::size_t width, std::uint8_t* output) noexcept {
+inline void sum_rows_portable(const std::uint8_t* const* rows, const std::int32_t* weights, std::size_t count,
+                              std::size_t width, std::uint8_t* output) noexcept {
     constexpr std::size_t block = 64;
-    for (; first < width; first += block) {
+    for (std::size_t first = 0; first < width; first += block) {
         const std::size_t columns = width - first < block ? width - first : block;
         std::array<std::int32_t, block> total;
         total.fill(one_half);
@@ -94,11 +94,6 @@ inline void sum_rows_from(const std::uint8_t* const* rows, const std::int32_t* w
         }
         for (std::size_t i = 0; i < columns; ++i) output[first + i] = byte_of(total[i]);
     }
-}
-
-inline void sum_rows_portable(const std::uint8_t* const* rows, const std::int32_t* weights, std::size_t count,
-                              std::size_t width, std::uint8_t* output) noexcept {
-    sum_rows_from(rows, weights, count, 0, width, output);
 }
 
 #if ZEROSHOT_KERNELS_X86
@@ -161,7 +156,7 @@ template <std::size_t Channels>
             _mm_packs_epi32(folded<Channels>(upper[2], lower[2]), folded<Channels>(upper[3], lower[3])));
         std::int32_t pixels[rows_at_once];
         std::memcpy(pixels, &bytes, sizeof pixels);
-        // Four bytes are stored at once where three are wanted, and the pixel after them overwrites the fourth.
+        // Four bytes are stored instead of three; the next pixel overwrites the fourth.
         const bool is_last = x + 1 == all.outputs;
 #pragma GCC unroll 16
         for (std::size_t row = 0; row < rows_at_once; ++row) {
@@ -218,10 +213,10 @@ template <std::size_t Channels>
 [[gnu::target("avx2")]] inline void sum_rows_avx2(const std::uint8_t* const* rows, const std::int32_t* weights,
                                                   std::size_t count, std::size_t width, std::uint8_t* output) noexcept {
     constexpr std::size_t block = 32;
-    if (width < block) return sum_rows_from(rows, weights, count, 0, width, output);
+    if (width < block) return sum_rows_portable(rows, weights, count, width, output);
     for (std::size_t first = 0; first + block <= width; first += block)
         sum_block_avx2(rows, weights, count, first, output);
-    if (width % block != 0) sum_block_avx2(rows, weights, count, width - block, output);  // some columns once more
+    if (width % block != 0) sum_block_avx2(rows, weights, count, width - block, output);  // overlapping the last block
 }
 #endif
 

@@ -2,8 +2,8 @@
 /// \file Activations, softmax and normalisation of a row of numbers.
 ///
 /// In float, activations are polynomials with a tested bound; in double, the reference of the tests, they are the
-/// standard library's. A number has the same bits wherever it stands among others. The order of a sum depends on the
-/// length of the row alone, so a row has the same bits whatever rows stand beside it.
+/// standard library's. A number has the same bits at any position in a row. The order of a sum depends only on the
+/// length of the row, so a row has the same bits whatever rows it is computed beside.
 
 #include <cmath>
 #include <cstddef>

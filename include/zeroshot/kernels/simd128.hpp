@@ -35,9 +35,7 @@ struct add_pairs_simd128 {
 };
 
 inline constexpr table simd128_table = [] {
-    table simd = portable_table;
-    simd.set = instruction_set::simd128;
-    simd.name = "simd128";
+    table simd = derived(portable_table, instruction_set::simd128, "simd128", always);
     simd.has_fast_int16 = true;
     simd.best_16_bit_format = number_format::int16;
     simd.multiply_quantized[1] = multiply_all<word_microkernel<2, dot_simd128_int16>, float>;

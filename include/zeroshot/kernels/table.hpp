@@ -217,6 +217,14 @@ struct table {
                      std::uint8_t* output) noexcept;
 };
 
+/// A table that starts as a copy of another one.
+constexpr table derived(table base, instruction_set set, std::string_view name, bool (*is_available)() noexcept) {
+    base.set = set;
+    base.name = name;
+    base.is_available = is_available;
+    return base;
+}
+
 /// Number of words of a packed row, its header included.
 constexpr std::size_t row_words(number_format format, std::size_t depth, row_layout layout) {
     return row_header + word_count(format, depth) * (format == number_format::bf16 && layout.bf16_as_floats ? 2 : 1);

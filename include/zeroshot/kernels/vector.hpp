@@ -44,8 +44,8 @@ struct vector_of {
     typedef Scalar type __attribute__((vector_size(Lanes * sizeof(Scalar)), aligned(sizeof(Scalar)), may_alias));
 };
 
-/// A vector at an address that need not be aligned. A reference to the vector itself would not do: Clang takes what a
-/// function returns for aligned, whatever its type says.
+/// A vector at an address that need not be aligned. Not a reference to the vector itself: Clang takes the result of a
+/// function for aligned, whatever its type says.
 template <class Scalar, std::size_t Lanes>
 struct __attribute__((packed, may_alias)) unaligned {
     typename vector_of<Scalar, Lanes>::type vector;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file The tables of x86: AVX2, AVX-512 and what processors added to them.
+/// \file The tables of x86: AVX2, AVX-512 and their extensions.
 
 #include <zeroshot/kernels/vector.hpp>
 
@@ -227,7 +227,7 @@ inline constexpr auto multiply_avx512 = compiled_for<multiply_all<Microkernel, f
     widen_each(from + i, count - i, to + i);
 }
 
-// Features of the processor and the system. CPUID takes tens of microseconds in a virtual machine, so each is asked
+// Features of the processor and the system. CPUID takes tens of microseconds in a virtual machine, so each is read
 // once.
 
 inline bool has_avx2() noexcept {
@@ -243,7 +243,7 @@ inline bool has_avx512_bf16() noexcept {
     return has_avx512_vnni() && __builtin_cpu_supports("avx512bf16");
 }
 
-/// Leaf 7, subleaf 1, EAX bit 4: not every compiler's __builtin_cpu_supports knows AVX-VNNI.
+/// Leaf 7, subleaf 1, EAX bit 4: not every compiler's __builtin_cpu_supports has AVX-VNNI.
 inline bool has_avx_vnni() noexcept {
     static const bool available = [] {
         unsigned a = 0, b = 0, c = 0, d = 0;
@@ -288,10 +288,7 @@ inline constexpr table avx2_table{
     .sum_rows = sum_rows_avx2};
 
 inline constexpr table avx_vnni_table = [] {
-    table vnni = avx2_table;
-    vnni.set = instruction_set::avx_vnni;
-    vnni.name = "avx_vnni";
-    vnni.is_available = has_avx_vnni;
+    table vnni = derived(avx2_table, instruction_set::avx_vnni, "avx_vnni", has_avx_vnni);
     vnni.multiply_quantized[1] = multiply_avx2<word_microkernel_avx2<dot_avx_vnni<number_format::int16>>>;
     vnni.multiply_quantized[2] = multiply_avx2<word_microkernel_avx2<dot_avx_vnni<number_format::int8>>>;
     return vnni;
@@ -299,10 +296,7 @@ inline constexpr table avx_vnni_table = [] {
 
 /// Without VNNI, integers are multiplied as by AVX2.
 inline constexpr table avx512_table = [] {
-    table wide = avx2_table;
-    wide.set = instruction_set::avx512;
-    wide.name = "avx512";
-    wide.is_available = has_avx512;
+    table wide = derived(avx2_table, instruction_set::avx512, "avx512", has_avx512);
     wide.has_fast_int16 = false;
     wide.best_16_bit_format = number_format::bf16;
     wide.f32.multiply = multiply_avx512<microkernel<float, 14, 2, 16>>;
@@ -311,10 +305,7 @@ inline constexpr table avx512_table = [] {
 }();
 
 inline constexpr table avx512_vnni_table = [] {
-    table vnni = avx512_table;
-    vnni.set = instruction_set::avx512_vnni;
-    vnni.name = "avx512_vnni";
-    vnni.is_available = has_avx512_vnni;
+    table vnni = derived(avx512_table, instruction_set::avx512_vnni, "avx512_vnni", has_avx512_vnni);
     vnni.has_fast_int16 = true;
     vnni.best_16_bit_format = number_format::int16;
     vnni.multiply_quantized[1] = multiply_avx512<word_microkernel_avx512<dot_avx512<number_format::int16>>>;
@@ -323,10 +314,7 @@ inline constexpr table avx512_vnni_table = [] {
 }();
 
 inline constexpr table avx512_bf16_table = [] {
-    table bf16 = avx512_vnni_table;
-    bf16.set = instruction_set::avx512_bf16;
-    bf16.name = "avx512_bf16";
-    bf16.is_available = has_avx512_bf16;
+    table bf16 = derived(avx512_vnni_table, instruction_set::avx512_bf16, "avx512_bf16", has_avx512_bf16);
     bf16.is_preferred = prefers_avx512_bf16;
     bf16.rows.bf16_as_floats = false;
     bf16.multiply_quantized[0] = multiply_avx512<word_microkernel_avx512<dot_avx512<number_format::bf16>>>;
@@ -335,10 +323,7 @@ inline constexpr table avx512_bf16_table = [] {
 
 #if ZEROSHOT_KERNELS_AMX
 inline constexpr table amx_table = [] {
-    table tiles = avx512_bf16_table;
-    tiles.set = instruction_set::amx;
-    tiles.name = "amx";
-    tiles.is_available = has_amx;
+    table tiles = derived(avx512_bf16_table, instruction_set::amx, "amx", has_amx);
     tiles.is_preferred = always;
     tiles.best_16_bit_format = number_format::bf16;
     tiles.multiply_quantized[0] = multiply_amx<dot_amx<number_format::bf16>>;

@@ -186,8 +186,8 @@ class vision_transformer {
         return ln_post_(transformer_.at(class_tokens, std::move(x), sequences, name, observe, threads));
     }
 
-    /// Means of the patches without the class token. Summed row by row: Eigen's own reductions choose another
-    /// order. \return [images, width]
+    /// Means of the patches without the class token, summed row by row: Eigen's reductions choose another order.
+    /// \return [images, width]
     matrix<Scalar> mean_patches(const matrix<Scalar>& x, std::size_t images) const {
         const auto count = static_cast<Eigen::Index>(config_.patches());
         matrix<Scalar> means(images, x.columns());

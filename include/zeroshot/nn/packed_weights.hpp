@@ -244,10 +244,10 @@ class packed_weights {
         });
     }
 
-    /// Number of parts of a product: large enough to be worth waking a thread, and several per thread, so that the
-    /// others take over the parts of a delayed one. \param tiles rows times panels
+    /// Number of parts of a product of `tiles` rows times panels: large enough to be worth waking a thread, and several
+    /// per thread, so that the others take over the parts of a delayed one.
     std::size_t part_count(std::size_t tiles, std::size_t threads) const noexcept {
-        constexpr std::size_t smallest_part = 500'000;  // multiplications, some 20 microseconds
+        constexpr std::size_t smallest_part = 500'000;  // multiplications, about 20 microseconds
         const std::size_t parts = tiles * kernels::panel_width * inputs_ / smallest_part;
         return threads == 1 ? 1 : std::clamp<std::size_t>(parts, 1, 4 * threads);
     }

@@ -99,7 +99,7 @@ class weights {
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             if (numbers[i] == i) continue;
             throw checkpoint_error(error_code::shape, {place(), "tensors of " + (*this / i).path_ + " are missing", "",
-                                                       "there are some of " + (*this / numbers[i]).path_});
+                                                       "there are tensors of " + (*this / numbers[i]).path_});
         }
         return numbers.size();
     }

@@ -82,29 +82,17 @@ class winograd {
         std::size_t columns = (width + side - 1) / side;
 
         std::size_t count() const { return columns * ((height + side - 1) / side); }
-        std::size_t top(std::size_t tile) const { return tile / columns * side; }
-        std::size_t left(std::size_t tile) const { return tile % columns * side; }
 
-        /// The pixels of a tile and a border of one around it.
-        std::array<const Scalar*, points> patch(std::size_t tile, const matrix<Scalar>& input,
-                                                const std::vector<Scalar>& outside) const {
-            std::array<const Scalar*, points> pixels;
+        /// Pointers to the pixels of a square of Side, whose first pixel is `border` above and left of the tile's.
+        template <std::size_t Side, class Matrix, class Pixel>
+        std::array<Pixel*, Side * Side> square(std::size_t tile, std::size_t border, Matrix& image,
+                                               Pixel* outside) const {
+            std::array<Pixel*, Side * Side> pixels;
             for (std::size_t i = 0; i < pixels.size(); ++i) {
                 // coordinates that wrap around below 0 are outside, too
-                const std::size_t y = top(tile) + i / kernels::winograd_patch - 1;
-                const std::size_t x = left(tile) + i % kernels::winograd_patch - 1;
-                pixels[i] = y < height && x < width ? input.row(y * width + x).data() : outside.data();
-            }
-            return pixels;
-        }
-
-        /// The pixels of a tile.
-        std::array<Scalar*, side * side> results(std::size_t tile, matrix<Scalar>& output,
-                                                 std::vector<Scalar>& outside) const {
-            std::array<Scalar*, side * side> pixels;
-            for (std::size_t i = 0; i < pixels.size(); ++i) {
-                const std::size_t y = top(tile) + i / side, x = left(tile) + i % side;
-                pixels[i] = y < height && x < width ? output.row(y * width + x).data() : outside.data();
+                const std::size_t y = tile / columns * side + i / Side - border;
+                const std::size_t x = tile % columns * side + i % Side - border;
+                pixels[i] = y < height && x < width ? image.row(y * width + x).data() : outside;
             }
             return pixels;
         }
@@ -142,7 +130,7 @@ class winograd {
         const std::vector<Scalar> outside(inputs_);  // zeros
         auto patches = matrix<Scalar>::for_overwrite({points, (end - first) * inputs_ + gap});
         for (std::size_t tile = first; tile < end; ++tile) {
-            const auto patch = tiles.patch(tile, input, outside);
+            const auto patch = tiles.template square<kernels::winograd_patch>(tile, 1, input, outside.data());
             kernels::winograd_transform(patch.data(), inputs_, patches.data() + (tile - first) * inputs_,
                                         patches.columns(), *set_);
         }
@@ -182,7 +170,7 @@ class winograd {
                      matrix<Scalar>& output, bool add, kernels::activation activation) const {
         std::vector<Scalar> outside(outputs_);  // results of pixels outside the image
         for (std::size_t tile = first; tile < end; ++tile) {
-            const auto results = tiles.results(tile, output, outside);
+            const auto results = tiles.template square<side>(tile, 0, output, outside.data());
             kernels::winograd_inverse(products.data() + (tile - first) * outputs_, products.columns(),
                                       bias_.empty() ? nullptr : bias_.data(), outputs_, add, results.data(), *set_);
             if (activation == kernels::activation::identity) continue;

@@ -152,17 +152,7 @@ TEST_CASE("by AMX, a row or panel has the same bits whatever it is computed besi
                                    together.begin() + static_cast<std::ptrdiff_t>(row * c.columns)));
             }
         }
-        std::vector<float> apart(c.row_count * c.columns, -7.0f);
-        const std::vector<std::uint32_t> rows = c.packed_rows(table_of(instruction_set::amx), 0, c.row_count),
-                                         weights = c.packed_weights();
-        quantized_product p = c.over(rows, weights, table_of(instruction_set::amx), c.row_count, apart);
-        p.epilogue = epilogue;
-        multiply(format, p, table_of(instruction_set::amx), 1, 2);
-        for (std::size_t i = 0; i < apart.size(); ++i)
-            REQUIRE((apart[i] != -7.0f) == (i % c.columns >= 16 && i % c.columns < 32));
-        multiply(format, p, table_of(instruction_set::amx), 0, 1);
-        multiply(format, p, table_of(instruction_set::amx), 2, panel_count(c.columns));
-        CHECK(apart == together);
+        check_panels_apart(c, table_of(instruction_set::amx), epilogue, together);
     }
 }
 #endif

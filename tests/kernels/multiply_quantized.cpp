@@ -38,64 +38,41 @@ void check_bf16(const quantized_case& c, const table& set) {
     }
 }
 
-/// The exact product of the numbers themselves: each factor may be half a step off: of rows, a 253rd of their
-/// range; of weights, a 127th of the largest, or a 63rd at most where two large ones meet.
-void check_int8(const quantized_case& c, const table& set) {
+/// The exact product of the numbers themselves: each factor may be off by half its scale. The scale of a row of int8 is
+/// a 253rd of its range, of int16 its largest magnitude over the largest integer; that of a column is read, and of int8
+/// a 127th of its largest weight, or a 63rd at most where two large ones are summed in 16 bits.
+void check_integers(const quantized_case& c, const table& set) {
+    const bool bytes = c.format == number_format::int8;
     const std::vector<float> result = c.product(set);
     const std::vector<std::uint32_t> packed = c.packed_weights();
     for (std::size_t column = 0; column < c.columns; ++column) {
         const std::uint32_t* panel =
             packed.data() + column / panel_width * panel_width * column_words(c.format, c.depth);
-        const auto step = static_cast<double>(std::bit_cast<float>(panel[column % panel_width]));
-        const auto weight = c.weights.begin() + static_cast<std::ptrdiff_t>(column * c.depth);
-        const auto largest = static_cast<double>(
-            std::abs(*std::max_element(weight, weight + static_cast<std::ptrdiff_t>(c.depth),
-                                       [](float a, float b) { return std::abs(a) < std::abs(b); })));
-        REQUIRE(step >= largest / 127 * (1 - epsilon));
-        REQUIRE(step <= largest / 63);
+        const auto scale = static_cast<double>(std::bit_cast<float>(panel[column % panel_width]));
+        double largest_weight = 0;
+        for (std::size_t k = 0; k < c.depth; ++k)
+            largest_weight = std::max(largest_weight, std::abs(static_cast<double>(c.weights[column * c.depth + k])));
+        if (bytes) REQUIRE(scale >= largest_weight / 127 * (1 - epsilon));
+        if (bytes) REQUIRE(scale <= largest_weight / 63);
         for (std::size_t row = 0; row < c.row_count; ++row) {
             double lowest = 0, highest = 0, exact = 0, bound = 0;
             for (std::size_t k = 0; k < c.depth; ++k) {
                 lowest = std::min(lowest, static_cast<double>(c.rows[row * c.depth + k]));
                 highest = std::max(highest, static_cast<double>(c.rows[row * c.depth + k]));
             }
-            const double row_step = (highest - lowest) / 253;
-            for (std::size_t k = 0; k < c.depth; ++k) {
-                const auto a = static_cast<double>(c.rows[row * c.depth + k]);
-                const auto b = static_cast<double>(weight[static_cast<std::ptrdiff_t>(k)]);
-                exact += a * b;
-                bound += std::abs(a) * step / 2 + std::abs(b) * row_step / 2 + step * row_step / 4;
-            }
-            const double got = static_cast<double>(result[row * c.columns + column]);
-            if (std::abs(got - exact) <= bound * 1.0001) continue;
-            FAIL(set.name << " row " << row << " column " << column << ": " << got << " for " << exact);
-        }
-    }
-}
-
-/// The same of 16 bits: half a step of a row is its largest magnitude over twice the most steps; the column's
-/// is read.
-void check_int16(const quantized_case& c, const table& set) {
-    const std::vector<float> result = c.product(set);
-    const std::vector<std::uint32_t> packed = c.packed_weights();
-    for (std::size_t column = 0; column < c.columns; ++column) {
-        const std::uint32_t* panel =
-            packed.data() + column / panel_width * panel_width * column_words(c.format, c.depth);
-        const auto step = static_cast<double>(std::bit_cast<float>(panel[column % panel_width]));
-        for (std::size_t row = 0; row < c.row_count; ++row) {
-            double largest = 0, exact = 0, bound = 0;
-            for (std::size_t k = 0; k < c.depth; ++k)
-                largest = std::max(largest, std::abs(static_cast<double>(c.rows[row * c.depth + k])));
-            const double row_step = largest / static_cast<double>(largest_int16_in_row(c.depth));
+            const double row_scale =
+                bytes ? (highest - lowest) / 253
+                      : std::max(highest, -lowest) / static_cast<double>(largest_int16_in_row(c.depth));
             for (std::size_t k = 0; k < c.depth; ++k) {
                 const auto a = static_cast<double>(c.rows[row * c.depth + k]);
                 const auto b = static_cast<double>(c.weights[column * c.depth + k]);
                 exact += a * b;
-                bound += std::abs(a) * step / 2 + std::abs(b) * row_step / 2 + step * row_step / 4;
+                bound += std::abs(a) * scale / 2 + std::abs(b) * row_scale / 2 + scale * row_scale / 4;
             }
             const double got = static_cast<double>(result[row * c.columns + column]);
-            // Rounding to steps is itself rounded, in the last bits of numbers of up to 2^15; so is the scaled sum.
-            if (std::abs(got - exact) <= bound * 1.01 + std::abs(exact) * 4 * epsilon) continue;
+            // Rounding to int16 is itself rounded, in the last bits of numbers of up to 2^15; so is the scaled sum.
+            if (std::abs(got - exact) <= (bytes ? bound * 1.0001 : bound * 1.01 + std::abs(exact) * 4 * epsilon))
+                continue;
             FAIL(set.name << " row " << row << " column " << column << ": " << got << " for " << exact);
         }
     }
@@ -109,14 +86,14 @@ TEST_CASE("quantized products are within the bounds of their rounding, by every 
             for (const std::size_t columns : {1u, 15u, 16u, 33u}) {
                 for (const std::size_t depth : {1u, 31u, 64u, 65u, 200u}) {
                     check_bf16({number_format::bf16, row_count, columns, depth}, set);
-                    check_int16({number_format::int16, row_count, columns, depth}, set);
-                    check_int8({number_format::int8, row_count, columns, depth}, set);
+                    check_integers({number_format::int16, row_count, columns, depth}, set);
+                    check_integers({number_format::int8, row_count, columns, depth}, set);
                 }
             }
         }
         check_bf16({number_format::bf16, 230, 33, 1000}, set);  // more than one block of rows
-        check_int16({number_format::int16, 430, 17, 1000}, set);
-        check_int8({number_format::int8, 430, 17, 1000}, set);
+        check_integers({number_format::int16, 430, 17, 1000}, set);
+        check_integers({number_format::int8, 430, 17, 1000}, set);
     }
 }
 
@@ -134,16 +111,7 @@ TEST_CASE("in a quantized product, a row or panel has the same bits whatever it 
                     REQUIRE(std::equal(some.begin(), some.end(), expected));
                 }
             }
-            std::vector<float> apart(c.row_count * c.columns, -7.0f);
-            const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count), weights = c.packed_weights();
-            quantized_product p = c.over(rows, weights, set, c.row_count, apart);
-            p.epilogue = epilogue;
-            multiply(format, p, set, 1, 2);
-            for (std::size_t i = 0; i < apart.size(); ++i)
-                REQUIRE((apart[i] != -7.0f) == (i % c.columns >= 16 && i % c.columns < 32));
-            multiply(format, p, set, 0, 1);
-            multiply(format, p, set, 2, panel_count(c.columns));
-            CHECK(apart == together);
+            check_panels_apart(c, set, epilogue, together);
         }
     }
 }

@@ -12,6 +12,8 @@
 
 #include <zeroshot/kernels/kernels.hpp>
 
+#include "tests/catch.hpp"
+
 // In the version's namespace too: one test compiles the kernels in another way, under another version's name.
 namespace zeroshot_tests { inline namespace ZEROSHOT_ABI {
 
@@ -112,5 +114,21 @@ struct quantized_case {
     }
     std::vector<float> product(const zeroshot::kernels::table& set) const { return product(set, 0, row_count); }
 };
+
+/// Whether panels computed one after the other have the bits of all together, and nothing else is written.
+inline void check_panels_apart(const quantized_case& c, const zeroshot::kernels::table& set,
+                               const zeroshot::kernels::epilogue<float>& epilogue, const std::vector<float>& together) {
+    constexpr float untouched = -7.0f;
+    std::vector<float> apart(c.row_count * c.columns, untouched);
+    const std::vector<std::uint32_t> rows = c.packed_rows(set, 0, c.row_count), weights = c.packed_weights();
+    zeroshot::kernels::quantized_product p = c.over(rows, weights, set, c.row_count, apart);
+    p.epilogue = epilogue;
+    zeroshot::kernels::multiply(c.format, p, set, 1, 2);
+    for (std::size_t i = 0; i < apart.size(); ++i)
+        REQUIRE((apart[i] != untouched) == (i % c.columns >= 16 && i % c.columns < 32));
+    zeroshot::kernels::multiply(c.format, p, set, 0, 1);
+    zeroshot::kernels::multiply(c.format, p, set, 2, zeroshot::kernels::panel_count(c.columns));
+    CHECK(apart == together);
+}
 
 }}  // namespace zeroshot_tests::ZEROSHOT_ABI

@@ -28,27 +28,27 @@ std::vector<float> many_numbers() {
     return numbers;
 }
 
-/// The largest |got - exact| / bound(x, exact) over many numbers.
+/// The largest |result - exact| / bound(x, exact) over many numbers.
 template <class Bound>
 void check_function(activation f, const Bound& bound) {
     const std::vector<float> numbers = many_numbers();
     for (const table& set : available_tables()) {
-        std::vector<float> got = numbers;
-        apply(f, got.data(), got.size(), set);
+        std::vector<float> result = numbers;
+        apply(f, result.data(), result.size(), set);
         double worst = 0;
-        float at = 0, there = 0;
+        float at = 0, value = 0;
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             const auto x = static_cast<double>(numbers[i]);
             const double exact = detail::exact(f, x);
             if (std::abs(exact) > 3e38) continue;  // beyond float
-            const double excess = std::abs(static_cast<double>(got[i]) - exact) / bound(x, exact);
+            const double excess = std::abs(static_cast<double>(result[i]) - exact) / bound(x, exact);
             if (!(excess <= worst)) {
                 worst = excess;
                 at = numbers[i];
-                there = got[i];
+                value = result[i];
             }
         }
-        INFO(set.name << ": worst at " << at << ", " << there << ", " << worst << " of the bound");
+        INFO(set.name << ": worst at " << at << ", " << value << ", " << worst << " of the bound");
         CHECK(worst <= 1);
     }
 }

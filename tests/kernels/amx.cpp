@@ -147,8 +147,8 @@ TEST_CASE("by AMX, a row or panel has the same bits whatever it is computed besi
         const std::vector<float> together = by_amx(c, 0, c.row_count, epilogue);
         for (const std::size_t count : {1u, 2u, 5u, 33u, 40u}) {
             for (std::size_t row = 0; row + count <= c.row_count; row += count) {
-                const std::vector<float> some = by_amx(c, row, count, epilogue);
-                REQUIRE(std::equal(some.begin(), some.end(),
+                const std::vector<float> part = by_amx(c, row, count, epilogue);
+                REQUIRE(std::equal(part.begin(), part.end(),
                                    together.begin() + static_cast<std::ptrdiff_t>(row * c.columns)));
             }
         }

@@ -13,7 +13,7 @@
 
 namespace zeroshot_tests {
 
-/// A processor's tiles. Where it would raise an exception, the first reason is kept.
+/// A processor's tiles. Where it would raise an exception, the first reason is recorded.
 class tile_machine {
    public:
     const std::string& fault() const { return fault_; }

@@ -107,8 +107,8 @@ TEST_CASE("in a quantized product, a row or panel has the same bits whatever it 
             for (const std::size_t count : {1u, 2u, 3u, 5u, 14u, 40u}) {
                 for (std::size_t row = 0; row + count <= c.row_count; row += count) {
                     const auto expected = together.begin() + static_cast<std::ptrdiff_t>(row * c.columns);
-                    const std::vector<float> some = c.product(set, row, count, epilogue);
-                    REQUIRE(std::equal(some.begin(), some.end(), expected));
+                    const std::vector<float> part = c.product(set, row, count, epilogue);
+                    REQUIRE(std::equal(part.begin(), part.end(), expected));
                 }
             }
             check_panels_apart(c, set, epilogue, together);
@@ -134,8 +134,8 @@ TEST_CASE(
                 multiply(format, p, set, 0, panel_count(c.columns));
                 return result;
             };
-            const auto all = [&](const std::vector<float>& found, float value) {
-                return std::ranges::all_of(found, [&](float number) { return std::abs(number - value) < 1e-4f; });
+            const auto all = [&](const std::vector<float>& results, float value) {
+                return std::ranges::all_of(results, [&](float number) { return std::abs(number - value) < 1e-4f; });
             };
             CHECK(all(with({}), 3));
             CHECK(all(with({bias.data()}), -2));
@@ -147,12 +147,13 @@ TEST_CASE(
 }
 
 TEST_CASE("a row with NaN or infinity has results that are not finite, and does not affect other rows") {
-    constexpr float none = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+    constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN(),
+                    infinity = std::numeric_limits<float>::infinity();
     for (const table& set : available_tables()) {
         for (const number_format format : {number_format::int16, number_format::int8}) {
             const quantized_case sound(format, 3, 17, 70);
             const std::vector<float> expected = sound.product(set);
-            for (const float number : {none, infinity, -infinity}) {
+            for (const float number : {not_a_number, infinity, -infinity}) {
                 quantized_case c = sound;
                 c.rows[70 + 40] = number;
                 const std::vector<float> got = c.product(set);

@@ -87,17 +87,17 @@ TEST_CASE("weights are packed alike in either storage order and with gaps, and p
     for (const std::size_t columns : {1u, 16u, 19u}) {
         for (const std::size_t depth : {1u, 17u, 32u, 70u}) {
             const std::vector<float> weights = normal_numbers(columns * depth, 6);
-            std::vector<float> turned(weights.size(), not_a_number), apart(2 * weights.size(), not_a_number);
+            std::vector<float> transposed(weights.size(), not_a_number), apart(2 * weights.size(), not_a_number);
             for (std::size_t column = 0; column < columns; ++column) {
                 for (std::size_t k = 0; k < depth; ++k) {
                     const float number = weights[column * depth + k];
-                    turned[k * columns + column] = apart[2 * (k * columns + column)] = number;
+                    transposed[k * columns + column] = apart[2 * (k * columns + column)] = number;
                 }
             }
             for (const number_format format : {number_format::bf16, number_format::int16, number_format::int8}) {
                 std::vector<std::uint32_t> one(packed_size(format, columns, depth), 7u), other = one, third = one;
                 pack(format, weights.data(), depth, 1, columns, depth, one.data());
-                pack(format, turned.data(), 1, columns, columns, depth, other.data());
+                pack(format, transposed.data(), 1, columns, columns, depth, other.data());
                 pack(format, apart.data(), 2, 2 * columns, columns, depth, third.data());
                 REQUIRE(one == other);
                 REQUIRE(one == third);

@@ -103,9 +103,9 @@ TEST_CASE("a row has the same bits whatever rows it is computed beside") {
         const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth);
         for (const std::size_t count : {1u, 2u, 3u, 5u, 13u, 14u, 100u}) {
             for (std::size_t row = 0; row + count <= row_count; row += count) {
-                const auto some =
+                const auto part =
                     multiplied<float>(set, part_of(rows, row * depth, count * depth), count, packed, columns, depth);
-                REQUIRE(some == part_of(together, row * columns, count * columns));
+                REQUIRE(part == part_of(together, row * columns, count * columns));
             }
         }
     }

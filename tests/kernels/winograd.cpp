@@ -53,11 +53,11 @@ struct tile {
             for (std::size_t i = 0; i < winograd_points; ++i)
                 points[i * channels + c] *= static_cast<Scalar>(factors[i]);
         }
-        std::vector<Scalar> made = results;
+        std::vector<Scalar> output = results;
         std::vector<Scalar*> to;
-        for (std::size_t i = 0; i < 16; ++i) to.push_back(made.data() + i * channels);
+        for (std::size_t i = 0; i < 16; ++i) to.push_back(output.data() + i * channels);
         winograd_inverse(points.data(), channels, bias.data(), channels, add, to.data(), set);
-        return made;
+        return output;
     }
 };
 
@@ -65,12 +65,12 @@ template <class Scalar>
 void check_tile(std::size_t channels, bool add, const table& set) {
     INFO(set.name << ", " << channels << " channels");
     const tile<Scalar> one(channels);
-    const std::vector<Scalar> made = one.transformed(add, set);
+    const std::vector<Scalar> output = one.transformed(add, set);
     double worst = 0;
     for (std::size_t i = 0; i < 16; ++i) {
         for (std::size_t c = 0; c < channels; ++c)
             worst = std::max(
-                worst, std::abs(static_cast<double>(made[i * channels + c]) - one.expected(i / 4, i % 4, c, add)));
+                worst, std::abs(static_cast<double>(output[i * channels + c]) - one.expected(i / 4, i % 4, c, add)));
     }
     // Numbers below 1 grow by at most 5.3, 1.4 and 8.3 along each axis (the rows' sums of B, G and A), that is by 3700
     // in all; no path has more than 16 roundings of half an epsilon.

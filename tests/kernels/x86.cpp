@@ -17,11 +17,11 @@ using namespace zeroshot_tests;
 
 namespace {
 
-/// What one head answers to the last `queries` tokens; queries, keys and values are [tokens, 3 * size].
-matrix<float> answers(const std::vector<float>& qkv, std::size_t size, std::size_t queries, precision how,
-                      nn::attention_mask mask, const table& set) {
+/// The output of one head for the last `queries` tokens; queries, keys and values are [tokens, 3 * size].
+matrix<float> outputs_of(const std::vector<float>& qkv, std::size_t size, std::size_t queries,
+                         zeroshot::precision precision, nn::attention_mask mask, const table& set) {
     const std::size_t stride = 3 * size, tokens = qkv.size() / stride, first = tokens - queries;
-    nn::attention_head<float> head(tokens, size, nn::score_scale<float>(size), how, set);
+    nn::attention_head<float> head(tokens, size, nn::score_scale<float>(size), precision, set);
     head.pack_keys_values(qkv.data() + size, qkv.data() + 2 * size, stride);
     matrix<float> results(queries, size);
     head.attend(qkv.data() + first * stride, stride, queries, first, mask, results.data(), size);
@@ -57,8 +57,8 @@ TEST_CASE("attention in bfloat16 by AVX512_BF16 and AMX equals the portable kern
         for (const std::size_t size : {7u, 64u}) {
             const std::vector<float> qkv = normal_numbers(tokens * 3 * size, 3);
             for (const nn::attention_mask mask : {nn::attention_mask::none, nn::attention_mask::causal}) {
-                const auto by = [&](const table& set, std::size_t queries, precision how) {
-                    return answers(qkv, size, queries, how, mask, set);
+                const auto by = [&](const table& set, std::size_t queries, zeroshot::precision precision) {
+                    return outputs_of(qkv, size, queries, precision, mask, set);
                 };
                 const matrix<float> expected = by(*tables().back(), tokens, precision::bf16);
                 for (const table* const each : tables()) {

@@ -112,9 +112,9 @@ TEST_CASE("an embedding is the projection of the features") {
     const weights resnet(checkpoint::open(model_folder("openai_resnet") + "/model.safetensors"));
     const weights pool = resnet / "visual" / "attnpool" / "c_proj";
     const matrix<double> weight = pool.read<double, 2>("weight", {24, 128});
-    matrix<double> turned(weight.columns(), weight.rows());
-    for (std::size_t i = 0; i < turned.size(); ++i) turned.data()[i] = weight(i % 24, i / 24);
-    check_projection("openai_resnet", config, turned, pool.read_vector<double>("bias", 24));
+    matrix<double> transposed(weight.columns(), weight.rows());
+    for (std::size_t i = 0; i < transposed.size(); ++i) transposed.data()[i] = weight(i % 24, i / 24);
+    check_projection("openai_resnet", config, transposed, pool.read_vector<double>("bias", 24));
 }
 
 TEST_CASE("tensors of another tower are an error that names the first one missing") {

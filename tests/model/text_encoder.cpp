@@ -104,8 +104,8 @@ TEST_CASE("pooling at the first token ignores the others, pooling at the last in
 
 TEST_CASE("parameters change with every weight of the text tower and with none of the image tower") {
     const checkpoint file = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
-    const auto digest_of = [&](const checkpoint& from, const weight_options& how = {}) {
-        const weights w(from, how);
+    const auto digest_of = [&](const checkpoint& from, const weight_options& options = {}) {
+        const weights w(from, options);
         detail::crc32 sum;
         text_encoder<float>(w, openai_vit(w.shape("token_embedding.weight").front()))
             .parameters([&](std::span<const std::byte> bytes) { sum.add(bytes); });
@@ -125,8 +125,8 @@ TEST_CASE("parameters change with every weight of the text tower and with none o
         CHECK((digest_of(checkpoint::from_tensors(changed, "changed")) != whole) == is_of_text);
     }
     std::set<std::uint32_t> all{whole};
-    for (const precision how : {precision::bf16, precision::int8}) {
-        all.insert(digest_of(file, {.precision = how}));
+    for (const zeroshot::precision precision : {precision::bf16, precision::int8}) {
+        all.insert(digest_of(file, {.precision = precision}));
     }
     CHECK(all.size() == 3);
 }

@@ -63,8 +63,8 @@ matrix<double> naive(const random_weights& made, const matrix<double>& x, attent
 
 constexpr std::array every_precision{precision::f32, precision::bf16, precision::int8};
 
-attention<float> random_attention(precision how, attention_mask mask) {
-    return {weights(random_attention().get().file(), {.precision = how}) / "visual", width, heads, mask};
+attention<float> random_attention(zeroshot::precision precision, attention_mask mask) {
+    return {weights(random_attention().get().file(), {.precision = precision}) / "visual", width, heads, mask};
 }
 
 /// Sequences that share their prefixes, one longer than a block of bfloat16: rows 0 to 39; 0 to 34 and 40 to 49; 0,
@@ -78,9 +78,9 @@ token_sequences shared_prefixes() {
 }
 
 /// Queries, keys and values of one head: [tokens, 3 * size].
-matrix<float> head_of(const matrix<float>& qkv, precision how, attention_mask mask) {
+matrix<float> head_of(const matrix<float>& qkv, zeroshot::precision precision, attention_mask mask) {
     const std::size_t tokens = qkv.rows(), size = qkv.columns() / 3;
-    attention_head<float> head(tokens, size, score_scale<float>(size), how, kernels::active());
+    attention_head<float> head(tokens, size, score_scale<float>(size), precision, kernels::active());
     head.pack_keys_values(qkv.data() + size, qkv.data() + 2 * size, 3 * size);
     matrix<float> results(tokens, size);
     head.attend(qkv.data(), 3 * size, tokens, 0, mask, results.data(), size);
@@ -173,12 +173,12 @@ TEST_CASE("in bf16 and int8, queries, keys, values and attention weights are rou
 TEST_CASE("attention multiplies in the precision of its weights") {
     const matrix<float> x = random_matrix<float>(7, width, 5);
     const token_sequences one(std::array<std::size_t, 1>{7});
-    const auto results = [&](precision how) {
-        return matrix<float>(random_attention(how, attention_mask::none)(x, one, nullptr));
+    const auto results = [&](zeroshot::precision precision) {
+        return matrix<float>(random_attention(precision, attention_mask::none)(x, one, nullptr));
     };
     CHECK_FALSE(results(precision::f32) == results(precision::bf16));
-    for (const precision how : {precision::bf16, precision::int8}) {  // by hand, of the same maps
-        const weights w = weights(random_attention().get().file(), {.precision = how}) / "visual";
+    for (const zeroshot::precision precision : {precision::bf16, precision::int8}) {  // by hand, of the same maps
+        const weights w = weights(random_attention().get().file(), {.precision = precision}) / "visual";
         const matrix<float> qkv = linear<float>(w, "in_proj_weight", "in_proj_bias", width, 3 * width)(x);
         matrix<float> mixed(7, width);
         for (std::size_t column = 0; column < width; column += width / heads) {
@@ -187,7 +187,7 @@ TEST_CASE("attention multiplies in the precision of its weights") {
             head.pack_keys_values(qkv.data() + width + column, qkv.data() + 2 * width + column, 3 * width);
             head.attend(qkv.data() + column, 3 * width, 7, 0, attention_mask::none, mixed.data() + column, width);
         }
-        CHECK(results(how) == linear<float>(w / "out_proj", width, width)(mixed));
+        CHECK(results(precision) == linear<float>(w / "out_proj", width, width)(mixed));
     }
 }
 
@@ -203,8 +203,8 @@ TEST_CASE("a causal mask hides later tokens") {
 
 TEST_CASE("consecutive sequences have the bits of each alone") {
     thread_pool threads(2);
-    for (const precision how : every_precision) {
-        const attention<float> layer = random_attention(how, attention_mask::none);
+    for (const zeroshot::precision precision : every_precision) {
+        const attention<float> layer = random_attention(precision, attention_mask::none);
         const matrix<float> x = random_matrix<float>(45, width, 5);
         const matrix<float> together = layer(x, token_sequences(std::array<std::size_t, 3>{2, 3, 40}), &threads);
         std::size_t first = 0;
@@ -221,8 +221,8 @@ TEST_CASE("consecutive sequences have the bits of each alone") {
 TEST_CASE("a shared prefix has the bits of a prefix of their own") {
     const matrix<float> x = random_matrix<float>(51, width, 5);
     const token_sequences all = shared_prefixes();
-    for (const precision how : every_precision) {
-        const attention<float> layer = random_attention(how, attention_mask::causal);
+    for (const zeroshot::precision precision : every_precision) {
+        const attention<float> layer = random_attention(precision, attention_mask::causal);
         const matrix<float> together = layer(x, all, nullptr);
         for (std::size_t i = 0; i < all.size(); ++i) {
             matrix<float> own(all[i].size(), width);
@@ -239,9 +239,9 @@ TEST_CASE("the output at one token has the bits of the full output") {
     const matrix<float> x = random_matrix<float>(51, width, 5);
     const token_sequences all = shared_prefixes();
     thread_pool threads(2);
-    for (const precision how : every_precision) {
+    for (const zeroshot::precision precision : every_precision) {
         for (const attention_mask mask : {attention_mask::none, attention_mask::causal}) {
-            const attention<float> layer = random_attention(how, mask);
+            const attention<float> layer = random_attention(precision, mask);
             const matrix<float> together = layer(x, all, nullptr);
             const std::array<std::size_t, 3> positions{39, 36, 2};  // of rows that are their sequences' own
             const matrix<float> alone = layer.at(positions, x, all, &threads);
@@ -252,11 +252,11 @@ TEST_CASE("the output at one token has the bits of the full output") {
 }
 
 TEST_CASE("no NaN is lost in any precision") {
-    for (const precision how : every_precision) {
+    for (const zeroshot::precision precision : every_precision) {
         matrix<float> x = random_matrix<float>(5, width, 5);
         x(3, 1) = std::numeric_limits<float>::quiet_NaN();
-        const matrix<float> y =
-            random_attention(how, attention_mask::none)(x, token_sequences(std::array<std::size_t, 1>{5}), nullptr);
+        const matrix<float> y = random_attention(precision, attention_mask::none)(
+            x, token_sequences(std::array<std::size_t, 1>{5}), nullptr);
         for (const float number : y.values()) CHECK(std::isnan(number));
     }
 }

@@ -62,10 +62,12 @@ TEST_CASE("attention pooling multiplies activations in bfloat16 if its weights a
     made.add("positional_embedding", {cells + 1, width});
     for (const std::string name : {"q_proj", "k_proj", "v_proj", "c_proj"})
         made.add(name + ".weight", {width, width}).add(name + ".bias", {width});
-    const auto in = [&](precision how) { return weights(made.get().file(), {.precision = how}) / "visual"; };
+    const auto in = [&](zeroshot::precision precision) {
+        return weights(made.get().file(), {.precision = precision}) / "visual";
+    };
     const matrix<float> x = random_matrix<float>(cells, width, 77);
-    const auto attended = [&](precision how) {
-        return attention_pool<float>(in(how), cells, width, heads, width).attended(x);
+    const auto attended = [&](zeroshot::precision precision) {
+        return attention_pool<float>(in(precision), cells, width, heads, width).attended(x);
     };
     CHECK_FALSE(attended(precision::f32) == attended(precision::bf16));
 
@@ -79,21 +81,21 @@ TEST_CASE("attention pooling multiplies activations in bfloat16 if its weights a
     }
     for (float& value : tokens.row(0)) value /= static_cast<float>(cells);
     tokens += in(precision::f32).read<float, 2>("positional_embedding", {cells + 1, width});
-    for (const precision how : {precision::bf16, precision::int8}) {
-        const auto map = [&](const char* name) { return linear<float>(in(how) / name, width, width); };
+    for (const zeroshot::precision precision : {precision::bf16, precision::int8}) {
+        const auto map = [&](const char* name) { return linear<float>(in(precision) / name, width, width); };
         const matrix<float> queries = map("q_proj")(tokens);
         attention_head<float> head(cells + 1, width, score_scale<float>(size), precision::bf16, kernels::active());
         head.pack_keys_values(tokens.data(), tokens.data(), width);
         matrix<float> expected(1, width);
         for (std::size_t h = 0; h < heads; ++h) {
             matrix<float> row(1, width);
-            packed_weights<float>(in(how) / "k_proj", "weight", {width, width}, h * size, size)
+            packed_weights<float>(in(precision) / "k_proj", "weight", {width, width}, h * size, size)
                 .multiply(queries.data() + h * size, width, 1, row.data());
             head.attend(row.data(), width, 1, 0, attention_mask::none, row.data(), width);
             const matrix<float> values = map("v_proj")(row);
             for (std::size_t i = h * size; i < (h + 1) * size; ++i) expected(0, i) = values(0, i);
         }
-        CHECK(attended(how) == expected);
+        CHECK(attended(precision) == expected);
     }
 }
 
@@ -105,9 +107,9 @@ TEST_CASE("attention pooling has the same bits for an image alone, in a batch an
         made.add(name + ".weight", {width, width}).add(name + ".bias", {width});
     const matrix<float> x = random_matrix<float>(images * cells, width, 78);
     thread_pool threads(3);
-    for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
-        const attention_pool<float> pool(weights(made.get().file(), {.precision = how}) / "visual", cells, width, heads,
-                                         width);
+    for (const zeroshot::precision precision : {precision::f32, precision::bf16, precision::int8}) {
+        const attention_pool<float> pool(weights(made.get().file(), {.precision = precision}) / "visual", cells, width,
+                                         heads, width);
         const matrix<float> all = pool.attended(x);
         CHECK(pool.attended(x, &threads) == all);
         for (std::size_t index = 0; index < images; ++index) {

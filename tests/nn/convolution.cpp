@@ -113,12 +113,12 @@ TEST_CASE("in every precision, a convolution has the same bits on any number of 
     std::ranges::transform(random_numbers(kernel.size(), 2), kernel.data(), [](double x) { return float(x); });
     const matrix<float> exact = convolution<float>(kernel, {}, 1, 1)(in).pixels;
     thread_pool threads(3);
-    for (const precision how : {precision::bf16, precision::int8}) {
-        const convolution<float> layer(kernel, {}, 1, 1, 0, how);
+    for (const zeroshot::precision precision : {precision::bf16, precision::int8}) {
+        const convolution<float> layer(kernel, {}, 1, 1, 0, precision);
         const matrix<float> got = layer(in).pixels;
         CHECK(layer(in, kernels::activation::identity, &threads).pixels == got);
         // As in the test of packed_weights: 8 deviations of the rounding of 576 terms.
-        const double step = how == precision::bf16 ? 2.0 / 256 : 1.0 / 126 + 1.0 / 63;
+        const double step = precision == precision::bf16 ? 2.0 / 256 : 1.0 / 126 + 1.0 / 63;
         const double bound = 8 * 0.29 * step * std::sqrt(576.0 / 3);
         for (std::size_t i = 0; i < got.size(); ++i)
             REQUIRE(std::abs(static_cast<double>(got.values()[i] - exact.values()[i])) <= bound);
@@ -127,10 +127,10 @@ TEST_CASE("in every precision, a convolution has the same bits on any number of 
 
 TEST_CASE("a convolution stays float where quantization would not make it faster") {
     const feature_map<float> in{14, 14, random_matrix<float>(14 * 14, 8, 1)};
-    const auto results = [&](std::size_t size, std::size_t pixels, precision how) {
+    const auto results = [&](std::size_t size, std::size_t pixels, zeroshot::precision precision) {
         tensor<float, 4> kernel(4, 8, size, size);
         std::ranges::transform(random_numbers(kernel.size(), 2), kernel.data(), [](double x) { return float(x); });
-        return convolution<float>(kernel, {}, 1, size / 2, pixels, how)(in).pixels;
+        return convolution<float>(kernel, {}, 1, size / 2, pixels, precision)(in).pixels;
     };
     const bool no_instruction = kernels::active().rows.bf16_as_floats;
     const bool no_integers = kernels::active().best_16_bit_format == kernels::number_format::bf16;  // for short sums

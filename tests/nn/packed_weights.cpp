@@ -71,8 +71,8 @@ TEST_CASE("in every precision, products of a single row and on two threads have 
     };
     const matrix<float> exact = with(packed_weights<float>(weight, matrix_order::outputs_first), 0, rows, nullptr);
     thread_pool threads(2);
-    for (const precision how : {precision::bf16, precision::int8}) {
-        const packed_weights<float> packed(weight, matrix_order::outputs_first, how);
+    for (const zeroshot::precision precision : {precision::bf16, precision::int8}) {
+        const packed_weights<float> packed(weight, matrix_order::outputs_first, precision);
         const matrix<float> all = with(packed, 0, rows, nullptr);
         CHECK(with(packed, 0, rows, &threads) == all);
         for (std::size_t row = 0; row < rows; ++row)
@@ -80,7 +80,7 @@ TEST_CASE("in every precision, products of a single row and on two threads have 
         // Numbers below 1, of a variance of a third: a sum of 600 products has the deviation sqrt(600) / 3 = 8.2. A
         // step of rounding is 2^-8 of a number, or a 126th of 1 for rows and a 63rd at most for weights; its deviation
         // is 0.29 of it, and 8 deviations do not happen.
-        const double step = how == precision::bf16 ? 2.0 / 256 : 1.0 / 126 + 1.0 / 63;
+        const double step = precision == precision::bf16 ? 2.0 / 256 : 1.0 / 126 + 1.0 / 63;
         const double bound = 8 * 0.29 * step * std::sqrt(600.0 / 3);
         for (std::size_t i = 0; i < all.size(); ++i)
             REQUIRE(std::abs(static_cast<double>(all.values()[i] - exact.values()[i])) <= bound);
@@ -100,10 +100,10 @@ TEST_CASE(
         std::copy_n(weight.row(first).data(), count * inputs, rows);
     };
     thread_pool threads(2);
-    for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
-        const matrix<float> whole = product_of(packed_weights<float>(weight, matrix_order::outputs_first, how));
-        CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {.precision = how})) == whole);
-        CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {how, &threads})) == whole);
+    for (const zeroshot::precision precision : {precision::f32, precision::bf16, precision::int8}) {
+        const matrix<float> whole = product_of(packed_weights<float>(weight, matrix_order::outputs_first, precision));
+        CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {.precision = precision})) == whole);
+        CHECK(product_of(packed_weights<float>(outputs, inputs, read_rows, {precision, &threads})) == whole);
     }
 }
 
@@ -120,10 +120,10 @@ TEST_CASE("a range of rows of a tensor can be packed alone, in every precision a
     const matrix<float> all = weights(file).read<float, 2>("visual.weight", {4, 37});
     matrix<float> rows(2, 37);
     std::ranges::copy(all.values().subspan(37, 2 * 37), rows.data());
-    for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
-        const matrix<float> expected = product_of({rows, matrix_order::inputs_first, how});
+    for (const zeroshot::precision precision : {precision::f32, precision::bf16, precision::int8}) {
+        const matrix<float> expected = product_of({rows, matrix_order::inputs_first, precision});
         for (const auto storage : {weight_storage::full, weight_storage::compact}) {
-            const weights w(file, {.storage = storage, .precision = how});
+            const weights w(file, {.storage = storage, .precision = precision});
             CHECK(product_of({w, "visual.weight", {4, 37}, 1, 2}) == expected);
         }
     }
@@ -131,9 +131,9 @@ TEST_CASE("a range of rows of a tensor can be packed alone, in every precision a
 
 TEST_CASE("double is never quantized") {
     const matrix<double> weight = random_matrix<double>(3, 5, 1), x = random_matrix<double>(2, 5, 2);
-    const auto with = [&](precision how) {
+    const auto with = [&](zeroshot::precision precision) {
         matrix<double> y(2, 3);
-        packed_weights<double>(weight, matrix_order::outputs_first, how).multiply(x.data(), 5, 2, y.data());
+        packed_weights<double>(weight, matrix_order::outputs_first, precision).multiply(x.data(), 5, 2, y.data());
         return y;
     };
     CHECK(with(precision::int8) == with(precision::f32));
@@ -148,7 +148,9 @@ TEST_CASE("int8 uses 16 bits on request and for short sums") {
         packed_weights<float>(w, name, inputs, 20, matrix_order::outputs_first).multiply(x.data(), inputs, 3, y.data());
         return y;
     };
-    const auto in = [&](precision how) { return weights(made.get().file(), {.precision = how}) / "visual"; };
+    const auto in = [&](zeroshot::precision precision) {
+        return weights(made.get().file(), {.precision = precision}) / "visual";
+    };
     const matrix<float> exact = with(in(precision::f32)), eights = with(in(precision::int8));
     const matrix<float> sixteens = with(at_least_16_bits(in(precision::int8)));
     CHECK(with(at_least_16_bits(in(precision::f32))) == exact);

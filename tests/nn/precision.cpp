@@ -11,8 +11,8 @@ using kernels::number_format;
 
 namespace {
 
-packing in(precision how, bool at_least_16_bits = false, bool many_rows = false) {
-    return {.precision = how, .at_least_16_bits = at_least_16_bits, .many_rows = many_rows};
+packing in(zeroshot::precision precision, bool at_least_16_bits = false, bool many_rows = false) {
+    return {.precision = precision, .at_least_16_bits = at_least_16_bits, .many_rows = many_rows};
 }
 
 }  // namespace
@@ -48,10 +48,10 @@ TEST_CASE("every precision has its name") {
 }
 
 TEST_CASE("without a cache, packed elements are those written, and copies keep them alive") {
-    const packing how{.name = "weight"};
+    const packing layer{.name = "weight"};
     shared_array<float> copy;
     {
-        const shared_array<float> numbers = how.elements<float>(5, [](float* to) { std::fill_n(to, 5, 2.5f); });
+        const shared_array<float> numbers = layer.elements<float>(5, [](float* to) { std::fill_n(to, 5, 2.5f); });
         copy = numbers;
     }
     REQUIRE(copy.size() == 5);

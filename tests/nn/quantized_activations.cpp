@@ -16,15 +16,15 @@ using namespace zeroshot_tests;
 
 namespace {
 
-float rounded(float number, precision how) {
-    return how == precision::f32 ? number : float_from_bfloat(bfloat_from_float(number));
+float rounded(float number, zeroshot::precision precision) {
+    return precision == precision::f32 ? number : float_from_bfloat(bfloat_from_float(number));
 }
 
 /// rows times columns; both are [count, depth].
 template <class Scalar>
-matrix<Scalar> product(const matrix<Scalar>& rows, const matrix<Scalar>& columns, precision how,
+matrix<Scalar> product(const matrix<Scalar>& rows, const matrix<Scalar>& columns, zeroshot::precision precision,
                        const kernels::table& set = kernels::active()) {
-    packed_activations<Scalar> packed(columns.rows(), columns.columns(), how, set);
+    packed_activations<Scalar> packed(columns.rows(), columns.columns(), precision, set);
     packed.pack(columns.data(), columns.columns(), 1);
     matrix<Scalar> y(rows.rows(), columns.rows());
     packed.multiply(rows.data(), rows.columns(), rows.rows(), y.data(), columns.rows());
@@ -32,12 +32,13 @@ matrix<Scalar> product(const matrix<Scalar>& rows, const matrix<Scalar>& columns
 }
 
 /// The same with the columns stored transposed.
-matrix<float> transposed_product(const matrix<float>& rows, const matrix<float>& columns, precision how) {
+matrix<float> transposed_product(const matrix<float>& rows, const matrix<float>& columns,
+                                 zeroshot::precision precision) {
     matrix<float> transposed(columns.columns(), columns.rows());
     for (std::size_t c = 0; c < columns.rows(); ++c) {
         for (std::size_t k = 0; k < columns.columns(); ++k) transposed(k, c) = columns(c, k);
     }
-    packed_activations<float> packed(columns.rows(), columns.columns(), how, kernels::active());
+    packed_activations<float> packed(columns.rows(), columns.columns(), precision, kernels::active());
     packed.pack(transposed.data(), 1, columns.rows());
     matrix<float> y(rows.rows(), columns.rows());
     packed.multiply(rows.data(), rows.columns(), rows.rows(), y.data(), columns.rows());
@@ -82,19 +83,19 @@ TEST_CASE("quantized rows times any panels give the same bits on any number of t
 }
 
 TEST_CASE("packed activations are not rounded in f32 and rounded to bfloat16 otherwise, in either storage order") {
-    for (const precision how : {precision::f32, precision::bf16, precision::int8}) {
+    for (const zeroshot::precision precision : {precision::f32, precision::bf16, precision::int8}) {
         for (const std::size_t count : {1u, 2u, 7u}) {
             for (const std::size_t columns : {1u, 16u, 77u}) {
                 for (const std::size_t depth : {1u, 31u, 64u, 197u}) {
                     const matrix<float> rows = random_matrix<float>(count, depth, 1);
                     const matrix<float> others = random_matrix<float>(columns, depth, 2);
-                    const matrix<float> y = product(rows, others, how);
-                    REQUIRE(transposed_product(rows, others, how) == y);
+                    const matrix<float> y = product(rows, others, precision);
+                    REQUIRE(transposed_product(rows, others, precision) == y);
                     for (std::size_t i = 0; i < y.size(); ++i) {
                         double exact = 0, norm = 0;
                         for (std::size_t k = 0; k < depth; ++k) {
-                            const double term = static_cast<double>(rounded(rows(i / columns, k), how)) *
-                                                static_cast<double>(rounded(others(i % columns, k), how));
+                            const double term = static_cast<double>(rounded(rows(i / columns, k), precision)) *
+                                                static_cast<double>(rounded(others(i % columns, k), precision));
                             exact += term;
                             norm += std::abs(term);
                         }
@@ -122,10 +123,10 @@ TEST_CASE("double is never rounded, and no NaN is lost in any precision") {
     const matrix<double> rows = random_matrix<double>(3, 5, 1), columns = random_matrix<double>(4, 5, 2);
     CHECK(product(rows, columns, precision::bf16) == product(rows, columns, precision::f32));
     const matrix<float> x = random_matrix<float>(3, 40, 1);
-    for (const precision how : {precision::f32, precision::bf16}) {
+    for (const zeroshot::precision precision : {precision::f32, precision::bf16}) {
         matrix<float> others = random_matrix<float>(4, 40, 2);
         others(2, 37) = std::numeric_limits<float>::quiet_NaN();
-        const matrix<float> y = product(x, others, how);
+        const matrix<float> y = product(x, others, precision);
         for (std::size_t i = 0; i < y.size(); ++i) CHECK(std::isnan(y.values()[i]) == (i % 4 == 2));
     }
 }
@@ -133,13 +134,13 @@ TEST_CASE("double is never rounded, and no NaN is lost in any precision") {
 TEST_CASE("the memory of packed activations can be packed again") {
     const matrix<float> rows = random_matrix<float>(2, 33, 1), first = random_matrix<float>(5, 33, 2),
                         second = random_matrix<float>(5, 33, 3);
-    for (const precision how : {precision::f32, precision::bf16}) {
-        packed_activations<float> packed(5, 33, how, kernels::active());
+    for (const zeroshot::precision precision : {precision::f32, precision::bf16}) {
+        packed_activations<float> packed(5, 33, precision, kernels::active());
         matrix<float> y(2, 5);
         for (const matrix<float>* columns : {&first, &second}) {
             packed.pack(columns->data(), 33, 1);
             packed.multiply(rows.data(), 33, 2, y.data(), 5);
-            CHECK(y == product(rows, *columns, how));
+            CHECK(y == product(rows, *columns, precision));
         }
     }
 }

@@ -29,8 +29,8 @@ struct layer {
     }
 
     feature_map<Scalar> convolved(std::size_t pixels, executor* threads = nullptr,
-                                  precision how = precision::f32) const {
-        return convolution<Scalar>(kernel, bias, 1, 1, pixels, how)(in, kernels::activation::relu, threads);
+                                  zeroshot::precision precision = precision::f32) const {
+        return convolution<Scalar>(kernel, bias, 1, 1, pixels, precision)(in, kernels::activation::relu, threads);
     }
 };
 

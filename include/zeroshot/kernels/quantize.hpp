@@ -2,6 +2,7 @@
 /// \file Quantization: rounding of floats to bfloat16 and to integers, and packing of rows and of panels of weights.
 
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -227,13 +228,12 @@ struct weight_column {
 inline float int8_scale(const weight_column& column) noexcept {
     constexpr std::size_t size = numbers_in_block(number_format::int8);
     constexpr float largest_sum = 128 - 2 * 0.5f;
-    const auto magnitude = [](float number) { return number < 0 ? -number : number; };
     float largest = 0, copy[size];
     for (std::size_t first = 0; first < column.depth; first += size) {
         const float* const block = column.block(first, copy);
         for (const float* pair : {block, block + 2 * block_words}) {
             for (std::size_t w = 0; w < block_words; ++w) {
-                const float sum = magnitude(pair[w]) + magnitude(pair[w + block_words]);
+                const float sum = std::abs(pair[w]) + std::abs(pair[w + block_words]);
                 largest = largest < sum ? sum : largest;
             }
         }
@@ -247,8 +247,7 @@ inline float int16_scale(const weight_column& column) noexcept {
     constexpr double largest_integer = 32'767;
     double largest = 0, sum = 0;
     for (std::size_t k = 0; k < column.depth; ++k) {
-        const double number = static_cast<double>(column.numbers[k * column.stride]);
-        const double magnitude = number < 0 ? -number : number;
+        const double magnitude = std::abs(static_cast<double>(column.numbers[k * column.stride]));
         largest = largest < magnitude ? magnitude : largest;
         sum += magnitude;
     }

@@ -19,7 +19,7 @@
 
 #include <zeroshot/half.hpp>
 #include <zeroshot/kernels/kernels.hpp>
-#include <zeroshot/nn/precision.hpp>
+#include <zeroshot/nn/packing.hpp>
 #include <zeroshot/nn/quantized_activations.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>

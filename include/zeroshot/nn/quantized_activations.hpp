@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include <zeroshot/kernels/kernels.hpp>
-#include <zeroshot/nn/precision.hpp>
+#include <zeroshot/nn/weight_options.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 

@@ -13,7 +13,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 class packed_weight_cache;
 
 /// Precision of a model's matrix products, attention's included. Sums, residuals, normalisations and softmax are float
-/// in each of them.
+/// in all of them.
 enum class precision {
     f32,   ///< float
     bf16,  ///< weights and activations rounded to bfloat16: half the memory, twice the speed where the processor
@@ -22,6 +22,7 @@ enum class precision {
           ///< need them, as integers or, where those are no faster, as bfloat16
 };
 
+/// The name of a precision on the command line and in machine-readable output.
 constexpr std::string_view name_of(precision which) {
     constexpr std::array<std::string_view, 3> names{"f32", "bf16", "int8"};
     return names[static_cast<std::size_t>(which)];
@@ -36,11 +37,11 @@ enum class weight_storage {
 /// Whether reading weights looks for NaN and infinity.
 enum class finite_check { checked, unchecked };
 
-/// How weights are read, and the number format of the layers they are read for.
+/// Options of reading weights, and the precision of the layers made of them.
 struct weight_options {
     finite_check check = finite_check::checked;
     weight_storage storage = weight_storage::full;
-    executor* threads = nullptr;  ///< that read and pack; null: the calling thread alone
+    executor* threads = nullptr;  ///< for reading and packing; null: the calling thread alone
     zeroshot::precision precision = zeroshot::precision::f32;
     std::shared_ptr<packed_weight_cache> cache{};  ///< of packed weights; null: none
     bool at_least_16_bits = false;                 ///< for layers where 8 bits cost accuracy

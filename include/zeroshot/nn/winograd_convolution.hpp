@@ -13,7 +13,7 @@
 #include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/kernels/winograd.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
-#include <zeroshot/nn/precision.hpp>
+#include <zeroshot/nn/packing.hpp>
 #include <zeroshot/nn/quantized_activations.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <optional>
 
-#include <zeroshot/nn/precision.hpp>
+#include <zeroshot/nn/packing.hpp>
 
 #include "tests/catch.hpp"
 

@@ -11,9 +11,7 @@
 #include <zeroshot/nn/weight_options.hpp>
 #include <zeroshot/parallel.hpp>
 
-namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-namespace nn {
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Options for packing a tensor.
 struct packing {
@@ -51,6 +49,4 @@ inline std::optional<kernels::number_format> format_of(const packing& layer, std
     return bf16;
 }
 
-}  // namespace nn
-
-}}  // namespace zeroshot::ZEROSHOT_ABI
+}}}  // namespace zeroshot::ZEROSHOT_ABI::nn

@@ -5,7 +5,7 @@ Usage: python tests/golden/check_configurations.py BINARY [NAME...] [--seed S] [
 Each of open_clip's model_configs with a VisionTransformer or ModifiedResNet and open_clip's text transformer is built
 with its own widths, heads, activation, pooling, norms, mask and tokenizer, but of two layers (one block a stage), a few
 patches and a small vocabulary; weights and biases are random. The program must embed pixels and ids as open_clip does
-in float64: cosine >= 0.999999 and relative error <= 1e-4. Some are embedded with another picture size as well, their
+in float64: cosine >= 0.999999 and relative error <= 1e-4. Some are embedded with another image size as well, their
 positions resampled as open_clip and transformers do it. Then the other configurations, and what the program says of
 them. Exits 1 when anything differs."""
 
@@ -28,7 +28,7 @@ from reference_models import (Case, construct_open_clip, encode_image, encode_te
 
 TABLE = Path(open_clip.__file__).parent / "model_configs"
 VOCABULARY = 1000
-RESIZED = {"ViT-B-32": (64, 288), "ViT-L-14-CLIPA": (70,), "ViT-M-16-alt": (80,)}  # each has pictures of 3 x 3 patches
+RESIZED = {"ViT-B-32": (64, 288), "ViT-L-14-CLIPA": (70,), "ViT-M-16-alt": (80,)}  # each has images of 3 x 3 patches
 
 
 def foreign(config):
@@ -39,7 +39,7 @@ def foreign(config):
 
 
 def reduced(config):
-    """The same towers, less deep, over smaller pictures and fewer words."""
+    """The same towers, less deep, over smaller images and fewer words."""
     config = copy.deepcopy(config)
     vision, text = config["vision_cfg"], config["text_cfg"]
     if isinstance(vision["layers"], list):
@@ -56,10 +56,10 @@ def figures(found, wanted):
 
 
 def check(binary, case, folder):
-    """The figures of pictures and of texts, and whether both agree."""
+    """The figures of images and of texts, and whether both agree."""
     publish(case, folder / "model")
     model = load(case, folder / "model")
-    pixels, prompts = random_pixels(case, pictures=1), random_prompts(case)
+    pixels, prompts = random_pixels(case, images=1), random_prompts(case)
     np.save(folder / "pixels.npy", pixels.float().numpy())
     (folder / "ids.json").write_text(json.dumps(prompts))
     with torch.no_grad():
@@ -71,7 +71,7 @@ def check(binary, case, folder):
 
 
 def with_positions_of(case, folder, size, dtype):
-    """open_clip's model for pictures of another size, its positions resampled as open_clip loads them."""
+    """open_clip's model for images of another size, its positions resampled as open_clip loads them."""
     config = copy.deepcopy(case.config)
     config["vision_cfg"]["image_size"] = size
     model = construct_open_clip(config).to(dtype)
@@ -119,7 +119,7 @@ def check_configuration(binary, name, config, seed):
     case = Case(name=name, layout="open_clip", config=reduced(config), seed=seed, storage="BF16")
     checks = [(name, check)]
     for size in RESIZED.get(name, ()):
-        checks.append((f"  pictures of {size}", lambda *words, size=size: check_size(*words, size)))
+        checks.append((f"  images of {size}", lambda *words, size=size: check_size(*words, size)))
     differing = 0
     with tempfile.TemporaryDirectory() as folder:
         for title, run in checks:
@@ -175,7 +175,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for size in (160, 288):
             line, agrees = check_hugging_face_size(binary, Path(folder), size, options.seed)
-            print(f"{f'Hugging Face, pictures of {size}':32} {line}  {'ok' if agrees else 'differs'}")
+            print(f"{f'Hugging Face, images of {size}':32} {line}  {'ok' if agrees else 'differs'}")
             differing += not agrees
     print(f"{len(own)} configurations, {differing} lines differ")
     if not options.names:

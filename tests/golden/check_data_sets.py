@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes scikit-learn's digits in the layouts that data sets are published in, and compares how they are read: by the
 original library (torchvision, webdataset, pyarrow, numpy) and by zeroshot evaluate. Labels must be the same numbers, and every
-picture must have the embedding, bit for bit, that the original library's picture has when it is saved as PNG.
+image must have the embedding, bit for bit, that the original library's image has when it is saved as PNG.
 
-Usage: check_data_sets.py PROGRAM [--pictures N]. Exits with 1 where something differs. Needs numpy, pillow,
+Usage: check_data_sets.py PROGRAM [--images N]. Exits with 1 where something differs. Needs numpy, pillow,
 pyarrow, scikit-learn, torchvision and webdataset as pinned in tools/requirements.txt. The program must be built with Apache Arrow.
 """
 
@@ -29,7 +29,7 @@ NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 
 def digits(count):
-    """(grey pictures [n, 28, 28], coloured pictures [n, 32, 32, 3], labels)"""
+    """(grey images [n, 28, 28], coloured images [n, 32, 32, 3], labels)"""
     data = load_digits()
     small = np.minimum(data.images[:count] * 16, 255).astype(np.uint8)
     grey = np.kron(np.pad(small, ((0, 0), (3, 3), (3, 3))), np.ones((2, 2), np.uint8))
@@ -66,14 +66,14 @@ def dictionary(**values):
     return b"\x80\x02}(" + b"".join(text(key) + value for key, value in values.items()) + b"u."
 
 
-# ---- layouts: each yields (name, path for us, [(PIL picture, label), ...] as the original library reads it) --------
+# ---- layouts: each yields (name, path for us, [(PIL image, label), ...] as the original library reads it) --------
 
 
 def folders(home, _, colour, labels):
     root = home / "folders"
-    for i, (picture, label) in enumerate(zip(colour, labels)):
+    for i, (image, label) in enumerate(zip(colour, labels)):
         (root / NAMES[label]).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(root / NAMES[label] / f"{i:04}.png")
+        Image.fromarray(image).save(root / NAMES[label] / f"{i:04}.png")
     yield "folders", root, list(torchvision.datasets.ImageFolder(root))
 
 
@@ -86,7 +86,7 @@ def idx(home, grey, _, labels):
     for split in ("t10k", "train"):
         (raw / f"{split}-images-idx3-ubyte").write_bytes(images)
         (raw / f"{split}-labels-idx1-ubyte").write_bytes(marks)
-    read = [(picture, int(label)) for picture, label in torchvision.datasets.MNIST(root, train=False)]
+    read = [(image, int(label)) for image, label in torchvision.datasets.MNIST(root, train=False)]
     yield "idx", raw, read
     packed = home / "idx_packed"
     packed.mkdir()
@@ -136,8 +136,8 @@ def web(home, _, colour, labels):
     (root / "classnames.txt").write_text("\n".join(NAMES))
     (root / "zeroshot_classification_templates.txt").write_text("the digit {c}.")
     with webdataset.ShardWriter(str(root / "test/%06d.tar"), maxcount=len(labels) // 3, verbose=0) as sink:
-        for i, (picture, label) in enumerate(zip(colour, labels)):
-            sink.write({"__key__": f"s{i:07}", "png": Image.fromarray(picture), "cls": int(label)})
+        for i, (image, label) in enumerate(zip(colour, labels)):
+            sink.write({"__key__": f"s{i:07}", "png": Image.fromarray(image), "cls": int(label)})
     shards = sorted(map(str, (root / "test").glob("*.tar")))
     read = webdataset.WebDataset(shards, shardshuffle=False, empty_check=False).decode("pil").to_tuple("png", "cls")
     yield "webdataset", root, list(read)
@@ -147,13 +147,13 @@ def parquet(home, _, colour, labels):
     root = home / "parquet"
     root.mkdir()
     rows = []
-    for picture, label in zip(colour, labels.tolist()):
+    for image, label in zip(colour, labels.tolist()):
         packed = io.BytesIO()
-        Image.fromarray(picture).save(packed, "PNG")
+        Image.fromarray(image).save(packed, "PNG")
         rows.append({"image": {"bytes": packed.getvalue(), "path": None}, "label": label})
     features = {"image": {"_type": "Image"}, "label": {"names": NAMES, "_type": "ClassLabel"}}
-    picture = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
-    schema = pyarrow.schema([("image", picture), ("label", pyarrow.int64())], metadata={"huggingface": json.dumps({"info": {"features": features}})})
+    image = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    schema = pyarrow.schema([("image", image), ("label", pyarrow.int64())], metadata={"huggingface": json.dumps({"info": {"features": features}})})
     for part, some in enumerate((rows[::2], rows[1::2])):
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(some, schema=schema), root / f"test-0000{part}-of-00002.parquet", row_group_size=20)
     read = [row for file in sorted(root.iterdir()) for row in pyarrow.parquet.read_table(file).to_pylist()]
@@ -172,27 +172,27 @@ def npy_of(program, *words):
 def compare(program, name, place, theirs):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        for i, (picture, _) in enumerate(theirs):
-            picture.save(folder / f"{i:05}.png")
+        for i, (image, _) in enumerate(theirs):
+            image.save(folder / f"{i:05}.png")
         wanted = npy_of(program, "embed", folder, "--quiet", "--output")
         ours = npy_of(program, "evaluate", "--data", place, "--quiet", "--json", "--per-picture", folder / "pp.jsonl", "--embeddings")
         lines = [json.loads(line) for line in (folder / "pp.jsonl").read_text().splitlines()]
     same_labels = [line["labels"] for line in lines] == [[label] for _, label in theirs]
-    same_pictures = ours.shape == wanted.shape and bool((ours == wanted).all())
+    same_images = ours.shape == wanted.shape and bool((ours == wanted).all())
     distinct = len({row.tobytes() for row in wanted})
-    print(f"{name:18} {len(theirs):5} pictures, {distinct} distinct: labels {'the same' if same_labels else 'DIFFER'}, pictures {'the same' if same_pictures else 'DIFFER'}")
-    return same_labels and same_pictures
+    print(f"{name:18} {len(theirs):5} images, {distinct} distinct: labels {'the same' if same_labels else 'DIFFER'}, images {'the same' if same_images else 'DIFFER'}")
+    return same_labels and same_images
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program")
-    parser.add_argument("--pictures", type=int, default=150)
+    parser.add_argument("--images", type=int, default=150)
     asked = parser.parse_args()
     good = True
     with tempfile.TemporaryDirectory() as home:
         for layout in (folders, idx, cifar, web, parquet):
-            for name, place, theirs in layout(Path(home), *digits(asked.pictures)):
+            for name, place, theirs in layout(Path(home), *digits(asked.images)):
                 good &= compare(asked.program, name, place, theirs)
     return 0 if good else 1
 

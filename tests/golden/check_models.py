@@ -231,11 +231,11 @@ def compare(found, wanted):
 
 
 def check(binary, case, folder):
-    """Publishes a case, runs the program on it: (cosine, error) of pictures and of texts, complaints."""
+    """Publishes a case, runs the program on it: (cosine, error) of images and of texts, complaints."""
     weights = publish(case, folder / "model")
     model = load(case, folder / "model")
     place = weights if case.layout == "openai" else folder / "model"
-    pixels, prompts = random_pixels(case, pictures=3), random_prompts(case)
+    pixels, prompts = random_pixels(case, images=3), random_prompts(case)
     np.save(folder / "pixels.npy", pixels.float().numpy())
     (folder / "ids.json").write_text(json.dumps(prompts))
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The live check of pixels: pictures written by Pillow's own encoders, through `zeroshot preprocess`, against Pillow.
+"""The live check of pixels: images written by Pillow's own encoders, through `zeroshot preprocess`, against Pillow.
 
 python tests/golden/check_pixels.py PROGRAM [COUNT]"""
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from record_pixels import crop
 
-ImageFile.MAXBLOCK = 1 << 24  # Pillow's JPEG encoder wants room for a whole noisy picture
+ImageFile.MAXBLOCK = 1 << 24  # Pillow's JPEG encoder needs a buffer for a whole noisy image
 
 MEAN = numpy.array([0.48145466, 0.4578275, 0.40821073], numpy.float32)
 STD = numpy.array([0.26862954, 0.26130258, 0.27577711], numpy.float32)
@@ -20,25 +20,25 @@ MODES = ["1", "L", "LA", "RGB", "RGBA", "P", "P with transparency", "RGB with tr
 
 
 def draw(choose, mode, width, height):
-    """A picture of noise on waves."""
+    """An image of noise on waves."""
     y, x, c = numpy.indices((height, width, 4))
     waves = 128 + 100 * numpy.sin(x / choose.uniform(2, 40) + y / choose.uniform(2, 40) + c * 2)
     pixels = numpy.clip(waves + choose.normal(0, choose.choice([0, 5, 60]), waves.shape), 0, 255).astype(numpy.uint8)
     if mode == "JPEG":
         return Image.fromarray(pixels[:, :, :3])
     if mode.startswith("P"):
-        picture = Image.fromarray(pixels[:, :, 0] % int(choose.integers(1, 257)))
-        picture.putpalette(choose.integers(0, 256, 768, dtype=numpy.uint8).tobytes())
-        return picture
+        image = Image.fromarray(pixels[:, :, 0] % int(choose.integers(1, 257)))
+        image.putpalette(choose.integers(0, 256, 768, dtype=numpy.uint8).tobytes())
+        return image
     if mode == "1":
         return Image.fromarray(pixels[:, :, 0] > 128)
     channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "RGB with transparency": 3}[mode]
     return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels[:, :, :channels])
 
 
-def save(choose, mode, picture, path):
+def save(choose, mode, image, path):
     if mode == "JPEG":
-        picture.save(path, "JPEG", quality=int(choose.integers(30, 100)), subsampling=int(choose.integers(0, 3)),
+        image.save(path, "JPEG", quality=int(choose.integers(30, 100)), subsampling=int(choose.integers(0, 3)),
                      progressive=bool(choose.integers(0, 2)), optimize=bool(choose.integers(0, 2)),
                      restart_marker_blocks=int(choose.choice([0, 0, 1, 5])))
         return
@@ -47,7 +47,7 @@ def save(choose, mode, picture, path):
         extra["transparency"] = choose.integers(0, 256, 256, dtype=numpy.uint8).tobytes()
     if mode == "RGB with transparency":
         extra["transparency"] = (1, 2, 3)
-    picture.save(path, "PNG", compress_level=int(choose.integers(0, 10)), **extra)
+    image.save(path, "PNG", compress_level=int(choose.integers(0, 10)), **extra)
 
 
 def main():
@@ -83,7 +83,7 @@ def main():
                 if levels > (4.001 if mode == "JPEG" else 1e-4):
                     failures += 1
                     print(f"{order}: {mode} {Image.open(path).size}: {levels:.3f} grey levels")
-            print(f"{order}: {len(found)} pictures, most grey levels off: " + ", ".join(f"{mode} {most:.2g}" for mode, most in worst.items()))
+            print(f"{order}: {len(found)} images, most grey levels off: " + ", ".join(f"{mode} {most:.2g}" for mode, most in worst.items()))
     print("equal" if failures == 0 else f"{failures} differ")
     return failures != 0
 

@@ -19,7 +19,7 @@ PUBLISHED_LOGITS = [25.552776, 20.089878, 19.74946]
 PUBLISHED_PROBABILITIES = [0.99279356, 0.00421068, 0.00299579]
 
 HEADER = """#pragma once
-/// \\file What the recorded ViT-B/32 features of one picture and three prompts must give; written by record_features.py.
+/// \\file What the recorded ViT-B/32 features of one image and three prompts must give; written by record_features.py.
 
 #include <array>
 
@@ -31,7 +31,7 @@ inline constexpr std::array<double, 3> feature_logits{{{logits}}};
 /// softmax of feature_logits
 inline constexpr std::array<double, 3> feature_probabilities{{{probabilities}}};
 
-/// Lengths of the features before they are normalised: the picture, then the prompts.
+/// Lengths of the features before they are normalised: the image, then the prompts.
 inline constexpr std::array<double, 4> feature_norms{{{norms}}};
 
 }}  // namespace golden

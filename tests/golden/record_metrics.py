@@ -16,7 +16,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import (average_precision_score, balanced_accuracy_score, confusion_matrix, log_loss, roc_auc_score,
                              top_k_accuracy_score)
 
-PICTURES, CLASSES, LEVELS = 60, 7, 13
+IMAGES, CLASSES, LEVELS = 60, 7, 13
 
 
 def accuracy(output, target, topk):
@@ -70,19 +70,19 @@ def bootstrap(labels, hits1, hits5, seed, resamples):
 
 
 def main():
-    warnings.simplefilter("ignore")  # of a class without pictures, one that is never true, and k = classes
+    warnings.simplefilter("ignore")  # of a class without images, one that is never true, and k = classes
     dice = np.random.default_rng(7)
-    logits = dice.integers(-LEVELS, LEVELS, (PICTURES, CLASSES)) / 4.0  # quarters: many are equal, all are exact
-    labels = dice.integers(0, CLASSES - 1, PICTURES)  # the last class has no pictures
-    logits[np.arange(PICTURES), labels] += dice.integers(0, 8, PICTURES) / 4.0
-    several = (dice.random((PICTURES, CLASSES)) < 0.25).astype(int)
+    logits = dice.integers(-LEVELS, LEVELS, (IMAGES, CLASSES)) / 4.0  # quarters: many are equal, all are exact
+    labels = dice.integers(0, CLASSES - 1, IMAGES)  # the last class has no images
+    logits[np.arange(IMAGES), labels] += dice.integers(0, 8, IMAGES) / 4.0
+    several = (dice.random((IMAGES, CLASSES)) < 0.25).astype(int)
     several[:, 2] = 0  # one class is never true
     lines = [("logits", logits.ravel()), ("labels", labels), ("several", several.ravel())]
 
     first = logits.argmax(1)
     tensor, target = torch.from_numpy(logits), torch.from_numpy(labels)
-    rank = (logits > logits[np.arange(PICTURES), labels][:, None]).sum(1)
-    tied_before = np.array([(logits[i, :labels[i]] == logits[i, labels[i]]).sum() for i in range(PICTURES)])
+    rank = (logits > logits[np.arange(IMAGES), labels][:, None]).sum(1)
+    tied_before = np.array([(logits[i, :labels[i]] == logits[i, labels[i]]).sum() for i in range(IMAGES)])
     lines.append(("top_k_first", [np.mean(rank + tied_before < k) for k in range(1, CLASSES + 1)]))
     lines.append(("top_k_sklearn", [top_k_accuracy_score(labels, logits, k=k, labels=np.arange(CLASSES)) for k in range(1, CLASSES + 1)]))
     untied = logits + np.arange(CLASSES)[::-1] * 1e-6  # the first label wins: topk says nothing of equal scores
@@ -100,10 +100,10 @@ def main():
     right = (first == labels).astype(float)
     bins = reliability(confidences, right, 15)
     lines.append(("bins", np.array(bins).ravel()))
-    lines.append(("ece", [sum(n * abs(a - c) for n, c, a in bins) / PICTURES]))
+    lines.append(("ece", [sum(n * abs(a - c) for n, c, a in bins) / IMAGES]))
 
     def slope(inverse):  # of the mean of -log softmax
-        return ((softmax(logits * inverse, 1) * logits).sum(1) - logits[np.arange(PICTURES), labels]).mean()
+        return ((softmax(logits * inverse, 1) * logits).sum(1) - logits[np.arange(IMAGES), labels]).mean()
     lines.append(("temperature", [1 / brentq(slope, 0.01, 100, xtol=1e-15, rtol=1e-15)]))
     hits5 = (rank + tied_before < 5).astype(float)
     lines.append(("bootstrap", np.array(bootstrap(labels, right, hits5, 3, 200)).ravel()))

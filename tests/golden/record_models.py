@@ -187,7 +187,7 @@ def record(case):
     """Publishes one case and writes its expectations; returns what a person wants to know of it."""
     folder = HERE / case.name
     weights = publish(case, folder)
-    pixels = random_pixels(case, pictures=1 if case.is_resnet else 2)  # one, to stay small
+    pixels = random_pixels(case, images=1 if case.is_resnet else 2)  # one, to stay small
     prompts = random_prompts(case)
     exact = run(case, load(case, folder, torch.float64), pixels, prompts)
     rounded = run(case, load(case, folder, torch.float32), pixels, prompts)

@@ -2,7 +2,7 @@
 """Writes tests/golden/parquet/: data sets as Hugging Face keeps them in Parquet, by pyarrow. Needs pyarrow.
 
 test-00000-of-00002.parquet and test-00001-of-00002.parquet: five rows in groups of two, three classes, one row without a
-label, one whose picture is named and not there. several.parquet: lists of labels. unlabelled.parquet: no label column.
+label, one whose image is the name of a missing file. several.parquet: lists of labels. unlabelled.parquet: no label column.
 """
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 FOLDER = Path(__file__).with_name("parquet")
 CLASSES = ["cat", "dog", "owl"]
-PICTURE = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+IMAGE = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
 
 
 def row(number, label):
@@ -20,7 +20,7 @@ def row(number, label):
 
 
 def write(name, rows, label_type, feature):
-    fields = [("id", pyarrow.int64()), ("image", PICTURE)] + ([("label", label_type)] if label_type else [])
+    fields = [("id", pyarrow.int64()), ("image", IMAGE)] + ([("label", label_type)] if label_type else [])
     features = {"id": {"dtype": "int64", "_type": "Value"}, "image": {"_type": "Image"}, "label": feature}
     schema = pyarrow.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
     rows = [{"id": number} | one for number, one in enumerate(rows)]

@@ -1,4 +1,4 @@
-"""Records what Pillow 13 makes of pictures: the crops of generated PNGs (pixels.txt), and small JPEGs with their pixels
+"""Records what Pillow 13 makes of images: the crops of generated PNGs (pixels.txt), and small JPEGs with their pixels
 (jpeg/). Run in an environment with pillow==13.0.0 and numpy: python tests/golden/record_pixels.py"""
 
 import hashlib
@@ -30,7 +30,7 @@ def hash_bytes(seed, count):
 
 
 def samples(colour, depth, width, height, entries, style, seed):
-    """The samples of png_writer::picture: [height, width, samples]."""
+    """The samples of png_writer::image: [height, width, samples]."""
     channels = SAMPLES[colour]
     value = hash_bytes(seed, width * height * channels).astype(numpy.uint32).reshape(height, width, channels)
     if style == 1:
@@ -65,41 +65,41 @@ def png(colour, depth, values, transparency, entries, seed):
     return file + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
 
 
-def crop(picture, size, order):
+def crop(image, size, order):
     """openai/CLIP's _transform up to ToTensor, or CLIPImageProcessor's steps in their order."""
     if order == "hf":
-        picture = picture.convert("RGB")
-    width, height = picture.size
+        image = image.convert("RGB")
+    width, height = image.size
     longer = int(size * max(width, height) / min(width, height))
     wanted = (size, longer) if width <= height else (longer, size)
-    picture = picture.resize(wanted, Image.BICUBIC)
+    image = image.resize(wanted, Image.BICUBIC)
     width, height = wanted
     if order == "hf":
         left, top = (width - size) // 2, (height - size) // 2
     else:
         left, top = round((width - size) / 2.0), round((height - size) / 2.0)
-    return numpy.asarray(picture.crop((left, top, left + size, top + size)).convert("RGB"))
+    return numpy.asarray(image.crop((left, top, left + size, top + size)).convert("RGB"))
 
 
-def square(picture, size, mode, filter, fill):
-    """image_transform of open_clip transform.py up to ToTensor, by its own classes; pictures of two colours or a palette
+def square(image, size, mode, filter, fill):
+    """image_transform of open_clip transform.py up to ToTensor, by its own classes; images of two colours or a palette
     are filled with the grey level too, and not with their own colour of that number."""
     transform = open_clip.transform.image_transform(
         size, is_train=False, resize_mode=mode, interpolation=filter, fill_color=fill)
     steps = transform.transforms[:-2]  # without ToTensor and Normalize
-    if mode == "longest" and picture.mode in ("1", "P"):
-        picture = steps[0](picture).convert("RGB")
+    if mode == "longest" and image.mode in ("1", "P"):
+        image = steps[0](image).convert("RGB")
         steps = steps[1:]
     for step in steps:
-        picture = step(picture)
-    return numpy.asarray(picture)
+        image = step(image)
+    return numpy.asarray(image)
 
 
 def opened(colour, depth, values, transparency, entries, seed):
-    picture = Image.open(io.BytesIO(png(colour, depth, values, transparency, entries, seed)))
-    if picture.mode.startswith("I"):  # 16-bit grey: our own decision, the upper 8 bits
+    image = Image.open(io.BytesIO(png(colour, depth, values, transparency, entries, seed)))
+    if image.mode.startswith("I"):  # 16-bit grey: our own decision, the upper 8 bits
         return Image.fromarray((values[:, :, 0] >> 8).astype(numpy.uint8))
-    return picture
+    return image
 
 
 def record_crops():
@@ -123,27 +123,27 @@ def record_crops():
             style = int(choose.integers(0, 3))
             size = int(choose.choice([224, 32, 33, 7]))
             values = samples(colour, depth, width, height, entries, style, seed)
-            picture = opened(colour, depth, values, transparency, entries, seed)
-            hashes = [hashlib.sha256(crop(picture, size, order).tobytes()).hexdigest()[:16] for order in ("openai", "hf")]
+            image = opened(colour, depth, values, transparency, entries, seed)
+            hashes = [hashlib.sha256(crop(image, size, order).tobytes()).hexdigest()[:16] for order in ("openai", "hf")]
             lines.append(" ".join(map(str, [colour, depth, width, height, interlaced, transparency, entries, style, seed, size, *hashes])))
     (HERE / "pixels.txt").write_text("\n".join(lines) + "\n")
 
 
 def record_squares():
-    """Every fifth picture of pixels.txt by every other mode and filter of open_clip's."""
+    """Every fifth image of pixels.txt by every other mode and filter of open_clip's."""
     names = [f"{mode}/{filter}" for mode in MODES for filter in FILTERS]
-    lines = [f"# Pillow {PIL.__version__}, open_clip {open_clip.__version__}, filled with {FILL}: the picture as in pixels.txt, sha256 (16 digits) of "
+    lines = [f"# Pillow {PIL.__version__}, open_clip {open_clip.__version__}, filled with {FILL}: the image as in pixels.txt, sha256 (16 digits) of "
              + ", ".join(names)]
     recorded = [line for line in (HERE / "pixels.txt").read_text().splitlines() if not line.startswith("#")]
     for line in recorded[4::5]:
         colour, depth, width, height, interlaced, transparency, entries, style, seed, size = map(int, line.split()[:10])
         values = samples(colour, depth, width, height, entries, style, seed)
-        picture = opened(colour, depth, values, transparency, entries, seed)
+        image = opened(colour, depth, values, transparency, entries, seed)
         hashes = []
         for mode in MODES:
             for filter in FILTERS:
                 try:
-                    found = hashlib.sha256(square(picture, size, mode, filter, FILL).tobytes()).hexdigest()[:16]
+                    found = hashlib.sha256(square(image, size, mode, filter, FILL).tobytes()).hexdigest()[:16]
                 except ValueError:  # "height and width must be > 0": too thin for the whole of it to be shown
                     found = "refused"
                 hashes.append(found)
@@ -173,9 +173,9 @@ def record_jpegs():
         "rgb": (colours, dict(quality=75, keep_rgb=True)),
         "cmyk": (colours.convert("CMYK"), dict(quality=60)),
     }
-    for name, (picture, options) in kinds.items():
+    for name, (image, options) in kinds.items():
         path = folder / f"{name}.jpg"
-        picture.save(path, optimize=True, **options)
+        image.save(path, optimize=True, **options)
         read = Image.open(path)
         if read.mode == "CMYK":
             read = read.convert("RGB")

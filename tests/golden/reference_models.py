@@ -251,10 +251,10 @@ def load(case, folder, dtype=torch.float64):
 # ---- inputs -------------------------------------------------------------------------------------
 
 
-def random_pixels(case, pictures=2):
-    """float64 [pictures, 3, size, size], every value a float32."""
+def random_pixels(case, images=2):
+    """float64 [images, 3, size, size], every value a float32."""
     generator = torch.Generator().manual_seed(case.seed + 1)
-    shape = (pictures, 3, case.image_size, case.image_size)
+    shape = (images, 3, case.image_size, case.image_size)
     return torch.randn(shape, generator=generator).double()
 
 
@@ -297,7 +297,7 @@ def encode_text(model, ids):
 
 
 def logits_per_image(model, pixels, ids):
-    """[pictures, prompts], by the reference's own last step."""
+    """[images, prompts], by the reference's own last step."""
     if isinstance(model, transformers.CLIPModel):
         return model(pixel_values=pixels, input_ids=ids).logits_per_image
     return model.get_logits(pixels, ids)[0]
@@ -367,7 +367,7 @@ def first(output):
 
 
 def trace_image(case, model, pixels):
-    """Stages of the first picture: [tokens, width] in a ViT, [channels, h, w] in a ResNet."""
+    """Stages of the first image: [tokens, width] in a ViT, [channels, h, w] in a ResNet."""
     with Recorder(model, image_stages(case, model)) as found:
         encode_image(model, pixels)
     stages = {name: value[0] for name, value in found.items()}

@@ -23,23 +23,23 @@ def accuracies(figures: dict):
     for style, title in STYLES.items():
         for kind in ("seen", "unseen"):
             row = figures["styles"][style][kind]
-            yield [title, kind, str(row["pictures"]), *(percent(row[name]) for name in ("top1", "top5", "ten_way"))]
+            yield [title, kind, str(row["images"]), *(percent(row[name]) for name in ("top1", "top5", "ten_way"))]
 
 
-def bars(figures: dict):
-    for bar in figures["bars"]:
-        kind, limit = bar["wanted"].rsplit(" ", 1)
-        if bar["bar"].startswith("calibration"):
-            wanted, figure = limit, f"{bar['figure']:.3f}"
-        elif bar["bar"].startswith("words"):
-            wanted, figure = "8 of 10", f"{figures['words']['right']} of {figures['words']['of']}"
-        elif bar["bar"].startswith("example"):
-            wanted, figure = "9 of 12", f"{figures['examples']['right']} of {figures['examples']['of']}"
-        elif bar["bar"].endswith(("MB", "ms")):
-            wanted, figure = limit, f"{bar['figure']:.1f}"
+def targets(figures: dict):
+    for row in figures["targets"]:
+        kind, limit = row["target"].rsplit(" ", 1)
+        if row["metric"].startswith("calibration"):
+            wanted, figure = limit, f"{row['value']:.3f}"
+        elif row["metric"].startswith("words"):
+            wanted, figure = "8 of 10", f"{figures['words']['correct']} of {figures['words']['of']}"
+        elif row["metric"].startswith("example"):
+            wanted, figure = "9 of 12", f"{figures['examples']['correct']} of {figures['examples']['of']}"
+        elif row["metric"].endswith(("MB", "ms")):
+            wanted, figure = limit, f"{row['value']:.1f}"
         else:
-            wanted, figure = f"{100 * float(limit):g} %", percent(bar["figure"])
-        yield [bar["bar"], f"{kind} {wanted}", figure, verdict(bar["met"], "met", "missed")]
+            wanted, figure = f"{100 * float(limit):g} %", percent(row["value"])
+        yield [row["metric"], f"{kind} {wanted}", figure, verdict(row["met"], "met", "missed")]
 
 
 def groups(figures: dict):
@@ -55,23 +55,23 @@ def calibrations(figures: dict):
 
 
 def examples(figures: dict):
-    for name, entry in figures["examples"]["pictures"].items():
-        yield [f"`{name}`", entry["answer"], percent(entry["probabilities"][entry["answer"]]), verdict(entry["right"], "right", "wrong")]
+    for name, entry in figures["examples"]["images"].items():
+        yield [f"`{name}`", entry["prediction"], percent(entry["probabilities"][entry["prediction"]]), verdict(entry["correct"], "right", "wrong")]
 
 
 def words(figures: dict):
     for word, entry in figures["words"]["words"].items():
-        yield [word, ", ".join(entry["nearest"]), verdict(entry["right"], "right", "wrong")]
+        yield [word, ", ".join(entry["nearest"]), verdict(entry["correct"], "right", "wrong")]
 
 
 def confusions(figures: dict):
-    for entry in figures["confusions"]["surest"][:10]:
-        yield [entry["picture"], entry["answer"], percent(entry["probability"])]
+    for entry in figures["confusions"]["most_confident"][:10]:
+        yield [entry["image"], entry["prediction"], percent(entry["probability"])]
 
 
 TABLES = {
     "| style | names | images |": accuracies,
-    "| metric | target |": bars,
+    "| metric | target |": targets,
     "| style | smileys |": groups,
     "| style | accuracy |": calibrations,
     "| image | prediction |": examples,

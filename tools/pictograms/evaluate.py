@@ -1,4 +1,4 @@
-"""Measures the bars and the figures of the model card on the two held-out styles."""
+"""Measures the targets and the figures of the model card on the two held-out styles."""
 
 import argparse
 import json
@@ -19,8 +19,8 @@ MILLISECONDS = 5
 PHOTOGRAPH_LABELS = ["a man", "a woman", "a dog", "a car", "a tree"]
 
 
-def bars(figures: dict) -> list[dict]:
-    """What the model should reach, written before it was trained."""
+def targets(figures: dict) -> list[dict]:
+    """The targets, written before the model was trained."""
     openmoji, emojione = (figures["styles"][style] for style in STYLES)
     calibration = max(style["plausible"]["expected_calibration_error"] for style in (openmoji, emojione))
     rows = [
@@ -30,14 +30,14 @@ def bars(figures: dict) -> list[dict]:
         ("emojione-v1, seen names, top-5", emojione["seen"]["top5"], 0.84, "at least"),
         ("emojione-v1, unseen names, top-5", emojione["unseen"]["top5"], 0.28, "at least"),
         ("calibration error, five plausible labels, worse style", calibration, 0.05, "at most"),
-        ("words no picture had", figures["words"]["right"] / figures["words"]["of"], 0.8, "at least"),
-        ("example pictures right", figures["examples"]["right"] / figures["examples"]["of"], 9 / 12, "at least"),
+        ("words without training images", figures["words"]["correct"] / figures["words"]["of"], 0.8, "at least"),
+        ("example images correct", figures["examples"]["correct"] / figures["examples"]["of"], 9 / 12, "at least"),
         ("checkpoint, MB", figures["megabytes"], MEGABYTES, "at most"),
     ]
     if figures["milliseconds"] is not None:
-        rows.append(("one picture on one core, ms", figures["milliseconds"], MILLISECONDS, "at most"))
+        rows.append(("one image on one core, ms", figures["milliseconds"], MILLISECONDS, "at most"))
     return [
-        {"bar": name, "figure": value, "wanted": f"{kind} {limit:g}", "met": bool(value >= limit if kind == "at least" else value <= limit)}
+        {"metric": name, "value": value, "target": f"{kind} {limit:g}", "met": bool(value >= limit if kind == "at least" else value <= limit)}
         for name, value, limit, kind in rows
     ]
 
@@ -47,8 +47,8 @@ def examples(embedder, folder: Path) -> dict:
     for name, example in json.loads((folder / "labels.json").read_text()).items():
         probabilities = embedder.classify(folder / name, example["labels"])
         best = max(probabilities, key=probabilities.get)
-        entries[name] = {"answer": best, "right": best == example["answer"], "probabilities": probabilities}
-    return {"right": sum(entry["right"] for entry in entries.values()), "of": len(entries), "pictures": entries}
+        entries[name] = {"prediction": best, "correct": best == example["answer"], "probabilities": probabilities}
+    return {"correct": sum(entry["correct"] for entry in entries.values()), "of": len(entries), "images": entries}
 
 
 def photograph(embedder, file: Path, texts: np.ndarray, labels: list[str]) -> dict:
@@ -56,7 +56,7 @@ def photograph(embedder, file: Path, texts: np.ndarray, labels: list[str]) -> di
     probabilities = measures.softmax(embedder.scale() * image @ texts.T)[0]
     best = np.argsort(-probabilities)[:5]
     return {
-        "picture": file.name,
+        "image": file.name,
         "all_names": {labels[index]: float(probabilities[index]) for index in best},
         "five_labels": embedder.classify(file, PHOTOGRAPH_LABELS),
     }
@@ -83,7 +83,7 @@ def measure(embedder, dataset: Dataset, arguments: argparse.Namespace) -> dict:
     if arguments.photograph:
         figures["photograph"] = photograph(embedder, arguments.photograph, texts, labels)
     figures["milliseconds"] = embedder.milliseconds()
-    figures["bars"] = bars(figures)
+    figures["targets"] = targets(figures)
     return figures
 
 
@@ -91,16 +91,16 @@ def print_table(figures: dict) -> None:
     for style, figure in figures["styles"].items():
         for kind in ("seen", "unseen"):
             row = figure[kind]
-            print(f"{style:18} {kind:7} {row['pictures']:5} pictures  top-1 {row['top1']:6.1%}  top-5 {row['top5']:6.1%}  10-way {row['ten_way']:6.1%}")
+            print(f"{style:18} {kind:7} {row['images']:5} images  top-1 {row['top1']:6.1%}  top-5 {row['top5']:6.1%}  10-way {row['ten_way']:6.1%}")
         row = figure["plausible"]
         print(f"{style:18} five plausible labels: {row['accuracy']:.1%} right, calibration error {row['expected_calibration_error']:.3f}")
     for word, entry in figures["words"]["words"].items():
-        print(f"  {word:14} -> {', '.join(entry['nearest'])}{'' if entry['right'] else '   (wrong)'}")
-    for name, entry in figures["examples"]["pictures"].items():
-        print(f"  {name:40} {entry['answer']} {entry['probabilities'][entry['answer']]:.2f}{'' if entry['right'] else '   (wrong)'}")
+        print(f"  {word:14} -> {', '.join(entry['nearest'])}{'' if entry['correct'] else '   (wrong)'}")
+    for name, entry in figures["examples"]["images"].items():
+        print(f"  {name:40} {entry['prediction']} {entry['probabilities'][entry['prediction']]:.2f}{'' if entry['correct'] else '   (wrong)'}")
     print()
-    for bar in figures["bars"]:
-        print(f"{'met   ' if bar['met'] else 'MISSED'}  {bar['bar']:55} {bar['figure']:8.3f}   {bar['wanted']}")
+    for row in figures["targets"]:
+        print(f"{'met   ' if row['met'] else 'MISSED'}  {row['metric']:55} {row['value']:8.3f}   {row['target']}")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def accuracy(images: np.ndarray, texts: np.ndarray, concepts: np.ndarray) -> dic
     others = (others + concepts[:, None]) % len(texts)  # never the right one
     wins = np.take_along_axis(similarity, others, 1).max(-1) < own
     return {
-        "pictures": len(concepts),
+        "images": len(concepts),
         "top1": float((rank == 0).mean()),
         "top5": float((rank < 5).mean()),
         "ten_way": float(wins.mean()),
@@ -38,7 +38,7 @@ def accuracy(images: np.ndarray, texts: np.ndarray, concepts: np.ndarray) -> dic
 
 
 def calibration(images, texts, concepts, scale: float, dataset: Dataset) -> dict:
-    """Over five plausible labels of pictures whose names were trained."""
+    """Over five plausible labels of images whose names were trained."""
     rows = plausible_labels(dataset, concepts, PLAUSIBLE_DRAWS, seed=5)
     similarity = (np.repeat(images, PLAUSIBLE_DRAWS, 0)[:, None] * texts[rows]).sum(-1)
     probabilities = softmax(scale * similarity)
@@ -53,7 +53,7 @@ def calibration(images, texts, concepts, scale: float, dataset: Dataset) -> dict
                 "from": index / BINS,
                 "share": float((bins == index).mean()),
                 "confidence": float(confidence[bins == index].mean()),
-                "right": float(right[bins == index].mean()),
+                "accuracy": float(right[bins == index].mean()),
             }
             for index in range(BINS)
             if (bins == index).any()
@@ -79,18 +79,18 @@ def by_subgroup(images, texts, concepts, dataset: Dataset) -> dict[str, float]:
 
 
 def confusions(images, texts, concepts, scale: float, labels: list[str], count: int) -> dict:
-    """The wrong answers the model is surest of, and the names it gives wrongly most often."""
+    """The wrong predictions of the highest probability, and the names that are predicted wrongly most often."""
     probabilities = softmax(scale * images @ texts.T)
     best = probabilities.argmax(-1)
     wrong = np.flatnonzero(best != concepts)
-    surest = wrong[np.argsort(-probabilities[wrong, best[wrong]])][:count]
-    attracting = Counter(labels[best[index]] for index in wrong)
+    confident = wrong[np.argsort(-probabilities[wrong, best[wrong]])][:count]
+    frequent = Counter(labels[best[index]] for index in wrong)
     return {
-        "surest": [
-            {"picture": labels[concepts[i]], "answer": labels[best[i]], "probability": float(probabilities[i, best[i]])}
-            for i in surest
+        "most_confident": [
+            {"image": labels[concepts[i]], "prediction": labels[best[i]], "probability": float(probabilities[i, best[i]])}
+            for i in confident
         ],
-        "attracting": attracting.most_common(count),
+        "most_frequent": frequent.most_common(count),
     }
 
 
@@ -98,7 +98,7 @@ def words(vectors: np.ndarray, texts: np.ndarray, accepted: dict[str, list[str]]
     """For each word the nearest of all names, and whether that is one of those accepted beforehand."""
     order = np.argsort(-(vectors @ texts.T), axis=-1)[:, :3]
     entries = {
-        word: {"nearest": [labels[index] for index in row], "right": labels[row[0]] in accepted[word]}
+        word: {"nearest": [labels[index] for index in row], "correct": labels[row[0]] in accepted[word]}
         for word, row in zip(accepted, order)
     }
-    return {"right": sum(entry["right"] for entry in entries.values()), "of": len(entries), "words": entries}
+    return {"correct": sum(entry["correct"] for entry in entries.values()), "of": len(entries), "words": entries}

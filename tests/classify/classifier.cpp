@@ -177,11 +177,11 @@ TEST_CASE("one image, a span, a braced list and embeddings have the same logits"
 }
 
 TEST_CASE("class embeddings from the cache have the bits of computed ones") {
-    const scratch_folder home;
+    const scratch_folder folder;
     const clip model = any_clip();
     const classifier without(model, two_labels);
     CHECK_FALSE(without.cache().hit);
-    const classifier_options options{.cache = home / "a" / "new folder"};
+    const classifier_options options{.cache = folder / "a" / "new folder"};
     const classifier first(model, two_labels, options), second(model, two_labels, options);
     CHECK_FALSE(first.cache().hit);
     CHECK(second.cache().hit);
@@ -192,20 +192,20 @@ TEST_CASE("class embeddings from the cache have the bits of computed ones") {
 }
 
 TEST_CASE("the key depends on the weights, not on their file or the number of threads") {
-    const scratch_folder home;
-    any_checkpoint().write(home / "m.safetensors");
+    const scratch_folder folder;
+    any_checkpoint().write(folder / "m.safetensors");
     thread_pool two(2);
-    const classifier_options options{.cache = home / "cache"};
+    const classifier_options options{.cache = folder / "cache"};
     CHECK_FALSE(classifier(any_clip(), two_labels, options).cache().hit);
-    CHECK(classifier(load(home / "m.safetensors", {.threads = &two}), two_labels, options).cache().hit);
+    CHECK(classifier(load(folder / "m.safetensors", {.threads = &two}), two_labels, options).cache().hit);
     CHECK(classifier(any_clip({.mean = std::array{0.f, 0.f, 0.f}}), two_labels, options).cache().hit);
 }
 
 TEST_CASE("everything that decides the bits of class embeddings is part of their key") {
-    const scratch_folder home;
+    const scratch_folder folder;
     const auto misses = [&](const clip& model, const std::vector<std::string>& names = two_labels,
                             std::vector<prompt_template> templates = {}, overflow fit = overflow::refuse) {
-        const classifier cached(model, names, {.templates = std::move(templates), .fit = fit, .cache = home.path()});
+        const classifier cached(model, names, {.templates = std::move(templates), .fit = fit, .cache = folder.path()});
         return cached.cache().hit ? 0 : 1;
     };
     const prompt_template photo("a photo of {}."), snow("{} in the snow");
@@ -230,15 +230,15 @@ TEST_CASE("everything that decides the bits of class embeddings is part of their
     count += misses(clip(model.model(), other, model.preprocessing(), model.provenance()));
     CHECK(count == 14);
     CHECK(misses(model, two_labels, {verbatim()}) == 0);  // the same prompts as without a template
-    CHECK(files_in(home.path()).size() == 14);
+    CHECK(files_in(folder.path()).size() == 14);
 }
 
 TEST_CASE("a cache file with a byte changed, missing or added is computed again and replaced") {
-    const scratch_folder home;
+    const scratch_folder folder;
     const clip model = any_clip();
-    const classifier_options options{.cache = home.path()};
+    const classifier_options options{.cache = folder.path()};
     const classifier sound(model, {"a dog"}, options);
-    const std::filesystem::path file = files_in(home.path()).at(0);
+    const std::filesystem::path file = files_in(folder.path()).at(0);
     const std::string whole = support::text_of(read_file(file));
     for (std::size_t at = 0; at < whole.size(); ++at) {
         std::string changed = whole;
@@ -255,13 +255,13 @@ TEST_CASE("a cache file with a byte changed, missing or added is computed again 
 }
 
 TEST_CASE("a cache file with another key, and a pipe, are not read") {
-    const scratch_folder home;
+    const scratch_folder folder;
     const clip model = any_clip();
-    const classifier_options options{.cache = home.path()};
+    const classifier_options options{.cache = folder.path()};
     const classifier sound(model, two_labels, options);
-    const std::filesystem::path file = files_in(home.path()).at(0);
-    classifier(model, {"a dog", "a fish"}, {.cache = home / "others"});
-    write(file, support::text_of(read_file(files_in(home / "others").at(0))));
+    const std::filesystem::path file = files_in(folder.path()).at(0);
+    classifier(model, {"a dog", "a fish"}, {.cache = folder / "others"});
+    write(file, support::text_of(read_file(files_in(folder / "others").at(0))));
     const classifier again(model, two_labels, options);
     CHECK_FALSE(again.cache().hit);
     CHECK(again.text_embeddings() == sound.text_embeddings());
@@ -274,26 +274,26 @@ TEST_CASE("a cache file with another key, and a pipe, are not read") {
 }
 
 TEST_CASE("a cache folder that cannot be written is a warning") {
-    const scratch_folder home;
-    write(home / "file", "");
+    const scratch_folder folder;
+    write(folder / "file", "");
     const clip model = any_clip();
-    const classifier which(model, two_labels, {.cache = home / "file"});
+    const classifier which(model, two_labels, {.cache = folder / "file"});
     CHECK_FALSE(which.cache().hit);
     CHECK(has(which.cache().warning, "not cached"));
     CHECK(which.text_embeddings() == classifier(model, two_labels).text_embeddings());
 }
 
 TEST_CASE("refused labels leave no cache file") {
-    const scratch_folder home;
+    const scratch_folder folder;
     const clip model = any_clip();
     for (int twice = 0; twice < 2; ++twice) {
-        CHECK_THROWS_AS(classifier(model, {"a dog", "<|endoftext|>"}, {.cache = home.path()}), text_error);
+        CHECK_THROWS_AS(classifier(model, {"a dog", "<|endoftext|>"}, {.cache = folder.path()}), text_error);
     }
-    CHECK(files_in(home.path()).empty());
+    CHECK(files_in(folder.path()).empty());
 }
 
 TEST_CASE("threads that write the same cache file at once agree, and leave one file") {
-    const scratch_folder home;
+    const scratch_folder folder;
     const clip model = any_clip();
     const matrix<float> alone = classifier(model, two_labels).text_embeddings();
     std::vector<matrix<float>> results(8);
@@ -301,7 +301,7 @@ TEST_CASE("threads that write the same cache file at once agree, and leave one f
     std::vector<std::thread> many;
     for (std::size_t i = 0; i < results.size(); ++i) {
         many.emplace_back([&, i] {
-            const classifier which(model, two_labels, {.cache = home.path()});
+            const classifier which(model, two_labels, {.cache = folder.path()});
             results[i] = which.text_embeddings();
             warnings[i] = which.cache().warning;
         });
@@ -311,5 +311,5 @@ TEST_CASE("threads that write the same cache file at once agree, and leave one f
         CHECK(results[i] == alone);
         CHECK(warnings[i].empty());
     }
-    CHECK(files_in(home.path()).size() == 1);
+    CHECK(files_in(folder.path()).size() == 1);
 }

@@ -10,20 +10,20 @@ using support::has;
 using support::thrown;
 
 TEST_CASE("a stream counts its bytes, and reports where it ends too early") {
-    const support::scratch_folder home;
-    support::write(home / "x", "abcdef");
-    const auto stream = open_plain(home / "x");
-    std::array<std::byte, 4> some{};
-    CHECK(stream->read(some) == 4);
+    const support::scratch_folder folder;
+    support::write(folder / "x", "abcdef");
+    const auto stream = open_plain(folder / "x");
+    std::array<std::byte, 4> buffer{};
+    CHECK(stream->read(buffer) == 4);
     CHECK(stream->position() == 4);
-    CHECK(has(thrown<data_set_error>([&] { stream->read_exactly(some, "image 1"); }),
+    CHECK(has(thrown<data_set_error>([&] { stream->read_exactly(buffer, "image 1"); }),
               "x: byte 6: the file ends within image 1, expected 2 bytes more"));
-    CHECK(stream->read(some) == 0);
+    CHECK(stream->read(buffer) == 0);
 }
 
 TEST_CASE("a compressed file is refused without a decompressor") {
-    const support::scratch_folder home;
-    support::write(home / "x.gz", "abc");
-    CHECK(has(thrown<data_set_error>([&] { open_plain(home / "x.gz"); }), "UNSUPPORTED "));
-    CHECK(has(thrown<file_error>([&] { open_plain(home / "none"); }), "IO "));
+    const support::scratch_folder folder;
+    support::write(folder / "x.gz", "abc");
+    CHECK(has(thrown<data_set_error>([&] { open_plain(folder / "x.gz"); }), "UNSUPPORTED "));
+    CHECK(has(thrown<file_error>([&] { open_plain(folder / "none"); }), "IO "));
 }

@@ -20,21 +20,21 @@ std::string batch(const std::string& labels, const std::string& data) {
 }
 
 std::string pickle_refusal(const std::string& bytes) {
-    const support::scratch_folder home;
-    support::write(home / "batches.meta", meta);
-    support::write(home / "test_batch", bytes);
-    return thrown([&] { cifar(cifar_version::cifar10, {home / "test_batch"}); });
+    const support::scratch_folder folder;
+    support::write(folder / "batches.meta", meta);
+    support::write(folder / "test_batch", bytes);
+    return thrown([&] { cifar(cifar_version::cifar10, {folder / "test_batch"}); });
 }
 
 }  // namespace
 
 TEST_CASE("a binary batch of CIFAR-10 is a label and planes, and batches follow each other") {
-    const support::scratch_folder home;
-    support::write(home / "batches.meta.txt", "airplane\nautomobile\n\n");
-    support::write(home / "data_batch_1.bin",
+    const support::scratch_folder folder;
+    support::write(folder / "batches.meta.txt", "airplane\nautomobile\n\n");
+    support::write(folder / "data_batch_1.bin",
                    "\x01" + cifar_planes(1, 2, 3) + std::string(1, '\0') + cifar_planes(4, 5, 6));
-    support::write(home / "data_batch_2.bin", "\x01" + cifar_planes(7, 8, 9));
-    cifar batches(cifar_version::cifar10, {home / "data_batch_1.bin", home / "data_batch_2.bin"});
+    support::write(folder / "data_batch_2.bin", "\x01" + cifar_planes(7, 8, 9));
+    cifar batches(cifar_version::cifar10, {folder / "data_batch_1.bin", folder / "data_batch_2.bin"});
     CHECK(batches.count() == 3);
     CHECK(batches.classes() == std::vector<std::string>{"airplane", "automobile"});
     const std::vector<example> all = support::all_of(batches);
@@ -45,30 +45,30 @@ TEST_CASE("a binary batch of CIFAR-10 is a label and planes, and batches follow 
 }
 
 TEST_CASE("the label of CIFAR-100 is the fine one") {
-    const support::scratch_folder home;
-    support::write(home / "fine_label_names.txt", "apple\naquarium_fish\n");
-    support::write(home / "test.bin", std::string("\x07\x01", 2) + cifar_planes(1, 2, 3));
-    cifar batches(cifar_version::cifar100, {home / "test.bin"});
+    const support::scratch_folder folder;
+    support::write(folder / "fine_label_names.txt", "apple\naquarium_fish\n");
+    support::write(folder / "test.bin", std::string("\x07\x01", 2) + cifar_planes(1, 2, 3));
+    cifar batches(cifar_version::cifar100, {folder / "test.bin"});
     CHECK(support::listed(batches) == "test.bin/0:1");
 }
 
 TEST_CASE("a truncated batch, and a label without a class, are refused") {
-    const support::scratch_folder home;
-    support::write(home / "batches.meta.txt", "airplane\n");
-    support::write(home / "a.bin", "\x01" + cifar_planes(1, 2, 3));
-    support::write(home / "b.bin", "\x01");
-    CHECK(has(thrown<data_set_error>([&] { cifar(cifar_version::cifar10, {home / "b.bin"}); }),
+    const support::scratch_folder folder;
+    support::write(folder / "batches.meta.txt", "airplane\n");
+    support::write(folder / "a.bin", "\x01" + cifar_planes(1, 2, 3));
+    support::write(folder / "b.bin", "\x01");
+    CHECK(has(thrown<data_set_error>([&] { cifar(cifar_version::cifar10, {folder / "b.bin"}); }),
               "b.bin: 1 bytes, expected a multiple of 3073"));
-    cifar batches(cifar_version::cifar10, {home / "a.bin"});
+    cifar batches(cifar_version::cifar10, {folder / "a.bin"});
     CHECK(has(thrown<data_set_error>([&] { batches.next(); }), "a.bin/0: label 1, expected below 1"));
 }
 
 TEST_CASE("a pickled batch is parsed as data, one image at a time") {
-    const support::scratch_folder home;
-    support::write(home / "batches.meta", meta);
-    support::write(home / "test_batch", batch(number(1) + number(0), array(2, 3072, pixels)));
-    support::write(home / "data_batch_2", batch(number(1), array(1, 3072, cifar_planes(7, 8, 9))));
-    cifar batches(cifar_version::cifar10, {home / "test_batch", home / "data_batch_2"});
+    const support::scratch_folder folder;
+    support::write(folder / "batches.meta", meta);
+    support::write(folder / "test_batch", batch(number(1) + number(0), array(2, 3072, pixels)));
+    support::write(folder / "data_batch_2", batch(number(1), array(1, 3072, cifar_planes(7, 8, 9))));
+    cifar batches(cifar_version::cifar10, {folder / "test_batch", folder / "data_batch_2"});
     CHECK(batches.classes() == std::vector<std::string>{"airplane", "automobile"});
     const std::vector<example> all = support::all_of(batches);
     REQUIRE(all.size() == 3);

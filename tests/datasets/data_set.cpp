@@ -43,9 +43,9 @@ TEST_CASE("a data set is read to its end; its size and templates are optional") 
 }
 
 TEST_CASE("class names are the lines of a file that are not empty, with any line ending") {
-    const support::scratch_folder home;
-    support::write(home / "names.txt", "cat\r\n\r\nbig dog\n\nlast");
-    CHECK(datasets::detail::read_lines(home / "names.txt") == std::vector<std::string>{"cat", "big dog", "last"});
+    const support::scratch_folder folder;
+    support::write(folder / "names.txt", "cat\r\n\r\nbig dog\n\nlast");
+    CHECK(datasets::detail::read_lines(folder / "names.txt") == std::vector<std::string>{"cat", "big dog", "last"});
 }
 
 TEST_CASE("a label without a class is refused with the number of classes") {

@@ -28,12 +28,12 @@ std::string packed(const std::string& text) {
 }
 
 std::string unpacked(const std::string& bytes) {
-    const support::scratch_folder home;
-    support::write(home / "x.gz", bytes);
-    const auto stream = open_gzip(home / "x.gz");
+    const support::scratch_folder folder;
+    support::write(folder / "x.gz", bytes);
+    const auto stream = open_gzip(folder / "x.gz");
     std::string text;
-    std::vector<std::byte> some(1000);
-    while (const std::size_t count = stream->read(some)) text += support::text_of(std::span(some).first(count));
+    std::vector<std::byte> buffer(1000);
+    while (const std::size_t count = stream->read(buffer)) text += support::text_of(std::span(buffer).first(count));
     return text;
 }
 
@@ -66,10 +66,10 @@ TEST_CASE("a truncated or damaged gzip file is refused with the byte") {
 }
 
 TEST_CASE("a file without the extension .gz is not decompressed") {
-    const support::scratch_folder home;
-    support::write(home / "x", "abc");
-    std::vector<std::byte> some(4);
-    CHECK(open_gzip(home / "x")->read(some) == 3);
+    const support::scratch_folder folder;
+    support::write(folder / "x", "abc");
+    std::vector<std::byte> buffer(4);
+    CHECK(open_gzip(folder / "x")->read(buffer) == 3);
 }
 
 #endif

@@ -11,12 +11,12 @@ using support::thrown;
 namespace {
 
 struct pair_of_files {
-    support::scratch_folder home;
-    std::filesystem::path images = home / "t10k-images-idx3-ubyte";
+    support::scratch_folder folder;
+    std::filesystem::path images = folder / "t10k-images-idx3-ubyte";
 
     pair_of_files(const std::string& image_bytes, const std::string& label_bytes) {
         support::write(images, image_bytes);
-        support::write(home / "t10k-labels-idx1-ubyte", label_bytes);
+        support::write(folder / "t10k-labels-idx1-ubyte", label_bytes);
     }
 };
 
@@ -47,11 +47,11 @@ TEST_CASE("images and labels of an IDX pair are read together") {
 }
 
 TEST_CASE("EMNIST's classes are named after its mapping file") {
-    const support::scratch_folder home;
-    support::write(home / "emnist-letters-test-images-idx3-ubyte", two_images);
-    support::write(home / "emnist-letters-test-labels-idx1-ubyte", two_labels);
-    support::write(home / "emnist-letters-mapping.txt", "1 65 97\n2 66 98\n");
-    CHECK(idx(home / "emnist-letters-test-images-idx3-ubyte").classes() == std::vector<std::string>{"N/A", "A", "B"});
+    const support::scratch_folder folder;
+    support::write(folder / "emnist-letters-test-images-idx3-ubyte", two_images);
+    support::write(folder / "emnist-letters-test-labels-idx1-ubyte", two_labels);
+    support::write(folder / "emnist-letters-mapping.txt", "1 65 97\n2 66 98\n");
+    CHECK(idx(folder / "emnist-letters-test-images-idx3-ubyte").classes() == std::vector<std::string>{"N/A", "A", "B"});
 }
 
 TEST_CASE("truncated files, and files that do not belong together, are refused") {
@@ -63,7 +63,7 @@ TEST_CASE("truncated files, and files that do not belong together, are refused")
     CHECK(has(idx_refusal("GIF89a...", two_labels), "this is no IDX file of bytes with 3 axes"));
     CHECK(has(idx_refusal(idx_head({2, 0, 3}), two_labels), "images of 3 x 0"));
     CHECK(has(idx_refusal(idx_head({0xffffffff, 1, 3}), idx_head({0xffffffff})), "ends within the labels"));
-    const support::scratch_folder home;
-    support::write(home / "pictures", two_images);
-    CHECK(has(thrown<data_set_error>([&] { idx{home / "pictures"}; }), "the name of the file of labels is unknown"));
+    const support::scratch_folder folder;
+    support::write(folder / "pictures", two_images);
+    CHECK(has(thrown<data_set_error>([&] { idx{folder / "pictures"}; }), "the name of the file of labels is unknown"));
 }

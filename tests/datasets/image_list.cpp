@@ -10,9 +10,9 @@ using support::thrown;
 namespace {
 
 std::string listed(const std::string& text) {
-    const support::scratch_folder home;
-    support::write(home / "list.csv", text);
-    image_list list(home / "list.csv");
+    const support::scratch_folder folder;
+    support::write(folder / "list.csv", text);
+    image_list list(folder / "list.csv");
     return support::listed(list);
 }
 
@@ -39,17 +39,17 @@ TEST_CASE("a line may be a JSON object") {
 TEST_CASE("labels that are whole numbers are indices of classes named after them") {
     CHECK(listed("a.png,2\nb.png,10\n") == "a.png:2 b.png:10");
     CHECK(listed("{\"path\": \"a.png\", \"label\": 1}") == "a.png:1");
-    const support::scratch_folder home;
-    support::write(home / "list.csv", "a.png,2\n");
-    CHECK(image_list(home / "list.csv").classes() == std::vector<std::string>{"0", "1", "2"});
+    const support::scratch_folder folder;
+    support::write(folder / "list.csv", "a.png,2\n");
+    CHECK(image_list(folder / "list.csv").classes() == std::vector<std::string>{"0", "1", "2"});
 }
 
 TEST_CASE("paths are relative to the list, and the number of images is known") {
-    const support::scratch_folder home;
-    support::write(home / "list.csv", "a/b.png,dog\n");
-    image_list list(home / "list.csv");
+    const support::scratch_folder folder;
+    support::write(folder / "list.csv", "a/b.png,dog\n");
+    image_list list(folder / "list.csv");
     CHECK(list.count() == 1);
-    CHECK(std::get<std::filesystem::path>(list.next()->image) == home / "a/b.png");
+    CHECK(std::get<std::filesystem::path>(list.next()->image) == folder / "a/b.png");
 }
 
 TEST_CASE("a damaged list is refused with the line number") {
@@ -65,25 +65,25 @@ TEST_CASE("a damaged list is refused with the line number") {
 }
 
 TEST_CASE("folders are classes in sorted order; images come by folder and name, other files are skipped") {
-    const support::scratch_folder home;
+    const support::scratch_folder folder;
     for (const char* name :
          {"dog/b.png", "dog/a.JPG", "dog/z/0.png", "dog/notes.txt", "dog/.hidden.png", "cat/1.webp", ".git/x.png"})
-        support::write(home / name, "x");
-    std::filesystem::create_directories(home / "empty");
-    support::write(home / "top.png", "x");
-    class_folders photos(home.path());
+        support::write(folder / name, "x");
+    std::filesystem::create_directories(folder / "empty");
+    support::write(folder / "top.png", "x");
+    class_folders photos(folder.path());
     CHECK(photos.classes() == std::vector<std::string>{"cat", "dog", "empty"});
     CHECK(photos.count() == 4);
     CHECK(support::listed(photos) == "cat/1.webp:0 dog/a.JPG:1 dog/b.png:1 dog/z/0.png:1");
 }
 
 TEST_CASE("a folder without folders, or without images, is refused") {
-    const support::scratch_folder home;
-    CHECK(has(thrown<data_set_error>([&] { class_folders{home.path()}; }),
+    const support::scratch_folder folder;
+    CHECK(has(thrown<data_set_error>([&] { class_folders{folder.path()}; }),
               "contains no folders, expected a folder for each class"));
-    std::filesystem::create_directories(home / "cat");
-    CHECK(has(thrown<data_set_error>([&] { class_folders{home.path()}; }), "no images in its 1 folders"));
-    CHECK(has(thrown<file_error>([&] { class_folders{home / "none"}; }), "IO "));
+    std::filesystem::create_directories(folder / "cat");
+    CHECK(has(thrown<data_set_error>([&] { class_folders{folder.path()}; }), "no images in its 1 folders"));
+    CHECK(has(thrown<file_error>([&] { class_folders{folder / "none"}; }), "IO "));
 }
 
 TEST_CASE("images are recognised by their extensions, those without a decoder included") {

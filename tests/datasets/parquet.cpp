@@ -55,18 +55,18 @@ TEST_CASE("an image may have several labels") {
 
 TEST_CASE("damaged Parquet files, and those without labels or images, are refused") {
     CHECK(has(refusal(records / "unlabelled.parquet"), "unlabelled.parquet: no column of labels, expected"));
-    const support::scratch_folder home;
-    CHECK(has(refusal(home.path()), "contains no Parquet files"));
-    support::write(home / "text.parquet", "no Parquet at all, but as long as a file of it might be");
-    CHECK(has(refusal(home / "text.parquet"), "text.parquet: Arrow cannot read it: "));
+    const support::scratch_folder folder;
+    CHECK(has(refusal(folder.path()), "contains no Parquet files"));
+    support::write(folder / "text.parquet", "no Parquet at all, but as long as a file of it might be");
+    CHECK(has(refusal(folder / "text.parquet"), "text.parquet: Arrow cannot read it: "));
     const std::string whole = support::text_of(read_file(records / "several.parquet"));
-    support::write(home / "short.parquet", whole.substr(0, whole.size() / 2));
-    CHECK(has(refusal(home / "short.parquet"), "short.parquet: Arrow cannot read it: "));
+    support::write(folder / "short.parquet", whole.substr(0, whole.size() / 2));
+    CHECK(has(refusal(folder / "short.parquet"), "short.parquet: Arrow cannot read it: "));
     std::string broken = whole;
     for (std::size_t i = 4; i < 200; ++i) broken[i] = static_cast<char>(broken[i] ^ 0x55);  // the first pages
-    support::write(home / "broken.parquet", broken);
-    CHECK(has(refusal(home / "broken.parquet"), "broken.parquet: Arrow cannot read it: "));
-    CHECK_THROWS_AS(parquet_files(home / "gone.parquet"), file_error);
+    support::write(folder / "broken.parquet", broken);
+    CHECK(has(refusal(folder / "broken.parquet"), "broken.parquet: Arrow cannot read it: "));
+    CHECK_THROWS_AS(parquet_files(folder / "gone.parquet"), file_error);
 }
 
 #endif

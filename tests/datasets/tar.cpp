@@ -13,9 +13,9 @@ namespace {
 
 /// "name=content name=content"
 std::string members(const std::string& bytes) {
-    const support::scratch_folder home;
-    support::write(home / "x.tar", bytes);
-    tar_reader archive(open_plain(home / "x.tar"));
+    const support::scratch_folder folder;
+    support::write(folder / "x.tar", bytes);
+    tar_reader archive(open_plain(folder / "x.tar"));
     std::string text;
     while (const std::optional<tar_member> one = archive.next())
         text += (text.empty() ? "" : " ") + one->name + "=" + support::text_of(one->bytes);

@@ -41,11 +41,11 @@ std::string sample(const std::string& key, const std::string& label, const std::
 }
 
 std::string shard_refusal(const std::string& members) {
-    const support::scratch_folder home;
-    support::write(home / "0.tar", members + tar_end);
-    support::write(home / "classnames.txt", "cat\ndog\n");
+    const support::scratch_folder folder;
+    support::write(folder / "0.tar", members + tar_end);
+    support::write(folder / "classnames.txt", "cat\ndog\n");
     return thrown<data_set_error>([&] {
-        webdataset shards(home.path());
+        webdataset shards(folder.path());
         support::all_of(shards);
     });
 }
@@ -55,13 +55,13 @@ std::string shard_refusal(const std::string& members) {
 TEST_CASE(
     "shards are read in numerical order, files with one key form a sample, names and templates may lie in the parent "
     "folder") {
-    const support::scratch_folder home;
-    support::write(home / "test/0.tar", sample("s0", "1") + sample("d/s1", "0", "PNG") + tar_end);
-    support::write(home / "test/10.tar", sample("s3", "0\n", "webp") + tar_end);
-    support::write(home / "test/9.tar", sample("s2", "1") + tar_end);
-    support::write(home / "classnames.txt", "cat\ndog\n");
-    support::write(home / "zeroshot_classification_templates.txt", "a photo of a {c}.\nthe {}\n");
-    for (const std::filesystem::path& place : {home.path(), home / "test"}) {
+    const support::scratch_folder folder;
+    support::write(folder / "test/0.tar", sample("s0", "1") + sample("d/s1", "0", "PNG") + tar_end);
+    support::write(folder / "test/10.tar", sample("s3", "0\n", "webp") + tar_end);
+    support::write(folder / "test/9.tar", sample("s2", "1") + tar_end);
+    support::write(folder / "classnames.txt", "cat\ndog\n");
+    support::write(folder / "zeroshot_classification_templates.txt", "a photo of a {c}.\nthe {}\n");
+    for (const std::filesystem::path& place : {folder.path(), folder / "test"}) {
         webdataset shards(place);
         CHECK(shards.classes() == std::vector<std::string>{"cat", "dog"});
         CHECK(shards.templates() == std::vector<std::string>{"a photo of a {}.", "the {}"});
@@ -80,20 +80,20 @@ TEST_CASE("a sample may have several labels, as a multi-hot vector") {
     const auto array = [&](const std::string& numbers) {
         return "\x93NUMPY\x01" + std::string(1, '\0') + static_cast<char>(head.size()) + '\0' + head + numbers;
     };
-    const support::scratch_folder home;
-    support::write(home / "0.tar", tar_entry("a.npy", array({1, 0, 1})) + tar_entry("a.jpg", "x") +
-                                       tar_entry("b.npy", array({0, 0, 0})) + tar_entry("b.jpg", "x") + tar_end);
-    webdataset shards(home.path());
+    const support::scratch_folder folder;
+    support::write(folder / "0.tar", tar_entry("a.npy", array({1, 0, 1})) + tar_entry("a.jpg", "x") +
+                                         tar_entry("b.npy", array({0, 0, 0})) + tar_entry("b.jpg", "x") + tar_end);
+    webdataset shards(folder.path());
     CHECK(support::listed(shards) == "0.tar/a:0,2 0.tar/b:");
-    support::write(home / "classnames.txt", "cat\ndog\n");
-    webdataset fewer(home.path());
+    support::write(folder / "classnames.txt", "cat\ndog\n");
+    webdataset fewer(folder.path());
     CHECK(has(thrown<data_set_error>([&] { support::all_of(fewer); }), "0.tar/a.npy: label 2, expected below 2"));
 }
 
 TEST_CASE("without classnames.txt labels are numbers") {
-    const support::scratch_folder home;
-    support::write(home / "000000.tar", sample("a", "41") + tar_end);
-    webdataset shards(home.path());
+    const support::scratch_folder folder;
+    support::write(folder / "000000.tar", sample("a", "41") + tar_end);
+    webdataset shards(folder.path());
     CHECK(shards.classes().empty());
     CHECK(support::listed(shards) == "000000.tar/a:41");
 }
@@ -108,8 +108,8 @@ TEST_CASE("an incomplete or damaged sample is refused with its key") {
 }
 
 TEST_CASE("a folder without shards is refused") {
-    const support::scratch_folder home;
-    CHECK(has(thrown<data_set_error>([&] { webdataset{home.path()}; }), "contains no shards, nor a folder 'test'"));
+    const support::scratch_folder folder;
+    CHECK(has(thrown<data_set_error>([&] { webdataset{folder.path()}; }), "contains no shards, nor a folder 'test'"));
 }
 
 TEST_CASE("the ones of a multi-hot vector are the labels, for every number type") {

@@ -75,13 +75,13 @@ TEST_CASE("classes that are confused with one another form groups, the group wit
     const std::vector<std::size_t> counts{10, 10, 10, 4, 4, 10};
     const std::vector<confusion_entry> confusion{{0, 0, 7}, {0, 1, 2}, {1, 0, 3}, {1, 2, 1}, {2, 1, 1},
                                                  {0, 2, 1}, {3, 4, 3}, {4, 3, 1}, {5, 0, 9}};
-    const std::vector<confusion_group> found = confusion_groups(counts, confusion);
-    REQUIRE(found.size() == 2);  // 5 is taken for 0, but nothing for 5
-    CHECK(found[0].classes == std::vector<std::uint32_t>{0, 1, 2});
-    CHECK(found[0].mistakes == 8);
-    CHECK(found[0].images == 30);
-    CHECK(found[1].classes == std::vector<std::uint32_t>{3, 4});
-    CHECK(found[1].mistakes == 4);
+    const std::vector<confusion_group> result = confusion_groups(counts, confusion);
+    REQUIRE(result.size() == 2);  // 5 is predicted as 0, but nothing as 5
+    CHECK(result[0].classes == std::vector<std::uint32_t>{0, 1, 2});
+    CHECK(result[0].mistakes == 8);
+    CHECK(result[0].images == 30);
+    CHECK(result[1].classes == std::vector<std::uint32_t>{3, 4});
+    CHECK(result[1].mistakes == 4);
 }
 
 TEST_CASE("a chain of confused classes is split into groups of at most eight") {
@@ -106,14 +106,14 @@ TEST_CASE("intervals equal those of NumPy for the same draws") {
     confidence_intervals options;
     options.seed = 3;
     options.resamples = 200;
-    const confidence_intervals found = bootstrap(record.predictions(), record.classes, options);
+    const confidence_intervals result = bootstrap(record.predictions(), record.classes, options);
     const std::vector<double>& recorded = record["bootstrap"];
-    is_close(found.top1.lower, recorded[0]);
-    is_close(found.top1.upper, recorded[1]);
-    is_close(found.top5.lower, recorded[2]);
-    is_close(found.top5.upper, recorded[3]);
-    is_close(found.mean_per_class->lower, recorded[4]);
-    is_close(found.mean_per_class->upper, recorded[5]);
+    is_close(result.top1.lower, recorded[0]);
+    is_close(result.top1.upper, recorded[1]);
+    is_close(result.top5.lower, recorded[2]);
+    is_close(result.top5.upper, recorded[3]);
+    is_close(result.mean_per_class->lower, recorded[4]);
+    is_close(result.mean_per_class->upper, recorded[5]);
 }
 
 TEST_CASE("images with several labels have no recall, and no images no interval") {

@@ -14,7 +14,7 @@ namespace {
 
 std::vector<std::uint32_t> order_of(const detailed_prediction& result) {
     std::vector<std::uint32_t> order;
-    for (std::uint32_t i = 0; i < result.top_count; ++i) order.push_back(result.top[i].label);
+    for (const scored_class& each : result.top) order.push_back(each.label);
     return order;
 }
 

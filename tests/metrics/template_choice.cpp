@@ -30,15 +30,15 @@ TEST_CASE("the template that separates the classes is chosen on one half, and ju
         for (std::size_t i = 0; i < 20; ++i)
             visit(i, std::span<const float>(i % 2 == 0 ? std::vector<float>{1, 0.1f} : std::vector<float>{0.1f, 1}));
     };
-    const template_comparison found = compare_templates(sentences, classes, predictions, embeddings, 1);
-    CHECK(found.each[0].top1 == 0);
-    CHECK(found.each[1].top1 == 1);
-    CHECK(found.choice.chosen == std::vector<std::string>{"right {}"});  // the third helps no more
-    CHECK(found.choice.validation_top1 == std::vector<double>{1});
-    CHECK(found.choice.test_top1 == 1);
-    CHECK(found.choice.test_top1_of_all == 1);
-    CHECK(found.choice.validation_count == 10);
-    CHECK(found.choice.test_count == 10);
+    const template_comparison result = compare_templates(sentences, classes, predictions, embeddings, 1);
+    CHECK(result.each[0].top1 == 0);
+    CHECK(result.each[1].top1 == 1);
+    CHECK(result.choice.chosen == std::vector<std::string>{"right {}"});  // the third helps no more
+    CHECK(result.choice.validation_top1 == std::vector<double>{1});
+    CHECK(result.choice.test_top1 == 1);
+    CHECK(result.choice.test_top1_of_all == 1);
+    CHECK(result.choice.validation_count == 10);
+    CHECK(result.choice.test_count == 10);
 }
 
 TEST_CASE("the first template is chosen if none helps; no templates are refused") {
@@ -48,9 +48,9 @@ TEST_CASE("the first template is chosen if none helps; no templates are refused"
     const auto embeddings = [&](const auto& visit) {
         for (std::size_t i = 0; i < 2; ++i) visit(i, std::span<const float>(std::vector<float>{1, 0}));
     };
-    const template_comparison found = compare_templates(sentences, classes, predictions, embeddings, 1);
-    CHECK(found.choice.chosen == sentences);
-    CHECK(found.choice.test_top1 == 0);
+    const template_comparison result = compare_templates(sentences, classes, predictions, embeddings, 1);
+    CHECK(result.choice.chosen == sentences);
+    CHECK(result.choice.test_top1 == 0);
     CHECK(has(thrown<argument_error>([&] { compare_templates({}, {}, predictions, embeddings, 1); }),
               "there are none to compare"));
 }

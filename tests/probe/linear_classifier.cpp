@@ -19,7 +19,7 @@ matrix<double> weights_of(std::initializer_list<double> numbers, std::size_t col
     return weights;
 }
 
-linear_classifier example(embedding_length length = embedding_length::as_it_is) {
+linear_classifier example(embedding_length length = embedding_length::unchanged) {
     return {{"cat", "dog"}, weights_of({1, 0, 2, -1, 0.5, 0}, 3), {0.25, -0.5}, length};
 }
 

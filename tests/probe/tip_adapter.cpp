@@ -53,7 +53,7 @@ TEST_CASE("Tip-Adapter adds the affinities of its keys to the zero-shot logits")
     few.read(0, keys);
     test.read(0, rows);
     const tip_adapter_weights how{1.5, 4};
-    const matrix<double> found = tip_adapter(zero_shot, few).logits(rows, how);
+    const matrix<double> result = tip_adapter(zero_shot, few).logits(rows, how);
     for (std::size_t i = 0; i < rows.rows(); ++i) {
         for (std::size_t label = 0; label < classes; ++label) {
             double expected = zero_shot.intercepts()[label];
@@ -63,7 +63,7 @@ TEST_CASE("Tip-Adapter adds the affinities of its keys to the zero-shot logits")
                 for (std::size_t k = 0; k < columns; ++k) affinity += keys(key, k) * rows(i, k);
                 expected += how.alpha * std::exp(-how.beta * (1 - affinity));
             }
-            CHECK(found(i, label) == Approx(expected).epsilon(1e-13));  // sums of a dozen numbers near 1 in double
+            CHECK(result(i, label) == Approx(expected).epsilon(1e-13));  // sums of a dozen numbers near 1 in double
         }
     }
 }
@@ -71,12 +71,12 @@ TEST_CASE("Tip-Adapter adds the affinities of its keys to the zero-shot logits")
 TEST_CASE("the search finds the best weights on the validation split, or zero-shot alone") {
     const labelled_features few = directions(9, 0.6, 3), validation = directions(150, 0.6, 4);
     const tip_adapter adapter(uninformed(), few);
-    const tip_adapter_search found = adapter.search(validation);
-    CHECK(found.accuracy == adapter.accuracy(validation, found.best));
-    CHECK(found.accuracy > 0.8);
+    const tip_adapter_search result = adapter.search(validation);
+    CHECK(result.accuracy == adapter.accuracy(validation, result.best));
+    CHECK(result.accuracy > 0.8);
     CHECK(adapter.accuracy(validation, {}) == Approx(1.0 / 3));  // the first of equal classes
     thread_pool threads(2);
-    CHECK(adapter.search(validation, {&threads, {}, {}}).best.beta == found.best.beta);
+    CHECK(adapter.search(validation, {&threads, {}, {}}).best.beta == result.best.beta);
 
     matrix<double> knows(classes, columns);
     for (std::size_t k = 0; k < classes; ++k) knows(k, k) = 100;

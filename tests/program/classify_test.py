@@ -23,27 +23,27 @@ class Classify(ProgramTest):
         return [json.loads(line) for line in self.output_lines(done, status)]
 
     def test_json_is_an_object_per_image_with_the_most_probable_label_first(self):
-        answers = self.objects(self.classify("a.png", "b.png", "--labels", "a dog", "a cat", "a", "--json"))
-        self.assertEqual([answer["picture"] for answer in answers], ["a.png", "b.png"])
-        for answer in answers:
-            self.assertEqual(set(answer), {"picture", "labels"})
-            self.assertEqual(sorted(each["label"] for each in answer["labels"]), ["a", "a cat", "a dog"])
-            probabilities = [each["probability"] for each in answer["labels"]]
+        objects = self.objects(self.classify("a.png", "b.png", "--labels", "a dog", "a cat", "a", "--json"))
+        self.assertEqual([entry["picture"] for entry in objects], ["a.png", "b.png"])
+        for entry in objects:
+            self.assertEqual(set(entry), {"picture", "labels"})
+            self.assertEqual(sorted(each["label"] for each in entry["labels"]), ["a", "a cat", "a dog"])
+            probabilities = [each["probability"] for each in entry["labels"]]
             self.assertEqual(probabilities, sorted(probabilities, reverse=True))
             self.assertAlmostEqual(sum(probabilities), 1, places=6)
-            highest = max(each["logit"] for each in answer["labels"])
-            total = sum(math.exp(each["logit"] - highest) for each in answer["labels"])
-            for each in answer["labels"]:  # float32 keeps 7 digits of a logit of about 10
+            highest = max(each["logit"] for each in entry["labels"])
+            total = sum(math.exp(each["logit"] - highest) for each in entry["labels"])
+            for each in entry["labels"]:  # float32 keeps 7 digits of a logit of about 10
                 self.assertAlmostEqual(each["probability"], math.exp(each["logit"] - highest) / total, places=5)
 
     def test_an_unreadable_image_is_an_error_object_and_the_others_are_classified(self):
         done = self.classify("a.png", "bad.png", "none.png", "b.png", "--labels", "x", "y", "--json")
-        answers = self.objects(done, status=1)
-        self.assertEqual([answer["picture"] for answer in answers], ["a.png", "bad.png", "none.png", "b.png"])
-        self.assertEqual(answers[1]["error"]["code"], "FORMAT")
-        self.assertIn("bad.png", answers[1]["error"]["message"])
-        self.assertEqual(answers[2]["error"]["code"], "IO")
-        self.assertIn("labels", answers[3])
+        objects = self.objects(done, status=1)
+        self.assertEqual([entry["picture"] for entry in objects], ["a.png", "bad.png", "none.png", "b.png"])
+        self.assertEqual(objects[1]["error"]["code"], "FORMAT")
+        self.assertIn("bad.png", objects[1]["error"]["message"])
+        self.assertEqual(objects[2]["error"]["code"], "IO")
+        self.assertIn("labels", objects[3])
         self.assertEqual(len(done.stderr.decode().splitlines()), 2)
         self.assert_message(done, 1, "zeroshot: bad.png", "zeroshot: none.png", "No such file or directory")
 
@@ -151,16 +151,16 @@ class Classify(ProgramTest):
     def test_cached_class_embeddings_give_the_same_output(self):
         words = ("a.png", "b.png", "--labels", "a dog", "a cat", "b", "--json")
         plain = self.classify(*words).stdout
-        first, second = (self.classify(*words, "--cache", "kept/labels") for _ in range(2))
+        first, second = (self.classify(*words, "--cache", "cache/labels") for _ in range(2))
         self.assertEqual((first.stdout, second.stdout), (plain, plain))
         self.assertIn("3 labels", first.stderr.decode())
-        self.assertIn("kept/labels", second.stderr.decode())
-        self.assertEqual(self.classify(*words, "--cache", "kept/labels", "--quiet").stderr, b"")
-        (file,) = (self.folder / "kept/labels").iterdir()
+        self.assertIn("cache/labels", second.stderr.decode())
+        self.assertEqual(self.classify(*words, "--cache", "cache/labels", "--quiet").stderr, b"")
+        (file,) = (self.folder / "cache/labels").iterdir()
         whole = file.read_bytes()
         file.write_bytes(whole[:-1])
-        repaired = self.classify(*words, "--cache", "kept/labels")
-        self.assert_message(repaired, 0, "warning: ", "kept/labels/")
+        repaired = self.classify(*words, "--cache", "cache/labels")
+        self.assert_message(repaired, 0, "warning: ", "cache/labels/")
         self.assertEqual((repaired.stdout, file.read_bytes()), (plain, whole))
 
     def test_an_unusable_cache_folder_is_only_a_warning(self):
@@ -190,20 +190,20 @@ class Classify(ProgramTest):
     def test_cached_weights_give_the_same_output(self):
         words = ("a.png", "b.png", "--labels", "a dog", "a cat", "b", "--json")
         plain = self.classify(*words).stdout
-        first, second = (self.classify(*words, "--weight-cache", "kept/weights") for _ in range(2))
+        first, second = (self.classify(*words, "--weight-cache", "cache/weights") for _ in range(2))
         self.assertEqual((first.stdout, second.stdout), (plain, plain))
-        self.assertNotIn("kept/weights", first.stderr.decode())
-        self.assertIn("kept/weights", second.stderr.decode())
-        self.assertEqual(self.classify(*words, "--weight-cache", "kept/weights", "--quiet").stderr, b"")
-        (file,) = (self.folder / "kept/weights").iterdir()
+        self.assertNotIn("cache/weights", first.stderr.decode())
+        self.assertIn("cache/weights", second.stderr.decode())
+        self.assertEqual(self.classify(*words, "--weight-cache", "cache/weights", "--quiet").stderr, b"")
+        (file,) = (self.folder / "cache/weights").iterdir()
         self.assertEqual((file.name[:6], file.suffix), ("model-", ".weights"))
         whole = file.read_bytes()
         file.write_bytes(whole[:-1])
-        repaired = self.classify(*words, "--weight-cache", "kept/weights")
-        self.assert_message(repaired, 0, "warning: ", "kept/weights/")
+        repaired = self.classify(*words, "--weight-cache", "cache/weights")
+        self.assert_message(repaired, 0, "warning: ", "cache/weights/")
         self.assertEqual((repaired.stdout, file.read_bytes()), (plain, whole))
-        self.classify(*words, "--weight-cache", "kept/weights", "--precision", "int8")
-        self.assertEqual(len(list((self.folder / "kept/weights").iterdir())), 2)
+        self.classify(*words, "--weight-cache", "cache/weights", "--precision", "int8")
+        self.assertEqual(len(list((self.folder / "cache/weights").iterdir())), 2)
         unusable = self.classify(*words, "--weight-cache", "a.png")
         self.assert_message(unusable, 0, "warning: ", "a.png/")
         self.assertEqual(unusable.stdout, plain)
@@ -229,7 +229,7 @@ class Classify(ProgramTest):
         ]
         ends = [each.communicate(timeout=TIMEOUT) for each in many]
         self.assertEqual([each.returncode for each in many], [0] * 6)
-        self.assertEqual(len({answer for answer, _ in ends}), 1)
+        self.assertEqual(len({entry for entry, _ in ends}), 1)
         self.assertFalse(any(b"warning" in result for _, result in ends), ends)
         self.assertEqual([each.suffix for each in (self.folder / "shared").iterdir()], [".classes"])
 
@@ -264,7 +264,7 @@ class Classify(ProgramTest):
         (top / "words.txt").write_text("not an image")
         (top / "old.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
         done = self.classify("many", "--labels", "x", "y", "--json")
-        names = [answer["picture"] for answer in self.objects(done, status=1)]
+        names = [entry["picture"] for entry in self.objects(done, status=1)]
         self.assertEqual(
             names, ["many/a.png", "many/below/b.jpeg.png", "many/below/m.PNG", "many/old.webp", "many/z.png"]
         )
@@ -306,7 +306,7 @@ class Classify(ProgramTest):
         names = ["bad.png" if i % 7 == 3 else "b.png" if i % 2 else "a.png" for i in range(61)]
         alone = self.classify("--threads", 1, *names, "--labels", "x", "y", "--json")
         many = self.classify("--threads", 4, *names, "--labels", "x", "y", "--json")
-        self.assertEqual([answer["picture"] for answer in self.objects(many, status=1)], names)
+        self.assertEqual([entry["picture"] for entry in self.objects(many, status=1)], names)
         self.assertEqual(many.stdout, alone.stdout)
         self.assertEqual(many.stderr, alone.stderr)
 
@@ -318,8 +318,8 @@ class Classify(ProgramTest):
 
         write_tiny_model(self.folder / "flat.safetensors", without_projection)
         done = self.call("classify", "a.png", "b.png", "--labels", "x", "y", "--json", "--model", "flat.safetensors")
-        answers = self.objects(done, status=1)
-        self.assertEqual([answer["error"]["code"] for answer in answers], ["NUMERIC", "NUMERIC"])
+        objects = self.objects(done, status=1)
+        self.assertEqual([entry["error"]["code"] for entry in objects], ["NUMERIC", "NUMERIC"])
         self.assert_message(done, 1, "a.png", "b.png")
 
     def test_options_override_the_settings_of_a_checkpoint(self):

@@ -216,14 +216,14 @@ class CommonOptions(ProgramTest):
             stream.close()
 
     def test_an_interrupt_leaves_no_partial_file(self):
-        place = self.folder / "interrupted"
-        place.mkdir()
+        folder = self.folder / "interrupted"
+        folder.mkdir()
         child = self.start(
             "preprocess",
             "--model",
             "model.safetensors",
             "--output",
-            place / "x.npy",
+            folder / "x.npy",
             "--threads",
             "1",
             *["large.png"] * 2000,
@@ -231,12 +231,12 @@ class CommonOptions(ProgramTest):
             stderr=subprocess.PIPE,
         )
         deadline = time.time() + TIMEOUT
-        while not list(place.iterdir()) and child.poll() is None and time.time() < deadline:
+        while not list(folder.iterdir()) and child.poll() is None and time.time() < deadline:
             time.sleep(0.02)
-        self.assertEqual([each.name.startswith(".x.npy.tmp-") for each in place.iterdir()], [True])
+        self.assertEqual([each.name.startswith(".x.npy.tmp-") for each in folder.iterdir()], [True])
         child.send_signal(signal.SIGINT)
         self.assertEqual(child.wait(TIMEOUT), 130)
-        self.assertEqual(list(place.iterdir()), [])
+        self.assertEqual(list(folder.iterdir()), [])
         for stream in (child.stdout, child.stderr):
             stream.close()
 

@@ -43,11 +43,11 @@ class Preprocess(ProgramTest):
         self.assertEqual(many, two * 40)
 
     def test_an_existing_file_is_replaced_only_by_a_complete_one(self):
-        target = self.folder / "kept.npy"
+        target = self.folder / "existing.npy"
         target.write_bytes(b"existing content")
-        self.assert_message(self.preprocess("bad.png", "--output", "kept.npy"), 1, "bad.png")
+        self.assert_message(self.preprocess("bad.png", "--output", "existing.npy"), 1, "bad.png")
         self.assertEqual(target.read_bytes(), b"existing content")
-        self.output_lines(self.preprocess("a.png", "--output", "kept.npy"))
+        self.output_lines(self.preprocess("a.png", "--output", "existing.npy"))
         self.assertEqual(read_npy(target)[0], (1, 3, 32, 32))
 
     def test_an_output_that_cannot_be_written_is_refused_first(self):

@@ -135,7 +135,7 @@ class Probe(ProgramTest):
     def test_penultimate_features_are_those_before_the_projection(self):
         def fit(features):
             call = ["probe", "--train", "train", "--test", "test", "--strength", 1, "--features", features]
-            return json.loads(self.with_model(*call, "--resume", "kept", "--json").stdout)
+            return json.loads(self.with_model(*call, "--resume", "cache", "--json").stdout)
 
         columns = {}
         for features in ("embedding", "penultimate"):

@@ -166,7 +166,7 @@ void probe(const probe_options& options, command_context& context) {
     const probe_result result = fit_probe(input, options, workers, context);
     if (!options.save.empty()) {
         const auto length =
-            normalized ? zeroshot::probe::embedding_length::one : zeroshot::probe::embedding_length::as_it_is;
+            normalized ? zeroshot::probe::embedding_length::one : zeroshot::probe::embedding_length::unchanged;
         const defer_interrupts no_partial_file;
         zeroshot::probe::write_probe(options.save, classifier_of(result.fit, input.classes, length));
     }

@@ -7,7 +7,6 @@
 
 #include <zeroshot/probe/linear_classifier.hpp>
 #include <zeroshot/probe/logistic_regression.hpp>
-#include <zeroshot/probe/regularization_search.hpp>
 #include <zeroshot/probe/tip_adapter.hpp>
 
 #include "options.hpp"

@@ -27,20 +27,21 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets {
 /// File formats of data sets.
 enum class data_format { folders, manifest, idx, cifar10, cifar100, webdataset, parquet };
 
+namespace detail {
+inline constexpr std::array<std::string_view, 7> data_format_names{"folders",  "manifest",   "idx",    "cifar10",
+                                                                   "cifar100", "webdataset", "parquet"};
+}  // namespace detail
+
 /// The name of a format on the command line and in JSON.
 constexpr std::string_view name_of(data_format format) noexcept {
-    constexpr std::array<std::string_view, 7> names{"folders",  "manifest",   "idx",    "cifar10",
-                                                    "cifar100", "webdataset", "parquet"};
-    return names[static_cast<std::size_t>(format)];
+    return detail::data_format_names[static_cast<std::size_t>(format)];
 }
 
 /// The format with a name; nothing for an unknown name.
 constexpr std::optional<data_format> data_format_of(std::string_view name) noexcept {
-    for (const auto format : {data_format::folders, data_format::manifest, data_format::idx, data_format::cifar10,
-                              data_format::cifar100, data_format::webdataset, data_format::parquet}) {
-        if (name_of(format) == name) return format;
-    }
-    return std::nullopt;
+    const auto position = std::ranges::find(detail::data_format_names, name);
+    if (position == detail::data_format_names.end()) return std::nullopt;
+    return static_cast<data_format>(position - detail::data_format_names.begin());
 }
 
 namespace detail {
@@ -80,11 +81,11 @@ inline data_format format_of_file(const std::filesystem::path& file) {
          "a folder, a list (.csv, .jsonl), an IDX file of images, a batch of CIFAR", "name a format with --format"});
 }
 
-/// The batches of a split; a path that is a file stands for itself.
-inline std::vector<std::filesystem::path> cifar_files(cifar_version version, const std::filesystem::path& path,
-                                                      const std::string& split) {
+/// The batches of a split, or the batch that a path names.
+inline std::unique_ptr<data_set> open_cifar(cifar_version version, const std::filesystem::path& path,
+                                            const std::string& split) {
     std::error_code unknown;
-    if (!std::filesystem::is_directory(path, unknown)) return {path};
+    if (!std::filesystem::is_directory(path, unknown)) return std::make_unique<cifar>(version, std::vector{path});
     const bool is_ten = version == cifar_version::cifar10;
     const std::string extension = has_file(path, is_ten ? "batches.meta.txt" : "fine_label_names.txt") ? ".bin" : "";
     std::vector<std::filesystem::path> files;
@@ -102,10 +103,10 @@ inline std::vector<std::filesystem::path> cifar_files(cifar_version version, con
         throw data_set_error(error_code::argument,
                              {path_text(path), "no batch of the split " + quoted(split), "train or test", ""});
     }
-    return files;
+    return std::make_unique<cifar>(version, std::move(files));
 }
 
-/// The file of images of a split; a path that is a file stands for itself. MNIST's test set is named t10k.
+/// The file of images of a split, or the file that a path names. MNIST's test set is named t10k.
 inline std::filesystem::path idx_file(const std::filesystem::path& path, const std::string& split) {
     std::error_code unknown;
     if (!std::filesystem::is_directory(path, unknown)) return path;
@@ -158,11 +159,9 @@ inline std::unique_ptr<data_set> open_data_set(const std::filesystem::path& path
         case data_format::idx:
             return std::make_unique<idx>(detail::idx_file(path, split), open);
         case data_format::cifar10:
-            return std::make_unique<cifar>(cifar_version::cifar10,
-                                           detail::cifar_files(cifar_version::cifar10, path, split));
+            return detail::open_cifar(cifar_version::cifar10, path, split);
         case data_format::cifar100:
-            return std::make_unique<cifar>(cifar_version::cifar100,
-                                           detail::cifar_files(cifar_version::cifar100, path, split));
+            return detail::open_cifar(cifar_version::cifar100, path, split);
         case data_format::webdataset:
             return std::make_unique<webdataset>(path, split, open);
         case data_format::parquet:

@@ -2,7 +2,6 @@
 /// \file Prediction for a labelled image, and its JSON.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -51,11 +50,8 @@ struct prediction {
 
 /// A prediction with the probabilities of the best classes.
 struct detailed_prediction : prediction {
-    static constexpr std::size_t max_top = 5;
-
-    double probability = 0;                   ///< of the best of the true classes
-    std::array<scored_class, max_top> top{};  ///< the best classes, most probable first
-    std::uint32_t top_count = 0;              ///< number of elements of `top`
+    double probability = 0;           ///< of the best of the true classes
+    std::vector<scored_class> top{};  ///< the five best classes, or all of fewer, most probable first
 };
 
 /// The prediction for an image that could not be read.
@@ -83,17 +79,18 @@ inline detailed_prediction prediction_of(std::span<const double> logits, std::ve
         if (logits[a] != logits[b]) return logits[a] > logits[b];
         return order == ties::first_label ? a < b : a > b;
     };
+    constexpr std::size_t max_top = 5;
     const double all = log_sum_exp(logits);
     const auto probability = [&](std::uint32_t label) { return std::exp(logits[label] - all); };
     detailed_prediction result;
     std::vector<std::uint32_t> classes(logits.size());
     std::iota(classes.begin(), classes.end(), 0U);
-    result.top_count = static_cast<std::uint32_t>((std::min)(detailed_prediction::max_top, classes.size()));
-    std::ranges::partial_sort(classes, classes.begin() + result.top_count, before);
-    for (std::uint32_t i = 0; i < result.top_count; ++i)
-        result.top[i] = {classes[i], logits[classes[i]], probability(classes[i])};
-    result.predicted = result.top[0].label;
-    result.confidence = result.top[0].probability;
+    const std::size_t count = (std::min)(max_top, classes.size());
+    std::ranges::partial_sort(classes, classes.begin() + static_cast<std::ptrdiff_t>(count), before);
+    for (const std::uint32_t label : std::span(classes).first(count))
+        result.top.push_back({label, logits[label], probability(label)});
+    result.predicted = result.top.front().label;
+    result.confidence = result.top.front().probability;
     if (!labels.empty()) {
         const std::uint32_t best = *std::ranges::min_element(labels, before);
         for (std::uint32_t label = 0; label < classes.size(); ++label) result.rank += before(label, best) ? 1u : 0u;
@@ -143,7 +140,7 @@ inline std::string json_line(std::string_view name, const detailed_prediction& p
         line["probability"] = json_number(prediction.probability);
     }
     line["top"] = nlohmann::ordered_json::array();
-    for (const scored_class& each : std::span(prediction.top).first(prediction.top_count)) {
+    for (const scored_class& each : prediction.top) {
         line["top"].push_back({{"class", each.label},
                                {"probability", json_number(each.probability)},
                                {"logit", json_number(each.logit)}});

@@ -92,7 +92,7 @@ class template_comparer {
             }
             if (!best) break;
             chosen.push_back(*best);
-            for (std::size_t i = 0; i < images.size(); ++i) sums[i] += images[i].of_template(*best, class_count());
+            for (std::size_t i = 0; i < images.size(); ++i) sums[i] += images[i].of_template(*best);
             result.chosen.push_back(sentences[*best]);
             result.validation_top1.push_back(share(best_correct, validation_count));
         }
@@ -114,11 +114,10 @@ class template_comparer {
     /// Cosines of an image with the classes of all templates.
     struct image_cosines {
         std::size_t image;
-        std::vector<float> cosines;  // [templates, classes]
+        Eigen::MatrixXf cosines;  // [classes, templates]
 
-        Eigen::VectorXd of_template(std::size_t index, Eigen::Index classes) const {
-            const auto first = static_cast<Eigen::Index>(index) * classes;
-            return Eigen::Map<const Eigen::VectorXf>(cosines.data() + first, classes).cast<double>();
+        Eigen::VectorXd of_template(std::size_t index) const {
+            return cosines.col(static_cast<Eigen::Index>(index)).cast<double>();
         }
     };
 
@@ -182,7 +181,7 @@ class template_comparer {
             if (!is_validation_[image] || predictions_[image].is_out_of_distribution() || images.size() == most_images)
                 return;
             const Eigen::VectorXf cosines = (classes * as_double(embedding).normalized()).cast<float>();
-            images.push_back({image, {cosines.begin(), cosines.end()}});
+            images.push_back({image, cosines.reshaped(class_count(), std::ssize(classes_))});
         });
         return images;
     }
@@ -195,7 +194,7 @@ class template_comparer {
         const Eigen::ArrayXd norms = norms_of(sum_of(ensemble));
         std::size_t correct = 0;
         for (std::size_t i = 0; i < images.size(); ++i) {
-            const Eigen::VectorXd cosines = images[i].of_template(candidate, class_count());
+            const Eigen::VectorXd cosines = images[i].of_template(candidate);
             correct += is_correct(images[i].image, (sums[i] + cosines).array() / norms) ? 1 : 0;
         }
         return correct;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <span>
@@ -70,6 +71,17 @@ labelled_features labelled(std::shared_ptr<Matrix> features, std::vector<std::ui
 template <class Features>
 labelled_features labelled(const Eigen::MatrixBase<Features>& features, std::vector<std::uint32_t> labels) {
     return labelled(std::make_shared<const matrix<typename Features::Scalar>>(features), std::move(labels));
+}
+
+/// Scores of linear classes: features . weights + intercept.
+/// \param features [rows, columns]
+/// \param weights [classes, columns]
+/// \return [rows, classes]
+inline matrix<double> linear_scores(const matrix<double>& features, const matrix<double>& weights,
+                                    std::span<const double> intercepts) {
+    matrix<double> scores = features.eigen() * weights.eigen().transpose();
+    scores.eigen().rowwise() += Eigen::Map<const Eigen::RowVectorXd>(intercepts.data(), std::ssize(intercepts));
+    return scores;
 }
 
 /// The rows with the given indices, in that order.

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -15,10 +14,11 @@
 
 #include <zeroshot/checkpoint/checkpoint.hpp>
 #include <zeroshot/checkpoint/safetensors.hpp>
-#include <zeroshot/checkpoint/tensor_values.hpp>
+#include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/classify/classifier.hpp>
 #include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -26,8 +26,8 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace probe {
 
 /// Normalisation of embeddings before the weights are applied.
 enum class embedding_length {
-    as_it_is,  ///< none: the paper's probe
-    one        ///< to length 1, as for zero-shot classification
+    unchanged,  ///< none: the paper's probe
+    one         ///< to length 1, as for zero-shot classification
 };
 
 /// logit of a label = weights . embedding + intercept, in double.
@@ -40,7 +40,7 @@ class linear_classifier {
     /// \param intercepts [labels]
     /// \throws argument_error SHAPE for shapes that do not fit together; numeric_error for NaN and infinite numbers
     linear_classifier(std::vector<std::string> labels, matrix<double> weights, std::vector<double> intercepts,
-                      embedding_length length = embedding_length::as_it_is)
+                      embedding_length length = embedding_length::unchanged)
         : labels_(std::move(labels)),
           weights_(std::move(weights)),
           intercepts_(std::move(intercepts)),
@@ -126,13 +126,14 @@ namespace detail {
 inline constexpr const char* probe_key = "zeroshot.probe";  // of the metadata
 
 /// A tensor of the file, as doubles.
-inline std::vector<double> probe_numbers(const checkpoint& file, const std::string& place, const std::string& name,
+inline std::vector<double> probe_numbers(const checkpoint& file, const std::string& location, const std::string& name,
                                          std::span<const std::size_t> shape) {
     const stored_tensor* stored = file.find(name);
     if (stored == nullptr || stored->type != dtype::f64 || !std::ranges::equal(stored->shape, shape)) {
-        const std::string found =
+        const std::string actual =
             stored == nullptr ? "it is missing" : std::string(name_of(stored->type)) + " " + shape_text(stored->shape);
-        throw checkpoint_error(error_code::shape, {place + ": tensor " + name, found, "F64 " + shape_text(shape), ""});
+        throw checkpoint_error(error_code::shape,
+                               {location + ": tensor " + name, actual, "F64 " + shape_text(shape), ""});
     }
     std::vector<double> numbers(stored->bytes.size() / sizeof(double));
     stored->bytes.read(0, std::as_writable_bytes(std::span(numbers)));
@@ -160,27 +161,27 @@ inline void write_probe(const std::filesystem::path& path, const linear_classifi
 /// \throws file_error, checkpoint_error, and as linear_classifier's constructor
 inline linear_classifier read_probe(const std::filesystem::path& path) {
     const checkpoint file = checkpoint::open(path);
-    const std::string place = path_text(path);
+    const std::string location = path_text(path);
     const auto text = file.metadata().find(detail::probe_key);
     if (text == file.metadata().end()) {
         throw checkpoint_error(error_code::format,
-                               {place, "this is no probe", "a file that zeroshot probe --save wrote", ""});
+                               {location, "this is no probe", "a file that zeroshot probe --save wrote", ""});
     }
-    const json said = json::parse(text->second, place + ": " + detail::probe_key);
-    if (said.at("format").as_size() != 1) {
+    const json description = json::parse(text->second, location + ": " + detail::probe_key);
+    if (description.at("format").as_size() != 1) {
         throw checkpoint_error(error_code::unsupported,
-                               {place, "a probe of a later format", "1", "is this library old?"});
+                               {location, "a probe of a later format", "1", "is this library old?"});
     }
-    std::vector<std::string> labels = said.at("labels").texts();
+    std::vector<std::string> labels = description.at("labels").texts();
     const stored_tensor* stored = file.find("weights");
     const std::size_t columns = stored != nullptr && stored->shape.size() == 2 ? stored->shape[1] : 0;
     const std::array<std::size_t, 2> shape{labels.size(), columns};
     const std::array<std::size_t, 1> height{labels.size()};
-    const std::vector<double> numbers = detail::probe_numbers(file, place, "weights", shape);
+    const std::vector<double> numbers = detail::probe_numbers(file, location, "weights", shape);
     matrix<double> weights(shape);
     std::ranges::copy(numbers, weights.data());
-    std::vector<double> intercepts = detail::probe_numbers(file, place, "intercepts", height);
-    const auto length = said.at("length_one").as_bool() ? embedding_length::one : embedding_length::as_it_is;
+    std::vector<double> intercepts = detail::probe_numbers(file, location, "intercepts", height);
+    const auto length = description.at("length_one").as_bool() ? embedding_length::one : embedding_length::unchanged;
     return {std::move(labels), std::move(weights), std::move(intercepts), length};
 }
 

@@ -126,9 +126,7 @@ class tip_adapter {
     }
 
     matrix<double> zero_shot(const matrix<double>& features) const {
-        matrix<double> logits = features.eigen() * weights_.eigen().transpose();
-        logits.eigen().rowwise() += Eigen::Map<const Eigen::RowVectorXd>(intercepts_.data(), logits.eigen().cols());
-        return logits;
+        return linear_scores(features, weights_, intercepts_);
     }
 
     /// Inner products of features and keys: [images, keys].

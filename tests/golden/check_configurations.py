@@ -50,8 +50,8 @@ def reduced(config):
     return config
 
 
-def figures(found, wanted):
-    cosine, error = compare(found, wanted)
+def figures(actual, expected):
+    cosine, error = compare(actual, expected)
     return f"{cosine:13.10f} {error:8.1e}", cosine >= LEAST_COSINE and error <= LARGEST_ERROR
 
 
@@ -95,8 +95,8 @@ def random_images(seed, size):
 @torch.no_grad()
 def check_size(binary, case, folder, size):
     pixels = random_images(case.seed + size, size)
-    wanted = encode_image(with_positions_of(case, folder / "model", size, torch.float64), pixels).numpy()
-    return figures(embedded_at(binary, folder, pixels, size), wanted)
+    expected = encode_image(with_positions_of(case, folder / "model", size, torch.float64), pixels).numpy()
+    return figures(embedded_at(binary, folder, pixels, size), expected)
 
 
 @torch.no_grad()
@@ -149,9 +149,9 @@ def list_refused(binary, table):
     for name in table:
         if not foreign(table[name]):
             continue
-        said = reason(binary, TABLE / f"{name}.json")
-        print(f"  {name:40} {said or 'ACCEPTED'}")
-        accepted += said is None
+        reported = reason(binary, TABLE / f"{name}.json")
+        print(f"  {name:40} {reported or 'ACCEPTED'}")
+        accepted += reported is None
     return accepted
 
 

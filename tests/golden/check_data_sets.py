@@ -69,16 +69,16 @@ def dictionary(**values):
 # ---- layouts: each yields (name, path for us, [(PIL image, label), ...] as the original library reads it) --------
 
 
-def folders(home, _, colour, labels):
-    root = home / "folders"
+def folders(root_folder, _, colour, labels):
+    root = root_folder / "folders"
     for i, (image, label) in enumerate(zip(colour, labels)):
         (root / NAMES[label]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(root / NAMES[label] / f"{i:04}.png")
     yield "folders", root, list(torchvision.datasets.ImageFolder(root))
 
 
-def idx(home, grey, _, labels):
-    root = home / "idx"
+def idx(root_folder, grey, _, labels):
+    root = root_folder / "idx"
     raw = root / "MNIST/raw"
     raw.mkdir(parents=True)
     images = struct.pack(">IIII", 0x803, *grey.shape) + grey.tobytes()
@@ -88,16 +88,16 @@ def idx(home, grey, _, labels):
         (raw / f"{split}-labels-idx1-ubyte").write_bytes(marks)
     read = [(image, int(label)) for image, label in torchvision.datasets.MNIST(root, train=False)]
     yield "idx", raw, read
-    packed = home / "idx_packed"
+    packed = root_folder / "idx_packed"
     packed.mkdir()
     (packed / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
     (packed / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(marks))
     yield "idx, gzip", packed, read
 
 
-def cifar(home, _, colour, labels):
+def cifar(root_folder, _, colour, labels):
     rows = colour.transpose(0, 3, 1, 2).reshape(len(colour), -1)
-    ten = home / "cifar-10-batches-py"
+    ten = root_folder / "cifar-10-batches-py"
     ten.mkdir()
     (ten / "batches.meta").write_bytes(dictionary(label_names=items(map(text, NAMES)), num_vis=number(3072)))
     (ten / "test_batch").write_bytes(dictionary(batch_label=text("testing batch 1 of 1"), labels=items(map(number, labels.tolist())), data=array(rows)))
@@ -108,15 +108,15 @@ def cifar(home, _, colour, labels):
         def _check_integrity(self):
             return True
 
-    read = list(Ten(home, train=False))
+    read = list(Ten(root_folder, train=False))
     yield "cifar10, pickle", ten, read
-    binary = home / "cifar-10-batches-bin"
+    binary = root_folder / "cifar-10-batches-bin"
     binary.mkdir()
     (binary / "batches.meta.txt").write_text("\n".join(NAMES) + "\n\n")
     (binary / "test_batch.bin").write_bytes(b"".join(bytes([label]) + row.tobytes() for label, row in zip(labels, rows)))
     yield "cifar10, binary", binary, read
 
-    hundred = home / "cifar-100-python"
+    hundred = root_folder / "cifar-100-python"
     hundred.mkdir()
     (hundred / "meta").write_bytes(dictionary(fine_label_names=items(map(text, NAMES)), coarse_label_names=items([text("digit")])))
     (hundred / "test").write_bytes(dictionary(fine_labels=items(map(number, labels.tolist())), coarse_labels=items([number(0)] * len(labels)), data=array(rows)))
@@ -127,11 +127,11 @@ def cifar(home, _, colour, labels):
         def _check_integrity(self):
             return True
 
-    yield "cifar100, pickle", hundred, list(Hundred(home, train=False))
+    yield "cifar100, pickle", hundred, list(Hundred(root_folder, train=False))
 
 
-def web(home, _, colour, labels):
-    root = home / "web"
+def web(root_folder, _, colour, labels):
+    root = root_folder / "web"
     (root / "test").mkdir(parents=True)
     (root / "classnames.txt").write_text("\n".join(NAMES))
     (root / "zeroshot_classification_templates.txt").write_text("the digit {c}.")
@@ -143,8 +143,8 @@ def web(home, _, colour, labels):
     yield "webdataset", root, list(read)
 
 
-def parquet(home, _, colour, labels):
-    root = home / "parquet"
+def parquet(root_folder, _, colour, labels):
+    root = root_folder / "parquet"
     root.mkdir()
     rows = []
     for image, label in zip(colour, labels.tolist()):
@@ -174,12 +174,12 @@ def compare(program, name, place, theirs):
         folder = Path(folder)
         for i, (image, _) in enumerate(theirs):
             image.save(folder / f"{i:05}.png")
-        wanted = npy_of(program, "embed", folder, "--quiet", "--output")
+        expected = npy_of(program, "embed", folder, "--quiet", "--output")
         ours = npy_of(program, "evaluate", "--data", place, "--quiet", "--json", "--per-picture", folder / "pp.jsonl", "--embeddings")
         lines = [json.loads(line) for line in (folder / "pp.jsonl").read_text().splitlines()]
     same_labels = [line["labels"] for line in lines] == [[label] for _, label in theirs]
-    same_images = ours.shape == wanted.shape and bool((ours == wanted).all())
-    distinct = len({row.tobytes() for row in wanted})
+    same_images = ours.shape == expected.shape and bool((ours == expected).all())
+    distinct = len({row.tobytes() for row in expected})
     print(f"{name:18} {len(theirs):5} images, {distinct} distinct: labels {'the same' if same_labels else 'DIFFER'}, images {'the same' if same_images else 'DIFFER'}")
     return same_labels and same_images
 
@@ -188,12 +188,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program")
     parser.add_argument("--images", type=int, default=150)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     good = True
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as root_folder:
         for layout in (folders, idx, cifar, web, parquet):
-            for name, place, theirs in layout(Path(home), *digits(asked.images)):
-                good &= compare(asked.program, name, place, theirs)
+            for name, place, theirs in layout(Path(root_folder), *digits(options.images)):
+                good &= compare(options.program, name, place, theirs)
     return 0 if good else 1
 
 

@@ -24,14 +24,14 @@ KINDS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 2
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-choose = numpy.random.default_rng(14)
+rng = numpy.random.default_rng(14)
 
 
 def waves(width, height, channels, noise):
     """Noise on waves: bytes [height, width, channels]."""
     y, x, c = numpy.indices((height, width, channels))
-    values = 128 + 110 * numpy.sin(x / choose.uniform(2, 40) + y / choose.uniform(2, 40) + c * choose.uniform(0, 3))
-    return numpy.clip(values + choose.normal(0, noise, values.shape), 0, 255).astype(numpy.uint8)
+    values = 128 + 110 * numpy.sin(x / rng.uniform(2, 40) + y / rng.uniform(2, 40) + c * rng.uniform(0, 3))
+    return numpy.clip(values + rng.normal(0, noise, values.shape), 0, 255).astype(numpy.uint8)
 
 
 # PNG
@@ -61,9 +61,9 @@ def filtered(rows, pixel, filters):
 def png(colour, depth, width, height, interlaced=False, filters=(0, 1, 2, 3, 4), before=(), between=(), split=0, level=6, entries=None):
     samples = SAMPLES[colour]
     values = waves(width, height, samples, 20).astype(numpy.uint32)
-    values = values << 8 | choose.integers(0, 256, values.shape) if depth == 16 else values >> (8 - depth)
+    values = values << 8 | rng.integers(0, 256, values.shape) if depth == 16 else values >> (8 - depth)
     if colour == 3:
-        entries = entries or int(choose.integers(1, 2**depth + 1))
+        entries = entries or int(rng.integers(1, 2**depth + 1))
         values %= entries
 
     def stream(part):
@@ -85,7 +85,7 @@ def png(colour, depth, width, height, interlaced=False, filters=(0, 1, 2, 3, 4),
     file = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced))
     file += b"".join(chunk(*part) for part in before)
     if colour == 3:
-        file += chunk(b"PLTE", choose.integers(0, 256, 3 * entries, dtype=numpy.uint8).tobytes())
+        file += chunk(b"PLTE", rng.integers(0, 256, 3 * entries, dtype=numpy.uint8).tobytes())
     file += b"".join(chunk(*part) for part in between)
     return file + b"".join(chunk(b"IDAT", piece) for piece in pieces) + chunk(b"IEND", b"")
 
@@ -98,8 +98,8 @@ def png_files():
                 yield "png basic", png(colour, depth, *size, interlaced)
     for size in range(1, 41):
         for _ in range(3):
-            colour, depth = KINDS[choose.integers(len(KINDS))]
-            yield "png sizes", png(colour, depth, size, int(choose.integers(1, 41)), bool(choose.integers(2)))
+            colour, depth = KINDS[rng.integers(len(KINDS))]
+            yield "png sizes", png(colour, depth, size, int(rng.integers(1, 41)), bool(rng.integers(2)))
     for kind in range(5):
         for colour, depth in ((0, 8), (2, 8), (6, 16), (0, 1)):
             yield "png filters", png(colour, depth, 29, 17, filters=(kind,))
@@ -185,12 +185,12 @@ def jpeg_files():
     """Name and bytes."""
 
     def image(channels=3, largest=90, noise=None):
-        width, height = (int(side) for side in choose.integers(1, largest, 2))
-        pixels = waves(width, height, channels, choose.choice([0, 5, 30]) if noise is None else noise)
+        width, height = (int(side) for side in rng.integers(1, largest, 2))
+        pixels = waves(width, height, channels, rng.choice([0, 5, 30]) if noise is None else noise)
         return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
 
     def options():
-        return dict(quality=int(choose.integers(20, 101)), subsampling=int(choose.integers(0, 3)), optimize=bool(choose.integers(2)))
+        return dict(quality=int(rng.integers(20, 101)), subsampling=int(rng.integers(0, 3)), optimize=bool(rng.integers(2)))
 
     jfif = segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
     adobe = [segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([transform])) for transform in (0, 1, 2)]
@@ -199,56 +199,56 @@ def jpeg_files():
     for _ in range(40):
         yield "jpeg progressive", jpeg(image(), progressive=True, **options())
     for _ in range(20):
-        yield "jpeg restarts", jpeg(image(), progressive=bool(choose.integers(2)), restart_marker_blocks=int(choose.integers(1, 9)), **options())
+        yield "jpeg restarts", jpeg(image(), progressive=bool(rng.integers(2)), restart_marker_blocks=int(rng.integers(1, 9)), **options())
     for _ in range(15):
-        yield "jpeg grey", jpeg(image(1), progressive=bool(choose.integers(2)), quality=int(choose.integers(20, 101)))
+        yield "jpeg grey", jpeg(image(1), progressive=bool(rng.integers(2)), quality=int(rng.integers(20, 101)))
     for _ in range(10):
         yield "jpeg rgb", jpeg(image(), keep_rgb=True, quality=90)
     for factors in ([(4, 1), (1, 1), (1, 1)], [(1, 2), (1, 1), (1, 1)], [(2, 2), (1, 1), (1, 1)], [(2, 1), (1, 1), (1, 1)], [(4, 2), (1, 1), (1, 1)],
                     [(2, 2), (2, 1), (1, 2)], [(1, 4), (1, 1), (1, 2)], [(4, 4), (2, 2), (1, 1)], [(1, 1), (2, 2), (1, 1)]):
         for _ in range(5):
-            yield "jpeg sampling", merged(*(int(side) for side in choose.integers(1, 80, 2)), factors, jfif)
+            yield "jpeg sampling", merged(*(int(side) for side in rng.integers(1, 80, 2)), factors, jfif)
     for _ in range(10):
-        width, height = (int(side) for side in choose.integers(1, 60, 2))
+        width, height = (int(side) for side in rng.integers(1, 60, 2))
         yield "jpeg colours", merged(width, height, [(1, 1)] * 3, adobe[0])
         yield "jpeg colours", merged(width, height, [(1, 1)] * 3, adobe[1])
         yield "jpeg colours", merged(width, height, [(1, 1)] * 3, b"", ids=b"RGB")
         yield "jpeg colours", merged(width, height, [(2, 1), (1, 1), (1, 1)], b"", ids=(5, 6, 7))
     for _ in range(10):
-        width, height = (int(side) for side in choose.integers(1, 60, 2))
-        yield "jpeg cmyk", jpeg(Image.fromarray(waves(width, height, 4, 10), "CMYK"), quality=int(choose.integers(30, 100)))
+        width, height = (int(side) for side in rng.integers(1, 60, 2))
+        yield "jpeg cmyk", jpeg(Image.fromarray(waves(width, height, 4, 10), "CMYK"), quality=int(rng.integers(30, 100)))
         yield "jpeg cmyk", merged(width, height, [(1, 1)] * 4, b"")
         yield "jpeg ycck", merged(width, height, [(1, 1)] * 4, adobe[2])
         yield "jpeg ycck", merged(width, height, [(2, 2), (1, 1), (1, 1), (2, 2)], adobe[2])
     for _ in range(60):
-        good = jpeg(image(), progressive=bool(choose.integers(2)), **options())
+        good = jpeg(image(), progressive=bool(rng.integers(2)), **options())
         parts = [part for _, part in segments(good)]
-        kind = int(choose.integers(6))
-        at = int(choose.integers(1, len(parts)))
-        random = choose.bytes(int(choose.integers(1, 400)))
+        kind = int(rng.integers(6))
+        at = int(rng.integers(1, len(parts)))
+        random = rng.bytes(int(rng.integers(1, 400)))
         if kind == 0:  # junk between segments
             parts.insert(at, random.replace(b"\xff", b"\xfe"))
         elif kind == 1:  # padding before markers
-            parts = [b"\xff" * int(choose.integers(0, 5)) + part if index else part for index, part in enumerate(parts)]
+            parts = [b"\xff" * int(rng.integers(0, 5)) + part if index else part for index, part in enumerate(parts)]
         elif kind == 2:  # segments of applications, with an end marker inside
-            parts.insert(at, segment(int(choose.choice([0xE3, 0xE5, 0xEC, 0xEF, 0xFE])), b"\xff\xd9" + random))
+            parts.insert(at, segment(int(rng.choice([0xE3, 0xE5, 0xEC, 0xEF, 0xFE])), b"\xff\xd9" + random))
         elif kind == 3:  # EXIF that makes no sense
-            parts.insert(1, segment(0xE1, b"Exif\0\0" + [b"", b"II*\0\xff\xff\xff\x7f", b"MM\0*\0\0\0\x08\xff\xff", random][int(choose.integers(4))]))
+            parts.insert(1, segment(0xE1, b"Exif\0\0" + [b"", b"II*\0\xff\xff\xff\x7f", b"MM\0*\0\0\0\x08\xff\xff", random][int(rng.integers(4))]))
         elif kind == 4:  # restart markers outside of scans
             parts.insert(at, b"\xff\xd3")
         tail = random if kind == 5 else b""  # junk behind the end
         yield "jpeg junk", b"\xff\xd8" + b"".join(parts) + b"\xff\xd9" + tail
     for _ in range(40):
-        good = jpeg(image(noise=5, largest=120), progressive=bool(choose.integers(2)), **options())
+        good = jpeg(image(noise=5, largest=120), progressive=bool(rng.integers(2)), **options())
         begin = good.index(b"\xff\xda") + 14
         bad = bytearray(good)
-        for _ in range(int(choose.integers(1, 4))):
+        for _ in range(int(rng.integers(1, 4))):
             if len(good) - 2 > begin:
-                bad[int(choose.integers(begin, len(good) - 2))] ^= 1 << int(choose.integers(8))
+                bad[int(rng.integers(begin, len(good) - 2))] ^= 1 << int(rng.integers(8))
         yield "jpeg damaged", bytes(bad)
     for _ in range(40):
-        good = jpeg(image(largest=120), progressive=bool(choose.integers(2)), **options())
-        yield "jpeg cut", good[: int(choose.integers(2, len(good)))]
+        good = jpeg(image(largest=120), progressive=bool(rng.integers(2)), **options())
+        yield "jpeg cut", good[: int(rng.integers(2, len(good)))]
     good = jpeg(Image.fromarray(waves(30, 20, 3, 5)))
     frame = good.index(b"\xff\xc0")
     yield "jpeg extended", good.replace(b"\xff\xc0", b"\xff\xc1")
@@ -282,19 +282,19 @@ def decoded(program, decoder, paths, output):
     if run.returncode == 3:
         return None
     run.check_returncode()
-    data, position, found = output.read_bytes(), 0, []
+    data, position, images = output.read_bytes(), 0, []
     for _ in paths:
         end = data.index(b"\n", position)
         line, position = data[position:end].decode(errors="replace"), end + 1
         if not line[0].isdigit():
-            found.append(line)
+            images.append(line)
             continue
         mode, width, height = map(int, line.split())
         size = width * height * CHANNELS[mode]
         pixels = numpy.frombuffer(data[position : position + size], numpy.uint8).reshape(height, width, -1).astype(int)
-        found.append((MODES[mode], pixels))
+        images.append((MODES[mode], pixels))
         position += size
-    return found
+    return images
 
 
 def main():
@@ -309,12 +309,12 @@ def main():
         references = [expected(data) for _, data in files]
         failures = 0
         for decoder in ("libjpeg-turbo", "stb"):
-            found = decoded(program, decoder, paths, folder / "pixels")
-            if found is None:
+            images = decoded(program, decoder, paths, folder / "pixels")
+            if images is None:
                 print(f"{decoder}: not built")
                 continue
             table = {}
-            for path, (kind, _), reference, result in zip(paths, files, references, found):
+            for path, (kind, _), reference, result in zip(paths, files, references, images):
                 row = table.setdefault(kind, dict(files=0, refused=0, worst=0, differ=0))
                 row["files"] += 1
                 row["refused"] += isinstance(result, str)

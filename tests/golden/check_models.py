@@ -39,12 +39,12 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def draw(index, seed):
     """A random case; the layouts and the towers take turns so that few cases cover them all."""
-    dice = random.Random(f"{seed}/{index}")
+    rng = random.Random(f"{seed}/{index}")
     kind = LAYOUTS[index % len(LAYOUTS)]
     resnet = kind != "hugging_face" and (index // len(LAYOUTS)) % 2 == 1
-    mean, std = dice.choice([(OPENAI_MEAN, OPENAI_STD), ((0.5,) * 3, (0.5,) * 3), IMAGENET])
+    mean, std = rng.choice([(OPENAI_MEAN, OPENAI_STD), ((0.5,) * 3, (0.5,) * 3), IMAGENET])
     build = {"openai": openai_config, "hugging_face": hugging_face_config}.get(kind, open_clip_config)
-    config = build(dice, resnet)
+    config = build(rng, resnet)
     if kind == "custom_text":
         config["custom_text"] = True
     if kind == "openai":
@@ -52,75 +52,75 @@ def draw(index, seed):
     return Case(
         name=f"{index:03}_{kind}_{'resnet' if resnet else 'vit'}",
         layout="open_clip" if kind == "custom_text" else kind, config=config, seed=1000 * (seed + 1) + 10 * index,
-        storage="OPENAI" if kind == "openai" else dice.choice(["F32", "F16", "BF16"]), mean=mean, std=std)
+        storage="OPENAI" if kind == "openai" else rng.choice(["F32", "F16", "BF16"]), mean=mean, std=std)
 
 
-def draw_blocks(dice):
+def draw_blocks(rng):
     """(heads, head size, layers, hidden width / width)"""
-    return dice.choice([1, 2, 3, 5]), dice.choice([4, 8, 12, 20, 64]), dice.randint(1, 4), dice.choice([2.0, 3.5, 4.0, 4.3637])
+    return rng.choice([1, 2, 3, 5]), rng.choice([4, 8, 12, 20, 64]), rng.randint(1, 4), rng.choice([2.0, 3.5, 4.0, 4.3637])
 
 
-def openai_vision(dice, resnet):
+def openai_vision(rng, resnet):
     if resnet:
-        return {"image_size": dice.choice([32, 64, 96]), "width": dice.choice([2, 4, 6, 10]),
-                "layers": [dice.randint(1, 3) for _ in range(4)]}
-    patch = dice.choice([4, 7, 8, 14, 16])
-    return {"image_size": patch * dice.randint(1, 5), "patch_size": patch, "width": dice.choice([64, 128, 192]),
-            "layers": dice.randint(1, 3)}
+        return {"image_size": rng.choice([32, 64, 96]), "width": rng.choice([2, 4, 6, 10]),
+                "layers": [rng.randint(1, 3) for _ in range(4)]}
+    patch = rng.choice([4, 7, 8, 14, 16])
+    return {"image_size": patch * rng.randint(1, 5), "patch_size": patch, "width": rng.choice([64, 128, 192]),
+            "layers": rng.randint(1, 3)}
 
 
-def openai_config(dice, resnet):
-    width = dice.choice([64, 128])
+def openai_config(rng, resnet):
+    width = rng.choice([64, 128])
     return {
-        "embed_dim": dice.choice([16, 33, 64]), "quick_gelu": True, "vision_cfg": openai_vision(dice, resnet),
-        "text_cfg": {"context_length": dice.randint(6, 20), "vocab_size": VOCABULARY, "width": width,
-                     "heads": width // 64, "layers": dice.randint(1, 3)},
+        "embed_dim": rng.choice([16, 33, 64]), "quick_gelu": True, "vision_cfg": openai_vision(rng, resnet),
+        "text_cfg": {"context_length": rng.randint(6, 20), "vocab_size": VOCABULARY, "width": width,
+                     "heads": width // 64, "layers": rng.randint(1, 3)},
     }
 
 
-def open_clip_config(dice, resnet):
+def open_clip_config(rng, resnet):
     """model_cfg of open_clip; a ResNet's heads share 32 * width channels."""
-    activation = dice.choice(["quick_gelu", "gelu", "tanh"])
+    activation = rng.choice(["quick_gelu", "gelu", "tanh"])
     tanh = {"act_kwargs": {"approximate": "tanh"}} if activation == "tanh" else {}
-    heads, size, layers, ratio = draw_blocks(dice)
-    vision = openai_vision(dice, resnet)
+    heads, size, layers, ratio = draw_blocks(rng)
+    vision = openai_vision(rng, resnet)
     if resnet:
-        vision["head_width"] = dice.choice([16, 32, 64])
+        vision["head_width"] = rng.choice([16, 32, 64])
     else:
         vision.update(width=heads * size, head_width=size, layers=layers, mlp_ratio=ratio, **tanh)
-    heads, size, layers, ratio = draw_blocks(dice)
+    heads, size, layers, ratio = draw_blocks(rng)
     config = {
-        "embed_dim": dice.choice([16, 33, 64]), "vision_cfg": vision,
-        "text_cfg": {"context_length": dice.randint(6, 20), "vocab_size": VOCABULARY, "width": heads * size,
+        "embed_dim": rng.choice([16, 33, 64]), "vision_cfg": vision,
+        "text_cfg": {"context_length": rng.randint(6, 20), "vocab_size": VOCABULARY, "width": heads * size,
                      "heads": heads, "layers": layers, "mlp_ratio": ratio, **tanh},
     }
     if activation == "quick_gelu":
         config["quick_gelu"] = True
-    if dice.random() < 0.5:
+    if rng.random() < 0.5:
         config["init_logit_bias"] = -10
-    if dice.random() < 0.5:
+    if rng.random() < 0.5:
         config["nonscalar_logit_scale"] = True
-    if dice.random() < 0.3:
+    if rng.random() < 0.3:
         config["text_cfg"]["proj_bias"] = True
     return config
 
 
-def hugging_face_config(dice, _):
+def hugging_face_config(rng, _):
     activations = ["quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh"]
-    embedding = dice.choice([16, 33, 64])
+    embedding = rng.choice([16, 33, 64])
 
     def tower():
-        heads, size, layers, ratio = draw_blocks(dice)
+        heads, size, layers, ratio = draw_blocks(rng)
         return {"hidden_size": heads * size, "num_attention_heads": heads, "num_hidden_layers": layers,
-                "intermediate_size": int(heads * size * ratio), "hidden_act": dice.choice(activations),
-                "layer_norm_eps": dice.choice([1e-5, 1e-6]), "projection_dim": embedding}
+                "intermediate_size": int(heads * size * ratio), "hidden_act": rng.choice(activations),
+                "layer_norm_eps": rng.choice([1e-5, 1e-6]), "projection_dim": embedding}
 
-    patch = dice.choice([4, 7, 8, 14, 16])
+    patch = rng.choice([4, 7, 8, 14, 16])
     return {
         "projection_dim": embedding,
-        "vision_config": {"image_size": patch * dice.randint(1, 5), "patch_size": patch, **tower()},
-        "text_config": {"vocab_size": VOCABULARY, "max_position_embeddings": dice.randint(6, 20),
-                        "bos_token_id": VOCABULARY - 2, "eos_token_id": dice.choice([2, VOCABULARY - 1]), **tower()},
+        "vision_config": {"image_size": patch * rng.randint(1, 5), "patch_size": patch, **tower()},
+        "text_config": {"vocab_size": VOCABULARY, "max_position_embeddings": rng.randint(6, 20),
+                        "bos_token_id": VOCABULARY - 2, "eos_token_id": rng.choice([2, VOCABULARY - 1]), **tower()},
     }
 
 
@@ -176,28 +176,28 @@ def plain(text):
     return "".join(character for character in str(text).lower() if character.isalnum())
 
 
-def agrees(field, found, wanted):
+def agrees(field, actual, expected):
     if field == "activation":  # of both towers, in whatever form
-        said = plain(json.dumps(found))
-        for name in sorted(wanted, key=len, reverse=True):
-            if plain(name) not in said:
+        reported = plain(json.dumps(actual))
+        for name in sorted(expected, key=len, reverse=True):
+            if plain(name) not in reported:
                 return False
-            said = said.replace(plain(name), "")
-        return "gelu" not in said
-    if field == "logit_bias" and found is None:
-        return wanted == 0.0
-    if isinstance(wanted, tuple):
-        return plain(found) in map(plain, wanted)
+            reported = reported.replace(plain(name), "")
+        return "gelu" not in reported
+    if field == "logit_bias" and actual is None:
+        return expected == 0.0
+    if isinstance(expected, tuple):
+        return plain(actual) in map(plain, expected)
     try:
-        return np.allclose(found, wanted, rtol=1e-5, atol=0)
+        return np.allclose(actual, expected, rtol=1e-5, atol=0)
     except (TypeError, ValueError):
         return False
 
 
-def differing_fields(said, wanted):
-    said = {**said, "activation": [said.get("activation"), said.get("text_activation")]}
-    return [f"{field} is {json.dumps(said.get(field))}, wanted {value}"
-            for field, value in wanted.items() if not agrees(field, said.get(field), value)]
+def differing_fields(reported, expected):
+    reported = {**reported, "activation": [reported.get("activation"), reported.get("text_activation")]}
+    return [f"{field} is {json.dumps(reported.get(field))}, expected {value}"
+            for field, value in expected.items() if not agrees(field, reported.get(field), value)]
 
 
 # ---- running ------------------------------------------------------------------------------------
@@ -220,13 +220,13 @@ def embed(binary, model, folder, option, source):
     return np.load(output).astype(np.float64)
 
 
-def compare(found, wanted):
+def compare(actual, expected):
     """(least cosine, largest relative error) over the rows."""
-    if found.shape != wanted.shape:
-        raise Failed(f"embeddings are {found.shape}, wanted {wanted.shape}")
-    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
-    cosines = (found * wanted).sum(axis=1) / lengths
-    errors = np.linalg.norm(found - wanted, axis=1) / np.linalg.norm(wanted, axis=1)
+    if actual.shape != expected.shape:
+        raise Failed(f"embeddings are {actual.shape}, expected {expected.shape}")
+    lengths = np.linalg.norm(actual, axis=1) * np.linalg.norm(expected, axis=1)
+    cosines = (actual * expected).sum(axis=1) / lengths
+    errors = np.linalg.norm(actual - expected, axis=1) / np.linalg.norm(expected, axis=1)
     return cosines.min(), errors.max()
 
 

@@ -19,16 +19,16 @@ STD = numpy.array([0.26862954, 0.26130258, 0.27577711], numpy.float32)
 MODES = ["1", "L", "LA", "RGB", "RGBA", "P", "P with transparency", "RGB with transparency", "JPEG"]
 
 
-def draw(choose, mode, width, height):
+def draw(rng, mode, width, height):
     """An image of noise on waves."""
     y, x, c = numpy.indices((height, width, 4))
-    waves = 128 + 100 * numpy.sin(x / choose.uniform(2, 40) + y / choose.uniform(2, 40) + c * 2)
-    pixels = numpy.clip(waves + choose.normal(0, choose.choice([0, 5, 60]), waves.shape), 0, 255).astype(numpy.uint8)
+    waves = 128 + 100 * numpy.sin(x / rng.uniform(2, 40) + y / rng.uniform(2, 40) + c * 2)
+    pixels = numpy.clip(waves + rng.normal(0, rng.choice([0, 5, 60]), waves.shape), 0, 255).astype(numpy.uint8)
     if mode == "JPEG":
         return Image.fromarray(pixels[:, :, :3])
     if mode.startswith("P"):
-        image = Image.fromarray(pixels[:, :, 0] % int(choose.integers(1, 257)))
-        image.putpalette(choose.integers(0, 256, 768, dtype=numpy.uint8).tobytes())
+        image = Image.fromarray(pixels[:, :, 0] % int(rng.integers(1, 257)))
+        image.putpalette(rng.integers(0, 256, 768, dtype=numpy.uint8).tobytes())
         return image
     if mode == "1":
         return Image.fromarray(pixels[:, :, 0] > 128)
@@ -36,45 +36,45 @@ def draw(choose, mode, width, height):
     return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels[:, :, :channels])
 
 
-def save(choose, mode, image, path):
+def save(rng, mode, image, path):
     if mode == "JPEG":
-        image.save(path, "JPEG", quality=int(choose.integers(30, 100)), subsampling=int(choose.integers(0, 3)),
-                     progressive=bool(choose.integers(0, 2)), optimize=bool(choose.integers(0, 2)),
-                     restart_marker_blocks=int(choose.choice([0, 0, 1, 5])))
+        image.save(path, "JPEG", quality=int(rng.integers(30, 100)), subsampling=int(rng.integers(0, 3)),
+                     progressive=bool(rng.integers(0, 2)), optimize=bool(rng.integers(0, 2)),
+                     restart_marker_blocks=int(rng.choice([0, 0, 1, 5])))
         return
     extra = {}
     if mode == "P with transparency":
-        extra["transparency"] = choose.integers(0, 256, 256, dtype=numpy.uint8).tobytes()
+        extra["transparency"] = rng.integers(0, 256, 256, dtype=numpy.uint8).tobytes()
     if mode == "RGB with transparency":
         extra["transparency"] = (1, 2, 3)
-    image.save(path, "PNG", compress_level=int(choose.integers(0, 10)), **extra)
+    image.save(path, "PNG", compress_level=int(rng.integers(0, 10)), **extra)
 
 
 def main():
     program = sys.argv[1]
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    choose = numpy.random.default_rng(7)
+    rng = numpy.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         paths, modes = [], []
         for index in range(count):
             mode = MODES[index % len(MODES)]
-            width, height = (int(numpy.exp(choose.uniform(0, numpy.log(3000)))) for _ in range(2))
+            width, height = (int(numpy.exp(rng.uniform(0, numpy.log(3000)))) for _ in range(2))
             while width * height > 400000:
                 width, height = (width + 1) // 2, (height + 1) // 2
             if mode == "JPEG":  # far from enlarging single pixels, where two decoders' roundings would show
                 width, height = max(width, 300), max(height, 300)
             path = folder / f"{index:04}.{'jpg' if mode == 'JPEG' else 'png'}"
-            save(choose, mode, draw(choose, mode, width, height), path)
+            save(rng, mode, draw(rng, mode, width, height), path)
             paths.append(path)
             modes.append(mode)
         failures = 0
         for order in ("openai", "hf"):
             output = folder / f"{order}.npy"
             subprocess.run([program, "preprocess", "--order", order, "--output", output, "--quiet", "--", *paths], check=True)
-            found = numpy.load(output)
+            actual = numpy.load(output)
             worst = {}
-            for path, mode, pixels in zip(paths, modes, found):
+            for path, mode, pixels in zip(paths, modes, actual):
                 square = crop(Image.open(path), pixels.shape[-1], order)
                 expected = ((square.astype(numpy.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)
                 levels = float((numpy.abs(pixels - expected) * STD[:, None, None] * 255).max())
@@ -83,7 +83,7 @@ def main():
                 if levels > (4.001 if mode == "JPEG" else 1e-4):
                     failures += 1
                     print(f"{order}: {mode} {Image.open(path).size}: {levels:.3f} grey levels")
-            print(f"{order}: {len(found)} images, most grey levels off: " + ", ".join(f"{mode} {most:.2g}" for mode, most in worst.items()))
+            print(f"{order}: {len(actual)} images, most grey levels off: " + ", ".join(f"{mode} {most:.2g}" for mode, most in worst.items()))
     print("equal" if failures == 0 else f"{failures} differ")
     return failures != 0
 

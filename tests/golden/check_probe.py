@@ -32,11 +32,11 @@ TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10)  # scikit-learn's, until its 
 
 def made_up(rows, columns, classes, spread, seed):
     """Clusters around random centres, far from the origin, of length 1: like embeddings."""
-    dice = np.random.default_rng(seed)
-    centres = dice.normal(size=(classes, columns))
-    labels = dice.integers(0, classes, rows)
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(classes, columns))
+    labels = rng.integers(0, classes, rows)
     labels[:classes] = np.arange(classes)
-    features = spread * centres[labels] + dice.normal(size=(rows, columns)) + 2 * dice.normal(size=columns)
+    features = spread * centres[labels] + rng.normal(size=(rows, columns)) + 2 * rng.normal(size=columns)
     return features / np.linalg.norm(features, axis=1, keepdims=True), labels
 
 
@@ -108,13 +108,13 @@ def compare(name, features, labels, strength, folder):
             seconds = min(took, fitted(x, y, strength, tolerance)[1])
             break
     folder.put(train_x=x, train_y=y, test_x=u, test_y=v)
-    said = min((folder.probe("--strength", strength) for _ in range(2)), key=lambda one: one["fit_seconds"])
+    reported = min((folder.probe("--strength", strength) for _ in range(2)), key=lambda one: one["fit_seconds"])
     weights, intercepts, classes = read_probe(folder.place / "probe.safetensors")
     ours = objective(weights, intercepts, x, np.searchsorted(classes, y), strength)
     same = (classes[(u @ weights.T + intercepts).argmax(1)] == exact.predict(u)).mean()
-    good = ours <= theirs * (1 + ALLOWED) and same == 1 and abs(said["objective"] / ours - 1) < 1e-9
+    good = ours <= theirs * (1 + ALLOWED) and same == 1 and abs(reported["objective"] / ours - 1) < 1e-9
     print(f"{name:13} objective {ours / theirs - 1:+.1e}, {100 * same:.2f} % of {len(u)} predictions the same, "
-          f"{said['fit_seconds'] / seconds:.2f} of scikit-learn's time ({said['fit_seconds']:.3f} s)", flush=True)
+          f"{reported['fit_seconds'] / seconds:.2f} of scikit-learn's time ({reported['fit_seconds']:.3f} s)", flush=True)
     return good
 
 

@@ -97,16 +97,16 @@ def reference_ids(texts):
 
 def main(program, count=20000, seed=1):
     texts = list(generated(int(count), int(seed)))
-    wanted = reference_ids(texts)
+    expected_ids = reference_ids(texts)
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     answer = subprocess.run(shlex.split(program), input=lines, stdout=subprocess.PIPE, text=True, check=False).stdout
-    found = [json.loads(line) for line in answer.splitlines()]
-    wrong = [row for row in zip(texts, wanted, found) if row[1] != row[2]] if len(found) == len(texts) else None
+    actual = [json.loads(line) for line in answer.splitlines()]
+    wrong = [row for row in zip(texts, expected_ids, actual) if row[1] != row[2]] if len(actual) == len(texts) else None
     if wrong is None:
-        sys.exit(f"{len(found)} answers to {len(texts)} strings")
+        sys.exit(f"{len(actual)} answers to {len(texts)} strings")
     for text, want, got in wrong[:10]:
-        print(f"{text!a}\n    expected {want}\n    found    {got}")
-    longest = max(map(len, wanted))
+        print(f"{text!a}\n    expected {want}\n    got      {got}")
+    longest = max(map(len, expected_ids))
     print(f"{len(wrong)} of {len(texts)} differ (seed {seed}; longest {longest} ids; {unicodedata.unidata_version})")
     sys.exit(1 if wrong else 0)
 

@@ -3,7 +3,7 @@
 Usage: python tests/golden/record_containers.py
 
 The packages are pinned in tools/requirements.txt. model.safetensors and views.safetensors hold what the
-other files must give, bit for bit; how each is made is said beside its function.
+other files must give, bit for bit; each function says how its file is made.
 """
 
 import collections

@@ -51,8 +51,8 @@ def vision(model):
 
 def activations(weights, plain):
     """What the weights want; one that all agree upon, or "-"."""
-    wanted = {"quick_gelu" if each.get("quick_gelu") else "gelu" for each in weights} or {plain}
-    return wanted.pop() if len(wanted) == 1 else "-"
+    expected = {"quick_gelu" if each.get("quick_gelu") else "gelu" for each in weights} or {plain}
+    return expected.pop() if len(expected) == 1 else "-"
 
 
 def agreed(weights, key):
@@ -70,11 +70,11 @@ def lines_of(name):
     sizes = (*vision(model), "|", model.transformer.width, layers, heads, "|", model.text_projection.shape[1], "|")
 
     def line(label, weights):
-        found = activations(weights, activation)
+        actual = activations(weights, activation)
         if name.endswith("-quickgelu"):
-            assert found == activation == "quick_gelu"
+            assert actual == activation == "quick_gelu"
         hub = weights[0]["hf_hub"].rstrip("/") if ":" in label else ""
-        return " ".join(map(str, (label, found, *sizes, agreed(weights, "mean"), "|", agreed(weights, "std"), "|", hub or "-")))
+        return " ".join(map(str, (label, actual, *sizes, agreed(weights, "mean"), "|", agreed(weights, "std"), "|", hub or "-")))
 
     tags = {tag: open_clip.get_pretrained_cfg(name, tag) for tag in open_clip.list_pretrained_tags_by_model(name)}
     assert all(each["interpolation"] == "bicubic" for each in tags.values())

@@ -37,11 +37,11 @@ def average_precision_per_class(scores, targets):
 
 
 def reliability(confidences, right, bins):
-    found, edges = [], np.linspace(0, 1, bins + 1)
+    rows, edges = [], np.linspace(0, 1, bins + 1)
     for low, high in zip(edges[:-1], edges[1:]):
         inside = (confidences > low) & (confidences <= high)
-        found.append((inside.sum(), confidences[inside].mean() if inside.any() else 0, right[inside].mean() if inside.any() else 0))
-    return found
+        rows.append((inside.sum(), confidences[inside].mean() if inside.any() else 0, right[inside].mean() if inside.any() else 0))
+    return rows
 
 
 class SplitMix64:
@@ -61,9 +61,9 @@ class SplitMix64:
 
 
 def bootstrap(labels, hits1, hits5, seed, resamples):
-    dice, columns = SplitMix64(seed), []
+    rng, columns = SplitMix64(seed), []
     for _ in range(resamples):
-        drawn = np.array([dice.below(len(labels)) for _ in labels])
+        drawn = np.array([rng.below(len(labels)) for _ in labels])
         recalls = [hits1[drawn][labels[drawn] == c].mean() for c in range(CLASSES) if (labels[drawn] == c).any()]
         columns.append((hits1[drawn].mean(), hits5[drawn].mean(), np.mean(recalls)))
     return [np.percentile(column, [2.5, 97.5]) for column in np.array(columns).T]
@@ -71,11 +71,11 @@ def bootstrap(labels, hits1, hits5, seed, resamples):
 
 def main():
     warnings.simplefilter("ignore")  # of a class without images, one that is never true, and k = classes
-    dice = np.random.default_rng(7)
-    logits = dice.integers(-LEVELS, LEVELS, (IMAGES, CLASSES)) / 4.0  # quarters: many are equal, all are exact
-    labels = dice.integers(0, CLASSES - 1, IMAGES)  # the last class has no images
-    logits[np.arange(IMAGES), labels] += dice.integers(0, 8, IMAGES) / 4.0
-    several = (dice.random((IMAGES, CLASSES)) < 0.25).astype(int)
+    rng = np.random.default_rng(7)
+    logits = rng.integers(-LEVELS, LEVELS, (IMAGES, CLASSES)) / 4.0  # quarters: many are equal, all are exact
+    labels = rng.integers(0, CLASSES - 1, IMAGES)  # the last class has no images
+    logits[np.arange(IMAGES), labels] += rng.integers(0, 8, IMAGES) / 4.0
+    several = (rng.random((IMAGES, CLASSES)) < 0.25).astype(int)
     several[:, 2] = 0  # one class is never true
     lines = [("logits", logits.ravel()), ("labels", labels), ("several", several.ravel())]
 

@@ -71,9 +71,9 @@ def crop(image, size, order):
         image = image.convert("RGB")
     width, height = image.size
     longer = int(size * max(width, height) / min(width, height))
-    wanted = (size, longer) if width <= height else (longer, size)
-    image = image.resize(wanted, Image.BICUBIC)
-    width, height = wanted
+    new_size = (size, longer) if width <= height else (longer, size)
+    image = image.resize(new_size, Image.BICUBIC)
+    width, height = new_size
     if order == "hf":
         left, top = (width - size) // 2, (height - size) // 2
     else:
@@ -103,13 +103,13 @@ def opened(colour, depth, values, transparency, entries, seed):
 
 
 def record_crops():
-    choose = numpy.random.default_rng(20261123)
+    rng = numpy.random.default_rng(20261123)
     lines = [f"# Pillow {PIL.__version__}: colour depth width height interlaced transparency entries style seed size, sha256 (16 digits) of OpenAI's and of Hugging Face's crop"]
     seed = 0
     for round_ in range(24):
         for colour, depth in KINDS:
             while True:
-                width, height = (int(choose.choice(SIDES)) for _ in range(2))
+                width, height = (int(rng.choice(SIDES)) for _ in range(2))
                 if width * height <= 150000:
                     break
             if round_ == 0:
@@ -117,11 +117,11 @@ def record_crops():
             if round_ == 1:
                 width, height = 3000, 1
             seed += 1
-            interlaced = int(choose.integers(0, 3) == 0)
-            transparency = int(colour in (0, 2, 3) and choose.integers(0, 2))
-            entries = int(choose.integers(1, 2**depth + 1)) if colour == 3 else 0
-            style = int(choose.integers(0, 3))
-            size = int(choose.choice([224, 32, 33, 7]))
+            interlaced = int(rng.integers(0, 3) == 0)
+            transparency = int(colour in (0, 2, 3) and rng.integers(0, 2))
+            entries = int(rng.integers(1, 2**depth + 1)) if colour == 3 else 0
+            style = int(rng.integers(0, 3))
+            size = int(rng.choice([224, 32, 33, 7]))
             values = samples(colour, depth, width, height, entries, style, seed)
             image = opened(colour, depth, values, transparency, entries, seed)
             hashes = [hashlib.sha256(crop(image, size, order).tobytes()).hexdigest()[:16] for order in ("openai", "hf")]
@@ -143,10 +143,10 @@ def record_squares():
         for mode in MODES:
             for filter in FILTERS:
                 try:
-                    found = hashlib.sha256(square(image, size, mode, filter, FILL).tobytes()).hexdigest()[:16]
+                    digest = hashlib.sha256(square(image, size, mode, filter, FILL).tobytes()).hexdigest()[:16]
                 except ValueError:  # "height and width must be > 0": too thin for the whole of it to be shown
-                    found = "refused"
-                hashes.append(found)
+                    digest = "refused"
+                hashes.append(digest)
         lines.append(" ".join([*line.split()[:10], *hashes]))
     (HERE / "squares.txt").write_text("\n".join(lines) + "\n")
 

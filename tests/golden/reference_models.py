@@ -341,7 +341,7 @@ class Recorder:
     """Copies the outputs of named modules while it is open."""
 
     def __init__(self, model, stages):
-        self.found = {}
+        self.outputs = {}
         modules = dict(model.named_modules())
         self.hooks = [self.watch(modules[path], name) for path, name in stages.items()]
 
@@ -349,12 +349,12 @@ class Recorder:
         if name == "text.embedding" and isinstance(module, open_clip.transformer.Transformer):
             # open_clip adds position and token outside any module: take what the blocks are given
             return module.register_forward_pre_hook(
-                lambda _, inputs: self.found.__setitem__(name, inputs[0].clone()))
+                lambda _, inputs: self.outputs.__setitem__(name, inputs[0].clone()))
         return module.register_forward_hook(
-            lambda _, inputs, output: self.found.__setitem__(name, first(output).clone()))
+            lambda _, inputs, output: self.outputs.__setitem__(name, first(output).clone()))
 
     def __enter__(self):
-        return self.found
+        return self.outputs
 
     def __exit__(self, *_):
         for hook in self.hooks:
@@ -368,9 +368,9 @@ def first(output):
 
 def trace_image(case, model, pixels):
     """Stages of the first image: [tokens, width] in a ViT, [channels, h, w] in a ResNet."""
-    with Recorder(model, image_stages(case, model)) as found:
+    with Recorder(model, image_stages(case, model)) as outputs:
         encode_image(model, pixels)
-    stages = {name: value[0] for name, value in found.items()}
+    stages = {name: value[0] for name, value in outputs.items()}
     if not case.is_resnet:
         stages["visual.conv1"] = stages["visual.conv1"].flatten(1).T  # [grid * grid, width]
         if stages["visual.ln_post"].dim() == 2:  # what is pooled alone
@@ -382,9 +382,9 @@ def trace_image(case, model, pixels):
 def trace_text(case, model, ids):
     """Stages of one prompt, each [length, width]: what lies behind the end token is dropped, unless it is seen."""
     seen = case.context if case.text.get("no_causal_mask") else len(ids)
-    with Recorder(model, text_stages(case)) as found:
+    with Recorder(model, text_stages(case)) as outputs:
         encode_text(model, padded(case, [ids]))
-    return {name: value[0, :seen] for name, value in found.items()}
+    return {name: value[0, :seen] for name, value in outputs.items()}
 
 
 @torch.no_grad()

@@ -115,13 +115,13 @@ def subject(name, full):
 
 def every_name():
     """All supported names of open_clip."""
-    found = []
+    names = []
     for name in open_clip.list_models():
         try:
-            found.append(subject(name, full=False).name)
+            names.append(subject(name, full=False).name)
         except UnsupportedModel:
             continue
-    return found
+    return names
 
 
 def reduced(config):

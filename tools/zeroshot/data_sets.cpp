@@ -32,14 +32,14 @@ constexpr auto open_compressed = zeroshot::datasets::open_plain;
                                    {where, std::move(what), std::move(expected), std::move(hint)});
 }
 
-std::unique_ptr<zeroshot::datasets::data_set> try_open_parquet([[maybe_unused]] const std::string& place,
+std::unique_ptr<zeroshot::datasets::data_set> try_open_parquet([[maybe_unused]] const std::string& path,
                                                                [[maybe_unused]] const std::string& split) {
 #if defined(ZEROSHOT_PROGRAM_HAS_PARQUET)
-    return open_parquet(place, split);
+    return open_parquet(path, split);
 #else
     throw zeroshot::data_set_error(
         zeroshot::error_code::unsupported,
-        {zeroshot::path_text(place), "this program was built without Apache Arrow, which reads Parquet", "",
+        {zeroshot::path_text(path), "this program was built without Apache Arrow, which reads Parquet", "",
          "install Arrow's C++ packages or Python's pyarrow, and build again: cmake -DPython3_EXECUTABLE=PYTHON"});
 #endif
 }
@@ -123,13 +123,13 @@ std::vector<std::string> read_class_names(const std::string& list) {
     return names;
 }
 
-opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split) {
+opened_data open_data(const std::string& path, const std::optional<std::string>& format, const std::string& split) {
     namespace datasets = zeroshot::datasets;
     const datasets::data_format kind =
-        format ? datasets::data_format_of(*format).value() : datasets::detect_format(place, split);
+        format ? datasets::data_format_of(*format).value() : datasets::detect_format(path, split);
     const std::string name(datasets::name_of(kind));
-    if (kind == datasets::data_format::parquet) return {try_open_parquet(place, split), name};
-    return {datasets::open_data_set(place, kind, split, open_compressed), name};
+    if (kind == datasets::data_format::parquet) return {try_open_parquet(path, split), name};
+    return {datasets::open_data_set(path, kind, split, open_compressed), name};
 }
 
 std::vector<std::uint32_t> class_list::classes_of(const std::vector<std::uint32_t>& labels) const {

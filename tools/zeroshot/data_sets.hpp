@@ -21,10 +21,10 @@ struct opened_data {
 /// \param format as given to --format; detected if empty
 /// \param split train or test, for data sets that have both
 /// \throws zeroshot::error if there is no data set, or it is damaged
-opened_data open_data(const std::string& place, const std::optional<std::string>& format, const std::string& split);
+opened_data open_data(const std::string& path, const std::optional<std::string>& format, const std::string& split);
 
 /// Opens a data set in Parquet. Defined only in programs built with Apache Arrow.
-std::unique_ptr<zeroshot::datasets::data_set> open_parquet(const std::string& place, const std::string& split);
+std::unique_ptr<zeroshot::datasets::data_set> open_parquet(const std::string& path, const std::string& split);
 
 /// The classes of an evaluation.
 struct class_list {

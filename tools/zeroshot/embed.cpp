@@ -147,16 +147,16 @@ class prompt_list {
    public:
     explicit prompt_list(console& out) : out_(out) {}
 
-    /// \param place of the prompt in messages
+    /// \param location of the prompt in messages
     /// \param read returns the prompt, or throws zeroshot::error
     template <class Read>
-    void add(const std::string& name, const std::string& place, const Read& read) {
+    void add(const std::string& name, const std::string& location, const Read& read) {
         try {
             ids_.push_back(read());
             names_.push_back(name);
         } catch (const zeroshot::error& fault) {
             const std::string message = fault.what();
-            out_.error(message.starts_with(place) ? message : place + ": " + message);
+            out_.error(message.starts_with(location) ? message : location + ": " + message);
         }
     }
 
@@ -261,9 +261,9 @@ void embed_ids(embedding_job& job) {
     } else {
         for (const text_line& line : lines) {
             if (line.text.find_first_not_of(" \t") == std::string::npos) continue;
-            const std::string place = name + ": line " + std::to_string(line.number);
-            prompts.add(std::to_string(index++), place,
-                        [&] { return prompt_of(zeroshot::json::parse(line.text, place), job); });
+            const std::string location = name + ": line " + std::to_string(line.number);
+            prompts.add(std::to_string(index++), location,
+                        [&] { return prompt_of(zeroshot::json::parse(line.text, location), job); });
         }
     }
     if (index == 0) {

@@ -321,8 +321,8 @@ void evaluate_recorded(const evaluate_options& options, command_context& context
         try {
             logits_of(features.row(row), class_embeddings);
         } catch (const zeroshot::numeric_error& fault) {
-            const std::string place = zeroshot::path_text(options.features) + ": row " + std::to_string(row);
-            failures[row] = {fault.code(), place + ": " + fault.what()};
+            const std::string location = zeroshot::path_text(options.features) + ": row " + std::to_string(row);
+            failures[row] = {fault.code(), location + ": " + fault.what()};
             context.out.error(failures[row].sentence);
         }
     }

@@ -66,11 +66,11 @@ std::string list_of(const std::vector<std::filesystem::path>& paths) {
 }
 
 /// The checkpoint file, or the files in the model's folder.
-std::vector<std::filesystem::path> files_of(const std::filesystem::path& place) {
+std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
     std::error_code ignored;
-    if (!std::filesystem::is_directory(place, ignored)) return {place};
+    if (!std::filesystem::is_directory(path, ignored)) return {path};
     std::vector<std::filesystem::path> files;
-    for (const auto& each : std::filesystem::directory_iterator(place)) {
+    for (const auto& each : std::filesystem::directory_iterator(path)) {
         if (each.is_regular_file()) files.push_back(each.path());
     }
     std::ranges::sort(files);

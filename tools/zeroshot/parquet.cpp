@@ -9,8 +9,8 @@
 
 namespace program {
 
-std::unique_ptr<zeroshot::datasets::data_set> open_parquet(const std::string& place, const std::string& split) {
-    return std::make_unique<zeroshot::datasets::parquet_files>(place, split);
+std::unique_ptr<zeroshot::datasets::data_set> open_parquet(const std::string& path, const std::string& split) {
+    return std::make_unique<zeroshot::datasets::parquet_files>(path, split);
 }
 
 }  // namespace program

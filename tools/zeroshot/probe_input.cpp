@@ -109,11 +109,11 @@ labelled_sample embed_sample(const opened_data& data, const std::vector<std::str
 }
 
 /// "0", "1", "2", ...: names for the classes of these labels.
-std::vector<std::string> numbered_classes(std::span<const std::uint32_t> labels, const std::string& place) {
+std::vector<std::string> numbered_classes(std::span<const std::uint32_t> labels, const std::string& location) {
     constexpr std::uint32_t max_classes = 1'000'000;
     const std::uint32_t last = labels.empty() ? 0 : *std::ranges::max_element(labels);
     if (last >= max_classes)
-        refuse(zeroshot::error_code::limit, place, "label " + std::to_string(last),
+        refuse(zeroshot::error_code::limit, location, "label " + std::to_string(last),
                "classes counted from 0, at most " + std::to_string(max_classes));
     std::vector<std::string> names;
     for (std::uint32_t label = 0; label <= last; ++label) names.push_back(std::to_string(label));

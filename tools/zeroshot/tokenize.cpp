@@ -24,13 +24,13 @@ namespace {
 void tokenize_standard_input(const zeroshot::tokenizer& tokenizer, command_context& context) {
     for (std::size_t number = 1; const std::optional<std::string> line = next_input_line(); ++number) {
         if (context.stop) return;
-        const std::string place = "line " + std::to_string(number);
+        const std::string location = "line " + std::to_string(number);
         try {
-            const std::string text = zeroshot::json::parse(*line, place).as_string();
+            const std::string text = zeroshot::json::parse(*line, location).as_string();
             context.out.print(zeroshot::json_text_of(tokenizer.encode(text)));
         } catch (const zeroshot::error&) {
             const std::string message = current_failure().message;
-            context.out.error(message.starts_with(place) ? message : place + ": " + message);
+            context.out.error(message.starts_with(location) ? message : location + ": " + message);
             context.out.print("null");
         }
     }

@@ -26,7 +26,7 @@ inline std::uint32_t crc_of(std::string_view text) {
     return zeroshot::detail::crc32().add(std::as_bytes(std::span(text))).value();
 }
 
-/// An entry of an archive. What is not said is right; "local" overrides what stands in the entry's own header only.
+/// An entry of an archive. Fields without a value are written correctly; "local" ones override the entry's own header.
 struct zip_item {
     std::string name;
     std::string data;
@@ -47,7 +47,7 @@ struct zip_item {
     std::optional<std::string> descriptor{};
 };
 
-/// An archive. What is not said is right.
+/// An archive. Fields without a value are written correctly.
 struct zip_file {
     std::vector<zip_item> items;
     std::string before{};            // bytes before the first entry

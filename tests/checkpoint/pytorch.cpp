@@ -23,7 +23,7 @@ pytorch_file read(const zip_file& file, const pytorch_limits& limits = {}) {
     return parse_pytorch(std::make_shared<memory_source>(file.bytes(), "a.pt"), limits);
 }
 
-/// What a saved value gives, over one storage of six floats.
+/// The file of a saved value, over one storage of six floats.
 pytorch_file read(const std::string& value) {
     return read(torch_file(value, {six}));
 }
@@ -35,7 +35,7 @@ std::string refusal(const std::string& value) {
     return refusal(torch_file(value, {six}));
 }
 
-/// What one tensor 'x' gives.
+/// The error of a state dict with one tensor 'x'.
 std::string tensor_refusal(const std::string& tensor) {
     return refusal(state({{"x", tensor}}));
 }
@@ -52,8 +52,7 @@ std::vector<std::string> names(const pytorch_file& file) {
 using list_of_names = std::vector<std::string>;
 
 std::vector<float> values(const pytorch_file& file, const std::string& name) {
-    const auto found = support::stored_values<float>(*file.tensors.find(name));
-    return {found.begin(), found.end()};
+    return support::stored_values<float>(*file.tensors.find(name));
 }
 
 const std::string pair_of_floats = saved_tensor({}, 0, {2}, {1});
@@ -227,11 +226,11 @@ TEST_CASE("a TorchScript module gives its tensors by the path of attributes, and
     file.items.push_back({"archive/constants.pkl", "not even a pickle"});
     file.items.push_back({"archive/code/__torch__/clip.py", "import os"});
     file.items.back().method = 8;
-    const pytorch_file found = read(file);
-    CHECK(found.scripted);
-    CHECK(names(found) == list_of_names{"proj", "visual.conv1.weight"});
-    CHECK(values(found, "visual.conv1.weight") == std::vector<float>{2, 3});
-    CHECK(found.tensors.skipped == list_of_names{"visual.sizes", "training"});
+    const pytorch_file module = read(file);
+    CHECK(module.scripted);
+    CHECK(names(module) == list_of_names{"proj", "visual.conv1.weight"});
+    CHECK(values(module, "visual.conv1.weight") == std::vector<float>{2, 3});
+    CHECK(module.tensors.skipped == list_of_names{"visual.sizes", "training"});
 }
 
 TEST_CASE("shared values count each time against the limit") {

@@ -54,16 +54,16 @@ TEST_CASE("names, types, shapes, bytes and metadata are read") {
     const std::string header = R"({"__metadata__":{"format":"pt"},)" + entry("b", "[2,1]", "[4,12]") + "," +
                                entry("a", "[]", "[0,4]") + "," + entry("c", "[3]", "[12,15]", "U8") + "}";
     const auto bytes = container(header, raw<float>({1, 2, 3}) + "xyz");
-    const tensor_list found = parsed(bytes);
-    REQUIRE(found.tensors.size() == 3);
-    CHECK(found.tensors[0].name == "b");
-    CHECK(found.find("b")->shape == std::vector<std::size_t>{2, 1});
-    CHECK(found.find("a")->shape.empty());
-    CHECK(found.find("a")->type == dtype::f32);
-    CHECK(support::text_of(found.find("b")->bytes.bytes()) == raw<float>({2, 3}));
-    CHECK(support::text_of(found.find("c")->bytes.bytes()) == "xyz");
-    CHECK(found.find("d") == nullptr);
-    CHECK(found.metadata.at("format") == "pt");
+    const tensor_list list = parsed(bytes);
+    REQUIRE(list.tensors.size() == 3);
+    CHECK(list.tensors[0].name == "b");
+    CHECK(list.find("b")->shape == std::vector<std::size_t>{2, 1});
+    CHECK(list.find("a")->shape.empty());
+    CHECK(list.find("a")->type == dtype::f32);
+    CHECK(support::text_of(list.find("b")->bytes.bytes()) == raw<float>({2, 3}));
+    CHECK(support::text_of(list.find("c")->bytes.bytes()) == "xyz");
+    CHECK(list.find("d") == nullptr);
+    CHECK(list.metadata.at("format") == "pt");
     CHECK(parsed(container("{}")).tensors.empty());
 }
 
@@ -194,8 +194,8 @@ std::string on_a_small_stack(const Call& call) {
     REQUIRE(pthread_create(
                 &thread, &attributes,
                 [](void* argument) -> void* {
-                    job& mine = *static_cast<job*>(argument);
-                    mine.result = thrown<checkpoint_error>(mine.call);
+                    job& own = *static_cast<job*>(argument);
+                    own.result = thrown<checkpoint_error>(own.call);
                     return nullptr;
                 },
                 &work) == 0);
@@ -234,7 +234,7 @@ TEST_CASE("nesting is refused beyond a depth of four, on a stack of 64 KiB") {
               "nested too deeply"));
 }
 
-// What this program allocates while it counts, to bound what a header can make us take. Replacing the global operators
+// What this program allocates while it counts, to bound the memory that a header costs. Replacing the global operators
 // is only for this test program.
 namespace {
 
@@ -279,10 +279,10 @@ TEST_CASE("a long header takes bounded time, and memory of a few times its size"
     constexpr std::size_t whole = 95'000'000, tenth = whole / 10;
     const auto check = [](const std::string& header, const char* sentence, std::size_t times = 4) {
         const auto source = source_of(container(header));
-        std::string found;
-        const std::size_t memory = most_memory([&] { found = refusal(source); });
-        INFO(found << ", " << memory << " bytes for " << header.size());
-        CHECK(has(found, sentence));
+        std::string result;
+        const std::size_t memory = most_memory([&] { result = refusal(source); });
+        INFO(result << ", " << memory << " bytes for " << header.size());
+        CHECK(has(result, sentence));
         if (ZEROSHOT_COUNTS_MEMORY) CHECK(memory <= times * header.size());
     };
     SECTION("entries without fields") {
@@ -345,11 +345,11 @@ TEST_CASE("a header of a million entries is read in O(n log n)") {
     header.clear();
     header.shrink_to_fit();
     const auto source = source_of(bytes);
-    tensor_list found;
-    const std::size_t memory = most_memory([&] { found = parse_safetensors(source); });  // each with each: hours
+    tensor_list list;
+    const std::size_t memory = most_memory([&] { list = parse_safetensors(source); });  // each with each: hours
     INFO(memory << " bytes for " << bytes.size());
-    CHECK(found.tensors.size() == count);
-    CHECK(found.find("77") != nullptr);
+    CHECK(list.tensors.size() == count);
+    CHECK(list.find("77") != nullptr);
     if (ZEROSHOT_COUNTS_MEMORY) CHECK(memory <= 4 * bytes.size());
 }
 
@@ -511,12 +511,12 @@ TEST_CASE("tensors without elements stand before, between and after others, and 
                                entry("z2", "[2,0]", "[4,4]") + "," + entry("z3", "[0,3]", "[4,4]") + "," +
                                entry("y", "[1]", "[4,8]") + "," + entry("z4", "[0]", "[8,8]") + "}";
     const auto bytes = container(header, raw<float>({1, 2}));
-    const tensor_list found = parsed(bytes);
+    const tensor_list list = parsed(bytes);
     std::string order;
-    for (const named_tensor& each : found.tensors) order += each.name + " ";
+    for (const named_tensor& each : list.tensors) order += each.name + " ";
     CHECK(order == "z1 x z2 z3 y z4 ");
-    CHECK(found.find("z2")->bytes.size() == 0);
-    CHECK(support::text_of(found.find("y")->bytes.bytes()) == raw<float>({2}));
+    CHECK(list.find("z2")->bytes.size() == 0);
+    CHECK(support::text_of(list.find("y")->bytes.bytes()) == raw<float>({2}));
     CHECK(has(header_refusal("{" + entry("x", "[1]", "[0,4]") + "," + entry("z", "[0]", "[2,2]") + "}", "1234"),
               "overlaps"));
     CHECK(has(header_refusal("{" + entry("z", "[0]", "[2,2]") + "}", ""), "leaves a hole"));
@@ -547,10 +547,10 @@ TEST_CASE("a small file whose header describes a large model allocates nothing f
         offset += bytes;
     }
     const auto source = source_of(container(header + "}", std::string(1'000'000, '\0')));
-    std::string found;
-    const std::size_t memory = most_memory([&] { found = refusal(source); });
-    CHECK(found == "FORMAT a.safetensors: the file is " + std::to_string(offset - 1'000'000) +
-                       " bytes short; incomplete download?");
+    std::string result;
+    const std::size_t memory = most_memory([&] { result = refusal(source); });
+    CHECK(result == "FORMAT a.safetensors: the file is " + std::to_string(offset - 1'000'000) +
+                        " bytes short; incomplete download?");
     if (ZEROSHOT_COUNTS_MEMORY) CHECK(memory < 1'000'000);
 }
 
@@ -563,15 +563,15 @@ TEST_CASE("written tensors read back, and their order does not change the bytes"
                                       {"none", {dtype::i64, {0, 2}, {}}}};
     const tensor_metadata metadata{{"format", "pt"}, {"config", "{\"a\": \"b\"}"}};
     const auto bytes = safetensors_bytes(tensors, metadata);
-    const tensor_list found = parsed(bytes);
-    CHECK(found.metadata == metadata);
-    REQUIRE(found.tensors.size() == 4);
-    CHECK(found.tensors[0].name == "none");  // the widest first
-    CHECK(found.tensors[1].name == "a");
-    CHECK(found.tensors[3].name == "c");
-    CHECK(support::text_of(found.find("b \"\xc3\xa9\n")->bytes.bytes()) == floats);
-    CHECK(found.find("b \"\xc3\xa9\n")->shape == std::vector<std::size_t>{2, 3});
-    CHECK(support::text_of(found.find("c")->bytes.bytes()) == halves);
+    const tensor_list list = parsed(bytes);
+    CHECK(list.metadata == metadata);
+    REQUIRE(list.tensors.size() == 4);
+    CHECK(list.tensors[0].name == "none");  // the widest first
+    CHECK(list.tensors[1].name == "a");
+    CHECK(list.tensors[3].name == "c");
+    CHECK(support::text_of(list.find("b \"\xc3\xa9\n")->bytes.bytes()) == floats);
+    CHECK(list.find("b \"\xc3\xa9\n")->shape == std::vector<std::size_t>{2, 3});
+    CHECK(support::text_of(list.find("c")->bytes.bytes()) == halves);
     CHECK(detail::little_endian<std::uint64_t>(bytes) % 8 == 0);
     std::reverse(tensors.begin(), tensors.end());
     CHECK(safetensors_bytes(tensors, metadata) == bytes);

@@ -58,9 +58,9 @@ TEST_CASE("a shard that is not a plain file name is refused before any file is o
     const sharded files;
     for (const char* name : {"../../etc/passwd", "/etc/passwd", "C:\\\\x", "\\\\\\\\host\\\\x", "a/../../b", "file://x",
                              "", ".", "..", "a/b", "x\\u0000"}) {
-        const std::string answer = files.refusal(R"({"weight_map":{"a":"1","b":")" + std::string(name) + "\"}}");
-        CHECK(has(answer, "FORMAT"));
-        CHECK(has(answer, "expected the plain name"));
+        const std::string sentence = files.refusal(R"({"weight_map":{"a":"1","b":")" + std::string(name) + "\"}}");
+        CHECK(has(sentence, "FORMAT"));
+        CHECK(has(sentence, "expected the plain name"));
     }
     CHECK(files.opened == 0);
 }
@@ -80,9 +80,9 @@ TEST_CASE("a shard may be a symbolic link unless that is not allowed, and never 
 
 TEST_CASE("all missing shards are named at once; one that is damaged is named") {
     const sharded files;
-    const std::string answer = files.refusal(R"({"weight_map":{"a":"1","b":"3","c":"4"}})");
-    CHECK(has(answer, "IO"));
-    CHECK(has(answer, "shards are missing: '3', '4'"));
+    const std::string sentence = files.refusal(R"({"weight_map":{"a":"1","b":"3","c":"4"}})");
+    CHECK(has(sentence, "IO"));
+    CHECK(has(sentence, "shards are missing: '3', '4'"));
     CHECK(files.opened == 0);
     files.write("2", {});
     CHECK(has(files.refusal(sound), "/2: empty file"));
@@ -129,10 +129,10 @@ TEST_CASE("a wrong total_size is a warning") {
          {R"({"total_size":12})", R"({"total_size":12.0})", R"({"total_size":null})", "{}", "null", "7"})
         CHECK(remarks(metadata).empty());
     for (const char* size : {"11", "-1", "1e30", "\"12\"", "[12]", "true"}) {
-        const auto said = remarks("{\"total_size\":" + std::string(size) + "}");
-        REQUIRE(said.size() == 1);
-        CHECK(has(said.front(), "model.safetensors.index.json"));
-        CHECK(has(said.front(), "total_size: it is not 12, the bytes of the tensors in the shards"));
+        const auto warnings = remarks("{\"total_size\":" + std::string(size) + "}");
+        REQUIRE(warnings.size() == 1);
+        CHECK(has(warnings.front(), "model.safetensors.index.json"));
+        CHECK(has(warnings.front(), "total_size: it is not 12, the bytes of the tensors in the shards"));
     }
 }
 

@@ -18,9 +18,9 @@ TEST_CASE("tensors are found by name, and duplicates reported") {
     CHECK(list.find("b") == &list.tensors[2].tensor);
     CHECK(list.find("d") == nullptr);
     list.tensors.push_back({"a", {dtype::f16, {}, {}}});
-    const auto twins = list.sort_names();
-    REQUIRE(twins);
-    CHECK(*twins == std::pair<std::uint32_t, std::uint32_t>(1, 3));
+    const auto duplicates = list.sort_names();
+    REQUIRE(duplicates);
+    CHECK(*duplicates == std::pair<std::uint32_t, std::uint32_t>(1, 3));
 }
 
 TEST_CASE(

@@ -9,8 +9,7 @@ using support::raw;
 namespace {
 
 std::vector<double> numbers(const stored_tensor& stored) {
-    const auto values = support::stored_values<double>(stored);
-    return {values.begin(), values.end()};
+    return support::stored_values<double>(stored);
 }
 
 }  // namespace
@@ -66,13 +65,13 @@ TEST_CASE("only floating types hold weights") {
 TEST_CASE("elements that are not finite, subnormal or zero are counted") {
     constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
     const std::vector<std::byte> floats = support::bytes_of(raw<float>({1, -7, 0, -0.0f, inf, nan, 1e-40f, 0x1p-126f}));
-    const tensor_health found = health_of({dtype::f32, {8}, floats});
-    CHECK(found.count == 8);
-    CHECK(found.not_finite == 2);
-    CHECK(found.zero == 2);
-    CHECK(found.subnormal == 1);
-    CHECK(found.largest == 7);
-    CHECK_FALSE(found.is_sound());
+    const tensor_health health = health_of({dtype::f32, {8}, floats});
+    CHECK(health.count == 8);
+    CHECK(health.not_finite == 2);
+    CHECK(health.zero == 2);
+    CHECK(health.subnormal == 1);
+    CHECK(health.largest == 7);
+    CHECK_FALSE(health.is_sound());
 }
 
 TEST_CASE("the smallest normal number depends on the type") {

@@ -69,12 +69,12 @@ TEST_CASE("an entry is read in pieces, and keeps its archive open") {
 TEST_CASE("an entry may be read by many threads at once", "[threads]") {
     const zip_archive archive = opened(zip_file{{{"x/a", std::string(100'000, 'a')}}}.text());
     const auto source = archive.contents(*archive.find("x/a"));
-    std::vector<std::string> found(4);
+    std::vector<std::string> contents_read(4);
     std::vector<std::thread> threads;
-    for (std::string& each : found)
+    for (std::string& each : contents_read)
         threads.emplace_back([&] { each = support::text_of(byte_range(source, 99'990, 10).bytes()); });
     for (std::thread& each : threads) each.join();
-    for (const std::string& each : found) CHECK(each == "aaaaaaaaaa");
+    for (const std::string& each : contents_read) CHECK(each == "aaaaaaaaaa");
 }
 
 TEST_CASE("there is one end record, and it ends the file") {

@@ -385,8 +385,8 @@ TEST_CASE("a PNG cut at any byte is refused") {
     source.height = 4;
     const bytes whole = source.encoded();
     for (std::size_t size = 2; size < whole.size(); ++size) {
-        const std::string found = refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-        REQUIRE_THAT(found, contains("FORMAT") && contains("image data ends early at byte " + std::to_string(size)));
+        const std::string sentence = refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+        REQUIRE_THAT(sentence, contains("FORMAT") && contains("image data ends early at byte " + std::to_string(size)));
     }
 }
 

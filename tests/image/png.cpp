@@ -26,12 +26,12 @@ std::string refusal(const bytes& file, std::size_t max_pixels = enough_pixels) {
     return "accepted";
 }
 
-bytes some(std::size_t count) {
+bytes filler(std::size_t count) {
     return bytes(count, std::byte{1});
 }
 
 bytes data() {
-    return chunk("IDAT", stored(some(13)));
+    return chunk("IDAT", stored(filler(13)));
 }  // of a 3 x 1 image in 8-bit RGB, more than needed
 
 }  // namespace
@@ -92,7 +92,7 @@ TEST_CASE("impossible and huge sizes are refused by the header") {
     CHECK_THAT(refusal(file({header((1u << 24) + 1, 1, 8, 2), data()})), contains("LIMIT"));
     bytes cut = signature();
     append(cut, header(16384, 16384, 8, 6));
-    append(cut, some(7));
+    append(cut, filler(7));
     CHECK_THAT(refusal(cut), contains("LIMIT byte 8: the image has 16384 x 16384 pixels"));
 }
 
@@ -125,12 +125,12 @@ TEST_CASE("damaged chunks are refused at their byte") {
     SECTION("a million tiny chunks") {
         bytes many = signature();
         append(many, rgb);
-        const bytes tiny = chunk("IDAT", some(1));
+        const bytes tiny = chunk("IDAT", filler(1));
         for (int i = 0; i < 1000000; ++i) append(many, tiny);
         CHECK_THAT(refusal(many), contains("FORMAT") && contains("more than 100000 chunks"));
     }
     SECTION("a chunk of two gigabytes") {
-        bytes text = chunk("iTXt", some(4));
+        bytes text = chunk("iTXt", filler(4));
         text[0] = std::byte{0x7f};
         CHECK_THAT(refusal(file({rgb, text, data()})), contains("FORMAT") && contains("ends early"));
         text[0] = std::byte{0xff};
@@ -139,14 +139,14 @@ TEST_CASE("damaged chunks are refused at their byte") {
     SECTION("palette missing, short or long") {
         const bytes indexed = header(3, 1, 8, 3);
         CHECK_THAT(refusal(file({indexed, data()})), contains("the palette is missing"));
-        CHECK_THAT(refusal(file({indexed, chunk("PLTE", some(4)), data()})), contains("a palette of 4 bytes"));
-        CHECK_THAT(refusal(file({indexed, chunk("PLTE", some(771)), data()})), contains("a palette of 771 bytes"));
+        CHECK_THAT(refusal(file({indexed, chunk("PLTE", filler(4)), data()})), contains("a palette of 4 bytes"));
+        CHECK_THAT(refusal(file({indexed, chunk("PLTE", filler(771)), data()})), contains("a palette of 771 bytes"));
     }
     SECTION("interlace 2, and other fields that PNG does not know") {
         CHECK_THAT(refusal(file({header(3, 1, 8, 2, 2), data()})), contains("FORMAT") && contains("interlace method"));
         CHECK_THAT(refusal(file({header(3, 1, 8, 5), data()})), contains("colour type 5 with 8 bits"));
         CHECK_THAT(refusal(file({header(3, 1, 4, 2), data()})), contains("colour type 2 with 4 bits"));
-        CHECK_THAT(refusal(file({chunk("IHDR", some(12)), data()})), contains("IHDR has 12 bytes"));
+        CHECK_THAT(refusal(file({chunk("IHDR", filler(12)), data()})), contains("IHDR has 12 bytes"));
     }
     SECTION("order") {
         CHECK_THAT(refusal(file({data(), rgb})), contains("the first chunk is 'IDAT', expected IHDR"));
@@ -158,10 +158,11 @@ TEST_CASE("damaged chunks are refused at their byte") {
         CHECK(refusal(file({rgb, chunk("abCD", {}), data()})) == "accepted");
     }
     SECTION("cut at every byte") {
-        const bytes whole = file({rgb, chunk("gAMA", some(4)), data()});
+        const bytes whole = file({rgb, chunk("gAMA", filler(4)), data()});
         for (std::size_t size = 8; size < whole.size(); ++size) {
-            const std::string found = refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-            REQUIRE_THAT(found, contains("FORMAT byte " + std::to_string(size) + ": image data ends early"));
+            const std::string sentence =
+                refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+            REQUIRE_THAT(sentence, contains("FORMAT byte " + std::to_string(size) + ": image data ends early"));
         }
     }
 }
@@ -173,6 +174,6 @@ TEST_CASE("what follows the end of an image is not looked at") {
 }
 
 TEST_CASE("Apple's variant is refused by name") {
-    CHECK_THAT(refusal(file({chunk("CgBI", some(4)), header(3, 1, 8, 6), data()})),
+    CHECK_THAT(refusal(file({chunk("CgBI", filler(4)), header(3, 1, 8, 6), data()})),
                contains("UNSUPPORTED") && contains("CgBI"));
 }

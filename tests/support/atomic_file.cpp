@@ -35,13 +35,13 @@ bool fails() {
 
 TEST_CASE("a file is written whole, with the permissions of any new file") {
     const scratch_folder folder;
-    const mode_t kept = ::umask(027);
+    const mode_t previous = ::umask(027);
     write_file(folder / "a", "one");
-    ::umask(kept);
-    struct stat found {};
-    REQUIRE(::stat((folder / "a").c_str(), &found) == 0);
-    CHECK((found.st_mode & 0777) == 0640);  // not a temporary file's 0600
-    write_file(folder / "a", "two");        // an existing target is replaced
+    ::umask(previous);
+    struct stat status {};
+    REQUIRE(::stat((folder / "a").c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0640);  // not a temporary file's 0600
+    write_file(folder / "a", "two");         // an existing target is replaced
     CHECK(text_of(read_file(folder / "a")) == "two");
     atomic_file pieces(folder / "a", 6);
     pieces.write("three");

@@ -208,9 +208,9 @@ TEST_CASE("failures leave no descriptor open, and running out of them is an erro
     }
     CHECK(open_descriptors() == before);
 
-    rlimit kept{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &kept) == 0);
-    rlimit none = kept;
+    rlimit usual{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+    rlimit none = usual;
     none.rlim_cur = 0;
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
     // What is thrown is looked at later: the undefined-behaviour sanitizer itself needs descriptors to check a call.
@@ -224,7 +224,7 @@ TEST_CASE("failures leave no descriptor open, and running out of them is an erro
     };
     const std::exception_ptr from_reading = caught([&] { read_file(folder / "a"); });
     const std::exception_ptr from_writing = caught([&] { write_file(folder / "a", "new"); });
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &kept) == 0);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
     const std::string reading = thrown<file_error>([&] { std::rethrow_exception(from_reading); });
     const std::string writing = thrown<file_error>([&] { std::rethrow_exception(from_writing); });
     CHECK(has(reading, "Too many open files"));
@@ -233,29 +233,29 @@ TEST_CASE("failures leave no descriptor open, and running out of them is an erro
 }
 
 TEST_CASE("a mapped file keeps its bytes when another is renamed over it") {
-    const support::scratch_folder home;
-    write_file(home / "a", "first");
-    write_file(home / "empty", "");
-    const mapped_file mapped(home / "a");
-    write_file(home / "a", "second, and longer");
+    const support::scratch_folder folder;
+    write_file(folder / "a", "first");
+    write_file(folder / "empty", "");
+    const mapped_file mapped(folder / "a");
+    write_file(folder / "a", "second, and longer");
     CHECK(support::text_of({mapped.bytes().begin(), mapped.bytes().end()}) == "first");
-    CHECK(mapped_file(home / "empty").bytes().empty());
-    CHECK(has(thrown<file_error>([&] { mapped_file(home / "none"); }), "cannot open"));
+    CHECK(mapped_file(folder / "empty").bytes().empty());
+    CHECK(has(thrown<file_error>([&] { mapped_file(folder / "none"); }), "cannot open"));
 }
 
 TEST_CASE("a file keeps its identity until it is written or replaced") {
-    const support::scratch_folder home;
-    write_file(home / "a", "some");
-    const std::string first = open_file(home / "a").identity();
-    CHECK(open_file(home / "a").identity() == first);
-    write_file(home / "b", "some");
-    CHECK(open_file(home / "b").identity() != first);
-    std::filesystem::rename(home / "b", home / "a");
-    CHECK(open_file(home / "a").identity() != first);
-    const std::string second = open_file(home / "a").identity();
+    const support::scratch_folder folder;
+    write_file(folder / "a", "some");
+    const std::string first = open_file(folder / "a").identity();
+    CHECK(open_file(folder / "a").identity() == first);
+    write_file(folder / "b", "some");
+    CHECK(open_file(folder / "b").identity() != first);
+    std::filesystem::rename(folder / "b", folder / "a");
+    CHECK(open_file(folder / "a").identity() != first);
+    const std::string second = open_file(folder / "a").identity();
     {
-        std::ofstream more(home / "a", std::ios::app);
+        std::ofstream more(folder / "a", std::ios::app);
         more << "more of it";
     }
-    CHECK(open_file(home / "a").identity() != second);
+    CHECK(open_file(folder / "a").identity() != second);
 }

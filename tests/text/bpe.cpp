@@ -61,13 +61,13 @@ TEST_CASE("equal letters merge from left to right") {
 TEST_CASE("the priority queue makes the merges of a search of the whole word after each merge") {
     const vocabulary words = vocabulary::clip();
     pair_merger merge(words);  // one for all words: nothing is left over from the one before
-    std::mt19937 luck(7);
+    std::mt19937 random(7);
     for (int round = 0; round < 2000; ++round) {
         const std::string_view letters = round % 3 == 0   ? "ab"
                                          : round % 3 == 1 ? "etaoinshrdlu"
                                                           : "abcdefghijklmnopqrstuvwxyz\xc3\xa9\xf0\x9f\x98\x80";
         std::string word;
-        for (std::size_t size = 1 + luck() % 60; size > 0; --size) word += letters[luck() % letters.size()];
+        for (std::size_t size = 1 + random() % 60; size > 0; --size) word += letters[random() % letters.size()];
         std::vector<token> symbols = spelt(words, word);
         const std::vector<token> expected = merged_slowly(words, symbols);
         merge(symbols);

@@ -139,13 +139,13 @@ TEST_CASE("the recorded ids of OpenAI's tokenizer are met") {
     const std::vector<record> golden = records_of("tokens_openai.txt");
     CHECK(golden.size() == 52);
     std::size_t met = 0;
-    for (const record& one : golden) {
-        if (one.text == "schÃ¶n") {
+    for (const record& sample : golden) {
+        if (sample.text == "schÃ¶n") {
             WARN("not compared: 'schÃ¶n' (mojibake) needs ftfy's fix_encoding, which the library leaves out");
             continue;
         }
-        INFO(quoted(one.text));
-        CHECK(clip.encode(one.text) == one.tokens);
+        INFO(quoted(sample.text));
+        CHECK(clip.encode(sample.text) == sample.tokens);
         ++met;
     }
     CHECK(met == 51);
@@ -155,9 +155,9 @@ TEST_CASE("strings of all scripts, emoji, entities and control characters have o
     const tokenizer clip;
     const std::vector<record> golden = records_of("tokens_generated.txt");
     CHECK(golden.size() == 1000);
-    for (const record& one : golden) {
-        INFO(quoted(one.text));
-        CHECK(clip.encode(one.text) == one.tokens);
+    for (const record& sample : golden) {
+        INFO(quoted(sample.text));
+        CHECK(clip.encode(sample.text) == sample.tokens);
     }
 }
 
@@ -180,9 +180,9 @@ TEST_CASE("an empty text is the start and the end token") {
 TEST_CASE("a megabyte without a space takes linear time and no stack") {
     const tokenizer clip;
     const auto quick = [&](const std::string& text, std::size_t expected) {  // a square of the length would take hours
-        std::size_t found = 0;
-        on_small_stack([&] { found = clip.encode(text).size(); });
-        CHECK(found == expected);
+        std::size_t count = 0;
+        on_small_stack([&] { count = clip.encode(text).size(); });
+        CHECK(count == expected);
     };
     // I4: the counts follow from the longest merges of equal letters: 8 a, 1 digit, 1 emoji, "usus" to "us us", no
     // merge.
@@ -283,7 +283,7 @@ TEST_CASE("many threads may use one tokenizer") {
         std::vector<std::jthread> threads;
         for (std::size_t& count : wrong) {
             threads.emplace_back([&count, &clip, &golden] {
-                for (const record& one : golden) count += clip.encode(one.text) != one.tokens;
+                for (const record& sample : golden) count += clip.encode(sample.text) != sample.tokens;
             });
         }
     }

@@ -174,9 +174,9 @@ class checkpoint {
     std::string identity() const {
         std::string all;
         for (const auto& source : contents_->sources) {
-            const std::string one = source->identity();
-            if (one.empty()) return {};
-            all += one + "\n";
+            const std::string identity = source->identity();
+            if (identity.empty()) return {};
+            all += identity + "\n";
         }
         return all;
     }

@@ -257,8 +257,8 @@ class torch_reader {
     }
 
     void expect_unique() {
-        if (const auto twins = list_.sort_names())
-            refuse("there are two tensors " + quoted(list_.tensors[twins->first].name));
+        if (const auto duplicates = list_.sort_names())
+            refuse("there are two tensors " + quoted(list_.tensors[duplicates->first].name));
     }
 
     // Tensors and their storages.

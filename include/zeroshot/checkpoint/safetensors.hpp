@@ -285,7 +285,8 @@ inline tensor_list parse_safetensors(const std::shared_ptr<const byte_source>& s
     tensor_list list;
     detail::safetensors_header header(text, limits, list);
     detail::parse_json(text, header);
-    if (const auto twins = list.sort_names()) refuse("duplicate key " + quoted(list.tensors[twins->first].name), "");
+    if (const auto duplicates = list.sort_names())
+        refuse("duplicate key " + quoted(list.tensors[duplicates->first].name), "");
     detail::place_tensors(list, header.ranges, source, detail::length_bytes + bytes.size(), limits.allow_trailing);
     return list;
 }

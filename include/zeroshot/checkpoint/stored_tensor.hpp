@@ -126,9 +126,9 @@ struct tensor_list {
         std::iota(by_name.begin(), by_name.end(), std::uint32_t{0});
         const auto name_at = [this](std::uint32_t index) -> std::string_view { return tensors[index].name; };
         std::ranges::sort(by_name, {}, [&](std::uint32_t index) { return std::pair(name_at(index), index); });
-        const auto twins = std::ranges::adjacent_find(by_name, {}, name_at);
-        if (twins == by_name.end()) return std::nullopt;
-        return std::pair(twins[0], twins[1]);
+        const auto duplicates = std::ranges::adjacent_find(by_name, {}, name_at);
+        if (duplicates == by_name.end()) return std::nullopt;
+        return std::pair(duplicates[0], duplicates[1]);
     }
 };
 

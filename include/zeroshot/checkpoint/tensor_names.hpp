@@ -183,7 +183,7 @@ inline std::string some_names(const checkpoint& file) {
 }  // namespace detail
 
 /// Recognises the layout by the names of the towers.
-/// \throws checkpoint_error SHAPE where none fits, with some of the names found; UNSUPPORTED for towers of timm
+/// \throws checkpoint_error SHAPE where none fits, with some of the names result; UNSUPPORTED for towers of timm
 inline checkpoint_layout layout_of(const checkpoint& file) {
     bool hugging_face = false, custom_text = false, openai = false;
     for (const named_tensor& each : file.tensors()) {
@@ -210,16 +210,16 @@ inline checkpoint_layout layout_of(const checkpoint& file) {
 /// A checkpoint's tensors under OpenAI's names, without copying.
 /// \throws checkpoint_error SHAPE where the layout is unknown, or parts of a tensor are missing or do not fit
 inline canonical_tensors canonical(const checkpoint& file) {
-    canonical_tensors found;
-    found.layout = layout_of(file);
+    canonical_tensors result;
+    result.layout = layout_of(file);
     for (const named_tensor& each : file.tensors()) {
         if (detail::is_no_weight(each.name)) continue;
-        const std::optional<detail::canonical_place> place = detail::canonical_place_of(found.layout, each.name);
+        const std::optional<detail::canonical_place> place = detail::canonical_place_of(result.layout, each.name);
         if (!place) {
-            found.unknown.push_back(each.name);
+            result.unknown.push_back(each.name);
             continue;
         }
-        canonical_tensor& tensor = found.tensors[place->name];
+        canonical_tensor& tensor = result.tensors[place->name];
         tensor.parts.resize((std::max)(tensor.parts.size(), place->parts));
         tensor.transposed = place->transposed;
         tensor_part& part = tensor.parts[place->part];
@@ -232,11 +232,11 @@ inline canonical_tensors canonical(const checkpoint& file) {
         part = {each.name, each.tensor};
     }
     std::size_t index = 0;
-    for (auto& [name, tensor] : found.tensors) {
+    for (auto& [name, tensor] : result.tensors) {
         detail::join_parts(file, name, tensor);
         tensor.index = index++;
     }
-    return found;
+    return result;
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -61,13 +61,13 @@ inline char32_t reference_number(std::u32string_view digits, char32_t base) {
 
 /// The text of a numeric reference: empty for a character that HTML forbids. Mirrors html._replace_charref.
 inline std::u32string numbered_character(char32_t number) {
-    const auto one = [](char32_t character) { return std::u32string(1, character); };
-    if (number >= 0x80 && number < 0xA0) return one(windows_1252[number - 0x80]);
-    if (number == 0 || (number >= 0xD800 && number <= 0xDFFF) || number > 0x10FFFF) return one(0xFFFD);
+    const auto text_of = [](char32_t character) { return std::u32string(1, character); };
+    if (number >= 0x80 && number < 0xA0) return text_of(windows_1252[number - 0x80]);
+    if (number == 0 || (number >= 0xD800 && number <= 0xDFFF) || number > 0x10FFFF) return text_of(0xFFFD);
     const bool control = number < 0x20 && number != U'\t' && number != U'\n' && number != U'\f' && number != U'\r';
     const bool never_a_character = (number >= 0xFDD0 && number <= 0xFDEF) || (number & 0xFFFE) == 0xFFFE;
     if (control || number == 0x7F || never_a_character) return {};
-    return one(number);
+    return text_of(number);
 }
 
 /// A reference at the beginning of a text: its length, 0 for none, and its replacement.

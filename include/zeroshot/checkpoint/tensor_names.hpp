@@ -79,10 +79,8 @@ inline std::optional<std::string> renamed(std::string_view name, std::span<const
 inline bool is_no_weight(std::string_view name) {
     constexpr std::array<std::string_view, 6> endings{"position_ids",     "attn_mask",      "num_batches_tracked",
                                                       "input_resolution", "context_length", "vocab_size"};
-    for (const std::string_view ending : endings) {
-        if (name == ending || (name.ends_with(ending) && name[name.size() - ending.size() - 1] == '.')) return true;
-    }
-    return false;
+    const std::string_view last = name.substr(name.rfind('.') + 1);  // npos + 1 is 0
+    return std::ranges::find(endings, last) != endings.end();
 }
 
 /// The names inside a block: the inverse of transformers' convert_clip_original_pytorch_to_hf.py.
@@ -100,8 +98,7 @@ inline std::optional<canonical_place> hugging_face_block(std::string_view block,
         return canonical_place{std::string(block) + "attn.in_proj_" + leaf, part, projections.size(), false};
     }
     const std::optional<std::string> inner = renamed(name, rules);
-    if (!inner) return std::nullopt;
-    return canonical_place{std::string(block) + *inner};
+    return inner ? std::optional(canonical_place{std::string(block) + *inner}) : std::nullopt;
 }
 
 inline std::optional<canonical_place> hugging_face_place(std::string_view name) {
@@ -110,12 +107,12 @@ inline std::optional<canonical_place> hugging_face_place(std::string_view name) 
     if (name == "logit_scale" || name == "logit_bias") return canonical_place{std::string(name)};
     constexpr std::array<renaming, 2> towers{{{"vision_model.encoder.layers.", "visual.transformer.resblocks."},
                                               {"text_model.encoder.layers.", "transformer.resblocks."}}};
-    if (const std::optional<std::string> block = renamed(name, towers)) {
-        const std::size_t number = block->find("resblocks.") + std::string_view("resblocks.").size();
-        const std::size_t dot = block->find('.', number);
-        if (dot == std::string::npos) return std::nullopt;
-        return hugging_face_block(std::string_view(*block).substr(0, dot + 1),
-                                  std::string_view(*block).substr(dot + 1));
+    for (const auto& [from, to] : towers) {
+        if (!name.starts_with(from)) continue;
+        const std::size_t block_end = name.find('.', from.size()) + 1;
+        if (block_end == 0) return std::nullopt;
+        const std::string block = std::string(to).append(name.substr(from.size(), block_end - from.size()));
+        return hugging_face_block(block, name.substr(block_end));
     }
     constexpr std::array<renaming, 8> rules{{
         {"vision_model.embeddings.class_embedding", "visual.class_embedding"},
@@ -127,22 +124,17 @@ inline std::optional<canonical_place> hugging_face_place(std::string_view name) 
         {"text_model.embeddings.position_embedding.weight", "positional_embedding"},
         {"text_model.final_layer_norm.", "ln_final."},
     }};
-    std::optional<std::string> renaming = renamed(name, rules);
-    if (!renaming) return std::nullopt;
-    return canonical_place{std::move(*renaming)};
-}
-
-/// open_clip stores the text projection as a matrix [width, embedding], or as a Linear with the transposed weight.
-inline canonical_place open_clip_place(std::string_view name) {
-    if (name == "text_projection.weight") return {"text_projection", 0, 1, true};
-    return {std::string(name)};
+    std::optional<std::string> whole = renamed(name, rules);
+    return whole ? std::optional(canonical_place{std::move(*whole)}) : std::nullopt;
 }
 
 inline std::optional<canonical_place> canonical_place_of(checkpoint_layout layout, std::string_view name) {
     if (layout == checkpoint_layout::hugging_face) return hugging_face_place(name);
     constexpr std::string_view text_tower = "text.";
     if (layout == checkpoint_layout::custom_text && name.starts_with(text_tower)) name.remove_prefix(text_tower.size());
-    return open_clip_place(name);
+    // open_clip has the text projection as a matrix [width, embedding], or as a Linear with the transposed weight.
+    if (name == "text_projection.weight") return canonical_place{"text_projection", 0, 1, true};
+    return canonical_place{std::string(name)};
 }
 
 /// Checks that all parts exist and fit, and finds the shape of the whole.
@@ -168,7 +160,7 @@ inline void join_parts(const checkpoint& file, const std::string& name, canonica
     std::swap(tensor.shape[0], tensor.shape[1]);
 }
 
-/// A few of the file's names, for a message.
+/// The first names of the file, for a message.
 inline std::string some_names(const checkpoint& file) {
     constexpr std::size_t enough = 5;
     std::string names;

@@ -126,14 +126,6 @@ inline std::size_t granted_by_group(const std::string& folder, bool second_versi
     return of == 0 ? 0 : static_cast<std::size_t>(granted / of + (granted % of == 0 ? 0 : 1));
 }
 
-/// Whether a list of controllers such as "cpu,cpuacct" contains "cpu".
-inline bool controls_processors(std::string_view controllers) {
-    while (!controllers.empty()) {
-        if (cut_off(controllers, ',') == "cpu") return true;
-    }
-    return false;
-}
-
 }  // namespace detail
 
 /// The processors that the control groups (version 1 or 2) of this process and their ancestors grant, rounded up; 0 for
@@ -145,8 +137,8 @@ inline std::size_t granted_processors(const std::string& root = "") {
     for (std::string_view lines = groups; !lines.empty();) {
         std::string_view line = detail::cut_off(lines, '\n');  // "4:cpu,cpuacct:/path", or "0::/path" in version 2
         const bool second_version = detail::cut_off(line, ':') == "0";
-        const std::string_view controllers = detail::cut_off(line, ':');
-        if (!second_version && !detail::controls_processors(controllers)) continue;
+        const std::string controllers = "," + std::string(detail::cut_off(line, ':')) + ",";
+        if (!second_version && controllers.find(",cpu,") == std::string::npos) continue;
         const std::string mount = root + "/sys/fs/cgroup" + (second_version ? "" : "/cpu");
         // A container may see its own group as the root, whatever the path says.
         for (std::string_view path = line == "/" ? "" : line;; path = path.substr(0, path.rfind('/'))) {
@@ -278,7 +270,8 @@ class thread_pool final : public executor {
             serial_executor().parallel_for(count, task);
             return;
         }
-        const busy_guard guard(busy_);
+        const auto clear = [](std::atomic_flag* busy) { busy->clear(); };
+        const std::unique_ptr<std::atomic_flag, decltype(clear)> clear_at_end(&busy_, clear);
         const auto tasks = std::make_shared<detail::shared_tasks>(task, count);
         publish(tasks);
         tasks->run();
@@ -288,18 +281,6 @@ class thread_pool final : public executor {
     }
 
    private:
-    /// Clears the flag when the call ends, by an exception too.
-    class busy_guard {
-       public:
-        explicit busy_guard(std::atomic_flag& busy) : busy_(busy) {}
-        busy_guard(const busy_guard&) = delete;
-        busy_guard& operator=(const busy_guard&) = delete;
-        ~busy_guard() { busy_.clear(); }
-
-       private:
-        std::atomic_flag& busy_;
-    };
-
     /// Polls for about as long as waking a thread takes: the products of one image follow each other closely, and a
     /// sleeping worker would start late on the next product.
     template <class Condition>

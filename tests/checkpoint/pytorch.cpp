@@ -226,11 +226,11 @@ TEST_CASE("a TorchScript module gives its tensors by the path of attributes, and
     file.items.push_back({"archive/constants.pkl", "not even a pickle"});
     file.items.push_back({"archive/code/__torch__/clip.py", "import os"});
     file.items.back().method = 8;
-    const pytorch_file module = read(file);
-    CHECK(module.scripted);
-    CHECK(names(module) == list_of_names{"proj", "visual.conv1.weight"});
-    CHECK(values(module, "visual.conv1.weight") == std::vector<float>{2, 3});
-    CHECK(module.tensors.skipped == list_of_names{"visual.sizes", "training"});
+    const pytorch_file script = read(file);
+    CHECK(script.scripted);
+    CHECK(names(script) == list_of_names{"proj", "visual.conv1.weight"});
+    CHECK(values(script, "visual.conv1.weight") == std::vector<float>{2, 3});
+    CHECK(script.tensors.skipped == list_of_names{"visual.sizes", "training"});
 }
 
 TEST_CASE("shared values count each time against the limit") {

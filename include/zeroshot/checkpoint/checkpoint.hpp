@@ -74,7 +74,7 @@ inline constexpr std::array foreign_formats{
 
 /// Whether a file may be safetensors: its first eight bytes are the length of a JSON header, so they can equal the
 /// magic bytes of another format. \param bytes the beginning of the file \param size of the whole file
-inline bool goes_on_as_safetensors(std::span<const std::byte> bytes, std::size_t size) {
+inline bool may_be_safetensors(std::span<const std::byte> bytes, std::size_t size) {
     if (bytes.size() <= length_bytes) return false;
     const auto next = std::to_integer<char>(bytes[length_bytes]);
     return (next == '{' || next == ' ') && little_endian<std::uint64_t>(bytes) <= size - length_bytes;
@@ -82,8 +82,8 @@ inline bool goes_on_as_safetensors(std::span<const std::byte> bytes, std::size_t
 
 /// The well-known format of a file that is not a checkpoint.
 /// \param bytes, size as above
-inline const foreign_format* recognise(std::span<const std::byte> bytes, std::size_t size) {
-    if (goes_on_as_safetensors(bytes, size)) return nullptr;
+inline const foreign_format* foreign_format_of(std::span<const std::byte> bytes, std::size_t size) {
+    if (may_be_safetensors(bytes, size)) return nullptr;
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     static constexpr foreign_format numpy_archive{0, "PK", "a NumPy archive (npz)", from_numpy};
     static constexpr foreign_format onnx{0, "\x08", "an ONNX model", "give the checkpoint it was exported from"};
@@ -98,8 +98,8 @@ inline const foreign_format* recognise(std::span<const std::byte> bytes, std::si
     return has_producer ? &onnx : nullptr;
 }
 
-/// The first bytes of a file, enough to recognise its format.
-inline std::vector<std::byte> beginning_of(const byte_source& source) {
+/// The first bytes of a file, enough to foreign_format_of its format.
+inline std::vector<std::byte> first_bytes_of(const byte_source& source) {
     constexpr std::size_t enough = 512;  // a tar archive says so at byte 257
     std::vector<std::byte> beginning((std::min)(enough, source.size()));
     source.read(0, beginning);
@@ -107,15 +107,15 @@ inline std::vector<std::byte> beginning_of(const byte_source& source) {
 }
 
 inline void refuse_foreign(std::span<const std::byte> beginning, const byte_source& source) {
-    const foreign_format* format = recognise(beginning, source.size());
+    const foreign_format* format = foreign_format_of(beginning, source.size());
     if (format == nullptr) return;
     throw checkpoint_error(error_code::format, {source.place(), std::string("this is ") + format->what,
                                                 "a safetensors file or a PyTorch checkpoint", format->hint});
 }
 
-/// \param beginning, size as for goes_on_as_safetensors
+/// \param beginning, size as for may_be_safetensors
 inline bool is_zip(std::span<const std::byte> beginning, std::size_t size) {
-    if (beginning.size() <= length_bytes || goes_on_as_safetensors(beginning, size)) return false;
+    if (beginning.size() <= length_bytes || may_be_safetensors(beginning, size)) return false;
     const auto signature = little_endian<std::uint32_t>(beginning);
     return signature == zip_local_signature || signature == zip_end_signature;
 }
@@ -233,7 +233,7 @@ class checkpoint {
     /// Lists the tensors of one file.
     static std::pair<checkpoint_kind, tensor_list> read(const std::shared_ptr<const byte_source>& source,
                                                         const checkpoint_limits& limits) {
-        const std::vector<std::byte> beginning = detail::beginning_of(*source);
+        const std::vector<std::byte> beginning = detail::first_bytes_of(*source);
         detail::refuse_foreign(beginning, *source);
         if (!detail::is_zip(beginning, source->size()))
             return {checkpoint_kind::safetensors, parse_safetensors(source, limits.header)};

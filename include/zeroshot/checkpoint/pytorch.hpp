@@ -330,8 +330,8 @@ class torch_reader {
         tensor.type = from.type;
         tensor.shape = unsigned_items(item(arguments, 2, pickle_kind::tuple));
         tensor.strides = unsigned_items(item(arguments, 3, pickle_kind::tuple));
-        const std::size_t width = bits_of(tensor.type) / 8, reached = reach(tensor, offset, from.elements);
-        tensor.bytes = byte_range(from.bytes, reached == 0 ? 0 : offset * width, reached * width);
+        const std::size_t width = bits_of(tensor.type) / 8, spanned = spanned_elements(tensor, offset, from.elements);
+        tensor.bytes = byte_range(from.bytes, spanned == 0 ? 0 : offset * width, spanned * width);
         if (is_row_major(tensor)) tensor.strides.clear();
         return tensor;
     }
@@ -374,7 +374,7 @@ class torch_reader {
 
     /// Checks that a view lies within its storage, and that its elements do not overlap.
     /// \return the number of elements from its first to its last
-    std::size_t reach(const stored_tensor& view, std::size_t offset, std::size_t elements) const {
+    std::size_t spanned_elements(const stored_tensor& view, std::size_t offset, std::size_t elements) const {
         const auto refuse_view = [&](const char* what) {
             refuse(subject_ + " of " + shape_text(view.shape) + " with strides " + shape_text(view.strides) +
                        " from element " + std::to_string(offset) + what,

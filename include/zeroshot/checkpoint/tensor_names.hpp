@@ -76,7 +76,7 @@ inline std::optional<std::string> renamed(std::string_view name, std::span<const
 }
 
 /// Buffers and settings among the weights of some files, which are not read.
-inline bool is_no_weight(std::string_view name) {
+inline bool is_buffer_or_setting(std::string_view name) {
     constexpr std::array<std::string_view, 6> endings{"position_ids",     "attn_mask",      "num_batches_tracked",
                                                       "input_resolution", "context_length", "vocab_size"};
     const std::string_view last = name.substr(name.rfind('.') + 1);  // npos + 1 is 0
@@ -161,7 +161,7 @@ inline void join_parts(const checkpoint& file, const std::string& name, canonica
 }
 
 /// The first names of the file, for a message.
-inline std::string some_names(const checkpoint& file) {
+inline std::string first_names(const checkpoint& file) {
     constexpr std::size_t enough = 5;
     std::string names;
     std::size_t count = 0;
@@ -192,7 +192,7 @@ inline checkpoint_layout layout_of(const checkpoint& file) {
     if (hugging_face) return checkpoint_layout::hugging_face;
     if (custom_text) return checkpoint_layout::custom_text;
     if (openai) return checkpoint_layout::openai;
-    const std::string names = detail::some_names(file);
+    const std::string names = detail::first_names(file);
     throw checkpoint_error(
         error_code::shape,
         {file.place(), names.empty() ? "the file holds no tensors" : "no CLIP among the tensors " + names,
@@ -205,7 +205,7 @@ inline canonical_tensors canonical(const checkpoint& file) {
     canonical_tensors result;
     result.layout = layout_of(file);
     for (const named_tensor& each : file.tensors()) {
-        if (detail::is_no_weight(each.name)) continue;
+        if (detail::is_buffer_or_setting(each.name)) continue;
         const std::optional<detail::canonical_place> place = detail::canonical_place_of(result.layout, each.name);
         if (!place) {
             result.unknown.push_back(each.name);

@@ -27,8 +27,8 @@ namespace text {
 
 #include <zeroshot/text/tables/merges.inc>
 
-inline constexpr token byte_count = 256;               // each byte, within a word
-inline constexpr token single_count = 2 * byte_count;  // and again as the end of a word
+inline constexpr token byte_count = 256;                    // each byte, within a word
+inline constexpr token byte_symbol_count = 2 * byte_count;  // and again as the end of a word
 inline constexpr std::string_view word_end = "</w>";
 
 inline constexpr std::size_t letters_of_a_merge = 6;  // in the table, three for each symbol
@@ -107,7 +107,7 @@ class vocabulary {
         if (!lines.empty() && (lines.back().empty() || lines.back() == "\r")) lines = lines.first(lines.size() - 1);
         detail::expect_at_most<checkpoint_error>(1'000'000, lines.size(), "lines", "merges");
         if (are_clip_merges(lines)) return clip(lines.size());
-        spelt_symbols ids = spelt_singles();
+        spelt_symbols ids = spelt_byte_symbols();
         std::vector<std::pair<token, token>> pairs;
         pairs.reserve(lines.size());
         for (const std::string& line : lines) pairs.push_back(read_line(ids, line, first_number + pairs.size()));
@@ -116,7 +116,7 @@ class vocabulary {
 
     /// Number of symbols with the special ones: rows of the token embedding.
     std::size_t size() const noexcept { return static_cast<std::size_t>(end()) + 1; }
-    token start() const noexcept { return text::single_count + static_cast<token>(tables_->pairs.size()); }
+    token start() const noexcept { return text::byte_symbol_count + static_cast<token>(tables_->pairs.size()); }
     token end() const noexcept { return start() + 1; }
 
     /// The symbol of one byte.
@@ -129,7 +129,7 @@ class vocabulary {
 
     /// The two symbols of a merged one, which is neither a byte nor special.
     std::pair<token, token> parts(token whole) const noexcept {
-        return tables_->pairs[static_cast<std::size_t>(whole - text::single_count)];
+        return tables_->pairs[static_cast<std::size_t>(whole - text::byte_symbol_count)];
     }
 
     /// Spelling of a symbol.
@@ -142,10 +142,10 @@ class vocabulary {
                                                     "0 to " + std::to_string(end())});
         }
         text::symbol spelt;
-        for (const token single : singles(id)) {
+        for (const token byte : bytes_of(id)) {
             spelt.bytes +=
-                static_cast<char>(tables_->alphabet.bytes[static_cast<std::size_t>(single % text::byte_count)]);
-            spelt.ends_word = single >= text::byte_count;
+                static_cast<char>(tables_->alphabet.bytes[static_cast<std::size_t>(byte % text::byte_count)]);
+            spelt.ends_word = byte >= text::byte_count;
         }
         return spelt;
     }
@@ -154,7 +154,8 @@ class vocabulary {
     std::vector<std::string> merge_lines() const {
         std::vector<std::string> spelt;  // [id]
         spelt.reserve(size());
-        for (token id = 0; id < text::single_count; ++id) spelt.push_back(spelt_single(tables_->alphabet, id));
+        for (token id = 0; id < text::byte_symbol_count; ++id)
+            spelt.push_back(spelling_of_byte_symbol(tables_->alphabet, id));
         std::vector<std::string> lines;
         lines.reserve(tables_->pairs.size());
         for (const auto& [left, right] : tables_->pairs) {
@@ -182,12 +183,12 @@ class vocabulary {
 
         /// Sorts the pairs by their left part; each part is a byte or an earlier pair.
         void index() {
-            begins.assign(text::single_count + pairs.size() + 1, 0);
+            begins.assign(text::byte_symbol_count + pairs.size() + 1, 0);
             for (const auto& [left, right] : pairs) ++begins[static_cast<std::size_t>(left) + 1];
             std::partial_sum(begins.begin(), begins.end(), begins.begin());
             continuations.resize(pairs.size());
             std::vector<std::uint32_t> free(begins.begin(), begins.end() - 1);
-            token whole = text::single_count;
+            token whole = text::byte_symbol_count;
             for (const auto& [left, right] : pairs) {
                 continuations[free[static_cast<std::size_t>(left)]++] = {right, whole++};
             }
@@ -220,11 +221,12 @@ class vocabulary {
     static bool are_clip_merges(std::span<const std::string> lines) {
         if (lines.size() > text::clip_merge_count) return false;
         const text::byte_alphabet alphabet;
-        std::vector<std::string> singles;
-        for (token id = 0; id < text::single_count; ++id) singles.push_back(spelt_single(alphabet, id));
+        std::vector<std::string> byte_symbols;
+        for (token id = 0; id < text::byte_symbol_count; ++id)
+            byte_symbols.push_back(spelling_of_byte_symbol(alphabet, id));
         std::vector<std::pair<std::string_view, std::string_view>> spellings;  // [id]: in two parts
-        spellings.reserve(singles.size() + lines.size());
-        for (const std::string& single : singles) spellings.emplace_back(single, "");
+        spellings.reserve(byte_symbols.size() + lines.size());
+        for (const std::string& symbol : byte_symbols) spellings.emplace_back(symbol, "");
         for (std::size_t rank = 0; rank < lines.size(); ++rank) {
             const std::string_view line = lines[rank];
             std::string_view rest = line;
@@ -253,7 +255,7 @@ class vocabulary {
         tables_ = std::move(merges);
     }
 
-    static std::string spelt_single(const text::byte_alphabet& alphabet, token id) {
+    static std::string spelling_of_byte_symbol(const text::byte_alphabet& alphabet, token id) {
         std::string text;
         append_utf8(text, alphabet.characters[static_cast<std::size_t>(id % text::byte_count)]);
         return id < text::byte_count ? text : text.append(text::word_end);
@@ -261,13 +263,11 @@ class vocabulary {
 
     using spelt_symbols = std::map<std::string, std::size_t, std::less<>>;  // ids by spelling in the table of merges
 
-    static spelt_symbols spelt_singles() {
+    static spelt_symbols spelt_byte_symbols() {
         const text::byte_alphabet alphabet;
         spelt_symbols ids;
-        for (token single = 0; single < text::single_count; ++single) {
-            const auto id = static_cast<std::size_t>(single);
-            ids.try_emplace(spelt_single(alphabet, single), id);
-        }
+        for (token id = 0; id < text::byte_symbol_count; ++id)
+            ids.try_emplace(spelling_of_byte_symbol(alphabet, id), static_cast<std::size_t>(id));
         return ids;
     }
 
@@ -297,13 +297,13 @@ class vocabulary {
         return pair;
     }
 
-    /// The bytes of a symbol in order, as ids below single_count.
-    std::vector<token> singles(token id) const {
+    /// The bytes of a symbol in order, as ids below byte_symbol_count.
+    std::vector<token> bytes_of(token id) const {
         std::vector<token> bytes, pending{id};
         while (!pending.empty()) {
             const token next = pending.back();
             pending.pop_back();
-            if (next < text::single_count) {
+            if (next < text::byte_symbol_count) {
                 bytes.push_back(next);
             } else {
                 pending.push_back(parts(next).second);

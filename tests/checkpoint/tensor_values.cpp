@@ -32,7 +32,7 @@ TEST_CASE("elements beyond one block come in order") {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
     const support::scratch_folder folder;
     write_file(folder / "a", std::as_bytes(std::span(values)));
-    const auto source = std::make_shared<file_source>(folder / "a");
+    const auto source = std::make_shared<open_file>(folder / "a");
     const stored_tensor stored{dtype::f32, {values.size()}, byte_range(source, 0, source->size())};
     const auto read = support::stored_values<float>(stored);
     CHECK(std::equal(read.begin(), read.end(), values.begin(), values.end()));

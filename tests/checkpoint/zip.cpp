@@ -52,7 +52,7 @@ TEST_CASE("entries are read from memory and from a file") {
     CHECK(archive.find("x/c") == nullptr);
     const support::scratch_folder folder;
     write_file(folder / "a.pt", two().text());
-    CHECK(contents(zip_archive(std::make_shared<file_source>(folder / "a.pt")), "x/b") == "pear");
+    CHECK(contents(zip_archive(std::make_shared<open_file>(folder / "a.pt")), "x/b") == "pear");
 }
 
 TEST_CASE("an entry is read in pieces, and keeps its archive open") {

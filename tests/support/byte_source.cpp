@@ -24,7 +24,7 @@ TEST_CASE("a range reads the same from owned memory, a file and borrowed memory"
     write_file(folder / "a", "0123456789");
     const std::vector<std::byte> own = support::bytes_of("0123456789");
     const byte_range ranges[] = {{in_memory("0123456789"), 2, 7},
-                                 {std::make_shared<file_source>(folder / "a"), 2, 7},
+                                 {std::make_shared<open_file>(folder / "a"), 2, 7},
                                  byte_range(std::span(own).subspan(2, 7))};
     for (const byte_range& range : ranges) {
         CHECK(range.size() == 7);
@@ -57,7 +57,7 @@ TEST_CASE("a range keeps its source alive") {
 TEST_CASE("a source names its place, and notices a file that was rewritten") {
     const support::scratch_folder folder;
     write_file(folder / "a", "0123456789");
-    const file_source source(folder / "a");
+    const open_file source(folder / "a");
     CHECK(source.place() == (folder / "a").string());
     CHECK(source.memory().empty());
     source.expect_unchanged();
@@ -70,7 +70,7 @@ TEST_CASE("a source names its place, and notices a file that was rewritten") {
 TEST_CASE("a mapped file's bytes lie in memory, and outlive its name") {
     const support::scratch_folder folder;
     write_file(folder / "a", "0123456789");
-    const auto source = std::make_shared<mapped_source>(folder / "a");
+    const auto source = std::make_shared<mapped_file>(folder / "a");
     std::filesystem::remove(folder / "a");
     CHECK(source->place().ends_with("a"));
     CHECK(source->size() == 10);

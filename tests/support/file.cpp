@@ -238,8 +238,8 @@ TEST_CASE("a mapped file keeps its bytes when another is renamed over it") {
     write_file(folder / "empty", "");
     const mapped_file mapped(folder / "a");
     write_file(folder / "a", "second, and longer");
-    CHECK(support::text_of({mapped.bytes().begin(), mapped.bytes().end()}) == "first");
-    CHECK(mapped_file(folder / "empty").bytes().empty());
+    CHECK(support::text_of({mapped.memory().begin(), mapped.memory().end()}) == "first");
+    CHECK(mapped_file(folder / "empty").memory().empty());
     CHECK(has(thrown<file_error>([&] { mapped_file(folder / "none"); }), "cannot open"));
 }
 

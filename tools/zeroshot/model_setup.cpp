@@ -78,7 +78,7 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
 }
 
 std::string digest_of_file(const std::filesystem::path& file) {
-    const auto source = std::make_shared<const zeroshot::file_source>(file);
+    const auto source = std::make_shared<const zeroshot::open_file>(file);
     zeroshot::detail::crc32 hash;
     zeroshot::byte_range(source, 0, source->size()).in_blocks(1 << 20, [&](std::span<const std::byte> block) {
         hash.add(block);

@@ -82,7 +82,7 @@ class cache_file {
 
     std::shared_ptr<const byte_source> source(std::size_t max_bytes) const {
         constexpr std::size_t max_header = std::size_t{1} << 20;
-        if (access_ == cache_access::mapped) return std::make_shared<mapped_source>(path_);
+        if (access_ == cache_access::mapped) return std::make_shared<mapped_file>(path_);
         return std::make_shared<memory_source>(read_file(path_, max_header + max_bytes), path_text(path_));
     }
 

@@ -143,7 +143,7 @@ class checkpoint {
     /// \throws file_error where it cannot be read; checkpoint_error where it is none of these, or damaged
     static checkpoint open(const std::filesystem::path& path, const checkpoint_limits& limits = {}) {
         if (path.filename().string().ends_with(".index.json")) return from_index(path, limits);
-        return from_source(std::make_shared<file_source>(path, limits.file_bytes), limits);
+        return from_source(std::make_shared<open_file>(path, limits.file_bytes), limits);
     }
 
     /// Reads a checkpoint in memory; `place` names it in messages.

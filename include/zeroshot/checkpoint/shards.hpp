@@ -124,7 +124,7 @@ shard_list open_shards(const std::filesystem::path& index, std::size_t file_byte
     const detail::shard_map shards = detail::read_shard_map(text);
     shard_list all;
     for (const std::string& file : detail::shard_files(shards, index, limits)) {
-        const auto source = std::make_shared<const file_source>(detail::folder_of(index) / file, file_bytes);
+        const auto source = std::make_shared<const open_file>(detail::folder_of(index) / file, file_bytes);
         detail::join_shard(shards, file, source->place(), open(source), all.tensors);
         all.files.push_back(source);
     }

@@ -100,7 +100,7 @@ class cifar_pickle {
     static pickle_document read(const std::filesystem::path& file) {
         pickle_limits limits;
         limits.bytes = std::size_t{1} << 29;  // CIFAR-100's training set has 155 million
-        return read_pickle(file_source(file, limits.bytes), cifar_global, limits);
+        return read_pickle(open_file(file, limits.bytes), cifar_global, limits);
     }
 
     const pickle_node& root() const { return document_[document_.root]; }

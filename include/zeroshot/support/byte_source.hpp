@@ -1,18 +1,17 @@
 #pragma once
-/// \file Byte sources: memory, an open file or a mapped file, and ranges of them.
+/// \file Byte sources, such as memory or a file, and ranges of them.
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <zeroshot/error.hpp>
-#include <zeroshot/support/file.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -25,6 +24,11 @@ Number little_endian(std::span<const std::byte> bytes, std::size_t offset = 0) {
     for (std::size_t i = sizeof(Number); i-- > 0;)
         value = static_cast<Number>(value << 8 | std::to_integer<Number>(bytes[offset + i]));
     return value;
+}
+
+/// The bytes of a text. (A span of a string_view is not constructible in every standard library.)
+inline std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
 }
 
 }  // namespace detail
@@ -42,7 +46,9 @@ class byte_source {
 
     /// Fills the span with the bytes from `offset` on, which must lie within size().
     /// \throws file_error; checkpoint_error where the bytes carry a checksum that does not fit
-    virtual void read(std::size_t offset, std::span<std::byte> into) const = 0;
+    virtual void read(std::size_t offset, std::span<std::byte> into) const {
+        std::ranges::copy(memory().subspan(offset, into.size()), into.begin());
+    }
 
     /// All bytes in memory; empty where they must be read.
     virtual std::span<const std::byte> memory() const noexcept { return {}; }
@@ -65,49 +71,10 @@ class memory_source final : public byte_source {
 
     const std::string& place() const noexcept override { return place_; }
     std::size_t size() const noexcept override { return bytes_.size(); }
-    void read(std::size_t offset, std::span<std::byte> into) const override {
-        std::ranges::copy(memory().subspan(offset, into.size()), into.begin());
-    }
     std::span<const std::byte> memory() const noexcept override { return bytes_; }
 
    private:
     std::vector<std::byte> bytes_;
-    std::string place_;
-};
-
-/// Bytes of an open file.
-class file_source final : public byte_source {
-   public:
-    /// \throws file_error as open_file
-    explicit file_source(const std::filesystem::path& path, std::size_t limit = largest_file)
-        : file_(path, limit), place_(path_text(path)) {}
-
-    const std::string& place() const noexcept override { return place_; }
-    std::size_t size() const noexcept override { return file_.size(); }
-    void read(std::size_t offset, std::span<std::byte> into) const override { file_.read(offset, into); }
-    std::string identity() const override { return file_.identity(); }
-    void expect_unchanged() const override { file_.expect_unchanged(); }
-
-   private:
-    open_file file_;
-    std::string place_;
-};
-
-/// Bytes of a mapped file; see mapped_file.
-class mapped_source final : public byte_source {
-   public:
-    /// \throws file_error as mapped_file
-    explicit mapped_source(const std::filesystem::path& path) : file_(path), place_(path_text(path)) {}
-
-    const std::string& place() const noexcept override { return place_; }
-    std::size_t size() const noexcept override { return file_.bytes().size(); }
-    void read(std::size_t offset, std::span<std::byte> into) const override {
-        std::ranges::copy(file_.bytes().subspan(offset, into.size()), into.begin());
-    }
-    std::span<const std::byte> memory() const noexcept override { return file_.bytes(); }
-
-   private:
-    mapped_file file_;
     std::string place_;
 };
 

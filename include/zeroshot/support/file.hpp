@@ -26,6 +26,7 @@
 #endif
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/support/byte_source.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -35,11 +36,6 @@ namespace detail {
 inline std::string escaped(std::string_view text) {
     const std::string safe = quoted(text);
     return safe.ends_with('\'') ? safe.substr(1, safe.size() - 2) : safe;
-}
-
-/// The bytes of a text. (A span of a string_view is not constructible in every standard library.)
-inline std::span<const std::byte> bytes_of(std::string_view text) {
-    return std::as_bytes(std::span(text.data(), text.size()));
 }
 
 }  // namespace detail
@@ -149,7 +145,7 @@ inline void refuse_non_file(const std::filesystem::path& path, mode_t mode) {
 
 /// A regular file that is read in parts, from any thread, through one descriptor: a file renamed over it does not mix
 /// in. It is not mapped: truncation by another process would end the program with SIGBUS.
-class open_file {
+class open_file final : public byte_source {
    public:
     /// \throws file_error IO where it cannot be opened, or is a folder, pipe, socket or device; LIMIT where it has more
     /// than `limit` bytes
@@ -158,7 +154,7 @@ class open_file {
 
     /// For tests: with other system calls, which must outlive this.
     open_file(std::filesystem::path path, std::size_t limit, const detail::file_calls& calls)
-        : path_(std::move(path)), calls_(calls) {
+        : path_(std::move(path)), place_(path_text(path_)), calls_(calls) {
         detail::refuse_nul(path_);
         if (::stat(path_.c_str(), &opened_) != 0) detail::throw_file_error(path_, "cannot open", errno);
         // Before opening: a pipe would block, a device might act.
@@ -172,18 +168,18 @@ class open_file {
     }
 
     const std::filesystem::path& path() const noexcept { return path_; }
+    const std::string& place() const noexcept override { return place_; }
 
     /// The file's size when it was opened.
-    std::size_t size() const noexcept { return static_cast<std::size_t>(opened_.st_size); }
+    std::size_t size() const noexcept override { return static_cast<std::size_t>(opened_.st_size); }
 
-    /// Fills the span with the bytes from `offset` on.
-    /// \throws file_error IO where they cannot be read, or end before the span does
-    void read(std::size_t offset, std::span<std::byte> into) const {
+    /// \throws file_error IO where the bytes cannot be read, or end before the span does
+    void read(std::size_t offset, std::span<std::byte> into) const override {
         if (read_some(offset, into) != into.size()) throw detail::changed_while_reading(path_);
     }
 
     /// Identity and state of the file: different after any write.
-    std::string identity() const {
+    std::string identity() const override {
         std::string text;
         const timespec &written = opened_.*detail::written_at, &changed = opened_.*detail::changed_at;
         const auto add = [&text](auto number) { text += std::to_string(number) + " "; };
@@ -192,8 +188,7 @@ class open_file {
         return text;
     }
 
-    /// \throws file_error IO where the file changed since it was opened
-    void expect_unchanged() const {
+    void expect_unchanged() const override {
         std::byte beyond[1];
         if (read_some(size(), beyond) != 0 || !detail::same_contents(opened_, status())) {
             throw detail::changed_while_reading(path_);
@@ -228,6 +223,7 @@ class open_file {
     }
 
     std::filesystem::path path_;
+    std::string place_;
     const detail::file_calls& calls_;
     detail::descriptor file_;
     struct stat opened_ {};
@@ -235,35 +231,37 @@ class open_file {
 
 /// A file mapped into memory, for files that only atomic_file writes: truncation while it is mapped ends the program
 /// with SIGBUS, and writing in place changes the bytes.
-class mapped_file {
+class mapped_file final : public byte_source {
    public:
     /// \throws file_error as open_file, and IO where it cannot be mapped
-    explicit mapped_file(const std::filesystem::path& path) {
+    explicit mapped_file(const std::filesystem::path& path) : place_(path_text(path)) {
         const open_file file(path);
         if (file.size() == 0) return;
         void* const begin = ::mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.file_.get(), 0);
         if (begin == MAP_FAILED) detail::throw_file_error(path, "cannot map", errno);
         bytes_ = {static_cast<const std::byte*>(begin), file.size()};
     }
-    mapped_file(const mapped_file&) = delete;
-    mapped_file& operator=(const mapped_file&) = delete;
-    ~mapped_file() {
+    ~mapped_file() override {
         if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
     }
 
-    std::span<const std::byte> bytes() const noexcept { return bytes_; }
+    const std::string& place() const noexcept override { return place_; }
+    std::size_t size() const noexcept override { return bytes_.size(); }
+    std::span<const std::byte> memory() const noexcept override { return bytes_; }
 
    private:
+    std::string place_;
     std::span<const std::byte> bytes_{};
 };
 
 #else
 
 /// A regular file that is read in parts, from any thread.
-class open_file {
+class open_file final : public byte_source {
    public:
     /// \throws file_error IO where it cannot be opened, LIMIT where it has more than `limit` bytes
-    explicit open_file(std::filesystem::path path, std::size_t limit = largest_file) : path_(std::move(path)) {
+    explicit open_file(std::filesystem::path path, std::size_t limit = largest_file)
+        : path_(std::move(path)), place_(path_text(path_)) {
         detail::refuse_nul(path_);
         std::error_code failed;
         const std::filesystem::file_status status = std::filesystem::status(path_, failed);
@@ -278,10 +276,9 @@ class open_file {
     }
 
     const std::filesystem::path& path() const noexcept { return path_; }
-    std::size_t size() const noexcept { return size_; }
-
-    /// Fills the span with the bytes from `offset` on.
-    void read(std::size_t offset, std::span<std::byte> into) const {
+    const std::string& place() const noexcept override { return place_; }
+    std::size_t size() const noexcept override { return size_; }
+    void read(std::size_t offset, std::span<std::byte> into) const override {
         const std::lock_guard one_at_a_time(moving_);
         file_.clear();
         file_.seekg(static_cast<std::streamoff>(offset));
@@ -289,8 +286,7 @@ class open_file {
         if (static_cast<std::size_t>(file_.gcount()) != into.size()) throw detail::changed_while_reading(path_);
     }
 
-    /// Identity and state of the file.
-    std::string identity() const {
+    std::string identity() const override {
         std::error_code failed;
         const auto written = std::filesystem::last_write_time(path_, failed).time_since_epoch().count();
         return path_text(std::filesystem::absolute(path_, failed)) + " " + std::to_string(size_) + " " +
@@ -298,30 +294,34 @@ class open_file {
     }
 
     /// Compares the size only.
-    void expect_unchanged() const {
+    void expect_unchanged() const override {
         std::error_code failed;
         if (std::filesystem::file_size(path_, failed) != size_) throw detail::changed_while_reading(path_);
     }
 
    private:
     std::filesystem::path path_;
+    std::string place_;
     std::size_t size_ = 0;
     mutable std::mutex moving_;
     mutable std::ifstream file_;
 };
 
 /// The bytes of a file, read.
-class mapped_file {
+class mapped_file final : public byte_source {
    public:
     /// \throws file_error as open_file
-    explicit mapped_file(const std::filesystem::path& path) {
+    explicit mapped_file(const std::filesystem::path& path) : place_(path_text(path)) {
         const open_file file(path);
         bytes_.resize(file.size());
         file.read(0, bytes_);
     }
-    std::span<const std::byte> bytes() const noexcept { return bytes_; }
+    const std::string& place() const noexcept override { return place_; }
+    std::size_t size() const noexcept override { return bytes_.size(); }
+    std::span<const std::byte> memory() const noexcept override { return bytes_; }
 
    private:
+    std::string place_;
     std::vector<std::byte> bytes_;
 };
 

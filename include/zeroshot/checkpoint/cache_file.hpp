@@ -86,7 +86,7 @@ class cache_file {
         return std::make_shared<memory_source>(read_file(path_, max_header + max_bytes), path_text(path_));
     }
 
-    /// The sum of the CRC-32 of all tensors, whose order in the file is another.
+    /// The sum of the CRC-32 of all tensors, which does not depend on their order in the file.
     template <class Tensors>
     static std::string checksum_of(const Tensors& tensors) {
         constexpr std::size_t at_once = std::size_t{1} << 20;  // bytes

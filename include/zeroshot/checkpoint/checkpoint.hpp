@@ -98,7 +98,7 @@ inline const foreign_format* foreign_format_of(std::span<const std::byte> bytes,
     return has_producer ? &onnx : nullptr;
 }
 
-/// The first bytes of a file, enough to foreign_format_of its format.
+/// The first bytes of a file, enough to recognise its format.
 inline std::vector<std::byte> first_bytes_of(const byte_source& source) {
     constexpr std::size_t enough = 512;  // a tar archive says so at byte 257
     std::vector<std::byte> beginning((std::min)(enough, source.size()));

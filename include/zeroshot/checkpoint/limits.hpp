@@ -8,7 +8,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// Limits for an untrusted file.
+/// Limits for an untrusted safetensors file.
 struct safetensors_limits {
     std::size_t header_bytes = 100'000'000;  ///< safetensors' own limit
     std::size_t name_bytes = 65'536;
@@ -17,7 +17,7 @@ struct safetensors_limits {
     bool allow_trailing = false;  ///< accept bytes behind the last tensor; some old checkpoints have four
 };
 
-/// Limits for an untrusted archive.
+/// Limits for an untrusted zip archive.
 struct zip_limits {
     std::size_t entries = 100'000;
     std::size_t directory_bytes = std::size_t{64} << 20;
@@ -41,7 +41,7 @@ struct pytorch_limits {
     std::size_t rank = 8;
 };
 
-/// Limits for an untrusted index.
+/// Limits for an untrusted index of shards.
 struct shard_limits {
     std::size_t index_bytes = std::size_t{16} << 20;
     std::size_t index_values = 200'000;

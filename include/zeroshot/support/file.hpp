@@ -143,8 +143,8 @@ inline void refuse_non_file(const std::filesystem::path& path, mode_t mode) {
 
 }  // namespace detail
 
-/// A regular file that is read in parts, from any thread, through one descriptor: a file renamed over it does not mix
-/// in. It is not mapped: truncation by another process would end the program with SIGBUS.
+/// A regular file that is read in parts, from any thread, through one descriptor, so that bytes of a file renamed over
+/// it are never read. It is not mapped: truncation by another process would end the program with SIGBUS.
 class open_file final : public byte_source {
    public:
     /// \throws file_error IO where it cannot be opened, or is a folder, pipe, socket or device; LIMIT where it has more
@@ -307,7 +307,7 @@ class open_file final : public byte_source {
     mutable std::ifstream file_;
 };
 
-/// The bytes of a file, read.
+/// The bytes of a file, read where there is no mapping.
 class mapped_file final : public byte_source {
    public:
     /// \throws file_error as open_file

@@ -42,7 +42,7 @@ TEST_CASE("the files of a split are read in order; images are bytes or names of 
     CHECK(support::bytes_at(all[3]) == "picture 3");
     CHECK(std::get<std::filesystem::path>(all[4].image) == records / "elsewhere.png");
     CHECK(all[0].labels == std::vector<std::size_t>{2});
-    CHECK(all[2].labels.empty());  // of no listed class
+    CHECK(all[2].labels.empty());  // out of distribution
     CHECK(all[4].labels == std::vector<std::size_t>{1});
     CHECK(parquet_files(records / "several.parquet").count() == 3);
 }

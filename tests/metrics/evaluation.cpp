@@ -63,7 +63,7 @@ TEST_CASE("images with several labels have a mean average precision, unreadable 
     CHECK(*worse.mean_average_precision < *result.mean_average_precision);
 }
 
-TEST_CASE("an evaluation without images of listed classes is refused") {
+TEST_CASE("an evaluation without in-distribution images is refused") {
     const std::vector<prediction> predictions{prediction_of(std::vector<double>{1}, {})};
     evaluation result;
     result.data = "photos";
@@ -71,7 +71,7 @@ TEST_CASE("an evaluation without images of listed classes is refused") {
                   summarise(
                       result, predictions, std::vector<std::string>{"a"}, [](const auto&) {}, 0);
               }),
-              "ARG photos: no images of a listed class"));
+              "ARG photos: no image has a label among the classes"));
 }
 
 TEST_CASE("an evaluation is a line of JSON, with null for results that do not apply") {

@@ -27,7 +27,7 @@ using stored_image = std::variant<std::filesystem::path, std::vector<std::byte>,
 struct example {
     std::string name;  ///< unique in its data set: "cat/1.png", "000003.tar/s0000017"
     stored_image image;
-    std::vector<std::size_t> labels{};  ///< indices into classes(); empty for an image of no listed class
+    std::vector<std::size_t> labels{};  ///< indices into classes(); empty for an out-of-distribution image
 };
 
 /// Labelled images in an order that is always the same. One example is in memory at a time.

@@ -29,7 +29,7 @@ inline double share(std::size_t part, std::size_t whole) noexcept {
 
 }  // namespace detail
 
-/// Number of images of listed classes, the denominator of accuracies.
+/// Number of in-distribution images, the denominator of accuracies.
 inline std::size_t count_in_distribution(std::span<const prediction> predictions) noexcept {
     return static_cast<std::size_t>(std::ranges::count(predictions, false, &prediction::is_out_of_distribution));
 }

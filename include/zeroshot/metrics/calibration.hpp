@@ -10,6 +10,7 @@
 #include <iterator>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -37,7 +38,7 @@ struct calibration_sample {
     bool correct;
 };
 
-/// Samples of the readable images of listed classes.
+/// Samples of the readable in-distribution images.
 inline std::vector<calibration_sample> calibration_samples(std::span<const prediction> predictions) {
     std::vector<calibration_sample> samples;
     for (const prediction& each : predictions) {
@@ -126,10 +127,9 @@ inline std::optional<double> fitted_temperature(const logit_pass& pass) {
 /// A point of the rejection curve: images with a confidence below the threshold are rejected.
 struct rejection_point {
     double threshold = 0;
-    double coverage = 0;  ///< accepted share of the images of listed classes
-    double accuracy = 0;  ///< correct share of the accepted images
-    std::optional<double>
-        out_of_distribution_accepted{};  ///< accepted share of the images of no listed class, if there are any
+    double coverage = 0;                                   ///< accepted share of the in-distribution images
+    double accuracy = 0;                                   ///< correct share of the accepted images
+    std::optional<double> out_of_distribution_accepted{};  ///< accepted share of the out-of-distribution images
 };
 
 /// The rejection curve: for decreasing coverage the confidence threshold, and the accuracy of the accepted images.
@@ -176,14 +176,14 @@ inline std::vector<rejection_point> rejection_curve(std::span<const prediction> 
     return curve;
 }
 
-/// Area under the ROC curve of the confidence, for telling images of listed classes from out-of-distribution ones.
+/// Area under the ROC curve of the confidence, as a detector of out-of-distribution images.
 /// \return nothing without images of both kinds
 inline std::optional<double> out_of_distribution_auroc(std::span<const prediction> predictions) {
-    std::vector<scored_truth> in_distribution;
+    std::vector<scored_truth> images;
     for (const prediction& each : predictions) {
-        if (each.readable) in_distribution.push_back({each.confidence, !each.is_out_of_distribution()});
+        if (each.readable) images.push_back({each.confidence, !each.is_out_of_distribution()});
     }
-    return area_under_roc(in_distribution);
+    return area_under_roc(std::move(images));
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::metrics

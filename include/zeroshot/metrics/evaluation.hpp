@@ -27,8 +27,8 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace metrics {
 
-/// Results of an evaluation. Shares are of `count` images: unreadable ones are included and count as wrong, images of
-/// no listed class are not included.
+/// Results of an evaluation. Shares are of `count` images: unreadable ones are included and count as wrong,
+/// out-of-distribution ones (without a label among the classes) are not included.
 struct evaluation {
     std::string data{};
     std::string format{};
@@ -36,7 +36,7 @@ struct evaluation {
     std::vector<std::string> templates{};
     std::size_t count = 0;
     std::size_t unreadable = 0;
-    std::size_t out_of_distribution = 0;  ///< images of no listed class
+    std::size_t out_of_distribution = 0;  ///< number of such images
     bool multi_label = false;             ///< an image has more than one label
     double top1 = 0;
     double top5 = 0;
@@ -51,8 +51,7 @@ struct evaluation {
     std::vector<class_result> classes{};
     std::vector<confusion_entry> confusion{};           ///< sorted by label, then by prediction
     std::vector<rejection_point> rejection{};           ///< by decreasing coverage
-    std::optional<double> out_of_distribution_auroc{};  ///< area under the ROC curve of the confidence; if there are
-                                                        ///< images of no listed class
+    std::optional<double> out_of_distribution_auroc{};  ///< area under the ROC curve of the confidence
     std::vector<template_result> each_template{};
     std::optional<template_choice> choice{};
     double seconds = 0;
@@ -139,7 +138,7 @@ inline void add_average_precisions(evaluation& result, std::span<const predictio
 /// average precision, otherwise all but the average precision.
 /// \param predictions one for each image; out-of-distribution images count in no share
 /// \param names of the classes
-/// \throws data_set_error without images of listed classes
+/// \throws data_set_error without in-distribution images
 inline void summarise(evaluation& result, std::span<const prediction> predictions, std::span<const std::string> names,
                       const score_pass& scores, std::uint64_t seed) {
     result.count = count_in_distribution(predictions);
@@ -149,7 +148,8 @@ inline void summarise(evaluation& result, std::span<const prediction> prediction
     result.multi_label =
         std::ranges::any_of(predictions, [](const prediction& each) { return each.labels.size() > 1; });
     if (result.count == 0) {
-        throw data_set_error(error_code::argument, {result.data, "no images of a listed class", "at least one", ""});
+        throw data_set_error(error_code::argument,
+                             {result.data, "no image has a label among the classes", "at least one", ""});
     }
     result.top1 = top_k_accuracy(predictions, 1);
     result.top5 = top_k_accuracy(predictions, 5);

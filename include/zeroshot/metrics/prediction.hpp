@@ -35,7 +35,7 @@ struct scored_class {
 
 /// The prediction for an image, reduced to what the metrics need.
 struct prediction {
-    std::vector<std::uint32_t> labels{};  ///< true classes; empty for an image of no listed class
+    std::vector<std::uint32_t> labels{};  ///< true classes; empty for an out-of-distribution image
     bool readable = true;                 ///< an unreadable image counts as wrong
     std::uint32_t rank = 0;               ///< number of classes before the first true class
     std::uint32_t predicted = 0;          ///< the most probable class
@@ -126,7 +126,7 @@ struct reading_failure {
 ///     {"name": "cat/2.png", "labels": [0], "error": {"code": "FORMAT", "message": "..."}}
 ///
 /// Classes are numbers from 0, indices of "per_class" in the evaluation. `rank` counts the classes before the
-/// best true class: 0 is correct. An image of no listed class has no labels, and neither rank nor probability.
+/// best true class: 0 is correct. An out-of-distribution image has no labels, and neither rank nor probability.
 inline std::string json_line(std::string_view name, const detailed_prediction& prediction,
                              const std::optional<reading_failure>& failed = std::nullopt) {
     nlohmann::ordered_json line{{"name", name}, {"labels", prediction.labels}};

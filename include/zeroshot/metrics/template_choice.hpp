@@ -149,7 +149,7 @@ class template_comparer {
         return std::ranges::find(predictions_[image].labels, label) != predictions_[image].labels.end();
     }
 
-    /// Number of images of listed classes that a predicate accepts.
+    /// Number of in-distribution images that a predicate accepts.
     template <class Predicate>
     std::size_t count_of(const Predicate& accepts) const {
         std::size_t count = 0;

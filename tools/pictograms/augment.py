@@ -1,6 +1,6 @@
 """Makes many drawings out of one: turned, moved, recoloured, outlined, on any background.
 
-Pixels are [pictures, 4, height, width], 0..1, premultiplied by their alpha, until they meet a background.
+Pixels are [images, 4, height, width], 0..1, premultiplied by their alpha, until they meet a background.
 """
 
 import math
@@ -20,7 +20,7 @@ def _happens(count: int, probability: float) -> torch.Tensor:
 
 
 def _bends(count: int, amount: float) -> torch.Tensor:
-    """Smooth random shifts of every pixel, [count, height, width, 2] in halves of the picture: other hands draw other shapes."""
+    """Smooth random shifts of every pixel, [count, height, width, 2] in halves of the image: other hands draw other shapes."""
     knots = amount * torch.randn(count, 2, 4, 4)
     return F.interpolate(knots, size=(IMAGE_SIZE, IMAGE_SIZE), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
 
@@ -83,7 +83,7 @@ def tint(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def dye(ink: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:
-    """One-coloured icons [pictures, height, width] in a random ink, their enclosed regions filled with random colours.
+    """One-coloured icons [images, height, width] in a random ink, their enclosed regions filled with random colours.
 
     Regions are small numbers per pixel; 0 is outside. Filled line icons look like emoji that are drawn with outlines.
     """
@@ -104,7 +104,7 @@ def dye(ink: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:
 
 
 def on_background(pixels: torch.Tensor, may_be_dark: torch.Tensor) -> torch.Tensor:
-    """Mostly white, else light, and for pictures with colours of their own sometimes dark; [pictures, 3, ...]."""
+    """Mostly white, else light, and for images with colours of their own sometimes dark; [images, 3, ...]."""
     count = len(pixels)
     kind = torch.rand(count).view(-1, 1, 1, 1)
     light = _uniform(count, 0.4, 1, 3)

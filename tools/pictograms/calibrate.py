@@ -16,7 +16,7 @@ BINS = 10
 
 
 def plausible_labels(dataset: Dataset, concepts: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """[pictures * draws, 5] names: the right one first, and four others of the same group of emoji."""
+    """[images * draws, 5] names: the right one first, and four others of the same group of emoji."""
     chance = np.random.default_rng(seed)
     groups = np.array([concept["group"] for concept in dataset.concepts])
     rows = []
@@ -36,7 +36,7 @@ def expected_calibration_error(probabilities: np.ndarray, right: np.ndarray) -> 
 def run(clip: model.Clip, dataset: Dataset) -> dict[str, float]:
     """Sets clip.logit_scale to the scale of the smallest mean logarithmic loss.
 
-    The pictures are those of the validation split, as they are and with drawn outlines. Pictures of names that were never
+    The images are those of the validation split, as they are and with drawn outlines. Images of names that were never
     trained do not count: with a third of them the model became too modest about what it knows.
     """
     validation = Validation(dataset)

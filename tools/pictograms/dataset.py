@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 def is_unseen(concept: int) -> bool:
-    """Every twentieth name has no picture in training. rasterise.mjs leaves the same ones out."""
+    """Every twentieth name has no image in training. rasterise.mjs leaves the same ones out."""
     return concept % 20 == 7
 
 
@@ -30,7 +30,7 @@ class Dataset:
 
     @property
     def emoji(self) -> list[tuple[str, int, str]]:
-        """(style, concept, kind) of every training picture of an emoji; kind is plain, outlined or line art."""
+        """(style, concept, kind) of every training image of an emoji; kind is plain, outlined or line art."""
         return self._data["emoji"]
 
     @property
@@ -40,12 +40,12 @@ class Dataset:
 
     @functools.cached_property
     def emoji_pixels(self) -> np.ndarray:
-        """[pictures, size, size, 4], not premultiplied."""
+        """[images, size, size, 4], not premultiplied."""
         return np.memmap(self.work / "data" / "emoji.rgba", dtype=np.uint8, mode="r").reshape(-1, self.size, self.size, 4)
 
     @functools.cached_property
     def icon_pixels(self) -> np.ndarray:
-        """[pictures, size, size], the ink alone."""
+        """[images, size, size], the ink alone."""
         return np.memmap(self.work / "data" / "icons.a8", dtype=np.uint8, mode="r").reshape(-1, self.size, self.size)
 
     @property
@@ -65,5 +65,5 @@ HELD_OUT_STYLES = ("openmoji", "emojione-v1", "streamline-emojis")
 
 
 def validation_pictures(dataset: Dataset) -> list[tuple[str, int, Path]]:
-    """A thirtieth of the pictures in the training styles."""
+    """A thirtieth of the images in the training styles."""
     return [entry for entry in dataset.pictures() if entry[0] not in HELD_OUT_STYLES and not is_unseen(entry[1])]

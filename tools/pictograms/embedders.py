@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-CHUNK = 400  # pictures on one command line
+CHUNK = 400  # images on one command line
 
 
 class Program:
@@ -46,7 +46,7 @@ class Program:
         return {entry["label"]: entry["probability"] for entry in json.loads(answer)["labels"]}
 
     def milliseconds(self) -> float | None:
-        """For one picture on one core, without decoding; nothing from a program that cannot tell."""
+        """For one image on one core, without decoding; nothing from a program that cannot tell."""
         try:
             return json.loads(self._run("bench", "--model", str(self.model), "--threads", "1", "--json"))["image b1"]
         except subprocess.CalledProcessError:

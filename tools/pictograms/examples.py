@@ -1,4 +1,4 @@
-"""Draws the twelve example pictures: from each held-out style one picture of each of six groups, by a fixed seed: examples.py WORK FOLDER.
+"""Draws the twelve example images: from each held-out style one image of each of six groups, by a fixed seed: examples.py WORK FOLDER.
 
 Flags, symbols and people are left out: their names ("man: beard", "keycap: 7") are no labels that one would think of.
 """

@@ -25,7 +25,7 @@ from team import Team
 @dataclass(frozen=True)
 class Lesson:
     batch: dict[str, int]
-    outlined_share: float  # of the plain pictures, by their pixels
+    outlined_share: float  # of the plain images, by their pixels
     shaded_share: float  # likewise
     rate: float  # learning rate
     seed: int
@@ -95,7 +95,7 @@ class Drawings:
 
     @staticmethod
     def _pool(members: np.ndarray, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Members and their cumulated chances: a name with many pictures comes more often, but not as often as they are."""
+        """Members and their cumulated chances: a name with many images comes more often, but not as often as they are."""
         weight = 1 / np.sqrt(np.bincount(names)[names])
         return members, np.cumsum(weight / weight.sum())
 
@@ -147,7 +147,7 @@ class Drawings:
 
 
 class Validation:
-    """A thirtieth of the training pictures, as the program would see them."""
+    """A thirtieth of the training images, as the program would see them."""
 
     def __init__(self, dataset: Dataset):
         entries = validation_pictures(dataset)
@@ -159,7 +159,7 @@ class Validation:
         self.outlined = pictures.normalise(augment.outline(opaque)[:, :3].clamp(0, 1))
 
     def accuracy(self, image: model.ImageTower, texts: torch.Tensor) -> dict[str, float]:
-        """Top-1 and top-5 among all names, of the pictures as they are and with drawn outlines."""
+        """Top-1 and top-5 among all names, of the images as they are and with drawn outlines."""
         figures = {}
         for kind, pixels in (("plain", self.pixels), ("outlined", self.outlined)):
             best = (image.embed(pixels) @ texts.T).topk(5, dim=-1).indices == self.concepts[:, None]
@@ -169,7 +169,7 @@ class Validation:
 
 
 def usable_names(dataset: Dataset) -> torch.Tensor:
-    """Names without pictures are no wrong answers to learn from."""
+    """Names without images are no wrong answers to learn from."""
     return torch.tensor([not is_unseen(concept) for concept in range(len(dataset.concepts))])
 
 

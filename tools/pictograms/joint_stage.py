@@ -1,7 +1,7 @@
 """Last stage: both towers and the temperature together, with CLIP's loss over the names of emoji.
 
 The names of the batch and some others are encoded anew in every step, all other names were encoded a few steps ago.
-The teacher keeps its say, so that words without pictures stay where they belong.
+The teacher's embeddings stay part of the loss, for words without images.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ TEACHER_WEIGHT, TEXT_WEIGHT, BACK_WEIGHT = 0.5, 1.5, 0.25
 
 
 class Names:
-    """All names with pictures: most of them encoded a little while ago, some of them now."""
+    """All names with images: most of them encoded a little while ago, some of them now."""
 
     def __init__(self, text: model.TextTower, labels: list[str], usable: torch.Tensor, others: int):
         self.text, self.labels, self.others = text, labels, others
@@ -45,7 +45,7 @@ class Names:
 
 
 def names_to_pictures(logits: torch.Tensor, concepts: torch.Tensor) -> torch.Tensor:
-    """CLIP's other direction: each name of the batch should choose among the batch's pictures those that show it."""
+    """CLIP's other direction: each name of the batch should choose among the batch's images those that show it."""
     present = concepts.unique()
     shows = (concepts[None] == present[:, None]).float()
     return F.cross_entropy(logits[:, present].T, shows / shows.sum(1, keepdim=True))

@@ -118,7 +118,7 @@ class TextTower(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """CLIP's ModifiedResNet with attention pooling; normalised pictures in, unit vectors out."""
+    """CLIP's ModifiedResNet with attention pooling; normalised images in, unit vectors out."""
 
     def __init__(self):
         super().__init__()

@@ -42,7 +42,7 @@ def icon_names(dataset: Dataset) -> list[str]:
 
 
 def vocabulary() -> list[str]:
-    """The whole words of CLIP's own table: what people write below pictures, plurals and all."""
+    """The whole words of CLIP's own table: what people write below images, plurals and all."""
     words = ("".join(pair) for pair in tokenizer.read_merges())
     return sorted({word[: -len("</w>")] for word in words if re.fullmatch(r"[a-z]{3,}</w>", word)})
 

@@ -1,4 +1,4 @@
-"""Pictures as the program sees them. Mirrors _transform in openai/CLIP clip/clip.py."""
+"""Images as the program sees them. Mirrors _transform in openai/CLIP clip/clip.py."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,11 +22,11 @@ def preprocess(picture: Image.Image) -> np.ndarray:
 
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
-    """[pictures, 3, height, width] from 0..1 to the range the tower expects."""
+    """[images, 3, height, width] from 0..1 to the range the tower expects."""
     return (pixels - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
 
 
 def read(files: Iterable[Path]) -> torch.Tensor:
-    """Normalised pixels [pictures, 3, 64, 64] of picture files."""
+    """Normalised pixels [images, 3, 64, 64] of image files."""
     pixels = np.stack([preprocess(Image.open(file)) for file in files])
     return normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)

@@ -2,7 +2,7 @@
 //
 //   node rasterise.mjs WORK [--pictures]     (WORK/node_modules holds the packages of package.json)
 //
-// Writes WORK/data/emoji.rgba and icons.a8 (80 x 80 pixels each), data.json (names, what each picture shows),
+// Writes WORK/data/emoji.rgba and icons.a8 (80 x 80 pixels each), data.json (names, what each image shows),
 // and WORK/pictures/<style>/<hexcode>.png (256 x 256 on white) for the held-out styles and the validation split;
 // with --pictures these alone, and WORK/data/pictures.json.
 
@@ -23,7 +23,7 @@ const flat_styles = ['twemoji', 'emojione', 'fluent-emoji-flat', 'fxemoji', 'not
 const held_out_styles = ['openmoji', 'emojione-v1', 'streamline-emojis'];
 const component_group = 2;  // skin tones and hair, which are parts of emoji
 
-const is_unseen = concept => concept % 20 === 7;  // every twentieth name has no picture in training
+const is_unseen = concept => concept % 20 === 7;  // every twentieth name has no image in training
 const white = { r: 255, g: 255, b: 255, alpha: 1 };
 const nothing = { r: 0, g: 0, b: 0, alpha: 0 };
 
@@ -113,7 +113,7 @@ async function in_order(tasks, draw, write) {
   }
 }
 
-// One picture per name of a style.
+// One image per name of a style.
 function pictures_of(style, concept_of) {
   const set = require(`@iconify-json/${style}/icons.json`);
   const taken = new Set(), pictures = [];
@@ -126,7 +126,7 @@ function pictures_of(style, concept_of) {
   return pictures;
 }
 
-// A fixed thirtieth of the training pictures of seen names is kept for validation.
+// A fixed thirtieth of the training images of seen names is kept for validation.
 const is_validation = (concept, style) => !is_unseen(concept) && (concept * 7 + training_styles.indexOf(style) * 13) % 30 === 4;
 
 async function draw_emoji(concepts, concept_of) {

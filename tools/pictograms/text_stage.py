@@ -13,7 +13,7 @@ from dataset import Dataset
 from teacher import Teacher
 from team import Team
 
-LESSONS = {  # names first, then more of the words that no picture has
+LESSONS = {  # names first, then more of the words that no image has
     "text": {"labels": 100, "keywords": 40, "icons": 50, "vocabulary": 0, "wordnet": 66},
     "words": {"labels": 40, "keywords": 36, "icons": 32, "vocabulary": 112, "wordnet": 36},
 }

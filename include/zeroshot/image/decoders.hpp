@@ -158,40 +158,37 @@ inline bool begins_with(std::span<const std::byte> bytes, std::string_view head,
 
 /// Refuses a file that is neither JPEG nor PNG, by the name of its format.
 [[noreturn]] inline void refuse_format(std::span<const std::byte> bytes) {
-    struct magic {
-        std::size_t at;
-        std::string_view head;
-        std::string_view name;
+    const auto refuse = [](const std::string& what) {
+        throw_at_byte(error_code::unsupported, 0, what, "", "supported: JPEG, PNG");
     };
-    static constexpr std::array<magic, 24> known{{{8, "WEBP", "WebP"},
-                                                  {4, "ftypavif", "AVIF"},
-                                                  {4, "ftypavis", "AVIF"},
-                                                  {4, "ftyp", "HEIC or video"},
-                                                  {0, "GIF8", "GIF"},
-                                                  {0, {"II*\0", 4}, "TIFF"},
-                                                  {0, {"MM\0*", 4}, "TIFF"},
-                                                  {0, "BM", "BMP"},
-                                                  {0, "8BPS", "PSD"},
-                                                  {0, "#?RADIANCE", "HDR"},
-                                                  {0, "#?RGBE", "HDR"},
-                                                  {0, "\x53\x80\xf6\x34", "PIC"},
-                                                  {0, "P1", "PNM"},
-                                                  {0, "P2", "PNM"},
-                                                  {0, "P3", "PNM"},
-                                                  {0, "P4", "PNM"},
-                                                  {0, "P5", "PNM"},
-                                                  {0, "P6", "PNM"},
-                                                  {0, "%PDF", "PDF"},
-                                                  {0, "<svg", "SVG"},
-                                                  {0, "<?xml", "SVG"},
-                                                  {0, {"\0\0\1\0", 4}, "ICO"},
-                                                  {0, {"\0\0\0\x0cJXL ", 8}, "JPEG XL"},
-                                                  {0, "\xff\x0a", "JPEG XL"}}};
-    for (const magic& kind : known) {
-        if (!begins_with(bytes, kind.head, kind.at)) continue;
-        throw_at_byte(error_code::unsupported, 0, std::string(kind.name) + " is not built in", "",
-                      "supported: JPEG, PNG");
+    struct format {
+        std::size_t offset;
+        std::string_view magic;
+        const char* name;
+    };
+    static constexpr std::array<format, 18> formats{{{8, "WEBP", "WebP"},
+                                                     {4, "ftypavif", "AVIF"},
+                                                     {4, "ftypavis", "AVIF"},
+                                                     {4, "ftyp", "HEIC or video"},
+                                                     {0, "GIF8", "GIF"},
+                                                     {0, {"II*\0", 4}, "TIFF"},
+                                                     {0, {"MM\0*", 4}, "TIFF"},
+                                                     {0, "BM", "BMP"},
+                                                     {0, "8BPS", "PSD"},
+                                                     {0, "#?RADIANCE", "HDR"},
+                                                     {0, "#?RGBE", "HDR"},
+                                                     {0, "\x53\x80\xf6\x34", "PIC"},
+                                                     {0, "%PDF", "PDF"},
+                                                     {0, "<svg", "SVG"},
+                                                     {0, "<?xml", "SVG"},
+                                                     {0, {"\0\0\1\0", 4}, "ICO"},
+                                                     {0, {"\0\0\0\x0cJXL ", 8}, "JPEG XL"},
+                                                     {0, "\xff\x0a", "JPEG XL"}}};
+    for (const format& each : formats) {
+        if (begins_with(bytes, each.magic, each.offset)) refuse(std::string(each.name) + " is not built in");
     }
+    const bool netpbm = begins_with(bytes, "P") && bytes[1] >= std::byte{'1'} && bytes[1] <= std::byte{'6'};
+    if (netpbm) refuse("PNM is not built in");
     throw_at_byte(error_code::unsupported, 0, "the format is unknown", "", "supported: JPEG, PNG");
 }
 

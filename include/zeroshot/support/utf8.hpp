@@ -62,21 +62,10 @@ inline bool is_utf8(std::string_view text) {
 /// Appends one code point as UTF-8.
 inline void append_utf8(std::string& text, char32_t code_point) {
     const auto append = [&](char32_t byte) { text += static_cast<char>(static_cast<unsigned char>(byte)); };
-    if (code_point < 0x80) {
-        append(code_point);
-    } else if (code_point < 0x800) {
-        append(0xC0 | code_point >> 6);
-        append(0x80 | (code_point & 0x3F));
-    } else if (code_point < 0x10000) {
-        append(0xE0 | code_point >> 12);
-        append(0x80 | (code_point >> 6 & 0x3F));
-        append(0x80 | (code_point & 0x3F));
-    } else {
-        append(0xF0 | code_point >> 18);
-        append(0x80 | (code_point >> 12 & 0x3F));
-        append(0x80 | (code_point >> 6 & 0x3F));
-        append(0x80 | (code_point & 0x3F));
-    }
+    if (code_point < 0x80) return append(code_point);
+    const unsigned continuations = code_point < 0x800 ? 1 : code_point < 0x10000 ? 2 : 3;
+    append((0xF0u << (3 - continuations) & 0xFFu) | code_point >> 6 * continuations);
+    for (unsigned rest = continuations; rest-- > 0;) append(0x80 | (code_point >> 6 * rest & 0x3F));
 }
 
 /// What to do with bytes that are not UTF-8.

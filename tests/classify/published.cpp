@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <zeroshot/classify/classifier.hpp>
+#include <zeroshot/classify/similarity.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/load/load.hpp>
 #include <zeroshot/model/clip_model.hpp>

@@ -124,6 +124,21 @@ TEST_CASE("options go before names, and names before files beside the checkpoint
     CHECK(sources_of("open_clip_gelu", options) == expected);
 }
 
+TEST_CASE("image settings nested in processor_config.json go before preprocessor_config.json") {
+    const support::scratch_folder home;
+    std::filesystem::copy(model_folder("hugging_face_mixed"), home / "m");
+    write_file(home / "m/processor_config.json",
+               R"({"image_processor": {"image_mean": [0.25, 0.5, 0.75], "size": {"height": 32, "width": 32},
+                   "do_center_crop": false}, "processor_class": "CLIPProcessor"})");
+    const weights w(checkpoint::open(home / "m/model.safetensors"));
+    const settings images = settings_for(w, home / "m", {}).back();
+    CHECK(images.mean == std::array{0.25f, 0.5f, 0.75f});
+    CHECK(images.mode == resize_mode::squash);
+    CHECK(support::has(images.source, "processor_config.json: /image_processor"));
+    write_file(home / "m/processor_config.json", R"({"processor_class": "CLIPProcessor"})");  // of transformers 4
+    CHECK(support::has(settings_for(w, home / "m", {}).back().source, "preprocessor_config.json"));
+}
+
 TEST_CASE("a JSON file that is no configuration is refused") {
     const json other = read_json(model_folder("hugging_face_mixed") + "/preprocessor_config.json");
     CHECK_THROWS_WITH(configuration_settings(other), Catch::Contains("no configuration of a CLIP"));

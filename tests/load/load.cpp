@@ -440,22 +440,6 @@ TEST_CASE("a folder that weights cannot be kept in is a warning, and bytes in me
     CHECK_FALSE(std::filesystem::exists(home / "none"));
 }
 
-TEST_CASE("the checkpoint in a folder has a published name, or is the only .pt file") {
-    const auto checkpoint_among = [](const std::vector<std::string>& names) {
-        const support::scratch_folder folder;
-        for (const std::string& name : names) write_file(folder / name, "");
-        return loading::checkpoint_in(folder.path()).filename().string();
-    };
-    CHECK(checkpoint_among({"pytorch_model.bin", "model.safetensors"}) == "model.safetensors");
-    CHECK(checkpoint_among({"model.safetensors.index.json", "model-00001-of-00001.safetensors"}) ==
-          "model.safetensors.index.json");
-    for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "pytorch_model.bin",
-                             "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin", "ViT-B-32.pt"}) {
-        CHECK(checkpoint_among({"README.md", name}) == name);
-    }
-    CHECK_THROWS_AS(checkpoint_among({"a.pt", "b.pt"}), file_error);
-}
-
 TEST_CASE("an opened file or folder knows the location of its checkpoint") {
     const std::filesystem::path models = std::filesystem::path(ZEROSHOT_SOURCE_DIR) / "tests/golden/models";
     const std::filesystem::path file = models / "openai_vit/model.safetensors";

@@ -23,6 +23,7 @@
 #include <zeroshot/load/known_models.hpp>
 #include <zeroshot/load/load.hpp>
 #include <zeroshot/load/load_options.hpp>
+#include <zeroshot/load/model_folder.hpp>
 #include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/load/resolve.hpp>
 #include <zeroshot/load/settings.hpp>
@@ -38,23 +39,6 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 namespace loading {
-
-/// The checkpoint in a folder, by its name in repositories of Hugging Face and open_clip, or the only .pt file.
-inline std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
-    for (const char* name : {"model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors",
-                             "open_clip_pytorch_model.safetensors", "pytorch_model.bin", "pytorch_model.bin.index.json",
-                             "open_clip_pytorch_model.bin"}) {
-        if (path_exists(folder / name)) return folder / name;
-    }
-    std::vector<std::filesystem::path> archives;
-    std::error_code unreadable;
-    for (const auto& each : std::filesystem::directory_iterator(folder, unreadable))
-        if (each.path().extension() == ".pt") archives.push_back(each.path());
-    if (archives.size() == 1) return archives.front();
-    throw file_error(error_code::io,
-                     {path_text(folder), "the folder holds no checkpoint",
-                      "model.safetensors, open_clip_model.safetensors, pytorch_model.bin or one .pt file", ""});
-}
 
 /// The cache of a checkpoint's packed weights, one file for each format; null where the options name no folder.
 inline std::shared_ptr<packed_weight_cache> weight_cache_of(const checkpoint& file, const std::filesystem::path& path,

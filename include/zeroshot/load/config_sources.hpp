@@ -100,6 +100,13 @@ inline void expect_agreement(const std::string& name, std::span<const settings> 
                                         : ""});
 }
 
+/// The member image_processor of processor_config.json, in which transformers 5 saves what preprocessor_config.json
+/// held. Where both exist it goes first, as in ImageProcessingMixin.get_image_processor_dict.
+inline std::optional<json> nested_preprocessing(const std::filesystem::path& folder) {
+    const std::filesystem::path file = folder / "processor_config.json";
+    return !folder.empty() && path_exists(file) ? member(read_json(file), "image_processor") : std::nullopt;
+}
+
 /// The settings of all sources outside the tensors, in order of precedence: options, configuration file, name,
 /// metadata, files beside the checkpoint.
 /// \param folder of the checkpoint; empty for bytes in memory
@@ -116,7 +123,10 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
         sources.push_back(std::move(*own));
     } else if (w.layout() == checkpoint_layout::hugging_face) {
         read_beside("config.json", hugging_face_settings);
-        read_beside("preprocessor_config.json", hugging_face_preprocessing);
+        if (auto nested = nested_preprocessing(folder))
+            sources.push_back(hugging_face_preprocessing(*nested));
+        else
+            read_beside("preprocessor_config.json", hugging_face_preprocessing);
     } else {
         read_beside("open_clip_config.json", open_clip_settings);
     }

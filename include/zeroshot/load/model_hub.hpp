@@ -82,6 +82,18 @@ struct hub_name {
     }
 };
 
+/// The commit that a branch or tag names in the cache folder of a repository; the revision itself for another.
+inline std::string commit_of(const std::filesystem::path& folder, const std::string& revision) {
+    constexpr std::size_t longest = 100;  // a commit has 40 digits
+    const std::filesystem::path reference = folder / "refs" / revision;
+    if (!path_exists(reference)) return revision;
+    std::string commit;
+    for (const std::byte each : read_file(reference, longest)) commit += static_cast<char>(each);
+    while (commit.ends_with('\n')) commit.pop_back();
+    if (is_path_component(commit)) return commit;
+    throw file_error(error_code::format, {path_text(reference), "it holds " + quoted(commit), "a commit", ""});
+}
+
 inline constexpr std::string_view hub_prefix = "hf-hub:";  // open_clip's
 inline constexpr std::array<std::string_view, 5> checkpoint_endings{".safetensors", ".pt", ".pth", ".bin", ".json"};
 
@@ -145,17 +157,6 @@ class model_search {
         if (folders_.hub.empty()) return;
         const std::filesystem::path folder = folders_.hub / ("models--" + hub.organisation + "--" + hub.name);
         candidates_.push_back({folder / "snapshots" / commit_of(folder, hub.revision), known});
-    }
-
-    static std::string commit_of(const std::filesystem::path& folder, const std::string& revision) {
-        constexpr std::size_t longest = 100;  // a commit has 40 digits
-        const std::filesystem::path reference = folder / "refs" / revision;
-        if (!path_exists(reference)) return revision;
-        std::string commit;
-        for (const std::byte each : read_file(reference, longest)) commit += static_cast<char>(each);
-        while (commit.ends_with('\n')) commit.pop_back();
-        if (is_path_component(commit)) return commit;
-        throw file_error(error_code::format, {path_text(reference), "it holds " + quoted(commit), "a commit", ""});
     }
 
     /// The command that downloads the model, or similar names.

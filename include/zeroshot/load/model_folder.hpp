@@ -1,0 +1,109 @@
+#pragma once
+/// \file Folders of models as training and publishing leave them: which file is the checkpoint.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/load/model_hub.hpp>
+#include <zeroshot/support/file.hpp>
+#include <zeroshot/support/json.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
+
+/// Names of files in a folder, sorted; none for a folder that cannot be listed.
+inline std::vector<std::string> files_in(const std::filesystem::path& folder) {
+    constexpr std::size_t most = 10'000;  // of a folder by mistake, such as a data set
+    std::vector<std::string> names;
+    std::error_code unreadable;
+    for (std::filesystem::directory_iterator each(folder, unreadable), end; each != end; each.increment(unreadable)) {
+        if (names.size() == most) break;
+        if (!each->is_directory(unreadable)) names.push_back(path_text(each->path().filename()));
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+/// Whether a file name is that of weights: neither the state of a training run nor a LoRA adapter.
+inline bool names_weights(std::string_view name) {
+    constexpr std::array<std::string_view, 5> endings{".safetensors", ".pt", ".pth", ".ckpt", ".bin"};
+    constexpr std::array<std::string_view, 7> others{"optimizer", "scheduler",     "training_args", "scaler",
+                                                     "rng_state", "adapter_model", "random_states"};
+    return std::ranges::any_of(endings, [&](std::string_view ending) { return name.ends_with(ending); }) &&
+           std::ranges::none_of(others, [&](std::string_view other) { return name.starts_with(other); });
+}
+
+/// Names joined by commas, the first few of many.
+inline std::string joined_names(const std::vector<std::string>& names) {
+    constexpr std::size_t most = 8;
+    std::string text;
+    for (std::size_t i = 0; i < (std::min)(names.size(), most); ++i) text += (i == 0 ? "" : ", ") + names[i];
+    return names.size() > most ? text + ", ..." : text;
+}
+
+/// The folder with a model's files: the snapshot where the folder is a repository in Hugging Face's cache, the CLIP of
+/// sentence-transformers' modules.json, else the folder itself.
+inline std::filesystem::path folder_with_files(const std::filesystem::path& folder) {
+    if (path_exists(folder / "refs" / "main")) return folder / "snapshots" / commit_of(folder, "main");
+    if (!path_exists(folder / "modules.json")) return folder;
+    for (const json& part : read_json(folder / "modules.json").items()) {
+        const std::string name = part.at("path").as_string();
+        if (name.ends_with("CLIPModel") && is_path_component(name)) return folder / name;
+    }
+    return folder;
+}
+
+/// Refuses a folder with an adapter alone.
+inline void refuse_adapter(const std::filesystem::path& folder) {
+    const std::filesystem::path file = folder / "adapter_config.json";
+    if (!path_exists(file)) return;
+    const json adapter = read_json(file);
+    const std::optional<json> base = adapter.find("base_model_name_or_path");
+    throw checkpoint_error(
+        error_code::unsupported,
+        {path_text(folder),
+         "the folder holds a LoRA adapter" +
+             (base && base->is_string() ? " for " + quoted(base->as_string()) : std::string()) + ", no model",
+         "the merged model", "merge it first: merge_and_unload() of peft, then save_pretrained()"});
+}
+
+/// The checkpoint in a folder, by its name in repositories of Hugging Face and open_clip, else the only index of
+/// shards, else the only file of weights.
+/// \throws file_error where there is none, or several; checkpoint_error (UNSUPPORTED) for an adapter
+inline std::filesystem::path checkpoint_in(const std::filesystem::path& given) {
+    const std::filesystem::path folder = folder_with_files(given);
+    for (const char* name : {"model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors",
+                             "open_clip_pytorch_model.safetensors", "pytorch_model.bin", "pytorch_model.bin.index.json",
+                             "open_clip_pytorch_model.bin"}) {
+        if (path_exists(folder / name)) return folder / name;
+    }
+    const std::vector<std::string> files = files_in(folder);
+    const auto only = [&](const auto& fits) -> std::vector<std::string> {
+        std::vector<std::string> fitting;
+        std::ranges::copy_if(files, std::back_inserter(fitting), fits);
+        return fitting;
+    };
+    const auto indices = only([](const std::string& name) { return name.ends_with(".index.json"); });
+    if (indices.size() == 1) return folder / indices.front();
+    const auto weights = only(names_weights);
+    if (weights.size() == 1) return folder / weights.front();
+    if (weights.empty()) refuse_adapter(folder);
+    throw file_error(error_code::io,
+                     {path_text(folder),
+                      weights.empty() ? files.empty() ? "the folder holds no files"
+                                                      : "the folder holds no checkpoint, but " + joined_names(files)
+                                      : "the folder holds several checkpoints: " + joined_names(weights),
+                      weights.empty() ? "model.safetensors, open_clip_model.safetensors, pytorch_model.bin or another "
+                                        "file of weights"
+                                      : "one",
+                      weights.empty() ? "" : "give the path of the file"});
+}
+
+}}}  // namespace zeroshot::ZEROSHOT_ABI::loading

@@ -27,7 +27,7 @@ std::string checkpoint_among(const std::vector<std::pair<std::string, std::strin
     return std::filesystem::relative(checkpoint_in(folder.path()), folder.path()).generic_string();
 }
 
-std::string checkpoint_among(const std::vector<std::string>& names) {
+std::string checkpoint_among_names(const std::vector<std::string>& names) {
     std::vector<std::pair<std::string, std::string>> files;
     for (const std::string& name : names) files.emplace_back(name, "");
     return checkpoint_among(files);
@@ -41,28 +41,28 @@ std::string refused(const std::vector<std::pair<std::string, std::string>>& file
 }  // namespace
 
 TEST_CASE("a published name goes first, whatever lies beside it") {
-    CHECK(checkpoint_among({"pytorch_model.bin", "model.safetensors", "model.fp16.safetensors"}) ==
+    CHECK(checkpoint_among_names({"pytorch_model.bin", "model.safetensors", "model.fp16.safetensors"}) ==
           "model.safetensors");
-    CHECK(checkpoint_among({"model.safetensors.index.json", "model-00001-of-00001.safetensors"}) ==
+    CHECK(checkpoint_among_names({"model.safetensors.index.json", "model-00001-of-00001.safetensors"}) ==
           "model.safetensors.index.json");
     for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "pytorch_model.bin",
                              "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin"}) {
-        CHECK(checkpoint_among({"README.md", "other.pt", name}) == name);
+        CHECK(checkpoint_among_names({"README.md", "other.pt", name}) == name);
     }
 }
 
 TEST_CASE("the only checkpoint of a folder is found whatever its name") {
     for (const char* name : {"ViT-B-32.pt", "model.pth", "last.ckpt", "model.fp16.safetensors", "mine.safetensors",
                              "weights.bin", "model.fp16.safetensors.index.json"}) {
-        CHECK(checkpoint_among({"README.md", "config.json", name}) == name);
+        CHECK(checkpoint_among_names({"README.md", "config.json", name}) == name);
     }
-    CHECK(checkpoint_among({"model.fp16.safetensors.index.json", "model.fp16-00001-of-00002.safetensors",
-                            "model.fp16-00002-of-00002.safetensors"}) == "model.fp16.safetensors.index.json");
+    CHECK(checkpoint_among_names({"model.fp16.safetensors.index.json", "model.fp16-00001-of-00002.safetensors",
+                                  "model.fp16-00002-of-00002.safetensors"}) == "model.fp16.safetensors.index.json");
 }
 
 TEST_CASE("the state of a training run is no checkpoint") {
-    CHECK(checkpoint_among({"epoch_1.pt", "optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state.pth",
-                            "rng_state_0.pth", "scaler.pt", "random_states_0.pkl"}) == "epoch_1.pt");
+    CHECK(checkpoint_among_names({"epoch_1.pt", "optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state.pth",
+                                  "rng_state_0.pth", "scaler.pt", "random_states_0.pkl"}) == "epoch_1.pt");
 }
 
 TEST_CASE("a repository in Hugging Face's cache leads to the snapshot of its main branch") {

@@ -49,7 +49,7 @@ class random_checkpoint {
         std::visit([&](const auto& tower) { add_tower(tower, config.embedding); }, config.image);
         add_text(config);
         const preprocessing images{.size = config.image_size()};
-        metadata_ = loading::converted_metadata(config, images, merges(config.text.vocabulary));
+        metadata_ = loading::converted_metadata(config, images, first_merges(config.text.vocabulary));
     }
 
     /// The bytes of a safetensors file: `zeroshot::load(random_checkpoint().bytes())`.
@@ -163,13 +163,13 @@ class random_checkpoint {
         return (2 * unit - 1) * std::sqrt(3.0f);
     }
 
-    /// The first of CLIP's merges, as many as the embedding has rows for.
-    static std::vector<std::string> merges(std::size_t vocabulary_size) {
+    /// A tokenizer of the first of CLIP's merges, as many as the embedding has rows for.
+    static tokenizer first_merges(std::size_t vocabulary_size) {
         const vocabulary clip = vocabulary::clip();
-        const std::size_t without_merges = clip.size() - clip.merge_lines().size();
         std::vector<std::string> lines = clip.merge_lines();
+        const std::size_t without_merges = clip.size() - lines.size();
         lines.resize((std::min)(lines.size(), vocabulary_size - (std::min)(vocabulary_size, without_merges)));
-        return lines;
+        return tokenizer(vocabulary::from_merges(lines));
     }
 
     std::vector<named_tensor> named() const {

@@ -67,7 +67,7 @@ void write_text(nlohmann::ordered_json& json, const zeroshot::clip& clip) {
     json["text_mlp_width"] = text.mlp_width;
     json["text_epsilon"] = zeroshot::json_number(text.epsilon);
     if (clip.takes_texts()) {
-        json["tokenizer_ids"] = clip.tokenizer().vocabulary().size();
+        json["tokenizer_ids"] = clip.tokenizer().size();
     } else {
         json["tokenizer"] = zeroshot::missing_tokenizer(clip.provenance());
     }
@@ -171,8 +171,9 @@ std::string tokenizer_text(const zeroshot::clip& clip) {
     const std::string context = ", context " + std::to_string(clip.config().text.context);
     if (!clip.takes_texts())
         return zeroshot::missing_tokenizer(clip.provenance()) + ": only token ids can be embedded" + context;
-    const std::size_t ids = clip.tokenizer().vocabulary().size(), rows = clip.config().text.vocabulary;
-    const std::string own = zeroshot::tokenizer().vocabulary().size() == ids ? "CLIP's BPE" : "BPE with its own merges";
+    const std::size_t ids = clip.tokenizer().size(), rows = clip.config().text.vocabulary;
+    const bool is_clips = clip.tokenizer().vocabulary().merge_lines() == zeroshot::vocabulary::clip().merge_lines();
+    const std::string own = is_clips ? "CLIP's BPE" : "BPE with its own merges";
     return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") +
            context;
 }

@@ -88,7 +88,7 @@ class label_embedder {
         add(version);
         add(std::to_string(weights.value()));
         add(loading::model_text(text_alone));
-        add_all(clip_.tokenizer().vocabulary().merge_lines());
+        add(loading::tokenizer_text(clip_.tokenizer(), {}));
         add_all(labels_);
         add(std::to_string(templates_.size()));
         for (const prompt_template& each : templates_) add(each.sentence());
@@ -147,7 +147,7 @@ class label_embedder {
         const std::string prompt = sentence(label);
         std::vector<token> ids = clip_.tokenize(prompt, options_.fit);
         const std::span<const token> middle = std::span(ids).subspan(1, ids.size() - 2);
-        const vocabulary& symbols = clip_.tokenizer().vocabulary();
+        const tokenizer& symbols = clip_.tokenizer();
         const auto is_special = [&](token id) { return id == symbols.start() || id == symbols.end(); };
         if (std::ranges::any_of(middle, is_special)) {
             throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt),

@@ -30,10 +30,10 @@
 #include <zeroshot/model/clip_model.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
 #include <zeroshot/nn/weights.hpp>
+#include <zeroshot/support/checksum.hpp>
 #include <zeroshot/support/edit_distance.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
-#include <zeroshot/support/checksum.hpp>
 #include <zeroshot/text/tokenizer.hpp>
 #include <zeroshot/version.hpp>
 
@@ -122,7 +122,7 @@ inline void warn_of_assumptions(const std::vector<std::string>& assumptions, con
 
 /// Warns of a model that no tokenizer fits.
 inline void warn_of_tokenizer(std::size_t rows, const std::optional<tokenizer>& tokens, provenance& origin) {
-    const std::size_t ids = tokens ? tokens->vocabulary().size() : vocabulary::clip().size();
+    const std::size_t ids = tokens ? tokens->size() : vocabulary::clip().size();
     if (!origin.tokenizer.empty()) {
         origin.warnings.push_back(origin.place + ": the model uses " + missing_tokenizer(origin) +
                                   ", which zeroshot does not implement; use encode_tokens()");

@@ -21,6 +21,7 @@
 #include <zeroshot/load/readers.hpp>
 #include <zeroshot/load/resolve.hpp>
 #include <zeroshot/load/settings.hpp>
+#include <zeroshot/load/tokenizer_files.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/support/json.hpp>
@@ -127,6 +128,8 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
             sources.push_back(hugging_face_preprocessing(*nested));
         else
             read_beside("preprocessor_config.json", hugging_face_preprocessing);
+        if (auto tokenizer = folder.empty() ? std::nullopt : tokenizer_beside(folder))
+            sources.push_back(*std::move(tokenizer));
     } else {
         read_beside("open_clip_config.json", open_clip_settings);
     }

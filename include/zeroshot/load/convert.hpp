@@ -27,8 +27,8 @@
 #include <zeroshot/load/load.hpp>
 #include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/nn/weights.hpp>
-#include <zeroshot/support/json.hpp>
 #include <zeroshot/support/checksum.hpp>
+#include <zeroshot/support/json.hpp>
 #include <zeroshot/version.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -131,14 +131,6 @@ inline tensor_list rewritten(const weights& w, const std::vector<std::string>& n
     return list;
 }
 
-/// The merges of a tokenizer other than CLIP's own.
-inline std::optional<std::vector<std::string>> own_merges(const clip& model) {
-    if (!model.takes_texts()) return std::nullopt;
-    const std::vector<std::string> lines = model.tokenizer().vocabulary().merge_lines();
-    if (lines == vocabulary::clip().merge_lines()) return std::nullopt;
-    return lines;
-}
-
 inline std::string origin_text(const provenance& origin, const std::filesystem::path& from, const conversion& made) {
     return json_text_of({{"file", from.filename().string()},
                          {"sha256", made.sha256},
@@ -169,8 +161,9 @@ inline conversion convert(const model_location& from, const std::filesystem::pat
         needed = input.tensors.read_names();
         origin = original.provenance();
         const preprocessing images = original.config().has_image() ? original.preprocessing() : preprocessing{};
-        metadata =
-            loading::converted_metadata(original.config(), images, loading::own_merges(original), origin.tokenizer);
+        metadata = loading::converted_metadata(
+            original.config(), images, original.takes_texts() ? std::optional(original.tokenizer()) : std::nullopt,
+            origin.tokenizer);
     }  // frees the weights before they are read again
     tensor_list tensors = loading::rewritten(input.tensors, needed, options.type);
     tensors.metadata = metadata;

@@ -26,6 +26,7 @@
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/support/json.hpp>
 #include <zeroshot/tensor.hpp>
+#include <zeroshot/text/tokenizer.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 
@@ -108,15 +109,32 @@ inline void read_converted_preprocessing(const json& images, settings& result) {
     result.resized = optional_size(images, "resized");
 }
 
+/// Rules of a tokenizer other than OpenAI's.
+inline tokenizer_rules converted_tokenizer_rules(const json& rules) {
+    tokenizer_rules result{.normalizer = text_normalizer::composed,
+                           .nfc = rules.at("nfc").as_bool(),
+                           .lowercase = rules.at("lowercase").as_bool(),
+                           .finds_names = rules.at("finds_names").as_bool()};
+    for (const json& each : rules.at("added").items())
+        result.added.push_back({each.at("text").as_string(), token_id(each.at("id")), each.at("normalized").as_bool()});
+    if (const std::optional<json> ids = rules.find("ids"))
+        for (const json& each : ids->items()) result.ids.push_back(each.is_null() ? -1 : token_id(each));
+    return result;
+}
+
 inline void read_converted_tokenizer(const json& tokenizer, settings& result) {
     const json kind = tokenizer.at("kind");
     if (kind.as_string() == other_tokenizer) {
-        result.tokenizer = tokenizer.at("name").as_string();
+        result.other_tokenizer = tokenizer.at("name").as_string();
         return;
     }
     if (kind.as_string() != "clip_bpe")
         refuse_setting(kind, "a tokenizer of kind " + quoted(kind.as_string()), "clip_bpe");
-    if (const std::optional<json> merges = tokenizer.find("merges")) result.merges = merges->texts();
+    const std::optional<json> merges = tokenizer.find("merges"), rules = tokenizer.find("rules");
+    if (!merges && !rules) return;
+    result.tokenizer = std::make_shared<const zeroshot::tokenizer>(
+        merges ? vocabulary::from_merges(merges->texts()) : vocabulary::clip(),
+        rules ? converted_tokenizer_rules(*rules) : tokenizer_rules{});
 }
 
 inline void write_blocks(nlohmann::ordered_json& written, const transformer_config& blocks) {
@@ -180,10 +198,26 @@ inline std::string preprocessing_text(const preprocessing& how) {
     return json_text_of(written);
 }
 
-inline std::string tokenizer_text(const std::optional<std::vector<std::string>>& merges, const std::string& other) {
+inline nlohmann::ordered_json json_of(const tokenizer_rules& rules) {
+    nlohmann::ordered_json written{
+        {"nfc", rules.nfc}, {"lowercase", rules.lowercase}, {"finds_names", rules.finds_names}};
+    written["added"] = nlohmann::ordered_json::array();
+    for (const added_token& each : rules.added)
+        written["added"].push_back({{"text", each.text}, {"id", each.id}, {"normalized", each.normalized}});
+    for (const token id : rules.ids)
+        written["ids"].push_back(id < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(id));
+    return written;
+}
+
+/// \param own the model's tokenizer: what differs from CLIP's own is written
+/// \param other the name of a tokenizer that is not implemented, instead
+inline std::string tokenizer_text(const std::optional<tokenizer>& own, const std::string& other) {
     if (!other.empty()) return json_text_of({{"kind", other_tokenizer}, {"name", other}});
     nlohmann::ordered_json written{{"kind", "clip_bpe"}};
-    if (merges) written["merges"] = *merges;
+    if (!own) return json_text_of(written);
+    const std::vector<std::string> merges = own->vocabulary().merge_lines();
+    if (merges != vocabulary::clip().merge_lines()) written["merges"] = merges;
+    if (own->rules() != tokenizer_rules{}) written["rules"] = json_of(own->rules());
     return json_text_of(written);
 }
 
@@ -212,14 +246,13 @@ inline std::optional<settings> converted_settings(const checkpoint& file) {
 }
 
 /// The metadata of the converted form, for the towers of the configuration.
-/// \param merges lines of the tokenizer's table, unless it is CLIP's own
-/// \param other the name of a tokenizer that is not implemented, instead of the table
+/// \param own the model's tokenizer; empty: CLIP's own
+/// \param other the name of a tokenizer that is not implemented, instead
 inline tensor_metadata converted_metadata(const clip_config& config, const preprocessing& how,
-                                          const std::optional<std::vector<std::string>>& merges,
-                                          const std::string& other = {}) {
+                                          const std::optional<tokenizer>& own, const std::string& other = {}) {
     tensor_metadata all{{std::string(model_key), model_text(config)}};
     if (config.has_image()) all.emplace(preprocessing_key, preprocessing_text(how));
-    if (config.has_text()) all.emplace(tokenizer_key, tokenizer_text(merges, other));
+    if (config.has_text()) all.emplace(tokenizer_key, tokenizer_text(own, other));
     return all;
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/support/json.hpp>
+#include <zeroshot/text/vocabulary.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 
@@ -105,6 +107,13 @@ inline std::optional<std::array<float, 3>> optional_colour(const json& object, s
         }
         return colour;
     });
+}
+
+/// The id of a token.
+inline token token_id(const json& value) {
+    constexpr auto largest = static_cast<std::size_t>((std::numeric_limits<token>::max)());
+    if (value.as_size() > largest) refuse_setting(value, std::to_string(value.as_size()), "an id below 2147483648");
+    return static_cast<token>(value.as_size());
 }
 
 // transformers: defaults of configuration_clip.py, and the model types of one tower alone.
@@ -329,7 +338,7 @@ inline void read_open_clip_text(const json& text, bool quick_gelu, settings& res
     if (result.text_pooling == text_pool::end) result.end = optional_size(text, "eos_id").value_or(open_clip_end);
     result.padding = optional_size(text, "pad_id").value_or(open_clip_padding);
     result.causal = !optional_bool(text, "no_causal_mask").value_or(false);
-    result.tokenizer = open_clip_tokenizer(text);
+    result.other_tokenizer = open_clip_tokenizer(text);
 }
 
 /// Reads preprocess_cfg; "size" is 224 or [224, 224].

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,9 +29,9 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 inline constexpr std::string_view openai_rule = "nobody: OpenAI's rule";          // of the towers
 inline constexpr std::string_view openai_default = "nobody: as OpenAI's models";  // of images and texts
 
-/// A tokenizer's merges, or the name of one that is not implemented; neither for CLIP's own.
+/// A model's own tokenizer, or the name of one that is not implemented; neither for CLIP's own.
 struct tokenizer_settings {
-    std::optional<std::vector<std::string>> merges{};
+    std::shared_ptr<const zeroshot::tokenizer> own{};
     std::string other{};
 };
 
@@ -308,8 +309,8 @@ class resolver {
 
     void resolve_tokenizer() {
         const auto stated = [](const settings& source) -> std::optional<tokenizer_settings> {
-            if (!source.tokenizer && !source.merges) return std::nullopt;
-            return tokenizer_settings{source.merges, source.tokenizer.value_or("")};
+            if (!source.tokenizer && !source.other_tokenizer) return std::nullopt;
+            return tokenizer_settings{source.tokenizer, source.other_tokenizer.value_or("")};
         };
         result_.tokenizer = stated_or(sources_, stated, tokenizer_settings{}, openai_default);
     }
@@ -366,22 +367,23 @@ inline resolved_model resolve(const weights& w, std::span<const settings> source
     return resolver(w, sources).resolve();
 }
 
-/// The tokenizer of the settings: CLIP's own table, unless they carry another.
-/// \param rows of the token embedding: as many as a table of the checkpoint's own has ids
+/// The tokenizer of the settings: CLIP's own, unless they have another.
+/// \param rows of the token embedding; more of them than ids is padding
 /// \return empty where the model needs one that is not implemented
+/// \throws checkpoint_error (SHAPE) for a tokenizer with more ids than rows
 inline std::optional<tokenizer> tokenizer_of(const resolved<tokenizer_settings>& settings, std::size_t rows) {
     if (!settings.value.other.empty()) return std::nullopt;
-    if (!settings.value.merges) {
+    if (!settings.value.own) {
         tokenizer clip;
-        return rows < clip.vocabulary().size() ? std::nullopt : std::optional(std::move(clip));
+        return rows < clip.size() ? std::nullopt : std::optional(std::move(clip));
     }
-    vocabulary own = vocabulary::from_merges(*settings.value.merges);
-    if (own.size() != rows) {
-        throw checkpoint_error(error_code::shape,
-                               {settings.source, "the tokenizer has " + std::to_string(own.size()) + " ids",
-                                std::to_string(rows) + ", the rows of the token embedding", ""});
+    if (settings.value.own->size() > rows) {
+        throw checkpoint_error(
+            error_code::shape,
+            {settings.source, "the tokenizer has " + std::to_string(settings.value.own->size()) + " ids",
+             "at most " + std::to_string(rows) + ", the rows of the token embedding"});
     }
-    return tokenizer(std::move(own));
+    return *settings.value.own;
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::loading

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/model/config.hpp>
+#include <zeroshot/text/tokenizer.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 
@@ -62,8 +64,8 @@ struct settings {
     std::optional<interpolation> filter{};
     std::optional<std::uint8_t> fill{};
 
-    std::optional<std::vector<std::string>> merges{};  ///< lines "i n" of the tokenizer's table
-    std::optional<std::string> tokenizer{};            ///< name of one that is not implemented: "google/mt5-base"
+    std::shared_ptr<const zeroshot::tokenizer> tokenizer{};  ///< null: none stated
+    std::optional<std::string> other_tokenizer{};            ///< name of one that is not implemented: "google/mt5-base"
 
     bool operator==(const settings&) const = default;
 };

@@ -122,11 +122,16 @@ inline std::u32string collapse_spaces(std::u32string_view text) {
     return result;
 }
 
-/// Cleans a text to code points.
-inline std::u32string cleaned(std::string_view text, invalid_utf8 policy) {
+/// The code points of a text of at most 256 MiB.
+inline std::u32string limited_code_points(std::string_view text, invalid_utf8 policy) {
     constexpr std::size_t longest = std::size_t{1} << 28;  // bytes; a label is shorter, and positions fit 32 bits
     detail::expect_at_most<text_error>(longest, text.size(), "bytes", "text");
-    return lowercase(collapse_spaces(unescape_html(unescape_html(repair(code_points(text, policy))))));
+    return code_points(text, policy);
+}
+
+/// Cleans a text to code points.
+inline std::u32string cleaned(std::string_view text, invalid_utf8 policy) {
+    return lowercase(collapse_spaces(unescape_html(unescape_html(repair(limited_code_points(text, policy))))));
 }
 
 }  // namespace text

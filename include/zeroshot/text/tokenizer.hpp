@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <queue>
 #include <span>
 #include <string>
@@ -15,6 +17,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/utf8.hpp>
 #include <zeroshot/text/clean.hpp>
+#include <zeroshot/text/tokenizer_rules.hpp>
 #include <zeroshot/text/unicode.hpp>
 #include <zeroshot/text/vocabulary.hpp>
 
@@ -24,43 +27,70 @@ namespace text {
 
 inline constexpr std::u32string_view start_of_text = U"<|startoftext|>", end_of_text = U"<|endoftext|>";
 
-/// Whether a text begins with a lower-case word, as IGNORECASE compares: the long s (U+017F) equals s.
-inline bool begins_with(std::u32string_view text, std::u32string_view word) {
+/// A pattern's treatment of capital letters.
+enum class letter_case { ignored, exact };
+
+/// Whether a text begins with a lower-case word; IGNORECASE compares the long s (U+017F) as s.
+inline bool begins_with(std::u32string_view text, std::u32string_view word, letter_case rule) {
     constexpr char32_t long_s = 0x017F;
-    const auto folded = [](char32_t character) {
+    const auto folded = [&](char32_t character) -> char32_t {
+        if (rule == letter_case::exact) return character;
         return character == long_s ? U's' : character >= U'A' && character <= U'Z' ? character + 0x20 : character;
     };
     return text.size() >= word.size() &&
            std::equal(word.begin(), word.end(), text.begin(), [&](char32_t a, char32_t b) { return a == folded(b); });
 }
 
-/// White space, and U+0345: with IGNORECASE it matches no class, being no letter, while its capital is one.
-inline bool is_skipped(char32_t character) {
-    return character == 0x0345 || is_space(character);
+/// White space; with IGNORECASE U+0345, too, which matches no class, being no letter, while its capital is one.
+inline bool is_skipped(char32_t character, letter_case rule) {
+    return is_space(character) || (character == 0x0345 && rule == letter_case::ignored);
 }
 
-/// Length of the piece at the beginning of a text, in the order of the pattern's alternatives; 0 for a skipped
+/// Length of the word at the beginning of a text, in the order of the pattern's alternatives; 0 for a skipped
 /// character.
-inline std::size_t piece_length(std::u32string_view text) {
-    for (const std::u32string_view whole : {start_of_text, end_of_text}) {
-        if (text[0] == U'<' && begins_with(text, whole)) return whole.size();
-    }
+inline std::size_t word_length(std::u32string_view text, letter_case rule) {
     for (const std::u32string_view ending : {U"'s", U"'t", U"'re", U"'ve", U"'m", U"'ll", U"'d"}) {
-        if (text[0] == U'\'' && begins_with(text, ending)) return ending.size();
+        if (text[0] == U'\'' && begins_with(text, ending, rule)) return ending.size();
     }
     if (is_letter(text[0])) return prefix_length(text, is_letter);
     if (is_number(text[0])) return 1;
-    return prefix_length(text, [](char32_t c) { return !is_letter(c) && !is_number(c) && !is_skipped(c); });
+    return prefix_length(text, [&](char32_t c) { return !is_letter(c) && !is_number(c) && !is_skipped(c, rule); });
 }
 
-/// Calls visit(piece) for each piece of cleaned text, in order.
-/// Mirrors SimpleTokenizer.pat and findall in openai/CLIP clip/simple_tokenizer.py (module regex, IGNORECASE):
+/// Length of the name of the start or end token at the beginning of a text, or 0.
+inline std::size_t name_length(std::u32string_view text, letter_case rule) {
+    for (const std::u32string_view name : {start_of_text, end_of_text})
+        if (text[0] == U'<' && begins_with(text, name, rule)) return name.size();
+    return 0;
+}
+
+/// Calls visit(word) for each word of a text, in order. Mirrors Split and ByteLevel in the tokenizer.json of CLIP, of
+/// which the second cuts the names that the first finds: `<|`, `startoftext`, `|>`.
 ///
-///     <\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
+///     's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
+///
+/// \param finds_names whether the pattern begins with `<\|startoftext\|>|<\|endoftext\|>|`
 template <class Visit>
-void for_each_piece(std::u32string_view text, Visit visit) {
+void for_each_word(std::u32string_view text, bool finds_names, const Visit& visit) {
     while (!text.empty()) {
-        const std::size_t length = piece_length(text);
+        const std::size_t name = finds_names ? name_length(text, letter_case::exact) : 0;
+        const std::size_t length = name > 0 ? name : word_length(text, letter_case::exact);
+        if (name > 0)
+            for_each_word(text.substr(0, name), false, visit);
+        else if (length > 0)
+            visit(text.substr(0, length));
+        text.remove_prefix((std::max<std::size_t>)(length, 1));
+    }
+}
+
+/// Calls visit(piece) for each piece of cleaned text, in order: words, and the names of the start and end token.
+/// Mirrors SimpleTokenizer.pat and findall in openai/CLIP clip/simple_tokenizer.py (module regex, IGNORECASE), which
+/// has `<\|startoftext\|>|<\|endoftext\|>|` before the alternatives of for_each_word().
+template <class Visit>
+void for_each_piece(std::u32string_view text, const Visit& visit) {
+    while (!text.empty()) {
+        std::size_t length = name_length(text, letter_case::ignored);
+        if (length == 0) length = word_length(text, letter_case::ignored);
         if (length > 0) visit(text.substr(0, length));
         text.remove_prefix((std::max<std::size_t>)(length, 1));
     }
@@ -130,27 +160,50 @@ enum class overflow {
     truncate,  ///< keep the first ids and the end token, as OpenAI's tokenize(truncate=True)
 };
 
-/// CLIP's tokenizer: cleans, splits, merges byte pairs. Const after construction, safe to call from many threads;
-/// copies share the vocabulary.
+/// CLIP's tokenizer: normalises, splits, merges byte pairs. Const after construction, safe to call from many threads;
+/// copies share the tables.
 class tokenizer {
    public:
     /// A tokenizer with CLIP's own vocabulary.
     tokenizer() : tokenizer(zeroshot::vocabulary::clip()) {}
-    explicit tokenizer(zeroshot::vocabulary symbols) : vocabulary_(std::move(symbols)) {}
+
+    /// \param symbols bytes and merges
+    /// \param rules OpenAI's, or those of a tokenizer.json
+    explicit tokenizer(zeroshot::vocabulary symbols, tokenizer_rules rules = {})
+        : vocabulary_(std::move(symbols)), shared_(std::make_shared<const contents>(vocabulary_, std::move(rules))) {}
 
     /// Encodes a text of any length: start token, ids, end token, without padding.
     /// A special token's name in the text gives that token, as in the reference; see has_special().
     /// \throws text_error (ARG, LIMIT) as clean()
     std::vector<token> encode(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) const {
-        std::vector<token> ids{vocabulary_.start()};
+        std::vector<token> ids{start()};
         text::pair_merger merge(vocabulary_);
         std::vector<token> symbols;
-        text::for_each_piece(text::cleaned(text, policy), [&](std::u32string_view piece) {
-            spell(symbols, piece);
+        const auto append_word = [&](std::u32string_view word) {
+            spell(symbols, word);
             merge(symbols);
-            ids.insert(ids.end(), symbols.begin(), symbols.end());
-        });
-        ids.push_back(vocabulary_.end());
+            append(ids, symbols);
+        };
+        if (rules().normalizer == text_normalizer::openai) {
+            text::for_each_piece(text::cleaned(text, policy), [&](std::u32string_view piece) {
+                if (piece == text::start_of_text || piece == text::end_of_text)
+                    ids.push_back(piece == text::start_of_text ? start() : end());
+                else
+                    append_word(piece);
+            });
+        } else {
+            const auto append_token = [&](token id) { ids.push_back(id); };
+            const auto append_normalised = [&](std::u32string_view normalised) {
+                text::for_each_word(normalised, rules().finds_names, append_word);
+            };
+            shared_->verbatim.cut(
+                text::limited_code_points(text, policy),
+                [&](std::u32string_view part) {
+                    shared_->normalised.cut(text::composed(part, rules()), append_normalised, append_token);
+                },
+                append_token);
+        }
+        ids.push_back(end());
         return ids;
     }
 
@@ -173,17 +226,15 @@ class tokenizer {
                               "at most " + std::to_string(context), "shorten it, or ask for truncation"});
         }
         ids.resize(context);
-        ids.back() = vocabulary_.end();
+        ids.back() = end();
         return ids;
     }
 
-    /// Whether the cleaned text contains a special token's name: `&lt;|endoftext|&gt;` counts. The text encoder pools
-    /// at the first end token, so that the rest of such a text would be ignored.
+    /// Whether a text contains the start or end token: `&lt;|endoftext|&gt;` counts in OpenAI's cleaning. The text
+    /// encoder pools at the first end token, so that the rest of such a text would be ignored.
     bool has_special(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) const {
-        bool special = false;
-        text::for_each_piece(text::cleaned(text, policy),
-                             [&](std::u32string_view piece) { special = special || is_special(piece); });
-        return special;
+        const std::vector<token> ids = encode(text, policy);
+        return std::any_of(ids.begin() + 1, ids.end() - 1, [&](token id) { return is_special(id); });
     }
 
     /// The text of token ids for display: a space after each word, U+FFFD for bytes that are not UTF-8.
@@ -191,7 +242,7 @@ class tokenizer {
     std::string decode(std::span<const token> ids) const {
         std::string bytes;
         for (const token id : ids) {
-            const text::symbol spelt = vocabulary_.spelling(id);
+            const text::symbol spelt = spelling(id);
             bytes += spelt.bytes;
             if (spelt.ends_word) bytes += ' ';
         }
@@ -203,34 +254,73 @@ class tokenizer {
     std::vector<std::string> pieces(std::span<const token> ids) const {
         std::vector<std::string> texts;
         for (const token id : ids) {
-            const text::symbol spelt = vocabulary_.spelling(id);
-            const bool special = id == vocabulary_.start() || id == vocabulary_.end();
+            const text::symbol spelt = spelling(id);
             texts.push_back(to_utf8(code_points(spelt.bytes, invalid_utf8::replace)));
-            if (spelt.ends_word && !special) texts.back() += text::word_end;
+            if (spelt.ends_word && !shared_->added.contains(id) && !is_special(id)) texts.back() += text::word_end;
         }
         return texts;
     }
 
+    token start() const noexcept { return shared_->start; }
+    token end() const noexcept { return shared_->end; }
+
+    /// The largest id and one: rows of the token embedding.
+    std::size_t size() const noexcept { return shared_->size; }
+
     const zeroshot::vocabulary& vocabulary() const noexcept { return vocabulary_; }
 
-   private:
-    static bool is_special(std::u32string_view piece) {
-        return piece == text::start_of_text || piece == text::end_of_text;
-    }
+    const tokenizer_rules& rules() const noexcept { return shared_->rules; }
 
-    /// The symbols of a piece before merging: its bytes, the last as the end of a word.
-    void spell(std::vector<token>& symbols, std::u32string_view piece) const {
-        symbols.clear();
-        if (is_special(piece)) {
-            symbols.push_back(piece == text::start_of_text ? vocabulary_.start() : vocabulary_.end());
-            return;
+   private:
+    /// Rules, and what follows from them.
+    struct contents {
+        contents(const zeroshot::vocabulary& symbols, tokenizer_rules stated)
+            : rules(std::move(stated)), verbatim(rules, false), normalised(rules, true) {
+            for (const added_token& each : rules.added) added.try_emplace(each.id, each.text);
+            for (std::size_t symbol = 0; symbol < rules.ids.size(); ++symbol)
+                symbols_of.try_emplace(rules.ids[symbol], static_cast<token>(symbol));
+            start = id_of(symbols.start());
+            end = id_of(symbols.end());
+            size = rules.ids.empty() ? symbols.size() : 1 + static_cast<std::size_t>(std::ranges::max(rules.ids));
+            if (!added.empty()) size = (std::max)(size, 1 + static_cast<std::size_t>(added.rbegin()->first));
         }
-        const std::string bytes = to_utf8(piece);
+
+        token id_of(token symbol) const {
+            return rules.ids.empty() ? symbol : rules.ids[static_cast<std::size_t>(symbol)];
+        }
+
+        tokenizer_rules rules;
+        text::token_finder verbatim, normalised;
+        std::map<token, std::string> added{};  // by id
+        std::map<token, token> symbols_of{};   // by id, where ids are not the symbols' own numbers
+        token start = 0, end = 0;
+        std::size_t size = 0;
+    };
+
+    bool is_special(token id) const noexcept { return id == start() || id == end(); }
+
+    /// The symbols of a word before merging: its bytes, the last as the end of a word.
+    void spell(std::vector<token>& symbols, std::u32string_view word) const {
+        symbols.clear();
+        const std::string bytes = to_utf8(word);
         for (const char byte : bytes) symbols.push_back(vocabulary_.of_byte(static_cast<unsigned char>(byte), false));
         symbols.back() = vocabulary_.of_byte(static_cast<unsigned char>(bytes.back()), true);
     }
 
+    void append(std::vector<token>& ids, const std::vector<token>& symbols) const {
+        for (const token symbol : symbols)
+            if (const token id = shared_->id_of(symbol); id >= 0) ids.push_back(id);
+    }
+
+    text::symbol spelling(token id) const {
+        if (const auto own = shared_->added.find(id); own != shared_->added.end()) return {own->second, true};
+        if (rules().ids.empty()) return vocabulary_.spelling(id);
+        const auto symbol = shared_->symbols_of.find(id);
+        return vocabulary_.spelling(symbol == shared_->symbols_of.end() ? -1 : symbol->second);
+    }
+
     zeroshot::vocabulary vocabulary_;
+    std::shared_ptr<const contents> shared_;
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

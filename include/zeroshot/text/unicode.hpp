@@ -92,16 +92,20 @@ inline bool is_final_sigma(std::u32string_view text, std::size_t at) {
     return after == text.size() || !cased(text[after]);
 }
 
+/// Whether a capital sigma at the end of a word becomes a final one.
+enum class final_sigma_rule { applied, ignored };
+
 /// Lower case without a locale: final sigma by its position, U+0130 as i and a combining dot.
-/// Mirrors str.lower() of Python 3.11.
-inline std::u32string lowercase(std::u32string_view text) {
+/// Mirrors str.lower() of Python 3.11; without the rule of the final sigma, Lowercase of Hugging Face tokenizers.
+inline std::u32string lowercase(std::u32string_view text, final_sigma_rule rule = final_sigma_rule::applied) {
     constexpr char32_t capital_sigma = 0x03A3, sigma = 0x03C3, final_sigma = 0x03C2;
     constexpr char32_t capital_i_with_dot = 0x0130, dot_above = 0x0307;
     std::u32string lowered;
     lowered.reserve(text.size());
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == capital_sigma) {
-            lowered += is_final_sigma(text, at) ? final_sigma : sigma;
+            const bool is_final = rule == final_sigma_rule::applied && is_final_sigma(text, at);
+            lowered += is_final ? final_sigma : sigma;
         } else if (text[at] == capital_i_with_dot) {
             lowered += U'i';
             lowered += dot_above;

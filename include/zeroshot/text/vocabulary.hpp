@@ -150,20 +150,25 @@ class vocabulary {
         return spelt;
     }
 
-    /// The merges as from_merges() reads them, and as checkpoints carry them.
-    std::vector<std::string> merge_lines() const {
+    /// The symbols but for start and end, as tables of merges spell them: bytes as characters, "</w>" at the end of a
+    /// word.
+    std::vector<std::string> spellings() const {
         std::vector<std::string> spelt;  // [id]
         spelt.reserve(size());
         for (token id = 0; id < text::byte_symbol_count; ++id)
             spelt.push_back(spelling_of_byte_symbol(tables_->alphabet, id));
+        for (const auto& [left, right] : tables_->pairs)
+            spelt.push_back(spelt[static_cast<std::size_t>(left)] + spelt[static_cast<std::size_t>(right)]);
+        return spelt;
+    }
+
+    /// The merges as from_merges() reads them, and as checkpoints carry them.
+    std::vector<std::string> merge_lines() const {
+        const std::vector<std::string> spelt = spellings();
         std::vector<std::string> lines;
         lines.reserve(tables_->pairs.size());
-        for (const auto& [left, right] : tables_->pairs) {
-            const std::string& first = spelt[static_cast<std::size_t>(left)];
-            const std::string& second = spelt[static_cast<std::size_t>(right)];
-            lines.push_back(first + ' ' + second);
-            spelt.push_back(first + second);
-        }
+        for (const auto& [left, right] : tables_->pairs)
+            lines.push_back(spelt[static_cast<std::size_t>(left)] + ' ' + spelt[static_cast<std::size_t>(right)]);
         return lines;
     }
 

@@ -1,0 +1,104 @@
+#pragma once
+/// \file Rules of a tokenizer beside its merges: normalisation, added tokens, and the ids of its symbols.
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroshot/support/utf8.hpp>
+#include <zeroshot/text/clean.hpp>
+#include <zeroshot/text/unicode.hpp>
+#include <zeroshot/text/vocabulary.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI {
+
+/// How a text is normalised before it is cut into words.
+enum class text_normalizer {
+    openai,    ///< ftfy's repairs, HTML references, white space, lower case: clean()
+    composed,  ///< the steps of a Hugging Face tokenizer.json that tokenizer_rules names
+};
+
+/// A token that is found in a text before words are.
+struct added_token {
+    std::string text{};
+    token id = 0;
+    bool normalized = false;  ///< found in the normalised text instead of the text as it is
+
+    bool operator==(const added_token&) const = default;
+};
+
+/// Rules of a tokenizer beside its merges; by default OpenAI's.
+struct tokenizer_rules {
+    text_normalizer normalizer = text_normalizer::openai;
+    bool nfc = true;                   ///< composed: Unicode's canonical composition
+    bool lowercase = true;             ///< composed: each character alone, without the final sigma
+    bool finds_names = true;           ///< composed: the names of the start and end token are words of their own
+    std::vector<added_token> added{};  ///< composed; the start and end tokens among them
+    std::vector<token> ids{};          ///< of each symbol of the vocabulary, -1 to leave it out; empty: its number
+
+    bool operator==(const tokenizer_rules&) const = default;
+};
+
+namespace text {
+
+/// Normalises by the steps of a tokenizer.json. Mirrors NFC and Lowercase of Hugging Face tokenizers.
+inline std::u32string composed(std::u32string_view text, const tokenizer_rules& rules) {
+    std::u32string result = rules.nfc ? normalize_nfc(text) : std::u32string(text);
+    return rules.lowercase ? lowercase(result, final_sigma_rule::ignored) : result;
+}
+
+/// Texts to find, and their ids: the longest one at the earliest position.
+class token_finder {
+   public:
+    /// \param normalized which of the added tokens; the others are left out
+    token_finder(const tokenizer_rules& rules, bool normalized) {
+        for (const added_token& each : rules.added) {
+            if (each.normalized != normalized || each.text.empty()) continue;
+            std::u32string text = code_points(each.text, invalid_utf8::replace);
+            if (normalized) text = composed(text, rules);
+            const char32_t first = text.front();
+            tokens_.emplace(first, std::pair(std::move(text), each.id));
+        }
+    }
+
+    /// Cuts a text at the tokens: calls between(text) and token(id) in order.
+    template <class Between, class Token>
+    void cut(std::u32string_view text, const Between& between, const Token& token) const {
+        std::size_t begin = 0;
+        for (std::size_t at = 0; at < text.size();) {
+            const entry* const found = longest(text.substr(at));
+            if (found == nullptr) {
+                ++at;
+                continue;
+            }
+            if (at > begin) between(text.substr(begin, at - begin));
+            token(found->second);
+            begin = at += found->first.size();
+        }
+        if (begin < text.size()) between(text.substr(begin));
+    }
+
+   private:
+    using entry = std::pair<std::u32string, token>;
+
+    const entry* longest(std::u32string_view text) const {
+        const entry* best = nullptr;
+        const auto [first, last] = tokens_.equal_range(text.front());
+        for (auto each = first; each != last; ++each) {
+            const entry& candidate = each->second;
+            if (text.starts_with(candidate.first) && (best == nullptr || candidate.first.size() > best->first.size()))
+                best = &candidate;
+        }
+        return best;
+    }
+
+    std::multimap<char32_t, entry> tokens_;  // by first character
+};
+
+}  // namespace text
+
+}}  // namespace zeroshot::ZEROSHOT_ABI

@@ -11,6 +11,7 @@ import numpy
 import open_clip
 import PIL
 from PIL import Image
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 HERE = pathlib.Path(__file__).parent
 SIDES = [1, 2, 3, 5, 17, 31, 32, 33, 64, 100, 223, 224, 225, 300, 640, 1000, 3000]
@@ -66,19 +67,12 @@ def png(colour, depth, values, transparency, entries, seed):
 
 
 def crop(image, size, order):
-    """openai/CLIP's _transform up to ToTensor, or CLIPImageProcessor's steps in their order."""
-    if order == "hf":
-        image = image.convert("RGB")
-    width, height = image.size
-    longer = int(size * max(width, height) / min(width, height))
-    new_size = (size, longer) if width <= height else (longer, size)
-    image = image.resize(new_size, Image.BICUBIC)
-    width, height = new_size
-    if order == "hf":
-        left, top = (width - size) // 2, (height - size) // 2
-    else:
-        left, top = round((width - size) / 2.0), round((height - size) / 2.0)
-    return numpy.asarray(image.crop((left, top, left + size, top + size)).convert("RGB"))
+    """The bytes before scaling and normalisation: by open_clip's transform for OpenAI's order, else by transformers."""
+    if order == "openai":
+        return square(image, size, "shortest", "bicubic", 0)
+    processor = CLIPImageProcessorPil(
+        size={"shortest_edge": size}, crop_size={"height": size, "width": size}, do_rescale=False, do_normalize=False)
+    return processor(image, return_tensors="np")["pixel_values"][0].transpose(1, 2, 0).astype(numpy.uint8)
 
 
 def square(image, size, mode, filter, fill):
@@ -95,11 +89,14 @@ def square(image, size, mode, filter, fill):
     return numpy.asarray(image)
 
 
-def opened(colour, depth, values, transparency, entries, seed):
+def opened(colour, depth, values, transparency, entries, seed, order="openai"):
     image = Image.open(io.BytesIO(png(colour, depth, values, transparency, entries, seed)))
-    if image.mode.startswith("I"):  # 16-bit grey: our own decision, the upper 8 bits
-        return Image.fromarray((values[:, :, 0] >> 8).astype(numpy.uint8))
-    return image
+    if not image.mode.startswith("I"):
+        return image
+    grey = Image.fromarray((values[:, :, 0] >> 8).astype(numpy.uint8))  # our own decision: the upper 8 bits
+    if transparency and order == "hf":
+        grey.putalpha(Image.fromarray(numpy.where(values[:, :, 0] == 0, 0, 255).astype(numpy.uint8)))
+    return grey
 
 
 def record_crops():
@@ -123,8 +120,8 @@ def record_crops():
             style = int(rng.integers(0, 3))
             size = int(rng.choice([224, 32, 33, 7]))
             values = samples(colour, depth, width, height, entries, style, seed)
-            image = opened(colour, depth, values, transparency, entries, seed)
-            hashes = [hashlib.sha256(crop(image, size, order).tobytes()).hexdigest()[:16] for order in ("openai", "hf")]
+            images = {order: opened(colour, depth, values, transparency, entries, seed, order) for order in ("openai", "hf")}
+            hashes = [hashlib.sha256(crop(image, size, order).tobytes()).hexdigest()[:16] for order, image in images.items()]
             lines.append(" ".join(map(str, [colour, depth, width, height, interlaced, transparency, entries, style, seed, size, *hashes])))
     (HERE / "pixels.txt").write_text("\n".join(lines) + "\n")
 

@@ -77,18 +77,6 @@ TEST_CASE("OpenAI rounds the crop's corner half to even, Hugging Face down") {
     CHECK(encoder_square(sample, how).row(0)[0] == 1);
 }
 
-TEST_CASE("every mode becomes RGB as Pillow's convert does it") {
-    const auto first = [](const image& sample) {
-        const image rgb = to_rgb(sample);
-        return std::vector<int>(rgb.row(0).begin(), rgb.row(0).end());
-    };
-    CHECK(first(image({255}, 1, 1, pixel_mode::bilevel)) == std::vector<int>{255, 255, 255});
-    CHECK(first(image({7}, 1, 1, pixel_mode::grey)) == std::vector<int>{7, 7, 7});
-    CHECK(first(image({7, 0}, 1, 1, pixel_mode::grey_alpha)) == std::vector<int>{7, 7, 7});
-    CHECK(first(image({7, 8, 9}, 1, 1, pixel_mode::palette)) == std::vector<int>{7, 8, 9});
-    CHECK(first(image({7, 8, 9, 0}, 1, 1, pixel_mode::rgba)) == std::vector<int>{7, 8, 9});
-}
-
 TEST_CASE("alpha weighs in OpenAI's order and is dropped first in Hugging Face's") {
     const image sample({200, 0, 200, 0, 100, 255, 100, 255}, 2, 2, pixel_mode::grey_alpha);
     preprocessing how;

@@ -123,6 +123,12 @@ void add_checkpoint_options(CLI::App& command, model_options& target) {
     one_of(command.add_option("--order", target.order, "Order of the preprocessing steps: openai or hf"),
            {"openai", "hf"})
         ->group(checkpoint_group);
+    command
+        .add_option("--transparency", target.transparency,
+                    "Transparent pixels: drop shows the colours beneath, white or #rrggbb lays them on a colour; by "
+                    "default as the reference of the order")
+        ->type_name("drop|white|#RRGGBB")
+        ->group(checkpoint_group);
     integer_from(1, command.add_option("--image-size", target.image_size,
                                        "Input resolution in pixels, if not that of the training"))
         ->group(checkpoint_group);

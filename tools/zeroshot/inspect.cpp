@@ -77,6 +77,7 @@ void write_images(nlohmann::ordered_json& json, const zeroshot::preprocessing& p
     json["mean"] = zeroshot::json_numbers(pixels.mean);
     json["std"] = zeroshot::json_numbers(pixels.standard_deviation);
     json["order"] = zeroshot::name_of(pixels.order);
+    json["transparency"] = zeroshot::name_of(pixels.transparency);
     json["interpolation"] = zeroshot::name_of(pixels.filter);
     json["resize"] = zeroshot::name_of(pixels.mode);
     if (pixels.resized) json["resized"] = *pixels.resized;
@@ -210,6 +211,9 @@ void add_images(const zeroshot::preprocessing& pixels, table_rows& rows) {
     const std::string size = std::to_string(pixels.size),
                       order = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
     rows.emplace_back("images", size + " x " + size + ", " + resizing_text(pixels) + ", " + order + " order");
+    rows.emplace_back("  transparency", pixels.transparency.background
+                                            ? "laid on " + zeroshot::name_of(pixels.transparency)
+                                            : "dropped: the colours beneath show");
     rows.emplace_back("  mean", colour(pixels.mean));
     rows.emplace_back("  std", colour(pixels.standard_deviation));
 }

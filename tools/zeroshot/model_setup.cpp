@@ -124,6 +124,7 @@ zeroshot::load_options load_options_of(const model_options& options) {
     load.standard_deviation = options.standard_deviation;
     if (options.order)
         load.order = *options.order == "hf" ? zeroshot::crop_order::hugging_face : zeroshot::crop_order::openai;
+    if (options.transparency) load.transparency = zeroshot::transparency::of(*options.transparency);
     load.name = options.name;
     load.image_size = options.image_size;
     if (options.config) load.config = *options.config;

@@ -37,6 +37,7 @@ struct model_options {
     std::optional<std::array<float, 3>> mean;
     std::optional<std::array<float, 3>> standard_deviation;
     std::optional<std::string> order;
+    std::optional<std::string> transparency;
     std::optional<std::size_t> image_size;
     std::optional<std::string> config;
     bool compact = false;

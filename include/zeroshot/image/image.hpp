@@ -46,6 +46,11 @@ inline pixel_mode mode_of_channels(std::size_t channels) {
     throw argument_error(error_code::argument, {"pixels", std::to_string(channels) + " channels", "1, 2, 3 or 4"});
 }
 
+/// Whether the last channel is alpha.
+inline bool has_alpha(pixel_mode mode) {
+    return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba || mode == pixel_mode::bgra;
+}
+
 /// An image [height, width, channels] of bytes, top row first. The pixels never change, so copies share them and a
 /// moved-from image is still the image.
 class image {
@@ -104,6 +109,22 @@ class image {
             packed.insert(packed.end(), source.row(y).begin(), source.row(y).end());
         return image(std::move(packed), width, height, mode);
     }
+
+    /// The same image with transparency that its mode has no channel for, as that of a palette or of one colour in a
+    /// PNG (tRNS). Only what asks for transparency() sees it.
+    /// \param alpha a grey image of the same size: 0 is transparent, 255 opaque
+    /// \throws argument_error (ARG) for another size or mode
+    image with_transparency(const image& alpha) const {
+        if (alpha.mode() != pixel_mode::grey || alpha.width() != width_ || alpha.height() != height_)
+            throw argument_error(error_code::argument,
+                                 {"transparency", "another size or mode", "a grey image as large"});
+        image result = *this;
+        result.transparency_ = std::make_shared<const image>(alpha);
+        return result;
+    }
+
+    /// The transparency that the mode has no channel for; null without any.
+    const image* transparency() const noexcept { return transparency_.get(); }
 
     std::size_t width() const noexcept { return width_; }
     std::size_t height() const noexcept { return height_; }
@@ -165,6 +186,7 @@ class image {
     pixel_mode mode_;
     std::size_t channels_;
     std::size_t stride_ = 0;
+    std::shared_ptr<const image> transparency_{};
 };
 
 /// The image turned upright by an EXIF orientation. Mirrors ImageOps.exif_transpose of Pillow.
@@ -191,7 +213,9 @@ inline image upright(const image& input, unsigned orientation) {
             pixels.insert(pixels.end(), pixel.begin(), pixel.end());
         }
     }
-    return image(std::move(pixels), width, height, input.mode());
+    const image turned(std::move(pixels), width, height, input.mode());
+    return input.transparency() == nullptr ? turned
+                                           : turned.with_transparency(upright(*input.transparency(), orientation));
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

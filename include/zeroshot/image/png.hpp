@@ -31,6 +31,7 @@ struct png_file {
     png_colour colour = png_colour::grey;
     bool interlaced = false;
     std::array<std::uint8_t, 768> palette{};             ///< [256, 3]; beyond its end black, as in Pillow
+    std::span<const std::byte> transparency;             ///< tRNS: an alpha for each colour, or one colour
     std::span<const std::byte> exif;                     ///< TIFF data of eXIf
     std::vector<std::span<const std::byte>> compressed;  ///< the IDAT chunks
     std::size_t data_begins = 0;                         ///< byte of the first IDAT
@@ -83,8 +84,7 @@ inline void read_png_header(png_file& file, std::span<const std::byte> data, std
     refuse_pixels(position, file.width, file.height, max_pixels);
 }
 
-/// Reads the chunks of a PNG up to IEND and checks their CRCs. Transparency (tRNS) is not read: Pillow keeps the mode,
-/// and its convert("RGB") drops alpha.
+/// Reads the chunks of a PNG up to IEND and checks their CRCs.
 /// \throws image_error FORMAT where the file is cut or damaged, UNSUPPORTED for critical chunks of others, LIMIT beyond
 /// max_pixels
 inline png_file scan_png(std::span<const std::byte> bytes, std::size_t max_pixels) {
@@ -126,6 +126,8 @@ inline png_file scan_png(std::span<const std::byte> bytes, std::size_t max_pixel
                 bad("a palette of " + std::to_string(length) + " bytes", "3 for each of at most 256 colours");
             for (std::size_t i = 0; i < length; ++i) file.palette[i] = std::to_integer<std::uint8_t>(data[i]);
             palette = true;
+        } else if (type == "tRNS") {
+            file.transparency = data;
         } else if (type == "eXIf") {
             file.exif = data;
         } else if (type == "IDAT") {
@@ -156,6 +158,33 @@ inline pixel_mode png_mode(const png_file& file) {
     return file.colour == png_colour::grey_alpha && file.depth < 16 ? pixel_mode::grey_alpha : pixel_mode::rgba;
 }
 
+/// The image with the transparency of tRNS. For one colour, Pillow compares the lower byte of each number with the
+/// decoded sample, whatever the depth (ImagingConvertTransparent in Convert.c); 16-bit grey, of which it has no upper
+/// bytes, is compared whole.
+/// \param samples as decoded: indices of a palette
+inline image with_png_transparency(const png_file& file, const image& opaque, const std::uint8_t* samples) {
+    const auto stored = [&](std::size_t index) { return std::to_integer<std::uint8_t>(file.transparency[index]); };
+    const auto is_transparent = [&](std::size_t pixel) {
+        if (file.colour == png_colour::grey && file.depth == 16) {
+            std::uint16_t sample;
+            std::memcpy(&sample, samples + 2 * pixel, sizeof sample);
+            return sample == big_endian(file.transparency.first(2));
+        }
+        const std::uint8_t* const colour = opaque.row(0).data() + pixel * file.samples();
+        for (std::size_t channel = 0; channel < file.samples(); ++channel)
+            if (colour[channel] != stored(2 * channel + 1)) return false;
+        return true;
+    };
+    std::vector<std::uint8_t> alpha(file.width * file.height, 255);
+    for (std::size_t i = 0; i < alpha.size(); ++i) {
+        if (file.colour != png_colour::palette)
+            alpha[i] = is_transparent(i) ? 0 : 255;
+        else if (samples[i] < file.transparency.size())
+            alpha[i] = stored(samples[i]);
+    }
+    return opaque.with_transparency(image(std::move(alpha), file.width, file.height, pixel_mode::grey));
+}
+
 /// The image from decoded samples; of 16 bits per sample, in the machine's byte order, the upper 8 are used.
 inline image png_pixels(const png_file& file, const std::uint8_t* samples) {
     const pixel_mode mode = png_mode(file);
@@ -177,7 +206,11 @@ inline image png_pixels(const png_file& file, const std::uint8_t* samples) {
     } else {
         pixels.assign(samples, samples + count * file.samples());
     }
-    return image(std::move(pixels), file.width, file.height, mode);
+    const image opaque(std::move(pixels), file.width, file.height, mode);
+    const bool has_transparency = file.colour == png_colour::palette
+                                      ? !file.transparency.empty()
+                                      : file.samples() % 2 == 1 && file.transparency.size() >= 2 * file.samples();
+    return has_transparency ? with_png_transparency(file, opaque, samples) : opaque;
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::detail

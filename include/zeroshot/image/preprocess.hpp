@@ -16,6 +16,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
 #include <zeroshot/image/resize.hpp>
+#include <zeroshot/image/rgb.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -57,6 +58,7 @@ struct preprocessing {
     interpolation filter = interpolation::bicubic;
     resize_mode mode = resize_mode::shortest;
     std::uint8_t fill = 0;  ///< the grey level beside the image, for resize_mode::longest
+    zeroshot::transparency transparency{};
     /// Side before the crop, where it is not the square's: size and crop_size of transformers. The middle of a larger
     /// image is cut out, a smaller one is padded with zeros. Not for resize_mode::longest.
     std::optional<std::size_t> resized{};
@@ -89,26 +91,6 @@ inline void check(const preprocessing& settings) {
                                                         "finite numbers, the second not 0"});
         }
     }
-}
-
-/// The image as by Pillow's convert("RGB"): grey repeated, alpha dropped, palette colours as they are; BGR is reversed.
-inline image to_rgb(const image& input) {
-    if (input.mode() == pixel_mode::rgb) return input;
-    if (input.mode() == pixel_mode::palette) return input.reinterpreted(pixel_mode::rgb);
-    const std::size_t channels = input.channels();
-    const bool reversed = input.mode() == pixel_mode::bgr || input.mode() == pixel_mode::bgra;
-    const std::size_t red = reversed ? 2 : 0, green = channels < 3 ? 0 : 1, blue = channels < 3 ? 0 : 2 - red;
-    std::vector<std::uint8_t> pixels(input.width() * input.height() * 3);
-    std::uint8_t* next = pixels.data();
-    for (std::size_t y = 0; y < input.height(); ++y) {
-        const auto row = input.row(y);
-        for (std::size_t pixel = 0; pixel < row.size(); pixel += channels) {
-            *next++ = row[pixel + red];
-            *next++ = row[pixel + green];
-            *next++ = row[pixel + blue];
-        }
-    }
-    return image(std::move(pixels), input.width(), input.height(), pixel_mode::rgb);
 }
 
 namespace detail {
@@ -177,7 +159,8 @@ inline image resize_and_pad(const image& source, const preprocessing& settings) 
 /// \throws argument_error as check(), and LIMIT for an image too thin to be resized
 inline image encoder_square(const image& input, const preprocessing& settings = {}) {
     check(settings);
-    const image source = settings.order == crop_order::openai ? input : to_rgb(input);
+    const image opaque = settings.transparency.background ? laid_on(input, *settings.transparency.background) : input;
+    const image source = settings.order == crop_order::openai ? opaque : to_rgb(opaque);
     const std::size_t width = source.width(), height = source.height(), size = settings.resized.value_or(settings.size);
     switch (settings.mode) {
         case resize_mode::longest:

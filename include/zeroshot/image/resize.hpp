@@ -198,10 +198,6 @@ image resize_y_then_x(const image& input, pixel_weights across, const pixel_weig
     return image(std::move(output), across.sources.size(), down.sources.size(), input.mode());
 }
 
-inline bool has_alpha(pixel_mode mode) {
-    return mode == pixel_mode::grey_alpha || mode == pixel_mode::rgba || mode == pixel_mode::bgra;
-}
-
 /// The image with change(colour, alpha) for every colour; alpha, the last channel, stays.
 template <std::size_t Channels, class Change>
 image with_colours(const image& input, const Change& change) {
@@ -317,7 +313,7 @@ inline image resize_and_crop(const image& input, std::size_t width, std::size_t 
     const detail::axis rows{input.height(), height, part.top, part.height};
     const bool nearest = input.mode() == pixel_mode::bilevel || input.mode() == pixel_mode::palette;
     if (nearest) return detail::resize_nearest(input, columns, rows);
-    if (!detail::has_alpha(input.mode())) return detail::resize_filtered(input, columns, rows, filter);
+    if (!has_alpha(input.mode())) return detail::resize_filtered(input, columns, rows, filter);
     return detail::unpremultiplied(detail::resize_filtered(detail::premultiplied(input), columns, rows, filter));
 }
 

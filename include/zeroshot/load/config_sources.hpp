@@ -39,6 +39,7 @@ inline settings settings_of(const load_options& options) {
     stated.mean = options.mean;
     stated.standard_deviation = options.standard_deviation;
     stated.order = options.order;
+    stated.transparency = options.transparency;
     stated.requested_image_size = options.image_size;
     return stated;
 }

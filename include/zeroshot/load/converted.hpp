@@ -103,6 +103,8 @@ inline void read_converted_preprocessing(const json& images, settings& result) {
     result.mean = optional_colour(images, "mean");
     result.standard_deviation = optional_colour(images, "std");
     result.order = optional_choice(images, "order", {crop_order::openai, crop_order::hugging_face});
+    result.transparency = optional_member<transparency>(
+        images, "transparency", [](const json& name) { return transparency::of(name.as_string()); });
     result.filter = optional_choice(images, "interpolation", all_interpolations);
     result.mode = optional_choice(images, "resize", all_resize_modes);
     result.fill = optional_level(images, "fill");
@@ -113,6 +115,7 @@ inline void read_converted_preprocessing(const json& images, settings& result) {
 inline tokenizer_rules converted_tokenizer_rules(const json& rules) {
     tokenizer_rules result{.normalizer = text_normalizer::composed,
                            .nfc = rules.at("nfc").as_bool(),
+                           .single_spaces = rules.at("single_spaces").as_bool(),
                            .lowercase = rules.at("lowercase").as_bool(),
                            .finds_names = rules.at("finds_names").as_bool()};
     for (const json& each : rules.at("added").items())
@@ -191,6 +194,7 @@ inline std::string preprocessing_text(const preprocessing& how) {
                                    {"mean", json_numbers(how.mean)},
                                    {"std", json_numbers(how.standard_deviation)},
                                    {"order", name_of(how.order)},
+                                   {"transparency", name_of(how.transparency)},
                                    {"interpolation", name_of(how.filter)},
                                    {"resize", name_of(how.mode)},
                                    {"fill", how.fill}};
@@ -199,8 +203,10 @@ inline std::string preprocessing_text(const preprocessing& how) {
 }
 
 inline nlohmann::ordered_json json_of(const tokenizer_rules& rules) {
-    nlohmann::ordered_json written{
-        {"nfc", rules.nfc}, {"lowercase", rules.lowercase}, {"finds_names", rules.finds_names}};
+    nlohmann::ordered_json written{{"nfc", rules.nfc},
+                                   {"single_spaces", rules.single_spaces},
+                                   {"lowercase", rules.lowercase},
+                                   {"finds_names", rules.finds_names}};
     written["added"] = nlohmann::ordered_json::array();
     for (const added_token& each : rules.added)
         written["added"].push_back({{"text", each.text}, {"id", each.id}, {"normalized", each.normalized}});

@@ -26,7 +26,8 @@
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 
 // Rules that hold where no source states a setting.
-inline constexpr std::string_view openai_rule = "nobody: OpenAI's rule";          // of the towers
+inline constexpr std::string_view openai_rule = "nobody: OpenAI's rule";  // of the towers
+inline constexpr std::string_view transformers_default = "nobody: as transformers 5";
 inline constexpr std::string_view openai_default = "nobody: as OpenAI's models";  // of images and texts
 
 /// A model's own tokenizer, or the name of one that is not implemented; neither for CLIP's own.
@@ -43,6 +44,7 @@ struct resolved_model {
     resolved<activation> vision_activation{}, text_activation{};
     resolved<std::array<float, 3>> mean{}, standard_deviation{};
     resolved<crop_order> order{};
+    resolved<zeroshot::transparency> transparency{};
     resolved<interpolation> filter{};
     resolved<tokenizer_settings> tokenizer{};
 
@@ -61,6 +63,7 @@ struct resolved_model {
             all.push_back({"mean", mean.source});
             all.push_back({"std", standard_deviation.source});
             all.push_back({"order", order.source});
+            all.push_back({"transparency", transparency.source});
             all.push_back({"interpolation", filter.source});
         }
         if (config.has_text()) all.push_back({"tokenizer", tokenizer.source});
@@ -299,6 +302,11 @@ class resolver {
         images.mean = result_.mean.value;
         images.standard_deviation = result_.standard_deviation.value;
         images.order = result_.order.value;
+        const bool on_white = images.order == crop_order::hugging_face;
+        result_.transparency =
+            stated_or(sources_, &settings::transparency, on_white ? transparency::on_white() : transparency{},
+                      on_white ? transformers_default : openai_default);
+        images.transparency = result_.transparency.value;
         images.filter = result_.filter.value;
         images.mode = value(&settings::mode, images.mode);
         images.fill = value(&settings::fill, images.fill);

@@ -60,6 +60,7 @@ struct settings {
     std::optional<std::array<float, 3>> mean{};
     std::optional<std::array<float, 3>> standard_deviation{};
     std::optional<crop_order> order{};
+    std::optional<zeroshot::transparency> transparency{};
     std::optional<resize_mode> mode{};
     std::optional<interpolation> filter{};
     std::optional<std::uint8_t> fill{};

@@ -42,19 +42,22 @@ inline std::vector<json> component_parts(const json& component, std::string_view
     return component_type(component) == "Sequence" ? component.at(key).items() : std::vector<json>{component};
 }
 
-/// Reads "normalizer": NFC, white space replaced, Lowercase, in this order.
+/// Reads "normalizer": NFC, a space for white space, Lowercase, in this order.
 inline void read_normalizer(const json& component, tokenizer_rules& rules) {
     for (const json& part : component_parts(component, "normalizers")) {
         const std::string type = component_type(part);
+        const bool is_first = !rules.single_spaces && !rules.lowercase;
         const bool replaces_spaces = type == "Replace" && part.at("pattern").find("Regex") &&
                                      part.at("pattern").at("Regex").as_string() == "\\s+" &&
-                                     part.at("content").as_string() == " ";  // words have none anyway
-        if (type == "NFC" && !rules.lowercase)
+                                     part.at("content").as_string() == " ";
+        if (type == "NFC" && is_first)
             rules.nfc = true;
+        else if (replaces_spaces && !rules.lowercase)
+            rules.single_spaces = true;
         else if (type == "Lowercase")
             rules.lowercase = true;
-        else if (!replaces_spaces)
-            refuse_setting(part, "a normalizer " + quoted(type), "NFC, Lowercase and spaces for white space");
+        else
+            refuse_setting(part, "a normalizer " + quoted(type), "NFC, a space for white space, Lowercase");
     }
 }
 
@@ -139,7 +142,8 @@ inline tokenizer tokenizer_of_symbols(const symbol_ids& ids, const std::vector<s
 /// Reads tokenizer.json of a CLIP: byte pairs with merges, ids and added tokens of its own.
 /// \throws checkpoint_error (UNSUPPORTED) for a component that CLIP does not have; FORMAT for damaged files
 inline tokenizer read_tokenizer_json(const json& file) {
-    tokenizer_rules rules{.normalizer = text_normalizer::composed, .nfc = false, .lowercase = false};
+    tokenizer_rules rules{
+        .normalizer = text_normalizer::composed, .nfc = false, .single_spaces = false, .lowercase = false};
     if (const auto component = member(file, "normalizer")) read_normalizer(*component, rules);
     read_pre_tokenizer(file.at("pre_tokenizer"), rules);
     if (const auto added = member(file, "added_tokens")) rules.added = read_added_tokens(*added);

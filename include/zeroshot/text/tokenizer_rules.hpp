@@ -35,6 +35,7 @@ struct added_token {
 struct tokenizer_rules {
     text_normalizer normalizer = text_normalizer::openai;
     bool nfc = true;                   ///< composed: Unicode's canonical composition
+    bool single_spaces = true;         ///< composed: a space for each run of white space
     bool lowercase = true;             ///< composed: each character alone, without the final sigma
     bool finds_names = true;           ///< composed: the names of the start and end token are words of their own
     std::vector<added_token> added{};  ///< composed; the start and end tokens among them
@@ -45,9 +46,19 @@ struct tokenizer_rules {
 
 namespace text {
 
+/// A space for each run of white space. Mirrors Replace of \\s+ in Hugging Face tokenizers.
+inline std::u32string with_single_spaces(std::u32string_view text) {
+    std::u32string result;
+    for (const char32_t character : text)
+        if (!is_space(character) || result.empty() || result.back() != U' ')
+            result += is_space(character) ? U' ' : character;
+    return result;
+}
+
 /// Normalises by the steps of a tokenizer.json. Mirrors NFC and Lowercase of Hugging Face tokenizers.
 inline std::u32string composed(std::u32string_view text, const tokenizer_rules& rules) {
     std::u32string result = rules.nfc ? normalize_nfc(text) : std::u32string(text);
+    if (rules.single_spaces) result = with_single_spaces(result);
     return rules.lowercase ? lowercase(result, final_sigma_rule::ignored) : result;
 }
 

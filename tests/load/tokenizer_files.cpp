@@ -1,0 +1,93 @@
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <zeroshot/load/converted.hpp>
+#include <zeroshot/load/tokenizer_files.hpp>
+
+#include "tests/catch.hpp"
+#include "tests/support/files.hpp"
+
+using namespace zeroshot;
+using namespace zeroshot::loading;
+using support::has;
+
+namespace {
+
+const std::filesystem::path recorded = std::filesystem::path(ZEROSHOT_SOURCE_DIR) / "tests/golden/tokenizers";
+
+tokenizer tokenizer_of_folder(const std::filesystem::path& folder) {
+    return *tokenizer_beside(folder)->tokenizer;
+}
+
+std::string text_of(const std::filesystem::path& file) {
+    const std::vector<std::byte> bytes = read_file(file);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// What is stated of a tokenizer.json after a change of its text.
+settings changed(const std::string& from, const std::string& to) {
+    std::string text = text_of(recorded / "trained/tokenizer.json");
+    const std::size_t at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    const support::scratch_folder folder;
+    write_file(folder / "tokenizer.json", text.replace(at, from.size(), to));
+    return *tokenizer_beside(folder.path());
+}
+
+}  // namespace
+
+TEST_CASE("tokenizers as people train and publish them give the ids of Hugging Face's tokenizers") {
+    for (const char* name : {"trained", "some_bytes", "cased", "template", "added", "vocabulary_and_merges"}) {
+        const tokenizer own = tokenizer_of_folder(recorded / name);
+        for (const json& pair : read_json(recorded / name / "ids.json").items()) {
+            std::vector<token> expected;
+            for (const json& id : pair.at(1).items()) expected.push_back(token_id(id));
+            INFO(name << ": " << pair.at(0).as_string());
+            CHECK(own.encode(pair.at(0).as_string()) == expected);
+        }
+    }
+}
+
+TEST_CASE("ids of a tokenizer with an order of its own are shown as their text") {
+    const tokenizer own = tokenizer_of_folder(recorded / "added");
+    const std::vector<token> ids = own.encode("a photo <cat-toy> of");
+    CHECK(own.start() == 0);
+    CHECK(own.end() == 1);
+    CHECK(own.pieces(ids) ==
+          std::vector<std::string>{"<|startoftext|>", "a</w>", "photo</w>", "<cat-toy>", "of</w>", "<|endoftext|>"});
+    CHECK(has(own.decode(ids), "a photo <cat-toy> of"));
+    CHECK_THROWS_AS(own.decode(std::vector<token>{5000}), text_error);
+    CHECK(own.has_special("x <|endoftext|>"));
+    CHECK_FALSE(own.has_special("x <cat-toy>"));
+}
+
+TEST_CASE("the converted form keeps a tokenizer's rules and ids") {
+    for (const char* name : {"some_bytes", "cased", "added"}) {
+        const tokenizer own = tokenizer_of_folder(recorded / name);
+        settings read;
+        read_converted_tokenizer(json::parse(tokenizer_text(own, {}), "t"), read);
+        CHECK(read.tokenizer->rules() == own.rules());
+        CHECK(read.tokenizer->encode("A photo of <dog>s ½") == own.encode("A photo of <dog>s ½"));
+    }
+}
+
+TEST_CASE("a component that CLIP's tokenizer does not have is named, and the model takes token ids") {
+    const auto refusal = [](const std::string& from, const std::string& to) {
+        const settings stated = changed(from, to);
+        CHECK_FALSE(stated.tokenizer);
+        return stated.other_tokenizer.value_or("");
+    };
+    CHECK(has(refusal(R"({"type":"NFC"})", R"({"type":"NFKC"})"), "a normalizer 'NFKC'"));
+    CHECK(has(refusal(R"([\\p{N}]|)", R"([\\p{N}]+|)"), "pre_tokenizer"));
+    CHECK(has(refusal(R"("type":"RobertaProcessing")", R"("type":"ByteLevel")"), "a post_processor 'ByteLevel'"));
+    CHECK(has(refusal(R"("type":"BPE")", R"("type":"Unigram")"), "'Unigram'"));
+    CHECK(has(refusal(R"("single_word":false)", R"("single_word":true)"), "is set"));
+    CHECK(has(refusal(R"("dropout":null)", R"("dropout":0.1)"), "at random"));
+}
+
+TEST_CASE("a damaged tokenizer.json is refused") {
+    CHECK_THROWS_AS(changed(R"("merges":[)", R"("merges":[["q","q"],)"), checkpoint_error);
+    CHECK_THROWS_AS(changed(R"("model":)", R"("models":)"), checkpoint_error);
+    CHECK_FALSE(tokenizer_beside(support::scratch_folder().path()).has_value());
+}

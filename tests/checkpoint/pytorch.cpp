@@ -160,7 +160,8 @@ TEST_CASE("a storage reference has five values, its key is a number, its device 
                  "x") == std::vector<float>{0});
     for (const char* key : {"../x", "", "0x", "-1", "0/"})
         CHECK(has(tensor_refusal(saved_tensor({key}, 0, {1}, {1})), "lies in a storage with the key"));
-    CHECK(has(tensor_refusal(saved_tensor({"0", 6, global("torch", "FooStorage")}, 0, {1}, {1})), "UNSUPPORTED"));
+    CHECK(has(tensor_refusal(saved_tensor({"0", 6, global("torch", "FooStorage")}, 0, {1}, {1})),
+              "a storage of type 'torch FooStorage'"));
     CHECK(has(tensor_refusal(saved_tensor({"0", 6, global("torch", "float32")}, 0, {1}, {1})),
               "a storage of type 'torch float32'"));
     const auto with_reference = [](const std::string& reference) {
@@ -178,7 +179,7 @@ TEST_CASE("a storage reference has five values, its key is a number, its device 
 }
 
 TEST_CASE("a wrapped state dict is found, and other entries are listed") {
-    const std::string inner = state({{"module.a", pair_of_floats}, {"module.b", pair_of_floats}});
+    const std::string inner = state({{"a", pair_of_floats}, {"b", pair_of_floats}});
     const pytorch_file file = read(
         state({{"epoch", integer(1)}, {"state_dict", inner}, {"optimizer", state({{"exp_avg", pair_of_floats}})}}));
     CHECK(names(file) == list_of_names{"a", "b"});
@@ -187,7 +188,21 @@ TEST_CASE("a wrapped state dict is found, and other entries are listed") {
           list_of_names{"a"});
     CHECK(names(read(state({{"model_state_dict", state({{"a", pair_of_floats}})}}))) == list_of_names{"a"});
     CHECK(names(read(state({{"model", pair_of_floats}, {"a", pair_of_floats}}))) == list_of_names{"model", "a"});
-    CHECK(names(read(state({{"module.a", pair_of_floats}, {"b", pair_of_floats}}))) == list_of_names{"module.a", "b"});
+    for (const char* name : {"net", "module", "state_dict_ema", "model_ema", "ema"})
+        CHECK(names(read(state({{name, state({{"a", pair_of_floats}})}}))) == list_of_names{"a"});
+    CHECK(names(read(state({{"model_ema", state({{"b", pair_of_floats}})},
+                            {"model", state({{"a", pair_of_floats}})}}))) == list_of_names{"a"});
+}
+
+TEST_CASE("values of any class beside the tensors are skipped by name") {
+    const std::string scalar = global("numpy.core.multiarray", "scalar") + empty + reduce;
+    const std::string path = global("pathlib", "PosixPath") + text("runs") + "\x85" + reduce;
+    const std::string counter = global("collections", "Counter") + dictionary + "\x85" + reduce;
+    const pytorch_file file = read(state({{"loss", scalar},
+                                          {"state_dict", state({{"a", pair_of_floats}, {"b", path}})},
+                                          {"args", state({{"path", path}, {"seen", counter}})}}));
+    CHECK(names(file) == list_of_names{"a"});
+    CHECK(file.tensors.skipped == list_of_names{"loss", "args", "b"});
 }
 
 TEST_CASE("a name that is not a string is skipped, a duplicate one refused") {
@@ -206,7 +221,11 @@ TEST_CASE("a file without a dictionary of tensors is refused with a remedy") {
         "UNSUPPORTED a.pt: entry 'archive/data.pkl': the file holds a call, expected a dictionary of tensors; save it "
         "with torch.save(model.state_dict(), ...)");
     CHECK(has(refusal(list), "the file holds a list"));
-    CHECK(has(refusal(global("open_clip.model", "CLIP") + empty + newobj), "asks for 'open_clip.model CLIP'"));
+    const std::string object = global("open_clip.model", "CLIP") + empty + newobj + dictionary + build;
+    CHECK(has(refusal(object), "the file holds an object of 'open_clip.model CLIP'"));
+    CHECK(has(refusal(state({{"epoch", integer(1)}, {"model", object}})),
+              "no tensors, but an object of 'open_clip.model CLIP'"));
+    CHECK(has(refusal(global("os", "system") + text("echo") + "\x85" + reduce), "an object of 'os system'"));
 }
 
 TEST_CASE("a TorchScript module gives its tensors by the path of attributes, and its code is not read") {

@@ -32,29 +32,31 @@ enum class pickle_kind : std::uint8_t {
     dictionary,  ///< items: keys and values in turn
     call,        ///< items: the function, the tuple of its arguments, and the state if it was given one
     object,      ///< items: the class, and the state if it has one
-    reference    ///< items: a persistent id, a tuple that names data outside of the pickle
+    reference,   ///< items: a persistent id, a tuple that names data outside of the pickle
+    other        ///< a value of a class that is not known, which is never made; its class is the text, it has no items
 };
 
 /// The kind in messages.
 inline std::string_view name_of(pickle_kind kind) {
-    constexpr std::array<std::string_view, 12> names{
-        "None",    "a truth value", "an integer",   "a number", "a string",  "a name",
-        "a tuple", "a list",        "a dictionary", "a call",   "an object", "a persistent reference"};
+    constexpr std::array<std::string_view, 13> names{
+        "None",     "a truth value", "an integer",   "a number", "a string",  "a name",
+        "a tuple",  "a list",        "a dictionary", "a call",   "an object", "a persistent reference",
+        "an object"};
     return names[static_cast<std::size_t>(kind)];
 }
 
 /// A value of a pickle. Nodes refer to each other by index, so sharing is free and nothing recurses.
 struct pickle_node {
     pickle_kind kind = pickle_kind::none;
-    std::size_t position = 0;            ///< the byte of its opcode
-    std::int64_t integer = 0;            ///< of an integer or truth value
-    std::string_view text{};             ///< of a text, or a global as "module name"
+    std::size_t position = 0;  ///< the byte of its opcode
+    std::int64_t integer = 0;  ///< of an integer or truth value
+    std::string_view text{};   ///< of a text, a global as "module name", or the global that made another value
     std::vector<std::uint32_t> items{};  ///< indices, see pickle_kind
 };
 
 /// The permitted use of a global.
 enum class pickle_role {
-    refused,
+    other,       ///< none: what is made of it is pickle_kind::other
     name,        ///< as a value only
     function,    ///< to be called
     dictionary,  ///< to be called without arguments, which makes an empty dictionary
@@ -78,10 +80,13 @@ struct pickle_document {
 namespace detail {
 
 /// The opcodes of protocol 2 that torch.save and TorchScript write: those of PyTorch's weights_only machine
-/// (torch/_weights_only_unpickler.py), less the one that belongs to protocol 4.
+/// (torch/_weights_only_unpickler.py), less the one that belongs to protocol 4; and those that values beside the
+/// tensors need.
 enum class opcode : std::uint8_t {
     mark = '(',
     stop = '.',
+    pop = '0',
+    pop_mark = '1',
     binint = 'J',
     binint1 = 'K',
     binint2 = 'M',
@@ -113,7 +118,8 @@ enum class opcode : std::uint8_t {
     tuple3 = 0x87,
     newtrue = 0x88,
     newfalse = 0x89,
-    long1 = 0x8a
+    long1 = 0x8a,
+    long4 = 0x8b
 };
 
 /// Interprets the opcodes with a stack of node indices.
@@ -181,7 +187,15 @@ class pickle_machine {
             case opcode::binint2:
                 return push_integer(number<std::uint16_t>());
             case opcode::long1:
-                return push_integer(long_integer());
+                return push_long(number<std::uint8_t>());
+            case opcode::long4:
+                return push_long(number<std::uint32_t>());
+            case opcode::pop:
+                pop();
+                return;
+            case opcode::pop_mark:
+                pop_to_mark();
+                return;
             case opcode::binfloat:
                 bytes(sizeof(double));
                 return push({pickle_kind::real});
@@ -251,15 +265,14 @@ class pickle_machine {
         return little_endian<Number>(std::as_bytes(std::span(bytes(sizeof(Number)))));
     }
 
-    std::int64_t long_integer() {
-        const std::string_view digits = bytes(number<std::uint8_t>());  // two's complement, the lowest byte first
-        if (digits.size() > sizeof(std::int64_t)) {
-            refuse("an integer has " + std::to_string(digits.size()) + " bytes", "at most 8");
-        }
+    /// An integer in two's complement, the lowest byte first; one of more than 8 bytes is no number of a tensor.
+    void push_long(std::size_t size) {
+        const std::string_view digits = bytes(size);
+        if (digits.size() > sizeof(std::int64_t)) return push({pickle_kind::other, 0, 0, "a large integer"});
         const bool negative = !digits.empty() && static_cast<unsigned char>(digits.back()) >= 0x80;
         std::uint64_t value = negative ? ~std::uint64_t{0} : 0;
         for (std::size_t i = digits.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(digits[i]);
-        return static_cast<std::int64_t>(value);
+        push_integer(static_cast<std::int64_t>(value));
     }
 
     std::string_view line() {
@@ -313,6 +326,7 @@ class pickle_machine {
 
     void extend(pickle_kind kind, const std::vector<std::uint32_t>& values) {
         pickle_node& container = top();
+        if (container.kind == pickle_kind::other) return;
         if (container.kind != kind) {
             refuse("items are put into " + std::string(name_of(container.kind)), std::string(name_of(kind)));
         }
@@ -327,17 +341,12 @@ class pickle_machine {
     void push_global() {
         const std::string_view module = line(), name = line();
         document_.names.push_back(std::string(module) + ' ' + std::string(name));
-        const std::string& whole = document_.names.back();
-        if (roles_(whole) == pickle_role::refused) {
-            refuse_unsupported("the pickle asks for " + quoted(whole) + ", which is refused and not executed", "",
-                               "save the tensors alone: torch.save(model.state_dict(), ...)");
-        }
-        push({pickle_kind::global, 0, 0, whole});
+        push({pickle_kind::global, 0, 0, document_.names.back()});
     }
 
     pickle_role role_of(std::uint32_t index) const {
         const pickle_node& node = document_.nodes[index];
-        return node.kind == pickle_kind::global ? roles_(node.text) : pickle_role::refused;
+        return node.kind == pickle_kind::global ? roles_(node.text) : pickle_role::other;
     }
 
     [[noreturn]] void refuse_to(const char* what, std::uint32_t index) const {
@@ -351,11 +360,19 @@ class pickle_machine {
             refuse("the arguments are " + std::string(name_of(document_.nodes[index].kind)), "a tuple");
     }
 
+    /// What a class or function that is not known would make: data to skip. Nothing is executed.
+    void push_other(std::uint32_t made_by) {
+        const pickle_node& maker = document_.nodes[made_by];
+        if (maker.kind != pickle_kind::global && maker.kind != pickle_kind::other) refuse_to("call", made_by);
+        push({pickle_kind::other, 0, 0, maker.text});
+    }
+
     void reduce() {
         std::vector<std::uint32_t> call = pop_last(2);
         expect_arguments(call[1]);
         const pickle_role role = role_of(call[0]);
         if (role == pickle_role::function) return push(pickle_kind::call, std::move(call));
+        if (role == pickle_role::other) return push_other(call[0]);
         if (role != pickle_role::dictionary) refuse_to("call", call[0]);
         if (!document_.nodes[call[1]].items.empty()) refuse("a dictionary is made of arguments");
         push({pickle_kind::dictionary});
@@ -364,7 +381,9 @@ class pickle_machine {
     void new_object() {
         const std::vector<std::uint32_t> operands = pop_last(2);
         expect_arguments(operands[1]);
-        if (role_of(operands[0]) != pickle_role::object) refuse_to("make an object of", operands[0]);
+        const pickle_role role = role_of(operands[0]);
+        if (role == pickle_role::other) return push_other(operands[0]);
+        if (role != pickle_role::object) refuse_to("make an object of", operands[0]);
         push(pickle_kind::object, {operands[0]});
     }
 
@@ -373,6 +392,7 @@ class pickle_machine {
     void build() {
         const std::uint32_t state = pop();
         pickle_node& built = top();
+        if (built.kind == pickle_kind::other) return;
         const std::size_t stateless = built.kind == pickle_kind::object ? 1 : built.kind == pickle_kind::call ? 2 : 0;
         if (stateless != 0 && built.items.size() == stateless) {
             built.items.push_back(state);
@@ -441,9 +461,9 @@ class pickle_machine {
 
 }  // namespace detail
 
-/// Reads a pickle of protocol 2.
-/// \param role_of the permitted globals and their use
-/// \throws checkpoint_error UNSUPPORTED for a name or opcode that is not allowed, another protocol; FORMAT where it is
+/// Reads a pickle of protocol 2. Nothing is executed: what other globals would make is pickle_kind::other.
+/// \param role_of the known globals and their use
+/// \throws checkpoint_error UNSUPPORTED for an opcode that is not allowed, another protocol; FORMAT where it is
 /// damaged, cyclic, or followed by other bytes; LIMIT
 inline pickle_document read_pickle(const byte_source& source, pickle_globals role_of,
                                    const pickle_limits& limits = {}) {

@@ -95,7 +95,7 @@ inline pickle_role torch_role(std::string_view name) {
     if (type_of(torch_storages, name) || type_of(torch_types, name) || name == torch_untyped) return pickle_role::name;
     const bool function = name == rebuild_tensor || name == rebuild_untyped_tensor ||
                           is_one_of(rebuild_parameter, name) || is_one_of(torch_functions, name);
-    return function ? pickle_role::function : pickle_role::refused;
+    return function ? pickle_role::function : pickle_role::other;
 }
 
 /// The root folder of the archive with its slash: "archive/".
@@ -129,8 +129,9 @@ class torch_reader {
         expect_little_endian();
         pytorch_file file;
         file.scripted = archive_.find(folder_ + "constants.pkl") != nullptr;
-        collect(state_dictionary());
-        drop_module_prefix();
+        const std::uint32_t state = state_dictionary();
+        collect(state);
+        if (list_.tensors.empty()) expect_no_object(state);
         expect_unique();
         file.tensors = std::move(list_);
         return file;
@@ -167,14 +168,19 @@ class torch_reader {
         return has_state ? std::optional(node.items[1]) : std::nullopt;
     }
 
-    /// The state dict: the saved object, or its first dictionary of "state_dict", "model_state_dict" and "model", as
-    /// training programs save it; other entries are skipped.
+    /// Refuses what stands in the place of a state dict, by its class.
+    [[noreturn]] void refuse_object(const std::string& subject, std::uint32_t index) const {
+        const pickle_node& node = pickle_[index];
+        refuse(subject + std::string(name_of(node.kind)) +
+                   (node.kind == pickle_kind::other ? " of " + quoted(node.text) : std::string()),
+               "a dictionary of tensors", "save it with torch.save(model.state_dict(), ...)", error_code::unsupported);
+    }
+
+    /// The state dict: the saved object, or its first dictionary with one of the names that training programs use,
+    /// averaged weights after the others; other entries are skipped.
     std::uint32_t state_dictionary() {
         std::optional<std::uint32_t> state = attributes(pickle_.root);
-        if (!state) {
-            refuse("the file holds " + std::string(name_of(pickle_[pickle_.root].kind)), "a dictionary of tensors",
-                   "save it with torch.save(model.state_dict(), ...)", error_code::unsupported);
-        }
+        if (!state) refuse_object("the file holds ", pickle_.root);
         while (const std::optional<std::uint32_t> inner = wrapped(*state)) {
             skip_others(*state, *inner);
             state = inner;
@@ -183,7 +189,8 @@ class torch_reader {
     }
 
     std::optional<std::uint32_t> wrapped(std::uint32_t dictionary) const {
-        for (const std::string_view name : {"state_dict", "model_state_dict", "model"}) {
+        for (const std::string_view name :
+             {"state_dict", "model_state_dict", "model", "net", "module", "state_dict_ema", "model_ema", "ema"}) {
             const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
             for (std::size_t i = 0; i < items.size(); i += 2) {
                 const bool fits = pickle_[items[i]].kind == pickle_kind::text && pickle_[items[i]].text == name;
@@ -198,6 +205,14 @@ class torch_reader {
         for (std::size_t i = 0; i < items.size(); i += 2) {
             if (items[i + 1] != wanted) skip(joined("", items[i]));
         }
+    }
+
+    /// Refuses a dictionary without tensors whose model was saved as an object of its class.
+    void expect_no_object(std::uint32_t dictionary) const {
+        const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
+        for (std::size_t i = 1; i < items.size(); i += 2)
+            if (pickle_[items[i]].kind == pickle_kind::other)
+                refuse_object("the file holds no tensors, but ", items[i]);
     }
 
     /// Names every tensor by its path of attributes, in the order of the file.
@@ -246,14 +261,6 @@ class torch_reader {
     void skip(std::string name) {
         count();
         list_.skipped.push_back(std::move(name));
-    }
-
-    /// DataParallel saves models with the prefix "module.".
-    void drop_module_prefix() {
-        constexpr std::string_view prefix = "module.";
-        const auto has_prefix = [&](const named_tensor& each) { return each.name.starts_with(prefix); };
-        if (!std::ranges::all_of(list_.tensors, has_prefix)) return;
-        for (named_tensor& each : list_.tensors) each.name.erase(0, prefix.size());
     }
 
     void expect_unique() {
@@ -422,7 +429,7 @@ class torch_reader {
 }  // namespace detail
 
 /// Lists the tensors of a PyTorch file without reading them. A state dict may be inside a dictionary as "state_dict",
-/// "model_state_dict" or "model"; a common prefix "module." is dropped; tensors of a TorchScript module are named by
+/// "model" and the like; tensors of a TorchScript module are named by
 /// their path. Other values are skipped and listed. The code of TorchScript is not read, and nothing is executed.
 /// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT
 inline pytorch_file parse_pytorch(const std::shared_ptr<const byte_source>& source, const pytorch_limits& limits = {}) {

@@ -9,10 +9,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <zeroshot/checkpoint/checkpoint.hpp>
+#include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -50,6 +52,7 @@ struct canonical_tensors {
     checkpoint_layout layout = checkpoint_layout::openai;
     std::map<std::string, canonical_tensor, std::less<>> tensors;
     std::vector<std::string> unknown;  ///< names in the file that the layout gives no meaning
+    std::string prefix;                ///< before the names of the layout: "module."
 };
 
 namespace detail {
@@ -147,7 +150,8 @@ inline void join_parts(const checkpoint& file, const std::string& name, canonica
         if (part.name.empty()) refuse("a part of tensor " + quoted(name) + " is missing", "query, key and value");
         const std::vector<std::size_t>& first = tensor.parts.front().stored.shape;
         const std::vector<std::size_t>& shape = part.stored.shape;
-        const bool fits = tensor.parts.size() == 1 || (!shape.empty() && shape == first);
+        const bool fits = tensor.parts.size() == 1 || (!shape.empty() && shape.size() == first.size() &&
+                                                       std::equal(shape.begin() + 1, shape.end(), first.begin() + 1));
         if (!fits) refuse("tensor " + quoted(part.name) + " is " + shape_text(shape), shape_text(first));
         if (!shape.empty()) rows += shape.front();
     }
@@ -174,15 +178,18 @@ inline std::string first_names(const checkpoint& file) {
 
 }  // namespace detail
 
-/// Recognises the layout by the names of the towers.
-/// \throws checkpoint_error SHAPE where none fits, with some of the names result; UNSUPPORTED for towers of timm
-inline checkpoint_layout layout_of(const checkpoint& file) {
+namespace detail {
+
+/// The layout of the names with a prefix; empty where they are none of a CLIP's towers.
+inline std::optional<checkpoint_layout> layout_below(const checkpoint& file, std::string_view prefix) {
     bool hugging_face = false, custom_text = false, openai = false;
     for (const named_tensor& each : file.tensors()) {
-        const std::string_view name = each.name;
+        std::string_view name = each.name;
+        if (!name.starts_with(prefix)) continue;
+        name.remove_prefix(prefix.size());
         if (name.starts_with("visual.trunk.")) {
             throw checkpoint_error(error_code::unsupported,
-                                   {file.place(), "the image tower is one of timm's (" + quoted(name) + ")",
+                                   {file.place(), "the image tower is one of timm's (" + quoted(each.name) + ")",
                                     "a VisionTransformer or ModifiedResNet"});
         }
         hugging_face |= name.starts_with("vision_model.") || name.starts_with("text_model.");
@@ -191,7 +198,82 @@ inline checkpoint_layout layout_of(const checkpoint& file) {
     }
     if (hugging_face) return checkpoint_layout::hugging_face;
     if (custom_text) return checkpoint_layout::custom_text;
-    if (openai) return checkpoint_layout::openai;
+    return openai ? std::optional(checkpoint_layout::openai) : std::nullopt;
+}
+
+/// The prefixes of names that training leaves before a model: of DataParallel, torch.compile, Lightning and classes
+/// that hold a CLIP; the shortest first, each one nested in others.
+inline std::vector<std::string> prefixes_in(const checkpoint& file) {
+    constexpr std::array<std::string_view, 7> wrappers{"module.", "_orig_mod.", "model.",     "clip_model.",
+                                                       "clip.",   "net.",       "state_dict."};
+    constexpr std::size_t deepest = 6;
+    std::vector<std::string> all{""};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::string outer = all[i];
+        if (static_cast<std::size_t>(std::ranges::count(outer, '.')) == deepest) continue;
+        for (const std::string_view wrapper : wrappers) {
+            const std::string prefix = outer + std::string(wrapper);
+            const auto has_prefix = [&](const named_tensor& each) { return each.name.starts_with(prefix); };
+            if (std::ranges::any_of(file.tensors(), has_prefix)) all.push_back(prefix);
+        }
+    }
+    return all;
+}
+
+/// Refuses a tower that was taken out of a CLIP without its projection into the shared space, as what it is.
+inline void refuse_lone_tower(const checkpoint& file) {
+    const auto has = [&](std::string_view ending) {
+        return std::ranges::any_of(file.tensors(),
+                                   [&](const named_tensor& each) { return each.name.ends_with(ending); });
+    };
+    if (has("visual_projection.weight") || has("text_projection.weight") || has("logit_scale")) return;
+    const bool image = has("embeddings.patch_embedding.weight") && has("embeddings.class_embedding");
+    const bool text = has("embeddings.token_embedding.weight");
+    if (image == text) return;
+    const bool classifies = image && has("classifier.weight");
+    throw checkpoint_error(
+        error_code::unsupported,
+        {file.place(),
+         classifies ? "it holds a CLIPForImageClassification, an image tower with classes of its own"
+         : image    ? "it holds a CLIPVisionModel, an image tower without the projection into the shared space"
+                    : "it holds a CLIPTextModel, a text tower without the projection into the shared space",
+         image ? "a CLIPModel or CLIPVisionModelWithProjection" : "a CLIPModel or CLIPTextModelWithProjection",
+         "get the whole CLIP that it was taken from"});
+}
+
+/// Rows of a matrix without strides.
+inline stored_tensor rows_of(const stored_tensor& matrix, std::size_t first, std::size_t end) {
+    stored_tensor rows = elements_of(matrix, first * matrix.shape[1], (end - first) * matrix.shape[1]);
+    rows.shape = {end - first, matrix.shape[1]};
+    return rows;
+}
+
+/// Long-CLIP's positions: those from the 21st on are in a tensor of their own. Mirrors encode_text in
+/// beichenzbc/Long-CLIP model/model_longclip.py.
+inline void join_long_positions(canonical_tensors& all) {
+    constexpr std::size_t kept = 20;  // positions of the CLIP that it was trained from
+    const auto first = all.tensors.find("positional_embedding"), second = all.tensors.find("positional_embedding_res");
+    if (first == all.tensors.end() || second == all.tensors.end()) return;
+    const tensor_part beginning = first->second.parts.front(), rest = second->second.parts.front();
+    const std::vector<std::size_t>& shape = rest.stored.shape;
+    const bool fits = shape.size() == 2 && shape[0] > kept && beginning.stored.shape == shape &&
+                      beginning.stored.strides.empty() && rest.stored.strides.empty();
+    if (!fits) return;  // its name stays among those that nobody reads
+    first->second.parts = {{beginning.name, rows_of(beginning.stored, 0, kept)},
+                           {rest.name, rows_of(rest.stored, kept, shape[0])}};
+    all.tensors.erase(second);
+}
+
+}  // namespace detail
+
+/// Recognises the layout by the names of the towers, below the shortest prefix that training leaves.
+/// \return the layout and the prefix
+/// \throws checkpoint_error SHAPE where none fits, with some of the names found; UNSUPPORTED for towers of timm, and
+/// for a tower without its projection
+inline std::pair<checkpoint_layout, std::string> layout_of(const checkpoint& file) {
+    detail::refuse_lone_tower(file);
+    for (const std::string& prefix : detail::prefixes_in(file))
+        if (const auto layout = detail::layout_below(file, prefix)) return {*layout, prefix};
     const std::string names = detail::first_names(file);
     throw checkpoint_error(
         error_code::shape,
@@ -203,10 +285,13 @@ inline checkpoint_layout layout_of(const checkpoint& file) {
 /// \throws checkpoint_error SHAPE where the layout is unknown, or parts of a tensor are missing or do not fit
 inline canonical_tensors canonical(const checkpoint& file) {
     canonical_tensors result;
-    result.layout = layout_of(file);
+    std::tie(result.layout, result.prefix) = layout_of(file);
     for (const named_tensor& each : file.tensors()) {
         if (detail::is_buffer_or_setting(each.name)) continue;
-        const std::optional<detail::canonical_place> place = detail::canonical_place_of(result.layout, each.name);
+        const bool is_below = each.name.starts_with(result.prefix);
+        const auto place =
+            is_below ? detail::canonical_place_of(result.layout, std::string_view(each.name).substr(result.prefix.size()))
+                     : std::nullopt;
         if (!place) {
             result.unknown.push_back(each.name);
             continue;
@@ -223,6 +308,7 @@ inline canonical_tensors canonical(const checkpoint& file) {
         }
         part = {each.name, each.tensor};
     }
+    detail::join_long_positions(result);
     std::size_t index = 0;
     for (auto& [name, tensor] : result.tensors) {
         detail::join_parts(file, name, tensor);

@@ -98,6 +98,9 @@ inline provenance provenance_of(const weights& w, std::span<const settings> sour
     origin.container = name_of(w.file().kind());
     origin.skipped = w.file().skipped();
     origin.warnings = w.file().remarks();
+    if (!w.prefix().empty())
+        origin.warnings.push_back(origin.place + ": the names of the model begin with " + quoted(w.prefix()) +
+                                  ", which training left there");
     for (const named_tensor& each : w.file().tensors()) origin.dtypes.emplace_back(name_of(each.tensor.type));
     std::ranges::sort(origin.dtypes);
     origin.dtypes.erase(std::unique(origin.dtypes.begin(), origin.dtypes.end()), origin.dtypes.end());

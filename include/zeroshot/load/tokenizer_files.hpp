@@ -124,7 +124,7 @@ inline tokenizer tokenizer_of_symbols(const symbol_ids& ids, const std::vector<s
     bool is_usual = true;
     for (const std::string& spelling : symbols.spellings()) {
         const auto known = ids.find(spelling);
-        const bool is_merged = by_symbol.size() >= static_cast<std::size_t>(text::single_count);
+        const bool is_merged = by_symbol.size() >= static_cast<std::size_t>(text::byte_symbol_count);
         if (known == ids.end() && is_merged) {
             throw checkpoint_error(error_code::format,
                                    {place, "the merged symbol " + quoted(spelling) + " is not in the vocabulary"});

@@ -171,6 +171,9 @@ class weights {
         return names_where([&](const std::string& name, const canonical_tensor&) { return is_below(name); });
     }
 
+    /// The prefix in the file before the names of its layout, such as "module.".
+    const std::string& prefix() const noexcept { return shared_->all.prefix; }
+
     /// The full names of the tensors read so far through any path into this checkpoint.
     std::vector<std::string> read_names() const {
         return names_where([&](const std::string&, const canonical_tensor& tensor) { return was_read(tensor); });

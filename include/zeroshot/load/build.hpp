@@ -144,6 +144,27 @@ inline void warn_of_logit_scale(double factor, provenance& origin) {
                               "; published models have 1 to 100: is logit_scale that of another kind of model?");
 }
 
+/// Warns of configuration files beside the checkpoint that nobody read.
+inline void warn_of_configurations(const std::vector<std::string>& names, provenance& origin) {
+    if (!names.empty()) origin.warnings.push_back(origin.place + ": not read, in its folder: " + joined_names(names));
+}
+
+/// Refuses a model with weights in its towers that nobody reads: it is another kind of model.
+/// \param prefix before the names of the layout
+inline void refuse_unread_towers(const provenance& origin, const std::string& prefix) {
+    constexpr std::array<std::string_view, 7> towers{"visual.", "vision_model.",        "text_model.", "transformer.",
+                                                     "text.",   "positional_embedding", "ln_final."};
+    std::vector<std::string> names;
+    for (const std::string& name : origin.unread) {
+        const auto is_of = [&](std::string_view tower) { return name.starts_with(prefix + std::string(tower)); };
+        if (std::ranges::any_of(towers, is_of)) names.push_back(name);
+    }
+    if (names.empty()) return;
+    throw checkpoint_error(error_code::unsupported,
+                           {origin.place, "weights of its towers that a CLIP does not have: " + joined_names(names),
+                            "a CLIP of OpenAI, open_clip or Hugging Face", "is it another kind of model?"});
+}
+
 /// Whether two names differ by a typing error: one or two letters, and no digits, which count blocks.
 inline bool is_misspelling(std::string_view a, std::string_view b) {
     constexpr std::size_t most_edits = 2, longest = 200;
@@ -192,7 +213,9 @@ inline self_record recorded_in(const checkpoint& file) {
 template <class Scalar>
 basic_clip<Scalar> build(const weights& w, const model_location& location, const load_options& options) {
     const std::filesystem::path& path = location.path;
-    std::vector<settings> sources = settings_for(w, path.empty() ? path : zeroshot::detail::folder_of(path), options);
+    const std::filesystem::path folder = path.empty() ? path : zeroshot::detail::folder_of(path);
+    std::vector<settings> sources = settings_for(w, folder, options);
+    const std::vector<std::string> unread_files = unread_configurations(folder, sources);
     std::optional<known_model> guess;
     if (is_bare(sources)) guess = recognised(w, path, location.known);
     if (guess) sources.push_back(guess->facts());
@@ -203,6 +226,7 @@ basic_clip<Scalar> build(const weights& w, const model_location& location, const
     provenance origin = provenance_of(w, sources);
     origin.decisions = resolved.decisions();
     origin.tokenizer = resolved.tokenizer.value.other;
+    warn_of_configurations(unread_files, origin);
     warn_of_assumptions(resolved.assumptions(), guess, origin);
     std::optional<tokenizer> tokens;
     if (config.has_text()) {
@@ -214,6 +238,7 @@ basic_clip<Scalar> build(const weights& w, const model_location& location, const
     w.file().expect_unchanged();
     if (w.options().cache) write_weight_cache(*w.options().cache, origin);
     origin.unread = w.unread();
+    refuse_unread_towers(origin, w.prefix());
     warn_of_misspellings(w.read_names(), origin);
     if (config.towers == clip_towers::both) warn_of_logit_scale(static_cast<double>(model.logit_scale()), origin);
     return basic_clip<Scalar>(std::move(model), std::move(tokens), resolved.images, std::move(origin));

@@ -17,6 +17,7 @@
 #include <zeroshot/load/converted.hpp>
 #include <zeroshot/load/known_models.hpp>
 #include <zeroshot/load/load_options.hpp>
+#include <zeroshot/load/model_folder.hpp>
 #include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/load/readers.hpp>
 #include <zeroshot/load/resolve.hpp>
@@ -135,6 +136,32 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
         read_beside("open_clip_config.json", open_clip_settings);
     }
     return sources;
+}
+
+/// Names of configuration and tokenizer files in a folder that no source read and that others replace neither.
+inline std::vector<std::string> unread_configurations(const std::filesystem::path& folder,
+                                                      std::span<const settings> sources) {
+    constexpr std::array<std::string_view, 7> tokenizers{"tokenizer.json", "vocab.json",   "merges.txt",
+                                                         "vocab.txt",      "spiece.model", "sentencepiece.bpe.model",
+                                                         "tokenizer.model"};
+    constexpr std::array<std::string_view, 3> of_no_interest{"tokenizer_config.json", "generation_config.json",
+                                                             "sentence_bert_config.json"};
+    const auto is_read = [&](std::string_view name) {
+        const std::string file = path_text(folder / name);
+        return std::ranges::any_of(sources, [&](const settings& each) { return each.source.starts_with(file); });
+    };
+    const auto is_replaced = [&](std::string_view name) {
+        const bool has_tokenizer = is_read("tokenizer.json") || is_read("vocab.json");
+        return (name == "preprocessor_config.json" && is_read("processor_config.json")) ||
+               (has_tokenizer && (name == "vocab.json" || name == "merges.txt"));
+    };
+    std::vector<std::string> names;
+    for (const std::string& name : folder.empty() ? std::vector<std::string>{} : files_in(folder)) {
+        const bool is_configuration = name.ends_with("config.json") || std::ranges::count(tokenizers, name) > 0;
+        if (is_configuration && std::ranges::count(of_no_interest, name) == 0 && !is_read(name) && !is_replaced(name))
+            names.push_back(name);
+    }
+    return names;
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::loading

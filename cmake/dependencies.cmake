@@ -72,6 +72,8 @@ if(ZEROSHOT_PARQUET AND (ZEROSHOT_BUILD_PROGRAM OR ZEROSHOT_BUILD_TESTS))
     include(${CMAKE_CURRENT_LIST_DIR}/arrow.cmake)
 endif()
 
+# Eigen accepts its own major version only; after 3 came 5.
+zeroshot_find(Eigen3::Eigen Eigen3 5 NO_MODULE)
 zeroshot_find(Eigen3::Eigen Eigen3 ${ZEROSHOT_EIGEN_MINIMUM} NO_MODULE)
 if(NOT TARGET Eigen3::Eigen)
     zeroshot_fetch_headers(Eigen3 Eigen3::Eigen .)

@@ -1,6 +1,12 @@
 #pragma once
 /// \file Version of the library and ABI tag of its namespace. CMake reads the three numbers.
 
+#if __cplusplus >= 202002L || (defined(_MSVC_LANG) && _MSVC_LANG >= 202002L)
+#define ZEROSHOT_CXX20
+#else
+#error "zeroshot needs C++20: compile with -std=c++20, or set CXX_STANDARD 20 in CMake"
+#endif
+
 #define ZEROSHOT_VERSION_MAJOR 0
 #define ZEROSHOT_VERSION_MINOR 2
 #define ZEROSHOT_VERSION_PATCH 0

@@ -5,6 +5,7 @@
 // In the order of the pipeline, not of the alphabet.
 // clang-format off
 #include <zeroshot/version.hpp>   // the version
+#if defined(ZEROSHOT_CXX20)
 #include <zeroshot/error.hpp>     // what is thrown
 #include <zeroshot/tensor.hpp>    // the numbers everything works on
 #include <zeroshot/parallel.hpp>  // threads, progress, stopping
@@ -21,4 +22,5 @@
 
 #include <zeroshot/classify/similarity.hpp>  // embeddings -> logits
 #include <zeroshot/classify/classifier.hpp>  // labels -> classifier -> probabilities
+#endif
 // clang-format on

@@ -30,6 +30,16 @@ if(ZEROSHOT_INSTALL AND NOT ZEROSHOT_FETCHED)
     consumer("a project that finds the installed package" ${consumer} consumer -DHOW=package -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release)
     consumer("a project that links the compiled library of the installed package" ${consumer} consumer -DHOW=package
         -DCMAKE_PREFIX_PATH=${prefix} -DLIBRARY=zeroshot::compiled)
+    # What Eigen 5 calls itself, with the headers that are installed.
+    set(eigen_5 ${CMAKE_CURRENT_BINARY_DIR}/eigen_5/share/eigen3/cmake)
+    file(WRITE ${eigen_5}/Eigen3ConfigVersion.cmake "set(PACKAGE_VERSION 5.0.1)\n"
+        "string(REGEX MATCH \"^[0-9]+\" major \"\${PACKAGE_FIND_VERSION}\")\n"
+        "set(PACKAGE_VERSION_COMPATIBLE FALSE)\nif(major STREQUAL 5)\nset(PACKAGE_VERSION_COMPATIBLE TRUE)\nendif()\n")
+    file(WRITE ${eigen_5}/Eigen3Config.cmake "add_library(Eigen3::Eigen INTERFACE IMPORTED)\n"
+        "target_include_directories(Eigen3::Eigen INTERFACE \"${eigen_folder}\")\n")
+    consumer("a project with Eigen 5" ${consumer} consumer -DHOW=package "-DCMAKE_PREFIX_PATH=${CMAKE_CURRENT_BINARY_DIR}/eigen_5$<SEMICOLON>${prefix}"
+        -DCMAKE_IGNORE_PATH=/usr/share/eigen3/cmake)
+    set_tests_properties("packaging: a project with Eigen 5" PROPERTIES FIXTURES_REQUIRED installed)
     consumer("a project with its own tests" ${PROJECT_SOURCE_DIR}/downstream shelf_test -DCMAKE_PREFIX_PATH=${prefix})
     set_tests_properties("packaging: a project that finds the installed package"
         "packaging: a project that links the compiled library of the installed package" "packaging: a project with its own tests"

@@ -45,7 +45,7 @@ inline pickle_role cifar_global(std::string_view name) {
         name == "numpy dtype")
         return pickle_role::function;
     if (name == "numpy ndarray") return pickle_role::name;
-    return pickle_role::refused;
+    return pickle_role::other;
 }
 
 /// A pickled dictionary of a batch, or of the metadata.

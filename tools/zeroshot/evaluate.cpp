@@ -274,7 +274,8 @@ label_rows labels_of_indicators(const std::string& file, std::span<const double>
 label_rows read_labels(const std::string& file, std::size_t rows, std::size_t classes) {
     const npy_array array(file, npy_types::any);
     const std::vector<std::size_t>& shape = array.shape();
-    if (shape == std::vector{rows}) return labels_of_indices(file, array.numbers(), classes);
+    const bool is_column = classes != 1 && shape == std::vector<std::size_t>{rows, 1};
+    if (shape == std::vector{rows} || is_column) return labels_of_indices(file, array.numbers(), classes);
     if (shape == std::vector{rows, classes}) return labels_of_indicators(file, array.numbers(), classes);
     throw zeroshot::argument_error(zeroshot::error_code::shape,
                                    {zeroshot::path_text(file), "shape " + zeroshot::shape_text(shape),

@@ -13,6 +13,8 @@
 #include <utility>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/half.hpp>
+#include <zeroshot/support/file.hpp>
 
 #include "console.hpp"
 
@@ -162,33 +164,37 @@ std::size_t size_in_bytes(std::span<const std::size_t> shape, const std::filesys
     return size;
 }
 
-template <class Number>
-void append_numbers(std::vector<double>& numbers, std::span<const std::byte> bytes) {
-    for (std::size_t at = 0; at < bytes.size(); at += sizeof(Number)) {
-        Number number;
-        std::memcpy(&number, bytes.data() + at, sizeof number);
-        numbers.push_back(static_cast<double>(number));
-    }
-}
-
-/// A number type in NumPy's notation, and its conversion.
+/// A number type in NumPy's notation, and the conversion of an element.
 struct number_type {
     std::string_view name;
     std::size_t size;  ///< in bytes
     bool is_float;
-    void (*append)(std::vector<double>& numbers, std::span<const std::byte> bytes);
+    double (*read)(const std::byte* element);
 };
 
 template <class Number>
+double read_number(const std::byte* element) {
+    Number number;
+    std::memcpy(&number, element, sizeof number);
+    return static_cast<double>(number);
+}
+
+double read_half(const std::byte* element) {
+    std::uint16_t bits;
+    std::memcpy(&bits, element, sizeof bits);
+    return static_cast<double>(zeroshot::float_from_half(bits));
+}
+
+template <class Number>
 constexpr number_type make_type(std::string_view name) {
-    return {name, sizeof(Number), std::is_floating_point_v<Number>, append_numbers<Number>};
+    return {name, sizeof(Number), std::is_floating_point_v<Number>, read_number<Number>};
 }
 
 constexpr std::array number_types{
-    make_type<float>("<f4"),         make_type<double>("<f8"),        make_type<std::uint8_t>("|b1"),
-    make_type<std::int8_t>("|i1"),   make_type<std::uint8_t>("|u1"),  make_type<std::int16_t>("<i2"),
-    make_type<std::uint16_t>("<u2"), make_type<std::int32_t>("<i4"),  make_type<std::uint32_t>("<u4"),
-    make_type<std::int64_t>("<i8"),  make_type<std::uint64_t>("<u8"),
+    make_type<float>("f4"),         make_type<double>("f8"),        number_type{"f2", 2, true, read_half},
+    make_type<std::uint8_t>("b1"),  make_type<std::int8_t>("i1"),   make_type<std::uint8_t>("u1"),
+    make_type<std::int16_t>("i2"),  make_type<std::uint16_t>("u2"), make_type<std::int32_t>("i4"),
+    make_type<std::uint32_t>("u4"), make_type<std::int64_t>("i8"),  make_type<std::uint64_t>("u8"),
 };
 
 const number_type* find_type(std::string_view name) {
@@ -196,26 +202,18 @@ const number_type* find_type(std::string_view name) {
     return type == number_types.end() ? nullptr : &*type;
 }
 
-bool accepts(npy_types accepted, const number_type& type) {
-    switch (accepted) {
-        case npy_types::float32:
-            return type.name == "<f4";
-        case npy_types::real:
-            return type.is_float;
-        default:
-            return true;
+/// Elements in C order, of an array that is stored in Fortran order.
+std::vector<std::byte> in_c_order(std::span<const std::byte> elements, std::span<const std::size_t> shape,
+                                  std::size_t size) {
+    std::vector<std::byte> result(elements.size());
+    std::vector<std::size_t> index(shape.size());
+    for (std::size_t to = 0; to < elements.size(); to += size) {
+        std::size_t from = 0;
+        for (std::size_t axis = shape.size(); axis-- > 0;) from = from * shape[axis] + index[axis];
+        std::memcpy(result.data() + to, elements.data() + from * size, size);
+        for (std::size_t axis = shape.size(); axis-- > 0 && ++index[axis] == shape[axis];) index[axis] = 0;
     }
-}
-
-const char* expected_of(npy_types accepted) {
-    switch (accepted) {
-        case npy_types::float32:
-            return "float32 ('<f4'); save it with .astype('float32')";
-        case npy_types::real:
-            return "float32 or float64 ('<f4', '<f8')";
-        default:
-            return "float32, float64 or integers";
-    }
+    return result;
 }
 
 struct header_position {
@@ -242,38 +240,43 @@ header_position locate_header(std::span<const std::byte> bytes, const std::files
 
 }  // namespace
 
-npy_array::npy_array(const std::filesystem::path& path, npy_types accepted) : bytes_(zeroshot::read_file(path)) {
-    const header_position position = locate_header(bytes_, path);
-    const std::string_view text(reinterpret_cast<const char*>(bytes_.data()) + position.begin, position.size);
+npy_array::npy_array(const std::filesystem::path& path, npy_types accepted) {
+    const std::vector<std::byte> bytes = zeroshot::read_file(path);
+    const header_position position = locate_header(bytes, path);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + position.begin, position.size);
     auto header = dictionary_reader(text, path).read();
-    const number_type* const type = find_type(header.type);
-    if (type == nullptr || !accepts(accepted, *type))
+    const char order = header.type.empty() ? '?' : header.type.front();
+    const bool has_order = order == '<' || order == '>' || order == '|' || order == '=';
+    type_ = header.type.substr(has_order ? 1 : 0);
+    const number_type* const type = find_type(type_);
+    if (type == nullptr || (accepted == npy_types::real && !type->is_float)) {
         refuse(zeroshot::error_code::unsupported, path, "dtype " + zeroshot::quoted(header.type),
-               expected_of(accepted));
-    if (header.fortran && header.shape.size() > 1) {
-        refuse(zeroshot::error_code::unsupported, path, "an array in Fortran order",
-               "C order; save numpy.ascontiguousarray(...)");
+               accepted == npy_types::real ? "float16, float32 or float64" : "floating-point numbers or integers");
     }
-    data_offset_ = position.begin + position.size;
     shape_ = std::move(header.shape);
-    type_ = std::move(header.type);
-    const std::size_t expected = size_in_bytes(shape_, path, type->size), size = bytes_.size() - data_offset_;
-    if (size != expected) {
-        refuse(zeroshot::error_code::format, path, std::to_string(size) + " bytes of data",
+    const std::span<const std::byte> data = std::span(bytes).subspan(position.begin + position.size);
+    const std::size_t expected = size_in_bytes(shape_, path, type->size);
+    if (data.size() != expected) {
+        refuse(zeroshot::error_code::format, path, std::to_string(data.size()) + " bytes of data",
                std::to_string(expected) + " for shape " + zeroshot::shape_text(shape_));
     }
+    numbers_ = header.fortran ? in_c_order(data, shape_, type->size) : std::vector<std::byte>(data.begin(), data.end());
+    if (order != '>') return;
+    for (std::size_t at = 0; at < numbers_.size(); at += type->size)
+        std::ranges::reverse(std::span(numbers_).subspan(at, type->size));
 }
 
 void npy_array::copy(std::size_t first, std::span<float> target) const {
-    std::memcpy(target.data(), bytes_.data() + data_offset_ + first * sizeof(float), target.size_bytes());
+    const number_type& type = *find_type(type_);
+    for (std::size_t i = 0; i < target.size(); ++i)
+        target[i] = static_cast<float>(type.read(numbers_.data() + (first + i) * type.size));
 }
 
 std::vector<double> npy_array::numbers() const {
-    const std::span<const std::byte> data = std::span(bytes_).subspan(data_offset_);
     const number_type& type = *find_type(type_);
     std::vector<double> numbers;
-    numbers.reserve(data.size() / type.size);
-    type.append(numbers, data);
+    numbers.reserve(numbers_.size() / type.size);
+    for (std::size_t at = 0; at < numbers_.size(); at += type.size) numbers.push_back(type.read(numbers_.data() + at));
     return numbers;
 }
 

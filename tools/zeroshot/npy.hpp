@@ -1,5 +1,5 @@
 #pragma once
-/// \file NumPy .npy files: writes float32, reads float32 and, on request, other number types.
+/// \file NumPy .npy files: writes float32, reads numbers of any type and order.
 
 #include <cstddef>
 #include <filesystem>
@@ -15,34 +15,32 @@ namespace program {
 
 /// Number types that a reader accepts.
 enum class npy_types {
-    float32,
-    real,  ///< float32 and float64
+    real,  ///< float16, float32 and float64
     any    ///< also integers of any size and booleans
 };
 
-/// An array read from a file, in C order.
+/// An array read from a file; numbers in Fortran order or of the other byte order are rearranged.
 class npy_array {
    public:
-    /// \throws zeroshot::file_error if it cannot be read (IO), is no NumPy file (FORMAT), or has another type or order
+    /// \throws zeroshot::file_error if it cannot be read (IO), is no NumPy file (FORMAT), or has another type
     ///         (UNSUPPORTED)
-    explicit npy_array(const std::filesystem::path& path, npy_types accepted = npy_types::float32);
+    explicit npy_array(const std::filesystem::path& path, npy_types accepted = npy_types::real);
 
     const std::vector<std::size_t>& shape() const noexcept { return shape_; }
 
-    /// The type in NumPy's notation, as "<f4".
-    const std::string& type() const noexcept { return type_; }
+    /// Whether float holds every element.
+    bool fits_float() const noexcept { return type_ == "f4" || type_ == "f2"; }
 
-    /// Copies elements of a float32 array, from the element `first`.
+    /// Converts elements to float, from the element `first` on.
     void copy(std::size_t first, std::span<float> target) const;
 
     /// All elements, converted from their type.
     std::vector<double> numbers() const;
 
    private:
-    std::vector<std::byte> bytes_;
-    std::size_t data_offset_ = 0;
+    std::vector<std::byte> numbers_;  // in C order, of the machine's byte order
     std::vector<std::size_t> shape_;
-    std::string type_;
+    std::string type_;  // in NumPy's notation, without the byte order: "f4"
 };
 
 /// Writes a float32 array of a known shape in parts. The file appears with commit(), or not at all.

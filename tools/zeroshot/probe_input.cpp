@@ -34,9 +34,9 @@ constexpr std::uint32_t no_class = (std::numeric_limits<std::uint32_t>::max)();
 std::vector<std::uint32_t> read_labels(const std::string& file) {
     const npy_array array(file, npy_types::any);
     const std::string name = zeroshot::path_text(file);
-    if (array.shape().size() != 1)
-        refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(array.shape()),
-               "[n], a class for each row");
+    const std::vector<std::size_t>& shape = array.shape();
+    if (shape.size() != 1 && !(shape.size() == 2 && shape[1] == 1))
+        refuse(zeroshot::error_code::shape, name, "shape " + zeroshot::shape_text(shape), "[n], a class for each row");
     const std::vector<double> values = array.numbers();
     std::vector<std::uint32_t> labels;
     for (std::size_t row = 0; row < values.size(); ++row) {
@@ -62,7 +62,7 @@ labelled_sample read_sample(const std::string& features, const std::string& labe
         refuse(zeroshot::error_code::shape, zeroshot::path_text(labels), std::to_string(classes.size()) + " labels",
                std::to_string(rows) + ", one for each row of " + name);
     }
-    if (array.type() == "<f4") {
+    if (array.fits_float()) {
         const auto matrix = std::make_shared<zeroshot::matrix<float>>(rows, columns);
         array.copy(0, matrix->values());
         return {zeroshot::probe::labelled(matrix, std::move(classes))};

@@ -108,7 +108,7 @@ TEST_CASE("a bare file of open_clip's wide towers needs the name of its weights,
     const weights w(checkpoint::from_bytes(shapes_of("ViT-H-14"), "huge.safetensors"));
     const settings by_sizes = recognised(w, "huge.safetensors", std::nullopt)->facts();
     CHECK_THROWS_WITH(resolve(w, std::vector{by_sizes}),
-                      Catch::Contains("the activation of its vision tower") && Catch::Contains("--name"));
+                      Catch::Contains("the activation of its vision tower") && Catch::Contains("load_options::name"));
     const settings named = named_settings("ViT-H-14:laion2b_s32b_b79k");
     CHECK(std::get<vision_transformer_config>(resolve(w, std::vector{named}).config.image).blocks.heads == 16);
 }

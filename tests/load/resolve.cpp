@@ -96,7 +96,7 @@ TEST_CASE("towers of the widths of open_clip's ViT-H, g and bigG are not assumed
     config.text.blocks = {64, 1, 1, 64, activation::gelu, 1e-5};
     const checkpoint made = checkpoint::from_bytes(testing::random_checkpoint(config).bytes(), "ViT-H-14.safetensors");
     CHECK_THROWS_WITH(resolve(weights(made), {}),
-                      Catch::Contains("heads of its vision tower, 1280 wide") && Catch::Contains("--vision-heads"));
+                      Catch::Contains("heads of its vision tower, 1280 wide") && Catch::Contains("load_options::vision_heads"));
     settings heads = stated_by("options");
     heads.vision.heads = 16;
     CHECK_THROWS_WITH(resolve(weights(made), std::vector{heads}),

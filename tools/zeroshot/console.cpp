@@ -97,6 +97,29 @@ void console::print(std::string_view line) {
     }
 }
 
+namespace {
+
+/// What the library's hints name, and what sets it in the program.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> names_of_the_library{
+    {{"load_options::activation", "--activation"},
+     {"load_options::vision_heads", "--vision-heads"},
+     {"load_options::text_heads", "--text-heads"},
+     {"load_options::name", "--name"},
+     {"; use encode_tokens()", "; embed --ids takes token ids"},
+     {"; raise decode_options::max_pixels if it is meant", "; save it smaller"},
+     {"; raise decode_options::memory_budget if it is meant", "; save it smaller"},
+     {"; raise decode_options::max_scans if it is meant", "; save it as a baseline JPEG"}}};
+
+std::string in_terms_of_the_program(std::string message) {
+    for (const auto& [name, option] : names_of_the_library) {
+        for (std::size_t at = 0; (at = message.find(name, at)) != std::string::npos; at += option.size())
+            message.replace(at, name.size(), option);
+    }
+    return message;
+}
+
+}  // namespace
+
 void console::note(std::string_view message) {
     if (!quiet_) print_to_stderr(message);
 }
@@ -109,7 +132,7 @@ void console::error(std::string_view message) {
 void console::print_to_stderr(std::string_view message) {
     const std::lock_guard lock(mutex_);
     erase_bar();
-    const std::string line = "zeroshot: " + printable(message) + "\n";
+    const std::string line = "zeroshot: " + printable(in_terms_of_the_program(std::string(message))) + "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

@@ -98,9 +98,7 @@ inline void expect_agreement(const std::string& name, std::span<const settings> 
     const std::string what = no_activation ? "the activation" : "how images are resized";
     throw argument_error(error_code::argument,
                          {"name", quoted(name) + " leaves " + what + " open", "the name of weights: " + weights,
-                          no_activation ? "or give the activation: load_options::activation, or --activation of the "
-                                          "program"
-                                        : ""});
+                          no_activation ? "or give the activation: load_options::activation" : ""});
 }
 
 /// The member image_processor of processor_config.json, in which transformers 5 saves what preprocessor_config.json

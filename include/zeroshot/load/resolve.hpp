@@ -249,14 +249,14 @@ class resolver {
         } else {
             refuse_to_guess(
                 "the number of heads of its " + tower + " tower, " + std::to_string(blocks.width) + " wide,",
-                tower + "_heads", "--" + tower + "-heads");
+                tower + "_heads");
         }
         if (auto stated = first_stated(sources_, in(part, &tower_settings::activation))) {
             activation = *std::move(stated);
         } else if (by_rule) {
             activation = {zeroshot::activation::quick_gelu, std::string(openai_rule)};
         } else {
-            refuse_to_guess("the activation of its " + tower + " tower", "activation", "--activation");
+            refuse_to_guess("the activation of its " + tower + " tower", "activation");
         }
         blocks.heads = heads.value;
         blocks.activation = activation.value;
@@ -348,12 +348,10 @@ class resolver {
         }
     }
 
-    [[noreturn]] void refuse_to_guess(const std::string& what, const std::string& option,
-                                      const std::string& flag) const {
-        throw checkpoint_error(
-            error_code::argument,
-            {w_.place(), what + " is neither in its tensors nor in a file beside it", "",
-             "give it: load_options::" + option + " or load_options::name, " + flag + " or --name of the program"});
+    [[noreturn]] void refuse_to_guess(const std::string& what, const std::string& option) const {
+        throw checkpoint_error(error_code::argument,
+                               {w_.place(), what + " is neither in its tensors nor in a file beside it", "",
+                                "give it: load_options::" + option + " or load_options::name"});
     }
 
     [[noreturn]] void contradiction(const std::string& where, const std::string& what, bool present) const {

@@ -32,7 +32,7 @@ TEST_CASE("every mode becomes RGB as Pillow's convert does it") {
 
 TEST_CASE("an image laid on a colour has the bytes of Pillow's alpha_composite") {
     std::vector<std::uint8_t> pixels;
-    for (const std::uint8_t alpha : {0, 1, 77, 128, 200, 254, 255}) {
+    for (const std::uint8_t alpha : std::array<std::uint8_t, 7>{0, 1, 77, 128, 200, 254, 255}) {
         const std::array<std::uint8_t, 4> pixel{10, 200, 255, alpha};
         pixels.insert(pixels.end(), pixel.begin(), pixel.end());
     }

@@ -210,9 +210,10 @@ TEST_CASE("what open_clip's own variants say of their towers is understood") {
 }
 
 TEST_CASE("a tokenizer other than CLIP's is known by its name, and so is another way to clean") {
-    CHECK(configured("", R"("hf_tokenizer_name": "google/mt5-base")").tokenizer == "google/mt5-base");
-    CHECK(configured("", R"("tokenizer_kwargs": {"clean": "canonicalize"})").tokenizer == "SimpleTokenizer with clean");
-    CHECK_FALSE(configured("", R"("hf_tokenizer_name": null, "tokenizer_kwargs": {"clean": "lower"})").tokenizer);
+    CHECK(configured("", R"("hf_tokenizer_name": "google/mt5-base")").other_tokenizer == "google/mt5-base");
+    CHECK(configured("", R"("tokenizer_kwargs": {"clean": "canonicalize"})").other_tokenizer ==
+          "SimpleTokenizer with clean");
+    CHECK_FALSE(configured("", R"("hf_tokenizer_name": null, "tokenizer_kwargs": {"clean": "lower"})").other_tokenizer);
 }
 
 TEST_CASE("preprocess_cfg says how images become squares") {

@@ -58,13 +58,13 @@ TEST_CASE("settings of the options are no assumptions") {
 }
 
 TEST_CASE("a setting that is neither stated nor assumed is an error that names the option") {
-    CHECK_THROWS_WITH(resolved_from("hugging_face_mixed"),
-                      Catch::Contains("the number of heads of its text tower") && Catch::Contains("--text-heads"));
+    CHECK_THROWS_WITH(resolved_from("hugging_face_mixed"), Catch::Contains("the number of heads of its text tower") &&
+                                                               Catch::Contains("load_options::text_heads"));
     CHECK_THROWS_WITH(resolved_from("open_clip_gelu", {}, "open_clip_model.safetensors"),
                       Catch::Contains("load_options::text_heads"));
     settings heads = stated_by("options");
     heads.vision.heads = heads.text.heads = 1;
-    CHECK_THROWS_WITH(resolved_from("hugging_face_mixed", {heads}), Catch::Contains("--activation"));
+    CHECK_THROWS_WITH(resolved_from("hugging_face_mixed", {heads}), Catch::Contains("load_options::activation"));
 }
 
 TEST_CASE("a configuration that contradicts the tensors is refused with both values") {
@@ -95,12 +95,13 @@ TEST_CASE("towers of the widths of open_clip's ViT-H, g and bigG are not assumed
     config.image = vision_transformer_config{28, 14, {1280, 1, 16, 64, activation::gelu, 1e-5}};
     config.text.blocks = {64, 1, 1, 64, activation::gelu, 1e-5};
     const checkpoint made = checkpoint::from_bytes(testing::random_checkpoint(config).bytes(), "ViT-H-14.safetensors");
-    CHECK_THROWS_WITH(resolve(weights(made), {}),
-                      Catch::Contains("heads of its vision tower, 1280 wide") && Catch::Contains("load_options::vision_heads"));
+    CHECK_THROWS_WITH(resolve(weights(made), {}), Catch::Contains("heads of its vision tower, 1280 wide") &&
+                                                      Catch::Contains("load_options::vision_heads"));
     settings heads = stated_by("options");
     heads.vision.heads = 16;
-    CHECK_THROWS_WITH(resolve(weights(made), std::vector{heads}),
-                      Catch::Contains("the activation of its vision tower") && Catch::Contains("--activation"));
+    CHECK_THROWS_WITH(
+        resolve(weights(made), std::vector{heads}),
+        Catch::Contains("the activation of its vision tower") && Catch::Contains("load_options::activation"));
 }
 
 TEST_CASE("decisions name the first source that states a setting, or the rule that holds where none does") {

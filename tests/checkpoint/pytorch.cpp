@@ -190,6 +190,9 @@ TEST_CASE("a wrapped state dict is found, and other entries are listed") {
     CHECK(names(read(state({{"model", pair_of_floats}, {"a", pair_of_floats}}))) == list_of_names{"model", "a"});
     for (const char* name : {"net", "module", "state_dict_ema", "model_ema", "ema"})
         CHECK(names(read(state({{name, state({{"a", pair_of_floats}})}}))) == list_of_names{"a"});
+    CHECK(names(read(state({{"ema", state({{"b", pair_of_floats}})}, {"a", pair_of_floats}}))) == list_of_names{"a"});
+    CHECK(names(read(state({{"model", state({{"name", text("ViT")}})}, {"ema", state({{"a", pair_of_floats}})}}))) ==
+          list_of_names{"a"});
     CHECK(names(read(state({{"model_ema", state({{"b", pair_of_floats}})},
                             {"model", state({{"a", pair_of_floats}})}}))) == list_of_names{"a"});
 }

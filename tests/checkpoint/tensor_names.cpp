@@ -170,6 +170,10 @@ TEST_CASE("prefixes that training leaves before the names are dropped, the short
     }
     CHECK(prefix_of({"model.visual.proj", "loss.weight", "epoch"}) == "model. 1 2");
     CHECK(prefix_of({"visual.proj", "module.visual.proj"}) == " 2 0");
+    CHECK(prefix_of({"visual.head", "clip.visual.proj", "clip.transformer.resblocks.0.x"}) == "clip. 2 1");
+    CHECK_THROWS_WITH(
+        prefix_of({"model.visual.proj", "model.transformer.resblocks.0.x", "clip.visual.proj", "clip.text.x"}),
+        Catch::Contains("two models, below 'clip.' and 'model.'"));
 }
 
 TEST_CASE("a tower without its projection is refused as what it is") {

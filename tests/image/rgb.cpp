@@ -37,25 +37,27 @@ TEST_CASE("an image laid on a colour has the bytes of Pillow's alpha_composite")
         pixels.insert(pixels.end(), pixel.begin(), pixel.end());
     }
     const image sample(pixels, 7, 1, pixel_mode::rgba);
-    CHECK(first_row(laid_on(sample, white)) == std::vector<int>{255, 255, 255, 254, 255, 255, 181, 238, 255, 132, 227,
-                                                                255, 63,  212, 255, 11,  200, 255, 10,  200, 255});
-    CHECK(first_row(laid_on(sample, {0, 128, 7})) ==
+    CHECK(first_row(composited_on(sample, white)) == std::vector<int>{255, 255, 255, 254, 255, 255, 181,
+                                                                      238, 255, 132, 227, 255, 63,  212,
+                                                                      255, 11,  200, 255, 10,  200, 255});
+    CHECK(first_row(composited_on(sample, {0, 128, 7})) ==
           std::vector<int>{0, 128, 7, 0, 128, 8, 3, 150, 82, 5, 164, 131, 8, 184, 202, 10, 200, 254, 10, 200, 255});
     for (std::size_t i = 0; i < pixels.size(); i += 4) std::swap(pixels[i], pixels[i + 2]);
-    CHECK(first_row(laid_on(image(pixels, 7, 1, pixel_mode::bgra), white)) == first_row(laid_on(sample, white)));
-    CHECK(first_row(laid_on(image({9, 255, 9, 0}, 2, 1, pixel_mode::grey_alpha), white)) ==
+    CHECK(first_row(composited_on(image(pixels, 7, 1, pixel_mode::bgra), white)) ==
+          first_row(composited_on(sample, white)));
+    CHECK(first_row(composited_on(image({9, 255, 9, 0}, 2, 1, pixel_mode::grey_alpha), white)) ==
           std::vector<int>{9, 9, 9, 255, 255, 255});
 }
 
 TEST_CASE("transparency beside the mode is laid on a colour, and else ignored") {
     const image opaque({1, 2, 3, 4, 5, 6}, 2, 1, pixel_mode::palette);
-    const image sample = opaque.with_transparency(image({255, 0}, 2, 1, pixel_mode::grey));
+    const image sample = opaque.with_alpha_plane(image({255, 0}, 2, 1, pixel_mode::grey));
     CHECK(sample.mode() == pixel_mode::palette);
     CHECK(first_row(to_rgb(sample)) == std::vector<int>{1, 2, 3, 4, 5, 6});
-    CHECK(first_row(laid_on(sample, white)) == std::vector<int>{1, 2, 3, 255, 255, 255});
-    CHECK(laid_on(opaque, white).mode() == pixel_mode::palette);
-    CHECK(first_row(laid_on(upright(sample, 2), white)) == std::vector<int>{255, 255, 255, 1, 2, 3});
-    CHECK_THROWS_AS(opaque.with_transparency(image({255}, 1, 1, pixel_mode::grey)), argument_error);
+    CHECK(first_row(composited_on(sample, white)) == std::vector<int>{1, 2, 3, 255, 255, 255});
+    CHECK(composited_on(opaque, white).mode() == pixel_mode::palette);
+    CHECK(first_row(composited_on(upright(sample, 2), white)) == std::vector<int>{255, 255, 255, 1, 2, 3});
+    CHECK_THROWS_AS(opaque.with_alpha_plane(image({255}, 1, 1, pixel_mode::grey)), argument_error);
 }
 
 TEST_CASE("preprocessing lays transparent pixels on the colour that its settings name") {

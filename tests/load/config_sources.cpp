@@ -139,6 +139,23 @@ TEST_CASE("image settings nested in processor_config.json go before preprocessor
     CHECK(support::has(settings_for(w, home / "m", {}).back().source, "preprocessor_config.json"));
 }
 
+TEST_CASE("configuration and tokenizer files that no source read are named, unless others replace them") {
+    const support::scratch_folder home;
+    for (const char* name : {"config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json",
+                             "vocab.json", "merges.txt", "tokenizer_config.json", "open_clip_config.json", "notes.json",
+                             "spiece.model", "model.safetensors"})
+        write_file(home / name, "{}");
+    const auto source = [&](const std::string& name) { return settings{.source = name, .file = home / name}; };
+    using names = std::vector<std::string>;
+    CHECK(unread_configurations(home.path(), std::vector{source("config.json"), source("processor_config.json"),
+                                                         source("tokenizer.json")}) ==
+          names{"open_clip_config.json", "spiece.model"});
+    CHECK(unread_configurations(home.path(), std::vector{source("open_clip_config.json")}) ==
+          names{"config.json", "merges.txt", "preprocessor_config.json", "processor_config.json", "spiece.model",
+                "tokenizer.json", "vocab.json"});
+    CHECK(unread_configurations({}, {}).empty());
+}
+
 TEST_CASE("a JSON file that is no configuration is refused") {
     const json other = read_json(model_folder("hugging_face_mixed") + "/preprocessor_config.json");
     CHECK_THROWS_WITH(configuration_settings(other), Catch::Contains("no configuration of a CLIP"));

@@ -171,8 +171,7 @@ TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration
     REQUIRE(bare.provenance().warnings.size() == 2);
     CHECK_THAT(bare.provenance().warnings[0],
                Catch::Contains("assumed to be one of OpenAI's own, with heads of 64 and QuickGELU"));
-    CHECK_THAT(bare.provenance().warnings[1],
-               Catch::Contains("its vocabulary has 600 rows, CLIP's own tokenizer 49408 ids"));
+    CHECK_THAT(bare.provenance().warnings[1], Catch::Contains("CLIP's own tokenizer has 49408 ids for 600 rows"));
     CHECK_THROWS_AS(bare.encode_text("a dog"), text_error);
     CHECK(load(testing::random_checkpoint().bytes()).provenance().warnings.empty());
 }
@@ -467,11 +466,39 @@ TEST_CASE("assumptions and a guess by sizes are one warning") {
 }
 
 TEST_CASE("a vocabulary of another size than the tokenizer's is a warning") {
-    const auto of_rows = [](std::size_t rows) {
-        return warned([&](provenance& origin) { loading::warn_of_tokenizer(rows, tokenizer(), origin); });
+    const auto warnings = [](std::size_t rows, const loading::resolved<loading::tokenizer_settings>& settings = {}) {
+        return warned([&](provenance& origin) { loading::warn_of_tokenizer(rows, settings, origin); });
     };
-    CHECK(of_rows(49'408).empty());
-    CHECK_THAT(of_rows(49'500).at(0), Catch::Contains("its vocabulary has 49500 rows, CLIP's own tokenizer 49408 ids"));
+    CHECK(warnings(49'408).empty());
+    CHECK_THAT(warnings(49'500).at(0), Catch::Contains("CLIP's own tokenizer has 49408 ids for 49500 rows"));
+    const loading::resolved<loading::tokenizer_settings> own{{.own = std::make_shared<const tokenizer>()}, "t.json"};
+    CHECK(warnings(49'500, own).empty());
+    CHECK_THAT(warnings(100, own).at(0), Catch::Contains("t.json: the tokenizer has 49408 ids for 100 rows"));
+}
+
+TEST_CASE("weights in a tower that a CLIP does not have are refused, others are listed") {
+    const checkpoint whole = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
+    const std::vector<float> one{1};
+    const auto loaded_with = [&](const std::string& name) {
+        tensor_list list;
+        list.tensors = whole.tensors();
+        list.tensors.push_back({name, {dtype::f32, {1}, byte_range(std::as_bytes(std::span(one)))}});
+        list.sort_names();
+        return load(checkpoint::from_tensors(std::move(list), "x")).provenance();
+    };
+    for (const char* name :
+         {"visual.attn_pool.probe", "transformer.resblocks.0.rope.frequencies", "positional_embedding_2"})
+        CHECK_THROWS_WITH(loaded_with(name), Catch::Contains("weights of its towers that a CLIP does not have: ") &&
+                                                 Catch::Contains(name));
+    for (const char* name : {"text_decoder.ln.weight", "head.weight"})
+        CHECK(loaded_with(name).unread == std::vector<std::string>{name});
+    CHECK(loaded_with("visual.position_ids").unread.empty());
+}
+
+TEST_CASE("a prefix that training left is a warning") {
+    const std::string file = std::string(ZEROSHOT_SOURCE_DIR) + "/tests/golden/containers/training.pt";
+    const provenance origin = loading::provenance_of(weights(checkpoint::open(file)), {});
+    CHECK_THAT(origin.warnings.at(0), Catch::Contains("begin with 'module.'"));
 }
 
 TEST_CASE("the provenance names the file, its layout, its types and the sources") {

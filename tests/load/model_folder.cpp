@@ -70,6 +70,25 @@ TEST_CASE("a repository in Hugging Face's cache leads to the snapshot of its mai
           "snapshots/0123abcd/model.safetensors");
 }
 
+TEST_CASE("a repository without its main branch leads to its only snapshot, and modules.json is followed in it") {
+    CHECK(checkpoint_among({{"snapshots/0123abcd/model.safetensors", ""}}) == "snapshots/0123abcd/model.safetensors");
+    CHECK(checkpoint_among({{"refs/main", "0123abcd"},
+                            {"snapshots/0123abcd/modules.json", R"([{"path": "0_CLIPModel"}, {"path": "1_Pooling"}])"},
+                            {"snapshots/0123abcd/0_CLIPModel/model.safetensors", ""}}) ==
+          "snapshots/0123abcd/0_CLIPModel/model.safetensors");
+}
+
+TEST_CASE("an unrelated modules.json does not hide a checkpoint") {
+    for (const char* text : {"{}", "[1]", "[{}]", R"([{"path": "0_CLIPModel"}])"})
+        CHECK(checkpoint_among({{"modules.json", text}, {"model.pt", ""}}) == "model.pt");
+}
+
+TEST_CASE("a name that is not ASCII is opened as it is") {
+    CHECK(checkpoint_among_names({"mod\xc3\xa8le.safetensors"}) == "mod\xc3\xa8le.safetensors");
+    CHECK(checkpoint_among_names({std::string(220, 'n') + ".pt"}) == std::string(220, 'n') + ".pt");
+    CHECK(checkpoint_among_names({"a.pt", "notes.index.json"}) == "a.pt");
+}
+
 TEST_CASE("a folder of sentence-transformers leads to its CLIP") {
     const char* const modules = R"([{"idx": 0, "name": "0", "path": "0_CLIPModel"}])";
     CHECK(checkpoint_among({{"modules.json", modules}, {"0_CLIPModel/model.safetensors", ""}}) ==

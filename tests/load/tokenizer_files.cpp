@@ -86,8 +86,39 @@ TEST_CASE("a component that CLIP's tokenizer does not have is named, and the mod
     CHECK(has(refusal(R"("dropout":null)", R"("dropout":0.1)"), "at random"));
 }
 
-TEST_CASE("a damaged tokenizer.json is refused") {
-    CHECK_THROWS_AS(changed(R"("merges":[)", R"("merges":[["q","q"],)"), checkpoint_error);
-    CHECK_THROWS_AS(changed(R"("model":)", R"("models":)"), checkpoint_error);
+TEST_CASE("a tokenizer.json that lacks a part, or contradicts itself, is named, and the model takes token ids") {
+    const auto reason = [](const std::string& from, const std::string& to) {
+        return changed(from, to).other_tokenizer.value_or("read");
+    };
+    CHECK(has(reason(R"("merges":[)", R"("merges":[["q","q"],)"), "'qq' is not in the vocabulary"));
+    CHECK(has(reason(R"("merges":[)", R"("merges":[["zz","q"],)"), "'zz'"));
+    CHECK(has(reason(R"("model":)", R"("models":)"), "/model is missing"));
+    CHECK(has(reason(R"("unk_token":"<|endoftext|>")", R"("unk_token":"<unk>")"), "'<unk>' is not in the vocabulary"));
+    CHECK(has(reason(R"("id":0)", R"("id":-1)"), "an unsigned integer"));
+}
+
+TEST_CASE("a tokenizer.json that is not JSON is refused, and none is none") {
+    const support::scratch_folder folder;
+    write_file(folder / "tokenizer.json", "{");
+    CHECK_THROWS_AS(tokenizer_beside(folder.path()), checkpoint_error);
     CHECK_FALSE(tokenizer_beside(support::scratch_folder().path()).has_value());
+}
+
+TEST_CASE("tokens added to the older files are found in the normalised text") {
+    const support::scratch_folder folder;
+    for (const char* name : {"vocab.json", "merges.txt"})
+        std::filesystem::copy_file(recorded / "vocabulary_and_merges" / name, folder / name);
+    write_file(folder / "added_tokens.json", R"({"<Cat Toy>": 900})");
+    CHECK(tokenizer_of_folder(folder.path()).encode("a <cat  toy>")[2] == 900);
+}
+
+TEST_CASE("ids of the converted form that do not fit the merges are refused") {
+    const tokenizer own = tokenizer_of_folder(recorded / "added");
+    const std::string text = tokenizer_text(own, {});
+    const std::size_t ids = text.find("\"ids\":[");
+    REQUIRE(ids != std::string::npos);
+    settings read;
+    CHECK_THROWS_AS(read_converted_tokenizer(json::parse(text.substr(0, ids) + R"("ids":[1,2,3]}})", "t"), read),
+                    checkpoint_error);
+    CHECK_THROWS_AS(tokenizer(vocabulary::from_merges({}), tokenizer_rules{.ids = {1, 2, 3}}), argument_error);
 }

@@ -41,7 +41,8 @@ TEST_CASE("normalised tokens are found by their normalised text, the others as t
 
 TEST_CASE("composition, single spaces and lower case are steps of their own") {
     const std::u32string_view text = U"Cafe\u0301 \t \u03A3\u0399\u03A3";
-    CHECK(text::composed(text, {}) == U"caf\u00e9 \u03c3\u03b9\u03c3");  // no final sigma
-    CHECK(text::composed(text, {.nfc = false, .single_spaces = false}) == U"cafe\u0301 \t \u03c3\u03b9\u03c3");
-    CHECK(text::composed(text, {.lowercase = false}) == U"Caf\u00e9 \u03A3\u0399\u03A3");
+    CHECK(text::hugging_face_normalised(text, {}) == U"caf\u00e9 \u03c3\u03b9\u03c3");  // no final sigma
+    CHECK(text::hugging_face_normalised(text, {.nfc = false, .single_spaces = false}) ==
+          U"cafe\u0301 \t \u03c3\u03b9\u03c3");
+    CHECK(text::hugging_face_normalised(text, {.lowercase = false}) == U"Caf\u00e9 \u03A3\u0399\u03A3");
 }

@@ -62,7 +62,9 @@ class json_results final : public result_writer {
 
     void add(const std::string& image, const failure& error) override {
         out().print(zeroshot::json_text_of(
-            {{"picture", image}, {"error", {{"code", zeroshot::name_of(error.code)}, {"message", error.message}}}}));
+            {{"picture", image},
+             {"error",
+              {{"code", zeroshot::name_of(error.code)}, {"message", in_terms_of_the_program(error.message)}}}}));
     }
 };
 

@@ -110,6 +110,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> names_of_
      {"; raise decode_options::memory_budget if it is meant", "; save it smaller"},
      {"; raise decode_options::max_scans if it is meant", "; save it as a baseline JPEG"}}};
 
+}  // namespace
+
 std::string in_terms_of_the_program(std::string message) {
     for (const auto& [name, option] : names_of_the_library) {
         for (std::size_t at = 0; (at = message.find(name, at)) != std::string::npos; at += option.size())
@@ -117,8 +119,6 @@ std::string in_terms_of_the_program(std::string message) {
     }
     return message;
 }
-
-}  // namespace
 
 void console::note(std::string_view message) {
     if (!quiet_) print_to_stderr(message);

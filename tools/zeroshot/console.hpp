@@ -29,6 +29,9 @@ class output_error : public std::runtime_error {
     bool pipe_closed_;
 };
 
+/// A message of the library with the program's options instead of the fields and functions of C++.
+std::string in_terms_of_the_program(std::string message);
+
 /// Style of a text on a terminal; without effect elsewhere.
 enum class text_style { plain, bold, faint, green };
 

@@ -109,7 +109,8 @@ std::string json_of(const zeroshot::clip& clip, const checkpoint_check* checked)
     for (const zeroshot::decision& each : origin.decisions) json["decisions"][each.what] = each.by;
     json["unused"] = origin.unread;
     json["skipped"] = origin.skipped;
-    json["warnings"] = origin.warnings;
+    json["warnings"] = nlohmann::ordered_json::array();
+    for (const std::string& warning : origin.warnings) json["warnings"].push_back(in_terms_of_the_program(warning));
     if (checked != nullptr) {
         json["check"] = {
             {"tensors", checked->tensors}, {"findings", checked->diagnostics}, {"record", checked->record}};
@@ -174,7 +175,12 @@ std::string tokenizer_text(const zeroshot::clip& clip) {
         return zeroshot::missing_tokenizer(clip.provenance()) + ": only token ids can be embedded" + context;
     const std::size_t ids = clip.tokenizer().size(), rows = clip.config().text.vocabulary;
     const bool is_clips = clip.tokenizer().vocabulary().merge_lines() == zeroshot::vocabulary::clip().merge_lines();
-    const std::string own = is_clips ? "CLIP's BPE" : "BPE with its own merges";
+    const zeroshot::tokenizer_rules& rules = clip.tokenizer().rules();
+    const bool has_added = rules.added.size() > 2;  // beside start and end
+    const std::string own =
+        std::string(is_clips ? "CLIP's BPE" : "BPE with its own merges") +
+        (rules.normalizer == zeroshot::text_normalizer::openai ? "" : " by the rules of a tokenizer.json") +
+        (has_added ? ", " + std::to_string(rules.added.size() - 2) + " added tokens" : "");
     return own + ", " + std::to_string(ids) + " ids" + (ids == rows ? "" : " for " + std::to_string(rows) + " rows") +
            context;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/load/converted.hpp>
 #include <zeroshot/load/model_hub.hpp>
 #include <zeroshot/support/byte_source.hpp>
 #include <zeroshot/support/checksum.hpp>
@@ -157,9 +158,7 @@ std::string digest_of(const zeroshot::clip& clip, const std::string& precision) 
     for (const std::filesystem::path& file : files_of(clip.provenance().place))
         digest.add(zeroshot::path_text(file.filename()) + " " + digest_of_file(file) + " ");
     const zeroshot::preprocessing& how = clip.preprocessing();
-    digest.add(zeroshot::json_text_of({zeroshot::version, precision, how.size, name_of(how.order), name_of(how.mode),
-                                       static_cast<int>(how.filter), how.fill, zeroshot::json_numbers(how.mean),
-                                       zeroshot::json_numbers(how.standard_deviation)}));
+    digest.add(std::string(zeroshot::version) + " " + precision + " " + zeroshot::loading::preprocessing_text(how));
     const zeroshot::matrix<float> embedding = clip.encode_pixels(gradient(how.size));
     return digest.add(std::as_bytes(std::span(embedding.values()))).digits();
 }

@@ -241,9 +241,9 @@ header_position locate_header(std::span<const std::byte> bytes, const std::files
 }  // namespace
 
 npy_array::npy_array(const std::filesystem::path& path, npy_types accepted) {
-    const std::vector<std::byte> bytes = zeroshot::read_file(path);
-    const header_position position = locate_header(bytes, path);
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + position.begin, position.size);
+    numbers_ = zeroshot::read_file(path);
+    const header_position position = locate_header(numbers_, path);
+    const std::string_view text(reinterpret_cast<const char*>(numbers_.data()) + position.begin, position.size);
     auto header = dictionary_reader(text, path).read();
     const char order = header.type.empty() ? '?' : header.type.front();
     const bool has_order = order == '<' || order == '>' || order == '|' || order == '=';
@@ -254,13 +254,13 @@ npy_array::npy_array(const std::filesystem::path& path, npy_types accepted) {
                accepted == npy_types::real ? "float16, float32 or float64" : "floating-point numbers or integers");
     }
     shape_ = std::move(header.shape);
-    const std::span<const std::byte> data = std::span(bytes).subspan(position.begin + position.size);
+    numbers_.erase(numbers_.begin(), numbers_.begin() + static_cast<std::ptrdiff_t>(position.begin + position.size));
     const std::size_t expected = size_in_bytes(shape_, path, type->size);
-    if (data.size() != expected) {
-        refuse(zeroshot::error_code::format, path, std::to_string(data.size()) + " bytes of data",
+    if (numbers_.size() != expected) {
+        refuse(zeroshot::error_code::format, path, std::to_string(numbers_.size()) + " bytes of data",
                std::to_string(expected) + " for shape " + zeroshot::shape_text(shape_));
     }
-    numbers_ = header.fortran ? in_c_order(data, shape_, type->size) : std::vector<std::byte>(data.begin(), data.end());
+    if (header.fortran) numbers_ = in_c_order(numbers_, shape_, type->size);
     if (order != '>') return;
     for (std::size_t at = 0; at < numbers_.size(); at += type->size)
         std::ranges::reverse(std::span(numbers_).subspan(at, type->size));

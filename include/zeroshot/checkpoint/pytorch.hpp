@@ -188,16 +188,28 @@ class torch_reader {
         return *state;
     }
 
+    bool holds_tensors(std::uint32_t dictionary) const {
+        const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
+        for (std::size_t i = 1; i < items.size(); i += 2)
+            if (is_tensor(items[i]) || pickle_[items[i]].kind == pickle_kind::object) return true;
+        return false;
+    }
+
+    /// The dictionary inside another that holds the model; the first with tensors, or else the first.
     std::optional<std::uint32_t> wrapped(std::uint32_t dictionary) const {
+        if (holds_tensors(dictionary)) return std::nullopt;
+        std::optional<std::uint32_t> first;
+        const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
         for (const std::string_view name :
              {"state_dict", "model_state_dict", "model", "net", "module", "state_dict_ema", "model_ema", "ema"}) {
-            const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
             for (std::size_t i = 0; i < items.size(); i += 2) {
                 const bool fits = pickle_[items[i]].kind == pickle_kind::text && pickle_[items[i]].text == name;
-                if (fits && pickle_[items[i + 1]].kind == pickle_kind::dictionary) return items[i + 1];
+                if (!fits || pickle_[items[i + 1]].kind != pickle_kind::dictionary) continue;
+                if (holds_tensors(items[i + 1])) return items[i + 1];
+                if (!first) first = items[i + 1];
             }
         }
-        return std::nullopt;
+        return first;
     }
 
     void skip_others(std::uint32_t dictionary, std::uint32_t wanted) {

@@ -180,41 +180,46 @@ inline std::string first_names(const checkpoint& file) {
 
 namespace detail {
 
-/// The layout of the names with a prefix; empty where they are none of a CLIP's towers.
-inline std::optional<checkpoint_layout> layout_below(const checkpoint& file, std::string_view prefix) {
+/// Evidence of a CLIP's towers below a prefix.
+struct tower_evidence {
     bool hugging_face = false, custom_text = false, openai = false;
-    for (const named_tensor& each : file.tensors()) {
-        std::string_view name = each.name;
-        if (!name.starts_with(prefix)) continue;
-        name.remove_prefix(prefix.size());
-        if (name.starts_with("visual.trunk.")) {
-            throw checkpoint_error(error_code::unsupported,
-                                   {file.place(), "the image tower is one of timm's (" + quoted(each.name) + ")",
-                                    "a VisionTransformer or ModifiedResNet"});
-        }
-        hugging_face |= name.starts_with("vision_model.") || name.starts_with("text_model.");
-        custom_text |= name.starts_with("text.");
-        openai |= name.starts_with("visual.") || name.starts_with("transformer.resblocks.");
-    }
-    if (hugging_face) return checkpoint_layout::hugging_face;
-    if (custom_text) return checkpoint_layout::custom_text;
-    return openai ? std::optional(checkpoint_layout::openai) : std::nullopt;
-}
+    bool image = false, text = false;
+    std::string timm{};  ///< a name of an image tower of timm
 
-/// The prefixes of names that training leaves before a model: of DataParallel, torch.compile, Lightning and classes
-/// that hold a CLIP; the shortest first, each one nested in others.
-inline std::vector<std::string> prefixes_in(const checkpoint& file) {
+    void add(std::string_view name) {
+        const bool is_vision = name.starts_with("vision_model."), is_text = name.starts_with("text_model.");
+        const bool is_visual = name.starts_with("visual."), is_custom = name.starts_with("text.");
+        const bool is_block = name.starts_with("transformer.resblocks.");
+        hugging_face |= is_vision || is_text;
+        custom_text |= is_custom;
+        openai |= is_visual || is_block;
+        image |= is_vision || is_visual;
+        text |= is_text || is_custom || is_block;
+        if (timm.empty() && name.starts_with("visual.trunk.")) timm = name;
+    }
+
+    std::optional<checkpoint_layout> layout() const {
+        if (hugging_face) return checkpoint_layout::hugging_face;
+        if (custom_text) return checkpoint_layout::custom_text;
+        return openai ? std::optional(checkpoint_layout::openai) : std::nullopt;
+    }
+};
+
+/// Evidence by prefix, where training left some before a model: DataParallel, torch.compile, Lightning, and classes
+/// that hold a CLIP, nested in each other.
+inline std::map<std::string, tower_evidence> evidence_in(const checkpoint& file) {
     constexpr std::array<std::string_view, 7> wrappers{"module.", "_orig_mod.", "model.",     "clip_model.",
                                                        "clip.",   "net.",       "state_dict."};
     constexpr std::size_t deepest = 6;
-    std::vector<std::string> all{""};
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        const std::string outer = all[i];
-        if (static_cast<std::size_t>(std::ranges::count(outer, '.')) == deepest) continue;
-        for (const std::string_view wrapper : wrappers) {
-            const std::string prefix = outer + std::string(wrapper);
-            const auto has_prefix = [&](const named_tensor& each) { return each.name.starts_with(prefix); };
-            if (std::ranges::any_of(file.tensors(), has_prefix)) all.push_back(prefix);
+    std::map<std::string, tower_evidence> all;
+    for (const named_tensor& each : file.tensors()) {
+        std::size_t prefix = 0;
+        for (std::size_t depth = 0; depth <= deepest; ++depth) {
+            const std::string_view name = std::string_view(each.name).substr(prefix);
+            all[each.name.substr(0, prefix)].add(name);
+            const auto wrapper = std::ranges::find_if(wrappers, [&](auto other) { return name.starts_with(other); });
+            if (wrapper == wrappers.end()) break;
+            prefix += wrapper->size();
         }
     }
     return all;
@@ -266,19 +271,40 @@ inline void join_long_positions(canonical_tensors& all) {
 
 }  // namespace detail
 
-/// Recognises the layout by the names of the towers, below the shortest prefix that training leaves.
-/// \return the layout and the prefix
-/// \throws checkpoint_error SHAPE where none fits, with some of the names found; UNSUPPORTED for towers of timm, and
-/// for a tower without its projection
+/// Recognises the layout by the names of the towers, below the prefix that training left before a CLIP: the one with
+/// both towers below it, else the shortest with one. \return the layout and the prefix \throws checkpoint_error SHAPE
+/// where none fits, with some of the names found; UNSUPPORTED for two models, towers of timm, and a tower without its
+/// projection
 inline std::pair<checkpoint_layout, std::string> layout_of(const checkpoint& file) {
     detail::refuse_lone_tower(file);
-    for (const std::string& prefix : detail::prefixes_in(file))
-        if (const auto layout = detail::layout_below(file, prefix)) return {*layout, prefix};
-    const std::string names = detail::first_names(file);
-    throw checkpoint_error(
-        error_code::shape,
-        {file.place(), names.empty() ? "the file holds no tensors" : "no CLIP among the tensors " + names,
-         "the names of OpenAI, open_clip or Hugging Face"});
+    const auto evidence = detail::evidence_in(file);
+    const std::pair<const std::string, detail::tower_evidence>* best = nullptr;
+    for (const auto& each : evidence) {
+        if (!each.second.layout()) continue;
+        const auto is_whole = [](const auto& other) { return other.second.image && other.second.text; };
+        if (best != nullptr && is_whole(*best) && is_whole(each)) {
+            throw checkpoint_error(
+                error_code::unsupported,
+                {file.place(), "two models, below " + quoted(best->first) + " and " + quoted(each.first), "one",
+                 "save the state dict of the one you need"});
+        }
+        const bool is_better = best == nullptr || (is_whole(each) && !is_whole(*best)) ||
+                               (is_whole(each) == is_whole(*best) && each.first.size() < best->first.size());
+        if (is_better) best = &each;
+    }
+    if (best == nullptr) {
+        const std::string names = detail::first_names(file);
+        throw checkpoint_error(
+            error_code::shape,
+            {file.place(), names.empty() ? "the file holds no tensors" : "no CLIP among the tensors " + names,
+             "the names of OpenAI, open_clip or Hugging Face"});
+    }
+    if (!best->second.timm.empty()) {
+        throw checkpoint_error(error_code::unsupported,
+                               {file.place(), "the image tower is one of timm's (" + quoted(best->second.timm) + ")",
+                                "a VisionTransformer or ModifiedResNet"});
+    }
+    return {*best->second.layout(), best->first};
 }
 
 /// A checkpoint's tensors under OpenAI's names, without copying.
@@ -289,9 +315,9 @@ inline canonical_tensors canonical(const checkpoint& file) {
     for (const named_tensor& each : file.tensors()) {
         if (detail::is_buffer_or_setting(each.name)) continue;
         const bool is_below = each.name.starts_with(result.prefix);
-        const auto place =
-            is_below ? detail::canonical_place_of(result.layout, std::string_view(each.name).substr(result.prefix.size()))
-                     : std::nullopt;
+        const auto place = is_below ? detail::canonical_place_of(
+                                          result.layout, std::string_view(each.name).substr(result.prefix.size()))
+                                    : std::nullopt;
         if (!place) {
             result.unknown.push_back(each.name);
             continue;

@@ -136,7 +136,7 @@ class basic_classifier {
    private:
     basic_clip<Scalar> clip_;
     std::vector<std::string> labels_;
-    cache_report cache_{};
+    cache_report cache_{};            // before text_embeddings_, whose initialiser fills it
     matrix<Scalar> text_embeddings_;  // [labels, embedding]
 };
 

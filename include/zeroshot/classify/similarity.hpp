@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <Eigen/Core>
 
@@ -83,7 +84,8 @@ matrix<typename Images::Scalar> similarity(const Eigen::MatrixBase<Images>& imag
         .template cast<scalar>();
 }
 template <class Scalar>
-matrix<Scalar> similarity(const matrix<Scalar>& images, const matrix<Scalar>& texts, Scalar scale, Scalar bias = 0) {
+matrix<Scalar> similarity(const matrix<Scalar>& images, const matrix<Scalar>& texts, std::type_identity_t<Scalar> scale,
+                          std::type_identity_t<Scalar> bias = 0) {
     return similarity(images.eigen(), texts.eigen(), scale, bias);
 }
 

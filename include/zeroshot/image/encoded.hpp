@@ -15,7 +15,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 struct decode_options {
     /// Checked in the header, before anything is allocated. Pillow's: twice its Image.MAX_IMAGE_PIXELS.
     std::size_t max_pixels = 178'956'970;
-    std::size_t memory_budget = std::size_t{3} << 29;  ///< bytes that the decoder may hold at once
+    std::size_t memory_budget = std::size_t{3} << 29;  ///< bytes that the decoder may hold at once: 1.5 GiB
     std::size_t max_scans = 100;                       ///< of a progressive JPEG; encoders write about ten
     bool apply_exif_orientation = false;               ///< the reference transform ignores it
 };

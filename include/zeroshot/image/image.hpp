@@ -111,20 +111,20 @@ class image {
     }
 
     /// The same image with transparency that its mode has no channel for, as that of a palette or of one colour in a
-    /// PNG (tRNS). Only what asks for transparency() sees it.
+    /// PNG (tRNS). Only what asks for alpha_plane() sees it.
     /// \param alpha a grey image of the same size: 0 is transparent, 255 opaque
     /// \throws argument_error (ARG) for another size or mode
-    image with_transparency(const image& alpha) const {
+    image with_alpha_plane(const image& alpha) const {
         if (alpha.mode() != pixel_mode::grey || alpha.width() != width_ || alpha.height() != height_)
             throw argument_error(error_code::argument,
-                                 {"transparency", "another size or mode", "a grey image as large"});
+                                 {"alpha plane", "another size or mode", "a grey image as large"});
         image result = *this;
-        result.transparency_ = std::make_shared<const image>(alpha);
+        result.alpha_plane_ = std::make_shared<const image>(alpha);
         return result;
     }
 
     /// The transparency that the mode has no channel for; null without any.
-    const image* transparency() const noexcept { return transparency_.get(); }
+    const image* alpha_plane() const noexcept { return alpha_plane_.get(); }
 
     std::size_t width() const noexcept { return width_; }
     std::size_t height() const noexcept { return height_; }
@@ -186,7 +186,7 @@ class image {
     pixel_mode mode_;
     std::size_t channels_;
     std::size_t stride_ = 0;
-    std::shared_ptr<const image> transparency_{};
+    std::shared_ptr<const image> alpha_plane_{};
 };
 
 /// The image turned upright by an EXIF orientation. Mirrors ImageOps.exif_transpose of Pillow.
@@ -214,8 +214,8 @@ inline image upright(const image& input, unsigned orientation) {
         }
     }
     const image turned(std::move(pixels), width, height, input.mode());
-    return input.transparency() == nullptr ? turned
-                                           : turned.with_transparency(upright(*input.transparency(), orientation));
+    return input.alpha_plane() == nullptr ? turned
+                                          : turned.with_alpha_plane(upright(*input.alpha_plane(), orientation));
 }
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

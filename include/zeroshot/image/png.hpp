@@ -182,7 +182,7 @@ inline image with_png_transparency(const png_file& file, const image& opaque, co
         else if (samples[i] < file.transparency.size())
             alpha[i] = stored(samples[i]);
     }
-    return opaque.with_transparency(image(std::move(alpha), file.width, file.height, pixel_mode::grey));
+    return opaque.with_alpha_plane(image(std::move(alpha), file.width, file.height, pixel_mode::grey));
 }
 
 /// The image from decoded samples; of 16 bits per sample, in the machine's byte order, the upper 8 are used.

@@ -159,7 +159,8 @@ inline image resize_and_pad(const image& source, const preprocessing& settings) 
 /// \throws argument_error as check(), and LIMIT for an image too thin to be resized
 inline image encoder_square(const image& input, const preprocessing& settings = {}) {
     check(settings);
-    const image opaque = settings.transparency.background ? laid_on(input, *settings.transparency.background) : input;
+    const image opaque =
+        settings.transparency.background ? composited_on(input, *settings.transparency.background) : input;
     const image source = settings.order == crop_order::openai ? opaque : to_rgb(opaque);
     const std::size_t width = source.width(), height = source.height(), size = settings.resized.value_or(settings.size);
     switch (settings.mode) {
@@ -180,12 +181,13 @@ inline image encoder_square(const image& input, const preprocessing& settings = 
 /// \throws argument_error as encoder_square(), and SHAPE where `pixels` has not 3 * size * size elements
 template <class Scalar>
 void preprocess_into(const image& input, const preprocessing& settings, std::span<Scalar> pixels) {
-    const image square = encoder_square(input, settings);
+    check(settings);
     const std::size_t plane = settings.size * settings.size;
     if (pixels.size() != 3 * plane) {
         throw argument_error(error_code::shape, {"preprocess", std::to_string(pixels.size()) + " elements to write to",
                                                  std::to_string(3 * plane)});
     }
+    const image square = encoder_square(input, settings);
     for (std::size_t channel = 0; channel < 3; ++channel) {
         std::array<Scalar, 256> value_of;
         for (std::size_t byte = 0; byte < 256; ++byte) {

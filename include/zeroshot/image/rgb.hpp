@@ -72,24 +72,25 @@ inline image to_rgb(const image& input) {
     return image(std::move(pixels), input.width(), input.height(), pixel_mode::rgb);
 }
 
-/// The image laid on a colour, as RGB; one without transparency stays as it is. Mirrors alpha_composite of Pillow
-/// (AlphaComposite.c) for an opaque background.
-inline image laid_on(const image& input, const std::array<std::uint8_t, 3>& background) {
+/// The image composited on a colour, as RGB; one without transparency is returned unchanged, in its own mode. Mirrors
+/// alpha_composite of Pillow (AlphaComposite.c) for an opaque background.
+inline image composited_on(const image& input, const std::array<std::uint8_t, 3>& background) {
     const bool in_channel = has_alpha(input.mode());
-    if (!in_channel && input.transparency() == nullptr) return input;
+    if (!in_channel && input.alpha_plane() == nullptr) return input;
     constexpr std::uint32_t bits = 7;  // PRECISION_BITS
     const image colours = to_rgb(input);
     const std::size_t step = in_channel ? input.channels() : 1;
     std::vector<std::uint8_t> pixels;
     pixels.reserve(colours.row(0).size() * colours.height());
     for (std::size_t y = 0; y < input.height(); ++y) {
-        const auto row = colours.row(y), alphas = in_channel ? input.row(y) : input.transparency()->row(y);
+        const auto row = colours.row(y), alphas = in_channel ? input.row(y) : input.alpha_plane()->row(y);
         for (std::size_t x = 0; x < input.width(); ++x) {
             const std::uint32_t alpha = alphas[x * step + step - 1];
             for (std::size_t channel = 0; channel < 3; ++channel) {
                 const std::uint32_t sum = row[3 * x + channel] * alpha + background[channel] * (255 - alpha);
                 const std::uint32_t rounded = (sum + 128) << bits;
-                pixels.push_back(static_cast<std::uint8_t>((((rounded >> 8) + rounded) >> 8) >> bits));  // by 255
+                pixels.push_back(
+                    static_cast<std::uint8_t>((((rounded >> 8) + rounded) >> 8) >> bits));  // sum / 255, rounded
             }
         }
     }

@@ -123,16 +123,20 @@ inline void warn_of_assumptions(const std::vector<std::string>& assumptions, con
     }
 }
 
-/// Warns of a model that no tokenizer fits.
-inline void warn_of_tokenizer(std::size_t rows, const std::optional<tokenizer>& tokens, provenance& origin) {
-    const std::size_t ids = tokens ? tokens->size() : vocabulary::clip().size();
+/// Warns of a model that no tokenizer fits. An own tokenizer with fewer ids than there are rows does: rows are padded.
+inline void warn_of_tokenizer(std::size_t rows, const resolved<tokenizer_settings>& settings, provenance& origin) {
+    const bool is_own = settings.value.own != nullptr;
+    const std::size_t ids = is_own ? settings.value.own->size() : vocabulary::clip().size();
+    const std::string numbers =
+        std::to_string(ids) + " ids for " + std::to_string(rows) + " rows of the token embedding";
     if (!origin.tokenizer.empty()) {
         origin.warnings.push_back(origin.place + ": the model uses " + missing_tokenizer(origin) +
                                   ", which zeroshot does not implement; use encode_tokens()");
-    } else if (ids != rows) {
-        origin.warnings.push_back(origin.place + ": its vocabulary has " + std::to_string(rows) +
-                                  " rows, CLIP's own tokenizer " + std::to_string(ids) +
-                                  " ids, and it carries no table of its own" + (tokens ? "" : "; use encode_tokens()"));
+    } else if (is_own && ids > rows) {
+        origin.warnings.push_back(settings.source + ": the tokenizer has " + numbers + "; use encode_tokens()");
+    } else if (!is_own && ids != rows) {
+        origin.warnings.push_back(origin.place + ": CLIP's own tokenizer has " + numbers +
+                                  ", and the checkpoint comes with none" + (ids > rows ? "; use encode_tokens()" : ""));
     }
 }
 
@@ -151,13 +155,16 @@ inline void warn_of_configurations(const std::vector<std::string>& names, proven
 
 /// Refuses a model with weights in its towers that nobody reads: it is another kind of model.
 /// \param prefix before the names of the layout
-inline void refuse_unread_towers(const provenance& origin, const std::string& prefix) {
-    constexpr std::array<std::string_view, 7> towers{"visual.", "vision_model.",        "text_model.", "transformer.",
-                                                     "text.",   "positional_embedding", "ln_final."};
+inline void refuse_unread_towers(const provenance& origin, const clip_config& config, const std::string& prefix) {
+    constexpr std::array<std::string_view, 2> image_names{"visual.", "vision_model."};
+    constexpr std::array<std::string_view, 5> text_names{"text_model.", "transformer.", "text.", "positional_embedding",
+                                                         "ln_final."};
     std::vector<std::string> names;
     for (const std::string& name : origin.unread) {
         const auto is_of = [&](std::string_view tower) { return name.starts_with(prefix + std::string(tower)); };
-        if (std::ranges::any_of(towers, is_of)) names.push_back(name);
+        if ((config.has_image() && std::ranges::any_of(image_names, is_of)) ||
+            (config.has_text() && std::ranges::any_of(text_names, is_of)))
+            names.push_back(name);
     }
     if (names.empty()) return;
     throw checkpoint_error(error_code::unsupported,
@@ -231,14 +238,14 @@ basic_clip<Scalar> build(const weights& w, const model_location& location, const
     std::optional<tokenizer> tokens;
     if (config.has_text()) {
         tokens = tokenizer_of(resolved.tokenizer, config.text.vocabulary);
-        warn_of_tokenizer(config.text.vocabulary, tokens, origin);
+        warn_of_tokenizer(config.text.vocabulary, resolved.tokenizer, origin);
     }
 
     clip_model<Scalar> model(w, config);
     w.file().expect_unchanged();
-    if (w.options().cache) write_weight_cache(*w.options().cache, origin);
     origin.unread = w.unread();
-    refuse_unread_towers(origin, w.prefix());
+    refuse_unread_towers(origin, config, w.prefix());
+    if (w.options().cache) write_weight_cache(*w.options().cache, origin);
     warn_of_misspellings(w.read_names(), origin);
     if (config.towers == clip_towers::both) warn_of_logit_scale(static_cast<double>(model.logit_scale()), origin);
     return basic_clip<Scalar>(std::move(model), std::move(tokens), resolved.images, std::move(origin));

@@ -131,7 +131,8 @@ class basic_clip {
     /// Encodes pixels as preprocess() makes them, or a caller's own.
     /// \param batch [images, 3, size, size]
     /// \return [images, embedding], not normalised
-    /// \throws argument_error for another shape; numeric_error for pixels that are not finite; and as encode_image()
+    /// \throws argument_error for another shape; numeric_error for pixels that are not finite or beyond a million; and
+    /// as encode_image()
     matrix<Scalar> encode_pixels(const tensor<Scalar, 4>& batch, const run_options& options = {}) const;
 
     /// Encodes pixels to the features before the projection, for a linear probe.

@@ -115,17 +115,24 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
                                           const load_options& options) {
     std::vector<settings> sources{settings_of(options)};
     if (sources.front() == settings{.source = options_source}) sources.clear();
-    if (options.config) sources.push_back(configuration_settings(read_json(*options.config)));
+    if (options.config) {
+        sources.push_back(configuration_settings(read_json(*options.config)));
+        sources.back().file = *options.config;
+    }
     if (options.name) sources.push_back(named_settings(*options.name));
+    const auto add = [&](settings stated, const char* file) {
+        stated.file = folder / file;
+        sources.push_back(std::move(stated));
+    };
     const auto read_beside = [&](const char* name, settings (*read)(const json&)) {
-        if (!folder.empty() && path_exists(folder / name)) sources.push_back(read(read_json(folder / name)));
+        if (!folder.empty() && path_exists(folder / name)) add(read(read_json(folder / name)), name);
     };
     if (auto own = converted_settings(w.file())) {
         sources.push_back(std::move(*own));
     } else if (w.layout() == checkpoint_layout::hugging_face) {
         read_beside("config.json", hugging_face_settings);
         if (auto nested = nested_preprocessing(folder))
-            sources.push_back(hugging_face_preprocessing(*nested));
+            add(hugging_face_preprocessing(*nested), "processor_config.json");
         else
             read_beside("preprocessor_config.json", hugging_face_preprocessing);
         if (auto tokenizer = folder.empty() ? std::nullopt : tokenizer_beside(folder))
@@ -136,7 +143,7 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
     return sources;
 }
 
-/// Names of configuration and tokenizer files in a folder that no source read and that others replace neither.
+/// Names of configuration and tokenizer files in a folder that no source read and no read file replaces.
 inline std::vector<std::string> unread_configurations(const std::filesystem::path& folder,
                                                       std::span<const settings> sources) {
     constexpr std::array<std::string_view, 7> tokenizers{"tokenizer.json", "vocab.json",   "merges.txt",
@@ -145,8 +152,7 @@ inline std::vector<std::string> unread_configurations(const std::filesystem::pat
     constexpr std::array<std::string_view, 3> of_no_interest{"tokenizer_config.json", "generation_config.json",
                                                              "sentence_bert_config.json"};
     const auto is_read = [&](std::string_view name) {
-        const std::string file = path_text(folder / name);
-        return std::ranges::any_of(sources, [&](const settings& each) { return each.source.starts_with(file); });
+        return std::ranges::any_of(sources, [&](const settings& each) { return each.file == folder / name; });
     };
     const auto is_replaced = [&](std::string_view name) {
         const bool has_tokenizer = is_read("tokenizer.json") || is_read("vocab.json");

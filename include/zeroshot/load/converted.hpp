@@ -103,8 +103,13 @@ inline void read_converted_preprocessing(const json& images, settings& result) {
     result.mean = optional_colour(images, "mean");
     result.standard_deviation = optional_colour(images, "std");
     result.order = optional_choice(images, "order", {crop_order::openai, crop_order::hugging_face});
-    result.transparency = optional_member<transparency>(
-        images, "transparency", [](const json& name) { return transparency::of(name.as_string()); });
+    result.transparency = optional_member<transparency>(images, "transparency", [](const json& name) {
+        try {
+            return transparency::of(name.as_string());
+        } catch (const argument_error& fault) {
+            refuse_setting(name, "transparency " + fault.diagnostic().what, fault.diagnostic().expected);
+        }
+    });
     result.filter = optional_choice(images, "interpolation", all_interpolations);
     result.mode = optional_choice(images, "resize", all_resize_modes);
     result.fill = optional_level(images, "fill");
@@ -113,7 +118,7 @@ inline void read_converted_preprocessing(const json& images, settings& result) {
 
 /// Rules of a tokenizer other than OpenAI's.
 inline tokenizer_rules converted_tokenizer_rules(const json& rules) {
-    tokenizer_rules result{.normalizer = text_normalizer::composed,
+    tokenizer_rules result{.normalizer = text_normalizer::hugging_face,
                            .nfc = rules.at("nfc").as_bool(),
                            .single_spaces = rules.at("single_spaces").as_bool(),
                            .lowercase = rules.at("lowercase").as_bool(),
@@ -135,9 +140,13 @@ inline void read_converted_tokenizer(const json& tokenizer, settings& result) {
         refuse_setting(kind, "a tokenizer of kind " + quoted(kind.as_string()), "clip_bpe");
     const std::optional<json> merges = tokenizer.find("merges"), rules = tokenizer.find("rules");
     if (!merges && !rules) return;
-    result.tokenizer = std::make_shared<const zeroshot::tokenizer>(
-        merges ? vocabulary::from_merges(merges->texts()) : vocabulary::clip(),
-        rules ? converted_tokenizer_rules(*rules) : tokenizer_rules{});
+    try {
+        result.tokenizer = std::make_shared<const zeroshot::tokenizer>(
+            merges ? vocabulary::from_merges(merges->texts()) : vocabulary::clip(),
+            rules ? converted_tokenizer_rules(*rules) : tokenizer_rules{});
+    } catch (const argument_error& fault) {  // ids that do not fit the merges
+        refuse_setting(tokenizer, fault.diagnostic().what, fault.diagnostic().expected);
+    }
 }
 
 inline void write_blocks(nlohmann::ordered_json& written, const transformer_config& blocks) {

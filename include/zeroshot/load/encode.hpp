@@ -42,8 +42,9 @@ matrix<Scalar> in_batches(std::size_t total, std::size_t columns, std::size_t la
                           const Encode& encode) {
     matrix<Scalar> embeddings(total, columns);
     const std::size_t threads = concurrency_of(options.threads);
-    // With more threads than inputs there is one batch, and the threads share every product.
-    const std::size_t share = total < threads ? total : (total + threads - 1) / threads;
+    // Fewer inputs than threads that fit one batch: the threads share its products. Else each batch has one thread.
+    const bool is_one_batch = total < threads && total <= largest;
+    const std::size_t share = is_one_batch ? total : (total + threads - 1) / threads;
     const std::size_t size = std::clamp<std::size_t>(share, 1, largest);
     const std::size_t batches = (total + size - 1) / size;
     run_tasks(
@@ -119,7 +120,7 @@ bool basic_clip<Scalar>::takes_texts() const noexcept {
 
 template <class Scalar>
 const tokenizer& basic_clip<Scalar>::tokenizer() const {
-    model().text();
+    model().text();  // throws without a text tower
     if (takes_texts()) return *parts_->tokens;
     throw text_error(error_code::unsupported,
                      {provenance().place,
@@ -129,7 +130,7 @@ const tokenizer& basic_clip<Scalar>::tokenizer() const {
 
 template <class Scalar>
 const preprocessing& basic_clip<Scalar>::preprocessing() const {
-    model().visual();
+    model().visual();  // throws without an image tower
     return parts_->images;
 }
 

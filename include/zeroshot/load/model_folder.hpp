@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,14 +19,14 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 
-/// Names of files in a folder, sorted; none for a folder that cannot be listed.
+/// Names of files in a folder as they are, sorted; none for a folder that cannot be listed.
 inline std::vector<std::string> files_in(const std::filesystem::path& folder) {
-    constexpr std::size_t most = 10'000;  // of a folder by mistake, such as a data set
+    constexpr std::size_t most = 1'000'000;  // of a folder by mistake, such as a data set
     std::vector<std::string> names;
     std::error_code unreadable;
     for (std::filesystem::directory_iterator each(folder, unreadable), end; each != end; each.increment(unreadable)) {
         if (names.size() == most) break;
-        if (!each->is_directory(unreadable)) names.push_back(path_text(each->path().filename()));
+        if (!each->is_directory(unreadable)) names.push_back(each->path().filename().string());
     }
     std::ranges::sort(names);
     return names;
@@ -40,24 +41,37 @@ inline bool names_weights(std::string_view name) {
            std::ranges::none_of(others, [&](std::string_view other) { return name.starts_with(other); });
 }
 
-/// Names joined by commas, the first few of many.
+/// Names joined by commas for a message, the first few of many.
 inline std::string joined_names(const std::vector<std::string>& names) {
     constexpr std::size_t most = 8;
     std::string text;
-    for (std::size_t i = 0; i < (std::min)(names.size(), most); ++i) text += (i == 0 ? "" : ", ") + names[i];
+    for (std::size_t i = 0; i < (std::min)(names.size(), most); ++i)
+        text += (i == 0 ? "" : ", ") + zeroshot::detail::escaped(names[i]);
     return names.size() > most ? text + ", ..." : text;
 }
 
-/// The folder with a model's files: the snapshot where the folder is a repository in Hugging Face's cache, the CLIP of
-/// sentence-transformers' modules.json, else the folder itself.
-inline std::filesystem::path folder_with_files(const std::filesystem::path& folder) {
+/// The snapshot in a repository of Hugging Face's cache: that of its main branch, or the only one; the folder itself
+/// where it is no such repository.
+inline std::filesystem::path snapshot_in(const std::filesystem::path& folder) {
     if (path_exists(folder / "refs" / "main")) return folder / "snapshots" / commit_of(folder, "main");
-    if (!path_exists(folder / "modules.json")) return folder;
-    for (const json& part : read_json(folder / "modules.json").items()) {
-        const std::string name = part.at("path").as_string();
-        if (name.ends_with("CLIPModel") && is_path_component(name)) return folder / name;
+    std::vector<std::filesystem::path> snapshots;
+    std::error_code unreadable;
+    for (std::filesystem::directory_iterator each(folder / "snapshots", unreadable), end; each != end;
+         each.increment(unreadable))
+        snapshots.push_back(each->path());
+    return snapshots.size() == 1 ? snapshots.front() : folder;
+}
+
+/// The folder of the CLIP that modules.json of sentence-transformers names, if there is one.
+inline std::optional<std::filesystem::path> sentence_transformer_in(const std::filesystem::path& folder) {
+    if (!path_exists(folder / "modules.json")) return std::nullopt;
+    const json modules = read_json(folder / "modules.json");
+    for (const json& part : modules.is_array() ? modules.items() : std::vector<json>{}) {
+        const std::optional<json> path = part.is_object() ? part.find("path") : std::nullopt;
+        const std::string name = path && path->is_string() ? path->as_string() : "";
+        if (name.ends_with("CLIPModel") && is_path_component(name) && path_exists(folder / name)) return folder / name;
     }
-    return folder;
+    return std::nullopt;
 }
 
 /// Refuses a folder with an adapter alone.
@@ -74,23 +88,35 @@ inline void refuse_adapter(const std::filesystem::path& folder) {
          "the merged model", "merge it first: merge_and_unload() of peft, then save_pretrained()"});
 }
 
-/// The checkpoint in a folder, by its name in repositories of Hugging Face and open_clip, else the only index of
-/// shards, else the only file of weights.
-/// \throws file_error where there is none, or several; checkpoint_error (UNSUPPORTED) for an adapter
-inline std::filesystem::path checkpoint_in(const std::filesystem::path& given) {
-    const std::filesystem::path folder = folder_with_files(given);
+/// The file with a published name of Hugging Face or open_clip in a folder, if there is one.
+inline std::optional<std::filesystem::path> published_checkpoint_in(const std::filesystem::path& folder) {
     for (const char* name : {"model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors",
                              "open_clip_pytorch_model.safetensors", "pytorch_model.bin", "pytorch_model.bin.index.json",
                              "open_clip_pytorch_model.bin"}) {
         if (path_exists(folder / name)) return folder / name;
     }
+    return std::nullopt;
+}
+
+/// The checkpoint in a folder: by its published name, else the only index of shards, else the only file of weights; in
+/// the snapshot of a repository, or in the CLIP of sentence-transformers.
+/// \throws file_error where there is none, or several; checkpoint_error (UNSUPPORTED) for an adapter
+inline std::filesystem::path checkpoint_in(const std::filesystem::path& given) {
+    std::filesystem::path folder = snapshot_in(given);
+    if (auto published = published_checkpoint_in(folder)) return *std::move(published);
+    if (auto inner = sentence_transformer_in(folder)) {
+        folder = *std::move(inner);
+        if (auto published = published_checkpoint_in(folder)) return *std::move(published);
+    }
     const std::vector<std::string> files = files_in(folder);
-    const auto only = [&](const auto& fits) -> std::vector<std::string> {
+    const auto only = [&](const auto& fits) {
         std::vector<std::string> fitting;
         std::ranges::copy_if(files, std::back_inserter(fitting), fits);
         return fitting;
     };
-    const auto indices = only([](const std::string& name) { return name.ends_with(".index.json"); });
+    const auto indices = only([](std::string_view name) {
+        return name.ends_with(".safetensors.index.json") || name.ends_with(".bin.index.json");
+    });
     if (indices.size() == 1) return folder / indices.front();
     const auto weights = only(names_weights);
     if (weights.size() == 1) return folder / weights.front();

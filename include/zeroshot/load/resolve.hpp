@@ -375,21 +375,11 @@ inline resolved_model resolve(const weights& w, std::span<const settings> source
 
 /// The tokenizer of the settings: CLIP's own, unless they have another.
 /// \param rows of the token embedding; more of them than ids is padding
-/// \return empty where the model needs one that is not implemented
-/// \throws checkpoint_error (SHAPE) for a tokenizer with more ids than rows
+/// \return empty where the model needs one that is not implemented, or the tokenizer has more ids than rows
 inline std::optional<tokenizer> tokenizer_of(const resolved<tokenizer_settings>& settings, std::size_t rows) {
     if (!settings.value.other.empty()) return std::nullopt;
-    if (!settings.value.own) {
-        tokenizer clip;
-        return rows < clip.size() ? std::nullopt : std::optional(std::move(clip));
-    }
-    if (settings.value.own->size() > rows) {
-        throw checkpoint_error(
-            error_code::shape,
-            {settings.source, "the tokenizer has " + std::to_string(settings.value.own->size()) + " ids",
-             "at most " + std::to_string(rows) + ", the rows of the token embedding"});
-    }
-    return *settings.value.own;
+    tokenizer result = settings.value.own ? *settings.value.own : tokenizer();
+    return rows < result.size() ? std::nullopt : std::optional(std::move(result));
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::loading

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,7 +37,8 @@ struct tower_settings {
 
 /// Settings that one source states; empty where it states nothing.
 struct settings {
-    std::string source{};  ///< "options", or the file and the position in it
+    std::string source{};          ///< "options", or the file and the position in it
+    std::filesystem::path file{};  ///< the file that states them; empty for none
 
     tower_settings vision{};
     tower_settings text{};

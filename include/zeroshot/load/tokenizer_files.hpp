@@ -83,11 +83,14 @@ inline void read_pre_tokenizer(const json& component, tokenizer_rules& rules) {
 
 /// Reads "added_tokens".
 inline std::vector<added_token> read_added_tokens(const json& list) {
+    constexpr std::size_t longest = 1000;  // bytes
     std::vector<added_token> all;
     for (const json& each : list.items()) {
         for (const char* flag : {"single_word", "lstrip", "rstrip"}) {
             if (optional_bool(each, flag).value_or(false)) refuse_setting(each.at(flag), "is set", "false");
         }
+        if (each.at("content").as_string().size() > longest)
+            refuse_setting(each.at("content"), "more than 1000 bytes", "a shorter token");
         all.push_back({each.at("content").as_string(), token_id(each.at("id")),
                        optional_bool(each, "normalized").value_or(false)});
     }
@@ -143,7 +146,7 @@ inline tokenizer tokenizer_of_symbols(const symbol_ids& ids, const std::vector<s
 /// \throws checkpoint_error (UNSUPPORTED) for a component that CLIP does not have; FORMAT for damaged files
 inline tokenizer read_tokenizer_json(const json& file) {
     tokenizer_rules rules{
-        .normalizer = text_normalizer::composed, .nfc = false, .single_spaces = false, .lowercase = false};
+        .normalizer = text_normalizer::hugging_face, .nfc = false, .single_spaces = false, .lowercase = false};
     if (const auto component = member(file, "normalizer")) read_normalizer(*component, rules);
     read_pre_tokenizer(file.at("pre_tokenizer"), rules);
     if (const auto added = member(file, "added_tokens")) rules.added = read_added_tokens(*added);
@@ -165,7 +168,9 @@ inline tokenizer read_tokenizer_json(const json& file) {
     std::optional<token> unknown;
     if (const auto name = member(model, "unk_token")) {
         const auto known = ids.find(name->as_string());
-        if (known != ids.end()) unknown = known->second;
+        if (known == ids.end())
+            refuse_setting(*name, quoted(name->as_string()) + " is not in the vocabulary", "one that is");
+        unknown = known->second;
     }
     std::vector<std::string> merges;
     for (const json& pair : model.at("merges").items())
@@ -187,34 +192,40 @@ inline std::vector<std::string> read_lines(const std::filesystem::path& path) {
     return lines;
 }
 
-/// Reads vocab.json and merges.txt, the files of older releases, with the rules of CLIPTokenizer in transformers.
-inline tokenizer read_vocabulary_and_merges(const std::filesystem::path& folder) {
-    const json vocabulary = read_json(folder / "vocab.json");
+/// Reads vocab.json, merges.txt and added_tokens.json, the files of older releases, with the rules of CLIPTokenizer in
+/// transformers.
+inline tokenizer read_vocabulary_and_merges(const json& vocabulary, const std::filesystem::path& folder) {
     const symbol_ids ids = read_symbol_ids(vocabulary);
     const auto special = [&](const char* name) { return token_id(vocabulary.at(name)); };
     const token start = special("<|startoftext|>"), end = special("<|endoftext|>");
-    tokenizer_rules rules{.normalizer = text_normalizer::composed};
+    tokenizer_rules rules{.normalizer = text_normalizer::hugging_face};
     rules.added = {{"<|startoftext|>", start}, {"<|endoftext|>", end}};
+    if (path_exists(folder / "added_tokens.json")) {
+        for (const auto& [text, id] : read_json(folder / "added_tokens.json").members())
+            if (text != "<|startoftext|>" && text != "<|endoftext|>") rules.added.push_back({text, token_id(id), true});
+    }
     return tokenizer_of_symbols(ids, read_lines(folder / "merges.txt"), end, {start, end}, std::move(rules),
                                 vocabulary.where());
 }
 
-/// States the tokenizer in a model's folder, as transformers finds it; empty where there is none. One that is not
-/// implemented is stated by name: the model then takes token ids.
-/// \throws file_error, checkpoint_error (FORMAT) for damaged files
+/// States the tokenizer in a model's folder, as transformers finds it; empty where there is none. One that is not of
+/// CLIP's form is stated by name: the model then takes token ids.
+/// \throws file_error; checkpoint_error (FORMAT) where tokenizer.json or vocab.json is not JSON
 inline std::optional<settings> tokenizer_beside(const std::filesystem::path& folder) {
-    const std::filesystem::path whole = folder / "tokenizer.json", vocabulary = folder / "vocab.json";
-    const bool is_whole = path_exists(whole);
-    if (!is_whole && !(path_exists(vocabulary) && path_exists(folder / "merges.txt"))) return std::nullopt;
     settings result;
-    result.source = path_text(is_whole ? whole : vocabulary);
+    result.file = folder / "tokenizer.json";
+    const bool is_whole = path_exists(result.file);
+    if (!is_whole) result.file = folder / "vocab.json";
+    if (!is_whole && !(path_exists(result.file) && path_exists(folder / "merges.txt"))) return std::nullopt;
+    result.source = path_text(result.file);
+    const json contents = read_json(result.file);
     try {
-        result.tokenizer = std::make_shared<const tokenizer>(is_whole ? read_tokenizer_json(read_json(whole))
-                                                                      : read_vocabulary_and_merges(folder));
-    } catch (const checkpoint_error& fault) {
-        if (fault.code() != error_code::unsupported) throw;
-        result.other_tokenizer =
-            path_text(is_whole ? whole.filename() : vocabulary.filename()) + " (" + fault.diagnostic().what + ")";
+        result.tokenizer = std::make_shared<const tokenizer>(is_whole ? read_tokenizer_json(contents)
+                                                                      : read_vocabulary_and_merges(contents, folder));
+    } catch (const error& fault) {
+        const diagnostic& found = fault.diagnostic();
+        result.other_tokenizer = path_text(result.file.filename()) + " (" + found.what +
+                                 (found.expected.empty() ? "" : ", expected " + found.expected) + ")";
     }
     return result;
 }

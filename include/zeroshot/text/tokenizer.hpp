@@ -41,7 +41,8 @@ inline bool begins_with(std::u32string_view text, std::u32string_view word, lett
            std::equal(word.begin(), word.end(), text.begin(), [&](char32_t a, char32_t b) { return a == folded(b); });
 }
 
-/// White space; with IGNORECASE U+0345, too, which matches no class, being no letter, while its capital is one.
+/// White space; with IGNORECASE also U+0345, a mark whose capital (U+0399) is a letter: no class of the pattern matches
+/// it.
 inline bool is_skipped(char32_t character, letter_case rule) {
     return is_space(character) || (character == 0x0345 && rule == letter_case::ignored);
 }
@@ -64,8 +65,8 @@ inline std::size_t name_length(std::u32string_view text, letter_case rule) {
     return 0;
 }
 
-/// Calls visit(word) for each word of a text, in order. Mirrors Split and ByteLevel in the tokenizer.json of CLIP, of
-/// which the second cuts the names that the first finds: `<|`, `startoftext`, `|>`.
+/// Calls visit(word) for each word of a text, in order. Mirrors Split and ByteLevel in the tokenizer.json of CLIP;
+/// ByteLevel splits again what Split kept whole: `<|endoftext|>` becomes `<|`, `endoftext`, `|>`.
 ///
 ///     's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
 ///
@@ -199,7 +200,8 @@ class tokenizer {
             shared_->verbatim.cut(
                 text::limited_code_points(text, policy),
                 [&](std::u32string_view part) {
-                    shared_->normalised.cut(text::composed(part, rules()), append_normalised, append_token);
+                    shared_->normalised.cut(text::hugging_face_normalised(part, rules()), append_normalised,
+                                            append_token);
                 },
                 append_token);
         }
@@ -278,7 +280,13 @@ class tokenizer {
             : rules(std::move(stated)), verbatim(rules, false), normalised(rules, true) {
             for (const added_token& each : rules.added) added.try_emplace(each.id, each.text);
             for (std::size_t symbol = 0; symbol < rules.ids.size(); ++symbol)
-                symbols_of.try_emplace(rules.ids[symbol], static_cast<token>(symbol));
+                if (rules.ids[symbol] >= 0) symbols_of.try_emplace(rules.ids[symbol], static_cast<token>(symbol));
+            const bool fits = rules.ids.empty() || (rules.ids.size() == symbols.size() &&
+                                                    (std::min)(rules.ids.end()[-1], rules.ids.end()[-2]) >= 0);
+            if (!fits)
+                throw argument_error(error_code::argument, {"tokenizer", std::to_string(rules.ids.size()) + " ids",
+                                                            "one for each of " + std::to_string(symbols.size()) +
+                                                                " symbols, the start and end token among them"});
             start = id_of(symbols.start());
             end = id_of(symbols.end());
             size = rules.ids.empty() ? symbols.size() : 1 + static_cast<std::size_t>(std::ranges::max(rules.ids));
@@ -314,9 +322,12 @@ class tokenizer {
 
     text::symbol spelling(token id) const {
         if (const auto own = shared_->added.find(id); own != shared_->added.end()) return {own->second, true};
+        if (is_special(id)) return vocabulary_.spelling(id == start() ? vocabulary_.start() : vocabulary_.end());
         if (rules().ids.empty()) return vocabulary_.spelling(id);
         const auto symbol = shared_->symbols_of.find(id);
-        return vocabulary_.spelling(symbol == shared_->symbols_of.end() ? -1 : symbol->second);
+        if (symbol != shared_->symbols_of.end()) return vocabulary_.spelling(symbol->second);
+        throw text_error(error_code::argument, {"token " + std::to_string(id), "there is no such token",
+                                                "an id of the tokenizer, below " + std::to_string(size())});
     }
 
     zeroshot::vocabulary vocabulary_;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,8 +20,8 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// How a text is normalised before it is cut into words.
 enum class text_normalizer {
-    openai,    ///< ftfy's repairs, HTML references, white space, lower case: clean()
-    composed,  ///< the steps of a Hugging Face tokenizer.json that tokenizer_rules names
+    openai,        ///< ftfy's repairs, HTML references, white space, lower case: clean()
+    hugging_face,  ///< the steps of a Hugging Face tokenizer.json that tokenizer_rules names
 };
 
 /// A token that is found in a text before words are.
@@ -34,11 +36,11 @@ struct added_token {
 /// Rules of a tokenizer beside its merges; by default OpenAI's.
 struct tokenizer_rules {
     text_normalizer normalizer = text_normalizer::openai;
-    bool nfc = true;                   ///< composed: Unicode's canonical composition
-    bool single_spaces = true;         ///< composed: a space for each run of white space
-    bool lowercase = true;             ///< composed: each character alone, without the final sigma
-    bool finds_names = true;           ///< composed: the names of the start and end token are words of their own
-    std::vector<added_token> added{};  ///< composed; the start and end tokens among them
+    bool nfc = true;                   ///< hugging_face: Unicode's canonical composition
+    bool single_spaces = true;         ///< hugging_face: a space for each run of white space
+    bool lowercase = true;             ///< hugging_face: each character alone, without the final sigma
+    bool finds_names = true;           ///< hugging_face: the names of the start and end token are words of their own
+    std::vector<added_token> added{};  ///< hugging_face; the start and end tokens among them
     std::vector<token> ids{};          ///< of each symbol of the vocabulary, -1 to leave it out; empty: its number
 
     bool operator==(const tokenizer_rules&) const = default;
@@ -56,7 +58,7 @@ inline std::u32string with_single_spaces(std::u32string_view text) {
 }
 
 /// Normalises by the steps of a tokenizer.json. Mirrors NFC and Lowercase of Hugging Face tokenizers.
-inline std::u32string composed(std::u32string_view text, const tokenizer_rules& rules) {
+inline std::u32string hugging_face_normalised(std::u32string_view text, const tokenizer_rules& rules) {
     std::u32string result = rules.nfc ? normalize_nfc(text) : std::u32string(text);
     if (rules.single_spaces) result = with_single_spaces(result);
     return rules.lowercase ? lowercase(result, final_sigma_rule::ignored) : result;
@@ -70,9 +72,10 @@ class token_finder {
         for (const added_token& each : rules.added) {
             if (each.normalized != normalized || each.text.empty()) continue;
             std::u32string text = code_points(each.text, invalid_utf8::replace);
-            if (normalized) text = composed(text, rules);
-            const char32_t first = text.front();
-            tokens_.emplace(first, std::pair(std::move(text), each.id));
+            if (normalized) text = hugging_face_normalised(text, rules);
+            first_letters_.insert(text.front());
+            lengths_.insert(text.size());
+            tokens_.try_emplace(std::move(text), each.id);
         }
     }
 
@@ -81,7 +84,7 @@ class token_finder {
     void cut(std::u32string_view text, const Between& between, const Token& token) const {
         std::size_t begin = 0;
         for (std::size_t at = 0; at < text.size();) {
-            const entry* const found = longest(text.substr(at));
+            const auto* const found = longest(text.substr(at));
             if (found == nullptr) {
                 ++at;
                 continue;
@@ -94,20 +97,21 @@ class token_finder {
     }
 
    private:
-    using entry = std::pair<std::u32string, token>;
+    using tokens = std::map<std::u32string, token, std::less<>>;
 
-    const entry* longest(std::u32string_view text) const {
-        const entry* best = nullptr;
-        const auto [first, last] = tokens_.equal_range(text.front());
-        for (auto each = first; each != last; ++each) {
-            const entry& candidate = each->second;
-            if (text.starts_with(candidate.first) && (best == nullptr || candidate.first.size() > best->first.size()))
-                best = &candidate;
+    const tokens::value_type* longest(std::u32string_view text) const {
+        if (!first_letters_.contains(text.front())) return nullptr;
+        for (const std::size_t length : lengths_) {
+            if (length > text.size()) continue;
+            const auto found = tokens_.find(text.substr(0, length));
+            if (found != tokens_.end()) return &*found;
         }
-        return best;
+        return nullptr;
     }
 
-    std::multimap<char32_t, entry> tokens_;  // by first character
+    tokens tokens_;
+    std::set<std::size_t, std::greater<>> lengths_;
+    std::set<char32_t> first_letters_;
 };
 
 }  // namespace text

@@ -137,7 +137,8 @@ inline std::size_t granted_processors(const std::string& root = "") {
     for (std::string_view lines = groups; !lines.empty();) {
         std::string_view line = detail::cut_off(lines, '\n');  // "4:cpu,cpuacct:/path", or "0::/path" in version 2
         const bool second_version = detail::cut_off(line, ':') == "0";
-        const std::string controllers = "," + std::string(detail::cut_off(line, ':')) + ",";
+        std::string controllers(",");
+        controllers.append(detail::cut_off(line, ':')).append(",");
         if (!second_version && controllers.find(",cpu,") == std::string::npos) continue;
         const std::string mount = root + "/sys/fs/cgroup" + (second_version ? "" : "/cpu");
         // A container may see its own group as the root, whatever the path says.

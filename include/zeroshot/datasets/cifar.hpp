@@ -129,8 +129,11 @@ class cifar_pickle {
     }
 
     [[noreturn]] void throw_unexpected(const pickle_node& node, const std::string& expected) const {
+        const std::string made_by =
+            node.kind == pickle_kind::other ? " of " + quoted(node.text) + ", not executed" : "";
         throw_format_error(document_.place + ": byte " + std::to_string(node.position),
-                           "the value is " + std::string(name_of(node.kind)), expected, "is this a CIFAR batch?");
+                           "the value is " + std::string(name_of(node.kind)) + made_by, expected,
+                           "is this a CIFAR batch?");
     }
 
     pickle_document document_;

@@ -197,9 +197,10 @@ inline bool inflate(std::span<const std::byte> compressed, std::span<std::uint8_
     return size >= 0 && static_cast<std::size_t>(size) == output.size();
 }
 
-[[noreturn]] inline void refuse(const decoder_memory& memory, std::size_t position, const std::string& format) {
+/// \param reason of stb_image: a variable of this unit, so that whoever called stb_image reads it
+[[noreturn]] inline void refuse(const decoder_memory& memory, std::size_t position, const std::string& format,
+                                const char* reason) {
     memory.check();
-    const char* const reason = stbi_failure_reason();
     throw_at_byte(error_code::format, position,
                   format + " data is damaged: " + (reason == nullptr ? "it makes no sense" : reason));
 }
@@ -219,7 +220,7 @@ inline image png_image(const png_file& file, std::span<std::uint8_t> stream, std
     state.depth = static_cast<int>(file.depth);
     if (stbi__create_png_image(&state, stream.data(), static_cast<stbi__uint32>(stream.size()), context.img_n,
                                state.depth, static_cast<int>(file.colour), file.interlaced) == 0)
-        refuse(memory, file.data_begins, "PNG");
+        refuse(memory, file.data_begins, "PNG", stbi_failure_reason());
     return png_pixels(file, state.out);
 }
 
@@ -286,7 +287,7 @@ inline image jpeg_image(const jpeg_file& file, std::size_t memory_budget) {
                            : segment.marker == jpeg_marker::sos
                                ? read_scan(*state)
                                : stbi__process_marker(state.get(), static_cast<int>(segment.marker)) != 0;
-        if (!sound) refuse(memory, segment.position, "JPEG");
+        if (!sound) refuse(memory, segment.position, "JPEG", stbi_failure_reason());
     }
     stbi__jpeg_finish(state.get());
     std::vector<jpeg_plane> planes;

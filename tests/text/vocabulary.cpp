@@ -8,6 +8,18 @@
 
 using namespace zeroshot;
 
+TEST_CASE("a vocabulary knows whether its merges are all of CLIP's") {
+    const vocabulary clip = vocabulary::clip();
+    CHECK(clip.has_clip_merges());
+    CHECK(clip.size() == vocabulary::clip_size);
+    std::vector<std::string> lines = clip.merge_lines();
+    CHECK(vocabulary::from_merges(lines).has_clip_merges());
+    std::swap(lines[40'000], lines[40'001]);
+    CHECK_FALSE(vocabulary::from_merges(lines).has_clip_merges());
+    lines.resize(1'000);
+    CHECK_FALSE(vocabulary::from_merges(lines).has_clip_merges());
+}
+
 TEST_CASE("CLIP's vocabulary has its size, bytes and special tokens") {
     const vocabulary words = vocabulary::clip();
     CHECK(words.size() == 49408);

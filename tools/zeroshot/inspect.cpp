@@ -174,7 +174,7 @@ std::string tokenizer_text(const zeroshot::clip& clip) {
     if (!clip.takes_texts())
         return zeroshot::missing_tokenizer(clip.provenance()) + ": only token ids can be embedded" + context;
     const std::size_t ids = clip.tokenizer().size(), rows = clip.config().text.vocabulary;
-    const bool is_clips = clip.tokenizer().vocabulary().merge_lines() == zeroshot::vocabulary::clip().merge_lines();
+    const bool is_clips = clip.tokenizer().vocabulary().has_clip_merges();
     const zeroshot::tokenizer_rules& rules = clip.tokenizer().rules();
     const bool has_added = rules.added.size() > 2;  // beside start and end
     const std::string own =

@@ -268,6 +268,10 @@ npy_array::npy_array(const std::filesystem::path& path, npy_types accepted) {
 
 void npy_array::copy(std::size_t first, std::span<float> target) const {
     const number_type& type = *find_type(type_);
+    if (type_ == "f4") {
+        std::memcpy(target.data(), numbers_.data() + first * type.size, target.size_bytes());
+        return;
+    }
     for (std::size_t i = 0; i < target.size(); ++i)
         target[i] = static_cast<float>(type.read(numbers_.data() + (first + i) * type.size));
 }

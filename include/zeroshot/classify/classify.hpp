@@ -146,10 +146,7 @@ class label_embedder {
     std::vector<token> tokenize(const std::string& label, const prompt_template& sentence) const {
         const std::string prompt = sentence(label);
         std::vector<token> ids = clip_.tokenize(prompt, options_.fit);
-        const std::span<const token> middle = std::span(ids).subspan(1, ids.size() - 2);
-        const tokenizer& symbols = clip_.tokenizer();
-        const auto is_special = [&](token id) { return id == symbols.start() || id == symbols.end(); };
-        if (std::ranges::any_of(middle, is_special)) {
+        if (clip_.tokenizer().has_special(ids)) {
             throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt),
                                                     "it contains a start or end token", "plain text",
                                                     "the model would ignore what follows that token"});

@@ -126,7 +126,7 @@ inline void warn_of_assumptions(const std::vector<std::string>& assumptions, con
 /// Warns of a model that no tokenizer fits. An own tokenizer with fewer ids than there are rows does: rows are padded.
 inline void warn_of_tokenizer(std::size_t rows, const resolved<tokenizer_settings>& settings, provenance& origin) {
     const bool is_own = settings.value.own != nullptr;
-    const std::size_t ids = is_own ? settings.value.own->size() : vocabulary::clip().size();
+    const std::size_t ids = is_own ? settings.value.own->size() : vocabulary::clip_size;
     const std::string numbers =
         std::to_string(ids) + " ids for " + std::to_string(rows) + " rows of the token embedding";
     if (!origin.tokenizer.empty()) {

@@ -230,8 +230,7 @@ inline std::string tokenizer_text(const std::optional<tokenizer>& own, const std
     if (!other.empty()) return json_text_of({{"kind", other_tokenizer}, {"name", other}});
     nlohmann::ordered_json written{{"kind", "clip_bpe"}};
     if (!own) return json_text_of(written);
-    const std::vector<std::string> merges = own->vocabulary().merge_lines();
-    if (merges != vocabulary::clip().merge_lines()) written["merges"] = merges;
+    if (!own->vocabulary().has_clip_merges()) written["merges"] = own->vocabulary().merge_lines();
     if (own->rules() != tokenizer_rules{}) written["rules"] = json_of(own->rules());
     return json_text_of(written);
 }

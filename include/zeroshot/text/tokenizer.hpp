@@ -235,7 +235,11 @@ class tokenizer {
     /// Whether a text contains the start or end token: `&lt;|endoftext|&gt;` counts in OpenAI's cleaning. The text
     /// encoder pools at the first end token, so that the rest of such a text would be ignored.
     bool has_special(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) const {
-        const std::vector<token> ids = encode(text, policy);
+        return has_special(encode(text, policy));
+    }
+
+    /// Whether encoded ids hold the start or end token between their first and last.
+    bool has_special(std::span<const token> ids) const {
         return std::any_of(ids.begin() + 1, ids.end() - 1, [&](token id) { return is_special(id); });
     }
 

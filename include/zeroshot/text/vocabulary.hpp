@@ -95,6 +95,17 @@ class vocabulary {
     /// CLIP's vocabulary: the first 48,894 merges of OpenAI's bpe_simple_vocab_16e6.txt.
     static vocabulary clip() { return clip(text::clip_merge_count); }
 
+    /// The size of CLIP's vocabulary, without making it.
+    static constexpr std::size_t clip_size = text::byte_symbol_count + text::clip_merge_count + 2;
+
+    /// Whether the merges are CLIP's, all of them.
+    bool has_clip_merges() const {
+        if (size() != clip_size) return false;
+        for (std::size_t rank = 0; rank < text::clip_merge_count; ++rank)
+            if (tables_->pairs[rank] != text::clip_merge(rank)) return false;
+        return true;
+    }
+
     /// A vocabulary from merges by rank, as lines "i n", "t h", "th e</w>". A first line "#version...", an empty last
     /// line and carriage returns are ignored. \throws checkpoint_error (FORMAT) with the line's number; (LIMIT) for
     /// more than a million lines

@@ -18,7 +18,7 @@ set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME zeroshot_library)  # the program comes 
 install(TARGETS zeroshot EXPORT zeroshotTargets)
 install(EXPORT zeroshotTargets NAMESPACE zeroshot:: DESTINATION ${package_folder})
 install(DIRECTORY include/zeroshot DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/zeroshotConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/zeroshotConfigVersion.cmake cmake/stb.cmake
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/zeroshotConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/zeroshotConfigVersion.cmake cmake/decoders.cmake
     cmake/compiled.cmake DESTINATION ${package_folder})
 install(DIRECTORY src DESTINATION ${package_folder})
 install(FILES LICENSE THIRD_PARTY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

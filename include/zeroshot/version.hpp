@@ -13,20 +13,49 @@
 
 /// Every name lives in this inline namespace, so that one program can hold two versions of zeroshot, or one version
 /// compiled with two sets of options. The tag is the whole version and every option that changes the meaning of a name:
-/// ZEROSHOT_NO_DECODER (no image decoder), ZEROSHOT_LIBJPEG_TURBO (JPEG by libjpeg-turbo), ZEROSHOT_PLAIN_FILES (files
-/// through the C library alone).
-#if defined(ZEROSHOT_NO_DECODER) && defined(ZEROSHOT_PLAIN_FILES)
-#define ZEROSHOT_ABI v0_2_0_no_decoder_plain_files
-#elif defined(ZEROSHOT_NO_DECODER)
-#define ZEROSHOT_ABI v0_2_0_no_decoder
-#elif defined(ZEROSHOT_LIBJPEG_TURBO) && defined(ZEROSHOT_PLAIN_FILES)
-#define ZEROSHOT_ABI v0_2_0_libjpeg_turbo_plain_files
+/// ZEROSHOT_NO_DECODER (no image decoder), ZEROSHOT_LIBJPEG_TURBO (JPEG by libjpeg-turbo), ZEROSHOT_WEBP and the other
+/// image formats, ZEROSHOT_PLAIN_FILES (files through the C library alone).
+#define ZEROSHOT_ABI                                                                                      \
+    ZEROSHOT_ABI_OF(v0_2_0, ZEROSHOT_ABI_DECODER, ZEROSHOT_ABI_WEBP, ZEROSHOT_ABI_GIF, ZEROSHOT_ABI_TIFF, \
+                    ZEROSHOT_ABI_AVIF, ZEROSHOT_ABI_HEIF, ZEROSHOT_ABI_FILES)
+#define ZEROSHOT_ABI_OF(...) ZEROSHOT_ABI_JOINED(__VA_ARGS__)
+#define ZEROSHOT_ABI_JOINED(a, b, c, d, e, f, g, h) a##b##c##d##e##f##g##h
+#if defined(ZEROSHOT_NO_DECODER)
+#define ZEROSHOT_ABI_DECODER _no_decoder
 #elif defined(ZEROSHOT_LIBJPEG_TURBO)
-#define ZEROSHOT_ABI v0_2_0_libjpeg_turbo
-#elif defined(ZEROSHOT_PLAIN_FILES)
-#define ZEROSHOT_ABI v0_2_0_plain_files
+#define ZEROSHOT_ABI_DECODER _libjpeg_turbo
 #else
-#define ZEROSHOT_ABI v0_2_0
+#define ZEROSHOT_ABI_DECODER
+#endif
+#if defined(ZEROSHOT_WEBP) && !defined(ZEROSHOT_NO_DECODER)
+#define ZEROSHOT_ABI_WEBP _webp
+#else
+#define ZEROSHOT_ABI_WEBP
+#endif
+#if defined(ZEROSHOT_GIF) && !defined(ZEROSHOT_NO_DECODER)
+#define ZEROSHOT_ABI_GIF _gif
+#else
+#define ZEROSHOT_ABI_GIF
+#endif
+#if defined(ZEROSHOT_TIFF) && !defined(ZEROSHOT_NO_DECODER)
+#define ZEROSHOT_ABI_TIFF _tiff
+#else
+#define ZEROSHOT_ABI_TIFF
+#endif
+#if defined(ZEROSHOT_AVIF) && !defined(ZEROSHOT_NO_DECODER)
+#define ZEROSHOT_ABI_AVIF _avif
+#else
+#define ZEROSHOT_ABI_AVIF
+#endif
+#if defined(ZEROSHOT_HEIF) && !defined(ZEROSHOT_NO_DECODER)
+#define ZEROSHOT_ABI_HEIF _heif
+#else
+#define ZEROSHOT_ABI_HEIF
+#endif
+#if defined(ZEROSHOT_PLAIN_FILES)
+#define ZEROSHOT_ABI_FILES _plain_files
+#else
+#define ZEROSHOT_ABI_FILES
 #endif
 
 /// Functions that zeroshot::compiled holds once are inline elsewhere.

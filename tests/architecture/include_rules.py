@@ -35,7 +35,8 @@ ENTRY_POINTS = [
     ("nlohmann/json", r"nlohmann/.*", {"support/json.hpp"}),
     ("zlib", r"zlib\.h", {"datasets/gzip.hpp"}),
     ("stb_image", r"(stb/)?stb_image\.h", {"image/stb_image.hpp"}),
-    ("libjpeg-turbo", r"j(peglib|error)\.h", {"image/decoders.hpp"}),
+    ("libjpeg-turbo", r"j(peglib|error)\.h", {"image/libjpeg_turbo.hpp"}),
+    ("libwebp", r"webp/.*", {"image/webp.hpp"}),
     ("Apache Arrow", r"(arrow|parquet)/.*", {"datasets/parquet.hpp"}),
     ("LBFGSpp", r"LBFGS.*\.h", {"probe/logistic_regression.hpp"}),
     ("intrinsics", r"\w*intrin\.h|arm_neon\.h|cpuid\.h", {"kernels/", "image/stb_image.hpp"}),  # stb_image has its own

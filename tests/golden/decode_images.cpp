@@ -16,7 +16,10 @@ image decoded(std::string_view decoder, const char* path) {
     const decode_options options;
     const bool jpeg =
         bytes.size() > 2 && bytes[0] == std::byte{0xff} && bytes[1] == std::byte{0xd8} && bytes[2] == std::byte{0xff};
-    if (decoder == "stb" && jpeg) return detail::stb::jpeg_image(detail::scan_jpeg(bytes, options), 1 << 30);
+    if (decoder == "stb" && jpeg) {
+        detail::decoding about{options};
+        return detail::decode_jpeg_by_stb(bytes, about);
+    }
     return decode(bytes, options);
 }
 

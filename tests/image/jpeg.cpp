@@ -31,7 +31,8 @@ TEST_CASE("size, components, EXIF and end of JPEGs that cameras and programs wri
         CHECK(scanned.components == (std::string_view(name).starts_with("grey") ? 1
                                      : name == std::string("cmyk")              ? 4
                                                                                 : 3));
-        CHECK(scanned.end == file.size());
+        CHECK(scanned.size == file.size());
+        CHECK(scanned.progressive == (std::string_view(name).find("progressive") != std::string_view::npos));
         CHECK(scanned.exif.empty() == (std::string_view(name) != "turned"));
     }
 }
@@ -40,18 +41,24 @@ TEST_CASE("bytes after the end of a JPEG are not read") {
     bytes file = sample("grey");
     const std::size_t size = file.size();
     file.insert(file.end(), 100, std::byte{0x55});
-    CHECK(detail::scan_jpeg(file, {}).end == size);
+    CHECK(detail::scan_jpeg(file, {}).segments.back().entropy.data() + 2 < file.data() + size);
 }
 
-TEST_CASE("a JPEG cut at any byte is refused, progressive ones and those with restart markers too") {
+TEST_CASE("a JPEG cut before its scan, and a progressive one cut anywhere, is refused") {
     for (const char* name :
          {"baseline", "halved", "progressive", "progressive_restarts", "restarts", "grey", "turned"}) {
         const bytes whole = sample(name);
-        for (std::size_t size = 3; size < whole.size(); ++size) {
+        const bool progressive = std::string_view(name).starts_with("progressive");
+        const std::size_t scan = find(whole, detail::jpeg_marker::sos);
+        const std::size_t most = progressive ? whole.size() : scan + length_of(whole, scan);
+        for (std::size_t size = 3; size < most; ++size) {
             const std::string refused =
                 refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
             REQUIRE_THAT(refused, contains("FORMAT byte " + std::to_string(size) + ": image data ends early"));
         }
+        if (progressive) continue;
+        const bytes unclosed(whole.begin(), whole.end() - 2);  // the decoder finds out whether data is missing
+        CHECK_FALSE(detail::scan_jpeg(unclosed, {}).segments.back().ends);
     }
 }
 
@@ -121,6 +128,8 @@ TEST_CASE("the colour space is libjpeg's guess from markers and component ids") 
     const bytes bare = without(good, find(good, detail::jpeg_marker::app0));
     CHECK(colour_of(good) == jpeg_colour::ycc);
     CHECK(colour_of(inserted(good, 2, adobe)) == jpeg_colour::ycc);  // JFIF decides
+    CHECK(colour_of(inserted(bare, bare.size() - 2, adobe)) ==
+          jpeg_colour::ycc);  // what follows the scan comes too late
     CHECK(colour_of(bare) == jpeg_colour::ycc);
     CHECK(colour_of(inserted(bare, 2, adobe)) == jpeg_colour::rgb);
     bytes letters = bare;
@@ -130,6 +139,10 @@ TEST_CASE("the colour space is libjpeg's guess from markers and component ids") 
         letters[scan + 5 + 2 * i] = static_cast<std::byte>("RGB"[i]);
     }
     CHECK(colour_of(letters) == jpeg_colour::rgb);
+    const std::size_t jfif = find(good, detail::jpeg_marker::app0);
+    const bytes marker(good.begin() + static_cast<std::ptrdiff_t>(jfif),
+                       good.begin() + static_cast<std::ptrdiff_t>(jfif + length_of(good, jfif)));
+    CHECK(colour_of(inserted(letters, 2, marker)) == jpeg_colour::ycc);
     CHECK(colour_of(sample("grey")) == jpeg_colour::grey);
     const bytes cmyk = sample("cmyk");
     CHECK(colour_of(cmyk) == jpeg_colour::cmyk);

@@ -26,6 +26,11 @@ std::string refusal(const bytes& file, std::size_t max_pixels = enough_pixels) {
     return "accepted";
 }
 
+/// What is damaged in a file that is read.
+std::string damage(const bytes& file) {
+    return detail::scan_png(file, enough_pixels).damage;
+}
+
 bytes filler(std::size_t count) {
     return bytes(count, std::byte{1});
 }
@@ -105,61 +110,79 @@ TEST_CASE("bombs are refused before they are inflated") {
 TEST_CASE("damaged chunks are refused at their byte") {
     const bytes rgb = header(3, 1, 8, 2);
     CHECK(refusal(file({rgb, data()})) == "accepted");
-    SECTION("bad CRC, in each chunk") {
-        for (const std::size_t position : {8 + 4 + 4 + 13u, 8 + 25 + 8 + 3u}) {
-            bytes flipped = file({rgb, data()});
+    SECTION("bad CRC of a chunk before the image data") {
+        for (const std::size_t position : {8 + 4 + 4 + 13u, 8 + 25 + 8 + 2u}) {
+            bytes flipped = file({rgb, chunk("tEXt", filler(3)), data()});
             flipped[position] ^= std::byte{1};
             CHECK_THAT(refusal(flipped), contains("FORMAT") && contains("CRC"));
         }
     }
-    SECTION("no IEND") {
+    SECTION("no IEND, or a damaged one, is a damage") {
         bytes open = signature();
         append(open, rgb);
         append(open, data());
-        CHECK_THAT(refusal(open), contains("ends early at byte " + std::to_string(open.size())));
+        CHECK_THAT(damage(open), contains("IEND"));
+        append(open, chunk("tEXt", filler(3)));
+        CHECK_THAT(damage(open), contains("IEND"));
+        append(open, std::string_view("\0\0\0\0IEN", 7));
+        CHECK_THAT(damage(open), contains("IEND"));
+        bytes flipped = file({rgb, data()});
+        flipped.back() ^= std::byte{1};
+        CHECK_THAT(damage(flipped), contains("IEND"));
+        CHECK(damage(file({rgb, data()})).empty());
+    }
+    SECTION("a bad CRC of image data is a damage, of what precedes it none that is read") {
+        bytes flipped = file({rgb, data()});
+        flipped[8 + 25 + 8 + 3] ^= std::byte{1};
+        CHECK_THAT(damage(flipped), contains("CRC") && contains("IDAT"));
+        const bytes text = file({rgb, data(), chunk("tEXt", filler(3))});
+        flipped = text;
+        flipped[text.size() - 12 - 1] ^= std::byte{1};
+        CHECK(refusal(flipped) == "accepted");  // Pillow checks none of those that follow
     }
     SECTION("IDAT missing or empty") {
         CHECK_THAT(refusal(file({rgb})), contains("FORMAT") && contains("IDAT"));
         CHECK_THAT(refusal(file({rgb, chunk("IDAT", {})})), contains("FORMAT") && contains("IDAT"));
-    }
-    SECTION("a million tiny chunks") {
-        bytes many = signature();
-        append(many, rgb);
-        const bytes tiny = chunk("IDAT", filler(1));
-        for (int i = 0; i < 1000000; ++i) append(many, tiny);
-        CHECK_THAT(refusal(many), contains("FORMAT") && contains("more than 100000 chunks"));
     }
     SECTION("a chunk of two gigabytes") {
         bytes text = chunk("iTXt", filler(4));
         text[0] = std::byte{0x7f};
         CHECK_THAT(refusal(file({rgb, text, data()})), contains("FORMAT") && contains("ends early"));
         text[0] = std::byte{0xff};
-        CHECK_THAT(refusal(file({rgb, text, data()})), contains("FORMAT") && contains("4278190084 bytes"));
+        CHECK_THAT(refusal(file({rgb, text, data()})), contains("FORMAT") && contains("ends early"));
     }
     SECTION("palette missing, short or long") {
         const bytes indexed = header(3, 1, 8, 3);
-        CHECK_THAT(refusal(file({indexed, data()})), contains("the palette is missing"));
-        CHECK_THAT(refusal(file({indexed, chunk("PLTE", filler(4)), data()})), contains("a palette of 4 bytes"));
+        CHECK(refusal(file({indexed, data()})) == "accepted");  // all black
+        CHECK(refusal(file({indexed, chunk("PLTE", filler(4)), data()})) == "accepted");
         CHECK_THAT(refusal(file({indexed, chunk("PLTE", filler(771)), data()})), contains("a palette of 771 bytes"));
     }
+    SECTION("tRNS too short; too long or behind the image data it is read") {
+        CHECK_THAT(refusal(file({rgb, chunk("tRNS", filler(5)), data()})), contains("tRNS has 5 bytes, expected 6"));
+        CHECK_THAT(refusal(file({rgb, data(), chunk("tRNS", filler(1))})), contains("tRNS has 1 bytes"));
+        for (const auto& late :
+             {file({rgb, chunk("tRNS", filler(9)), data()}), file({rgb, data(), chunk("tRNS", filler(6))})})
+            CHECK(detail::has_transparency(detail::scan_png(late, enough_pixels)));
+    }
     SECTION("interlace 2, and other fields that PNG does not know") {
-        CHECK_THAT(refusal(file({header(3, 1, 8, 2, 2), data()})), contains("FORMAT") && contains("interlace method"));
+        CHECK(detail::scan_png(file({header(3, 1, 8, 2, 2), data()}), enough_pixels).interlaced);  // as Pillow takes it
         CHECK_THAT(refusal(file({header(3, 1, 8, 5), data()})), contains("colour type 5 with 8 bits"));
         CHECK_THAT(refusal(file({header(3, 1, 4, 2), data()})), contains("colour type 2 with 4 bits"));
         CHECK_THAT(refusal(file({chunk("IHDR", filler(12)), data()})), contains("IHDR has 12 bytes"));
     }
     SECTION("order") {
-        CHECK_THAT(refusal(file({data(), rgb})), contains("the first chunk is 'IDAT', expected IHDR"));
-        CHECK_THAT(refusal(file({rgb, rgb, data()})), contains("a second IHDR"));
-        CHECK_THAT(refusal(file({rgb, data(), chunk("tEXt", {}), data()})), contains("between the image data"));
+        CHECK_THAT(refusal(file({data(), rgb})), contains("the header (IHDR) is missing"));
+        CHECK(detail::scan_png(file({rgb, data(), chunk("tEXt", {}), data()}), enough_pixels).compressed.size() == 1);
     }
-    SECTION("a critical chunk that we do not know") {
-        CHECK_THAT(refusal(file({rgb, chunk("ABCD", {}), data()})), contains("UNSUPPORTED") && contains("'ABCD'"));
-        CHECK(refusal(file({rgb, chunk("abCD", {}), data()})) == "accepted");
+    SECTION("chunks that we do not know, and what is none") {
+        CHECK(refusal(file({rgb, chunk("ABCD", {}), data()})) == "accepted");
+        CHECK_THAT(refusal(file({rgb, chunk("AB-D", {}), data()})),
+                   contains("FORMAT") && contains("no chunk begins here"));
     }
     SECTION("cut at every byte") {
         const bytes whole = file({rgb, chunk("gAMA", filler(4)), data()});
-        for (std::size_t size = 8; size < whole.size(); ++size) {
+        const std::size_t image_data = whole.size() - 12 - data().size();
+        for (std::size_t size = 8; size < image_data + 8; ++size) {
             const std::string sentence =
                 refusal(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
             REQUIRE_THAT(sentence, contains("FORMAT byte " + std::to_string(size) + ": image data ends early"));

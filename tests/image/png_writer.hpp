@@ -62,9 +62,14 @@ inline bytes header(std::uint32_t width, std::uint32_t height, unsigned depth, u
     return chunk("IHDR", data);
 }
 
-/// A zlib stream of stored blocks. The decoder does not look at the checksum: the chunks have theirs.
+/// A zlib stream of stored blocks.
 inline bytes stored(std::span<const std::byte> data) {
     bytes out{std::byte{0x78}, std::byte{0x01}};
+    std::uint32_t sum = 1, sum_of_sums = 0;  // Adler-32
+    for (const std::byte each : data) {
+        sum = (sum + std::to_integer<std::uint32_t>(each)) % 65521;
+        sum_of_sums = (sum_of_sums + sum) % 65521;
+    }
     do {
         const std::size_t size = std::min<std::size_t>(data.size(), 65535);
         out.push_back(static_cast<std::byte>(size == data.size()));
@@ -75,7 +80,7 @@ inline bytes stored(std::span<const std::byte> data) {
         append(out, data.first(size));
         data = data.subspan(size);
     } while (!data.empty());
-    append_number(out, 0);
+    append_number(out, sum_of_sums << 16 | sum);
     return out;
 }
 

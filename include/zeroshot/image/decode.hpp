@@ -1,6 +1,7 @@
 #pragma once
-/// \file JPEG and PNG files to images. ZEROSHOT_LIBJPEG_TURBO: libjpeg-turbo decodes JPEG, with Pillow's bytes;
-/// ZEROSHOT_NO_DECODER: no decoder. CMake defines them for ZEROSHOT_DECODERS and ZEROSHOT_NO_DECODER.
+/// \file Image files to images. stb_image decodes JPEG and PNG; ZEROSHOT_LIBJPEG_TURBO: libjpeg-turbo decodes JPEG,
+/// with Pillow's bytes; ZEROSHOT_WEBP: libwebp decodes WebP; ZEROSHOT_NO_DECODER: no decoder. CMake defines them for
+/// ZEROSHOT_DECODERS and ZEROSHOT_NO_DECODER.
 
 #include <zeroshot/version.hpp>
 
@@ -9,21 +10,24 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/image.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
-/// An image from the bytes of a JPEG or PNG file, in the mode in which Pillow opens it; but CMYK becomes RGB, and 16
-/// bits per sample their upper 8. As in the reference transform, ICC profiles are ignored, and EXIF orientation unless
-/// `options` ask for it. Bytes after the end of the image are not read. A JPEG that libjpeg decodes with a warning is
-/// decoded.
-/// \throws image_error ARG for no bytes, UNSUPPORTED for other formats and kinds, FORMAT where the data is cut or
-/// damaged, LIMIT beyond the options; its place is the byte in question
+/// The names of the formats that are read, as "JPEG, PNG, WebP".
+ZEROSHOT_INLINE std::string decoded_formats();
+
+/// An image from the bytes of a file, in the mode in which Pillow opens it; but CMYK becomes RGB, and 16 bits per
+/// sample their upper 8; of an animation the first frame. As in the reference transform, ICC profiles are ignored, and
+/// EXIF orientation unless `options` ask for it. Bytes after the end of the image are not read. What Pillow decodes
+/// though it is damaged is decoded, with a warning. \throws image_error ARG for no bytes, UNSUPPORTED for other formats
+/// and kinds, FORMAT where the data is cut or damaged, LIMIT beyond the options; its place is the byte in question
 ZEROSHOT_INLINE image decode(std::span<const std::byte> bytes, const decode_options& options = {});
 
-/// An image from a JPEG or PNG file.
+/// An image from a file.
 ///
 ///     const image cat = read_image("cat.jpg");
 ///

@@ -1,11 +1,12 @@
 #pragma once
-/// \file Common parts of the JPEG and PNG readers: limits, errors at a byte, big-endian numbers, EXIF orientation.
+/// \file Common parts of the image decoders: limits, warnings, errors at a byte, big-endian numbers, EXIF orientation.
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <zeroshot/error.hpp>
 
@@ -18,9 +19,19 @@ struct decode_options {
     std::size_t memory_budget = std::size_t{3} << 29;  ///< bytes that the decoder may hold at once: 1.5 GiB
     std::size_t max_scans = 100;                       ///< of a progressive JPEG; encoders write about ten
     bool apply_exif_orientation = false;               ///< the reference transform ignores it
+    /// Where a sentence goes about each damage of an image that is decoded nevertheless, as by Pillow; null for
+    /// nowhere.
+    std::vector<std::string>* warnings = nullptr;
 };
 
 namespace detail {
+
+/// What a decoder reads beside the bytes, and what it finds beside the pixels.
+struct decoding {
+    const decode_options& options;
+    unsigned orientation = 1;             ///< of EXIF
+    std::vector<std::string> warnings{};  ///< damage of an image that is decoded nevertheless
+};
 
 /// Throws an image_error at a byte of an encoded image.
 [[noreturn]] inline void throw_at_byte(error_code code, std::size_t position, std::string what,
@@ -42,10 +53,17 @@ inline void refuse_pixels(std::size_t position, std::size_t width, std::size_t h
                   "at most " + std::to_string(max_pixels), "raise decode_options::max_pixels if it is meant");
 }
 
+/// Refuses what takes more memory than the budget, before it is allocated.
 inline void refuse_memory(std::size_t position, std::size_t needed, std::size_t budget) {
     if (needed <= budget) return;
     throw_at_byte(error_code::limit, position, "decoding takes " + std::to_string(needed) + " bytes of memory",
                   "at most " + std::to_string(budget), "raise decode_options::memory_budget if it is meant");
+}
+
+/// Refuses an image whose decoder asked for more memory than it may have.
+[[noreturn]] inline void throw_out_of_budget(std::size_t budget) {
+    throw_at_byte(error_code::limit, 0, "decoding takes more than " + std::to_string(budget) + " bytes of memory", "",
+                  "raise decode_options::memory_budget if it is meant");
 }
 
 /// A big-endian number, as in PNG and JPEG.

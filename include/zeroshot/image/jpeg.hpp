@@ -20,11 +20,13 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 /// Colour space of the components.
 enum class jpeg_colour { grey, ycc, rgb, cmyk, ycck };
 
-/// A segment that the decoder needs. A scan's holds its entropy-coded data and the marker after it, too.
+/// A segment that the decoder needs.
 struct jpeg_segment {
     unsigned marker = 0;
-    std::size_t position = 0;         ///< of the marker in the file
-    std::span<const std::byte> data;  ///< from the length field on
+    std::size_t position = 0;            ///< of the marker in the file
+    std::span<const std::byte> data;     ///< from the length field on
+    std::span<const std::byte> entropy;  ///< of a scan: its coded data, with restart markers
+    bool ends = true;                    ///< whether a marker follows the coded data
 };
 
 /// Header and segments of a JPEG.
@@ -32,11 +34,25 @@ struct jpeg_file {
     std::size_t width = 0;
     std::size_t height = 0;
     std::size_t components = 0;  ///< 1, 3 or 4
+    std::size_t size = 0;        ///< bytes of the file
+    bool progressive = false;
     jpeg_colour colour = jpeg_colour::grey;
     std::vector<jpeg_segment> segments;  ///< DQT, DHT, DRI, SOF and SOS
     std::span<const std::byte> exif;     ///< TIFF data of APP1
-    std::size_t end = 0;                 ///< the byte after EOI; what follows is not read
 };
+
+/// The name before EXIF data in APP1.
+inline constexpr std::string_view exif_name{"Exif\0\0", 6};
+
+/// Whether the content of an APP1 segment is EXIF data.
+inline bool is_exif(std::span<const std::byte> content) {
+    return std::string_view(reinterpret_cast<const char*>(content.data()), content.size()).starts_with(exif_name);
+}
+
+[[noreturn]] inline void throw_too_many_scans(std::size_t position, std::size_t most) {
+    throw_at_byte(error_code::limit, position, "more than " + std::to_string(most) + " scans", "",
+                  "raise decode_options::max_scans if it is meant");
+}
 
 namespace jpeg_marker {
 inline constexpr unsigned sof0 = 0xc0, dht = 0xc4, jpg = 0xc8, dac = 0xcc, sof15 = 0xcf, rst0 = 0xd0, rst7 = 0xd7,
@@ -59,36 +75,11 @@ class jpeg_scanner {
     jpeg_scanner(std::span<const std::byte> bytes, const decode_options& options) : bytes_(bytes), options_(options) {}
 
     jpeg_file operator()() {
-        std::size_t scans = 0;
-        for (std::size_t position = next_marker(2, false);; position = next_marker(position, false)) {
-            const std::size_t begin = std::exchange(position, position + 2);
-            const auto marker = std::to_integer<unsigned>(bytes_[begin + 1]);
-            if (marker == jpeg_marker::eoi) {
-                if (scans == 0) bad(begin, "the image data is missing");
-                file_.end = position;
-                file_.colour = colour();
-                return std::move(file_);
-            }
-            if (marker >= jpeg_marker::rst0 && marker <= jpeg_marker::rst7) continue;
-            if (!jpeg_marker::has_length(marker)) bad(begin, "unexpected marker " + std::to_string(marker));
-            if (bytes_.size() - position < 2) throw_ends_early(bytes_.size());
-            const std::size_t length = big_endian(bytes_.subspan(position, 2));
-            if (length < 2) bad(begin, "a segment of " + std::to_string(length) + " bytes", "at least 2");
-            if (bytes_.size() - position < length) throw_ends_early(bytes_.size());
-            position += length;
-            if (marker == jpeg_marker::sos) {
-                if (file_.components == 0) bad(begin, "a scan stands before the frame header");
-                if (++scans > options_.max_scans) {
-                    throw_at_byte(error_code::limit, begin,
-                                  "more than " + std::to_string(options_.max_scans) + " scans", "",
-                                  "raise decode_options::max_scans if it is meant");
-                }
-                position = next_marker(position, true);
-                file_.segments.push_back({marker, begin, bytes_.subspan(begin + 2, position - begin)});
-            } else {
-                read(begin, marker, bytes_.subspan(begin + 2, length));
-            }
+        for (std::size_t position = 2; read_segment(position);) {
         }
+        if (!complete_) throw_ends_early(bytes_.size());
+        file_.size = bytes_.size();
+        return std::move(file_);
     }
 
    private:
@@ -96,7 +87,42 @@ class jpeg_scanner {
         throw_at_byte(error_code::format, position, std::move(what), std::move(expected));
     }
 
-    /// Where the next marker begins. Within a scan, restart markers belong to the data.
+    /// Reads the next segment and moves the position behind it; false at the end of the image or the file.
+    bool read_segment(std::size_t& position) {
+        const std::size_t begin = next_marker(position, false);
+        if (begin == bytes_.size()) return false;
+        position = begin + 2;
+        const auto marker = std::to_integer<unsigned>(bytes_[begin + 1]);
+        if (marker == jpeg_marker::eoi) {
+            if (scans_ == 0) bad(begin, "the image data is missing");
+            complete_ = true;
+            return false;
+        }
+        if (marker >= jpeg_marker::rst0 && marker <= jpeg_marker::rst7) return true;
+        if (!jpeg_marker::has_length(marker)) bad(begin, "unexpected marker " + std::to_string(marker));
+        if (bytes_.size() - position < 2) return false;
+        const std::size_t length = big_endian(bytes_.subspan(position, 2));
+        if (length < 2) bad(begin, "a segment of " + std::to_string(length) + " bytes", "at least 2");
+        if (bytes_.size() - position < length) return false;
+        const auto data = bytes_.subspan(position, length);
+        position += length;
+        if (marker != jpeg_marker::sos) {
+            read(begin, marker, data);
+            return true;
+        }
+        if (file_.components == 0) bad(begin, "a scan stands before the frame header");
+        if (++scans_ > options_.max_scans) throw_too_many_scans(begin, options_.max_scans);
+        if (scans_ == 1) file_.colour = colour();
+        const std::size_t data_begins = std::exchange(position, next_marker(position, true));
+        const bool ends = position < bytes_.size();
+        file_.segments.push_back({marker, begin, data, bytes_.subspan(data_begins, position - data_begins), ends});
+        // As in libjpeg, nothing is missed after the only scan of an image.
+        complete_ = !file_.progressive && data.size() > 2 && std::to_integer<std::size_t>(data[2]) == file_.components;
+        return true;
+    }
+
+    /// Where the next marker begins; the size of the file without one. Within a scan, restart markers belong to the
+    /// data.
     std::size_t next_marker(std::size_t position, bool in_scan) const {
         for (; position + 1 < bytes_.size(); ++position) {
             if (bytes_[position] != std::byte{0xff}) continue;
@@ -104,7 +130,7 @@ class jpeg_scanner {
             const bool restart = next >= jpeg_marker::rst0 && next <= jpeg_marker::rst7;
             if (next != 0 && next != 0xff && !(in_scan && restart)) return position;
         }
-        throw_ends_early(bytes_.size());
+        return bytes_.size();
     }
 
     void read(std::size_t begin, unsigned marker, std::span<const std::byte> data) {
@@ -112,15 +138,16 @@ class jpeg_scanner {
             return std::string_view(reinterpret_cast<const char*>(data.data()), data.size()).substr(2, name.size()) ==
                    name;
         };
-        constexpr std::string_view jfif{"JFIF\0", 5}, exif{"Exif\0\0", 6}, adobe{"Adobe"};
+        constexpr std::string_view jfif{"JFIF\0", 5}, adobe{"Adobe"};
         if (marker == jpeg_marker::app0 && data.size() >= 16 && begins_with(jfif)) jfif_ = true;
-        if (marker == jpeg_marker::app1 && begins_with(exif) && file_.exif.empty()) file_.exif = data.subspan(8);
+        if (marker == jpeg_marker::app1 && is_exif(data.subspan(2)) && file_.exif.empty())
+            file_.exif = data.subspan(2 + exif_name.size());
         if (marker == jpeg_marker::app14 && data.size() >= 14 && begins_with(adobe))
             adobe_transform_ = std::to_integer<int>(data[13]);
         if (jpeg_marker::is_frame(marker)) read_frame(begin, marker, data);
         if (jpeg_marker::is_frame(marker) || marker == jpeg_marker::dht || marker == jpeg_marker::dqt ||
             marker == jpeg_marker::dri)
-            file_.segments.push_back({marker, begin, data});
+            file_.segments.push_back({marker, begin, data, {}});
         if (marker == jpeg_marker::dht) check_huffman(begin, data.subspan(2));
     }
 
@@ -139,6 +166,7 @@ class jpeg_scanner {
         file_.height = big_endian(data.subspan(3, 2));
         file_.width = big_endian(data.subspan(5, 2));
         file_.components = field(7);
+        file_.progressive = kind == 2;
         if (file_.height == 0) refuse("a JPEG with its height at the end (DNL)");
         if (file_.width == 0) bad(begin, "the image is 0 pixels wide");
         refuse_pixels(begin, file_.width, file_.height, options_.max_pixels);
@@ -183,6 +211,8 @@ class jpeg_scanner {
     std::span<const std::byte> bytes_;
     const decode_options& options_;
     jpeg_file file_;
+    std::size_t scans_ = 0;
+    bool complete_ = false;
     bool jfif_ = false;
     int adobe_transform_ = -1;  // -1: no Adobe segment
     std::vector<std::size_t> ids_;

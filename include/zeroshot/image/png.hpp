@@ -1,10 +1,12 @@
 #pragma once
 /// \file PNG around the decoder: chunks and limits before it, Pillow's modes after it.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,24 +37,47 @@ struct png_file {
     std::span<const std::byte> exif;                     ///< TIFF data of eXIf
     std::vector<std::span<const std::byte>> compressed;  ///< the IDAT chunks
     std::size_t data_begins = 0;                         ///< byte of the first IDAT
+    std::string damage;                                  ///< the first that does not keep it from being read
+    bool cut = false;                                    ///< whether the file ends within the image data
 
     std::size_t samples() const noexcept {
         constexpr std::array<std::size_t, 7> samples_of_colour{1, 0, 3, 1, 2, 0, 4};
         return samples_of_colour[static_cast<std::size_t>(colour)];
     }
 
-    /// Bytes of the decompressed stream: the rows of all passes, each with its filter byte (PNG specification, 8.2).
-    std::size_t stream_size() const noexcept {
+    /// Rows of a pass of the decompressed stream, each with its filter byte (PNG specification, 8.2).
+    struct pass {
+        std::size_t rows, row_size;
+    };
+
+    std::array<pass, 7> passes() const noexcept {
         constexpr std::array<std::array<std::size_t, 4>, 7> adam7{
             {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}};
-        const auto size = [&](std::size_t columns, std::size_t rows) {
-            return columns == 0 ? 0 : rows * (1 + (columns * samples() * depth + 7) / 8);
+        const auto pass_of = [&](std::size_t columns, std::size_t rows) {
+            return columns == 0 ? pass{0, 1} : pass{rows, 1 + (columns * samples() * depth + 7) / 8};
         };
-        if (!interlaced) return size(width, height);
+        std::array<pass, 7> all{};
+        if (!interlaced) all[0] = pass_of(width, height);
+        for (std::size_t i = 0; interlaced && i < all.size(); ++i) {
+            const auto& [left, top, step_x, step_y] = adam7[i];
+            all[i] = pass_of((width + step_x - 1 - left) / step_x, (height + step_y - 1 - top) / step_y);
+        }
+        return all;
+    }
+
+    std::size_t stream_size() const noexcept {
         std::size_t sum = 0;
-        for (const auto& [left, top, step_x, step_y] : adam7)
-            sum += size((width + step_x - 1 - left) / step_x, (height + step_y - 1 - top) / step_y);
+        for (const pass& each : passes()) sum += each.rows * each.row_size;
         return sum;
+    }
+
+    /// Whether a shorter stream ends between two rows.
+    bool is_whole_rows(std::size_t size) const noexcept {
+        for (const pass& each : passes()) {
+            if (size <= each.rows * each.row_size) return size > 0 && size % each.row_size == 0;
+            size -= each.rows * each.row_size;
+        }
+        return false;
     }
 };
 
@@ -61,13 +86,13 @@ inline void read_png_header(png_file& file, std::span<const std::byte> data, std
     const auto bad = [&](std::string what, std::string expected) {
         throw_at_byte(error_code::format, position, std::move(what), std::move(expected));
     };
-    if (data.size() != 13) bad("IHDR has " + std::to_string(data.size()) + " bytes", "13");
+    if (data.size() < 13) bad("IHDR has " + std::to_string(data.size()) + " bytes", "13");
     const auto field = [&](std::size_t index) { return std::to_integer<unsigned>(data[index]); };
     file.width = big_endian(data.first(4));
     file.height = big_endian(data.subspan(4, 4));
     file.depth = field(8);
     file.colour = static_cast<png_colour>(field(9));
-    file.interlaced = field(12) == 1;
+    file.interlaced = field(12) != 0;
     constexpr std::size_t largest = 0x7fffffff;  // PNG specification, 7.1
     if (file.width == 0 || file.height == 0 || file.width > largest || file.height > largest) {
         bad("the image is " + std::to_string(file.width) + " x " + std::to_string(file.height),
@@ -79,73 +104,141 @@ inline void read_png_header(png_file& file, std::span<const std::byte> data, std
         bad("colour type " + std::to_string(field(9)) + " with " + std::to_string(field(8)) + " bits",
             "a combination that PNG allows");
     }
-    if (field(10) != 0 || field(11) != 0 || field(12) > 1)
-        bad("unknown compression, filter or interlace method", "0, 0, and 0 or 1");
+    if (field(11) != 0) bad("filter method " + std::to_string(field(11)), "0");
     refuse_pixels(position, file.width, file.height, max_pixels);
 }
 
-/// Reads the chunks of a PNG up to IEND and checks their CRCs.
-/// \throws image_error FORMAT where the file is cut or damaged, UNSUPPORTED for critical chunks of others, LIMIT beyond
+/// The checksum at the end of a zlib stream (RFC 1950).
+inline std::uint32_t adler32(std::span<const std::uint8_t> bytes) noexcept {
+    constexpr std::uint32_t modulus = 65521;
+    constexpr std::size_t most = 5552;  // sums that fit into 32 bits
+    std::uint32_t sum = 1, sum_of_sums = 0;
+    while (!bytes.empty()) {
+        const auto part = bytes.first((std::min)(most, bytes.size()));
+        for (const std::uint8_t byte : part) sum_of_sums += sum += byte;
+        sum %= modulus;
+        sum_of_sums %= modulus;
+        bytes = bytes.subspan(part.size());
+    }
+    return sum_of_sums << 16 | sum;
+}
+
+/// A chunk, of which a cut file holds only a part.
+struct png_chunk {
+    std::size_t position = 0;
+    std::string_view type;
+    std::size_t length = 0;
+    std::span<const std::byte> data;      ///< as many bytes as there are
+    std::span<const std::byte> checked;   ///< type and data, of which the CRC is
+    std::span<const std::byte> checksum;  ///< the CRC; empty where the file ends before it
+
+    bool is_whole() const noexcept { return data.size() == length; }
+    bool is_sound() const { return checksum.size() == 4 && crc32().add(checked).value() == big_endian(checksum); }
+    std::size_t end() const noexcept { return position + 12 + length; }
+
+    /// The chunk at a position; nothing where none begins.
+    static std::optional<png_chunk> at(std::span<const std::byte> bytes, std::size_t position) {
+        if (position > bytes.size() || bytes.size() - position < 8) return std::nullopt;
+        const auto rest = bytes.subspan(position);
+        png_chunk chunk{
+            position, {reinterpret_cast<const char*>(rest.data()) + 4, 4}, big_endian(rest.first(4)), {}, {}, {}};
+        chunk.data = rest.subspan(8, (std::min)(chunk.length, rest.size() - 8));
+        chunk.checked = rest.subspan(4, 4 + chunk.data.size());
+        if (rest.size() - 8 >= chunk.length + 4) chunk.checksum = rest.subspan(8 + chunk.length, 4);
+        const auto is_name = [](char letter) {
+            return (letter >= '0' && letter <= '9') || (letter >= 'A' && letter <= 'Z') || letter == '_' ||
+                   (letter >= 'a' && letter <= 'z');
+        };
+        return std::ranges::all_of(chunk.type, is_name) ? std::optional(chunk) : std::nullopt;
+    }
+};
+
+/// Reads the transparency of tRNS, which as in Pillow may stand behind the image data and be too long.
+inline void read_png_transparency(png_file& file, const png_chunk& chunk) {
+    const std::size_t least = file.samples() % 2 == 0 || file.colour == png_colour::palette ? 0 : 2 * file.samples();
+    if (chunk.length < least)
+        throw_at_byte(error_code::format, chunk.position, "tRNS has " + std::to_string(chunk.length) + " bytes",
+                      std::to_string(least));
+    file.transparency = chunk.data;
+}
+
+/// Reads a chunk before the image data.
+inline void read_png_chunk(png_file& file, const png_chunk& chunk, std::size_t max_pixels) {
+    if (chunk.type == "IHDR") {
+        read_png_header(file, chunk.data, chunk.position, max_pixels);
+    } else if (chunk.type == "PLTE" && file.colour == png_colour::palette) {
+        if (chunk.length / 3 > 256)
+            throw_at_byte(error_code::format, chunk.position, "a palette of " + std::to_string(chunk.length) + " bytes",
+                          "3 for each of at most 256 colours");
+        file.palette = {};
+        for (std::size_t i = 0; i < chunk.length / 3 * 3; ++i)
+            file.palette[i] = std::to_integer<std::uint8_t>(chunk.data[i]);
+    } else if (chunk.type == "tRNS") {
+        read_png_transparency(file, chunk);
+    } else if (chunk.type == "eXIf") {
+        file.exif = chunk.data;
+    }
+}
+
+/// Reads what follows the image data, of which Pillow checks no CRC.
+inline void read_png_tail(png_file& file, std::span<const std::byte> bytes, std::size_t position) {
+    for (;;) {
+        const std::optional<png_chunk> chunk = png_chunk::at(bytes, position);
+        if (!chunk || (chunk->type == "IEND" && !chunk->is_sound())) {
+            if (file.damage.empty()) file.damage = "its end (IEND) is missing or damaged";
+            return;
+        }
+        if (chunk->type == "IEND") return;
+        if (!chunk->is_whole()) throw_ends_early(bytes.size());
+        if (chunk->type == "tRNS") read_png_transparency(file, *chunk);
+        if (chunk->type == "eXIf") file.exif = chunk->data;
+        position = chunk->end();
+    }
+}
+
+/// Reads the chunks of a PNG. As in Pillow, those before the image data must be sound; the image data itself is judged
+/// when it is decompressed.
+/// \throws image_error FORMAT where the file is cut or damaged, UNSUPPORTED for Apple's variant, LIMIT beyond
 /// max_pixels
 inline png_file scan_png(std::span<const std::byte> bytes, std::size_t max_pixels) {
-    constexpr std::size_t most_chunks = 100000;  // encoders write 8 KiB and more of data into each
-    constexpr std::size_t best_ratio = 1032;     // of deflate: 258 bytes from 2 bits
+    constexpr std::size_t best_ratio = 1032;  // of deflate: 258 bytes from 2 bits
     png_file file;
-    bool palette = false, data_ended = false;
-    std::size_t compressed = 0;
-    for (std::size_t position = png_signature.size(), count = 0;; ++count) {
-        const auto bad = [&](std::string what, std::string expected = "", std::string hint = "") {
-            throw_at_byte(error_code::format, position, std::move(what), std::move(expected), std::move(hint));
-        };
-        if (count == most_chunks) bad("more than 100000 chunks");
-        const auto rest = bytes.subspan(position);
-        if (rest.size() < 8) throw_ends_early(bytes.size());
-        const std::size_t length = big_endian(rest.first(4));
-        const std::string_view type(reinterpret_cast<const char*>(rest.data()) + 4, 4);
-        if (type == "CgBI") {
+    std::size_t position = png_signature.size(), compressed = 0;
+    const auto bad = [&](std::string what, std::string expected = "", std::string hint = "") {
+        throw_at_byte(error_code::format, position, std::move(what), std::move(expected), std::move(hint));
+    };
+    std::optional<png_chunk> chunk;
+    for (;; position = chunk->end()) {
+        if (bytes.size() < position + 8) throw_ends_early(bytes.size());
+        chunk = png_chunk::at(bytes, position);
+        if (!chunk) bad("no chunk begins here");
+        if (chunk->type == "CgBI")
             throw_at_byte(error_code::unsupported, position, "Apple's variant of PNG (CgBI)", "a standard PNG",
                           "convert it with a tool that knows it");
-        }
-        if (count == 0 && type != "IHDR") bad("the first chunk is " + quoted(type), "IHDR");
-        if (length > 0x7fffffff) bad("a chunk of " + std::to_string(length) + " bytes");
-        if (count == 0 && length == 13 && rest.size() >= 21)  // before the rest, so that a cut bomb is named a bomb
-            read_png_header(file, rest.subspan(8, 13), position, max_pixels);
-        if (rest.size() < 12 || rest.size() - 12 < length) throw_ends_early(bytes.size());
-        const auto data = rest.subspan(8, length);
-        if (crc32().add(rest.subspan(4, 4 + length)).value() != big_endian(rest.subspan(8 + length, 4)))
-            bad("the CRC of chunk " + quoted(type) + " is wrong", "", "was the file damaged?");
-        if (type == "IEND") {
-            if (compressed == 0) bad("the image data (IDAT) is missing");
-            break;
-        }
-        if (type == "IHDR") {
-            if (count != 0) bad("a second IHDR");
-            read_png_header(file, data, position, max_pixels);
-        } else if (type == "PLTE") {
-            if (length == 0 || length % 3 != 0 || length > file.palette.size())
-                bad("a palette of " + std::to_string(length) + " bytes", "3 for each of at most 256 colours");
-            for (std::size_t i = 0; i < length; ++i) file.palette[i] = std::to_integer<std::uint8_t>(data[i]);
-            palette = true;
-        } else if (type == "tRNS") {
-            file.transparency = data;
-        } else if (type == "eXIf") {
-            file.exif = data;
-        } else if (type == "IDAT") {
-            if (data_ended) bad("other chunks stand between the image data");
-            if (file.colour == png_colour::palette && !palette) bad("the palette is missing");
-            if (file.compressed.empty()) file.data_begins = position;
-            file.compressed.push_back(data);
-            compressed += length;
-        } else if ((rest[4] & std::byte{0x20}) == std::byte{0}) {
-            throw_at_byte(error_code::unsupported, position, "unknown critical chunk " + quoted(type));
-        }
-        data_ended = !file.compressed.empty() && type != "IDAT";
-        position += 12 + length;
+        if (chunk->type == "IDAT" || chunk->type == "IEND") break;
+        if (chunk->type == "IHDR" && chunk->data.size() >= 13)  // also of a cut file, so that a bomb is named a bomb
+            read_png_header(file, chunk->data, position, max_pixels);
+        if (!chunk->is_whole() || chunk->checksum.empty()) throw_ends_early(bytes.size());
+        if (!chunk->is_sound())
+            bad("the CRC of chunk " + quoted(chunk->type) + " is wrong", "", "was the file damaged?");
+        read_png_chunk(file, *chunk, max_pixels);
     }
-    if (file.stream_size() / best_ratio > compressed) {
+    if (file.width == 0) bad("the header (IHDR) is missing");
+    if (chunk->type != "IDAT") bad("the image data (IDAT) is missing");
+    file.data_begins = position;
+    for (; chunk && chunk->type == "IDAT"; chunk = png_chunk::at(bytes, position)) {
+        if (file.damage.empty() && !chunk->is_sound()) file.damage = "the CRC of its image data (IDAT) is wrong";
+        file.compressed.push_back(chunk->data);
+        compressed += chunk->data.size();
+        position = chunk->end();
+    }
+    file.cut = position + 8 > bytes.size();
+    if (file.stream_size() / best_ratio >= compressed) {
+        if (file.cut) throw_ends_early(bytes.size());
         throw_at_byte(error_code::format, file.data_begins,
-                      std::to_string(compressed) + " bytes of image data are too few for the size of the image");
+                      std::to_string(compressed) + " bytes of image data (IDAT) are too few for the size of the image");
     }
+    read_png_tail(file, bytes, position);
     return file;
 }
 
@@ -156,6 +249,13 @@ inline pixel_mode png_mode(const png_file& file) {
     if (file.colour == png_colour::palette) return pixel_mode::palette;
     if (file.colour == png_colour::rgb) return pixel_mode::rgb;
     return file.colour == png_colour::grey_alpha && file.depth < 16 ? pixel_mode::grey_alpha : pixel_mode::rgba;
+}
+
+/// Whether tRNS makes pixels transparent.
+inline bool has_transparency(const png_file& file) {
+    return file.colour == png_colour::palette
+               ? !file.transparency.empty()
+               : file.samples() % 2 == 1 && file.transparency.size() >= 2 * file.samples();
 }
 
 /// The image with the transparency of tRNS. For one colour, Pillow compares the lower byte of each number with the
@@ -171,6 +271,7 @@ inline image with_png_transparency(const png_file& file, const image& opaque, co
             return sample == big_endian(file.transparency.first(2));
         }
         const std::uint8_t* const colour = opaque.row(0).data() + pixel * file.samples();
+        if (file.depth == 1) return colour[0] == (big_endian(file.transparency.first(2)) == 0 ? 0 : 255);
         for (std::size_t channel = 0; channel < file.samples(); ++channel)
             if (colour[channel] != stored(2 * channel + 1)) return false;
         return true;
@@ -207,10 +308,7 @@ inline image png_pixels(const png_file& file, const std::uint8_t* samples) {
         pixels.assign(samples, samples + count * file.samples());
     }
     const image opaque(std::move(pixels), file.width, file.height, mode);
-    const bool has_transparency = file.colour == png_colour::palette
-                                      ? !file.transparency.empty()
-                                      : file.samples() % 2 == 1 && file.transparency.size() >= 2 * file.samples();
-    return has_transparency ? with_png_transparency(file, opaque, samples) : opaque;
+    return has_transparency(file) ? with_png_transparency(file, opaque, samples) : opaque;
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::detail

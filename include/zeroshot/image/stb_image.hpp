@@ -1,6 +1,8 @@
 #pragma once
 /// \file stb_image, private to this library: within a memory budget, and with damage handled as in libjpeg.
 
+#include <algorithm>
+#include <array>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -8,8 +10,10 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 // stb_image is included in our namespace, so its own includes come first.
@@ -36,6 +40,9 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
+// The Huffman tables of ITU T.81, annex K.
+#include <zeroshot/image/tables/huffman.inc>
+
 /// Memory of one call of stb_image, within a budget. Its allocator has no context argument, so the call in progress is
 /// kept per thread.
 class decoder_memory {
@@ -48,7 +55,7 @@ class decoder_memory {
     /// \throws std::bad_alloc where the machine had no more memory, image_error LIMIT where the budget was too small
     void check() const {
         if (failed_) throw std::bad_alloc();
-        if (exhausted_) refuse_memory(0, budget_ + 1, budget_);
+        if (exhausted_) throw_out_of_budget(budget_);
     }
 
     static void* allocate(std::size_t size) noexcept { return reallocate(nullptr, size); }
@@ -189,24 +196,40 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail { namespac
 #endif
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail { namespace stb {
 
-/// Fills `output` from a zlib stream; false where the stream is damaged or has another size.
-inline bool inflate(std::span<const std::byte> compressed, std::span<std::uint8_t> output) {
-    const int size =
-        stbi_zlib_decode_buffer(reinterpret_cast<char*>(output.data()), static_cast<int>(output.size()),
-                                reinterpret_cast<const char*>(compressed.data()), static_cast<int>(compressed.size()));
-    return size >= 0 && static_cast<std::size_t>(size) == output.size();
+// Static, not only inline: the reason of a failure is a variable of this unit, which all of them must share.
+
+inline constexpr std::size_t inflate_slack = 65536;  // the longest block that stb_image writes whole or not at all
+
+enum class inflated { whole, too_few_rows, damaged };
+
+/// Inflates the rows of a PNG. As Pillow, it looks for no more than these, and accepts a sound stream of fewer.
+/// \param output of the rows' size and inflate_slack, all 0
+static inline inflated inflate(std::span<const std::byte> compressed, std::span<std::uint8_t> output,
+                               const png_file& file) {
+    stbi__zbuf stream{};
+    stream.zbuffer = reinterpret_cast<stbi_uc*>(const_cast<std::byte*>(compressed.data()));
+    stream.zbuffer_end = stream.zbuffer + compressed.size();
+    const int most = static_cast<int>(output.size());
+    const bool ended = stbi__do_zlib(&stream, reinterpret_cast<char*>(output.data()), most, 0, 1) != 0;
+    const auto size = static_cast<std::size_t>(stream.zout - stream.zout_start), wanted = file.stream_size();
+    if (!ended || size > wanted) return size >= wanted ? inflated::whole : inflated::damaged;
+    const stbi_uc* const end = stream.zbuffer - stream.num_bits / 8;  // before what was read ahead
+    const auto rest = stream.zbuffer_end - end;
+    const bool sound = rest >= 4 && big_endian(std::as_bytes(std::span(end, 4))) == adler32(output.first(size));
+    if (size == wanted) return sound || rest < 4 ? inflated::whole : inflated::damaged;
+    return sound && file.is_whole_rows(size) ? inflated::too_few_rows : inflated::damaged;
 }
 
 /// \param reason of stb_image: a variable of this unit, so that whoever called stb_image reads it
-[[noreturn]] inline void refuse(const decoder_memory& memory, std::size_t position, const std::string& format,
-                                const char* reason) {
+[[noreturn]] static inline void refuse(const decoder_memory& memory, std::size_t position, const std::string& format,
+                                       const char* reason) {
     memory.check();
     throw_at_byte(error_code::format, position,
                   format + " data is damaged: " + (reason == nullptr ? "it makes no sense" : reason));
 }
 
-/// The image from the decompressed stream of a PNG.
-inline image png_image(const png_file& file, std::span<std::uint8_t> stream, std::size_t memory_budget) {
+/// The image from the decompressed stream of a PNG, which is given back before the pixels are made.
+static inline image png_image(const png_file& file, std::vector<std::uint8_t> stream, std::size_t memory_budget) {
     struct png_state : stbi__png {
         ~png_state() { STBI_FREE(out); }
     };
@@ -218,9 +241,10 @@ inline image png_image(const png_file& file, std::span<std::uint8_t> stream, std
     png_state state{};
     state.s = &context;
     state.depth = static_cast<int>(file.depth);
-    if (stbi__create_png_image(&state, stream.data(), static_cast<stbi__uint32>(stream.size()), context.img_n,
+    if (stbi__create_png_image(&state, stream.data(), static_cast<stbi__uint32>(file.stream_size()), context.img_n,
                                state.depth, static_cast<int>(file.colour), file.interlaced) == 0)
         refuse(memory, file.data_begins, "PNG", stbi_failure_reason());
+    std::vector<std::uint8_t>().swap(stream);
     return png_pixels(file, state.out);
 }
 
@@ -237,8 +261,14 @@ struct jpeg_state : stbi__jpeg {
     stbi__context context{};
 };
 
+/// Lets stb_image read from these bytes.
+static inline void feed(jpeg_state& state, std::span<const std::byte> bytes) {
+    stbi__start_mem(&state.context, reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()));
+    state.marker = STBI__MARKER_none;
+}
+
 /// Reads a frame header, with all samples grey (128) until a scan sends others, as in libjpeg.
-inline bool read_frame(jpeg_state& state, unsigned marker) {
+static inline bool read_frame(jpeg_state& state, unsigned marker) {
     state.progressive = marker == 0xc2;
     if (stbi__process_frame_header(&state, STBI__SCAN_load) == 0) return false;
     for (int index = 0; index < state.context.img_n; ++index) {
@@ -252,8 +282,14 @@ inline bool read_frame(jpeg_state& state, unsigned marker) {
     return true;
 }
 
-/// Reads a scan. Where its data is damaged, it ends, and the rest of the image stays as it is.
-inline bool read_scan(jpeg_state& state) {
+/// Reads a scan header; the parameters of progressive coding, the last three bytes, mean nothing in a baseline JPEG.
+static inline bool read_scan_header(jpeg_state& state, std::span<const std::byte> data) {
+    std::vector<std::byte> header(data.begin(), data.end());
+    if (state.progressive == 0 && header.size() > 3) {
+        const std::array whole{std::byte{0}, std::byte{63}, std::byte{0}};
+        std::ranges::copy(whole, header.end() - 3);
+    }
+    feed(state, header);
     if (stbi__process_scan_header(&state) == 0) return false;
     int blocks = 0;
     for (int index = 0; index < state.scan_n; ++index) {
@@ -268,27 +304,120 @@ inline bool read_scan(jpeg_state& state) {
         if (state.dequant[component.tq][0] == 0) return stbi__err("no quantization table", "") != 0;
     }
     if (state.scan_n > 1 && blocks > 10) return stbi__err("more than 10 blocks in a unit", "") != 0;  // T.81, B.2.3
-    stbi__parse_entropy_coded_data(&state);
     return true;
 }
 
+/// Reads a block of 8 x 8 samples; false where its data is damaged.
+static inline bool read_block(jpeg_state& state, int component, int x, int y) {
+    auto& plane = state.img_comp[component];
+    auto* const ac = &state.huff_ac[plane.ha];
+    if (state.progressive != 0) {
+        short* const block = plane.coeff + 64 * (static_cast<std::ptrdiff_t>(y) * plane.coeff_w + x);
+        return state.spec_start == 0
+                   ? stbi__jpeg_decode_block_prog_dc(&state, block, &state.huff_dc[plane.hd], component) != 0
+                   : stbi__jpeg_decode_block_prog_ac(&state, block, ac, state.fast_ac[plane.ha]) != 0;
+    }
+    alignas(16) std::array<short, 64> block;
+    if (stbi__jpeg_decode_block(&state, block.data(), &state.huff_dc[plane.hd], ac, state.fast_ac[plane.ha], component,
+                                state.dequant[plane.tq]) == 0)
+        return false;
+    state.idct_block_kernel(plane.data + (static_cast<std::ptrdiff_t>(y) * plane.w2 + x) * 8, plane.w2, block.data());
+    return true;
+}
+
+/// Blocks across and down one unit (MCU) of the scan; a scan of one component has units of one block.
+struct scan_units {
+    explicit scan_units(const jpeg_state& state) : interleaved(state.scan_n > 1) {
+        const auto& only = state.img_comp[state.order[0]];
+        across = interleaved ? state.img_mcu_x : (only.x + 7) / 8;
+        down = interleaved ? state.img_mcu_y : (only.y + 7) / 8;
+    }
+
+    bool read(jpeg_state& state, int unit) const {
+        for (int index = 0; index < state.scan_n; ++index) {
+            const int component = state.order[index];
+            const int width = interleaved ? state.img_comp[component].h : 1;
+            const int height = interleaved ? state.img_comp[component].v : 1;
+            for (int y = 0; y < height; ++y)
+                for (int x = 0; x < width; ++x)
+                    if (!read_block(state, component, unit % across * width + x, unit / across * height + y))
+                        return false;
+        }
+        return true;
+    }
+
+    bool interleaved;
+    int across, down;
+};
+
+/// Where the first restart marker stands; the size without one.
+static inline std::size_t restart_marker(std::span<const std::byte> entropy) {
+    for (std::size_t at = 0; at + 1 < entropy.size(); ++at)
+        if (entropy[at] == std::byte{0xff} && (entropy[at + 1] & std::byte{0xf8}) == std::byte{jpeg_marker::rst0})
+            return at;
+    return entropy.size();
+}
+
+/// Moves behind the restart marker with this number. As in jpeg_resync_to_restart of libjpeg, the last two numbers are
+/// passed over, the next two stand for themselves, others for the number itself.
+/// \return how many intervals are missing before it; nothing without a marker
+static inline std::optional<int> pass_restart_marker(std::span<const std::byte>& entropy, unsigned number) {
+    for (std::size_t at; (at = restart_marker(entropy)) < entropy.size();) {
+        const unsigned ahead = (std::to_integer<unsigned>(entropy[at + 1]) - number) & 7;
+        entropy = entropy.subspan(at + 2);
+        if (ahead < 6) return ahead < 3 ? static_cast<int>(ahead) : 0;
+    }
+    return std::nullopt;
+}
+
+/// Reads the coded data of a scan, from restart marker to restart marker. Where it is damaged, the rest of the interval
+/// stays as it is.
+/// \return whether all of it was sound
+static inline bool read_scan_data(jpeg_state& state, const jpeg_file& file, const jpeg_segment& scan) {
+    const scan_units units(state);
+    const int count = units.across * units.down, interval = state.restart_interval > 0 ? state.restart_interval : count;
+    auto rest = scan.entropy;
+    bool sound = true;
+    for (int unit = 0, number = 0; unit < count; ++number) {
+        feed(state, rest.first(restart_marker(rest)));
+        stbi__jpeg_reset(&state);
+        const int end = (std::min)(count, unit + interval);
+        while (unit < end && units.read(state, unit)) ++unit;
+        sound = sound && unit == end;
+        unit = end;
+        if (unit == count) break;
+        const std::optional<int> missing = pass_restart_marker(rest, static_cast<unsigned>(number));
+        if (!missing) return false;
+        sound = sound && *missing == 0;
+        unit = (std::min)(count, unit + *missing * interval);
+        number += *missing;
+    }
+    if (!scan.ends && stbi__at_eof(&state.context) != 0) throw_ends_early(file.size);
+    return sound;
+}
+
 /// The image of a JPEG. Mirrors stbi__decode_jpeg_image, but for damaged scans; colours are those of libjpeg-turbo.
-inline image jpeg_image(const jpeg_file& file, std::size_t memory_budget) {
+static inline image jpeg_image(const jpeg_file& file, std::size_t memory_budget, decoding& about) {
     decoder_memory memory(memory_budget);
     const auto state = std::make_unique<jpeg_state>();
+    if (!file.progressive) {  // cameras leave them out
+        feed(*state, std::as_bytes(std::span(standard_huffman_tables)));
+        stbi__process_marker(state.get(), static_cast<int>(jpeg_marker::dht));
+    }
+    bool damaged = false;
     for (const jpeg_segment& segment : file.segments) {
-        stbi__start_mem(&state->context, reinterpret_cast<const stbi_uc*>(segment.data.data()),
-                        static_cast<int>(segment.data.size()));
-        state->marker = STBI__MARKER_none;
+        feed(*state, segment.data);
         if ((segment.marker & 0xf8) == 0xc8 && jpeg_marker::is_frame(segment.marker))
             throw_at_byte(error_code::unsupported, 0, "a JPEG with arithmetic coding", "Huffman coding",
                           "libjpeg-turbo decodes it: ZEROSHOT_DECODERS");
+        const bool scan = segment.marker == jpeg_marker::sos;
         const bool sound = jpeg_marker::is_frame(segment.marker) ? read_frame(*state, segment.marker)
-                           : segment.marker == jpeg_marker::sos
-                               ? read_scan(*state)
-                               : stbi__process_marker(state.get(), static_cast<int>(segment.marker)) != 0;
+                           : scan                                ? read_scan_header(*state, segment.data)
+                                  : stbi__process_marker(state.get(), static_cast<int>(segment.marker)) != 0;
         if (!sound) refuse(memory, segment.position, "JPEG", stbi_failure_reason());
+        if (scan && !read_scan_data(*state, file, segment)) damaged = true;
     }
+    if (damaged) about.warnings.emplace_back("the JPEG is damaged in its coded data");
     stbi__jpeg_finish(state.get());
     std::vector<jpeg_plane> planes;
     for (std::size_t index = 0; index < file.components; ++index) {

@@ -26,11 +26,21 @@ function(zeroshot_find_decoder name header)
     if(NOT found OR libraries MATCHES "NOTFOUND")
         return()
     endif()
+    if(name STREQUAL tiff)  # 4.5, the first whose messages can be kept apart for each file
+        file(STRINGS ${found}/tiffio.h options REGEX TIFFOpenOptionsAlloc)
+        if(NOT options)
+            return()
+        endif()
+    endif()
     add_library(zeroshot::${name} INTERFACE IMPORTED GLOBAL)
     target_include_directories(zeroshot::${name} INTERFACE ${found})
     target_link_libraries(zeroshot::${name} INTERFACE ${libraries})
 endfunction()
 
+zeroshot_find_decoder(avif avif/avif.h avif)
+zeroshot_find_decoder(gif gif_lib.h gif)
+zeroshot_find_decoder(heif libheif/heif.h heif)
+zeroshot_find_decoder(tiff tiffio.h tiff)
 zeroshot_find_decoder(webp webp/demux.h webp webpdemux)
 
 # Other libraries of the name libjpeg give other pixels.

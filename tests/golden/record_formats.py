@@ -29,7 +29,7 @@ def image(mode):
         indices = Image.fromarray(waves(1)[:, :, 0])
         indices.putpalette(rng.integers(0, 256, 768, dtype=numpy.uint8).tobytes())
         return indices
-    return Image.fromarray(waves(len(mode)), mode)
+    return Image.fromarray(waves(len(mode)), mode)  # RGB, RGBA, CMYK
 
 
 def saved(picture, kind, **options):
@@ -61,7 +61,87 @@ def webp_files():
     yield "part", b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
-FORMATS = {"webp": webp_files}
+def gif_files():
+    yield "palette", saved(image("P"), "GIF")
+    yield "interlaced", saved(image("P"), "GIF", interlace=True)
+    yield "grey", saved(image("L"), "GIF", optimize=False)  # the greys in order: mode "L"
+    yield "transparent", saved(image("P"), "GIF", transparency=7)
+    frames = [image("P") for _ in range(2)]
+    yield "animated", saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    small = Image.fromarray(waves(1, 20, 10)[:, :, 0])
+    small.putpalette(rng.integers(0, 256, 768, dtype=numpy.uint8).tobytes())
+    part = bytearray(saved(small, "GIF"))
+    part[6:10] = bytes([WIDTH, 0, HEIGHT, 0])  # the frame covers a part of the screen
+    frame = part.index(b",\0\0\0\0" + bytes([20, 0, 10, 0]))
+    part[frame + 1 : frame + 5] = bytes([9, 0, 5, 0])
+    yield "part", bytes(part)
+    part[6:10] = bytes([12, 0, 9, 0])  # and exceeds it
+    yield "exceeding", bytes(part)
+
+
+def bmp(bits, data, palette=b"", compression=0, masks=b"", height=HEIGHT, colours=0, header=40):
+    body = (header.to_bytes(4, "little") + WIDTH.to_bytes(4, "little") + (height & 0xFFFFFFFF).to_bytes(4, "little") + b"\1\0" + bits.to_bytes(2, "little")
+            + compression.to_bytes(4, "little") + bytes(12) + colours.to_bytes(4, "little") + bytes(4)) + masks
+    begin = 14 + len(body) + len(palette)
+    return b"BM" + (begin + len(data)).to_bytes(4, "little") + bytes(4) + begin.to_bytes(4, "little") + body + palette + data
+
+
+def rows_of(samples):
+    """Rows of bytes, each filled up to a multiple of 4."""
+    return b"".join(row.tobytes() + bytes(-len(row.tobytes()) % 4) for row in samples)
+
+
+def bmp_files():
+    for mode in ("1", "L", "P", "RGB"):
+        yield {"1": "bilevel", "L": "grey", "P": "palette", "RGB": "rgb"}[mode], saved(image(mode), "BMP")
+    yield "rgba", saved(image("RGBA"), "BMP")
+    colours = rng.integers(0, 256, (16, 4), dtype=numpy.uint8).tobytes()
+    indices = waves(1)[:, :, 0] >> 4
+    packed = numpy.pad(indices, ((0, 0), (0, 1)))
+    yield "sixteen_colours", bmp(4, rows_of(packed[:, ::2] << 4 | packed[:, 1::2]), colours)
+    yield "two_colours", bmp(1, rows_of(numpy.packbits(indices > 7, axis=1)), colours[:8])
+    words = rng.integers(0, 1 << 16, (HEIGHT, WIDTH)).astype("<u2")
+    yield "five_bits", bmp(16, rows_of(words))
+    yield "six_bits", bmp(16, rows_of(words), compression=3, masks=b"".join(mask.to_bytes(4, "little") for mask in (0xF800, 0x7E0, 0x1F)))
+    longs = rng.integers(0, 1 << 32, (HEIGHT, WIDTH)).astype("<u4")
+    yield "unused_byte", bmp(32, rows_of(longs))
+    yield "masks", bmp(32, rows_of(longs), compression=3, header=56,
+                       masks=b"".join(mask.to_bytes(4, "little") for mask in (0xFF, 0xFF00, 0xFF0000, 0xFF000000)))
+    yield "top_down", bmp(24, rows_of(waves(3).reshape(HEIGHT, -1)), height=-HEIGHT)
+    coded = b""
+    for row in indices:
+        runs = b"".join(bytes([1, int(value)]) for value in row[:20]) + bytes([0, 21]) + row[20:41].tobytes() + b"\0" + bytes([4, int(row[44])])
+        coded += runs + b"\0\0"
+    yield "run_length_8", bmp(8, coded + b"\0\1", rng.integers(0, 256, 1024, dtype=numpy.uint8).tobytes(), compression=1)
+    coded = b"".join(bytes([20, int(row[0]) << 4 | int(row[1]), 25, int(row[2]) << 4 | int(row[3])]) + b"\0\0" for row in indices)
+    yield "run_length_4", bmp(4, coded + b"\0\1", colours, compression=2)
+
+
+def tiff_files():
+    for name, mode in (("bilevel", "1"), ("grey", "L"), ("palette", "P"), ("rgb", "RGB"), ("rgba", "RGBA"), ("cmyk", "CMYK"), ("grey_alpha", "LA")):
+        picture = Image.fromarray(waves(2), "LA") if mode == "LA" else image(mode)
+        yield name, saved(picture, "TIFF")
+    yield "lzw", saved(image("P"), "TIFF", compression="tiff_lzw")
+    yield "deflate", saved(image("RGBA"), "TIFF", compression="tiff_adobe_deflate")
+    yield "packbits", saved(image("1"), "TIFF", compression="packbits")
+    yield "group4", saved(image("1"), "TIFF", compression="group4")
+    yield "jpeg", saved(image("RGB"), "TIFF", compression="jpeg", quality=80)
+    yield "sixteen_bits", saved(Image.fromarray(rng.integers(0, 65536, (HEIGHT, WIDTH)).astype(numpy.uint16)), "TIFF")
+    yield "predictor", saved(image("RGB"), "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
+    yield "turned", saved(image("RGB"), "TIFF", tiffinfo={0x0112: 6})
+    yield "white_is_0", saved(image("L"), "TIFF", tiffinfo={262: 0})
+    pages = [image("L") for _ in range(2)]
+    yield "pages", saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+
+
+def avif_files():
+    yield "lossy", saved(image("RGB"), "AVIF", quality=60)
+    yield "lossless", saved(image("RGB"), "AVIF", quality=100, subsampling="4:4:4")
+    yield "alpha", saved(image("RGBA"), "AVIF", quality=90)
+    yield "grey", saved(image("L"), "AVIF", quality=90)
+
+
+FORMATS = {"webp": webp_files, "gif": gif_files, "bmp": bmp_files, "tiff": tiff_files, "avif": avif_files}
 
 
 def described(data):

@@ -258,7 +258,8 @@ void classify(const classify_options& options, command_context& context) {
             out.progress("images", first + failures.size(), images.size());
         };
     };
-    preprocess_images(images, clip.preprocessing(), workers.run_options(context), classify_and_write);
+    preprocess_images(images, {clip.preprocessing(), decode_options_of(options.reading), context.out},
+                      workers.run_options(context), classify_and_write);
     out.end_progress();
 }
 

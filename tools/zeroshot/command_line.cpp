@@ -173,6 +173,17 @@ void add_model_command_options(CLI::App& command, model_command_options& target)
     add_model_options(command, target.model);
 }
 
+/// A model, and how images are read.
+void add_image_command_options(CLI::App& command, image_command_options& target) {
+    add_model_command_options(command, target);
+    constexpr std::size_t maximum = 10'000;
+    integer_from(1,
+                 command.add_option("--max-megapixels", target.reading.max_megapixels,
+                                    "Largest image that is read, in millions of pixels (178, as Pillow)"),
+                 maximum);
+    command.add_flag("--upright", target.reading.upright, "Turn images as their EXIF orientation says");
+}
+
 /// Accepts --threads and --precision in commands where they have no effect, so that scripts may pass them anywhere.
 void add_unused_options(CLI::App& command, common_options& target) {
     add_threads(command, target.unused_threads)->description("Accepted; without effect in this command");
@@ -211,7 +222,7 @@ void add_classify(CLI::App& program, command& selected) {
         ->type_name("K");
     command.add_flag("--truncate", options->truncate, truncate_help);
     command.add_flag("--csv", options->csv, "Print CSV: a row for each image and label");
-    add_model_command_options(command, *options);
+    add_image_command_options(command, *options);
     command.footer(
         "Examples:\n"
         "  zeroshot classify examples/images/openmoji-boar.png --labels boar cow elephant hedgehog rabbit\n\n"
@@ -248,7 +259,7 @@ void add_preprocess(CLI::App& program, command& selected) {
         ->type_name("FILE.npy");
     command.add_flag("--skip-bad", options->skip_bad,
                      "Leave out images that cannot be read, and print the names of the others in order");
-    add_model_command_options(command, *options);
+    add_image_command_options(command, *options);
     command.footer(R"(Example:
   zeroshot preprocess examples/images --output pixels.npy)");
     command.callback([options, &selected] { selected = with_options(options, preprocess); });
@@ -276,7 +287,7 @@ void add_embed(CLI::App& program, command& selected) {
                      "by their index from 0");
     command.add_flag("--truncate", options->truncate,
                      "Truncate texts longer than the model's context instead of refusing them");
-    add_model_command_options(command, *options);
+    add_image_command_options(command, *options);
     command.footer(R"(Examples:
   zeroshot embed examples/images --output images.npy --normalize
 
@@ -340,7 +351,7 @@ void add_evaluate(CLI::App& program, command& selected) {
     command.add_option("--resume", options->resume, resume_help)->type_name("FOLDER");
     command.add_option("--seed", options->seed, "Seed of the bootstrap intervals and splits (0)")->type_name("N");
     command.add_flag("--truncate", options->truncate, truncate_help);
-    add_model_command_options(command, *options);
+    add_image_command_options(command, *options);
     command.footer(R"(Examples:
   zeroshot evaluate --data photos/ --template "a photo of a {}."
 
@@ -393,7 +404,7 @@ void add_probe(CLI::App& program, command& selected) {
         ->type_name("N");
     command.add_option("-s,--save", options->save, "Write the fitted probe")->type_name("FILE.safetensors");
     command.add_option("--resume", options->resume, resume_help)->type_name("FOLDER");
-    add_model_command_options(command, *options);
+    add_image_command_options(command, *options);
     command.footer(
         "Examples:\n"
         "  zeroshot probe --train photos/train --test photos/test --zero-shot --template \"a photo of a {}.\""
@@ -496,7 +507,7 @@ void add_commands(CLI::App& program, command& selected) {
     program.get_formatter()->label("Positionals", "Arguments");
     program.set_help_flag("-h,--help", "Print this help");
     program.add_flag(
-        "--version", [](std::int64_t) {}, "Print version, kernels in use and compiler");
+        "--version", [](std::int64_t) {}, "Print version, kernels in use, compiler and image formats");
     program.footer(
         "Example:\n  zeroshot classify dog.png --labels \"a dog\" \"a cat\"\n\n"
         "zeroshot <command> --help prints the options of a command.");

@@ -106,8 +106,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> names_of_
      {"load_options::text_heads", "--text-heads"},
      {"load_options::name", "--name"},
      {"; use encode_tokens()", "; embed --ids takes token ids"},
-     {"; raise decode_options::max_pixels if it is meant", "; save it smaller"},
-     {"; raise decode_options::memory_budget if it is meant", "; save it smaller"},
+     {"; raise decode_options::max_pixels if it is meant", "; --max-megapixels reads larger ones"},
+     {"; raise decode_options::memory_budget if it is meant", "; --max-megapixels allows more memory, too"},
      {"; raise decode_options::max_scans if it is meant", "; save it as a baseline JPEG"}}};
 
 }  // namespace

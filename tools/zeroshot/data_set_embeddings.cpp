@@ -11,8 +11,8 @@
 #include <zeroshot/checkpoint/cache_file.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/model/clip_model.hpp>
-#include <zeroshot/support/file.hpp>
 #include <zeroshot/support/checksum.hpp>
+#include <zeroshot/support/file.hpp>
 
 #include "command_context.hpp"
 #include "console.hpp"
@@ -46,8 +46,8 @@ struct embedded_image {
 /// A batch with its embeddings.
 struct embedded_batch {
     std::vector<embedded_image> images;
-    std::vector<float> rows;  // of the images without failure
-    std::string note{};       // message for the user
+    std::vector<float> rows;           // of the images without failure
+    std::vector<std::string> notes{};  // messages for the user
 };
 
 embedded_image describe(const example& one) {
@@ -67,10 +67,10 @@ std::string display_name(const example& one) {
     return one.name;
 }
 
-zeroshot::image decode(const stored_image& image) {
+zeroshot::image decode(const stored_image& image, const zeroshot::decode_options& options) {
     if (const auto* pixels = std::get_if<zeroshot::image>(&image)) return *pixels;
-    if (const auto* path = std::get_if<std::filesystem::path>(&image)) return zeroshot::read_image(*path);
-    return zeroshot::decode(std::get<std::vector<std::byte>>(image));
+    if (const auto* path = std::get_if<std::filesystem::path>(&image)) return zeroshot::read_image(*path, options);
+    return zeroshot::decode(std::get<std::vector<std::byte>>(image), options);
 }
 
 /// Encodes the images of a batch; one by one if an embedding is not finite.
@@ -105,8 +105,14 @@ embedded_batch embed(const example_batch& batch, const image_encoder& encoder) {
     zeroshot::tensor<float, 4> pixels(batch.examples.size(), std::size_t{3}, size, size);
     for (const example& one : batch.examples) {
         result.images.push_back(describe(one));
+        std::vector<std::string> warnings;
+        zeroshot::decode_options decoding = encoder.decoding;
+        decoding.warnings = &warnings;
         try {
-            zeroshot::preprocess_into(decode(one.image), preprocessing, pixels.row(read.size()));
+            zeroshot::preprocess_into(decode(one.image, decoding), preprocessing, pixels.row(read.size()));
+            for (const std::string& warning : warnings)
+                result.notes.push_back("warning: " + (warning.starts_with(display_name(one)) ? "" : one.name + ": ") +
+                                       warning);
             read.push_back(result.images.size() - 1);
         } catch (...) {
             result.images.back().failed = failure_of(display_name(one));
@@ -146,9 +152,10 @@ std::string digest_of(const stored_image& image) {
 }
 
 /// SHA-256 of all that the embeddings of a batch depend on.
-std::string cache_key(const example_batch& batch, const std::string& model) {
+std::string cache_key(const example_batch& batch, const std::string& model, const zeroshot::decode_options& decoding) {
     zeroshot::sha256 hash;
     hash.add(model);
+    hash.add(" " + std::to_string(decoding.max_pixels) + (decoding.apply_exif_orientation ? " upright " : " "));
     for (const example& one : batch.examples) hash.add(digest_of(one.image));
     return hash.digits();
 }
@@ -194,7 +201,7 @@ void write_batch(const zeroshot::cache_file& file, const embedded_batch& batch, 
 /// The batch from the cache or, if it is not in it, computed and written to it.
 embedded_batch embed_with_cache(const example_batch& batch, const image_encoder& encoder,
                                 const embedding_cache& cache) {
-    const std::string key = cache_key(batch, cache.model);
+    const std::string key = cache_key(batch, cache.model, encoder.decoding);
     const zeroshot::cache_file file(cache.folder / (key + ".embeddings"), key);
     const std::size_t bytes = batch.examples.size() * (1 + encoder.columns() * sizeof(float));
     zeroshot::cache_report report;
@@ -202,7 +209,7 @@ embedded_batch embed_with_cache(const example_batch& batch, const image_encoder&
         if (std::optional<embedded_batch> result = restore(batch, *cached, encoder)) return *std::move(result);
     }
     embedded_batch result = embed(batch, encoder);
-    if (!report.warning.empty()) result.note = "warning: " + report.warning;
+    if (!report.warning.empty()) result.notes.push_back("warning: " + report.warning);
     write_batch(file, result, encoder.columns());
     return result;
 }
@@ -257,7 +264,7 @@ class embedding_job {
     }
 
     void append(embedded_batch& batch) {
-        if (!batch.note.empty()) context_.out.note(batch.note);
+        for (const std::string& note : batch.notes) context_.out.note(note);
         for (embedded_image& each : batch.images) {
             if (each.failed) {
                 context_.out.error(each.failed->sentence);

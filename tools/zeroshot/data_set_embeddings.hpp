@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <zeroshot/datasets/data_set.hpp>
+#include <zeroshot/image/encoded.hpp>
 #include <zeroshot/load/clip.hpp>
 #include <zeroshot/metrics/prediction.hpp>
 
@@ -29,6 +30,7 @@ enum class image_output {
 /// Encodes images as one of the outputs.
 struct image_encoder {
     const zeroshot::clip& clip;
+    zeroshot::decode_options decoding{};
     image_output output = image_output::embedding;
 
     std::size_t columns() const;

@@ -114,7 +114,8 @@ void embed_images(embedding_job& job) {
             job.context.out.progress("images", done, images.size());
         };
     };
-    preprocess_images(images, job.clip.preprocessing(), job.workers.run_options(job.context), embed_and_add);
+    preprocess_images(images, {job.clip.preprocessing(), decode_options_of(job.options.reading), job.context.out},
+                      job.workers.run_options(job.context), embed_and_add);
 }
 
 void embed_pixel_file(embedding_job& job) {

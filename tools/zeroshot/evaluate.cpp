@@ -28,6 +28,7 @@
 #include "data_set_embeddings.hpp"
 #include "data_sets.hpp"
 #include "evaluation_output.hpp"
+#include "image_files.hpp"
 #include "interrupt.hpp"
 #include "model_setup.hpp"
 #include "npy.hpp"
@@ -185,10 +186,11 @@ void compare_templates(zeroshot::metrics::evaluation& result, const evaluated_im
 
 data_set_embeddings embed_images(zeroshot::datasets::data_set& images, const evaluate_options& options,
                                  const zeroshot::clip& clip, worker_pool& workers, command_context& context) {
-    if (options.resume.empty()) return embed_data_set(images, {clip}, workers, context, nullptr);
+    const image_encoder encoder{clip, decode_options_of(options.reading)};
+    if (options.resume.empty()) return embed_data_set(images, encoder, workers, context, nullptr);
     std::filesystem::create_directories(options.resume);
     const embedding_cache cache{options.resume, digest_of(clip, options.model.precision)};
-    return embed_data_set(images, {clip}, workers, context, &cache);
+    return embed_data_set(images, encoder, workers, context, &cache);
 }
 
 void evaluate_data(const evaluate_options& options, command_context& context) {

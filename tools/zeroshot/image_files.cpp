@@ -45,12 +45,12 @@ void add_folder(const std::filesystem::path& folder, std::vector<image_source>& 
 
 constexpr std::size_t max_file_size = INT_MAX;  // bytes; stb_image counts in int
 
-zeroshot::image decode(const image_source& source) {
-    if (!source.path.empty()) return zeroshot::read_image(source.path);
+zeroshot::image decode(const image_source& source, const zeroshot::decode_options& options) {
+    if (!source.path.empty()) return zeroshot::read_image(source.path, options);
     const std::string unbuffered = source.bytes ? "" : read_standard_input(max_file_size);
     const std::string& bytes = source.bytes ? *source.bytes : unbuffered;
     try {
-        return zeroshot::decode(std::as_bytes(std::span(bytes)));
+        return zeroshot::decode(std::as_bytes(std::span(bytes)), options);
     } catch (const zeroshot::image_error& fault) {
         zeroshot::diagnostic diagnostic = fault.diagnostic();
         diagnostic.where = "standard input: " + diagnostic.where;
@@ -60,13 +60,16 @@ zeroshot::image decode(const image_source& source) {
 
 /// Decodes and preprocesses one image.
 /// \param pixels [3, size, size], written
-std::optional<failure> preprocess_image(const image_source& source, const zeroshot::preprocessing& preprocessing,
-                                        std::span<float> pixels) {
+/// \param warnings about the image, written
+std::optional<failure> preprocess_image(const image_source& source, const image_reader& reader, std::span<float> pixels,
+                                        std::vector<std::string>& warnings) {
     if (source.error) return source.error;
     try {
-        const zeroshot::image decoded = decode(source);
+        zeroshot::decode_options decoding = reader.decoding;
+        decoding.warnings = &warnings;
+        const zeroshot::image decoded = decode(source, decoding);
         try {
-            zeroshot::preprocess_into(decoded, preprocessing, pixels);
+            zeroshot::preprocess_into(decoded, reader.preprocessing, pixels);
         } catch (const zeroshot::error& fault) {
             return failure{fault.code(), zeroshot::path_text(source.name) + ": " + fault.what()};
         }
@@ -101,16 +104,19 @@ zeroshot::tensor<float, 4> rows_without_failure(const zeroshot::tensor<float, 4>
 
 /// Decodes and preprocesses consecutive images.
 image_batch preprocess_batch(std::span<const image_source> images, std::size_t first, std::size_t count,
-                             const zeroshot::preprocessing& preprocessing, const zeroshot::run_options& options) {
-    zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, preprocessing.size, preprocessing.size);
+                             const image_reader& reader, const zeroshot::run_options& options) {
+    zeroshot::tensor<float, 4> pixels(count, std::size_t{3}, reader.preprocessing.size, reader.preprocessing.size);
     std::vector<std::optional<failure>> failures(count);
+    std::vector<std::vector<std::string>> warnings(count);
     const auto preprocess_one = [&](std::size_t i) {
-        failures[i] = preprocess_image(images[first + i], preprocessing, pixels.row(i));
+        failures[i] = preprocess_image(images[first + i], reader, pixels.row(i), warnings[i]);
     };
     zeroshot::run_tasks(count, preprocess_one, {options.threads, options.stop, {}});
     const bool all_read = std::ranges::none_of(failures, &std::optional<failure>::has_value);
     zeroshot::tensor<float, 4> rows = all_read ? std::move(pixels) : rows_without_failure(pixels, failures);
-    return {first, std::move(failures), std::move(rows)};
+    image_batch batch{first, std::move(failures), std::move(rows)};
+    for (const auto& each : warnings) batch.warnings.insert(batch.warnings.end(), each.begin(), each.end());
+    return batch;
 }
 
 }  // namespace
@@ -153,15 +159,35 @@ void buffer_standard_input(std::span<image_source> images) {
     }
 }
 
-void preprocess_images(std::span<const image_source> images, const zeroshot::preprocessing& preprocessing,
+zeroshot::decode_options decode_options_of(const reading_options& options) {
+    constexpr std::size_t million = 1'000'000, bytes_per_pixel = 12;  // of an image and what its decoder holds
+    zeroshot::decode_options decoding;
+    if (options.max_megapixels) {
+        decoding.max_pixels = *options.max_megapixels * million;
+        decoding.memory_budget = std::max(decoding.memory_budget, decoding.max_pixels * bytes_per_pixel);
+    }
+    decoding.apply_exif_orientation = options.upright;
+    return decoding;
+}
+
+void preprocess_images(std::span<const image_source> images, const image_reader& reader,
                        const zeroshot::run_options& options, const batch_function& process) {
     if (images.empty()) return;
+    const auto process_batch = [&](std::size_t first, std::size_t count, const zeroshot::run_options& run) {
+        image_batch batch = preprocess_batch(images, first, count, reader, run);
+        const std::vector<std::string> warnings = std::move(batch.warnings);
+        return [&reader, warnings, write = process(std::move(batch), run)] {
+            for (const std::string& warning : warnings) reader.out.note("warning: " + warning);
+            write();
+        };
+    };
     const std::size_t threads = zeroshot::concurrency_of(options.threads);
     if (images.size() < threads) {
-        process(preprocess_batch(images, 0, images.size(), preprocessing, options), options)();
+        process_batch(0, images.size(), options)();
         return;
     }
-    const std::size_t per_round = threads * batch_size(3 * preprocessing.size * preprocessing.size, threads);
+    const std::size_t per_round =
+        threads * batch_size(3 * reader.preprocessing.size * reader.preprocessing.size, threads);
     const std::size_t rounds = (images.size() - 1) / per_round + 1;
     const std::size_t batches = std::min(threads * rounds, images.size());  // the same number for each thread
     const auto first_of = [&](std::size_t batch) { return images.size() * batch / batches; };
@@ -170,7 +196,7 @@ void preprocess_images(std::span<const image_source> images, const zeroshot::pre
     zeroshot::parallel_for(options.threads, batches, [&](std::size_t batch) {
         try {
             const std::size_t first = first_of(batch), count = first_of(batch + 1) - first;
-            results.add(batch, process(preprocess_batch(images, first, count, preprocessing, serial), serial));
+            results.add(batch, process_batch(first, count, serial));
         } catch (...) {
             results.cancel();
             throw;

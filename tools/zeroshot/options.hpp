@@ -53,7 +53,18 @@ struct model_command_options {
     common_options common;
 };
 
-struct classify_options : model_command_options {
+/// How image files are read.
+struct reading_options {
+    std::optional<std::size_t> max_megapixels;  ///< Pillow's limit if empty
+    bool upright = false;                       ///< as EXIF orientation says
+};
+
+/// Options of the commands that run a model on images.
+struct image_command_options : model_command_options {
+    reading_options reading;
+};
+
+struct classify_options : image_command_options {
     std::vector<std::string> images;
     std::vector<std::string> labels;
     std::string labels_from;
@@ -79,7 +90,7 @@ struct tokenize_options {
 /// \throws usage_error, zeroshot::error, output_error
 void tokenize(const tokenize_options& options, command_context& context);
 
-struct preprocess_options : model_command_options {
+struct preprocess_options : image_command_options {
     std::vector<std::string> images;
     std::string output;
     bool skip_bad = false;
@@ -89,7 +100,7 @@ struct preprocess_options : model_command_options {
 /// \throws usage_error, zeroshot::error, output_error
 void preprocess(const preprocess_options& options, command_context& context);
 
-struct embed_options : model_command_options {
+struct embed_options : image_command_options {
     std::vector<std::string> images;
     std::string pixels;
     std::string texts_from;
@@ -104,7 +115,7 @@ struct embed_options : model_command_options {
 /// \throws usage_error, zeroshot::error, output_error
 void embed(const embed_options& options, command_context& context);
 
-struct evaluate_options : model_command_options {
+struct evaluate_options : image_command_options {
     std::string data;
     std::optional<std::string> format;  ///< detected if empty
     std::string split = "test";
@@ -129,7 +140,7 @@ struct evaluate_options : model_command_options {
 /// \throws usage_error, zeroshot::error, output_error
 void evaluate(const evaluate_options& options, command_context& context);
 
-struct probe_options : model_command_options {
+struct probe_options : image_command_options {
     std::string train;
     std::string test;
     std::optional<std::string> format;  ///< detected if empty

@@ -39,7 +39,8 @@ std::vector<bool> write_pixels(const std::vector<image_source>& images, const pr
             context.out.progress("images", batch.first + batch.failures.size(), images.size());
         };
     };
-    preprocess_images(images, clip.preprocessing(), workers.run_options(context), write_batch);
+    preprocess_images(images, {clip.preprocessing(), decode_options_of(options.reading), context.out},
+                      workers.run_options(context), write_batch);
     context.out.end_progress();
     if (all_read) file.commit();
     return failed;

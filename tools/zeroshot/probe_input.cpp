@@ -16,6 +16,7 @@
 #include "console.hpp"
 #include "data_set_embeddings.hpp"
 #include "data_sets.hpp"
+#include "image_files.hpp"
 #include "model_setup.hpp"
 #include "npy.hpp"
 #include "prompt_templates.hpp"
@@ -149,7 +150,8 @@ probe_input embed_probe_data(const probe_options& options, worker_pool& workers,
     const std::optional<embedding_cache> cache = open_cache(options, clip);
     const embedding_cache* const cache_pointer = cache ? &*cache : nullptr;
     const bool is_embedding = options.features == "embedding";
-    const image_encoder encoder{clip, is_embedding ? image_output::embedding : image_output::penultimate};
+    const image_encoder encoder{clip, decode_options_of(options.reading),
+                                is_embedding ? image_output::embedding : image_output::penultimate};
 
     probe_input input;
     input.model = clip.provenance().place;

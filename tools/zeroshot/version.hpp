@@ -5,7 +5,7 @@
 
 namespace program {
 
-/// Version, kernels and compiler.
+/// Version, kernels, compiler and image formats.
 std::string version_text();
 
 }  // namespace program

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/image/bmp.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/image.hpp>
@@ -29,6 +30,18 @@
 #include <zeroshot/support/file.hpp>
 #if defined(ZEROSHOT_LIBJPEG_TURBO)
 #include <zeroshot/image/libjpeg_turbo.hpp>
+#endif
+#if defined(ZEROSHOT_AVIF)
+#include <zeroshot/image/avif.hpp>
+#endif
+#if defined(ZEROSHOT_GIF)
+#include <zeroshot/image/gif.hpp>
+#endif
+#if defined(ZEROSHOT_HEIF)
+#include <zeroshot/image/heif.hpp>
+#endif
+#if defined(ZEROSHOT_TIFF)
+#include <zeroshot/image/tiff.hpp>
 #endif
 #if defined(ZEROSHOT_WEBP)
 #include <zeroshot/image/webp.hpp>
@@ -81,31 +94,48 @@ inline image decode_png(std::span<const std::byte> bytes, decoding& about) {
     return stb::png_image(file, std::move(stream), budget - size);
 }
 
+using image_decoder = image (*)(std::span<const std::byte>, decoding&);
+
+// The decoders of libraries, null for those that are not built in.
+#if !defined(ZEROSHOT_AVIF)
+inline constexpr image_decoder decode_avif = nullptr;
+#endif
+#if !defined(ZEROSHOT_GIF)
+inline constexpr image_decoder decode_gif = nullptr;
+#endif
+#if !defined(ZEROSHOT_HEIF)
+inline constexpr image_decoder decode_heif = nullptr;
+#endif
+#if !defined(ZEROSHOT_TIFF)
+inline constexpr image_decoder decode_tiff = nullptr;
+#endif
+#if !defined(ZEROSHOT_WEBP)
+inline constexpr image_decoder decode_webp = nullptr;
+#endif
+
 /// A format, known by its first bytes.
 struct image_format {
     std::size_t offset;
     std::string_view magic;
     std::string_view name;
-    image (*decode)(std::span<const std::byte>, decoding&);  ///< null where no decoder is built in
+    image_decoder decode;  ///< null where none is built in
 };
 
-#if defined(ZEROSHOT_WEBP)
-inline constexpr auto webp_decoder = &decode_webp;
-#else
-inline constexpr image (*webp_decoder)(std::span<const std::byte>, decoding&) = nullptr;
-#endif
-
 /// What is looked for, in this order.
-inline constexpr std::array<image_format, 20> image_formats{{{0, "\xff\xd8\xff", "JPEG", decode_jpeg},
+inline constexpr std::array<image_format, 24> image_formats{{{0, "\xff\xd8\xff", "JPEG", decode_jpeg},
                                                              {0, png_signature, "PNG", decode_png},
-                                                             {8, "WEBP", "WebP", webp_decoder},
-                                                             {4, "ftypavif", "AVIF", nullptr},
-                                                             {4, "ftypavis", "AVIF", nullptr},
-                                                             {4, "ftyp", "HEIC or video", nullptr},
-                                                             {0, "GIF8", "GIF", nullptr},
-                                                             {0, {"II*\0", 4}, "TIFF", nullptr},
-                                                             {0, {"MM\0*", 4}, "TIFF", nullptr},
-                                                             {0, "BM", "BMP", nullptr},
+                                                             {0, "BM", "BMP", decode_bmp},
+                                                             {8, "WEBP", "WebP", decode_webp},
+                                                             {0, "GIF8", "GIF", decode_gif},
+                                                             {0, {"II*\0", 4}, "TIFF", decode_tiff},
+                                                             {0, {"MM\0*", 4}, "TIFF", decode_tiff},
+                                                             {4, "ftypavif", "AVIF", decode_avif},
+                                                             {4, "ftypavis", "AVIF", decode_avif},
+                                                             {4, "ftyphei", "HEIC", decode_heif},
+                                                             {4, "ftyphev", "HEIC", decode_heif},
+                                                             {4, "ftypmif1", "HEIC", decode_heif},
+                                                             {4, "ftypmsf1", "HEIC", decode_heif},
+                                                             {4, "ftyp", "video", nullptr},
                                                              {0, "8BPS", "PSD", nullptr},
                                                              {0, "#?RADIANCE", "HDR", nullptr},
                                                              {0, "#?RGBE", "HDR", nullptr},

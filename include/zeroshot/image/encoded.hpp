@@ -1,10 +1,13 @@
 #pragma once
 /// \file Common parts of the image decoders: limits, warnings, errors at a byte, big-endian numbers, EXIF orientation.
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +26,15 @@ struct decode_options {
     /// nowhere.
     std::vector<std::string>* warnings = nullptr;
 };
+
+/// Whether names of image files end so, as ".jpeg"; in lower case. Formats without a decoder are included, so that they
+/// are reported and not silently left out.
+inline bool is_image_ending(std::string_view ending) {
+    constexpr std::array<std::string_view, 19> endings{".png",  ".apng", ".jpg", ".jpeg", ".jpe",  ".jfif", ".webp",
+                                                       ".gif",  ".bmp",  ".dib", ".tif",  ".tiff", ".avif", ".heic",
+                                                       ".heif", ".hif",  ".ppm", ".pgm",  ".pbm"};
+    return std::ranges::find(endings, ending) != endings.end();
+}
 
 namespace detail {
 

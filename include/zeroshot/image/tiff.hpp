@@ -1,0 +1,290 @@
+#pragma once
+/// \file TIFF by libtiff: the first page.
+
+#include <algorithm>
+#include <array>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tiffio.h>
+
+#include <zeroshot/error.hpp>
+#include <zeroshot/image/encoded.hpp>
+#include <zeroshot/image/image.hpp>
+#include <zeroshot/image/jpeg.hpp>
+
+namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
+
+/// A file in memory, as libtiff reads it.
+struct tiff_file {
+    std::span<const std::byte> bytes;
+    std::size_t position = 0;
+    std::string message{};  ///< the first error of libtiff
+
+    static tiff_file& of(thandle_t handle) { return *static_cast<tiff_file*>(handle); }
+
+    static tmsize_t read(thandle_t handle, void* target, tmsize_t count) {
+        tiff_file& self = of(handle);
+        const std::size_t left = self.bytes.size() - (std::min)(self.position, self.bytes.size());
+        const std::size_t size = (std::min)(static_cast<std::size_t>((std::max)(count, tmsize_t{0})), left);
+        if (size > 0) std::memcpy(target, self.bytes.data() + self.position, size);
+        self.position += size;
+        return static_cast<tmsize_t>(size);
+    }
+
+    static toff_t seek(thandle_t handle, toff_t offset, int whence) {
+        tiff_file& self = of(handle);
+        const std::size_t base = whence == SEEK_CUR ? self.position : whence == SEEK_END ? self.bytes.size() : 0;
+        return self.position = base + static_cast<std::size_t>(offset);
+    }
+
+    static int keep_message(TIFF*, void* data, const char*, const char* format, std::va_list arguments) {
+        std::array<char, 256> text{};
+        std::vsnprintf(text.data(), text.size(), format, arguments);
+        tiff_file& self = *static_cast<tiff_file*>(data);
+        if (self.message.empty()) self.message = text.data();
+        return 1;
+    }
+};
+
+/// Reads the first page of a TIFF in the mode in which Pillow opens it; of 16 bits the upper 8, CMYK and YCbCr as RGB,
+/// and turned as its orientation says, all of which Pillow does, too.
+class tiff_reader {
+   public:
+    tiff_reader(std::span<const std::byte> bytes, decoding& about) : file_{bytes}, about_(about) {
+        const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(TIFFOpenOptionsAlloc(),
+                                                                                       TIFFOpenOptionsFree);
+        if (options == nullptr) throw std::bad_alloc();
+        constexpr std::size_t most = (std::numeric_limits<std::int32_t>::max)();
+        TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(),
+                                            static_cast<tmsize_t>((std::min)(about.options.memory_budget, most)));
+        TIFFOpenOptionsSetErrorHandlerExtR(options.get(), tiff_file::keep_message, &file_);
+        TIFFOpenOptionsSetWarningHandlerExtR(
+            options.get(), [](TIFF*, void*, const char*, const char*, std::va_list) { return 1; }, nullptr);
+        const auto write = [](thandle_t, void*, tmsize_t) { return tmsize_t{0}; };
+        const auto close = [](thandle_t) { return 0; };
+        const auto size = [](thandle_t handle) { return static_cast<toff_t>(tiff_file::of(handle).bytes.size()); };
+        const auto map = [](thandle_t, void**, toff_t*) { return 0; };
+        const auto unmap = [](thandle_t, void*, toff_t) {};
+        tiff_.reset(TIFFClientOpenExt("TIFF", "rm", &file_, tiff_file::read, write, tiff_file::seek, close, size, map,
+                                      unmap, options.get()));
+        if (tiff_ == nullptr) damaged();
+    }
+
+    image operator()() {
+        read_header();
+        refuse_pixels(0, width_, height_, about_.options.max_pixels);
+        const std::size_t part =
+            static_cast<std::size_t>(TIFFIsTiled(tiff()) != 0 ? TIFFTileSize(tiff()) : TIFFStripSize(tiff()));
+        const std::size_t samples = width_ * height_ * samples_;
+        if (part == 0) damaged();
+        // the samples, what becomes of them, that turned, and a strip
+        refuse_memory(0, 3 * (std::max)(samples, width_ * height_ * 3) + part, about_.options.memory_budget);
+        std::vector<std::uint8_t> pixels(samples);
+        for (std::size_t plane = 0; plane < (separate_ ? samples_ : 1); ++plane) read_plane(pixels, plane, part);
+        const unsigned orientation = field<std::uint16_t>(TIFFTAG_ORIENTATION, 1);
+        return upright(finished(std::move(pixels)), orientation >= 1 && orientation <= 8 ? orientation : 1);
+    }
+
+   private:
+    TIFF* tiff() const { return tiff_.get(); }
+
+    [[noreturn]] void damaged() const {
+        throw_at_byte(error_code::format, 0,
+                      "the TIFF is cut or damaged: " + (file_.message.empty() ? "it makes no sense" : file_.message));
+    }
+
+    [[noreturn]] static void refuse(const std::string& what) {
+        throw_at_byte(error_code::unsupported, 0, "a TIFF with " + what);
+    }
+
+    template <class Number>
+    Number field(std::uint32_t tag, Number otherwise) const {
+        Number value{};
+        return TIFFGetFieldDefaulted(tiff(), tag, &value) == 1 ? value : otherwise;
+    }
+
+    void read_header() {
+        width_ = field<std::uint32_t>(TIFFTAG_IMAGEWIDTH, 0);
+        height_ = field<std::uint32_t>(TIFFTAG_IMAGELENGTH, 0);
+        if (width_ == 0 || height_ == 0) throw_at_byte(error_code::format, 0, "the TIFF has no size");
+        bits_ = field<std::uint16_t>(TIFFTAG_BITSPERSAMPLE, 1);
+        samples_ = field<std::uint16_t>(TIFFTAG_SAMPLESPERPIXEL, 1);
+        separate_ =
+            field<std::uint16_t>(TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_SEPARATE && samples_ > 1;
+        photometric_ = field<std::uint16_t>(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
+        const auto compression = field<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+        if (compression == COMPRESSION_OJPEG) refuse("JPEG of the old kind");
+        if (TIFFIsCODECConfigured(compression) == 0) refuse("compression " + std::to_string(compression));
+        if (photometric_ == PHOTOMETRIC_YCBCR && samples_ == 3) {
+            if (compression != COMPRESSION_JPEG || separate_) refuse("YCbCr beside JPEG");
+            TIFFSetField(tiff(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+            photometric_ = PHOTOMETRIC_RGB;
+        }
+        if (const auto kind = field<std::uint16_t>(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT); kind != SAMPLEFORMAT_UINT)
+            refuse("samples that are " + std::string(kind == SAMPLEFORMAT_IEEEFP ? "floating-point" : "signed"));
+        std::uint16_t extra_count = 0;
+        std::uint16_t* extras = nullptr;
+        TIFFGetFieldDefaulted(tiff(), TIFFTAG_EXTRASAMPLES, &extra_count, &extras);
+        const std::size_t colours = photometric_ == PHOTOMETRIC_RGB ? 3 : photometric_ == PHOTOMETRIC_SEPARATED ? 4 : 1;
+        if (samples_ == colours + 1 && (extra_count == 1 || colours == 3))
+            extra_ = extra_count == 1 ? extras[0] : EXTRASAMPLE_UNASSALPHA;
+        else if (samples_ != colours)
+            refuse(std::to_string(samples_) + " samples per pixel of photometric kind " + std::to_string(photometric_));
+        check_kind(colours);
+    }
+
+    /// Refuses combinations beyond those of Pillow's table OPEN_INFO that end in a mode of ours.
+    void check_kind(std::size_t colours) const {
+        const bool grey = photometric_ <= PHOTOMETRIC_MINISBLACK, palette = photometric_ == PHOTOMETRIC_PALETTE;
+        const bool known = grey || palette || photometric_ == PHOTOMETRIC_RGB || photometric_ == PHOTOMETRIC_SEPARATED;
+        if (!known) refuse("photometric kind " + std::to_string(photometric_));
+        const bool few_bits = samples_ == 1 && (bits_ == 1 || bits_ == 2 || bits_ == 4);
+        const bool wide = bits_ == 16 && !palette && samples_ != 2 && photometric_ != PHOTOMETRIC_SEPARATED;
+        if (bits_ != 8 && !few_bits && !wide) refuse(std::to_string(bits_) + " bits per sample");
+        const bool alpha_known = samples_ == colours || extra_ == EXTRASAMPLE_UNASSALPHA ||
+                                 extra_ == EXTRASAMPLE_UNSPECIFIED ||
+                                 (extra_ == EXTRASAMPLE_ASSOCALPHA && colours == 3);
+        const bool alpha_of_ink = samples_ > colours && (colours == 4 || palette) && extra_ != EXTRASAMPLE_UNSPECIFIED;
+        if (!alpha_known || alpha_of_ink || (samples_ > colours && photometric_ == PHOTOMETRIC_MINISWHITE))
+            refuse("an alpha channel of this kind");
+    }
+
+    /// Reads all strips or tiles of a plane: the upper 8 bits of each sample.
+    void read_plane(std::vector<std::uint8_t>& pixels, std::size_t plane, std::size_t part_size) {
+        const bool tiled = TIFFIsTiled(tiff()) != 0;
+        std::size_t across = width_,
+                    down = (std::min<std::size_t>)(field<std::uint32_t>(TIFFTAG_ROWSPERSTRIP, 0), height_);
+        if (tiled) {
+            across = field<std::uint32_t>(TIFFTAG_TILEWIDTH, 0);
+            down = field<std::uint32_t>(TIFFTAG_TILELENGTH, 0);
+        }
+        const std::size_t row_size =
+            static_cast<std::size_t>(tiled ? TIFFTileRowSize(tiff()) : TIFFScanlineSize(tiff()));
+        const std::size_t per_pixel = separate_ ? 1 : samples_;
+        if (across == 0 || down == 0 || row_size * 8 < across * per_pixel * bits_ || part_size < row_size * down)
+            damaged();
+        std::vector<std::uint8_t> part(part_size);
+        for (std::size_t top = 0; top < height_; top += down) {
+            for (std::size_t left = 0; left < width_; left += across) {
+                read_part(part, left, top, plane, tiled);
+                const std::size_t rows = (std::min)(down, height_ - top), columns = (std::min)(across, width_ - left);
+                for (std::size_t y = 0; y < rows; ++y) {
+                    std::uint8_t* const target = &pixels[((top + y) * width_ + left) * samples_ + plane];
+                    const std::uint8_t* const source = part.data() + y * row_size;
+                    for (std::size_t i = 0; i < columns * per_pixel; ++i)
+                        target[separate_ ? i * samples_ : i] = sample(source, i);
+                }
+            }
+        }
+    }
+
+    void read_part(std::vector<std::uint8_t>& part, std::size_t left, std::size_t top, std::size_t plane,
+                   bool tiled) const {
+        const auto x = static_cast<std::uint32_t>(left), y = static_cast<std::uint32_t>(top);
+        const auto sample_plane = static_cast<std::uint16_t>(plane);
+        const auto size = static_cast<tmsize_t>(part.size());
+        const tmsize_t read =
+            tiled ? TIFFReadEncodedTile(tiff(), TIFFComputeTile(tiff(), x, y, 0, sample_plane), part.data(), size)
+                  : TIFFReadEncodedStrip(tiff(), TIFFComputeStrip(tiff(), y, sample_plane), part.data(), size);
+        if (read < 0) damaged();
+    }
+
+    /// A sample of a row; of 16 bits, in the machine's order, the upper 8.
+    std::uint8_t sample(const std::uint8_t* row, std::size_t index) const {
+        if (bits_ == 8) return row[index];
+        if (bits_ == 16) {
+            std::uint16_t value;
+            std::memcpy(&value, row + 2 * index, sizeof value);
+            return static_cast<std::uint8_t>(value >> 8);
+        }
+        const std::size_t per_byte = 8 / bits_;
+        return static_cast<std::uint8_t>(row[index / per_byte] >> ((per_byte - 1 - index % per_byte) * bits_) &
+                                         ((1u << bits_) - 1));
+    }
+
+    image finished(std::vector<std::uint8_t> samples) const {
+        if (photometric_ == PHOTOMETRIC_PALETTE) return coloured(samples);
+        if (photometric_ <= PHOTOMETRIC_MINISBLACK) {
+            const unsigned largest = bits_ < 8 ? (1u << bits_) - 1 : 255;
+            const bool inverted =
+                photometric_ == PHOTOMETRIC_MINISWHITE && bits_ <= 8;  // of 16 bits, Pillow inverts none
+            for (std::uint8_t& each : samples)
+                each = static_cast<std::uint8_t>((inverted ? largest - each : each) * 255 / largest);
+        }
+        if (photometric_ == PHOTOMETRIC_SEPARATED) return rgb_of_cmyk(samples);
+        const std::size_t colours = photometric_ == PHOTOMETRIC_RGB ? 3 : 1;
+        if (samples_ > colours && extra_ == EXTRASAMPLE_UNSPECIFIED) samples = without_last(samples, colours);
+        if (samples_ > colours && extra_ == EXTRASAMPLE_ASSOCALPHA) divide_by_alpha(samples);
+        if (bits_ == 1) return image(std::move(samples), width_, height_, pixel_mode::bilevel);
+        const std::size_t channels = samples.size() / (width_ * height_);
+        return image(std::move(samples), width_, height_, mode_of_channels(channels));
+    }
+
+    image coloured(const std::vector<std::uint8_t>& indices) const {
+        std::array<std::uint16_t*, 3> map{};
+        if (TIFFGetField(tiff(), TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]) == 0) damaged();
+        std::vector<std::uint8_t> pixels;
+        pixels.reserve(width_ * height_ * 3);
+        for (std::size_t i = 0; i < indices.size(); i += samples_)
+            for (const std::uint16_t* const channel : map)
+                pixels.push_back(static_cast<std::uint8_t>(channel[indices[i]] / 256));
+        return image(std::move(pixels), width_, height_, pixel_mode::palette);
+    }
+
+    image rgb_of_cmyk(std::vector<std::uint8_t>& samples) const {
+        for (std::size_t i = 0; i < width_ * height_; ++i) {
+            std::array<std::uint8_t, 4> inverted{};
+            for (std::size_t ink = 0; ink < 4; ++ink)
+                inverted[ink] = static_cast<std::uint8_t>(255 - samples[samples_ * i + ink]);
+            write_rgb_of_cmyk(inverted.data(), &samples[3 * i]);
+        }
+        samples.resize(width_ * height_ * 3);
+        return image(std::move(samples), width_, height_, pixel_mode::rgb);
+    }
+
+    std::vector<std::uint8_t> without_last(const std::vector<std::uint8_t>& samples, std::size_t colours) const {
+        std::vector<std::uint8_t> kept;
+        kept.reserve(width_ * height_ * colours);
+        for (std::size_t i = 0; i < samples.size(); ++i)
+            if (i % samples_ < colours) kept.push_back(samples[i]);
+        return kept;
+    }
+
+    /// Mirrors unpackRGBa of Pillow's Unpack.c.
+    static void divide_by_alpha(std::vector<std::uint8_t>& rgba) {
+        for (std::size_t i = 0; i < rgba.size(); i += 4) {
+            const unsigned alpha = rgba[i + 3];
+            for (std::size_t channel = i; channel < i + 3; ++channel)
+                rgba[channel] =
+                    alpha == 0 ? 0 : static_cast<std::uint8_t>((std::min)(255u, rgba[channel] * 255u / alpha));
+        }
+    }
+
+    tiff_file file_;
+    decoding& about_;
+    std::unique_ptr<TIFF, decltype(&TIFFClose)> tiff_{nullptr, TIFFClose};
+    std::size_t width_ = 0;
+    std::size_t height_ = 0;
+    std::size_t samples_ = 0;  // per pixel
+    unsigned bits_ = 0;        // per sample
+    bool separate_ = false;    // a plane for each sample
+    unsigned photometric_ = 0;
+    unsigned extra_ = EXTRASAMPLE_UNSPECIFIED;
+};
+
+inline image decode_tiff(std::span<const std::byte> bytes, decoding& about) {
+    return tiff_reader(bytes, about)();
+}
+
+}}}  // namespace zeroshot::ZEROSHOT_ABI::detail

@@ -1,0 +1,34 @@
+#include <string>
+
+#include <zeroshot/image/decode.hpp>
+
+#include "tests/image/recorded.hpp"
+#include "tests/image/support.hpp"
+
+using namespace zeroshot;
+
+#if defined(ZEROSHOT_AVIF)
+TEST_CASE("AVIFs of every kind equal Pillow's bytes, in its modes") {
+    CHECK(recorded::compare(".avif") == 4);
+}
+
+TEST_CASE("AVIFs beyond a limit are refused by their header") {
+    decode_options options;
+    options.max_pixels = 1000;
+    CHECK_THAT(refusal_of([&] { recorded::open("lossy.avif", options); }), contains("LIMIT") && contains("45 x 37"));
+    options = {};
+    options.memory_budget = 5000;
+    CHECK_THAT(refusal_of([&] { recorded::open("lossy.avif", options); }), contains("LIMIT") && contains("memory"));
+}
+
+TEST_CASE("AVIFs that are cut are refused") {
+    const auto whole = file_bytes(golden("formats/lossy.avif"));
+    for (std::size_t size = 16; size + 200 < whole.size(); size += 11)
+        CHECK_THAT(refusal_of([&] { decode(std::span(whole).first(size)); }),
+                   contains("FORMAT") || contains("UNSUPPORTED"));
+}
+
+TEST_CASE("seeded harm to AVIFs gives images or our errors") {
+    recorded::harm(".avif", 20);
+}
+#endif

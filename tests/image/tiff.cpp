@@ -1,0 +1,59 @@
+#include <string>
+
+#include <zeroshot/image/decode.hpp>
+
+#include "tests/image/recorded.hpp"
+#include "tests/image/support.hpp"
+
+using namespace zeroshot;
+
+#if defined(ZEROSHOT_TIFF)
+TEST_CASE("TIFFs of every kind equal Pillow's bytes, in its modes") {
+    CHECK(recorded::compare(".tiff") == 17);
+}
+
+TEST_CASE("kinds of TIFF without a mode of ours are refused by name") {
+    const auto file = file_bytes(golden("formats/grey.tiff"));
+    const auto entry = [&](unsigned tag) {  // of the directory of a little-endian file
+        for (std::size_t at = 8; at + 12 < file.size(); ++at)
+            if (file[at] == static_cast<std::byte>(tag & 255) && file[at + 1] == static_cast<std::byte>(tag >> 8) &&
+                file[at + 2] == std::byte{3} && file[at + 3] == std::byte{0} && file[at + 4] == std::byte{1})
+                return at + 8;
+        return std::size_t{0};
+    };
+    const auto refused = [&](unsigned tag, unsigned value) {
+        auto changed = file;
+        REQUIRE(entry(tag) != 0);
+        changed[entry(tag)] = static_cast<std::byte>(value & 255);
+        changed[entry(tag) + 1] = static_cast<std::byte>(value >> 8);
+        return refusal_of([&] { decode(changed); });
+    };
+    CHECK_THAT(refused(258, 32), contains("UNSUPPORTED") && contains("a TIFF with 32 bits per sample"));
+    CHECK_THAT(refused(262, 8), contains("UNSUPPORTED") && contains("photometric kind 8"));
+    CHECK_THAT(refused(259, 6), contains("UNSUPPORTED") && contains("JPEG of the old kind"));
+}
+
+TEST_CASE("a TIFF is turned as its orientation says, as by Pillow") {
+    CHECK(recorded::open("turned.tiff").width() == 37);
+}
+
+TEST_CASE("TIFFs beyond a limit are refused by their header") {
+    decode_options options;
+    options.max_pixels = 1000;
+    CHECK_THAT(refusal_of([&] { recorded::open("rgb.tiff", options); }), contains("LIMIT") && contains("45 x 37"));
+    options = {};
+    options.memory_budget = 5000;
+    CHECK_THAT(refusal_of([&] { recorded::open("rgb.tiff", options); }), contains("LIMIT") && contains("memory"));
+}
+
+TEST_CASE("TIFFs that are cut are refused") {
+    const auto whole = file_bytes(golden("formats/rgb.tiff"));
+    for (std::size_t size = 16; size + 200 < whole.size(); size += 11)
+        CHECK_THAT(refusal_of([&] { decode(std::span(whole).first(size)); }),
+                   contains("FORMAT") || contains("UNSUPPORTED"));
+}
+
+TEST_CASE("seeded harm to TIFFs gives images or our errors") {
+    recorded::harm(".tiff", 60);
+}
+#endif

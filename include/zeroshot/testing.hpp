@@ -67,14 +67,14 @@ class random_checkpoint {
     };
 
     void add_tower(const vision_transformer_config& tower, std::size_t embedding) {
-        const std::size_t width = tower.blocks.width;
+        const std::size_t width = tower.transformer.width;
         add("visual.conv1.weight", {width, 3, tower.patch_size, tower.patch_size});
         add("visual.class_embedding", {width});
         const std::size_t trained = tower.positions ? tower.positions->image_size : tower.image_size;
         const std::size_t grid = trained / tower.patch_size;
         add("visual.positional_embedding", {grid * grid + 1, width});
         if (tower.pre_norm) add_norm("visual.ln_pre", width);
-        add_blocks("visual.transformer", tower.blocks);
+        add_blocks("visual.transformer", tower.transformer);
         add_norm("visual.ln_post", width);
         add("visual.proj", {width, embedding});
     }
@@ -96,7 +96,7 @@ class random_checkpoint {
                 inputs = outputs;
             }
         }
-        add("visual.attnpool.positional_embedding", {tower.positions() + 1, inputs});
+        add("visual.attnpool.positional_embedding", {tower.cells() + 1, inputs});
         for (const char* name : {"q_proj", "k_proj", "v_proj"})
             add_linear(std::string("visual.attnpool.") + name, inputs, inputs);
         add_linear("visual.attnpool.c_proj", embedding, inputs);
@@ -104,28 +104,28 @@ class random_checkpoint {
 
     void add_text(const clip_config& config) {
         const text_config& text = config.text;
-        add("token_embedding.weight", {text.vocabulary, text.blocks.width});
-        add("positional_embedding", {text.context, text.blocks.width});
-        add_blocks("transformer", text.blocks);
-        add_norm("ln_final", text.blocks.width);
-        add("text_projection", {text.blocks.width, config.embedding});
+        add("token_embedding.weight", {text.vocabulary, text.transformer.width});
+        add("positional_embedding", {text.context, text.transformer.width});
+        add_blocks("transformer", text.transformer);
+        add_norm("ln_final", text.transformer.width);
+        add("text_projection", {text.transformer.width, config.embedding});
         constexpr float factor = 100;  // of all of OpenAI's releases
         tensors_.push_back({"logit_scale", {}, {std::log(factor)}});
     }
 
-    void add_blocks(const std::string& path, const transformer_config& blocks) {
-        for (std::size_t layer = 0; layer < blocks.layers; ++layer) {
+    void add_blocks(const std::string& path, const transformer_config& tower) {
+        for (std::size_t layer = 0; layer < tower.layers; ++layer) {
             const std::string block = path + ".resblocks." + std::to_string(layer) + ".";
-            add_norm(block + "ln_1", blocks.width);
-            add(block + "attn.in_proj_weight", {3 * blocks.width, blocks.width});
-            add(block + "attn.in_proj_bias", {3 * blocks.width});
-            add_linear(block + "attn.out_proj", blocks.width, blocks.width);
-            add_norm(block + "ln_2", blocks.width);
-            add_linear(block + "mlp.c_fc", blocks.mlp_width, blocks.width);
-            add_linear(block + "mlp.c_proj", blocks.width, blocks.mlp_width);
-            if (!blocks.layer_scale) continue;
-            add(block + "ls_1.gamma", {blocks.width});
-            add(block + "ls_2.gamma", {blocks.width});
+            add_norm(block + "ln_1", tower.width);
+            add(block + "attn.in_proj_weight", {3 * tower.width, tower.width});
+            add(block + "attn.in_proj_bias", {3 * tower.width});
+            add_linear(block + "attn.out_proj", tower.width, tower.width);
+            add_norm(block + "ln_2", tower.width);
+            add_linear(block + "mlp.c_fc", tower.mlp_width, tower.width);
+            add_linear(block + "mlp.c_proj", tower.width, tower.mlp_width);
+            if (!tower.layer_scale) continue;
+            add(block + "ls_1.gamma", {tower.width});
+            add(block + "ls_2.gamma", {tower.width});
         }
     }
 

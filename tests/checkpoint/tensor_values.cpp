@@ -37,7 +37,7 @@ TEST_CASE("elements beyond one block come in order") {
     const auto read = support::stored_values<float>(stored);
     CHECK(std::equal(read.begin(), read.end(), values.begin(), values.end()));
     std::size_t blocks = 0;
-    in_blocks(stored, [&](const stored_numbers&) { ++blocks; });
+    in_chunks(stored, [&](const stored_numbers&) { ++blocks; });
     CHECK(blocks == 13);  // of 64 KiB
     const auto middle = support::stored_values<float>(elements_of(stored, 99'999, 50'001));
     CHECK(std::equal(middle.begin(), middle.end(), values.begin() + 99'999, values.begin() + 150'000));

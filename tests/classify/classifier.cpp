@@ -38,7 +38,7 @@ const std::vector<std::string> labels{"a dog", "a cat", "an airplane", "two red 
 /// A tiny CLIP with sums long enough for int8.
 testing::random_checkpoint any_checkpoint(std::uint64_t seed = 1) {
     clip_config config = testing::tiny_vision_transformer();
-    config.text.blocks.mlp_width = 512;
+    config.text.transformer.mlp_width = 512;
     return testing::random_checkpoint(config, seed);
 }
 
@@ -141,7 +141,7 @@ TEST_CASE("no labels, and labels that would end their prompt, are refused") {
     std::string endless;
     for (int i = 0; i < 100; ++i) endless += "dog ";
     CHECK_THROWS_AS(classifier(tiny_clip(), {endless}), text_error);
-    CHECK(classifier(tiny_clip(), {endless}, {.fit = overflow::truncate}).labels().size() == 1);
+    CHECK(classifier(tiny_clip(), {endless}, {.truncation = truncation::allow}).labels().size() == 1);
 }
 
 TEST_CASE("more than ten million prompts are refused before any work") {
@@ -204,8 +204,9 @@ TEST_CASE("the key depends on the weights, not on their file or the number of th
 TEST_CASE("everything that decides the bits of class embeddings is part of their key") {
     const scratch_folder folder;
     const auto misses = [&](const clip& model, const std::vector<std::string>& names = two_labels,
-                            std::vector<prompt_template> templates = {}, overflow fit = overflow::refuse) {
-        const classifier cached(model, names, {.templates = std::move(templates), .fit = fit, .cache = folder.path()});
+                            std::vector<prompt_template> templates = {}, truncation rule = truncation::refuse) {
+        const classifier cached(model, names,
+                                {.templates = std::move(templates), .truncation = rule, .cache = folder.path()});
         return cached.cache().hit ? 0 : 1;
     };
     const prompt_template photo("a photo of {}."), snow("{} in the snow");
@@ -218,7 +219,7 @@ TEST_CASE("everything that decides the bits of class embeddings is part of their
     count += misses(model, two_labels, {photo});
     count += misses(model, two_labels, {photo, snow});
     count += misses(model, two_labels, {snow, photo});
-    count += misses(model, two_labels, {}, overflow::truncate);
+    count += misses(model, two_labels, {}, truncation::allow);
     count += misses(any_clip({}, 2));
     count += misses(any_clip({.activation = activation::gelu}));
     count += misses(any_clip({.text_heads = 4}));

@@ -78,7 +78,7 @@ tensor<float, 4> plain(std::size_t size, float value) {
 }
 
 /// The logits of plain images of 0.25 and 0.75 against two prompts, image by image.
-std::vector<float> plain_logits(const clip& model, const std::vector<std::vector<token>>& prompts) {
+std::vector<float> plain_logits(const clip& model, const std::vector<std::vector<token_id>>& prompts) {
     const matrix<float> texts = normalized(model.encode_tokens(prompts));
     std::vector<float> all;
     for (const float value : {0.25f, 0.75f}) {
@@ -225,7 +225,7 @@ TEST_CASE("transformers' ViT-B/32 interpolates its positions for images of 180 p
     const auto model = published("images of 180 pixels", "clip-vit-base-patch32", options);
     const auto cats = published_image("images of 180 pixels", "000000039769.png");
     if (!model || !cats) return;
-    const preprocessing how{.size = 180, .order = crop_order::hugging_face, .mode = resize_mode::squash};
+    const preprocessing how{.size = 180, .order = preprocessing_order::hugging_face, .mode = resize_mode::squash};
     const tensor<float, 3> pixels = preprocess(*cats, how);
     matrix<float> hidden;
     model->model().visual()(pixels.values(), 1, [&](std::string_view stage, const matrix<float>& activations) {

@@ -39,11 +39,11 @@ std::string refusal(const bytes& file, const decode_options& options = {}) {
     return refusal_of([&] { decode(file, options); });
 }
 
-image crop_as(const image& decoded_image, std::size_t size, crop_order order) {
+image crop_as(const image& decoded_image, std::size_t size, preprocessing_order order) {
     preprocessing how;
     how.size = size;
     how.order = order;
-    if (order == crop_order::hugging_face) how.transparency = transparency::on_white();
+    if (order == preprocessing_order::hugging_face) how.transparency = transparency::on_white();
     return encoder_square(decoded_image, how);
 }
 
@@ -117,8 +117,8 @@ TEST_CASE("the crops of 360 generated PNGs equal Pillow's to the byte, in both o
             openai >> hugging_face;
         INFO(line);
         const image decoded = decode(source.encoded());
-        CHECK(digest_of(crop_as(decoded, size, crop_order::openai)).substr(0, 16) == openai);
-        CHECK(digest_of(crop_as(decoded, size, crop_order::hugging_face)).substr(0, 16) == hugging_face);
+        CHECK(digest_of(crop_as(decoded, size, preprocessing_order::openai)).substr(0, 16) == openai);
+        CHECK(digest_of(crop_as(decoded, size, preprocessing_order::hugging_face)).substr(0, 16) == hugging_face);
         ++count;
     }
     CHECK(count == 360);
@@ -296,9 +296,9 @@ TEST_CASE("CLIP.png: both crops equal the reference's") {
     const char* folder = reference_data("CLIP.png: both crops equal the reference's");
     if (folder == nullptr) return;
     const image decoded_image = read_image(std::filesystem::path(folder) / "CLIP.png");
-    CHECK(digest_of(crop_as(decoded_image, 224, crop_order::openai)) ==
+    CHECK(digest_of(crop_as(decoded_image, 224, preprocessing_order::openai)) ==
           "c96d5fbf8273c7bea132e34850cece46b2b4a3f976fe50c1e9855f55495eddce");
-    CHECK(digest_of(crop_as(decoded_image, 224, crop_order::hugging_face)) ==
+    CHECK(digest_of(crop_as(decoded_image, 224, preprocessing_order::hugging_face)) ==
           "e40967ad7028404217a5460f0cfc49ef3fec0aa85588f9c9dcec3d5ed23ce0a0");
 }
 

@@ -53,7 +53,7 @@ TEST_CASE("BGR and BGRA are preprocessed to the same numbers as RGB and RGBA, in
                           reversed[y * stride + x * source.channels() + 2]);
         }
         const image frame = image::view(reversed.data(), 50, 40, reversed_mode, stride);
-        for (const crop_order order : {crop_order::openai, crop_order::hugging_face}) {
+        for (const preprocessing_order order : {preprocessing_order::openai, preprocessing_order::hugging_face}) {
             preprocessing how;
             how.order = order;
             CHECK(std::ranges::equal(preprocess(frame, how).values(), preprocess(source, how).values()));
@@ -73,7 +73,7 @@ TEST_CASE("OpenAI rounds the crop's corner half to even, Hugging Face down") {
     how.size = 4;
     const image sample = slope(7, 4, pixel_mode::grey);  // not resized: 3 to spare
     CHECK(encoder_square(sample, how).row(0)[0] == 2);
-    how.order = crop_order::hugging_face;
+    how.order = preprocessing_order::hugging_face;
     CHECK(encoder_square(sample, how).row(0)[0] == 1);
 }
 
@@ -82,14 +82,14 @@ TEST_CASE("alpha weighs in OpenAI's order and is dropped first in Hugging Face's
     preprocessing how;
     how.size = 1;
     CHECK(encoder_square(sample, how).row(0)[0] == 99);  // as Pillow 13: 100 times and divided by alpha, rounded twice
-    how.order = crop_order::hugging_face;
+    how.order = preprocessing_order::hugging_face;
     CHECK(encoder_square(sample, how).row(0)[0] == 150);
 }
 
 TEST_CASE("sides of one pixel, the exact size and one pixel more or less give a full crop") {
     for (const auto& [width, height] :
          {std::pair<std::size_t, std::size_t>{1, 1}, {1, 10000}, {10000, 1}, {224, 224}, {223, 225}}) {
-        for (const crop_order order : {crop_order::openai, crop_order::hugging_face}) {
+        for (const preprocessing_order order : {preprocessing_order::openai, preprocessing_order::hugging_face}) {
             preprocessing how;
             how.order = order;
             const image square = encoder_square(slope(width, height, pixel_mode::rgb), how);
@@ -133,7 +133,7 @@ TEST_CASE("preprocessing that cannot be is refused") {
 }
 
 TEST_CASE("of an image that is resized to more than the square the middle is cut out, beside a smaller one are zeros") {
-    preprocessing how{.size = 32, .order = crop_order::hugging_face};
+    preprocessing how{.size = 32, .order = preprocessing_order::hugging_face};
     const image whole = encoder_square(slope(64, 64, pixel_mode::rgb), how);
     how.resized = 32;
     how.size = 21;  // 11 to spare: 5 before
@@ -156,7 +156,7 @@ TEST_CASE("of an image that is resized to more than the square the middle is cut
 
 TEST_CASE("a long image that is resized to less than the square is cut on one side and padded on the other") {
     // transformers' center_crop: 20 x 80 resized to 16 x 64 gives the columns 22 to 42 of 64, of 20, and rows 2 to 18
-    const preprocessing how{.size = 20, .order = crop_order::hugging_face, .resized = 16};
+    const preprocessing how{.size = 20, .order = preprocessing_order::hugging_face, .resized = 16};
     const image whole = resize(slope(80, 20, pixel_mode::rgb), 64, 16);
     const image square = encoder_square(slope(80, 20, pixel_mode::rgb), how);
     for (std::size_t y = 0; y < 16; ++y) CHECK(std::ranges::equal(square.row(y + 2), whole.row(y).subspan(3 * 22, 60)));

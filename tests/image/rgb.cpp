@@ -62,11 +62,11 @@ TEST_CASE("transparency beside the mode is laid on a colour, and else ignored") 
 
 TEST_CASE("preprocessing lays transparent pixels on the colour that its settings name") {
     const image sample({200, 0, 0, 0}, 1, 1, pixel_mode::rgba);
-    preprocessing how{.size = 1, .order = crop_order::hugging_face};
+    preprocessing how{.size = 1, .order = preprocessing_order::hugging_face};
     CHECK(first_row(encoder_square(sample, how)) == std::vector<int>{200, 0, 0});
     how.transparency = transparency::on_white();
     CHECK(first_row(encoder_square(sample, how)) == std::vector<int>{255, 255, 255});
-    how.order = crop_order::openai;
+    how.order = preprocessing_order::openai;
     how.transparency = transparency::of("#010203");
     CHECK(first_row(encoder_square(sample, how)) == std::vector<int>{1, 2, 3});
 }

@@ -29,7 +29,7 @@ std::vector<clip> both_towers() {
                           load(testing::random_checkpoint(testing::tiny_modified_resnet()).bytes())};
     clip_config wide = testing::tiny_vision_transformer();
     wide.image = vision_transformer_config{32, 16, {512, 2, 8, 64, activation::quick_gelu, 1e-5}};
-    wide.text.blocks = {512, 1, 8, 64, activation::quick_gelu, 1e-5};
+    wide.text.transformer = {512, 1, 8, 64, activation::quick_gelu, 1e-5};
     const std::vector<std::byte> bytes = testing::random_checkpoint(wide).bytes();
     for (const precision how : every_precision) all.push_back(load(bytes, {.precision = how}));
     return all;

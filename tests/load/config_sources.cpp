@@ -110,7 +110,7 @@ TEST_CASE("a bare file of open_clip's wide towers needs the name of its weights,
     CHECK_THROWS_WITH(resolve(w, std::vector{by_sizes}),
                       Catch::Contains("the activation of its vision tower") && Catch::Contains("load_options::name"));
     const settings named = named_settings("ViT-H-14:laion2b_s32b_b79k");
-    CHECK(std::get<vision_transformer_config>(resolve(w, std::vector{named}).config.image).blocks.heads == 16);
+    CHECK(std::get<vision_transformer_config>(resolve(w, std::vector{named}).config.image).transformer.heads == 16);
 }
 
 TEST_CASE("options go before names, and names before files beside the checkpoint") {

@@ -118,7 +118,7 @@ TEST_CASE("settings of the options are written into the file") {
     CHECK_FALSE(made.warnings.empty());  // of the other settings, which were assumed
     const clip converted = load(folder / "a.safetensors");
     CHECK(converted.preprocessing().mean == std::array{0.5f, 0.5f, 0.5f});
-    CHECK(std::get<vision_transformer_config>(converted.config().image).blocks.activation == activation::gelu);
+    CHECK(std::get<vision_transformer_config>(converted.config().image).transformer.activation == activation::gelu);
     CHECK(is_sure(converted));
 }
 

@@ -38,17 +38,17 @@ TEST_CASE("written metadata is read back") {
     preprocessing how;
     how.size = 32;
     how.mean = {0.1f, 0.2f, 0.3f};
-    how.order = crop_order::hugging_face;
+    how.order = preprocessing_order::hugging_face;
     for (const clip_config& config : {testing::tiny_vision_transformer(), testing::tiny_modified_resnet()}) {
         const auto stated = read_back(written(config, how));
         REQUIRE(stated);
         CHECK(stated->embedding == config.embedding);
         CHECK(stated->image_size == config.image_size());
-        CHECK(stated->text.layers == config.text.blocks.layers);
+        CHECK(stated->text.layers == config.text.transformer.layers);
         CHECK(stated->context == config.text.context);
         CHECK(stated->vocabulary == config.text.vocabulary);
-        CHECK(stated->text.heads == config.text.blocks.heads);
-        CHECK(stated->text.activation == config.text.blocks.activation);
+        CHECK(stated->text.heads == config.text.transformer.heads);
+        CHECK(stated->text.activation == config.text.transformer.activation);
         CHECK(stated->mean == how.mean);
         CHECK(stated->order == how.order);
         CHECK(stated->preprocess_size == how.size);
@@ -61,7 +61,7 @@ TEST_CASE("settings of a variant are read back as they were written") {
     auto& tower = std::get<vision_transformer_config>(config.image);
     tower.pre_norm = false;
     tower.pool = image_pool::mean;
-    tower.blocks.layer_scale = true;
+    tower.transformer.layer_scale = true;
     tower.image_size = 48;
     tower.positions = {32, position_filter::plain};
     config.text.pool = text_pool::end;

@@ -66,7 +66,7 @@ clip_config sizes(const std::string& name) {
     config.embedding = *facts.embedding;
     config.image = vision_transformer_config{
         *facts.image_size, *facts.patch_size, {*facts.vision.width, *facts.vision.layers, 0, *facts.vision.mlp_width}};
-    config.text.blocks = {*facts.text.width, *facts.text.layers, 0, *facts.text.mlp_width};
+    config.text.transformer = {*facts.text.width, *facts.text.layers, 0, *facts.text.mlp_width};
     return config;
 }
 

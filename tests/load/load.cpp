@@ -107,18 +107,18 @@ TEST_CASE("a tower that sees its padding gives a prompt the same bits whatever i
     const auto prompts = reference_model("open_clip_clipa").prompts();
     const matrix<float> together = model.encode_tokens(prompts);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-        std::vector<token> padded = prompts[i];
+        std::vector<token_id> padded = prompts[i];
         padded.resize(model.context(), 0);
         const matrix<float> alone = model.encode_tokens(std::span(&padded, 1));
         CHECK(std::ranges::equal(alone.row(0), together.row(i)));
     }
-    std::vector<std::vector<token>> too_long{std::vector<token>(model.context() + 1, 5)};
+    std::vector<std::vector<token_id>> too_long{std::vector<token_id>(model.context() + 1, 5)};
     CHECK_THROWS_WITH(model.encode_tokens(too_long), Catch::Contains("9 ids, expected at most 8"));
 }
 
 TEST_CASE("a prompt without its model's end token is refused") {
     const clip model = load(model_folder("open_clip_worldwide"));
-    const std::vector<std::vector<token>> prompts{{1, 5, 6}};
+    const std::vector<std::vector<token_id>> prompts{{1, 5, 6}};
     CHECK_THROWS_WITH(model.encode_tokens(prompts), Catch::Contains("a prompt without the end token, expected id 2"));
 }
 
@@ -179,11 +179,11 @@ TEST_CASE("a bare file in OpenAI's layout warns once; one with its configuration
 TEST_CASE("options go before configuration files") {
     load_options options;
     options.mean = {0.5f, 0.25f, 0.125f};
-    options.order = crop_order::openai;
+    options.order = preprocessing_order::openai;
     const clip model = load(model_folder("hugging_face_mixed"), options);
     CHECK(model.preprocessing().mean == *options.mean);
-    CHECK(model.preprocessing().order == crop_order::openai);
-    CHECK(load(model_folder("hugging_face_mixed")).preprocessing().order == crop_order::hugging_face);
+    CHECK(model.preprocessing().order == preprocessing_order::openai);
+    CHECK(load(model_folder("hugging_face_mixed")).preprocessing().order == preprocessing_order::hugging_face);
     CHECK(load(model_folder("open_clip_gelu")).preprocessing().mean == std::array<float, 3>{0.5f, 0.5f, 0.5f});
 }
 
@@ -244,7 +244,7 @@ TEST_CASE("a tower that transformers saved alone loads, and equals the reference
     const clip image = load(model_folder("hugging_face_image")), text = load(model_folder("hugging_face_text"));
     CHECK(image.config().towers == clip_towers::image);
     CHECK(text.config().towers == clip_towers::text);
-    CHECK(image.preprocessing().order == crop_order::hugging_face);
+    CHECK(image.preprocessing().order == preprocessing_order::hugging_face);
     const matrix<float> images = image.encode_pixels(image_reference.pixels<float>());
     const matrix<float> texts = text.encode_tokens(text_reference.prompts());
     check_close<float>("image", images.values(), image_reference.numbers("embedding.image"), stage_bound<float>());
@@ -257,7 +257,7 @@ TEST_CASE("a tower that transformers saved alone loads, and equals the reference
 TEST_CASE("a verb of a missing tower is refused") {
     const clip image = load(model_folder("hugging_face_image")), text = load(model_folder("hugging_face_text"));
     const auto refused = [](const auto& call) { return support::thrown<checkpoint_error>(call); };
-    const std::vector<std::vector<token>> prompts{{598, 5, 599}};
+    const std::vector<std::vector<token_id>> prompts{{598, 5, 599}};
     for (const std::string& message :
          {refused([&] { image.encode_tokens(prompts); }), refused([&] { image.encode_text("a dog"); }),
           refused([&] { image.tokenize("a dog"); })}) {
@@ -303,7 +303,7 @@ TEST_CASE("the converted form of a variant loads with its configuration") {
     auto& tower = std::get<vision_transformer_config>(config.image);
     tower.pre_norm = false;
     tower.pool = image_pool::mean;
-    tower.blocks.layer_scale = true;
+    tower.transformer.layer_scale = true;
     tower.image_size = 48;
     tower.positions = {32, position_filter::plain};
     config.text.pool = text_pool::last;
@@ -317,7 +317,7 @@ TEST_CASE("the converted form of a variant loads with its configuration") {
 
 TEST_CASE("a configuration that contradicts the tensors is refused") {
     clip_config config = testing::tiny_vision_transformer();
-    config.text.blocks.layer_scale = true;
+    config.text.transformer.layer_scale = true;
     const checkpoint whole = checkpoint::from_bytes(testing::random_checkpoint(config).bytes(), "tiny");
     const auto without = [&](std::string_view removed, std::string_view from, std::string_view to) {
         std::vector<named_tensor> tensors;

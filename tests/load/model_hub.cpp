@@ -146,7 +146,7 @@ TEST_CASE("an unknown name is refused with the folders that were searched and th
         CHECK(has(vit, part));
     }
     CHECK(has(root.refused("RN50:openai"), "hf download timm/resnet50_clip.openai"));
-    CHECK(has(root.refused("ViT-S-16"), "nobody is known to have published weights of it"));
+    CHECK(has(root.refused("ViT-S-16"), "no published weights of it are known"));
     CHECK(has(root.refused("ViT-B-31"), "did you mean 'ViT-B-32'?"));
     CHECK(has(root.refused("ViT-B-32-datacomp_xl_s13b_b90k"), "hf download laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K"));
     CHECK(has(support::thrown([] { find_model("mine", {}); }), "the folders that ZEROSHOT_MODELS lists"));

@@ -105,7 +105,7 @@ TEST_CASE("the size of images is a number or one of two objects") {
     CHECK(squashed.preprocess_size == 224u);
     CHECK(squashed.mode == resize_mode::squash);
     CHECK(images(R"({"resample": 2})").filter == interpolation::bilinear);
-    CHECK(images("{}").order == crop_order::hugging_face);
+    CHECK(images("{}").order == preprocessing_order::hugging_face);
     CHECK_THROWS_WITH(images(R"({"crop_size": {"height": 224, "width": 200}})"),
                       Catch::Contains("a size of 224 x 200, expected a square"));
 }

@@ -53,8 +53,8 @@ TEST_CASE("settings of the options are no assumptions") {
     options.vision.activation = options.text.activation = activation::gelu;
     const resolved_model vit = resolved_from("openai_vit", {options});
     CHECK(vit.assumptions().empty());
-    CHECK(std::get<vision_transformer_config>(vit.config.image).blocks.heads == 2);
-    CHECK(vit.config.text.blocks.activation == activation::gelu);
+    CHECK(std::get<vision_transformer_config>(vit.config.image).transformer.heads == 2);
+    CHECK(vit.config.text.transformer.activation == activation::gelu);
 }
 
 TEST_CASE("a setting that is neither stated nor assumed is an error that names the option") {
@@ -93,7 +93,7 @@ TEST_CASE("a configuration that contradicts the tensors is refused with both val
 TEST_CASE("towers of the widths of open_clip's ViT-H, g and bigG are not assumed to have heads of 64") {
     clip_config config = testing::tiny_vision_transformer();
     config.image = vision_transformer_config{28, 14, {1280, 1, 16, 64, activation::gelu, 1e-5}};
-    config.text.blocks = {64, 1, 1, 64, activation::gelu, 1e-5};
+    config.text.transformer = {64, 1, 1, 64, activation::gelu, 1e-5};
     const checkpoint made = checkpoint::from_bytes(testing::random_checkpoint(config).bytes(), "ViT-H-14.safetensors");
     CHECK_THROWS_WITH(resolve(weights(made), {}), Catch::Contains("heads of its vision tower, 1280 wide") &&
                                                       Catch::Contains("load_options::vision_heads"));
@@ -114,10 +114,10 @@ TEST_CASE("decisions name the first source that states a setting, or the rule th
     CHECK(decided_by(decisions, "text activation") == "options");
     CHECK(decided_by(decisions, "vision heads") == "config.json");
     CHECK(decided_by(decisions, "mean") == "config.json");
-    CHECK(decided_by(decisions, "text heads") == "nobody: OpenAI's rule");
-    CHECK(decided_by(decisions, "vision activation") == "nobody: OpenAI's rule");
-    CHECK(decided_by(decisions, "std") == "nobody: as OpenAI's models");
-    CHECK(decided_by(decisions, "tokenizer") == "nobody: as OpenAI's models");
+    CHECK(decided_by(decisions, "text heads") == "default: OpenAI's rule");
+    CHECK(decided_by(decisions, "vision activation") == "default: OpenAI's rule");
+    CHECK(decided_by(decisions, "std") == "default: as OpenAI's models");
+    CHECK(decided_by(decisions, "tokenizer") == "default: as OpenAI's models");
 }
 
 TEST_CASE("a ModifiedResNet has no activation to choose, and its heads of 64 are no assumption") {
@@ -128,7 +128,7 @@ TEST_CASE("a ModifiedResNet has no activation to choose, and its heads of 64 are
     }();
     const resolved_model resnet = resolved_from("openai_resnet", {text});
     CHECK(decided_by(resnet.decisions(), "vision activation") == "not decided");
-    CHECK(decided_by(resnet.decisions(), "vision heads") == "nobody: OpenAI's rule");
+    CHECK(decided_by(resnet.decisions(), "vision heads") == "default: OpenAI's rule");
     CHECK(resnet.assumptions() == std::vector<std::string>{"QuickGELU"});
 }
 
@@ -150,8 +150,8 @@ TEST_CASE("transparent pixels follow the reference of the order, unless a source
         return resolved_from("openai_vit", std::vector{stated}).images.transparency;
     };
     CHECK(rule_with({.source = "a"}) == transparency{});
-    CHECK(rule_with({.source = "a", .order = crop_order::hugging_face}) == transparency::on_white());
-    CHECK(rule_with({.source = "a", .order = crop_order::hugging_face, .transparency = transparency{}}) ==
+    CHECK(rule_with({.source = "a", .order = preprocessing_order::hugging_face}) == transparency::on_white());
+    CHECK(rule_with({.source = "a", .order = preprocessing_order::hugging_face, .transparency = transparency{}}) ==
           transparency{});
     CHECK(rule_with({.source = "a", .transparency = transparency::of("#010203")}) == transparency::of("#010203"));
 }

@@ -41,8 +41,8 @@ TEST_CASE("tokenizers as people train and publish them give the ids of Hugging F
     for (const char* name : {"trained", "some_bytes", "cased", "template", "added", "vocabulary_and_merges"}) {
         const tokenizer own = tokenizer_of_folder(recorded / name);
         for (const json& pair : read_json(recorded / name / "ids.json").items()) {
-            std::vector<token> expected;
-            for (const json& id : pair.at(1).items()) expected.push_back(token_id(id));
+            std::vector<token_id> expected;
+            for (const json& id : pair.at(1).items()) expected.push_back(as_token_id(id));
             INFO(name << ": " << pair.at(0).as_string());
             CHECK(own.encode(pair.at(0).as_string()) == expected);
         }
@@ -51,13 +51,13 @@ TEST_CASE("tokenizers as people train and publish them give the ids of Hugging F
 
 TEST_CASE("ids of a tokenizer with an order of its own are shown as their text") {
     const tokenizer own = tokenizer_of_folder(recorded / "added");
-    const std::vector<token> ids = own.encode("a photo <cat-toy> of");
+    const std::vector<token_id> ids = own.encode("a photo <cat-toy> of");
     CHECK(own.start() == 0);
     CHECK(own.end() == 1);
     CHECK(own.pieces(ids) ==
           std::vector<std::string>{"<|startoftext|>", "a</w>", "photo</w>", "<cat-toy>", "of</w>", "<|endoftext|>"});
     CHECK(has(own.decode(ids), "a photo <cat-toy> of"));
-    CHECK_THROWS_AS(own.decode(std::vector<token>{5000}), text_error);
+    CHECK_THROWS_AS(own.decode(std::vector<token_id>{5000}), text_error);
     CHECK(own.has_special("x <|endoftext|>"));
     CHECK_FALSE(own.has_special("x <cat-toy>"));
 }

@@ -48,7 +48,7 @@ TEST_CASE("the shapes of ViT-B/32 and RN50 are accepted, and their derived sizes
     CHECK_NOTHROW(check(vit(), ""));
     CHECK_NOTHROW(check(resnet(), ""));
     CHECK(std::get<vision_transformer_config>(vit().image).patches() == 49);
-    CHECK(std::get<modified_resnet_config>(resnet().image).positions() == 49);
+    CHECK(std::get<modified_resnet_config>(resnet().image).cells() == 49);
     CHECK(std::get<modified_resnet_config>(resnet().image).features() == 2048);
     CHECK(resnet().image_size() == 224);
 }
@@ -63,16 +63,17 @@ TEST_CASE("sizes that make no model are refused") {
     CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).image_size = 46340; }), starts("image_size is 46340"));
     CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).image_size = 256, tower_of(c).patch_size = 1; }),
                starts("tokens of the vision tower is 65537"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).patch_size = 4, tower_of(c).blocks.mlp_width = 65536; }),
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).patch_size = 4, tower_of(c).transformer.mlp_width = 65536; }),
                starts("activations of the vision tower is"));
     CHECK_THAT(refusal(resnet(), [](auto& c) { stages(c).image_size = 4096; }),
                starts("activations of the vision tower is"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).blocks.heads = 0; }), starts("vision heads is 0"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).blocks.heads = 7; }),
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).transformer.heads = 0; }), starts("vision heads is 0"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).transformer.heads = 7; }),
                starts("vision width 768 is not a multiple of heads 7"));
-    CHECK_THAT(refusal(vit(), [=](auto& c) { tower_of(c).blocks.layers = huge; }), starts("vision layers is"));
-    CHECK_THAT(refusal(vit(), [=](auto& c) { tower_of(c).blocks.width = huge; }), starts("vision width is"));
-    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).blocks.epsilon = -1; }), starts("vision layer norm epsilon"));
+    CHECK_THAT(refusal(vit(), [=](auto& c) { tower_of(c).transformer.layers = huge; }), starts("vision layers is"));
+    CHECK_THAT(refusal(vit(), [=](auto& c) { tower_of(c).transformer.width = huge; }), starts("vision width is"));
+    CHECK_THAT(refusal(vit(), [](auto& c) { tower_of(c).transformer.epsilon = -1; }),
+               starts("vision layer norm epsilon"));
     CHECK_THAT(refusal(vit(), [](auto& c) { c.text.context = 0; }), starts("context is 0"));
     CHECK_THAT(refusal(vit(), [](auto& c) { c.text.context = 2; }), starts("context is 2, expected at least 3"));
     CHECK_THAT(refusal(vit(), [](auto& c) { c.text.vocabulary = 0; }), starts("vocabulary is 0"));

@@ -97,7 +97,7 @@ TEST_CASE("the output at one token per sequence has the bits of the full output,
         const transformer<float> blocks(w / "visual" / "transformer", config, mask);
         const matrix<float> full = blocks(x, all, "", {});
         CHECK(blocks(x, all, "", {}, &threads) == full);
-        CHECK(blocks.at(positions, x, all, "", {}) == gather_rows<float>(positions, full, all));
-        CHECK(blocks.at(positions, x, all, "", {}, &threads) == gather_rows<float>(positions, full, all));
+        CHECK(blocks.output_at(positions, x, all, "", {}) == gather_rows<float>(positions, full, all));
+        CHECK(blocks.output_at(positions, x, all, "", {}, &threads) == gather_rows<float>(positions, full, all));
     }
 }

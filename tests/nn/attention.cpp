@@ -244,7 +244,7 @@ TEST_CASE("the output at one token has the bits of the full output") {
             const attention<float> layer = random_attention(precision, mask);
             const matrix<float> together = layer(x, all, nullptr);
             const std::array<std::size_t, 3> positions{39, 36, 2};  // of rows that are their sequences' own
-            const matrix<float> alone = layer.at(positions, x, all, &threads);
+            const matrix<float> alone = layer.output_at(positions, x, all, &threads);
             for (std::size_t i = 0; i < all.size(); ++i)
                 CHECK(std::ranges::equal(alone.row(i), together.row(all[i][positions[i]])));
         }

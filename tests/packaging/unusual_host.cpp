@@ -20,7 +20,7 @@ namespace {
 /// Outputs of the model for a sample, and whether it refuses NaN among pixels.
 struct results {
     std::vector<float> logits;
-    std::vector<zeroshot::token> ids;
+    std::vector<zeroshot::token_id> ids;
     bool refuses_nan = false;
 };
 

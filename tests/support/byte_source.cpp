@@ -13,7 +13,7 @@ std::shared_ptr<const byte_source> in_memory(const std::string& text) {
 
 std::string in_pieces(const byte_range& range, std::size_t block) {
     std::string pieces;
-    range.in_blocks(block, [&](std::span<const std::byte> piece) { pieces += text_of(piece) + "|"; });
+    range.in_chunks(block, [&](std::span<const std::byte> piece) { pieces += text_of(piece) + "|"; });
     return pieces;
 }
 

@@ -16,7 +16,7 @@ template <std::floating_point Scalar>
 std::vector<Scalar> stored_values(const zeroshot::stored_tensor& stored) {
     std::vector<Scalar> values(zeroshot::element_count(stored.shape));
     std::size_t done = 0;
-    zeroshot::in_blocks(stored, [&](const zeroshot::stored_numbers& block) {
+    zeroshot::in_chunks(stored, [&](const zeroshot::stored_numbers& block) {
         zeroshot::detail::convert(block, std::span<Scalar>(values).subspan(done, block.count));
         done += block.count;
     });

@@ -25,7 +25,7 @@ using namespace zeroshot;
 
 namespace {
 
-using ids = std::vector<token>;
+using ids = std::vector<token_id>;
 using pieces = std::vector<std::u32string>;
 
 struct record {
@@ -46,7 +46,7 @@ std::vector<record> records_of(const std::string& name) {
             if (encoded) at += 2;
         }
         std::istringstream numbers(line.substr(tab + 1));
-        for (token id; numbers >> id;) next.tokens.push_back(id);
+        for (token_id id; numbers >> id;) next.tokens.push_back(id);
         records.push_back(next);
     }
     return records;
@@ -54,27 +54,27 @@ std::vector<record> records_of(const std::string& name) {
 
 pieces pieces_of(std::u32string_view text) {
     pieces all;
-    text::for_each_piece(text, [&](std::u32string_view piece) { all.emplace_back(piece); });
+    text::for_each_pretoken(text, [&](std::u32string_view piece) { all.emplace_back(piece); });
     return all;
 }
 
-std::vector<token> spelt(const vocabulary& words, std::string_view word) {
-    std::vector<token> symbols;
+std::vector<token_id> spelt(const vocabulary& words, std::string_view word) {
+    std::vector<token_id> symbols;
     for (const char byte : word) symbols.push_back(words.of_byte(static_cast<unsigned char>(byte), false));
     symbols.back() = words.of_byte(static_cast<unsigned char>(word.back()), true);
     return symbols;
 }
 
 /// The reference's way: of all pairs of neighbours the earliest learned, all its places from left to right, and again.
-std::vector<token> merged_slowly(const vocabulary& words, std::vector<token> symbols) {
+std::vector<token_id> merged_slowly(const vocabulary& words, std::vector<token_id> symbols) {
     for (;;) {
-        token best = -1;
+        token_id best = -1;
         for (std::size_t place = 0; place + 1 < symbols.size(); ++place) {
-            const token whole = words.merged(symbols[place], symbols[place + 1]);
+            const token_id whole = words.merged(symbols[place], symbols[place + 1]);
             if (whole >= 0 && (best < 0 || whole < best)) best = whole;
         }
         if (best < 0) return symbols;
-        std::vector<token> shorter;
+        std::vector<token_id> shorter;
         for (std::size_t place = 0; place < symbols.size(); ++place) {
             const bool merges =
                 place + 1 < symbols.size() && words.parts(best) == std::pair(symbols[place], symbols[place + 1]);
@@ -156,18 +156,18 @@ TEST_CASE("a combining iota subscript matches no class when case is ignored, and
 
 TEST_CASE("pairs are merged in the order of their ranks, not by length") {
     const vocabulary words = vocabulary::from_merges(std::vector<std::string>{"b c", "a b", "ab c</w>"});
-    std::vector<token> symbols = spelt(words, "abcd");
+    std::vector<token_id> symbols = spelt(words, "abcd");
     text::pair_merger merge(words);
     merge(symbols);
-    CHECK(symbols == std::vector<token>{words.of_byte('a', false), 512, words.of_byte('d', true)});
+    CHECK(symbols == std::vector<token_id>{words.of_byte('a', false), 512, words.of_byte('d', true)});
 }
 
 TEST_CASE("equal letters merge from left to right") {
     const vocabulary words = vocabulary::from_merges(std::vector<std::string>{"a a", "aa aa"});
-    std::vector<token> symbols = spelt(words, "aaaaaaab");
+    std::vector<token_id> symbols = spelt(words, "aaaaaaab");
     text::pair_merger merge(words);
     merge(symbols);
-    CHECK(symbols == std::vector<token>{513, 512, words.of_byte('a', false), words.of_byte('b', true)});
+    CHECK(symbols == std::vector<token_id>{513, 512, words.of_byte('a', false), words.of_byte('b', true)});
 }
 
 TEST_CASE("the priority queue makes the merges of a search of the whole word after each merge") {
@@ -180,8 +180,8 @@ TEST_CASE("the priority queue makes the merges of a search of the whole word aft
                                                           : "abcdefghijklmnopqrstuvwxyz\xc3\xa9\xf0\x9f\x98\x80";
         std::string word;
         for (std::size_t size = 1 + random() % 60; size > 0; --size) word += letters[random() % letters.size()];
-        std::vector<token> symbols = spelt(words, word);
-        const std::vector<token> expected = merged_slowly(words, symbols);
+        std::vector<token_id> symbols = spelt(words, word);
+        const std::vector<token_id> expected = merged_slowly(words, symbols);
         merge(symbols);
         REQUIRE(symbols == expected);
     }
@@ -228,7 +228,7 @@ TEST_CASE("text that is not UTF-8 is refused, or replaced on request") {
     CHECK_THROWS_WITH(clip.tokenize("a\xC0\x80", 77),
                       Catch::Matchers::StartsWith("text, byte 1: '\\xc0' is not UTF-8"));
     CHECK(clip.encode("a\xff", invalid_utf8::replace) == clip.encode("a\xef\xbf\xbd"));
-    CHECK(clip.tokenize("a\xff", 77, overflow::refuse, invalid_utf8::replace) == clip.encode("a\xef\xbf\xbd"));
+    CHECK(clip.tokenize("a\xff", 77, truncation::refuse, invalid_utf8::replace) == clip.encode("a\xef\xbf\xbd"));
 }
 
 TEST_CASE("an empty text is the start and the end token") {
@@ -286,12 +286,12 @@ TEST_CASE("a text longer than the context is refused with its length, or truncat
         CHECK_THROWS_WITH(clip.tokenize(eighty, 77), Catch::Matchers::Contains("82 tokens long, 5 too many"));
     }
     SECTION("truncated") {
-        const ids cut = clip.tokenize(eighty, 77, overflow::truncate);
+        const ids cut = clip.tokenize(eighty, 77, truncation::allow);
         CHECK(cut.size() == 77);
         CHECK(cut.front() == 49406);
         CHECK(cut[75] == 1929);
         CHECK(cut.back() == 49407);
-        CHECK(clip.tokenize("a dog", 2, overflow::truncate) == ids{49406, 49407});
+        CHECK(clip.tokenize("a dog", 2, truncation::allow) == ids{49406, 49407});
     }
     SECTION("a text that fits is not padded") {
         CHECK(clip.tokenize("a dog", 77) == ids{49406, 320, 1929, 49407});
@@ -299,7 +299,7 @@ TEST_CASE("a text longer than the context is refused with its length, or truncat
     }
     SECTION("a context below 2") {
         for (const std::size_t context : {0u, 1u}) {
-            CHECK_THROWS_AS(clip.tokenize("a", context, overflow::truncate), text_error);
+            CHECK_THROWS_AS(clip.tokenize("a", context, truncation::allow), text_error);
         }
     }
 }
@@ -311,12 +311,12 @@ TEST_CASE("special tokens in a text are encoded as in the reference, and detecte
                              "x &amp;lt;|endoftext|&amp;gt; y", "＜｜ｅｎｄｏｆｔｅｘｔ｜＞", "<|end\x01oftext|>"}) {
         CHECK(clip.has_special(text));
         const ids tokens = clip.encode(text);
-        CHECK(std::count_if(tokens.begin(), tokens.end(), [](token id) { return id >= 49406; }) == 3);
+        CHECK(std::count_if(tokens.begin(), tokens.end(), [](token_id id) { return id >= 49406; }) == 3);
     }
     for (const char* text : {"", "a dog", "endoftext", "<|endoftext", "!<|endoftext|>", "<|ſtartoftext|>"}) {
         CHECK_FALSE(clip.has_special(text));
         const ids tokens = clip.encode(text);
-        CHECK(std::count_if(tokens.begin(), tokens.end(), [](token id) { return id >= 49406; }) == 2);
+        CHECK(std::count_if(tokens.begin(), tokens.end(), [](token_id id) { return id >= 49406; }) == 2);
     }
 }
 

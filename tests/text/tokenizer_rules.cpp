@@ -18,7 +18,7 @@ std::string cut(const std::vector<added_token>& added, std::u32string_view text,
     text::token_finder(rules, normalized)
         .cut(
             text, [&](std::u32string_view part) { result += "|" + to_utf8(part); },
-            [&](token id) { result += "[" + std::to_string(id) + "]"; });
+            [&](token_id id) { result += "[" + std::to_string(id) + "]"; });
     return result;
 }
 

@@ -115,7 +115,7 @@ TEST_CASE("a broken table of merges is refused with the line") {
 }
 
 TEST_CASE("an id outside the vocabulary has no spelling") {
-    for (const token id : {-1, 49408, 1 << 30}) {
+    for (const token_id id : {-1, 49408, 1 << 30}) {
         CHECK_THROWS_WITH(vocabulary::clip().spelling(id),
                           "token " + std::to_string(id) + ": there is no such symbol, expected 0 to 49407");
     }

@@ -75,18 +75,18 @@ zeroshot::tensor<float, 4> noise(std::size_t images, std::size_t size) {
 }
 
 /// Different prompts of the given length; the end token comes last, so that all tokens count.
-std::vector<std::vector<zeroshot::token>> prompts(std::size_t count, std::size_t length,
-                                                  const zeroshot::text_config& text) {
+std::vector<std::vector<zeroshot::token_id>> prompts(std::size_t count, std::size_t length,
+                                                     const zeroshot::text_config& text) {
     const std::size_t others = text.vocabulary - 1;
     const std::size_t end = text.pool == zeroshot::text_pool::end ? text.end : others;
-    std::vector<std::vector<zeroshot::token>> result(count);
+    std::vector<std::vector<zeroshot::token_id>> result(count);
     std::size_t next = 1;
-    for (std::vector<zeroshot::token>& prompt : result) {
+    for (std::vector<zeroshot::token_id>& prompt : result) {
         while (prompt.size() + 1 < length) {
             next = (next * 7919 + 1) % others;
-            prompt.push_back(static_cast<zeroshot::token>(next == end ? others : next));
+            prompt.push_back(static_cast<zeroshot::token_id>(next == end ? others : next));
         }
-        prompt.push_back(static_cast<zeroshot::token>(end));
+        prompt.push_back(static_cast<zeroshot::token_id>(end));
     }
     return result;
 }

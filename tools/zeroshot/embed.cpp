@@ -141,7 +141,7 @@ void embed_pixel_file(embedding_job& job) {
     }
 }
 
-using prompt = std::vector<zeroshot::token>;
+using prompt = std::vector<zeroshot::token_id>;
 
 /// Prompts and their names. A prompt that fails is reported and left out.
 class prompt_list {
@@ -191,7 +191,7 @@ std::string input_name(const std::string& file) {
 
 void embed_texts(embedding_job& job) {
     const std::string name = input_name(job.options.texts_from);
-    const auto fit = job.options.truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
+    const auto fit = job.options.truncate ? zeroshot::truncation::allow : zeroshot::truncation::refuse;
     prompt_list prompts(job.context.out);
     const std::vector<text_line> lines = read_lines(job.options.texts_from);
     if (lines.empty()) throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts", "one per line", ""});
@@ -211,7 +211,7 @@ prompt read_ids(const zeroshot::json& ids, std::size_t vocabulary) {
                                        {each.where(), "id " + std::to_string(id),
                                         "below " + std::to_string(vocabulary) + ", the size of the vocabulary", ""});
         }
-        result.push_back(static_cast<zeroshot::token>(id));
+        result.push_back(static_cast<zeroshot::token_id>(id));
     }
     if (result.empty()) {
         throw zeroshot::text_error(zeroshot::error_code::argument,
@@ -232,7 +232,7 @@ prompt prompt_of(const zeroshot::json& ids, const embedding_job& job) {
              std::to_string(result.size()) + " ids, " + std::to_string(result.size() - context) + " too many",
              "at most " + std::to_string(context), "--truncate shortens them"});
     }
-    const zeroshot::token end = result.back();
+    const zeroshot::token_id end = result.back();
     result.resize(context);
     result.back() = end;
     return result;

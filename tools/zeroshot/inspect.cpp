@@ -43,11 +43,11 @@ void write_vision(nlohmann::ordered_json& json, const zeroshot::clip_config& con
     json["image_size"] = config.image_size();
     if (const auto* tower = transformer_of(config)) {
         json["patch_size"] = tower->patch_size;
-        json["vision_width"] = tower->blocks.width;
-        json["vision_layers"] = tower->blocks.layers;
-        json["vision_heads"] = tower->blocks.heads;
-        json["vision_mlp_width"] = tower->blocks.mlp_width;
-        json["vision_epsilon"] = zeroshot::json_number(tower->blocks.epsilon);
+        json["vision_width"] = tower->transformer.width;
+        json["vision_layers"] = tower->transformer.layers;
+        json["vision_heads"] = tower->transformer.heads;
+        json["vision_mlp_width"] = tower->transformer.mlp_width;
+        json["vision_epsilon"] = zeroshot::json_number(tower->transformer.epsilon);
     } else {
         json["vision_width"] = resnet_of(config).width;
         json["vision_layers"] = resnet_of(config).layers;
@@ -57,7 +57,7 @@ void write_vision(nlohmann::ordered_json& json, const zeroshot::clip_config& con
 
 void write_text(nlohmann::ordered_json& json, const zeroshot::clip& clip) {
     const zeroshot::text_config& tower = clip.config().text;
-    const zeroshot::transformer_config& text = tower.blocks;
+    const zeroshot::transformer_config& text = tower.transformer;
     json["text_activation"] = zeroshot::name_of(text.activation);
     json["context"] = tower.context;
     json["vocabulary"] = tower.vocabulary;
@@ -94,8 +94,8 @@ std::string json_of(const zeroshot::clip& clip, const checkpoint_check* checked)
         {"container", origin.container},
         {"towers", zeroshot::name_of(config.towers)},
         {"embedding", config.embedding},
-        {"activation", zeroshot::name_of(is_transformer ? transformer_of(config)->blocks.activation
-                                                        : config.text.blocks.activation)}};
+        {"activation", zeroshot::name_of(is_transformer ? transformer_of(config)->transformer.activation
+                                                        : config.text.transformer.activation)}};
     if (config.has_image()) write_vision(json, config);
     if (config.has_text()) write_text(json, clip);
     if (config.has_image()) write_images(json, clip.preprocessing());
@@ -144,16 +144,16 @@ std::string container_text(const std::string& container) {
     return container == "shards" ? "shards with an index" : "safetensors file";
 }
 
-std::string blocks_text(const zeroshot::transformer_config& blocks) {
-    return counted(blocks.layers, "layer") + " of width " + std::to_string(blocks.width) + ", " +
-           counted(blocks.heads, "head") + ", MLP " + std::to_string(blocks.mlp_width) + ", " +
-           std::string(zeroshot::name_of(blocks.activation));
+std::string sizes_text(const zeroshot::transformer_config& tower) {
+    return counted(tower.layers, "layer") + " of width " + std::to_string(tower.width) + ", " +
+           counted(tower.heads, "head") + ", MLP " + std::to_string(tower.mlp_width) + ", " +
+           std::string(zeroshot::name_of(tower.activation));
 }
 
 std::string image_encoder_text(const zeroshot::clip_config& config) {
     if (const auto* tower = transformer_of(config)) {
         return "vision transformer, patches of " + std::to_string(tower->patch_size) + " x " +
-               std::to_string(tower->patch_size) + ", " + blocks_text(tower->blocks);
+               std::to_string(tower->patch_size) + ", " + sizes_text(tower->transformer);
     }
     const zeroshot::modified_resnet_config& tower = resnet_of(config);
     std::string layers;
@@ -215,7 +215,7 @@ std::string temperature_text(const zeroshot::clip& clip) {
 
 void add_images(const zeroshot::preprocessing& pixels, table_rows& rows) {
     const std::string size = std::to_string(pixels.size),
-                      order = pixels.order == zeroshot::crop_order::openai ? "OpenAI" : "Hugging Face";
+                      order = pixels.order == zeroshot::preprocessing_order::openai ? "OpenAI" : "Hugging Face";
     rows.emplace_back("images", size + " x " + size + ", " + resizing_text(pixels) + ", " + order + " order");
     rows.emplace_back("  transparency", pixels.transparency.background
                                             ? "laid on " + zeroshot::name_of(pixels.transparency)
@@ -231,7 +231,7 @@ void print(const zeroshot::clip& clip, console& out) {
                                    joined(origin.dtypes)}};
     rows.emplace_back("image encoder",
                       config.has_image() ? image_encoder_text(config) : "none: the file holds only the text tower");
-    rows.emplace_back("text encoder", config.has_text() ? blocks_text(config.text.blocks)
+    rows.emplace_back("text encoder", config.has_text() ? sizes_text(config.text.transformer)
                                                         : "none: the file holds only the image tower");
     if (config.has_text()) rows.emplace_back("tokenizer", tokenizer_text(clip));
     rows.emplace_back("embedding", counted(config.embedding, "number"));

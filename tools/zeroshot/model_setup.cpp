@@ -81,7 +81,7 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
 std::string digest_of_file(const std::filesystem::path& file) {
     const auto source = std::make_shared<const zeroshot::open_file>(file);
     zeroshot::detail::crc32 hash;
-    zeroshot::byte_range(source, 0, source->size()).in_blocks(1 << 20, [&](std::span<const std::byte> block) {
+    zeroshot::byte_range(source, 0, source->size()).in_chunks(1 << 20, [&](std::span<const std::byte> block) {
         hash.add(block);
     });
     return std::to_string(hash.value());
@@ -124,7 +124,8 @@ zeroshot::load_options load_options_of(const model_options& options) {
     load.mean = options.mean;
     load.standard_deviation = options.standard_deviation;
     if (options.order)
-        load.order = *options.order == "hf" ? zeroshot::crop_order::hugging_face : zeroshot::crop_order::openai;
+        load.order = *options.order == "hf" ? zeroshot::preprocessing_order::hugging_face
+                                            : zeroshot::preprocessing_order::openai;
     if (options.transparency) load.transparency = zeroshot::transparency::of(*options.transparency);
     load.name = options.name;
     load.image_size = options.image_size;
@@ -166,7 +167,7 @@ std::string digest_of(const zeroshot::clip& clip, const std::string& precision) 
 zeroshot::classifier make_classifier(const zeroshot::clip& clip, const label_options& options,
                                      const zeroshot::run_options& run, console& out) {
     zeroshot::classifier_options classifier;
-    classifier.fit = options.truncate ? zeroshot::overflow::truncate : zeroshot::overflow::refuse;
+    classifier.truncation = options.truncate ? zeroshot::truncation::allow : zeroshot::truncation::refuse;
     classifier.run = run;
     classifier.cache = options.cache;
     for (const std::string& sentence : options.templates) classifier.templates.emplace_back(sentence);

@@ -38,7 +38,7 @@ void tokenize_standard_input(const zeroshot::tokenizer& tokenizer, command_conte
 
 /// Prints the tokens of a text.
 void print_tokens(const zeroshot::tokenizer& tokenizer, const std::string& text, bool json, console& out) {
-    const std::vector<zeroshot::token> ids = tokenizer.encode(text);
+    const std::vector<zeroshot::token_id> ids = tokenizer.encode(text);
     const std::vector<std::string> pieces = tokenizer.pieces(ids);
     if (json) {
         out.print(zeroshot::json_text_of({{"text", text}, {"ids", ids}, {"pieces", pieces}}));

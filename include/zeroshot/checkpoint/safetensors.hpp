@@ -360,7 +360,7 @@ inline std::vector<std::byte> safetensors_bytes(std::span<const named_tensor> te
     const auto header = detail::bytes_of(plan.header);
     bytes.insert(bytes.end(), header.begin(), header.end());
     for (const stored_tensor* stored : plan.order)
-        stored->bytes.in_blocks(detail::copied_at_once, [&](std::span<const std::byte> piece) {
+        stored->bytes.in_chunks(detail::copied_at_once, [&](std::span<const std::byte> piece) {
             bytes.insert(bytes.end(), piece.begin(), piece.end());
         });
     return bytes;
@@ -375,7 +375,7 @@ inline std::size_t write_safetensors(const std::filesystem::path& path, std::spa
     atomic_file file(path, plan.size);
     file.write(plan.header);
     for (const stored_tensor* stored : plan.order) {
-        stored->bytes.in_blocks(detail::copied_at_once, [&](std::span<const std::byte> piece) { file.write(piece); });
+        stored->bytes.in_chunks(detail::copied_at_once, [&](std::span<const std::byte> piece) { file.write(piece); });
     }
     file.commit();
     return plan.size;

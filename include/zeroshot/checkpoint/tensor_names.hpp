@@ -263,7 +263,7 @@ inline void join_long_positions(canonical_tensors& all) {
     const std::vector<std::size_t>& shape = rest.stored.shape;
     const bool fits = shape.size() == 2 && shape[0] > kept && beginning.stored.shape == shape &&
                       beginning.stored.strides.empty() && rest.stored.strides.empty();
-    if (!fits) return;  // its name stays among those that nobody reads
+    if (!fits) return;  // its name stays among the unread ones
     first->second.parts = {{beginning.name, rows_of(beginning.stored, 0, kept)},
                            {rest.name, rows_of(rest.stored, kept, shape[0])}};
     all.tensors.erase(second);

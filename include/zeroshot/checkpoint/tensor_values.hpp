@@ -108,17 +108,17 @@ inline stored_tensor elements_of(const stored_tensor& stored, std::size_t first,
 }
 
 /// Visits the elements of a tensor in row-major order.
-/// \param visit called with each block of stored_numbers
+/// \param visit called with stored_numbers, a chunk of them
 /// \throws as byte_source::read
 template <class Visit>
-void in_blocks(const stored_tensor& stored, const Visit& visit) {
+void in_chunks(const stored_tensor& stored, const Visit& visit) {
     const std::size_t width = detail::element_bytes(stored.type);
     const auto visit_bytes = [&](std::span<const std::byte> bytes) {
         visit(stored_numbers{stored.type, bytes.data(), bytes.size() / width});
     };
-    if (stored.strides.empty()) return stored.bytes.in_blocks(detail::bytes_at_once, visit_bytes);
+    if (stored.strides.empty()) return stored.bytes.in_chunks(detail::bytes_at_once, visit_bytes);
     const std::vector<std::byte> elements = detail::gathered(stored);
-    byte_range(elements).in_blocks(detail::bytes_at_once, visit_bytes);
+    byte_range(elements).in_chunks(detail::bytes_at_once, visit_bytes);
 }
 
 /// Counts of unusual elements of a tensor.
@@ -140,7 +140,7 @@ inline tensor_health health_of(const stored_tensor& stored) {
                                                                : 0x1p-126;  // bfloat16 has float's exponents
     tensor_health health;
     std::vector<double> numbers;
-    in_blocks(stored, [&](const stored_numbers& block) {
+    in_chunks(stored, [&](const stored_numbers& block) {
         numbers.resize(block.count);
         detail::convert(block, std::span(numbers));
         for (const double number : numbers) {

@@ -79,8 +79,8 @@ class basic_classification {
 /// Options of a classifier: how labels become embeddings.
 struct classifier_options {
     std::vector<prompt_template> templates{};  ///< empty: labels as they are; several: an ensemble
-    overflow fit = overflow::refuse;           ///< for prompts longer than the context
-    run_options run{};                         ///< while the labels are embedded
+    zeroshot::truncation truncation = zeroshot::truncation::refuse;  ///< of prompts longer than the context
+    run_options run{};                                               ///< while the labels are embedded
 
     /// Folder of a cache of class embeddings, a file for each key, created if it is missing; empty for no cache. If it
     /// cannot be used, the embeddings are computed, and basic_classifier::cache() has a warning.

@@ -92,9 +92,9 @@ class label_embedder {
         add_all(labels_);
         add(std::to_string(templates_.size()));
         for (const prompt_template& each : templates_) add(each.sentence());
-        add(options_.fit == overflow::refuse ? "refuse" : "truncate");
+        add(options_.truncation == truncation::refuse ? "refuse" : "truncate");
         add(std::to_string(sizeof(Scalar)));
-        const std::vector<std::vector<token>> prompt{tokenize(labels_.front(), templates_.front())};
+        const std::vector<std::vector<token_id>> prompt{tokenize(labels_.front(), templates_.front())};
         key.add(std::as_bytes(normalized(clip_.encode_tokens(prompt), "text embedding").values()));
         return key.digits();
     }
@@ -127,7 +127,7 @@ class label_embedder {
     }
 
     matrix<Scalar> embed_part(std::size_t first, std::size_t count) const {
-        std::vector<std::vector<token>> prompts;
+        std::vector<std::vector<token_id>> prompts;
         for (const std::string& label : labels_.subspan(first, count)) {
             for (const prompt_template& sentence : templates_) prompts.push_back(tokenize(label, sentence));
         }
@@ -143,9 +143,9 @@ class label_embedder {
 
     /// Token ids of a label's prompt. A prompt with a start or end token in its middle is refused: the model would
     /// ignore the rest.
-    std::vector<token> tokenize(const std::string& label, const prompt_template& sentence) const {
+    std::vector<token_id> tokenize(const std::string& label, const prompt_template& sentence) const {
         const std::string prompt = sentence(label);
-        std::vector<token> ids = clip_.tokenize(prompt, options_.fit);
+        std::vector<token_id> ids = clip_.tokenize(prompt, options_.truncation);
         if (clip_.tokenizer().has_special(ids)) {
             throw text_error(error_code::argument, {(prompt == label ? "label " : "prompt ") + quoted(prompt),
                                                     "it contains a start or end token", "plain text",

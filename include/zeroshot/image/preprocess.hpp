@@ -26,14 +26,14 @@ inline constexpr std::array<float, 3> clip_mean{0.48145466f, 0.4578275f, 0.40821
 inline constexpr std::array<float, 3> clip_std{0.26862954f, 0.26130258f, 0.27577711f};
 
 /// Order of operations.
-enum class crop_order {
+enum class preprocessing_order {
     openai,        ///< resize, crop, then RGB: a transparent background becomes what the file hides under it
     hugging_face,  ///< RGB first, and the crop's corner is rounded down: CLIPImageProcessor of transformers
 };
 
 /// The order's name in scripts and files.
-constexpr std::string_view name_of(crop_order order) {
-    return order == crop_order::openai ? "openai" : "hf";
+constexpr std::string_view name_of(preprocessing_order order) {
+    return order == preprocessing_order::openai ? "openai" : "hf";
 }
 
 /// From an image of any shape to a square: resize_mode of open_clip transform.py.
@@ -54,7 +54,7 @@ struct preprocessing {
     std::size_t size = 224;  ///< pixels: the side of the square
     std::array<float, 3> mean = clip_mean;
     std::array<float, 3> standard_deviation = clip_std;
-    crop_order order = crop_order::openai;
+    preprocessing_order order = preprocessing_order::openai;
     interpolation filter = interpolation::bicubic;
     resize_mode mode = resize_mode::shortest;
     std::uint8_t fill = 0;  ///< the grey level beside the image, for resize_mode::longest
@@ -131,7 +131,7 @@ inline image resize_and_crop_centre(const image& source, std::size_t width, std:
                                     const preprocessing& settings) {
     const auto offset = [&](std::size_t side) {
         const std::size_t spare = side - (std::min)(side, settings.size);
-        return settings.order == crop_order::openai ? half_to_even(spare) : spare / 2;
+        return settings.order == preprocessing_order::openai ? half_to_even(spare) : spare / 2;
     };
     const window centre{offset(width), offset(height), (std::min)(width, settings.size),
                         (std::min)(height, settings.size)};
@@ -161,7 +161,7 @@ inline image encoder_square(const image& input, const preprocessing& settings = 
     check(settings);
     const image opaque =
         settings.transparency.background ? composited_on(input, *settings.transparency.background) : input;
-    const image source = settings.order == crop_order::openai ? opaque : to_rgb(opaque);
+    const image source = settings.order == preprocessing_order::openai ? opaque : to_rgb(opaque);
     const std::size_t width = source.width(), height = source.height(), size = settings.resized.value_or(settings.size);
     switch (settings.mode) {
         case resize_mode::longest:

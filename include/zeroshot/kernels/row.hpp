@@ -141,10 +141,10 @@ template <std::size_t Lanes, class Scalar>
 template <bool Squares, std::size_t Lanes, class Scalar>
 [[gnu::always_inline]] inline double sum_of(const Scalar* numbers, std::size_t count, Scalar mean = 0) noexcept {
     using vector = typename vector_of<Scalar, Lanes>::type;
-    constexpr std::size_t block = 1024;
+    constexpr std::size_t chunk = 1024;
     double sum = 0;
-    for (std::size_t first = 0; first < count; first += block) {
-        const std::size_t end = count - first < block ? count : first + block;
+    for (std::size_t first = 0; first < count; first += chunk) {
+        const std::size_t end = count - first < chunk ? count : first + chunk;
         vector parts[2] = {};
         std::size_t i = first;
         for (; i + 2 * Lanes <= end; i += 2 * Lanes) {

@@ -148,12 +148,12 @@ inline void warn_of_logit_scale(double factor, provenance& origin) {
                               "; published models have 1 to 100: is logit_scale that of another kind of model?");
 }
 
-/// Warns of configuration files beside the checkpoint that nobody read.
+/// Warns of configuration files beside the checkpoint that were not read.
 inline void warn_of_configurations(const std::vector<std::string>& names, provenance& origin) {
     if (!names.empty()) origin.warnings.push_back(origin.place + ": not read, in its folder: " + joined_names(names));
 }
 
-/// Refuses a model with weights in its towers that nobody reads: it is another kind of model.
+/// Refuses a model with unread weights in its towers: it is another kind of model.
 /// \param prefix before the names of the layout
 inline void refuse_unread_towers(const provenance& origin, const clip_config& config, const std::string& prefix) {
     constexpr std::array<std::string_view, 2> image_names{"visual.", "vision_model."};

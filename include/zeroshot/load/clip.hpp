@@ -105,15 +105,16 @@ class basic_clip {
     }
 
     /// Cuts a text into token ids: start token, text, end token.
-    /// \throws text_error for a text of more ids than the context, unless `fit` truncates it, and as tokenizer()
-    std::vector<token> tokenize(std::string_view text, overflow fit = overflow::refuse) const;
+    /// \throws text_error for a text of more ids than the context, unless `rule` truncates it, and as tokenizer()
+    std::vector<token_id> tokenize(std::string_view text, truncation rule = truncation::refuse) const;
 
     /// Cuts texts into token ids, for encode_tokens().
     /// \throws text_error as for one text
-    std::vector<std::vector<token>> tokenize(std::span<const std::string> texts, overflow fit = overflow::refuse) const;
-    std::vector<std::vector<token>> tokenize(std::initializer_list<std::string> texts,
-                                             overflow fit = overflow::refuse) const {
-        return tokenize(std::span(texts.begin(), texts.size()), fit);
+    std::vector<std::vector<token_id>> tokenize(std::span<const std::string> texts,
+                                                truncation rule = truncation::refuse) const;
+    std::vector<std::vector<token_id>> tokenize(std::initializer_list<std::string> texts,
+                                                truncation rule = truncation::refuse) const {
+        return tokenize(std::span(texts.begin(), texts.size()), rule);
     }
 
     /// Encodes images.
@@ -146,24 +147,24 @@ class basic_clip {
     /// \throws checkpoint_error (UNSUPPORTED) without a text tower; text_error for a text that does not fit the context
     /// or is not UTF-8, and as tokenizer(); numeric_error; cancelled_error
     matrix<Scalar> encode_text(std::span<const std::string> texts, const run_options& options = {},
-                               overflow fit = overflow::refuse) const {
-        return encode_tokens(tokenize(texts, fit), options);
+                               truncation rule = truncation::refuse) const {
+        return encode_tokens(tokenize(texts, rule), options);
     }
     matrix<Scalar> encode_text(std::initializer_list<std::string> texts, const run_options& options = {},
-                               overflow fit = overflow::refuse) const {
-        return encode_text(std::span(texts.begin(), texts.size()), options, fit);
+                               truncation rule = truncation::refuse) const {
+        return encode_text(std::span(texts.begin(), texts.size()), options, rule);
     }
     matrix<Scalar> encode_text(std::string_view text, const run_options& options = {},
-                               overflow fit = overflow::refuse) const {
-        return encode_tokens(tokenize(text, fit), options);
+                               truncation rule = truncation::refuse) const {
+        return encode_tokens(tokenize(text, rule), options);
     }
 
     /// Encodes prompts of token ids, each from its start token to its end token. Equal prompts are encoded once, and
     /// equal beginnings once in each batch.
     /// \return [prompts, embedding], not normalised
     /// \throws as encode_text(); text_error for an empty prompt, too many ids, or ids that the model lacks
-    matrix<Scalar> encode_tokens(std::span<const std::vector<token>> prompts, const run_options& options = {}) const;
-    matrix<Scalar> encode_tokens(const std::vector<token>& prompt, const run_options& options = {}) const {
+    matrix<Scalar> encode_tokens(std::span<const std::vector<token_id>> prompts, const run_options& options = {}) const;
+    matrix<Scalar> encode_tokens(const std::vector<token_id>& prompt, const run_options& options = {}) const {
         return encode_tokens(std::span(&prompt, 1), options);
     }
 

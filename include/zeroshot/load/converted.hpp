@@ -102,7 +102,7 @@ inline void read_converted_preprocessing(const json& images, settings& result) {
     result.preprocess_size = optional_size(images, "size");
     result.mean = optional_colour(images, "mean");
     result.standard_deviation = optional_colour(images, "std");
-    result.order = optional_choice(images, "order", {crop_order::openai, crop_order::hugging_face});
+    result.order = optional_choice(images, "order", {preprocessing_order::openai, preprocessing_order::hugging_face});
     result.transparency = optional_member<transparency>(images, "transparency", [](const json& name) {
         try {
             return transparency::of(name.as_string());
@@ -124,9 +124,10 @@ inline tokenizer_rules converted_tokenizer_rules(const json& rules) {
                            .lowercase = rules.at("lowercase").as_bool(),
                            .finds_names = rules.at("finds_names").as_bool()};
     for (const json& each : rules.at("added").items())
-        result.added.push_back({each.at("text").as_string(), token_id(each.at("id")), each.at("normalized").as_bool()});
+        result.added.push_back(
+            {each.at("text").as_string(), as_token_id(each.at("id")), each.at("normalized").as_bool()});
     if (const std::optional<json> ids = rules.find("ids"))
-        for (const json& each : ids->items()) result.ids.push_back(each.is_null() ? -1 : token_id(each));
+        for (const json& each : ids->items()) result.ids.push_back(each.is_null() ? -1 : as_token_id(each));
     return result;
 }
 
@@ -149,14 +150,14 @@ inline void read_converted_tokenizer(const json& tokenizer, settings& result) {
     }
 }
 
-inline void write_blocks(nlohmann::ordered_json& written, const transformer_config& blocks) {
-    written["width"] = blocks.width;
-    written["layers"] = blocks.layers;
-    written["heads"] = blocks.heads;
-    written["mlp_width"] = blocks.mlp_width;
-    written["activation"] = name_of(blocks.activation);
-    written["epsilon"] = json_number(blocks.epsilon);
-    written["layer_scale"] = blocks.layer_scale;
+inline void write_blocks(nlohmann::ordered_json& written, const transformer_config& tower) {
+    written["width"] = tower.width;
+    written["layers"] = tower.layers;
+    written["heads"] = tower.heads;
+    written["mlp_width"] = tower.mlp_width;
+    written["activation"] = name_of(tower.activation);
+    written["epsilon"] = json_number(tower.epsilon);
+    written["layer_scale"] = tower.layer_scale;
 }
 
 inline nlohmann::ordered_json json_of(const vision_transformer_config& tower) {
@@ -169,7 +170,7 @@ inline nlohmann::ordered_json json_of(const vision_transformer_config& tower) {
         written["trained_image_size"] = tower.positions->image_size;
         written["positions"] = name_of(tower.positions->filter);
     }
-    write_blocks(written, tower.blocks);
+    write_blocks(written, tower.transformer);
     return written;
 }
 
@@ -185,7 +186,7 @@ inline nlohmann::ordered_json json_of(const text_config& tower) {
     nlohmann::ordered_json written{{"context", tower.context},    {"vocabulary", tower.vocabulary},
                                    {"pool", name_of(tower.pool)}, {"end", tower.end},
                                    {"padding", tower.padding},    {"causal", tower.causal}};
-    write_blocks(written, tower.blocks);
+    write_blocks(written, tower.transformer);
     return written;
 }
 
@@ -219,7 +220,7 @@ inline nlohmann::ordered_json json_of(const tokenizer_rules& rules) {
     written["added"] = nlohmann::ordered_json::array();
     for (const added_token& each : rules.added)
         written["added"].push_back({{"text", each.text}, {"id", each.id}, {"normalized", each.normalized}});
-    for (const token id : rules.ids)
+    for (const token_id id : rules.ids)
         written["ids"].push_back(id < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(id));
     return written;
 }
@@ -293,12 +294,12 @@ tensor<Scalar, 4> fixed_pixels(std::size_t size) {
 }
 
 /// The self-check's prompt: ids spread over the whole vocabulary, between the start and the end token.
-inline std::vector<token> fixed_prompt(const text_config& text) {
-    const auto rows = static_cast<token>(text.vocabulary);
+inline std::vector<token_id> fixed_prompt(const text_config& text) {
+    const auto rows = static_cast<token_id>(text.vocabulary);
     const std::size_t between = (std::min<std::size_t>)(6, text.context - 2);
-    std::vector<token> ids{rows - 2};
-    for (std::size_t i = 0; i < between; ++i) ids.push_back(rows / 8 * static_cast<token>(i + 1));
-    ids.push_back(text.pool == text_pool::end ? static_cast<token>(text.end) : rows - 1);
+    std::vector<token_id> ids{rows - 2};
+    for (std::size_t i = 0; i < between; ++i) ids.push_back(rows / 8 * static_cast<token_id>(i + 1));
+    ids.push_back(text.pool == text_pool::end ? static_cast<token_id>(text.end) : rows - 1);
     return ids;
 }
 
@@ -317,7 +318,7 @@ self_record record_of(const basic_clip<Scalar>& model) {
     self_record record;
     if (config.has_image()) record.image = floats_of(model.encode_pixels(fixed_pixels<Scalar>(config.image_size())));
     if (config.has_text()) {
-        const std::vector<token> prompt = fixed_prompt(config.text);
+        const std::vector<token_id> prompt = fixed_prompt(config.text);
         record.text = floats_of(model.encode_tokens(std::span(&prompt, 1)));
     }
     return record;

@@ -30,7 +30,7 @@ inline constexpr std::size_t largest_image_batch = 8;
 inline constexpr std::size_t largest_text_batch = 64;
 inline constexpr std::size_t tokens_of_a_batch = 1024;
 
-inline bool comes_before(std::span<const token> a, std::span<const token> b) {
+inline bool comes_before(std::span<const token_id> a, std::span<const token_id> b) {
     return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
 }
 
@@ -164,15 +164,16 @@ tensor<Scalar, 4> basic_clip<Scalar>::preprocess(std::span<const image> images) 
 }
 
 template <class Scalar>
-std::vector<token> basic_clip<Scalar>::tokenize(std::string_view text, overflow fit) const {
-    return tokenizer().tokenize(text, context(), fit);
+std::vector<token_id> basic_clip<Scalar>::tokenize(std::string_view text, truncation rule) const {
+    return tokenizer().tokenize(text, context(), rule);
 }
 
 template <class Scalar>
-std::vector<std::vector<token>> basic_clip<Scalar>::tokenize(std::span<const std::string> texts, overflow fit) const {
-    std::vector<std::vector<token>> prompts;
+std::vector<std::vector<token_id>> basic_clip<Scalar>::tokenize(std::span<const std::string> texts,
+                                                                truncation rule) const {
+    std::vector<std::vector<token_id>> prompts;
     prompts.reserve(texts.size());
-    for (const std::string& text : texts) prompts.push_back(tokenize(text, fit));
+    for (const std::string& text : texts) prompts.push_back(tokenize(text, rule));
     return prompts;
 }
 
@@ -208,11 +209,11 @@ matrix<Scalar> basic_clip<Scalar>::encode_features(const tensor<Scalar, 4>& batc
 }
 
 template <class Scalar>
-matrix<Scalar> basic_clip<Scalar>::encode_tokens(std::span<const std::vector<token>> prompts,
+matrix<Scalar> basic_clip<Scalar>::encode_tokens(std::span<const std::vector<token_id>> prompts,
                                                  const run_options& options) const {
     const text_encoder<Scalar>& text = model().text();
     // In lexicographic order, equal prompts are neighbours, and so are those with the same beginning.
-    std::vector<std::span<const token>> distinct(prompts.begin(), prompts.end());
+    std::vector<std::span<const token_id>> distinct(prompts.begin(), prompts.end());
     std::ranges::sort(distinct, loading::comes_before);
     const auto same = [](auto a, auto b) { return std::ranges::equal(a, b); };
     distinct.erase(std::unique(distinct.begin(), distinct.end(), same), distinct.end());

@@ -246,7 +246,7 @@ class known_model {
     }
 
     static bool fits(const detail::known_architecture& known, const clip_config& sizes) {
-        const transformer_config& text = sizes.text.blocks;
+        const transformer_config& text = sizes.text.transformer;
         return sizes.embedding == known.embedding && sizes.image_size() == known.image_size &&
                sizes.text.context == detail::known_context && sizes.text.vocabulary == detail::known_vocabulary &&
                text.width == known.text_width && text.layers == known.text_layers &&
@@ -254,8 +254,8 @@ class known_model {
                std::visit([&](const auto& tower) { return fits(known, tower); }, sizes.image);
     }
     static bool fits(const detail::known_architecture& known, const vision_transformer_config& tower) {
-        return tower.patch_size == known.patch_size && tower.blocks.width == known.width &&
-               tower.blocks.layers == known.layers[0] && tower.blocks.mlp_width == known.mlp_width;
+        return tower.patch_size == known.patch_size && tower.transformer.width == known.width &&
+               tower.transformer.layers == known.layers[0] && tower.transformer.mlp_width == known.mlp_width;
     }
     static bool fits(const detail::known_architecture& known, const modified_resnet_config& tower) {
         return known.patch_size == 0 && tower.width == known.width &&

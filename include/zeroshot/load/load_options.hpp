@@ -22,7 +22,7 @@ struct load_options {
     std::optional<std::size_t> text_heads{};
     std::optional<std::array<float, 3>> mean{};
     std::optional<std::array<float, 3>> standard_deviation{};
-    std::optional<crop_order> order{};
+    std::optional<preprocessing_order> order{};
     std::optional<zeroshot::transparency> transparency{};  ///< by default as the reference of the order has it
     std::optional<std::string> name{};              ///< of the known model in a bare file: "ViT-B-32:laion2b_s34b_b79k"
     std::optional<std::size_t> image_size{};        ///< in pixels; positions are resampled from those the tower has

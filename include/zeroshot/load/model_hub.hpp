@@ -177,7 +177,7 @@ class model_search {
 
     std::string published_weights() const {
         const std::vector<known_model> all = known_->candidates();
-        if (all.empty()) return "; nobody is known to have published weights of it";
+        if (all.empty()) return "; no published weights of it are known";
         constexpr std::size_t most = 5;
         std::string text = "; there are weights for it: ";
         for (std::size_t i = 0; i < (std::min)(all.size(), most); ++i) text += (i == 0 ? "" : ", ") + all[i].name();

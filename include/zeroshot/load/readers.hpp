@@ -110,10 +110,10 @@ inline std::optional<std::array<float, 3>> optional_colour(const json& object, s
 }
 
 /// The id of a token.
-inline token token_id(const json& value) {
-    constexpr auto largest = static_cast<std::size_t>((std::numeric_limits<token>::max)());
+inline token_id as_token_id(const json& value) {
+    constexpr auto largest = static_cast<std::size_t>((std::numeric_limits<token_id>::max)());
     if (value.as_size() > largest) refuse_setting(value, std::to_string(value.as_size()), "an id below 2147483648");
-    return static_cast<token>(value.as_size());
+    return static_cast<token_id>(value.as_size());
 }
 
 // transformers: defaults of configuration_clip.py, and the model types of one tower alone.
@@ -197,7 +197,7 @@ inline settings hugging_face_preprocessing(const json& config) {
     };
     settings result;
     result.source = config.where();
-    result.order = crop_order::hugging_face;
+    result.order = preprocessing_order::hugging_face;
     result.mean = optional_colour(config, "image_mean");
     result.standard_deviation = optional_colour(config, "image_std");
     for (const std::string_view step : {"do_resize", "do_normalize", "do_rescale", "do_convert_rgb"}) expect_step(step);

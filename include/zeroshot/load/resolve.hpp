@@ -26,9 +26,9 @@
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 
 // Rules that hold where no source states a setting.
-inline constexpr std::string_view openai_rule = "nobody: OpenAI's rule";  // of the towers
-inline constexpr std::string_view transformers_default = "nobody: as transformers 5";
-inline constexpr std::string_view openai_default = "nobody: as OpenAI's models";  // of images and texts
+inline constexpr std::string_view openai_rule = "default: OpenAI's rule";  // of the towers
+inline constexpr std::string_view transformers_default = "default: as transformers 5";
+inline constexpr std::string_view openai_default = "default: as OpenAI's models";  // of images and texts
 
 /// A model's own tokenizer, or the name of one that is not implemented; neither for CLIP's own.
 struct tokenizer_settings {
@@ -43,7 +43,7 @@ struct resolved_model {
     resolved<std::size_t> vision_heads{}, text_heads{};
     resolved<activation> vision_activation{}, text_activation{};
     resolved<std::array<float, 3>> mean{}, standard_deviation{};
-    resolved<crop_order> order{};
+    resolved<preprocessing_order> order{};
     resolved<zeroshot::transparency> transparency{};
     resolved<interpolation> filter{};
     resolved<tokenizer_settings> tokenizer{};
@@ -95,7 +95,7 @@ class tensor_sizes {
         config.towers = towers();
         config.text.context = config.has_text() ? extent("positional_embedding", 0) : 0;
         config.text.vocabulary = config.has_text() ? extent("token_embedding.weight", 0) : 0;
-        if (config.has_text()) config.text.blocks = blocks("", "ln_final.weight");
+        if (config.has_text()) config.text.transformer = blocks("", "ln_final.weight");
         const bool transformer = w_.has("visual.proj");
         if (config.has_image() && transformer) config.image = vision_transformer();
         if (config.has_image() && !transformer) config.image = modified_resnet();
@@ -154,7 +154,7 @@ class tensor_sizes {
         vision_transformer_config config;
         config.patch_size = extent("visual.conv1.weight", 3);
         config.image_size = config.patch_size * side("visual.positional_embedding");
-        config.blocks = blocks("visual", "ln_post.weight");
+        config.transformer = blocks("visual", "ln_post.weight");
         return config;
     }
 
@@ -209,7 +209,7 @@ class resolver {
     }
 
     void resolve_text(text_config& config) {
-        resolve_blocks("text", config.blocks, &settings::text, result_.text_heads, result_.text_activation);
+        resolve_blocks("text", config.transformer, &settings::text, result_.text_heads, result_.text_activation);
         config.pool = value(&settings::text_pooling, config.pool);
         config.end = value(&settings::end, config.end);
         config.padding = value(&settings::padding, config.padding);
@@ -224,7 +224,8 @@ class resolver {
             const std::size_t patch = config.patch_size;
             if (patch != 0 && stated->value / patch == config.image_size / patch) config.image_size = stated->value;
         }
-        resolve_blocks("vision", config.blocks, &settings::vision, result_.vision_heads, result_.vision_activation);
+        resolve_blocks("vision", config.transformer, &settings::vision, result_.vision_heads,
+                       result_.vision_activation);
         config.pre_norm = value(&settings::pre_norm, config.pre_norm);
         if (!config.pre_norm && w_.has("visual.ln_pre.weight")) contradiction("a vision tower", "ln_pre", true);
         config.pool = value(&settings::vision_pooling, config.pool);
@@ -239,17 +240,16 @@ class resolver {
         expect_size("vision width", config.width, in(&settings::vision, &tower_settings::width));
     }
 
-    void resolve_blocks(const std::string& tower, transformer_config& blocks, tower_settings settings::*part,
+    void resolve_blocks(const std::string& tower, transformer_config& sizes, tower_settings settings::*part,
                         resolved<std::size_t>& heads, resolved<zeroshot::activation>& activation) {
-        const bool by_rule = follows_openai(tower, blocks.width);
-        if (auto stated = first_stated(sources_, heads_of(part, blocks.width))) {
+        const bool by_rule = follows_openai(tower, sizes.width);
+        if (auto stated = first_stated(sources_, heads_of(part, sizes.width))) {
             heads = *std::move(stated);
-        } else if (by_rule && blocks.width % openai_head_width == 0) {
-            heads = {blocks.width / openai_head_width, std::string(openai_rule)};
+        } else if (by_rule && sizes.width % openai_head_width == 0) {
+            heads = {sizes.width / openai_head_width, std::string(openai_rule)};
         } else {
-            refuse_to_guess(
-                "the number of heads of its " + tower + " tower, " + std::to_string(blocks.width) + " wide,",
-                tower + "_heads");
+            refuse_to_guess("the number of heads of its " + tower + " tower, " + std::to_string(sizes.width) + " wide,",
+                            tower + "_heads");
         }
         if (auto stated = first_stated(sources_, in(part, &tower_settings::activation))) {
             activation = *std::move(stated);
@@ -258,14 +258,14 @@ class resolver {
         } else {
             refuse_to_guess("the activation of its " + tower + " tower", "activation");
         }
-        blocks.heads = heads.value;
-        blocks.activation = activation.value;
-        blocks.epsilon = value(in(part, &tower_settings::epsilon), blocks.epsilon);
-        if (value(in(part, &tower_settings::layer_scale), blocks.layer_scale) != blocks.layer_scale)
-            contradiction(tower + " blocks", "LayerScale (ls_1, ls_2)", blocks.layer_scale);
-        expect_size(tower + " width", blocks.width, in(part, &tower_settings::width));
-        expect_size(tower + " layers", blocks.layers, in(part, &tower_settings::layers));
-        expect_size(tower + " mlp_width", blocks.mlp_width, in(part, &tower_settings::mlp_width));
+        sizes.heads = heads.value;
+        sizes.activation = activation.value;
+        sizes.epsilon = value(in(part, &tower_settings::epsilon), sizes.epsilon);
+        if (value(in(part, &tower_settings::layer_scale), sizes.layer_scale) != sizes.layer_scale)
+            contradiction(tower + " blocks", "LayerScale (ls_1, ls_2)", sizes.layer_scale);
+        expect_size(tower + " width", sizes.width, in(part, &tower_settings::width));
+        expect_size(tower + " layers", sizes.layers, in(part, &tower_settings::layers));
+        expect_size(tower + " mlp_width", sizes.mlp_width, in(part, &tower_settings::mlp_width));
     }
 
     /// Stated sizes are those of the tensors; for a requested one, the positions are resampled to its grid.
@@ -302,7 +302,7 @@ class resolver {
         images.mean = result_.mean.value;
         images.standard_deviation = result_.standard_deviation.value;
         images.order = result_.order.value;
-        const bool on_white = images.order == crop_order::hugging_face;
+        const bool on_white = images.order == preprocessing_order::hugging_face;
         result_.transparency =
             stated_or(sources_, &settings::transparency, on_white ? transparency::on_white() : transparency{},
                       on_white ? transformers_default : openai_default);
@@ -323,7 +323,7 @@ class resolver {
         result_.tokenizer = stated_or(sources_, stated, tokenizer_settings{}, openai_default);
     }
 
-    /// The value of a setting whose source nobody asks for.
+    /// The value of a setting, without its source.
     template <class Value, class Get>
     Value value(const Get& get, Value fallback) const {
         return stated_or(sources_, get, std::move(fallback)).value;

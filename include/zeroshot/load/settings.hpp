@@ -61,7 +61,7 @@ struct settings {
     std::optional<std::size_t> resized{};  ///< side after resizing, before the crop to preprocess_size
     std::optional<std::array<float, 3>> mean{};
     std::optional<std::array<float, 3>> standard_deviation{};
-    std::optional<crop_order> order{};
+    std::optional<preprocessing_order> order{};
     std::optional<zeroshot::transparency> transparency{};
     std::optional<resize_mode> mode{};
     std::optional<interpolation> filter{};

@@ -24,11 +24,11 @@
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace loading {
 
 /// Ids by the spelling of symbols, as in vocab.json.
-using symbol_ids = std::map<std::string, token, std::less<>>;
+using symbol_ids = std::map<std::string, token_id, std::less<>>;
 
 inline symbol_ids read_symbol_ids(const json& vocabulary) {
     symbol_ids ids;
-    for (const auto& [symbol, id] : vocabulary.members()) ids.emplace(symbol, token_id(id));
+    for (const auto& [symbol, id] : vocabulary.members()) ids.emplace(symbol, as_token_id(id));
     return ids;
 }
 
@@ -91,7 +91,7 @@ inline std::vector<added_token> read_added_tokens(const json& list) {
         }
         if (each.at("content").as_string().size() > longest)
             refuse_setting(each.at("content"), "more than 1000 bytes", "a shorter token");
-        all.push_back({each.at("content").as_string(), token_id(each.at("id")),
+        all.push_back({each.at("content").as_string(), as_token_id(each.at("id")),
                        optional_bool(each, "normalized").value_or(false)});
     }
     return all;
@@ -99,15 +99,15 @@ inline std::vector<added_token> read_added_tokens(const json& list) {
 
 /// Reads "post_processor": the start and end token around a text.
 /// \return ids of start and end
-inline std::pair<token, token> read_ends(const json& component) {
+inline std::pair<token_id, token_id> read_ends(const json& component) {
     const std::string type = component_type(component);
     if (type == "RobertaProcessing" || type == "BertProcessing")
-        return {token_id(component.at("cls").at(1)), token_id(component.at("sep").at(1))};
-    const auto special = [&](const json& part) -> std::optional<token> {
+        return {as_token_id(component.at("cls").at(1)), as_token_id(component.at("sep").at(1))};
+    const auto special = [&](const json& part) -> std::optional<token_id> {
         const std::optional<json> name = part.find("SpecialToken");
         if (!name) return std::nullopt;
         const json ids = component.at("special_tokens").at(name->at("id").as_string()).at("ids");
-        return ids.size() == 1 ? std::optional(token_id(ids.at(0))) : std::nullopt;
+        return ids.size() == 1 ? std::optional(as_token_id(ids.at(0))) : std::nullopt;
     };
     if (type == "TemplateProcessing" && component.at("single").size() == 3) {
         const json single = component.at("single");
@@ -120,10 +120,10 @@ inline std::pair<token, token> read_ends(const json& component) {
 /// A tokenizer of symbols with ids of their own. A byte that has no symbol is the unknown token, or left out.
 /// \param ends ids of the start and end token
 inline tokenizer tokenizer_of_symbols(const symbol_ids& ids, const std::vector<std::string>& merges,
-                                      std::optional<token> unknown, std::pair<token, token> ends, tokenizer_rules rules,
-                                      const std::string& place) {
+                                      std::optional<token_id> unknown, std::pair<token_id, token_id> ends,
+                                      tokenizer_rules rules, const std::string& place) {
     vocabulary symbols = vocabulary::from_merges(merges);
-    std::vector<token> by_symbol;
+    std::vector<token_id> by_symbol;
     bool is_usual = true;
     for (const std::string& spelling : symbols.spellings()) {
         const auto known = ids.find(spelling);
@@ -137,7 +137,7 @@ inline tokenizer tokenizer_of_symbols(const symbol_ids& ids, const std::vector<s
     by_symbol.push_back(ends.first);
     by_symbol.push_back(ends.second);
     for (std::size_t symbol = 0; symbol < by_symbol.size(); ++symbol)
-        is_usual = is_usual && by_symbol[symbol] == static_cast<token>(symbol);
+        is_usual = is_usual && by_symbol[symbol] == static_cast<token_id>(symbol);
     if (!is_usual) rules.ids = std::move(by_symbol);
     return tokenizer(std::move(symbols), std::move(rules));
 }
@@ -150,7 +150,7 @@ inline tokenizer read_tokenizer_json(const json& file) {
     if (const auto component = member(file, "normalizer")) read_normalizer(*component, rules);
     read_pre_tokenizer(file.at("pre_tokenizer"), rules);
     if (const auto added = member(file, "added_tokens")) rules.added = read_added_tokens(*added);
-    const std::pair<token, token> ends = read_ends(file.at("post_processor"));
+    const std::pair<token_id, token_id> ends = read_ends(file.at("post_processor"));
     const json model = file.at("model");
     const auto expect = [&](std::string_view key, std::string_view usual) {
         const std::optional<json> value = member(model, key);
@@ -165,7 +165,7 @@ inline tokenizer read_tokenizer_json(const json& file) {
     if (optional_number(model, "dropout").value_or(0) != 0)
         refuse_setting(model.at("dropout"), "merges are dropped at random", "null");
     const symbol_ids ids = read_symbol_ids(model.at("vocab"));
-    std::optional<token> unknown;
+    std::optional<token_id> unknown;
     if (const auto name = member(model, "unk_token")) {
         const auto known = ids.find(name->as_string());
         if (known == ids.end())
@@ -196,13 +196,14 @@ inline std::vector<std::string> read_lines(const std::filesystem::path& path) {
 /// transformers.
 inline tokenizer read_vocabulary_and_merges(const json& vocabulary, const std::filesystem::path& folder) {
     const symbol_ids ids = read_symbol_ids(vocabulary);
-    const auto special = [&](const char* name) { return token_id(vocabulary.at(name)); };
-    const token start = special("<|startoftext|>"), end = special("<|endoftext|>");
+    const auto special = [&](const char* name) { return as_token_id(vocabulary.at(name)); };
+    const token_id start = special("<|startoftext|>"), end = special("<|endoftext|>");
     tokenizer_rules rules{.normalizer = text_normalizer::hugging_face};
     rules.added = {{"<|startoftext|>", start}, {"<|endoftext|>", end}};
     if (path_exists(folder / "added_tokens.json")) {
         for (const auto& [text, id] : read_json(folder / "added_tokens.json").members())
-            if (text != "<|startoftext|>" && text != "<|endoftext|>") rules.added.push_back({text, token_id(id), true});
+            if (text != "<|startoftext|>" && text != "<|endoftext|>")
+                rules.added.push_back({text, as_token_id(id), true});
     }
     return tokenizer_of_symbols(ids, read_lines(folder / "merges.txt"), end, {start, end}, std::move(rules),
                                 vocabulary.where());

@@ -76,7 +76,7 @@ struct trained_positions {
 struct vision_transformer_config {
     std::size_t image_size = 0;
     std::size_t patch_size = 0;
-    transformer_config blocks;
+    transformer_config transformer;
     bool pre_norm = true;  ///< a layer norm before the first block: ln_pre
     image_pool pool = image_pool::class_token;
     std::optional<trained_positions> positions{};  ///< if not trained with image_size
@@ -97,7 +97,7 @@ struct modified_resnet_config {
     static constexpr std::size_t expansion = 4;   ///< Bottleneck.expansion
 
     std::size_t features() const noexcept { return width * 8 * expansion; }  ///< channels of the last feature map
-    std::size_t positions() const noexcept { return (image_size / reduction) * (image_size / reduction); }
+    std::size_t cells() const noexcept { return (image_size / reduction) * (image_size / reduction); }
     bool operator==(const modified_resnet_config&) const = default;
 };
 
@@ -119,7 +119,7 @@ constexpr std::string_view name_of(text_pool pool) noexcept {
 struct text_config {
     std::size_t context = 77;
     std::size_t vocabulary = 49408;
-    transformer_config blocks;
+    transformer_config transformer;
     text_pool pool = text_pool::argmax;
     std::size_t end = 0;      ///< id of the end token, for text_pool::end
     std::size_t padding = 0;  ///< id of the padding after a prompt, for towers without a causal mask
@@ -203,8 +203,9 @@ class config_check {
             within("trained image_size", config.positions->image_size, largest_image_size);
             within("patch_size", config.patch_size, config.positions->image_size);
         }
-        blocks("vision", config.blocks);
-        activations("vision", config.patches() + 1, (std::max)(3 * config.blocks.width, config.blocks.mlp_width));
+        blocks("vision", config.transformer);
+        activations("vision", config.patches() + 1,
+                    (std::max)(3 * config.transformer.width, config.transformer.mlp_width));
     }
     void tower(const modified_resnet_config& config) const {
         within("image_size", config.image_size, largest_image_size);
@@ -218,11 +219,11 @@ class config_check {
         within("activations of the vision tower", half * half * config.width, most_activations);
     }
     void tower(const text_config& config) const {
-        blocks("text", config.blocks);
+        blocks("text", config.transformer);
         within("context", config.context, largest_size);
         if (config.context < 3)
             fail(error_code::shape, "context is " + std::to_string(config.context), "at least 3: start, a token, end");
-        activations("text", config.context, (std::max)(3 * config.blocks.width, config.blocks.mlp_width));
+        activations("text", config.context, (std::max)(3 * config.transformer.width, config.transformer.mlp_width));
         within("vocabulary", config.vocabulary, largest_vocabulary);
         below_vocabulary("the id of the end token", config.end, config.vocabulary);
         below_vocabulary("the id of the padding", config.padding, config.vocabulary);

@@ -66,7 +66,7 @@ class modified_resnet {
           conv1_(stem_convolution(w, config, 1, 3, config.width / 2)),
           conv2_(stem_convolution(w, config, 2, config.width / 2, config.width / 2)),
           conv3_(stem_convolution(w, config, 3, config.width / 2, config.width)),
-          attnpool_(w / "attnpool", config.positions(), config.features(), config.heads, embedding) {
+          attnpool_(w / "attnpool", config.cells(), config.features(), config.heads, embedding) {
         std::size_t inputs = config.width;
         for (std::size_t stage = 0; stage < layers_.size(); ++stage) {
             const weights layer =
@@ -97,12 +97,12 @@ class modified_resnet {
     /// \return [images, features()]
     matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                             executor* threads = nullptr) const {
-        const std::size_t image_size = pixels.size() / images, positions = config_.positions();
-        auto cells = matrix<Scalar>::for_overwrite({images * positions, features()});
+        const std::size_t image_size = pixels.size() / images, cell_count = config_.cells();
+        auto cells = matrix<Scalar>::for_overwrite({images * cell_count, features()});
         for (std::size_t image = 0; image < images; ++image) {
             const nn::feature_map<Scalar> map =
                 layers(pixels.subspan(image * image_size, image_size), observe, threads);
-            std::ranges::copy(map.pixels.values(), cells.row(image * positions).begin());
+            std::ranges::copy(map.pixels.values(), cells.row(image * cell_count).begin());
         }
         return attnpool_.attended(cells, threads);
     }
@@ -126,7 +126,7 @@ class modified_resnet {
     }
 
     /// All layers of one image before the attention pooling.
-    /// \return [positions, features()]
+    /// \return [cells, features()]
     nn::feature_map<Scalar> layers(std::span<const Scalar> pixels, const stage_observer<Scalar>& observe,
                                    executor* threads) const {
         nn::feature_map<Scalar> x = stem(channels_last(pixels), threads);

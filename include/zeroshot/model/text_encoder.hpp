@@ -118,12 +118,12 @@ class text_encoder {
 template <class Scalar>
 text_encoder<Scalar>::text_encoder(const weights& w, const clip_config& config)
     : config_(config.text),
-      embedding_(w, config.text.vocabulary, config.text.context, config.text.blocks.width),
-      transformer_(w / "transformer", config.text.blocks,
+      embedding_(w, config.text.vocabulary, config.text.context, config.text.transformer.width),
+      transformer_(w / "transformer", config.text.transformer,
                    config.text.causal ? nn::attention_mask::causal : nn::attention_mask::none),
-      ln_final_(w / "ln_final", config.text.blocks.width, config.text.blocks.epsilon),
+      ln_final_(w / "ln_final", config.text.transformer.width, config.text.transformer.epsilon),
       text_projection_(nn::linear<Scalar>::projection(nn::at_least_16_bits(w), "text_projection",
-                                                      "text_projection.bias", config.text.blocks.width,
+                                                      "text_projection.bias", config.text.transformer.width,
                                                       config.embedding)) {}
 
 template <class Scalar>
@@ -139,7 +139,7 @@ matrix<Scalar> text_encoder<Scalar>::operator()(std::span<const std::span<const 
     const nn::token_sequences sequences = shared_prefixes(ids);
     matrix<Scalar> x = embedded(ids, sequences);  // [rows of all prompts, width]
     if (!observe) {
-        x = transformer_.at(positions, std::move(x), sequences, "transformer", observe, threads);
+        x = transformer_.output_at(positions, std::move(x), sequences, "transformer", observe, threads);
         return text_projection_(ln_final_(std::move(x)), threads);  // [prompts, embedding]
     }
     observe("text.embedding", x);

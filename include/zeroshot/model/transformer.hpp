@@ -63,10 +63,10 @@ class residual_attention_block {
     /// The output at one token of each sequence; the other tokens are its keys and values only.
     /// \param positions of these tokens in their sequences
     /// \return [sequences, width]
-    matrix<Scalar> at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
-                      const nn::token_sequences& sequences, executor* threads = nullptr) const {
+    matrix<Scalar> output_at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
+                             const nn::token_sequences& sequences, executor* threads = nullptr) const {
         matrix<Scalar> pooled = nn::gather_rows(positions, x, sequences);
-        pooled += attn_.at(positions, ln_1_(x), sequences, threads);
+        pooled += attn_.output_at(positions, ln_1_(x), sequences, threads);
         pooled += mlp(ln_2_(pooled), threads);
         return pooled;
     }
@@ -114,14 +114,14 @@ class transformer {
     /// The output at one token of each sequence. Without an observer, the last block computes nothing else.
     /// \param positions of these tokens in their sequences
     /// \return [sequences, width]
-    matrix<Scalar> at(std::span<const std::size_t> positions, matrix<Scalar> x, const nn::token_sequences& sequences,
-                      const std::string& name, const stage_observer<Scalar>& observe,
-                      executor* threads = nullptr) const {
+    matrix<Scalar> output_at(std::span<const std::size_t> positions, matrix<Scalar> x,
+                             const nn::token_sequences& sequences, const std::string& name,
+                             const stage_observer<Scalar>& observe, executor* threads = nullptr) const {
         const bool all_rows = observe || resblocks_.empty();
         const std::size_t blocks = resblocks_.size() - (all_rows ? 0 : 1);
         x = apply_blocks(blocks, std::move(x), sequences, name, observe, threads);
         return all_rows ? nn::gather_rows(positions, x, sequences)
-                        : resblocks_.back().at(positions, x, sequences, threads);
+                        : resblocks_.back().output_at(positions, x, sequences, threads);
     }
 
     /// As layer_norm::parameters.

@@ -86,13 +86,13 @@ class vision_transformer {
     vision_transformer(const weights& w, const vision_transformer_config& config, std::size_t embedding)
         : config_(config),
           conv1_(patch_projection(nn::at_least_16_bits(w) / "conv1", config)),
-          class_embedding_(w.template read<Scalar, 1>("class_embedding", {config.blocks.width})),
+          class_embedding_(w.template read<Scalar, 1>("class_embedding", {config.transformer.width})),
           positional_embedding_(positions(w, config)),
-          transformer_(w / "transformer", config.blocks, nn::attention_mask::none),
-          ln_post_(w / "ln_post", config.blocks.width, config.blocks.epsilon),
-          proj_(nn::linear<Scalar>::projection(nn::at_least_16_bits(w), "proj", "proj.bias", config.blocks.width,
+          transformer_(w / "transformer", config.transformer, nn::attention_mask::none),
+          ln_post_(w / "ln_post", config.transformer.width, config.transformer.epsilon),
+          proj_(nn::linear<Scalar>::projection(nn::at_least_16_bits(w), "proj", "proj.bias", config.transformer.width,
                                                embedding)) {
-        if (config.pre_norm) ln_pre_.emplace(w / "ln_pre", config.blocks.width, config.blocks.epsilon);
+        if (config.pre_norm) ln_pre_.emplace(w / "ln_pre", config.transformer.width, config.transformer.epsilon);
     }
 
     /// Mirrors VisionTransformer.forward.
@@ -116,12 +116,12 @@ class vision_transformer {
         if (observe) observe("visual.ln_post", x);
         return x;
     }
-    std::size_t features() const noexcept { return config_.blocks.width; }
+    std::size_t features() const noexcept { return config_.transformer.width; }
 
    private:
     /// A convolution whose stride is its size is a linear map of patches: weight [width, 3, patch, patch].
     static nn::linear<Scalar> patch_projection(const weights& conv1, const vision_transformer_config& config) {
-        const std::size_t patch = config.patch_size, width = config.blocks.width;
+        const std::size_t patch = config.patch_size, width = config.transformer.width;
         const auto rows = conv1.template rows<Scalar, 4>("weight", {width, 3, patch, patch});
         return nn::linear<Scalar>({width, 3 * patch * patch, rows, nn::packing_of(conv1, "weight")}, {});
     }
@@ -130,7 +130,7 @@ class vision_transformer {
     /// \return [1 + patches, width]
     static matrix<Scalar> positions(const weights& w, const vision_transformer_config& config) {
         const std::size_t grid = config.positions ? config.positions->image_size / config.patch_size : config.grid();
-        auto trained = w.template read<Scalar, 2>("positional_embedding", {grid * grid + 1, config.blocks.width});
+        auto trained = w.template read<Scalar, 2>("positional_embedding", {grid * grid + 1, config.transformer.width});
         if (grid == config.grid()) return trained;
         return resampled_positions(trained, grid, config.grid(), config.positions->filter);
     }
@@ -183,7 +183,7 @@ class vision_transformer {
         if (config_.pool == image_pool::mean_of_normalised)
             return mean_patches(ln_post_(transformer_(std::move(x), sequences, name, observe, threads)), images);
         const std::vector<std::size_t> class_tokens(images, 0);
-        return ln_post_(transformer_.at(class_tokens, std::move(x), sequences, name, observe, threads));
+        return ln_post_(transformer_.output_at(class_tokens, std::move(x), sequences, name, observe, threads));
     }
 
     /// Means of the patches without the class token, summed row by row: Eigen's reductions choose another order.

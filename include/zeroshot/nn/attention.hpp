@@ -172,8 +172,8 @@ class attention {
     /// The output at one token of each sequence.
     /// \param positions of these tokens in their sequences
     /// \return [sequences, width]
-    linear_product<Scalar> at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
-                              const token_sequences& sequences, executor* threads) const {
+    linear_product<Scalar> output_at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
+                                     const token_sequences& sequences, executor* threads) const {
         const std::size_t width = x.columns();
         matrix<Scalar> tokens = gather_rows(positions, x, sequences);
         auto queries = matrix<Scalar>::for_overwrite({tokens.rows(), 3 * width});  // only the queries are used

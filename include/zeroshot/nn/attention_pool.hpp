@@ -30,10 +30,10 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 template <class Scalar>
 class attention_pool {
    public:
-    /// \param positions number of cells of the feature map
+    /// \param cells of the feature map
     /// \param outputs size of the embedding
-    attention_pool(const weights& w, std::size_t positions, std::size_t width, std::size_t heads, std::size_t outputs)
-        : positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {positions + 1, width})),
+    attention_pool(const weights& w, std::size_t cells, std::size_t width, std::size_t heads, std::size_t outputs)
+        : positional_embedding_(w.template read<Scalar, 2>("positional_embedding", {cells + 1, width})),
           q_proj_(w / "q_proj", width, width),
           v_proj_(w / "v_proj", width, width),
           c_proj_(at_least_16_bits(w) / "c_proj", width, outputs),
@@ -45,7 +45,7 @@ class attention_pool {
         k_proj.template read_vector<Scalar>("bias", width);  // required, but cancels in softmax
     }
 
-    /// \param cells [images * positions, width]
+    /// \param cells [images * cells, width]
     /// \return [images, outputs]
     matrix<Scalar> operator()(const matrix<Scalar>& cells, executor* threads = nullptr) const {
         return project(attended(cells, threads), threads);
@@ -74,16 +74,16 @@ class attention_pool {
     std::size_t head_size() const noexcept { return width() / heads_; }
 
     /// The mean of the cells, then the cells, plus their positions.
-    /// \return [images * (1 + positions), width]
+    /// \return [images * (1 + cells), width]
     matrix<Scalar> with_mean_tokens(const matrix<Scalar>& cells, std::size_t images) const {
-        const Eigen::Index positions = static_cast<Eigen::Index>(positional_embedding_.rows()) - 1;
+        const Eigen::Index count = static_cast<Eigen::Index>(positional_embedding_.rows()) - 1;
         matrix<Scalar> tokens(images * positional_embedding_.rows(), width());
         for (Eigen::Index image = 0; image < static_cast<Eigen::Index>(images); ++image) {
-            const auto map = cells.eigen().middleRows(image * positions, positions);
-            auto own = tokens.eigen().middleRows(image * (1 + positions), 1 + positions);
-            for (Eigen::Index cell = 0; cell < positions; ++cell) own.row(0) += map.row(cell);
-            own.row(0) /= static_cast<Scalar>(positions);
-            own.bottomRows(positions) = map;
+            const auto map = cells.eigen().middleRows(image * count, count);
+            auto own = tokens.eigen().middleRows(image * (1 + count), 1 + count);
+            for (Eigen::Index cell = 0; cell < count; ++cell) own.row(0) += map.row(cell);
+            own.row(0) /= static_cast<Scalar>(count);
+            own.bottomRows(count) = map;
             own += positional_embedding_.eigen();
         }
         return tokens;
@@ -128,7 +128,7 @@ class attention_pool {
         return joined;
     }
 
-    matrix<Scalar> positional_embedding_;  // [1 + positions, width]
+    matrix<Scalar> positional_embedding_;  // [1 + cells, width]
     linear<Scalar> q_proj_;
     std::vector<packed_weights<Scalar>> k_proj_;  // [heads], each [head_size, width]
     linear<Scalar> v_proj_, c_proj_;

@@ -174,30 +174,30 @@ class packed_weights {
     /// The weights of consecutive outputs: that of output o and input i is values[o * output_stride + i *
     /// input_stride].
     template <class Stored>
-    struct output_block {
+    struct weight_rows {
         const Stored* values;
         std::size_t output_stride, input_stride;
     };
 
-    /// Outputs of a matrix in memory: (first, count, buffer) to an output_block.
+    /// Outputs of a matrix in memory: (first, count, buffer) to weight_rows.
     template <class Stored>
     static auto outputs_in(const matrix<Stored>& weight, matrix_order order) {
         const bool outputs_first = order == matrix_order::outputs_first;
         const std::size_t output_stride = outputs_first ? weight.columns() : 1;
         const std::size_t input_stride = outputs_first ? 1 : weight.columns();
         return [&weight, output_stride, input_stride](std::size_t first, std::size_t, uninitialized_vector<Stored>&) {
-            return output_block<Stored>{weight.data() + first * output_stride, output_stride, input_stride};
+            return weight_rows<Stored>{weight.data() + first * output_stride, output_stride, input_stride};
         };
     }
 
-    /// Outputs read into a buffer: (first, count, buffer) to an output_block.
+    /// Outputs read into a buffer: (first, count, buffer) to weight_rows.
     template <class Stored, class ReadRows>
     auto outputs_of(const ReadRows& read_rows) const {
         return
             [&read_rows, inputs = inputs_](std::size_t first, std::size_t count, uninitialized_vector<Stored>& buffer) {
                 buffer.resize(count * inputs);
                 read_rows(first, count, buffer.data());
-                return output_block<Stored>{buffer.data(), inputs, 1};
+                return weight_rows<Stored>{buffer.data(), inputs, 1};
             };
     }
 
@@ -209,9 +209,9 @@ class packed_weights {
                 const std::size_t size = kernels::packed_size(*format, outputs_, inputs_);
                 packed_ = quantized_weights{
                     *format, layer.elements<std::uint32_t>(size, [&](std::uint32_t* packed) {
-                        for_each_block<float>(
-                            layer.threads, open(), [&](const auto& block, std::size_t first, std::size_t count) {
-                                kernels::pack(*format, block.values, block.output_stride, block.input_stride, count,
+                        for_each_chunk<float>(
+                            layer.threads, open(), [&](const auto& chunk, std::size_t first, std::size_t count) {
+                                kernels::pack(*format, chunk.values, chunk.output_stride, chunk.input_stride, count,
                                               inputs_, packed + first * kernels::column_words(*format, inputs_));
                             });
                     })};
@@ -219,8 +219,8 @@ class packed_weights {
             }
         }
         packed_ = layer.elements<Stored>(kernels::packed_size(outputs_, inputs_), [&](Stored* packed) {
-            for_each_block<Stored>(layer.threads, open(), [&](const auto& block, std::size_t first, std::size_t count) {
-                kernels::pack(block.values, block.output_stride, block.input_stride, count, inputs_,
+            for_each_chunk<Stored>(layer.threads, open(), [&](const auto& chunk, std::size_t first, std::size_t count) {
+                kernels::pack(chunk.values, chunk.output_stride, chunk.input_stride, count, inputs_,
                               packed + first * inputs_);
             });
         });
@@ -228,10 +228,10 @@ class packed_weights {
 
     /// Whole panels, so few at a time that the weights are still in the cache when they are packed.
     template <class Stored, class Outputs, class Pack>
-    void for_each_block(executor* threads, const Outputs& outputs, const Pack& pack_block) const {
-        constexpr std::size_t block_size = (1 << 16) / sizeof(Stored);  // elements
+    void for_each_chunk(executor* threads, const Outputs& outputs, const Pack& pack_chunk) const {
+        constexpr std::size_t chunk_size = (1 << 16) / sizeof(Stored);  // elements
         const std::size_t panels = kernels::panel_count(outputs_), parts = part_count(panels, concurrency_of(threads));
-        const std::size_t step = (std::max)(std::size_t{1}, block_size / (kernels::panel_width * inputs_ + 1));
+        const std::size_t step = (std::max)(std::size_t{1}, chunk_size / (kernels::panel_width * inputs_ + 1));
         parallel_for(threads, parts, [&](std::size_t part) {
             uninitialized_vector<Stored> buffer;
             const std::size_t end = panels * (part + 1) / parts;
@@ -239,7 +239,7 @@ class packed_weights {
                 const std::size_t first = panel * kernels::panel_width;
                 const std::size_t count =
                     (std::min)(outputs_, (std::min)(end, panel + step) * kernels::panel_width) - first;
-                pack_block(outputs(first, count, buffer), first, count);
+                pack_chunk(outputs(first, count, buffer), first, count);
             }
         });
     }

@@ -322,13 +322,13 @@ class weights {
                    std::span<Scalar> values) const {
         std::size_t done = 0;
         const bool contiguous = part.stored.strides.empty();
-        in_blocks(contiguous ? elements_of(part.stored, first, values.size()) : part.stored,
-                  [&](const stored_numbers& block) {
-                      const std::span<Scalar> converted = values.subspan(done, block.count);
-                      detail::convert(block, converted);
+        in_chunks(contiguous ? elements_of(part.stored, first, values.size()) : part.stored,
+                  [&](const stored_numbers& chunk) {
+                      const std::span<Scalar> converted = values.subspan(done, chunk.count);
+                      detail::convert(chunk, converted);
                       if (options_.check == finite_check::checked && !all_finite(converted))
                           throw not_finite(name, part, first + done, converted);
-                      done += block.count;
+                      done += chunk.count;
                   });
     }
 

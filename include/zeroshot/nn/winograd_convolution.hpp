@@ -36,16 +36,16 @@ class winograd {
             if (layer.precision == precision::int8 && set_->has_fast_int16 && inputs <= kernels::deepest_int16) {
                 packed_ = transformed<std::uint32_t>(
                     layer, kernels::packed_size(integers, outputs, inputs), read_rows,
-                    [&](const float* block, std::size_t count, std::size_t first, std::uint32_t* packed) {
-                        kernels::pack(integers, block, inputs, 1, count, inputs,
+                    [&](const float* rows, std::size_t count, std::size_t first, std::uint32_t* packed) {
+                        kernels::pack(integers, rows, inputs, 1, count, inputs,
                                       packed + first * kernels::column_words(integers, inputs));
                     });
                 return;
             }
         }
         packed_ = transformed<Scalar>(layer, kernels::packed_size(outputs, inputs), read_rows,
-                                      [&](const Scalar* block, std::size_t count, std::size_t first, Scalar* packed) {
-                                          kernels::pack(block, inputs, 1, count, inputs, packed + first * inputs);
+                                      [&](const Scalar* rows, std::size_t count, std::size_t first, Scalar* packed) {
+                                          kernels::pack(rows, inputs, 1, count, inputs, packed + first * inputs);
                                       });
     }
 
@@ -100,7 +100,7 @@ class winograd {
 
     /// The transformed kernel, packed for each point, a panel of outputs at a time.
     /// \param size of the packed weights at a point
-    /// \param pack pack(block, count, first, packed) packs the weights of `count` outputs from `first` on, [count,
+    /// \param pack pack(rows, count, first, packed) packs the weights of `count` outputs from `first` on, [count,
     /// inputs]
     template <class Element, class ReadRows, class Pack>
     shared_array<Element> transformed(const packing& layer, std::size_t size, const ReadRows& read_rows,
@@ -110,15 +110,16 @@ class winograd {
             for (std::size_t first = 0; first < outputs_; first += kernels::panel_width) {
                 const std::size_t count = (std::min)(kernels::panel_width, outputs_ - first);
                 auto kernel = matrix<Scalar>::for_overwrite({count * inputs_, taps});
-                auto blocks = matrix<Scalar>::for_overwrite({points, count * inputs_});
+                auto transformed = matrix<Scalar>::for_overwrite({points, count * inputs_});
                 read_rows(first, count, kernel.data());
                 for (std::size_t i = 0; i < kernel.rows(); ++i) {
                     std::array<double, taps> g;
                     std::ranges::copy(kernel.row(i), g.begin());
                     const auto values = kernels::winograd_kernel(g);
-                    for (std::size_t p = 0; p < points; ++p) blocks(p, i) = static_cast<Scalar>(values[p]);
+                    for (std::size_t p = 0; p < points; ++p) transformed(p, i) = static_cast<Scalar>(values[p]);
                 }
-                for (std::size_t p = 0; p < points; ++p) pack(blocks.row(p).data(), count, first, packed + p * size);
+                for (std::size_t p = 0; p < points; ++p)
+                    pack(transformed.row(p).data(), count, first, packed + p * size);
             }
         });
     }

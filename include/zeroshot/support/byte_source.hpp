@@ -114,14 +114,14 @@ class byte_range {
         std::ranges::copy(memory_.subspan(offset, into.size()), into.begin());
     }
 
-    /// Visits all bytes in order, in blocks of at most `block` bytes, in memory or read into one buffer.
-    /// \param visit called with each block
+    /// Visits all bytes in order, in chunks of at most `chunk` bytes, in memory or read into one buffer.
+    /// \param visit called with each chunk
     template <class Visit>
-    void in_blocks(std::size_t block, const Visit& visit) const {
+    void in_chunks(std::size_t chunk, const Visit& visit) const {
         const bool in_memory = memory_.data() != nullptr;
-        const std::unique_ptr<std::byte[]> buffer(new std::byte[in_memory ? 0 : (std::min)(block, size_)]);
-        for (std::size_t done = 0; done < size_; done += block) {
-            const std::size_t count = (std::min)(block, size_ - done);
+        const std::unique_ptr<std::byte[]> buffer(new std::byte[in_memory ? 0 : (std::min)(chunk, size_)]);
+        for (std::size_t done = 0; done < size_; done += chunk) {
+            const std::size_t count = (std::min)(chunk, size_ - done);
             if (!in_memory) read(done, std::span(buffer.get(), count));
             visit(in_memory ? memory_.subspan(done, count) : std::span<const std::byte>(buffer.get(), count));
         }

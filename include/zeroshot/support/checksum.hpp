@@ -88,7 +88,7 @@ class sha256 {
     /// Adds all bytes of a range.
     sha256& add_all(const byte_range& bytes) {
         constexpr std::size_t at_once = 1 << 18;  // bytes
-        bytes.in_blocks(at_once, [this](std::span<const std::byte> piece) { add(piece); });
+        bytes.in_chunks(at_once, [this](std::span<const std::byte> piece) { add(piece); });
         return *this;
     }
 

@@ -84,11 +84,11 @@ void for_each_word(std::u32string_view text, bool finds_names, const Visit& visi
     }
 }
 
-/// Calls visit(piece) for each piece of cleaned text, in order: words, and the names of the start and end token.
+/// Calls visit(pretoken) for each pre-token of cleaned text, in order: words, and the names of the start and end token.
 /// Mirrors SimpleTokenizer.pat and findall in openai/CLIP clip/simple_tokenizer.py (module regex, IGNORECASE), which
 /// has `<\|startoftext\|>|<\|endoftext\|>|` before the alternatives of for_each_word().
 template <class Visit>
-void for_each_piece(std::u32string_view text, const Visit& visit) {
+void for_each_pretoken(std::u32string_view text, const Visit& visit) {
     while (!text.empty()) {
         std::size_t length = name_length(text, letter_case::ignored);
         if (length == 0) length = word_length(text, letter_case::ignored);
@@ -100,19 +100,19 @@ void for_each_piece(std::u32string_view text, const Visit& visit) {
 /// Merges the symbols of words. Holds working memory: one for each thread.
 class pair_merger {
    public:
-    explicit pair_merger(const vocabulary& symbols) : vocabulary_(symbols) {}
+    explicit pair_merger(const vocabulary& vocabulary) : vocabulary_(vocabulary) {}
 
     /// Merges in place until no two neighbours merge: the pair of the lowest rank first, from left to right.
     /// Mirrors SimpleTokenizer.bpe in openai/CLIP clip/simple_tokenizer.py, which searches the whole word after each
     /// merge. A priority queue of the pairs makes the same merges in O(n log n). The longest match in the vocabulary
     /// would give other symbols, since merges have an order.
-    void operator()(std::vector<token>& symbols) {
-        constexpr token merged = -1;
+    void operator()(std::vector<token_id>& symbols) {
+        constexpr token_id merged = -1;
         link(symbols);
         while (!queue_.empty()) {
             const std::uint64_t first = queue_.top();
             queue_.pop();
-            const auto whole = static_cast<token>(first >> 32);
+            const auto whole = static_cast<token_id>(first >> 32);
             const auto left = static_cast<std::uint32_t>(first);
             const std::uint32_t right = next_[left];
             const bool current = right != none && vocabulary_.parts(whole) == std::pair(symbols[left], symbols[right]);
@@ -131,7 +131,7 @@ class pair_merger {
     static constexpr std::uint32_t none = UINT32_MAX;
 
     /// Links each symbol with its neighbours, and queues the pairs that merge.
-    void link(const std::vector<token>& symbols) {
+    void link(const std::vector<token_id>& symbols) {
         const auto count = static_cast<std::uint32_t>(symbols.size());
         next_.resize(count);
         previous_.resize(count);
@@ -142,8 +142,8 @@ class pair_merger {
         }
     }
 
-    void queue_pair(const std::vector<token>& symbols, std::uint32_t left, std::uint32_t right) {
-        const token whole = vocabulary_.merged(symbols[left], symbols[right]);
+    void queue_pair(const std::vector<token_id>& symbols, std::uint32_t left, std::uint32_t right) {
+        const token_id whole = vocabulary_.merged(symbols[left], symbols[right]);
         if (whole >= 0) queue_.push(static_cast<std::uint64_t>(whole) << 32 | left);
     }
 
@@ -155,10 +155,10 @@ class pair_merger {
 
 }  // namespace text
 
-/// Treatment of more token ids than the context holds.
-enum class overflow {
-    refuse,    ///< throw
-    truncate,  ///< keep the first ids and the end token, as OpenAI's tokenize(truncate=True)
+/// Whether a text of more token ids than the context holds is truncated.
+enum class truncation {
+    refuse,  ///< throw
+    allow,   ///< keep the first ids and the end token, as OpenAI's tokenize(truncate=True)
 };
 
 /// CLIP's tokenizer: normalises, splits, merges byte pairs. Const after construction, safe to call from many threads;
@@ -168,32 +168,33 @@ class tokenizer {
     /// A tokenizer with CLIP's own vocabulary.
     tokenizer() : tokenizer(zeroshot::vocabulary::clip()) {}
 
-    /// \param symbols bytes and merges
+    /// \param vocabulary bytes and merges
     /// \param rules OpenAI's, or those of a tokenizer.json
-    explicit tokenizer(zeroshot::vocabulary symbols, tokenizer_rules rules = {})
-        : vocabulary_(std::move(symbols)), shared_(std::make_shared<const contents>(vocabulary_, std::move(rules))) {}
+    explicit tokenizer(zeroshot::vocabulary vocabulary, tokenizer_rules rules = {})
+        : vocabulary_(std::move(vocabulary)),
+          shared_(std::make_shared<const contents>(vocabulary_, std::move(rules))) {}
 
     /// Encodes a text of any length: start token, ids, end token, without padding.
     /// A special token's name in the text gives that token, as in the reference; see has_special().
     /// \throws text_error (ARG, LIMIT) as clean()
-    std::vector<token> encode(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) const {
-        std::vector<token> ids{start()};
+    std::vector<token_id> encode(std::string_view text, invalid_utf8 policy = invalid_utf8::refuse) const {
+        std::vector<token_id> ids{start()};
         text::pair_merger merge(vocabulary_);
-        std::vector<token> symbols;
+        std::vector<token_id> symbols;
         const auto append_word = [&](std::u32string_view word) {
             spell(symbols, word);
             merge(symbols);
             append(ids, symbols);
         };
         if (rules().normalizer == text_normalizer::openai) {
-            text::for_each_piece(text::cleaned(text, policy), [&](std::u32string_view piece) {
-                if (piece == text::start_of_text || piece == text::end_of_text)
-                    ids.push_back(piece == text::start_of_text ? start() : end());
+            text::for_each_pretoken(text::cleaned(text, policy), [&](std::u32string_view pretoken) {
+                if (pretoken == text::start_of_text || pretoken == text::end_of_text)
+                    ids.push_back(pretoken == text::start_of_text ? start() : end());
                 else
-                    append_word(piece);
+                    append_word(pretoken);
             });
         } else {
-            const auto append_token = [&](token id) { ids.push_back(id); };
+            const auto append_token = [&](token_id id) { ids.push_back(id); };
             const auto append_normalised = [&](std::u32string_view normalised) {
                 text::for_each_word(normalised, rules().finds_names, append_word);
             };
@@ -212,15 +213,15 @@ class tokenizer {
     /// Encodes a text to at most `context` ids (77 in OpenAI's models).
     /// Mirrors tokenize in openai/CLIP clip/clip.py, but without padding.
     /// \throws text_error (LIMIT) for more ids, unless `rule` truncates them; (ARG) for a context below 2
-    std::vector<token> tokenize(std::string_view text, std::size_t context, overflow rule = overflow::refuse,
-                                invalid_utf8 policy = invalid_utf8::refuse) const {
+    std::vector<token_id> tokenize(std::string_view text, std::size_t context, truncation rule = truncation::refuse,
+                                   invalid_utf8 policy = invalid_utf8::refuse) const {
         if (context < 2) {
             throw text_error(error_code::argument, {"context", "it is " + std::to_string(context), "at least 2",
                                                     "for the start and end tokens"});
         }
-        std::vector<token> ids = encode(text, policy);
+        std::vector<token_id> ids = encode(text, policy);
         if (ids.size() <= context) return ids;
-        if (rule == overflow::refuse) {
+        if (rule == truncation::refuse) {
             throw text_error(error_code::limit,
                              {"text " + quoted(text),
                               "it is " + std::to_string(ids.size()) + " tokens long, " +
@@ -239,15 +240,15 @@ class tokenizer {
     }
 
     /// Whether encoded ids hold the start or end token between their first and last.
-    bool has_special(std::span<const token> ids) const {
-        return std::any_of(ids.begin() + 1, ids.end() - 1, [&](token id) { return is_special(id); });
+    bool has_special(std::span<const token_id> ids) const {
+        return std::any_of(ids.begin() + 1, ids.end() - 1, [&](token_id id) { return is_special(id); });
     }
 
     /// The text of token ids for display: a space after each word, U+FFFD for bytes that are not UTF-8.
     /// \throws text_error (ARG) for an unknown id
-    std::string decode(std::span<const token> ids) const {
+    std::string decode(std::span<const token_id> ids) const {
         std::string bytes;
-        for (const token id : ids) {
+        for (const token_id id : ids) {
             const text::symbol spelt = spelling(id);
             bytes += spelt.bytes;
             if (spelt.ends_word) bytes += ' ';
@@ -257,9 +258,9 @@ class tokenizer {
 
     /// The text of each token id for display: "diagram</w>", U+FFFD for part of a character.
     /// \throws text_error (ARG) for an unknown id
-    std::vector<std::string> pieces(std::span<const token> ids) const {
+    std::vector<std::string> pieces(std::span<const token_id> ids) const {
         std::vector<std::string> texts;
-        for (const token id : ids) {
+        for (const token_id id : ids) {
             const text::symbol spelt = spelling(id);
             texts.push_back(to_utf8(code_points(spelt.bytes, invalid_utf8::replace)));
             if (spelt.ends_word && !shared_->added.contains(id) && !is_special(id)) texts.back() += text::word_end;
@@ -267,8 +268,8 @@ class tokenizer {
         return texts;
     }
 
-    token start() const noexcept { return shared_->start; }
-    token end() const noexcept { return shared_->end; }
+    token_id start() const noexcept { return shared_->start; }
+    token_id end() const noexcept { return shared_->end; }
 
     /// The largest id and one: rows of the token embedding.
     std::size_t size() const noexcept { return shared_->size; }
@@ -280,51 +281,51 @@ class tokenizer {
    private:
     /// Rules, and what follows from them.
     struct contents {
-        contents(const zeroshot::vocabulary& symbols, tokenizer_rules stated)
+        contents(const zeroshot::vocabulary& vocabulary, tokenizer_rules stated)
             : rules(std::move(stated)), verbatim(rules, false), normalised(rules, true) {
             for (const added_token& each : rules.added) added.try_emplace(each.id, each.text);
             for (std::size_t symbol = 0; symbol < rules.ids.size(); ++symbol)
-                if (rules.ids[symbol] >= 0) symbols_of.try_emplace(rules.ids[symbol], static_cast<token>(symbol));
-            const bool fits = rules.ids.empty() || (rules.ids.size() == symbols.size() &&
+                if (rules.ids[symbol] >= 0) symbols_of.try_emplace(rules.ids[symbol], static_cast<token_id>(symbol));
+            const bool fits = rules.ids.empty() || (rules.ids.size() == vocabulary.size() &&
                                                     (std::min)(rules.ids.end()[-1], rules.ids.end()[-2]) >= 0);
             if (!fits)
                 throw argument_error(error_code::argument, {"tokenizer", std::to_string(rules.ids.size()) + " ids",
-                                                            "one for each of " + std::to_string(symbols.size()) +
+                                                            "one for each of " + std::to_string(vocabulary.size()) +
                                                                 " symbols, the start and end token among them"});
-            start = id_of(symbols.start());
-            end = id_of(symbols.end());
-            size = rules.ids.empty() ? symbols.size() : 1 + static_cast<std::size_t>(std::ranges::max(rules.ids));
+            start = id_of(vocabulary.start());
+            end = id_of(vocabulary.end());
+            size = rules.ids.empty() ? vocabulary.size() : 1 + static_cast<std::size_t>(std::ranges::max(rules.ids));
             if (!added.empty()) size = (std::max)(size, 1 + static_cast<std::size_t>(added.rbegin()->first));
         }
 
-        token id_of(token symbol) const {
+        token_id id_of(token_id symbol) const {
             return rules.ids.empty() ? symbol : rules.ids[static_cast<std::size_t>(symbol)];
         }
 
         tokenizer_rules rules;
         text::token_finder verbatim, normalised;
-        std::map<token, std::string> added{};  // by id
-        std::map<token, token> symbols_of{};   // by id, where ids are not the symbols' own numbers
-        token start = 0, end = 0;
+        std::map<token_id, std::string> added{};    // by id
+        std::map<token_id, token_id> symbols_of{};  // by id, where ids are not the symbols' own numbers
+        token_id start = 0, end = 0;
         std::size_t size = 0;
     };
 
-    bool is_special(token id) const noexcept { return id == start() || id == end(); }
+    bool is_special(token_id id) const noexcept { return id == start() || id == end(); }
 
     /// The symbols of a word before merging: its bytes, the last as the end of a word.
-    void spell(std::vector<token>& symbols, std::u32string_view word) const {
+    void spell(std::vector<token_id>& symbols, std::u32string_view word) const {
         symbols.clear();
         const std::string bytes = to_utf8(word);
         for (const char byte : bytes) symbols.push_back(vocabulary_.of_byte(static_cast<unsigned char>(byte), false));
         symbols.back() = vocabulary_.of_byte(static_cast<unsigned char>(bytes.back()), true);
     }
 
-    void append(std::vector<token>& ids, const std::vector<token>& symbols) const {
-        for (const token symbol : symbols)
-            if (const token id = shared_->id_of(symbol); id >= 0) ids.push_back(id);
+    void append(std::vector<token_id>& ids, const std::vector<token_id>& symbols) const {
+        for (const token_id symbol : symbols)
+            if (const token_id id = shared_->id_of(symbol); id >= 0) ids.push_back(id);
     }
 
-    text::symbol spelling(token id) const {
+    text::symbol spelling(token_id id) const {
         if (const auto own = shared_->added.find(id); own != shared_->added.end()) return {own->second, true};
         if (is_special(id)) return vocabulary_.spelling(id == start() ? vocabulary_.start() : vocabulary_.end());
         if (rules().ids.empty()) return vocabulary_.spelling(id);

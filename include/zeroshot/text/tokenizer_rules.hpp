@@ -27,7 +27,7 @@ enum class text_normalizer {
 /// A token that is found in a text before words are.
 struct added_token {
     std::string text{};
-    token id = 0;
+    token_id id = 0;
     bool normalized = false;  ///< found in the normalised text instead of the text as it is
 
     bool operator==(const added_token&) const = default;
@@ -41,7 +41,7 @@ struct tokenizer_rules {
     bool lowercase = true;             ///< hugging_face: each character alone, without the final sigma
     bool finds_names = true;           ///< hugging_face: the names of the start and end token are words of their own
     std::vector<added_token> added{};  ///< hugging_face; the start and end tokens among them
-    std::vector<token> ids{};          ///< of each symbol of the vocabulary, -1 to leave it out; empty: its number
+    std::vector<token_id> ids{};       ///< of each symbol of the vocabulary, -1 to leave it out; empty: its number
 
     bool operator==(const tokenizer_rules&) const = default;
 };
@@ -97,7 +97,7 @@ class token_finder {
     }
 
    private:
-    using tokens = std::map<std::u32string, token, std::less<>>;
+    using tokens = std::map<std::u32string, token_id, std::less<>>;
 
     const tokens::value_type* longest(std::u32string_view text) const {
         if (!first_letters_.contains(text.front())) return nullptr;

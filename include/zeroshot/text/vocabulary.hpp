@@ -21,14 +21,14 @@
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// Id of a symbol: a row of the token embedding.
-using token = std::int32_t;
+using token_id = std::int32_t;
 
 namespace text {
 
 #include <zeroshot/text/tables/merges.inc>
 
-inline constexpr token byte_count = 256;                    // each byte, within a word
-inline constexpr token byte_symbol_count = 2 * byte_count;  // and again as the end of a word
+inline constexpr token_id byte_count = 256;                    // each byte, within a word
+inline constexpr token_id byte_symbol_count = 2 * byte_count;  // and again as the end of a word
 inline constexpr std::string_view word_end = "</w>";
 
 inline constexpr std::size_t letters_of_a_merge = 6;  // in the table, three for each symbol
@@ -38,15 +38,15 @@ inline constexpr std::size_t clip_merge_count =
     std::string_view(clip_merges[std::size(clip_merges) - 1]).size() / letters_of_a_merge;
 
 /// The two symbols of CLIP's merge of that rank.
-inline std::pair<token, token> clip_merge(std::size_t rank) {
+inline std::pair<token_id, token_id> clip_merge(std::size_t rank) {
     const char* letters = clip_merges[rank / merges_in_a_row] + rank % merges_in_a_row * letters_of_a_merge;
     const auto id = [&letters] {
-        token number = 0;
+        token_id number = 0;
         for (int digit = 0; digit < 3; ++digit, ++letters)
             number = number * 52 + (*letters <= 'Z' ? *letters - 'A' : *letters - 'a' + 26);
         return number;
     };
-    const token left = id();
+    const token_id left = id();
     return {left, id()};
 }
 
@@ -119,7 +119,7 @@ class vocabulary {
         detail::expect_at_most<checkpoint_error>(1'000'000, lines.size(), "lines", "merges");
         if (are_clip_merges(lines)) return clip(lines.size());
         spelt_symbols ids = spelt_byte_symbols();
-        std::vector<std::pair<token, token>> pairs;
+        std::vector<std::pair<token_id, token_id>> pairs;
         pairs.reserve(lines.size());
         for (const std::string& line : lines) pairs.push_back(read_line(ids, line, first_number + pairs.size()));
         return vocabulary(std::move(pairs));
@@ -127,25 +127,25 @@ class vocabulary {
 
     /// Number of symbols with the special ones: rows of the token embedding.
     std::size_t size() const noexcept { return static_cast<std::size_t>(end()) + 1; }
-    token start() const noexcept { return text::byte_symbol_count + static_cast<token>(tables_->pairs.size()); }
-    token end() const noexcept { return start() + 1; }
+    token_id start() const noexcept { return text::byte_symbol_count + static_cast<token_id>(tables_->pairs.size()); }
+    token_id end() const noexcept { return start() + 1; }
 
     /// The symbol of one byte.
-    token of_byte(unsigned char byte, bool ends_word) const noexcept {
+    token_id of_byte(unsigned char byte, bool ends_word) const noexcept {
         return tables_->alphabet.ids[byte] + (ends_word ? text::byte_count : 0);
     }
 
     /// The merge of two symbols, or -1. Lower ids merge earlier.
-    token merged(token left, token right) const noexcept { return tables_->find(left, right); }
+    token_id merged(token_id left, token_id right) const noexcept { return tables_->find(left, right); }
 
     /// The two symbols of a merged one, which is neither a byte nor special.
-    std::pair<token, token> parts(token whole) const noexcept {
+    std::pair<token_id, token_id> parts(token_id whole) const noexcept {
         return tables_->pairs[static_cast<std::size_t>(whole - text::byte_symbol_count)];
     }
 
     /// Spelling of a symbol.
     /// \throws text_error (ARG) for an unknown id
-    text::symbol spelling(token id) const {
+    text::symbol spelling(token_id id) const {
         if (id == start()) return {"<|startoftext|>", true};
         if (id == end()) return {"<|endoftext|>", true};
         if (id < 0 || id > end()) {
@@ -153,7 +153,7 @@ class vocabulary {
                                                     "0 to " + std::to_string(end())});
         }
         text::symbol spelt;
-        for (const token byte : bytes_of(id)) {
+        for (const token_id byte : bytes_of(id)) {
             spelt.bytes +=
                 static_cast<char>(tables_->alphabet.bytes[static_cast<std::size_t>(byte % text::byte_count)]);
             spelt.ends_word = byte >= text::byte_count;
@@ -166,7 +166,7 @@ class vocabulary {
     std::vector<std::string> spellings() const {
         std::vector<std::string> spelt;  // [id]
         spelt.reserve(size());
-        for (token id = 0; id < text::byte_symbol_count; ++id)
+        for (token_id id = 0; id < text::byte_symbol_count; ++id)
             spelt.push_back(spelling_of_byte_symbol(tables_->alphabet, id));
         for (const auto& [left, right] : tables_->pairs)
             spelt.push_back(spelt[static_cast<std::size_t>(left)] + spelt[static_cast<std::size_t>(right)]);
@@ -186,16 +186,16 @@ class vocabulary {
    private:
     /// A right neighbour that a symbol merges with, and the merged symbol.
     struct continuation {
-        token right, whole;
+        token_id right, whole;
     };
 
     /// Pairs by rank, and by their left part. A hash table would take quadratic time for a checkpoint's table that was
     /// made to collide.
     struct tables {
         text::byte_alphabet alphabet;
-        std::vector<std::pair<token, token>> pairs;  // [rank]
-        std::vector<std::uint32_t> begins;           // [left part, and one more]: first of its continuations
-        std::vector<continuation> continuations;     // in order of left part, then of right part
+        std::vector<std::pair<token_id, token_id>> pairs;  // [rank]
+        std::vector<std::uint32_t> begins;                 // [left part, and one more]: first of its continuations
+        std::vector<continuation> continuations;           // in order of left part, then of right part
 
         /// Sorts the pairs by their left part; each part is a byte or an earlier pair.
         void index() {
@@ -204,7 +204,7 @@ class vocabulary {
             std::partial_sum(begins.begin(), begins.end(), begins.begin());
             continuations.resize(pairs.size());
             std::vector<std::uint32_t> free(begins.begin(), begins.end() - 1);
-            token whole = text::byte_symbol_count;
+            token_id whole = text::byte_symbol_count;
             for (const auto& [left, right] : pairs) {
                 continuations[free[static_cast<std::size_t>(left)]++] = {right, whole++};
             }
@@ -214,20 +214,20 @@ class vocabulary {
             }
         }
 
-        token find(token left, token right) const noexcept {
+        token_id find(token_id left, token_id right) const noexcept {
             const auto index = static_cast<std::size_t>(left);
             if (index + 1 >= begins.size()) return -1;  // a special symbol
             const auto begin = continuations.begin() + static_cast<std::ptrdiff_t>(begins[index]);
             const auto end = continuations.begin() + static_cast<std::ptrdiff_t>(begins[index + 1]);
             const auto at = std::lower_bound(begin, end, right,
-                                             [](const continuation& a, token sought) { return a.right < sought; });
+                                             [](const continuation& a, token_id sought) { return a.right < sought; });
             return at == end || at->right != right ? -1 : at->whole;
         }
     };
 
     /// The first `count` of CLIP's merges.
     static vocabulary clip(std::size_t count) {
-        std::vector<std::pair<token, token>> pairs;
+        std::vector<std::pair<token_id, token_id>> pairs;
         pairs.reserve(count);
         for (std::size_t rank = 0; rank < count; ++rank) pairs.push_back(text::clip_merge(rank));
         return vocabulary(std::move(pairs));
@@ -238,7 +238,7 @@ class vocabulary {
         if (lines.size() > text::clip_merge_count) return false;
         const text::byte_alphabet alphabet;
         std::vector<std::string> byte_symbols;
-        for (token id = 0; id < text::byte_symbol_count; ++id)
+        for (token_id id = 0; id < text::byte_symbol_count; ++id)
             byte_symbols.push_back(spelling_of_byte_symbol(alphabet, id));
         std::vector<std::pair<std::string_view, std::string_view>> spellings;  // [id]: in two parts
         spellings.reserve(byte_symbols.size() + lines.size());
@@ -251,11 +251,11 @@ class vocabulary {
                 if (fits) rest.remove_prefix(part.size());
                 return fits;
             };
-            const auto skip_symbol = [&](token id) {
+            const auto skip_symbol = [&](token_id id) {
                 const auto& [first, second] = spellings[static_cast<std::size_t>(id)];
                 return skip(first) && skip(second);
             };
-            const std::pair<token, token> pair = text::clip_merge(rank);
+            const std::pair<token_id, token_id> pair = text::clip_merge(rank);
             const bool left_fits = skip_symbol(pair.first);
             const std::size_t space = line.size() - rest.size();
             if (!left_fits || !skip(" ") || !skip_symbol(pair.second) || !rest.empty()) return false;
@@ -264,14 +264,14 @@ class vocabulary {
         return true;
     }
 
-    explicit vocabulary(std::vector<std::pair<token, token>> pairs) {
+    explicit vocabulary(std::vector<std::pair<token_id, token_id>> pairs) {
         auto merges = std::make_shared<tables>();
         merges->pairs = std::move(pairs);
         merges->index();
         tables_ = std::move(merges);
     }
 
-    static std::string spelling_of_byte_symbol(const text::byte_alphabet& alphabet, token id) {
+    static std::string spelling_of_byte_symbol(const text::byte_alphabet& alphabet, token_id id) {
         std::string text;
         append_utf8(text, alphabet.characters[static_cast<std::size_t>(id % text::byte_count)]);
         return id < text::byte_count ? text : text.append(text::word_end);
@@ -282,14 +282,14 @@ class vocabulary {
     static spelt_symbols spelt_byte_symbols() {
         const text::byte_alphabet alphabet;
         spelt_symbols ids;
-        for (token id = 0; id < text::byte_symbol_count; ++id)
+        for (token_id id = 0; id < text::byte_symbol_count; ++id)
             ids.try_emplace(spelling_of_byte_symbol(alphabet, id), static_cast<std::size_t>(id));
         return ids;
     }
 
     /// Reads the pair of one line, and adds its merged symbol to the known ones.
     /// \param number of the line, from 1, for messages
-    static std::pair<token, token> read_line(spelt_symbols& ids, std::string_view line, std::size_t number) {
+    static std::pair<token_id, token_id> read_line(spelt_symbols& ids, std::string_view line, std::size_t number) {
         const auto refuse = [&](const std::string& what, const std::string& expected) {
             throw checkpoint_error(error_code::format, {"merges, line " + std::to_string(number), what, expected});
         };
@@ -303,7 +303,7 @@ class vocabulary {
             if (known == ids.end()) {
                 refuse("symbol " + quoted(part) + " is neither a byte nor merged on an earlier line", "");
             }
-            return static_cast<token>(known->second);
+            return static_cast<token_id>(known->second);
         };
         const std::pair pair(id_of(line.substr(0, space)), id_of(line.substr(space + 1)));
         const std::string whole = std::string(line.substr(0, space)).append(line.substr(space + 1));
@@ -314,10 +314,10 @@ class vocabulary {
     }
 
     /// The bytes of a symbol in order, as ids below byte_symbol_count.
-    std::vector<token> bytes_of(token id) const {
-        std::vector<token> bytes, pending{id};
+    std::vector<token_id> bytes_of(token_id id) const {
+        std::vector<token_id> bytes, pending{id};
         while (!pending.empty()) {
-            const token next = pending.back();
+            const token_id next = pending.back();
             pending.pop_back();
             if (next < text::byte_symbol_count) {
                 bytes.push_back(next);

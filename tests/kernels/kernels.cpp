@@ -6,6 +6,7 @@
 #include <zeroshot/kernels/kernels.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/scoped_variable.hpp"
 
 using namespace zeroshot::kernels;
 
@@ -41,9 +42,6 @@ TEST_CASE("ZEROSHOT_KERNELS chooses among the tables of this machine, and other 
 TEST_CASE("the table in use stays the same when ZEROSHOT_KERNELS changes after the first call") {
     const table& chosen = active();
     CHECK(&chosen == &choose(std::getenv("ZEROSHOT_KERNELS")));
-    const char* const given = std::getenv("ZEROSHOT_KERNELS");
-    const std::string before = given == nullptr ? "" : given;
-    ::setenv("ZEROSHOT_KERNELS", chosen.set == instruction_set::portable ? "avx2" : "portable", 1);
+    const scoped_variable other("ZEROSHOT_KERNELS", chosen.set == instruction_set::portable ? "avx2" : "portable");
     CHECK(&active() == &chosen);
-    given == nullptr ? ::unsetenv("ZEROSHOT_KERNELS") : ::setenv("ZEROSHOT_KERNELS", before.c_str(), 1);
 }

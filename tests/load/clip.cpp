@@ -142,7 +142,7 @@ TEST_CASE("texts, images and lists of prompts are encoded alike one by one, in s
     const std::vector<image> pair = images(2);
     CHECK(model.encode_image({pair[0], pair[1]}, run) == model.encode_image(pair));
     CHECK(std::ranges::equal(model.encode_image(pair[1], run).row(0), model.encode_image(pair).row(1)));
-    CHECK(model.encode_pixels(model.preprocess(pair)) == model.encode_image(pair));
+    CHECK(model.encode_pixels(model.preprocess(pair, run)) == model.encode_image(pair));
 }
 
 TEST_CASE("a handle that was moved from still works") {

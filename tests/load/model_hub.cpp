@@ -1,7 +1,5 @@
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +7,7 @@
 #include <zeroshot/load/model_hub.hpp>
 
 #include "tests/catch.hpp"
+#include "tests/scoped_variable.hpp"
 #include "tests/support/files.hpp"
 
 using namespace zeroshot;
@@ -49,25 +48,6 @@ class model_root {
    private:
     scratch_folder root_;
     model_folders folders_;
-};
-
-/// Sets a variable of the environment until the end of the scope.
-class scoped_variable {
-   public:
-    scoped_variable(std::string name, const char* value) : name_(std::move(name)) {
-        if (const char* old = std::getenv(name_.c_str())) old_ = old;
-        ::setenv(name_.c_str(), value, 1);
-    }
-    ~scoped_variable() {
-        if (old_) ::setenv(name_.c_str(), old_->c_str(), 1);
-        if (!old_) ::unsetenv(name_.c_str());
-    }
-    scoped_variable(const scoped_variable&) = delete;
-    scoped_variable& operator=(const scoped_variable&) = delete;
-
-   private:
-    std::string name_;
-    std::optional<std::string> old_;
 };
 
 }  // namespace

@@ -99,9 +99,9 @@ class basic_clip {
     /// Resizes, crops and normalises images for encode_pixels().
     /// \return [images, 3, size, size]
     /// \throws checkpoint_error (UNSUPPORTED) without an image tower
-    tensor<Scalar, 4> preprocess(std::span<const image> images) const;
-    tensor<Scalar, 4> preprocess(std::initializer_list<image> images) const {
-        return preprocess(std::span(images.begin(), images.size()));
+    tensor<Scalar, 4> preprocess(std::span<const image> images, const run_options& options = {}) const;
+    tensor<Scalar, 4> preprocess(std::initializer_list<image> images, const run_options& options = {}) const {
+        return preprocess(std::span(images.begin(), images.size()), options);
     }
 
     /// Cuts a text into token ids: start token, text, end token.

@@ -155,11 +155,11 @@ tensor<Scalar, 3> basic_clip<Scalar>::preprocess(const image& image) const {
 }
 
 template <class Scalar>
-tensor<Scalar, 4> basic_clip<Scalar>::preprocess(std::span<const image> images) const {
+tensor<Scalar, 4> basic_clip<Scalar>::preprocess(std::span<const image> images, const run_options& options) const {
     const std::size_t size = preprocessing().size;
     tensor<Scalar, 4> batch(images.size(), 3, size, size);
-    for (std::size_t i = 0; i < images.size(); ++i)
-        std::ranges::copy(preprocess(images[i]).values(), batch.row(i).begin());
+    run_tasks(
+        images.size(), [&](std::size_t i) { preprocess_into(images[i], preprocessing(), batch.row(i)); }, options);
     return batch;
 }
 
@@ -182,7 +182,8 @@ matrix<Scalar> basic_clip<Scalar>::encode_image(std::span<const image> images, c
     const image_encoder<Scalar>& visual = model().visual();
     return loading::in_batches<Scalar>(images.size(), embedding_size(), loading::largest_image_batch, options,
                                        [&](std::size_t first, std::size_t count, executor* threads) {
-                                           const tensor<Scalar, 4> pixels = preprocess(images.subspan(first, count));
+                                           const tensor<Scalar, 4> pixels =
+                                               preprocess(images.subspan(first, count), {.threads = threads});
                                            return visual(pixels.values(), count, {}, threads);
                                        });
 }

@@ -148,6 +148,16 @@ def record_squares():
     (HERE / "squares.txt").write_text("\n".join(lines) + "\n")
 
 
+def without_huffman_tables(data):
+    position, kept = 2, data[:2]
+    while data[position + 1] != 0xDA:
+        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        if data[position + 1] != 0xC4:
+            kept += data[position:end]
+        position = end
+    return kept + data[position:]
+
+
 def record_jpegs():
     folder = HERE / "jpeg"
     folder.mkdir(exist_ok=True)
@@ -169,10 +179,13 @@ def record_jpegs():
         "turned": (colours, dict(quality=75, subsampling=0, exif=exif)),
         "rgb": (colours, dict(quality=75, keep_rgb=True)),
         "cmyk": (colours.convert("CMYK"), dict(quality=60)),
+        "webcam": (colours, dict(quality=75, subsampling=1, optimize=False)),
     }
     for name, (image, options) in kinds.items():
         path = folder / f"{name}.jpg"
-        image.save(path, optimize=True, **options)
+        image.save(path, **{"optimize": True, **options})
+        if name == "webcam":  # frames of video have no Huffman tables: the standard ones are meant
+            path.write_bytes(without_huffman_tables(path.read_bytes()))
         read = Image.open(path)
         if read.mode == "CMYK":
             read = read.convert("RGB")

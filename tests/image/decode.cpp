@@ -226,8 +226,9 @@ TEST_CASE("small JPEGs of every kind are decoded as by Pillow: by libjpeg-turbo 
     // Two inverse transforms in integers are up to 1 level apart in luma and chroma; 1 + 1.772 and a rounding of it in
     // the most sensitive colour, blue.
     for (const jpeg_decoder& decoder : jpeg_decoders()) {
-        for (const char* name : {"baseline", "halved", "halved_across", "progressive", "progressive_full", "restarts",
-                                 "progressive_restarts", "rgb", "turned", "grey", "grey_progressive", "cmyk"}) {
+        for (const char* name :
+             {"baseline", "halved", "halved_across", "progressive", "progressive_full", "restarts",
+              "progressive_restarts", "rgb", "turned", "grey", "grey_progressive", "cmyk", "webcam"}) {
             INFO(decoder.name << ' ' << name);
             const bool grey = std::string_view(name).starts_with("grey");
             const image expected = netpbm(golden(std::string("jpeg/") + name + (grey ? ".pgm" : ".ppm")));
@@ -267,6 +268,63 @@ TEST_CASE("a JPEG damaged in its data, or closed too early, is decoded; its soun
             }
         }
     }
+}
+
+TEST_CASE("odd JPEGs have the pixels of the sound file, whichever decoder reads them") {
+    using namespace jpeg_parts;
+    const bytes good = sample("baseline"), restarts = sample("restarts");
+    const auto end = [](const bytes& file) { return file.size() - 2; };
+    std::vector<std::pair<const char*, bytes>> odd;  // and the sound one's name
+    for (const std::size_t count : {1u, 10u, 3000u})
+        odd.emplace_back("restarts", inserted(restarts, find(restarts, 0xd1), bytes(count, std::byte{0x21})));
+    odd.emplace_back("restarts", inserted(restarts, find(restarts, 0xd0), of({0xff, 0, 0xff, 0, 7})));
+    odd.emplace_back("baseline", inserted(good, end(good), of({0xff, 0})));
+    odd.emplace_back("baseline", inserted(good, end(good), of({0xff, 0, 1, 2, 3})));
+    odd.emplace_back("baseline", inserted(good, end(good), of({0xff, 0xff, 0xff})));
+    odd.emplace_back("baseline", joined({bytes(good.begin(), good.end() - 2), bytes(30, std::byte{5})}));  // no end
+    const bytes webcam = sample("webcam");  // without Huffman tables
+    odd.emplace_back("webcam", inserted(webcam, 2, joined({of({0xff, 0xe0, 0, 16}), text("AVI1"), bytes(10)})));
+    odd.emplace_back("webcam", without(webcam, find(webcam, detail::jpeg_marker::app0)));
+    odd.emplace_back("webcam", with(webcam, find(webcam, 0xc0) + 1, 0xc1));
+    const std::size_t scan = find(good, detail::jpeg_marker::sos), parameters = scan + length_of(good, scan) - 3;
+    odd.emplace_back("baseline", with(good, parameters, 1));
+    odd.emplace_back("baseline", with(good, parameters + 1, 0));
+    odd.emplace_back("baseline", with(good, parameters + 2, 0x21));
+    bytes letters = good;
+    for (std::size_t i = 0; i < 3; ++i) {
+        letters[find(good, 0xc0) + 10 + 3 * i] = static_cast<std::byte>("RGB"[i]);
+        letters[scan + 5 + 2 * i] = static_cast<std::byte>("RGB"[i]);
+    }
+    odd.emplace_back("baseline", letters);  // with a JFIF marker they name no colours
+    for (const jpeg_decoder& decoder : jpeg_decoders()) {
+        for (std::size_t i = 0; i < odd.size(); ++i) {
+            INFO(decoder.name << ' ' << i);
+            CHECK(digest_of(decoder.decode(odd[i].second)) == digest_of(decoder.decode(sample(odd[i].first))));
+        }
+    }
+}
+
+TEST_CASE("odd PNGs have the pixels and the transparency that they have in Pillow") {
+    const bytes colours = chunk("PLTE", jpeg_parts::of({255, 0, 0, 0, 255, 0}));
+    const bytes data = chunk("IDAT", stored(jpeg_parts::of({0, 0, 1, 2})));  // the last index is beyond the palette
+    const bytes transparency = chunk("tRNS", jpeg_parts::of({7}));
+    const auto alphas_of = [](const bytes& odd) {
+        const image decoded = decode(odd);
+        if (decoded.alpha_plane() == nullptr) return std::vector<int>{};
+        return std::vector<int>(decoded.alpha_plane()->row(0).begin(), decoded.alpha_plane()->row(0).end());
+    };
+    const bytes indexed = header(3, 1, 8, 3);
+    const image beyond = decode(file({indexed, colours, data}));
+    CHECK(std::ranges::equal(beyond.row(0), std::array<std::uint8_t, 9>{255, 0, 0, 0, 255, 0, 0, 0, 0}));
+    CHECK(alphas_of(file({indexed, colours, data})).empty());
+    CHECK(alphas_of(file({indexed, colours, transparency, data})) == std::vector{7, 255, 255});
+    CHECK(alphas_of(file({indexed, transparency, colours, data})) == std::vector{7, 255, 255});
+    CHECK(alphas_of(file({indexed, colours, data, transparency})) == std::vector{7, 255, 255});
+    const bytes longer = chunk("tRNS", jpeg_parts::of({1, 2, 3, 4, 5}));
+    CHECK(alphas_of(file({indexed, colours, longer, data})) == std::vector{1, 2, 3});
+    const bytes bilevel = header(3, 1, 1, 0), bits = chunk("IDAT", stored(jpeg_parts::of({0, 0xa0})));
+    CHECK(alphas_of(file({bilevel, chunk("tRNS", jpeg_parts::of({0, 1})), bits})) == std::vector{0, 255, 0});
+    CHECK(alphas_of(file({bilevel, chunk("tRNS", jpeg_parts::of({0, 0, 9})), bits})) == std::vector{255, 0, 255});
 }
 
 TEST_CASE("JPEG tables that are missing or over-full, and scans that do not fit the frame, are refused") {

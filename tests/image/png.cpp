@@ -171,7 +171,8 @@ TEST_CASE("damaged chunks are refused at their byte") {
         CHECK_THAT(refusal(file({chunk("IHDR", filler(12)), data()})), contains("IHDR has 12 bytes"));
     }
     SECTION("order") {
-        CHECK_THAT(refusal(file({data(), rgb})), contains("the header (IHDR) is missing"));
+        CHECK_THAT(refusal(file({data(), rgb})), contains("the image data (IDAT) is missing"));
+        CHECK_THAT(refusal(file({})), contains("the header (IHDR) is missing"));
         CHECK(detail::scan_png(file({rgb, data(), chunk("tEXt", {}), data()}), enough_pixels).compressed.size() == 1);
     }
     SECTION("chunks that we do not know, and what is none") {

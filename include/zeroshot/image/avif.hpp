@@ -40,6 +40,8 @@ inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
     };
     const std::unique_ptr<avifDecoder, decltype(&avifDecoderDestroy)> decoder(avifDecoderCreate(), avifDecoderDestroy);
     if (decoder == nullptr) throw std::bad_alloc();
+    const bool has_aom = avifCodecName(AVIF_CODEC_CHOICE_AOM, AVIF_CODEC_FLAG_CAN_DECODE) != nullptr;
+    if (has_aom) decoder->codecChoice = AVIF_CODEC_CHOICE_AOM;  // dav1d prints about damaged files
     decoder->strictFlags &= ~static_cast<avifStrictFlags>(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);
     check(avifDecoderSetIOMemory(decoder.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
     check(avifDecoderParse(decoder.get()));

@@ -215,7 +215,8 @@ inline png_file scan_png(std::span<const std::byte> bytes, std::size_t max_pixel
         if (chunk->type == "CgBI")
             throw_at_byte(error_code::unsupported, position, "Apple's variant of PNG (CgBI)", "a standard PNG",
                           "convert it with a tool that knows it");
-        if (chunk->type == "IDAT" || chunk->type == "IEND") break;
+        const bool has_header = file.width > 0;  // image data before it is passed over, as any chunk
+        if ((chunk->type == "IDAT" && has_header) || chunk->type == "IEND") break;
         if (chunk->type == "IHDR" && chunk->data.size() >= 13)  // also of a cut file, so that a bomb is named a bomb
             read_png_header(file, chunk->data, position, max_pixels);
         if (!chunk->is_whole() || chunk->checksum.empty()) throw_ends_early(bytes.size());

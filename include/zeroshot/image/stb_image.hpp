@@ -214,7 +214,10 @@ static inline inflated inflate(std::span<const std::byte> compressed, std::span<
     const auto size = static_cast<std::size_t>(stream.zout - stream.zout_start), wanted = file.stream_size();
     if (!ended || size > wanted) return size >= wanted ? inflated::whole : inflated::damaged;
     const stbi_uc* const end = stream.zbuffer - stream.num_bits / 8;  // before what was read ahead
-    const auto rest = stream.zbuffer_end - end;
+    const stbi_uc* part_ends = reinterpret_cast<const stbi_uc*>(compressed.data());
+    for (const auto& part : file.compressed)
+        if (part_ends < end) part_ends += part.size();
+    const auto rest = part_ends - end;  // a checksum in another chunk than the last row is not looked at
     const bool sound = rest >= 4 && big_endian(std::as_bytes(std::span(end, 4))) == adler32(output.first(size));
     if (size == wanted) return sound || rest < 4 ? inflated::whole : inflated::damaged;
     return sound && file.is_whole_rows(size) ? inflated::too_few_rows : inflated::damaged;
@@ -282,13 +285,16 @@ static inline bool read_frame(jpeg_state& state, unsigned marker) {
     return true;
 }
 
-/// Reads a scan header; the parameters of progressive coding, the last three bytes, mean nothing in a baseline JPEG.
+/// Reads a scan header without what means nothing to libjpeg: the parameters of progressive coding, the last three
+/// bytes, in a baseline JPEG, and numbers of tables that the scan does not use.
 static inline bool read_scan_header(jpeg_state& state, std::span<const std::byte> data) {
     std::vector<std::byte> header(data.begin(), data.end());
-    if (state.progressive == 0 && header.size() > 3) {
-        const std::array whole{std::byte{0}, std::byte{63}, std::byte{0}};
-        std::ranges::copy(whole, header.end() - 3);
-    }
+    if (header.size() < 6) return stbi__err("a short scan header", "") != 0;
+    const auto parameters = header.end() - 3;
+    if (state.progressive == 0) std::ranges::copy(std::array{std::byte{0}, std::byte{63}, std::byte{0}}, parameters);
+    const std::byte used = *parameters == std::byte{0} ? std::byte{0xf0} : std::byte{0x0f};
+    for (auto tables = header.begin() + 4; state.progressive != 0 && parameters - tables >= 1; tables += 2)
+        *tables &= used;
     feed(state, header);
     if (stbi__process_scan_header(&state) == 0) return false;
     int blocks = 0;

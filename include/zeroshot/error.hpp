@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include <zeroshot/utf8_unit.hpp>
 #include <zeroshot/version.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
@@ -102,13 +103,6 @@ struct cancelled_error : error {
 
 namespace detail {
 
-/// Appends a byte as two hexadecimal digits.
-inline void append_hex(std::string& text, unsigned byte) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    text += digits[byte >> 4 & 15];
-    text += digits[byte & 15];
-}
-
 /// Refuses a number beyond a limit.
 /// \throws Error (LIMIT) "WHERE: NUMBER THINGS, expected at most LIMIT; HINT"
 template <class Error>
@@ -121,23 +115,13 @@ void expect_at_most(std::uintmax_t limit, std::uintmax_t number, const char* thi
 
 }  // namespace detail
 
-/// Untrusted text made safe to print: control characters and bytes beyond ASCII escaped, cut at 200 bytes, in quotes.
-/// Why not a function? Argument-dependent lookup would find std::quoted for a std::string wherever `<iomanip>` is
-/// included.
+/// Untrusted text in quotes, safe to print: control characters, bidirectional formatting characters and bytes that are
+/// not UTF-8 are escaped; cut at 200 bytes. Why not a function? Argument-dependent lookup would find std::quoted for a
+/// std::string wherever `<iomanip>` is included.
 struct quoting {
     std::string operator()(std::string_view text) const {
         constexpr std::size_t longest = 200;
-        std::string safe = "'";
-        for (const char character : text.substr(0, longest)) {
-            const auto byte = static_cast<unsigned char>(character);
-            if (byte >= 0x20 && byte < 0x7f) {
-                safe += character;
-            } else {
-                safe += "\\x";
-                detail::append_hex(safe, byte);
-            }
-        }
-        return safe + (text.size() > longest ? "'..." : "'");
+        return "'" + detail::printable(detail::cut_text(text, longest)) + (text.size() > longest ? "'..." : "'");
     }
 };
 inline constexpr quoting quoted;

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 # A header's module is its folder; these stand at the top and are included by everybody.
-BASE = {"version.hpp", "error.hpp", "half.hpp", "tensor.hpp", "eigen_tensor.hpp", "parallel.hpp"}
+BASE = {"version.hpp", "utf8_unit.hpp", "error.hpp", "half.hpp", "tensor.hpp", "eigen_tensor.hpp", "parallel.hpp"}
 
 # Headers that only include others.
 UMBRELLAS = {"zeroshot.hpp"}
@@ -75,6 +75,7 @@ TESTED_ELSEWHERE = {
     "load/load_options.hpp": "load/load.cpp",
     "nn/weight_options.hpp": "nn/weights.cpp",
     "checkpoint/limits.hpp": "checkpoint/checkpoint.cpp",
+    "utf8_unit.hpp": "base/error.cpp",
 }
 
 

@@ -68,12 +68,6 @@ bool is_wide(char32_t character) {
            is_between(character, 0x20000, 0x3FFFD);
 }
 
-/// Control characters, which a terminal would interpret, and overrides of the text direction.
-bool is_unsafe(char32_t character) {
-    return character < 0x20 || is_between(character, 0x7F, 0x9F) || is_between(character, 0x202A, 0x202E) ||
-           is_between(character, 0x2066, 0x2069);
-}
-
 std::string time_text(double seconds) {
     const auto whole = static_cast<long>(std::lround(seconds));
     if (whole < 60) return std::to_string(whole) + " s";
@@ -189,21 +183,7 @@ std::size_t columns_of(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
-    std::string safe;
-    while (!text.empty()) {
-        const std::string_view rest = text;
-        const zeroshot::detail::utf8_unit character = next_character(text);
-        const std::string_view bytes = rest.substr(0, character.size);
-        if (character.valid && !is_unsafe(character.code_point)) {
-            safe += bytes;
-            continue;
-        }
-        for (const char byte : bytes) {
-            safe += "\\x";
-            zeroshot::detail::append_hex(safe, static_cast<unsigned char>(byte));
-        }
-    }
-    return safe;
+    return zeroshot::detail::printable(text);
 }
 
 std::string padded(std::string_view text, std::size_t columns) {

@@ -84,7 +84,7 @@ class console {
 /// Number of terminal columns of a text in UTF-8.
 std::size_t columns_of(std::string_view text);
 
-/// The text with control characters and invalid bytes written as \x1b.
+/// The text with control characters, bidirectional formatting characters and invalid bytes written as \x1b.
 std::string printable(std::string_view text);
 
 /// The text followed by spaces up to this number of columns.

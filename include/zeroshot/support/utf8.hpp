@@ -6,40 +6,11 @@
 #include <string_view>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/utf8_unit.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 namespace detail {
-
-inline constexpr char32_t replacement_character = 0xFFFD;
-
-/// The beginning of a text: a code point of `size` bytes, or `size` bytes of an incomplete one.
-struct utf8_unit {
-    char32_t code_point;
-    std::size_t size;
-    bool valid;
-};
-
-/// Decodes the first code point of a text that is not empty, strictly (Unicode, table 3-7): overlong forms, surrogates
-/// and values above U+10FFFF are invalid.
-inline utf8_unit read_utf8(std::string_view bytes) {
-    const auto at = [&](std::size_t index) { return static_cast<unsigned char>(bytes[index]); };
-    const unsigned lead = at(0);
-    if (lead < 0x80) return {lead, 1, true};
-    if (lead < 0xC2 || lead > 0xF4) return {replacement_character, 1, false};
-    const std::size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    const unsigned lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    char32_t code_point = lead & (0x7Fu >> size);
-    for (std::size_t index = 1; index < size; ++index) {
-        const bool ends = index >= bytes.size();
-        if (ends || at(index) < (index == 1 ? lowest : 0x80u) || at(index) > (index == 1 ? highest : 0xBFu)) {
-            return {replacement_character, index, false};
-        }
-        code_point = code_point << 6 | (at(index) & 0x3Fu);
-    }
-    return {code_point, size, true};
-}
 
 /// The length of the UTF-8 sequence at the beginning of a text; 0 where it is empty or not UTF-8.
 inline std::size_t utf8_length(std::string_view text) {

@@ -81,6 +81,25 @@ TEST_CASE("a classifier gives probabilities, most probable first, and accessors 
     CHECK(length == Approx(1).epsilon(1e-6));
 }
 
+TEST_CASE("a score is a probability, a cosine or a logit; the last two do not depend on the other labels") {
+    const image photo = random_image(40, 30, 1);
+    const classifier which(tiny_clip(), labels), alone(tiny_clip(), {labels[2]});
+    const classification result = which(photo), single = alone(photo);
+    CHECK(which.scores(result, scoring::softmax) == result.probabilities());
+    CHECK(which.scores(result, scoring::logit) == result.logits());
+    const std::vector<float> cosines = which.scores(result, scoring::cosine);
+    const auto embeddings = normalized(tiny_clip().encode_image(photo));
+    const auto wanted = similarity(embeddings, which.text_embeddings(), 1);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        INFO(labels[i]);
+        // a logit has 24 bits, and the division rounds once more
+        CHECK(cosines[i] == Approx(wanted.row(0)[i]).margin(2e-7));
+    }
+    CHECK(alone.scores(single, scoring::softmax) == std::vector<float>{1});
+    CHECK(alone.scores(single, scoring::cosine).front() == cosines[2]);
+    CHECK(alone.scores(single, scoring::logit).front() == result.logits()[2]);
+}
+
 TEST_CASE("accessors of a temporary classification return by value") {
     const classifier which(tiny_clip(), labels);
     const image sample = random_image(40, 30, 1);

@@ -20,6 +20,13 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
+/// What a score of a label says.
+enum class scoring {
+    softmax,  ///< probability among the labels, which sum to 1: that of a single label is always 1
+    cosine,   ///< similarity of the embeddings, from -1 to 1, whatever the other labels are
+    logit,    ///< logit_scale * cosine + logit_bias, whatever the other labels are
+};
+
 /// A label and its probability.
 template <class Scalar>
 struct scored_label {
@@ -132,6 +139,9 @@ class basic_classifier {
     /// \return one classification for each row, in order
     /// \throws numeric_error for an embedding of length 0 or not finite; argument_error for another number of columns
     std::vector<basic_classification<Scalar>> of_embeddings(const matrix<Scalar>& embeddings) const;
+
+    /// Scores of an image that this classifier classified, in the labels' order.
+    std::vector<Scalar> scores(const basic_classification<Scalar>& result, scoring kind) const;
 
    private:
     basic_clip<Scalar> clip_;

@@ -206,4 +206,14 @@ std::vector<basic_classification<Scalar>> basic_classifier<Scalar>::of_embedding
     return results;
 }
 
+template <class Scalar>
+std::vector<Scalar> basic_classifier<Scalar>::scores(const basic_classification<Scalar>& result, scoring kind) const {
+    if (kind == scoring::softmax) return result.probabilities();
+    std::vector<Scalar> scores = result.logits();
+    if (kind == scoring::logit) return scores;
+    const auto scale = static_cast<double>(clip_.logit_scale()), bias = static_cast<double>(clip_.logit_bias());
+    for (Scalar& score : scores) score = static_cast<Scalar>((static_cast<double>(score) - bias) / scale);
+    return scores;
+}
+
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -1,3 +1,8 @@
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
 #include <zeroshot/datasets/image_list.hpp>
 
 #include "tests/datasets/readers.hpp"
@@ -9,39 +14,147 @@ using support::thrown;
 
 namespace {
 
-std::string listed(const std::string& text) {
+/// "a.png:cat b.png:dog,cat", or numbers where the classes have no names.
+std::string listed(const std::string& text, const list_columns& columns = {}, const std::string& split = "") {
     const support::scratch_folder folder;
     support::write(folder / "list.csv", text);
-    image_list list(folder / "list.csv");
-    return support::listed(list);
+    image_list list(folder / "list.csv", columns, split);
+    std::string all;
+    for (const example& one : support::all_of(list)) {
+        all += (all.empty() ? "" : " ") + one.name + ":";
+        for (std::size_t i = 0; i < one.labels.size(); ++i) {
+            const std::size_t label = one.labels[i];
+            all += (i == 0 ? "" : ",") + (list.classes().empty() ? std::to_string(label) : list.classes().at(label));
+        }
+    }
+    return all;
 }
 
 std::string list_refusal(const std::string& text) {
     return thrown([&] { listed(text); });
 }
 
+std::string note_of(const std::string& text) {
+    const support::scratch_folder folder;
+    support::write(folder / "list.csv", text);
+    const image_list list(folder / "list.csv");
+    return list.notes().empty() ? "" : list.notes().front();
+}
+
+const std::string both = "red.png:red circle blue.png:blue circle";
+
 }  // namespace
 
 TEST_CASE("a line of CSV is a path and its labels") {
-    CHECK(listed("path,label\na.png,dog\nb.png,cat\n") == "a.png:1 b.png:0");
+    CHECK(listed("path,label\na.png,dog\nb.png,cat\n") == "a.png:dog b.png:cat");
     CHECK(listed("\xef\xbb\xbf"
-                 "a.png,dog\r\n\r\nb.png,cat,dog\r\nc.png,\r\n") == "a.png:1 b.png:0,1 c.png:");
-    CHECK(listed("\"a,\"\"1\"\".png\",\"new\nline\"\n") == "a,\"1\".png:0");
-    CHECK(listed("image,class\nx.png,b") == "x.png:0");
-    CHECK(listed("a.png,dog,dog") == "a.png:0");
+                 "a.png,dog\r\n\r\nb.png,cat,dog\r\nc.png,\r\n") == "a.png:dog b.png:cat,dog c.png:");
+    CHECK(listed("\"a,\"\"1\"\".png\",\"new\nline\"\n") == "a,\"1\".png:new\nline");
+    CHECK(listed("image,class\nx.png,b") == "x.png:b");
+    CHECK(listed("a.png,dog,dog") == "a.png:dog");
 }
 
-TEST_CASE("a line may be a JSON object") {
+TEST_CASE("headers, index columns and other columns are no classes") {
+    CHECK(listed("file_name,label\nred.png,red circle\nblue.png,blue circle\n") == both);
+    CHECK(listed("image_path,label\nred.png,red circle\nblue.png,blue circle\n") == both);
+    CHECK(listed("path,label,split,width\nred.png,red circle,test,32\nblue.png,blue circle,test,32\n") == both);
+    CHECK(listed("id,path,label\n0,red.png,red circle\n1,blue.png,blue circle\n") == both);
+    CHECK(listed(",path,label\n0,red.png,red circle\n1,blue.png,blue circle\n") == both);
+    CHECK(listed("label;id;Image Name\nred circle;4;red.png\nblue circle;9;blue.png\n") == both);
+    CHECK(listed("filepath\ttitle\nred.png\tred circle\nblue.png\tblue circle\n") == both);
+    CHECK(listed("path | label\nred.png | red circle\nblue.png | blue circle\n") == both);
+    CHECK(listed("red.png red circle\nblue.png blue circle\n") == both);
+    CHECK(listed("sep=;\r\npath;label\r\nred.png;red circle\r\nblue.png;blue circle\r\n") == both);
+    CHECK(listed("path,label,\nred.png,red circle,\nblue.png,blue circle,\n") == both);
+    CHECK(listed("path,label\nred.png,\"a circle, red\"\nblue.png,\"a circle, blue\"\n") ==
+          "red.png:a circle, red blue.png:a circle, blue");
+}
+
+TEST_CASE("JSON may be lines, an array, or objects by image, by label or around the list") {
+    CHECK(
+        listed(
+            "{\"file_name\": \"red.png\", \"label\": \"red circle\"}\n{\"file_name\": \"blue.png\", \"label\": \"blue "
+            "circle\"}\n") == both);
+    CHECK(listed("[{\"label\": \"red circle\", \"image\": \"red.png\"},\n {\"label\": \"blue circle\", \"image\": "
+                 "\"blue.png\"}]") == both);
+    CHECK(listed("{\"red.png\": \"red circle\", \"blue.png\": \"blue circle\"}") == both);
+    CHECK(listed("{\"red circle\": [\"red.png\"], \"blue circle\": [\"blue.png\"]}") == both);
+    CHECK(
+        listed("{\"info\": {\"year\": 2020}, \"data\": [{\"path\": \"red.png\", \"label\": \"red circle\"}, {\"path\": "
+               "\"blue.png\", \"label\": \"blue circle\"}]}") == both);
+    CHECK(listed("[[\"red.png\", \"red circle\"], [\"blue.png\", \"blue circle\"]]") == both);
+    CHECK(listed("[[\"path\", \"label\"], [\"red.png\", \"red circle\"], [\"blue.png\", \"blue circle\"]]") == both);
+    CHECK(listed(
+              "{\"image\": {\"path\": \"red.png\", \"width\": 32}, \"annotation\": {\"label\": \"red circle\"}}\n"
+              "{\"image\": {\"path\": \"blue.png\", \"width\": 32}, \"annotation\": {\"label\": \"blue circle\"}}\n") ==
+          both);
+    CHECK(
+        listed("{\"red.png\": {\"label\": \"red circle\", \"size\": 9}, \"blue.png\": {\"label\": \"blue circle\"}}") ==
+        both);
+}
+
+TEST_CASE("JSON of pandas, and of several splits") {
+    CHECK(listed("{\"columns\": [\"path\", \"label\"], \"index\": [0, 1], \"data\": [[\"red.png\", \"red circle\"], "
+                 "[\"blue.png\", \"blue circle\"]]}") == both);
+    CHECK(has(list_refusal("{\"path\": {\"0\": \"red.png\"}, \"label\": {\"0\": \"red circle\"}}"),
+              "an object with the keys 'path', 'label', expected"));
+    const std::string splits =
+        "{\"train\": [{\"image\": \"a.png\", \"label\": \"cat\"}], \"val\": [{\"image\": \"b.png\", \"label\": "
+        "\"dog\"}]}";
+    CHECK(listed(splits) == "b.png:dog");
+    CHECK(listed(splits, {}, "train") == "a.png:cat");
+    CHECK(has(list_refusal("{\"images\": [\"a.png\", \"b.png\"], \"labels\": [\"cat\", \"dog\"]}"),
+              "an object with the keys 'images', 'labels'"));
+}
+
+TEST_CASE("an image has several labels in an array, in cells of its own, or in a list in one cell") {
     CHECK(listed("{\"path\": \"a.png\", \"label\": \"dog\"}\n\n{\"path\": \"b.png\", \"labels\": [\"dog\", "
-                 "\"cat\"]}\n{\"path\": \"c.png\", \"label\": null}\n") == "a.png:1 b.png:0,1 c.png:");
+                 "\"cat\"]}\n") != "");
+    CHECK(listed("{\"path\": \"a.png\", \"labels\": [\"dog\"]}\n{\"path\": \"b.png\", \"labels\": [\"dog\", \"cat\"]}\n"
+                 "{\"path\": \"c.png\", \"labels\": null}\n") == "a.png:dog b.png:cat,dog c.png:");
+    CHECK(listed("path,labels\na.png,\"['dog', 'cat']\"\nb.png,\"[\"\"dog\"\"]\"\n") == "a.png:cat,dog b.png:dog");
+    CHECK(listed("path,labels\na.png,dog,cat\nb.png,dog\n") == "a.png:cat,dog b.png:dog");
+    CHECK(listed("{\"path\": \"a.png\", \"objects\": [{\"label\": \"dog\"}, {\"label\": \"cat\"}]}\n") ==
+          "a.png:cat,dog");
 }
 
-TEST_CASE("labels that are whole numbers are indices of classes named after them") {
+TEST_CASE("labels that are whole numbers are indices of classes without names, and -1 is none") {
     CHECK(listed("a.png,2\nb.png,10\n") == "a.png:2 b.png:10");
     CHECK(listed("{\"path\": \"a.png\", \"label\": 1}") == "a.png:1");
+    CHECK(listed("path,label\na.png,cat\nb.png,nan\n") == "a.png:cat b.png:");  // pandas' name for none
+    CHECK(listed("path,label\na.png,2.0\nb.png,-1\nc.png,0\n") == "a.png:2 b.png: c.png:0");
+    CHECK(listed("val/a.JPEG 65\nval/b.JPEG 970\n") == "val/a.JPEG:65 val/b.JPEG:970");
     const support::scratch_folder folder;
     support::write(folder / "list.csv", "a.png,2\n");
-    CHECK(image_list(folder / "list.csv").classes() == std::vector<std::string>{"0", "1", "2"});
+    CHECK(image_list(folder / "list.csv").classes().empty());
+}
+
+TEST_CASE("numbers among names, fractions and names of files are no classes") {
+    CHECK(has(list_refusal("path,label\na.png,cat\nb.png,3\n"), "labels are names, as 'cat', and numbers, as '3'"));
+    CHECK(has(list_refusal("path,label\na.png,cat\nb.png,-1\n"), "numbers, as '-1'"));
+    CHECK(has(list_refusal("path,label\na.png,0.5\nb.png,1\n"), "label '0.5'"));
+    CHECK(has(list_refusal("path,label\na.png,-2\nb.png,1\n"), "label '-2'"));
+    CHECK(has(list_refusal("path,label\na.png,20200101\n"), "label '20200101'"));
+    CHECK(has(list_refusal("image,target\na.png,am.png\nb.png,bm.png\n"), "label 'am.png' is the name of a file"));
+}
+
+TEST_CASE("of the splits that a column names one is read") {
+    const std::string list = "path,label,split\na.png,cat,train\nb.png,dog,test\nc.png,cat,val\n";
+    CHECK(listed(list) == "b.png:dog");
+    CHECK(listed(list, {}, "train") == "a.png:cat");
+    CHECK(listed(list, {}, "validation") == "c.png:cat");
+    CHECK(has(thrown([&] { listed("path,label,split\na.png,cat,train\nb.png,dog,val\n", {}, "test"); }),
+              "it has no split 'test' but train and val"));
+    CHECK(listed("path,label,split\na.png,cat,train\n") == "a.png:cat");
+}
+
+TEST_CASE("a sentence says how the list was understood") {
+    CHECK(has(note_of("id,path,label\n0,a.png,cat\n1,b.png,dog\n"),
+              "list.csv: commas, images in column 'path', labels in column 'label'; not read: 'id'"));
+    CHECK(has(note_of("a.png\tcat\n"), "list.csv: tabs, no header, images in column 1, labels in column 2"));
+    CHECK(
+        has(note_of("{\"file_name\": \"a.png\", \"label\": \"cat\"}\n{\"file_name\": \"b.png\", \"label\": \"cat\"}\n"),
+            "list.csv: JSON lines, images in column 'file_name', labels in column 'label'"));
 }
 
 TEST_CASE("paths are relative to the list, and the number of images is known") {
@@ -50,6 +163,10 @@ TEST_CASE("paths are relative to the list, and the number of images is known") {
     image_list list(folder / "list.csv");
     CHECK(list.count() == 1);
     CHECK(std::get<std::filesystem::path>(list.next()->image) == folder / "a/b.png");
+    support::write(folder / "images/0001", "x");  // files without extensions, beside the list
+    support::write(folder / "bare.csv", "images/0001,dog\nimages/0002,cat\n");
+    image_list bare(folder / "bare.csv");
+    CHECK(support::listed(bare) == "images/0001:1 images/0002:0");
 }
 
 TEST_CASE("a damaged list is refused with the line number") {
@@ -59,38 +176,11 @@ TEST_CASE("a damaged list is refused with the line number") {
     CHECK(has(list_refusal("a.png,dog\n\"b.png,dog\n"), "line 2: a quotation mark is not closed"));
     CHECK(has(list_refusal("\"a\"b,dog\n"), "line 1: text follows a closing quotation mark"));
     CHECK(has(list_refusal("a.png,dog\n,cat\n"), "line 2: an empty path"));
-    CHECK(has(list_refusal("{\"path\": \"a.png\"}\n"), "line 1: /label is missing"));
+    CHECK(has(list_refusal("path,label\na.png,a dog, running\n"), "line 2: 3 cells, expected 2, as in the header"));
+    CHECK(has(list_refusal("{\"path\": \"a.png\"}\n{\"path\": \"b.png\"}\n"), "among the columns 'path'"));
     CHECK(has(list_refusal("{\"path\": \"a.png\", \"label\": 1}\n{\"path\"\n"), "line 2"));
-    CHECK(has(list_refusal("{\"path\": \"a.png\", \"label\": 1.5}\n"), "an unsigned integer"));
-}
-
-TEST_CASE("folders are classes in sorted order; images come by folder and name, other files are skipped") {
-    const support::scratch_folder folder;
-    for (const char* name :
-         {"dog/b.png", "dog/a.JPG", "dog/z/0.png", "dog/notes.txt", "dog/.hidden.png", "cat/1.webp", ".git/x.png"})
-        support::write(folder / name, "x");
-    std::filesystem::create_directories(folder / "empty");
-    support::write(folder / "top.png", "x");
-    class_folders photos(folder.path());
-    CHECK(photos.classes() == std::vector<std::string>{"cat", "dog", "empty"});
-    CHECK(photos.count() == 4);
-    CHECK(support::listed(photos) == "cat/1.webp:0 dog/a.JPG:1 dog/b.png:1 dog/z/0.png:1");
-}
-
-TEST_CASE("a folder without folders, or without images, is refused") {
-    const support::scratch_folder folder;
-    CHECK(has(thrown<data_set_error>([&] { class_folders{folder.path()}; }),
-              "contains no folders, expected a folder for each class"));
-    std::filesystem::create_directories(folder / "cat");
-    CHECK(has(thrown<data_set_error>([&] { class_folders{folder.path()}; }), "no images in its 1 folders"));
-    CHECK(has(thrown<file_error>([&] { class_folders{folder / "none"}; }), "IO "));
-}
-
-TEST_CASE("images are recognised by their extensions, those without a decoder included") {
-    CHECK(has_image_extension("photos/a.JPEG"));
-    CHECK(has_image_extension("a.heic"));
-    CHECK(has_image_extension("a.ppm"));
-    CHECK_FALSE(has_image_extension("a.txt"));
-    CHECK_FALSE(has_image_extension(".a.png"));
-    CHECK_FALSE(has_image_extension("png"));
+    CHECK(has(list_refusal("{\"images\": [{\"file_name\": \"a.png\"}], \"annotations\": [{\"id\": 1}]}"),
+              "an object with the keys 'images', 'annotations', expected"));
+    CHECK(has(list_refusal("[\"a.png\", \"b.png\"]"), "/0 is a string, expected an object"));
+    CHECK(has(list_refusal("a.png\nb.png\n"), "line 1: one cell"));
 }

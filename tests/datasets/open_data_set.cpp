@@ -56,3 +56,46 @@ TEST_CASE("Parquet is detected, and opened only with Apache Arrow") {
     CHECK(has(thrown<data_set_error>([&] { open_data_set(folder / "set"); }), "UNSUPPORTED "));
     CHECK(data_format_of("parquet") == data_format::parquet);
 }
+
+TEST_CASE("a split is chosen where a data set has several, and a sentence says so") {
+    const support::scratch_folder folder;
+    for (const char* name :
+         {"data/train/cat/1.png", "data/train/dog/1.png", "data/val/cat/1.png", "data/val/dog/1.png"})
+        support::write(folder / name, "x");
+    const auto images = open_data_set(folder / "data");
+    CHECK(support::listed(*images) == "cat/1.png:0 dog/1.png:1");
+    CHECK(images->classes() == std::vector<std::string>{"cat", "dog"});
+    REQUIRE(images->notes().size() == 1);
+    CHECK(has(images->notes()[0], "of the splits train and val, val is read"));
+    CHECK(images->location() == path_text(folder / "data/val"));
+    CHECK(open_data_set(folder / "data", std::nullopt, "train")->location() == path_text(folder / "data/train"));
+    CHECK(has(thrown<data_set_error>([&] { open_data_set(folder / "data", std::nullopt, "test"); }),
+              "it has no split 'test' but train and val"));
+    CHECK(open_data_set(folder / "data", data_format::folders)->classes() == std::vector<std::string>{"train", "val"});
+
+    const std::string shard = support::tar_entry("a.cls", "0") + support::tar_entry("a.jpg", "x") + support::tar_end;
+    support::write(folder / "web/validation/0.tar", shard);
+    support::write(folder / "web/train/0.tar", shard);
+    support::write(folder / "web/train/1.tar", shard);
+    CHECK(name_of(detect_format(folder / "web")) == "webdataset");
+    const auto shards = open_data_set(folder / "web");
+    CHECK(support::all_of(*shards).size() == 1);
+    CHECK(shards->notes().size() == 1);
+}
+
+TEST_CASE("a list beside images is the data set, where the folders are no classes") {
+    const support::scratch_folder folder;
+    for (const char* name :
+         {"hub/1.png", "hub/2.png", "kaggle/images/1.png", "splits/train/1.png", "splits/test/2.png"})
+        support::write(folder / name, "x");
+    support::write(folder / "hub/metadata.jsonl", "{\"file_name\": \"1.png\", \"label\": \"cat\"}\n");
+    CHECK(name_of(detect_format(folder / "hub")) == "manifest");
+    CHECK(support::listed(*open_data_set(folder / "hub")) == "1.png:0");
+    support::write(folder / "kaggle/train.csv", "image,label\nimages/1.png,cat\n");
+    CHECK(has(thrown<data_set_error>([&] { open_data_set(folder / "kaggle"); }), "name the list: "));
+    CHECK(open_data_set(folder / "kaggle", data_format::folders)->count() == 1);
+    support::write(folder / "list.tsv", "a.png\tb.png\tcat\nc.png\td.png\tdog\n");
+    CHECK(has(thrown<data_set_error>([&] { open_data_set(folder / "list.tsv"); }), "--image-column names one"));
+    CHECK(open_data_set(folder / "list.tsv", std::nullopt, "", open_plain, {"1", "3"})->classes() ==
+          std::vector<std::string>{"cat", "dog"});
+}

@@ -110,6 +110,100 @@ class Classify(ProgramTest):
         self.assertIn("twice.txt: line 4: duplicate label 'a dog' of line 1", done.stderr.decode())
         self.assertEqual(self.classify("a.png", "--labels-from", "twice.txt", "--quiet").stderr, b"")
 
+    def test_scores_are_probabilities_cosines_or_logits(self):
+        labels = ("--labels", "a dog", "a cat", "a")
+        plain = self.objects(self.classify("a.png", *labels, "--json"))[0]["labels"]
+        scale = json.loads(self.output_lines(self.call("inspect", "model.safetensors", "--json"))[0])["logit_scale"]
+        for scoring in ("softmax", "cosine", "logit"):
+            entry = self.objects(self.classify("a.png", *labels, "--scores", scoring, "--json"))[0]
+            self.assertEqual((set(entry), entry["scoring"]), ({"picture", "scoring", "labels"}, scoring))
+            for one, before in zip(entry["labels"], plain):
+                wanted = {"softmax": before["probability"], "cosine": before["logit"] / scale, "logit": before["logit"]}
+                self.assertEqual({key: one[key] for key in before}, before)
+                self.assertAlmostEqual(one["score"], wanted[scoring], delta=1e-6 * max(1, abs(wanted[scoring])))
+        alone, among = (
+            self.objects(self.classify("a.png", "--labels", *names, "--scores", "cosine", "--json"))[0]["labels"]
+            for names in (["a dog"], ["a dog", "a cat", "b"])
+        )
+        self.assertEqual(alone[0]["score"], next(each["score"] for each in among if each["label"] == "a dog"))
+        lines = self.output_lines(self.classify("a.png", *labels, "--scores", "cosine"))
+        self.assertRegex(lines[1], r"^  a[a-z ]* +-?0\.\d{4}")
+        rows = list(csv.reader(io.StringIO(self.classify("a.png", *labels, "--csv", "--scores", "logit").stdout.decode())))
+        self.assertEqual(rows[0], ["picture", "rank", "label", "probability", "logit", "score"])
+        self.assertTrue(all(row[4] == row[5] for row in rows[1:]))
+        self.assert_message(self.classify("a.png", *labels, "--scores", "sofmax"), 2, "'softmax'")
+
+    def test_a_threshold_leaves_out_labels_with_lower_scores(self):
+        labels = list("abcdefgh")
+        every = self.objects(self.classify("a.png", "--labels", *labels, "--scores", "cosine", "-k", 8, "--json"))[0]
+        scores = [each["score"] for each in every["labels"]]
+        words = ("a.png", "--labels", *labels, "--scores", "cosine", "--threshold")
+        above = self.objects(self.classify(*words, scores[6], "--json"))[0]["labels"]
+        self.assertEqual([each["score"] for each in above], scores[:7])  # without --top: more than five
+        self.assertEqual(len(self.objects(self.classify(*words, -1, "-k", 2, "--json"))[0]["labels"]), 2)
+        self.assertEqual(self.objects(self.classify(*words, 1.5, "--json"))[0]["labels"], [])
+        self.assertIn("no label above the threshold", self.classify(*words, 1.5).stdout.decode())
+        self.assertIn("no label above the threshold", self.classify(*words, 1.5, "-k", 1).stdout.decode())
+        softmax = self.objects(self.classify("a.png", "--labels", *labels, "--threshold", 0.2, "--json"))[0]["labels"]
+        self.assertTrue(all(each["probability"] >= 0.2 for each in softmax))
+
+    def test_a_single_label_is_warned_of_unless_its_score_depends_on_no_other(self):
+        self.assertIn(b"always 100 %", self.classify("a.png", "--labels", "a dog").stderr)
+        self.assertNotIn(b"100 %", self.classify("a.png", "--labels", "a dog", "--scores", "cosine").stderr)
+        self.assertNotIn(b"100 %", self.classify("a.png", "--labels", "a dog", "a cat").stderr)
+
+    def test_a_file_of_labels_may_be_a_list(self):
+        wanted = ["red circle", "blue circle", "a, b"]
+        cases = {
+            "JSON": json.dumps(wanted),
+            "JSON over lines": json.dumps(wanted, indent=2),
+            "Python": "['red circle', \"blue circle\", 'a, b',]",
+            "a tuple": "[('n1', 'red circle'), ('n2', 'blue circle'), ('n3', 'a, b')]",
+            "a dict of Python": "{0: 'red circle',\n 1: 'blue circle',\n 2: 'a, b'}",
+            "a class index": json.dumps({str(i): [f"n0000000{i}", name] for i, name in enumerate(wanted)}),
+            "out of order": json.dumps({str(i): wanted[i] for i in (2, 0, 1)}),
+            "indices by name": json.dumps({name: i for i, name in enumerate(wanted)}),
+            "config.json": json.dumps({"model_type": "vit", "id2label": {str(i): name for i, name in enumerate(wanted)}}),
+            "objects": json.dumps([{"id": i, "name": name} for i, name in enumerate(wanted)]),
+            "one line": 'red circle, blue circle, "a, b"\n',
+            "semicolons": "red circle; blue circle; a, b",
+            "numbers": "0: red circle\n1: blue circle\n2: a, b\n",
+            "numbers from 1": "1. red circle\n2. blue circle\n3. a, b\n",
+            "identifiers": "n01440764 red circle\nn01443537 blue circle\nn01484850 a, b\n",
+            "quotes": '"red circle",\n"blue circle",\n"a, b"\n',
+            "a table": "id\tlabel\n7\tred circle\n9\tblue circle\n4\ta, b\n",
+            "lines": "red circle\nblue circle\na, b\n",
+        }
+        for name, text in cases.items():
+            with self.subTest(name):
+                (self.folder / "list.txt").write_text(text)
+                done = self.classify("a.png", "--labels-from", "list.txt", "--json")
+                self.assertEqual(
+                    sorted(each["label"] for each in self.objects(done)[0]["labels"]), sorted(wanted), done.stderr
+                )
+                self.assertEqual(b"list.txt: " in done.stderr, name != "lines", done.stderr)
+        for text, part in (
+            ('{"a": [1], "b": [2]}', "an object with the keys 'a', 'b'"),
+            ('["a", 3]', "/1 is an unsigned integer"),
+            ('["a" "b"]', "the text is not JSON"),
+            ("[]", "no labels"),
+        ):
+            (self.folder / "list.txt").write_text(text)
+            self.assert_message(self.classify("a.png", "--labels-from", "list.txt"), 1, "list.txt", part)
+
+    def test_labels_that_look_like_something_else_are_warned_of(self):
+        done = self.classify("a.png", "--labels", "a dog, a cat, b", "--json")
+        self.assertEqual(sorted(each["label"] for each in self.objects(done)[0]["labels"]), ["a cat", "a dog", "b"])
+        self.assert_message(done, 0, "--labels is read as a list of 3: 'a dog', 'a cat', 'b'")
+        self.assertEqual(len(self.objects(self.classify("a.png", "--labels", "['a', 'b']", "--json"))[0]["labels"]), 2)
+        self.assert_message(self.classify("a.png", "--labels", "dog,", "cat"), 0, "'dog,' ends with a comma")
+        self.assert_message(self.classify("a.png", "--labels", "a_dog", "cat"), 0, "'a_dog' has underscores")
+        self.assert_message(self.classify("a.png", "--labels", "n01440764", "cat"), 0, "'n01440764' is an identifier")
+        (self.folder / "headed.txt").write_text("label\na dog\na cat\n")
+        self.assert_message(self.classify("a.png", "--labels-from", "headed.txt"), 0, "line 1: label 'label' may be a header")
+        plain = self.classify("a.png", "--labels", "a dog, brown", "a cat, grey", "--json")
+        self.assertEqual((len(self.objects(plain)[0]["labels"]), plain.stderr), (2, b""))
+
     def test_labels_may_come_from_standard_input(self):
         result = self.objects(self.classify("a.png", "--labels-from", "-", "--json", stdin=b"a dog\na cat\n"))
         self.assertEqual(len(result[0]["labels"]), 2)

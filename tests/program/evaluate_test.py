@@ -243,6 +243,41 @@ class Evaluate(ProgramTest):
         (self.folder / "hollow/a").mkdir(parents=True)
         self.assert_message(self.evaluate("--data", "hollow"), 1, "hollow: ")
 
+    def test_columns_of_a_list_are_recognised_or_named(self):
+        for i, (name, text) in enumerate(
+            {
+                "headers": "file_name,label\na.png,red circle\nb.png,blue circle\n",
+                "more columns": "path,label,split,width\na.png,red circle,test,32\nb.png,blue circle,test,32\n",
+                "a number first": "id,path,label\n0,a.png,red circle\n1,b.png,blue circle\n",
+                "tabs": "filepath\ttitle\na.png\tred circle\nb.png\tblue circle\n",
+                "lines": '{"file_name": "a.png", "label": "red circle"}\n{"file_name": "b.png", "label": "blue circle"}\n',
+            }.items()
+        ):
+            with self.subTest(name):
+                (self.folder / f"columns{i}.csv").write_text(text)
+                done = self.evaluate("--data", f"columns{i}.csv", "--json")
+                result = json.loads(self.output_lines(done)[0])
+                self.assertEqual([one["class"] for one in result["per_class"]], ["blue circle", "red circle"])
+                self.assertEqual(result["count"], 2)
+                self.assert_message(done, 0, f"columns{i}.csv: ", "images in column", "labels in column")
+        (self.folder / "odd.csv").write_text("path,split,kind,size\na.png,test,red,3\nb.png,test,blue,4\n")
+        self.assert_message(
+            self.evaluate("--data", "odd.csv"), 1, "among the columns 'path', 'split', 'kind', 'size'; --label-column"
+        )
+        result = self.json_output("--data", "odd.csv", "--label-column", "kind", "--image-column", "1")
+        self.assertEqual([one["class"] for one in result["per_class"]], ["blue", "red"])
+        self.assert_message(self.evaluate("--data", "odd.csv", "--label-column", "sort"), 1, "no column 'sort'")
+
+    def test_labels_that_are_numbers_are_indices_of_the_class_list(self):
+        (self.folder / "numbers.csv").write_text("path,label\na.png,1\nb.png,0\na.png,-1\n")
+        self.assert_message(self.evaluate("--data", "numbers.csv"), 1, "numbers.csv: the labels are numbers", "--classes")
+        (self.folder / "two.json").write_text('{"0": "red", "1": "blue"}')
+        result = self.json_output("--data", "numbers.csv", "--classes", "two.json")
+        self.assertEqual([one["class"] for one in result["per_class"]], ["red", "blue"])
+        self.assertEqual((result["count"], result["strangers"]), (2, 1))
+        (self.folder / "one.txt").write_text("red\n")
+        self.assert_message(self.evaluate("--data", "numbers.csv", "--classes", "one.txt"), 1, "label 1, expected below 1")
+
     def test_a_full_disk_leaves_no_partial_file(self):
         self.assert_message(self.evaluate("--data", "photos", "--per-picture", "/dev/full"), 1, "/dev/full")
         self.assert_not_written("full")

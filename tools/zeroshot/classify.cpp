@@ -16,6 +16,7 @@
 #include "command_context.hpp"
 #include "console.hpp"
 #include "image_files.hpp"
+#include "label_lists.hpp"
 #include "model_setup.hpp"
 #include "options.hpp"
 #include "prompt_templates.hpp"
@@ -25,39 +26,80 @@ namespace program {
 
 namespace {
 
+/// A label that is printed.
+struct printed_label {
+    std::size_t index;  // among the labels
+    float probability, logit, score;
+};
+
+/// What is printed of an image: the labels with the highest scores, highest first.
+using printed_labels = std::vector<printed_label>;
+
+/// Which labels are printed, and with which scores.
+struct label_selection {
+    std::optional<zeroshot::scoring> scoring;  // as asked for
+    std::optional<double> threshold;
+    std::size_t top;
+
+    zeroshot::scoring kind() const { return scoring.value_or(zeroshot::scoring::softmax); }
+
+    printed_labels of(const zeroshot::classifier& classifier, const zeroshot::classification& result) const {
+        const std::vector<float> scores = classifier.scores(result, kind());
+        printed_labels labels;
+        for (const std::size_t index : result.ranking()) {
+            if (labels.size() == top || (threshold && static_cast<double>(scores[index]) < *threshold)) break;
+            labels.push_back({index, result.probabilities()[index], result.logits()[index], scores[index]});
+        }
+        return labels;
+    }
+};
+
+std::string name_of(zeroshot::scoring scoring) {
+    return scoring == zeroshot::scoring::softmax  ? "softmax"
+           : scoring == zeroshot::scoring::cosine ? "cosine"
+                                                  : "logit";
+}
+
 /// Writes classifications in an output format.
 class result_writer {
    public:
-    result_writer(console& out, const std::vector<std::string>& labels) : out_(out), labels_(labels) {}
+    result_writer(console& out, const std::vector<std::string>& labels, const label_selection& selection)
+        : out_(out), labels_(labels), selection_(selection) {}
     virtual ~result_writer() = default;
     virtual void begin() {}
-    virtual void add(const std::string& image, const zeroshot::classification& result, std::size_t top) = 0;
+    virtual void add(const std::string& image, const printed_labels& labels) = 0;
     virtual void add(const std::string&, const failure&) {}
 
    protected:
     console& out() const { return out_; }
-    const std::string& label(std::size_t position) const { return labels_[position]; }
+    const std::string& name(const printed_label& label) const { return labels_[label.index]; }
     std::size_t label_count() const { return labels_.size(); }
+    const label_selection& selection() const { return selection_; }
 
    private:
     console& out_;
     const std::vector<std::string>& labels_;
+    const label_selection& selection_;
 };
 
-/// JSON, an object per line: {"picture": "a.png", "labels": [{"label": "a dog", "probability": 0.93, "logit": 24.1}]}
+/// JSON, an object per line: {"picture": "a.png", "labels": [{"label": "a dog", "probability": 0.93, "logit": 24.1}]};
+/// with --scores also {"scoring": "cosine"}, and a "score" for each label.
 class json_results final : public result_writer {
    public:
     using result_writer::result_writer;
 
-    void add(const std::string& image, const zeroshot::classification& result, std::size_t top) override {
-        nlohmann::ordered_json labels = nlohmann::ordered_json::array();
-        for (std::size_t rank = 0; rank < top; ++rank) {
-            const std::size_t index = result.ranking()[rank];
-            labels.push_back({{"label", label(index)},
-                              {"probability", zeroshot::json_number(result.probabilities()[index])},
-                              {"logit", zeroshot::json_number(result.logits()[index])}});
+    void add(const std::string& image, const printed_labels& labels) override {
+        nlohmann::ordered_json list = nlohmann::ordered_json::array();
+        for (const printed_label& each : labels) {
+            list.push_back({{"label", name(each)},
+                            {"probability", zeroshot::json_number(each.probability)},
+                            {"logit", zeroshot::json_number(each.logit)}});
+            if (selection().scoring) list.back()["score"] = zeroshot::json_number(each.score);
         }
-        out().print(zeroshot::json_text_of({{"picture", image}, {"labels", labels}}));
+        nlohmann::ordered_json object{{"picture", image}};
+        if (selection().scoring) object["scoring"] = name_of(*selection().scoring);
+        object["labels"] = std::move(list);
+        out().print(zeroshot::json_text_of(object));
     }
 
     void add(const std::string& image, const failure& error) override {
@@ -73,14 +115,16 @@ class csv_results final : public result_writer {
    public:
     using result_writer::result_writer;
 
-    void begin() override { out().print("picture,rank,label,probability,logit"); }
+    void begin() override {
+        out().print(std::string("picture,rank,label,probability,logit") + (selection().scoring ? ",score" : ""));
+    }
 
-    void add(const std::string& image, const zeroshot::classification& result, std::size_t top) override {
-        for (std::size_t rank = 0; rank < top; ++rank) {
-            const std::size_t index = result.ranking()[rank];
-            out().print(csv_field(image) + "," + std::to_string(rank + 1) + "," + csv_field(label(index)) + "," +
-                        zeroshot::number_text(result.probabilities()[index]) + "," +
-                        zeroshot::number_text(result.logits()[index]));
+    void add(const std::string& image, const printed_labels& labels) override {
+        std::size_t rank = 0;
+        for (const printed_label& each : labels) {
+            out().print(csv_field(image) + "," + std::to_string(++rank) + "," + csv_field(name(each)) + "," +
+                        zeroshot::number_text(each.probability) + "," + zeroshot::number_text(each.logit) +
+                        (selection().scoring ? "," + zeroshot::number_text(each.score) : ""));
         }
     }
 };
@@ -88,8 +132,9 @@ class csv_results final : public result_writer {
 /// Text: the labels of each image below its name, or on the same line if only the most probable one is printed.
 class text_results final : public result_writer {
    public:
-    text_results(console& out, const std::vector<std::string>& labels, const std::vector<image_source>& images)
-        : result_writer(out, labels) {
+    text_results(console& out, const std::vector<std::string>& labels, const label_selection& selection,
+                 const std::vector<image_source>& images)
+        : result_writer(out, labels, selection) {
         for (const std::string& each : labels) label_columns_ = std::max(label_columns_, columns_of(printable(each)));
         for (const image_source& each : images)
             image_columns_ = std::max(image_columns_, columns_of(printable(each.name)));
@@ -97,28 +142,34 @@ class text_results final : public result_writer {
         image_columns_ = std::min(image_columns_, max_image_columns);
     }
 
-    void add(const std::string& image, const zeroshot::classification& result, std::size_t top) override {
+    void add(const std::string& image, const printed_labels& labels) override {
         const std::string name = printable(image);
-        if (top == 1 && label_count() > 1) {
-            out().print(padded(name, image_columns_) + "  " + line(result, 0));
+        if (selection().top == 1 && label_count() > 1) {
+            const std::string best = labels.empty() ? none() : line(labels.front(), true);
+            out().print(padded(name, image_columns_) + "  " + best);
             return;
         }
         if (!std::exchange(is_first_, false)) out().print("");
         out().print(out().styled(name, text_style::bold));
-        for (std::size_t rank = 0; rank < top; ++rank) out().print("  " + line(result, rank));
+        for (const printed_label& each : labels) out().print("  " + line(each, &each == &labels.front()));
+        if (labels.empty()) out().print("  " + none());
     }
 
    private:
     static constexpr std::size_t max_label_columns = 40, max_image_columns = 64, bar_columns = 24;
 
-    std::string line(const zeroshot::classification& result, std::size_t rank) const {
-        const std::size_t index = result.ranking()[rank];
-        const auto probability = static_cast<double>(result.probabilities()[index]);
-        const text_style style = rank == 0 ? text_style::bold : text_style::plain;
-        const std::string bar = blocks(probability, bar_columns);
-        return out().styled(padded(printable(label(index)), label_columns_), style) + "  " +
-               out().styled(percent(probability), style) +
-               (bar.empty() ? "" : "  " + out().styled(bar, rank == 0 ? text_style::green : text_style::faint));
+    static std::string none() { return "no label above the threshold"; }
+
+    std::string line(const printed_label& label, bool is_best) const {
+        const auto score = static_cast<double>(label.score);
+        const text_style style = is_best ? text_style::bold : text_style::plain;
+        const bool is_logit = selection().kind() == zeroshot::scoring::logit;
+        const bool is_share = selection().kind() == zeroshot::scoring::softmax;
+        const std::string number = is_share ? percent(score) : fixed(score, is_logit ? 2 : 4);
+        const std::string bar = is_logit ? "" : blocks(score, bar_columns);
+        return out().styled(padded(printable(name(label)), label_columns_), style) + "  " +
+               out().styled(number, style) +
+               (bar.empty() ? "" : "  " + out().styled(bar, is_best ? text_style::green : text_style::faint));
     }
 
     std::size_t label_columns_ = 0;
@@ -127,11 +178,21 @@ class text_results final : public result_writer {
 };
 
 std::unique_ptr<result_writer> make_writer(const classify_options& options, console& out,
-                                           const std::vector<std::string>& labels,
+                                           const std::vector<std::string>& labels, const label_selection& selection,
                                            const std::vector<image_source>& images) {
-    if (options.common.json) return std::make_unique<json_results>(out, labels);
-    if (options.csv) return std::make_unique<csv_results>(out, labels);
-    return std::make_unique<text_results>(out, labels, images);
+    if (options.common.json) return std::make_unique<json_results>(out, labels, selection);
+    if (options.csv) return std::make_unique<csv_results>(out, labels, selection);
+    return std::make_unique<text_results>(out, labels, selection, images);
+}
+
+label_selection selection_of(const classify_options& options, std::size_t labels) {
+    constexpr std::size_t usual_top = 5;
+    std::optional<zeroshot::scoring> scoring;
+    for (const auto kind : {zeroshot::scoring::softmax, zeroshot::scoring::cosine, zeroshot::scoring::logit}) {
+        if (options.scores && *options.scores == name_of(kind)) scoring = kind;
+    }
+    const std::size_t top = options.top.value_or(options.threshold ? labels : usual_top);
+    return {scoring, options.threshold, std::min(top, labels)};
 }
 
 void check_options(const classify_options& options) {
@@ -159,16 +220,34 @@ void note_labels_that_are_files(const std::vector<std::string>& labels, console&
     }
 }
 
+/// The labels of the command line. One that is a list is read as its items, since a single label has no alternative.
+std::vector<std::string> given_labels(const classify_options& options, console& out) {
+    if (options.labels.size() != 1 || !options.labels_from.empty()) return options.labels;
+    const std::optional<std::vector<std::string>> items = labels_in_line(options.labels.front());
+    if (!items) return options.labels;
+    std::string text;
+    for (const std::string& each : *items) text += (text.empty() ? "" : ", ") + zeroshot::quoted(each);
+    out.note("--labels is read as a list of " + std::to_string(items->size()) + ": " + text);
+    return *items;
+}
+
 std::vector<std::string> labels_of(const classify_options& options, console& out) {
+    std::vector<std::string> labels = given_labels(options, out);
     std::vector<text_line> given;
-    for (const std::string& label : options.labels) given.push_back({given.size() + 1, label});
-    note_labels_that_are_files(options.labels, out);
+    for (const std::string& label : labels) given.push_back({given.size() + 1, label});
+    note_labels_that_are_files(labels, out);
+    note_odd_labels(given, "", out);
     note_duplicates(given, "", out);
-    std::vector<std::string> labels = options.labels;
-    if (options.labels_from.empty()) return labels;
-    const std::vector<text_line> lines = read_entries(options.labels_from, "labels");
-    note_duplicates(lines, options.labels_from, out);
-    for (const text_line& line : lines) labels.push_back(line.text);
+    if (!options.labels_from.empty()) {
+        const label_list list = read_label_list(options.labels_from, "labels");
+        if (!list.note.empty()) out.note(list.note);
+        note_odd_labels(list.labels, options.labels_from, out);
+        note_duplicates(list.labels, options.labels_from, out);
+        for (const text_line& line : list.labels) labels.push_back(line.text);
+    }
+    const bool is_softmax = options.scores.value_or("softmax") == "softmax";
+    if (labels.size() == 1 && is_softmax)
+        out.note("warning: the probability of a single label is always 100 %; give others, or --scores cosine");
     return labels;
 }
 
@@ -215,15 +294,14 @@ std::vector<zeroshot::classification> classify_batch(const zeroshot::classifier&
 
 /// Writes the results and failures of consecutive images.
 void write_batch(result_writer& writer, console& out, std::span<const image_source> sources,
-                 std::span<const std::optional<failure>> failures, std::span<const zeroshot::classification> results,
-                 std::size_t top) {
+                 std::span<const std::optional<failure>> failures, std::span<const printed_labels> results) {
     auto next = results.begin();
     for (std::size_t i = 0; i < failures.size(); ++i) {
         if (failures[i]) {
             out.error(failures[i]->message);
             writer.add(sources[i].name, *failures[i]);
         } else {
-            writer.add(sources[i].name, *next++, top);
+            writer.add(sources[i].name, *next++);
         }
     }
 }
@@ -235,7 +313,7 @@ void classify(const classify_options& options, command_context& context) {
     console& out = context.out;
     const std::vector<std::string> labels = labels_of(options, out),
                                    templates = combine_templates(options.templates, options.templates_from);
-    const std::vector<image_source> images = list_images(options.images);
+    const std::vector<image_source> images = list_images(options.images, out);
     worker_pool workers(options.threads);
     const zeroshot::clip clip = load_model(options.model, out, workers.threads());
     const std::size_t prompts = labels.size() * std::max<std::size_t>(templates.size(), 1);
@@ -247,14 +325,16 @@ void classify(const classify_options& options, command_context& context) {
                  (classifier.cache().hit ? " were read from " + printable(options.cache) : " were computed"));
     }
 
-    const std::unique_ptr<result_writer> writer = make_writer(options, out, labels, images);
-    const std::size_t top = std::min(options.top, labels.size());
+    const label_selection selection = selection_of(options, labels.size());
+    const std::unique_ptr<result_writer> writer = make_writer(options, out, labels, selection, images);
     writer->begin();
     const auto classify_and_write = [&](image_batch batch, const zeroshot::run_options& run) {
         const auto sources = std::span(images).subspan(batch.first, batch.failures.size());
-        std::vector<zeroshot::classification> results = classify_batch(classifier, batch, sources, run);
+        std::vector<printed_labels> results;
+        for (const zeroshot::classification& each : classify_batch(classifier, batch, sources, run))
+            results.push_back(selection.of(classifier, each));
         return [&, first = batch.first, sources, failures = std::move(batch.failures), results = std::move(results)] {
-            write_batch(*writer, out, sources, failures, results, top);
+            write_batch(*writer, out, sources, failures, results);
             out.progress("images", first + failures.size(), images.size());
         };
     };

@@ -210,7 +210,10 @@ void add_classify(CLI::App& program, command& selected) {
     command.add_option("images", options->images, images_help)->type_name("IMAGE");
     list_of_values(command.add_option("-l,--labels", options->labels, "Labels to choose from; -- ends the list"))
         ->type_name("LABEL...");
-    command.add_option("--labels-from", options->labels_from, "Labels from a file, one per line")->type_name("FILE");
+    command
+        .add_option("--labels-from", options->labels_from,
+                    "Labels from a file: one per line, or a list as JSON or Python")
+        ->type_name("FILE");
     add_templates(command, options->templates, "Sentence with {} for the label; several make an ensemble");
     command.add_option("--templates-from", options->templates_from, templates_help)->type_name("FILE");
     command
@@ -218,8 +221,18 @@ void add_classify(CLI::App& program, command& selected) {
                     "Cache the labels' embeddings in this folder, and reuse those of earlier runs")
         ->type_name("FOLDER");
     command.add_option("--keep", options->cache)->group("");  // its name in version 0.1
-    integer_from(1, command.add_option("-k,--top", options->top, "Number of labels to print, most probable first (5)"))
+    integer_from(1, command.add_option("-k,--top", options->top,
+                                       "Number of labels to print, most probable first (5; all above --threshold)"))
         ->type_name("K");
+    one_of(
+        command.add_option("--scores", options->scores,
+                           "Score of a label: softmax, its probability among the given labels, which sum to 1; cosine "
+                           "or logit, which do not depend on the other labels (softmax)"),
+        {"softmax", "cosine", "logit"});
+    command
+        .add_option("--threshold", options->threshold,
+                    "Print only labels with at least this score: a probability from 0 to 1, a cosine, or a logit")
+        ->type_name("NUMBER");
     command.add_flag("--truncate", options->truncate, truncate_help);
     command.add_flag("--csv", options->csv, "Print CSV: a row for each image and label");
     add_image_command_options(command, *options);
@@ -304,6 +317,14 @@ void add_format(CLI::App& command, std::optional<std::string>& target) {
            formats);
 }
 
+void add_list_columns(CLI::App& command, std::string& image, std::string& label) {
+    command
+        .add_option("--image-column", image,
+                    "Column of images in a list (.csv, .jsonl), by its name or its number from 1 (default: recognised)")
+        ->type_name("COLUMN");
+    command.add_option("--label-column", label, "Column of labels in a list, as --image-column")->type_name("COLUMN");
+}
+
 void add_recorded_embeddings(CLI::App& command, evaluate_options& options) {
     command.add_option("--features", options.features, "Image embeddings [n, d], instead of --data")
         ->type_name("FILE.npy");
@@ -326,15 +347,27 @@ void add_evaluation_outputs(CLI::App& command, evaluate_options& options) {
 void add_evaluate(CLI::App& program, command& selected) {
     const auto options = std::make_shared<evaluate_options>();
     CLI::App& command = *program.add_subcommand("evaluate", "Accuracy of zero-shot classification on a data set");
-    command.add_option("-d,--data", options->data, "Data set: a folder per class, a manifest, or a published data set")
+    command
+        .add_option("-d,--data", options->data,
+                    "Data set: a folder per class, also within train, val or test; a list of images and labels (.csv, "
+                    ".tsv, .jsonl, .json); or a published data set")
         ->type_name("PATH");
     add_format(command, options->format);
-    one_of(command.add_option("--split", options->split, "train or test, if the data set has both (test)"),
-           {"train", "test"});
+    command
+        .add_option("--split", options->split,
+                    "Split of a data set that has several: train, val, test, or the name of a folder (default: test, "
+                    "else validation)")
+        ->type_name("NAME");
+    add_list_columns(command, options->image_column, options->label_column);
     command
         .add_option("--classes", options->classes,
-                    "Class names from a file, one per line; or imagenet (default: those of the data set)")
+                    "Class names from a file, one per line; or imagenet (default: those of the data set). Labels that "
+                    "are numbers are indices of these names, from 0")
         ->type_name("FILE");
+    one_of(command.add_option("--class-names", options->class_names,
+                              "Names of folders, and labels of lists, in prompts: words, which reads golden_retriever, "
+                              "AnnualCrop and n02099601 as words, or as-is (words)"),
+           {"words", "as-is"});
     repeatable(command.add_option("--unknown", options->unknown,
                                   "Class of the data set to treat as out of distribution; repeatable"))
         ->type_name("CLASS");
@@ -363,6 +396,11 @@ void add_probe_data(CLI::App& command, probe_options& options) {
     command.add_option("--train", options.train, "Training data set, as --data of evaluate")->type_name("PATH");
     command.add_option("--test", options.test, "Test data set with the same class names")->type_name("PATH");
     add_format(command, options.format);
+    add_list_columns(command, options.image_column, options.label_column);
+    command
+        .add_option("--classes", options.classes,
+                    "Names of classes, for labels that are numbers: a file, that of class 0 first; or imagenet")
+        ->type_name("FILE");
     command.add_option("--train-features", options.train_features, "Training features [n, d], instead of --train")
         ->type_name("FILE.npy");
     command.add_option("--train-labels", options.train_labels, "Labels of the training features: class indices [n]")

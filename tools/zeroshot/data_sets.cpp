@@ -10,12 +10,13 @@
 #if defined(ZEROSHOT_PROGRAM_HAS_ZLIB)
 #include <zeroshot/datasets/gzip.hpp>
 #endif
+#include <zeroshot/classify/class_names.hpp>
 #include <zeroshot/classify/prompts.hpp>
 #include <zeroshot/datasets/open_data_set.hpp>
 #include <zeroshot/support/file.hpp>
 
 #include "console.hpp"
-#include "text_files.hpp"
+#include "label_lists.hpp"
 
 namespace program {
 
@@ -54,82 +55,160 @@ std::map<std::string, std::optional<std::uint32_t>> positions_of(const std::vect
     return positions;
 }
 
-/// Whether the names are "0", "1", "2", ...: those of a data set that does not name its classes.
-bool are_numbers(const std::vector<std::string>& names) {
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (names[i] != std::to_string(i)) return false;
+/// The positions in a list of names that class names stand for which are numbers: from 0, or from 1 where they are
+/// 1, 2, ... up to the number of names. Nothing for other class names.
+std::optional<std::vector<std::uint32_t>> numbered(const std::vector<std::string>& classes, std::size_t names) {
+    std::vector<std::size_t> numbers;
+    for (const std::string& name : classes) {
+        const std::optional<std::size_t> number = zeroshot::datasets::detail::parse_number(name);
+        if (!number) return std::nullopt;
+        numbers.push_back(*number);
     }
-    return true;
+    const auto [lowest, highest] = std::ranges::minmax(numbers);
+    const std::size_t first = lowest == 1 && highest == names && numbers.size() == names ? 1 : 0;
+    if (highest - first >= names) return std::nullopt;
+    std::vector<std::uint32_t> positions;
+    for (const std::size_t number : numbers) positions.push_back(static_cast<std::uint32_t>(number - first));
+    return positions;
 }
 
 /// The labels of the data set's classes without the unknown ones.
+/// \param words the names of the classes as words, under which they may be unknown as well
 std::vector<std::uint32_t> known_labels(const zeroshot::datasets::data_set& images,
+                                        const std::vector<std::string>& words,
                                         const std::vector<std::string>& unknown) {
     const std::vector<std::string>& classes = images.classes();
+    const auto is_class = [&](std::size_t label, const std::string& name) {
+        return classes[label] == name || words[label] == name;
+    };
     for (const std::string& name : unknown) {
-        if (std::ranges::find(classes, name) == classes.end())
+        std::size_t label = 0;
+        while (label < classes.size() && !is_class(label, name)) ++label;
+        if (label == classes.size())
             refuse(images.location(), "no class " + zeroshot::quoted(name), "",
                    "--unknown takes class names of the data set");
     }
     std::vector<std::uint32_t> known;
     for (std::uint32_t label = 0; label < classes.size(); ++label) {
-        if (std::ranges::find(unknown, classes[label]) == unknown.end()) known.push_back(label);
+        if (std::ranges::none_of(unknown, [&](const std::string& name) { return is_class(label, name); }))
+            known.push_back(label);
     }
     return known;
 }
 
-/// The data set's own classes.
-class_list own_classes(const std::vector<std::string>& classes, const std::vector<std::uint32_t>& known) {
+/// The data set's own classes, under these names.
+class_list own_classes(const std::vector<std::string>& names, const std::vector<std::uint32_t>& known) {
     class_list result;
-    result.class_of_label.resize(classes.size());
+    result.class_of_label.resize(names.size());
     for (const std::uint32_t label : known) {
         result.class_of_label[label] = static_cast<std::uint32_t>(result.names.size());
-        result.names.push_back(classes[label]);
+        result.names.push_back(names[label]);
     }
     return result;
 }
 
-/// The classes of a list, matched by name if it has all names of the data set, otherwise by position.
-class_list listed_classes(const zeroshot::datasets::data_set& images, const std::vector<std::uint32_t>& known,
-                          const std::string& list) {
-    const std::vector<std::string>& classes = images.classes();
-    class_list result{read_class_names(list), {}};
-    const auto positions = positions_of(result.names);
-    const auto is_missing = [&](std::uint32_t label) { return !positions.contains(classes[label]); };
-    const auto is_unique = [&](std::uint32_t label) { return positions.at(classes[label]).has_value(); };
-    const auto missing = std::ranges::find_if(known, is_missing);
-    const bool by_name = missing == known.end() && std::ranges::all_of(known, is_unique);
-    const bool numbered = result.names.size() > known.size() && are_numbers(classes);
-    if (!by_name && !numbered && result.names.size() != known.size()) {
-        const std::string file = zeroshot::path_text(list), count = std::to_string(known.size());
-        refuse(images.location(),
-               missing == known.end() ? "duplicate class name in " + file
-                                      : "class " + zeroshot::quoted(classes[*missing]) + " is not in " + file,
-               "all class names of the data set, or " + count + " names in the order of its classes",
-               "--unknown CLASS excludes a class");
+/// The positions of the known classes in a list by their names; nothing if one is missing, or stands there twice.
+std::optional<std::vector<std::uint32_t>> positions_by_name(const std::vector<std::string>& classes,
+                                                            const std::vector<std::uint32_t>& known,
+                                                            const std::vector<std::string>& names) {
+    const auto positions = positions_of(names);
+    std::vector<std::uint32_t> result;
+    for (const std::uint32_t label : known) {
+        const auto position = positions.find(classes[label]);
+        if (position == positions.end() || !position->second) return std::nullopt;
+        result.push_back(*position->second);
     }
-    result.class_of_label.resize(classes.size());
-    for (std::uint32_t i = 0; i < known.size(); ++i)
-        result.class_of_label[known[i]] = by_name ? positions.at(classes[known[i]]) : i;
     return result;
+}
+
+[[noreturn]] void refuse_list(const zeroshot::datasets::data_set& images, const std::vector<std::uint32_t>& known,
+                              const std::vector<std::string>& names, const std::string& list) {
+    const std::string file = zeroshot::path_text(list), count = std::to_string(known.size());
+    const auto positions = positions_of(names);
+    const auto missing =
+        std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(images.classes()[label]); });
+    refuse(images.location(),
+           missing == known.end() ? "duplicate class name in " + file
+                                  : "class " + zeroshot::quoted(images.classes()[*missing]) + " is not in " + file,
+           "all class names of the data set, or " + count + " names in the order of its classes",
+           "--unknown CLASS excludes a class");
+}
+
+/// The classes of a list.
+/// \param words the names of the data set's classes as words
+class_list listed_classes(const zeroshot::datasets::data_set& images, const std::vector<std::string>& words,
+                          const std::vector<std::uint32_t>& known, const std::string& list, console& out) {
+    const std::vector<std::string>& classes = images.classes();
+    const auto is_wnid = [&](std::uint32_t label) { return zeroshot::imagenet_label(classes[label]).has_value(); };
+    if (list == "imagenet" && std::ranges::all_of(known, is_wnid)) {
+        out.note(images.location() + ": " + counted(known.size(), "folder") +
+                 " called by identifiers of ImageNet's classes; the classes are theirs");
+        return own_classes(words, known);
+    }
+    class_list result{read_class_names(list, out), {}};
+    std::vector<std::string> known_names;
+    for (const std::uint32_t label : known) known_names.push_back(classes[label]);
+    std::optional<std::vector<std::uint32_t>> positions = positions_by_name(classes, known, result.names);
+    if (!positions) positions = positions_by_name(words, known, result.names);
+    if (!positions && !known.empty()) {
+        positions = numbered(known_names, result.names.size());
+        if (positions)
+            out.note(images.location() + ": its classes are numbers, and name lines of " + zeroshot::path_text(list) +
+                     ", as " + zeroshot::quoted(known_names.back()) + " is " +
+                     zeroshot::quoted(result.names[positions->back()]));
+    }
+    if (!positions && result.names.size() == known.size()) {
+        positions.emplace();
+        for (std::uint32_t i = 0; i < known.size(); ++i) positions->push_back(i);
+    }
+    if (!positions) refuse_list(images, known, result.names, list);
+    result.class_of_label.resize(classes.size());
+    for (std::size_t i = 0; i < known.size(); ++i) result.class_of_label[known[i]] = (*positions)[i];
+    return result;
+}
+
+/// The names of the classes as words.
+zeroshot::class_names in_words(const opened_data& data) {
+    const bool are_free = data.format == "folders" || data.format == "manifest";  // others have published names
+    if (are_free) return zeroshot::names_in_words(data.images->classes());
+    return {data.images->classes()};
+}
+
+void note_words(const opened_data& data, const zeroshot::class_names& words, console& out) {
+    const std::string& location = data.images->location();
+    if (!words.note.empty()) out.note(location + ": " + words.note + "; --class-names as-is leaves them");
+    if (!words.warning.empty()) out.note("warning: " + location + ": " + words.warning + "; --classes FILE names them");
 }
 
 }  // namespace
 
-std::vector<std::string> read_class_names(const std::string& list) {
+std::vector<std::string> read_class_names(const std::string& list, console& out) {
     if (list == "imagenet") return zeroshot::imagenet_classes();
     std::vector<std::string> names;
-    for (text_line& line : read_entries(list, "classes")) names.push_back(std::move(line.text));
+    label_list read = read_label_list(list, "classes");
+    if (!read.note.empty()) out.note(read.note);
+    for (text_line& line : read.labels) names.push_back(std::move(line.text));
     return names;
 }
 
-opened_data open_data(const std::string& path, const std::optional<std::string>& format, const std::string& split) {
+opened_data open_data(const std::string& path, const std::optional<std::string>& format, const std::string& split,
+                      const zeroshot::datasets::list_columns& columns, console& out) {
     namespace datasets = zeroshot::datasets;
-    const datasets::data_format kind =
-        format ? datasets::data_format_of(*format).value() : datasets::detect_format(path, split);
-    const std::string name(datasets::name_of(kind));
-    if (kind == datasets::data_format::parquet) return {try_open_parquet(path, split), name};
-    return {datasets::open_data_set(path, kind, split, open_compressed), name};
+    std::optional<datasets::data_format> kind;
+    if (format) kind = datasets::data_format_of(*format);
+    const std::string name(datasets::name_of(kind ? *kind : datasets::detect_format(path)));
+    opened_data data{name == "parquet" ? try_open_parquet(path, split)
+                                       : datasets::open_data_set(path, kind, split, open_compressed, columns),
+                     name};
+    for (const std::string& note : data.images->notes()) out.note(note);
+    for (const zeroshot::file_error& failure : data.images->failures()) out.error(failure.what());
+    return data;
+}
+
+std::vector<std::string> names_for_prompts(const opened_data& data, console& out) {
+    zeroshot::class_names words = in_words(data);
+    note_words(data, words, out);
+    return std::move(words.names);
 }
 
 std::vector<std::uint32_t> class_list::classes_of(const std::vector<std::uint32_t>& labels) const {
@@ -148,17 +227,25 @@ std::vector<std::uint32_t> class_list::classes_of(const std::vector<std::uint32_
     return labels;
 }
 
-class_list classes_for(const zeroshot::datasets::data_set& images, const std::optional<std::string>& list,
-                       const std::vector<std::string>& unknown) {
+class_list classes_for(const opened_data& data, const std::optional<std::string>& list,
+                       const std::vector<std::string>& unknown, bool are_words, console& out) {
+    const zeroshot::datasets::data_set& images = *data.images;
     const std::vector<std::string>& classes = images.classes();
     if (classes.empty()) {
         if (!list)
-            refuse(images.location(), "the data set has no class names", "--classes FILE with one name per line");
-        return {read_class_names(*list), {}};
+            refuse(images.location(), "the labels are numbers, and no class has a name",
+                   "--classes FILE with a name on each line, that of class 0 first");
+        return {read_class_names(*list, out), {}};
     }
-    const std::vector<std::uint32_t> known = known_labels(images, unknown);
-    class_list result = list ? listed_classes(images, known, *list) : own_classes(classes, known);
+    const zeroshot::class_names words = in_words(data);
+    const std::vector<std::uint32_t> known = known_labels(images, words.names, unknown);
+    if (!list && are_words) note_words(data, words, out);
+    class_list result = list ? listed_classes(images, words.names, known, *list, out)
+                             : own_classes(are_words ? words.names : classes, known);
     if (result.names.empty()) refuse(images.location(), "no class is left", "at least one");
+    if (result.names.size() == 1)
+        out.note("warning: " + images.location() + ": the only class is " + zeroshot::quoted(result.names.front()) +
+                 ", so that every answer is right; is another folder meant?");
     return result;
 }
 

@@ -41,6 +41,7 @@ struct embedding_job {
     const zeroshot::clip& clip;
     worker_pool& workers;
     command_context& context;
+    std::vector<image_source> images{};
     embedding_rows rows{};
     std::string name_prefix{};  // of inputs in messages, as "x.npy: image "
 
@@ -107,7 +108,7 @@ embedding_rows embed_batch(const embedding_job& job, const image_batch& batch, s
 }
 
 void embed_images(embedding_job& job) {
-    const std::vector<image_source> images = list_images(job.options.images);
+    const std::vector<image_source>& images = job.images;
     const auto embed_and_add = [&](image_batch batch, const zeroshot::run_options& run) {
         return [&, rows = embed_batch(job, batch, images, run), done = batch.first + batch.failures.size()] {
             job.add(rows);
@@ -275,13 +276,13 @@ void embed_ids(embedding_job& job) {
     embed_prompts(job, prompts);
 }
 
-void check_options(const embed_options& options) {
+void check_options(const embed_options& options, const std::vector<image_source>& images) {
     const int inputs =
         !options.images.empty() + !options.pixels.empty() + !options.texts_from.empty() + !options.ids.empty();
     if (inputs == 0) throw usage_error("nothing to embed; give images, --pixels, --texts-from or --ids");
     if (inputs > 1) throw usage_error("images, --pixels, --texts-from and --ids exclude each other");
     std::vector<std::filesystem::path> paths{options.pixels, options.texts_from, options.ids};
-    for (const image_source& each : list_images(options.images)) paths.push_back(each.path);
+    for (const image_source& each : images) paths.push_back(each.path);
     check_output_path(options.output, paths);
 }
 
@@ -308,10 +309,11 @@ void print_result(const embedding_job& job) {
 }  // namespace
 
 void embed(const embed_options& options, command_context& context) {
-    check_options(options);
+    std::vector<image_source> images = list_images(options.images, context.out);
+    check_options(options, images);
     worker_pool workers(options.threads);
     const zeroshot::clip clip = load_model(options.model, context.out, workers.threads());
-    embedding_job job{options, clip, workers, context};
+    embedding_job job{options, clip, workers, context, std::move(images)};
     if (!options.texts_from.empty() || !options.ids.empty()) clip.model().text();  // throws if there is no text encoder
     if (!options.images.empty()) embed_images(job);
     if (!options.pixels.empty()) embed_pixel_file(job);

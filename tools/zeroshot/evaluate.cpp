@@ -193,10 +193,19 @@ data_set_embeddings embed_images(zeroshot::datasets::data_set& images, const eva
     return embed_data_set(images, encoder, workers, context, &cache);
 }
 
+void note_missing_splits(const opened_data& data, const evaluate_options& options, console& out) {
+    const std::string folder = zeroshot::path_text(options.data);
+    if (!options.split.empty() && data.format == "folders" && data.images->location() == folder)
+        out.note("warning: " + folder + ": no folders of splits in it; all of its images are read");
+}
+
 void evaluate_data(const evaluate_options& options, command_context& context) {
     const stopwatch watch;
-    const opened_data data = open_data(options.data, options.format, options.split);
-    const class_list classes = classes_for(*data.images, options.classes, options.unknown);
+    const opened_data data = open_data(options.data, options.format, options.split,
+                                       {options.image_column, options.label_column}, context.out);
+    note_missing_splits(data, options, context.out);
+    const class_list classes =
+        classes_for(data, options.classes, options.unknown, options.class_names == "words", context.out);
     zeroshot::metrics::evaluation result;
     result.data = options.data;
     result.format = data.format;
@@ -287,13 +296,13 @@ label_rows read_labels(const std::string& file, std::size_t rows, std::size_t cl
 }
 
 /// The names of --classes, or the numbers of the classes.
-std::vector<std::string> names_of_recorded(const evaluate_options& options, std::size_t classes) {
+std::vector<std::string> names_of_recorded(const evaluate_options& options, std::size_t classes, console& out) {
     std::vector<std::string> names;
     if (!options.classes) {
         for (std::size_t label = 0; label < classes; ++label) names.push_back(std::to_string(label));
         return names;
     }
-    names = read_class_names(*options.classes);
+    names = read_class_names(*options.classes, out);
     if (names.size() != classes) {
         throw zeroshot::data_set_error(zeroshot::error_code::argument,
                                        {zeroshot::path_text(*options.classes), counted(names.size(), "name"),
@@ -313,7 +322,7 @@ void evaluate_recorded(const evaluate_options& options, command_context& context
             {zeroshot::path_text(options.class_embeddings), "shape " + zeroshot::shape_text(classes.shape()),
              "[classes, " + std::to_string(features.columns()) + "], the columns of the features", ""});
     }
-    const std::vector<std::string> names = names_of_recorded(options, classes.rows());
+    const std::vector<std::string> names = names_of_recorded(options, classes.rows(), context.out);
     const zeroshot::matrix<double> class_embeddings = zeroshot::normalized(classes, "class embedding");
     const double scale = options.scale.value_or(default_scale);
     failure_map failures;

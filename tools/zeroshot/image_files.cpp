@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include <zeroshot/datasets/image_list.hpp>
+#include <zeroshot/datasets/folder_walk.hpp>
 #include <zeroshot/image/decode.hpp>
 #include <zeroshot/support/file.hpp>
 
@@ -20,26 +20,21 @@ namespace program {
 
 namespace {
 
-/// The images in a folder and its subfolders, sorted by path.
-void add_folder(const std::filesystem::path& folder, std::vector<image_source>& images) {
+/// The images in a folder and its subfolders, sorted by path, and a failure for each folder that cannot be listed.
+void add_folder(const std::filesystem::path& folder, std::vector<image_source>& images, console& out) {
     std::vector<std::filesystem::path> paths;
-    std::error_code failed;
-    std::filesystem::recursive_directory_iterator entry(folder, failed), end;
-    for (; !failed && entry != end; entry.increment(failed)) {
-        std::error_code ignored;
-        if (!entry->is_directory(ignored) && zeroshot::datasets::has_image_extension(entry->path()))
-            paths.push_back(entry->path());
-    }
+    zeroshot::datasets::folder_walk find([&](std::size_t, const std::filesystem::path&, const auto& found) {
+        paths.insert(paths.end(), found.begin(), found.end());
+    });
+    const zeroshot::datasets::walk_report report = find(std::span(&folder, 1));
+    for (const std::string& note : report.notes) out.note(note);
     std::ranges::sort(paths);
     for (std::filesystem::path& path : paths) images.push_back({path.string(), std::move(path)});
-    const std::string name = zeroshot::path_text(folder);
-    const auto add_failure = [&](const std::string& message) {
-        images.push_back({folder.string(), folder, failure{zeroshot::error_code::io, name + ": " + message}});
-    };
-    if (failed) {
-        add_failure("cannot list the folder: " + failed.message());
-    } else if (paths.empty()) {
-        add_failure("no images in this folder");
+    for (const zeroshot::file_error& fault : report.failures)
+        images.push_back({fault.diagnostic().where, folder, failure{fault.code(), fault.what()}});
+    if (paths.empty() && report.failures.empty()) {
+        const std::string message = zeroshot::path_text(folder) + ": no images in this folder";
+        images.push_back({folder.string(), folder, failure{zeroshot::error_code::io, message}});
     }
 }
 
@@ -135,7 +130,7 @@ failure current_failure() {
     }
 }
 
-std::vector<image_source> list_images(std::span<const std::string> arguments) {
+std::vector<image_source> list_images(std::span<const std::string> arguments, console& out) {
     if (std::ranges::count(arguments, "-") > 1) throw usage_error("standard input (-) can be read only once");
     std::vector<image_source> images;
     for (const std::string& argument : arguments) {
@@ -145,7 +140,7 @@ std::vector<image_source> list_images(std::span<const std::string> arguments) {
         } else if (argument.empty()) {
             images.push_back({argument, ".", failure{zeroshot::error_code::io, "the name of an image is empty"}});
         } else if (std::filesystem::is_directory(argument, ignored)) {
-            add_folder(argument, images);
+            add_folder(argument, images, out);
         } else {
             images.push_back({argument, argument});
         }

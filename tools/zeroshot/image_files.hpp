@@ -40,9 +40,10 @@ struct image_source {
 };
 
 /// The images of the arguments: a file is an image, a folder all images in it, recursively and sorted; "-" is standard
-/// input.
+/// input. A folder in it that cannot be listed is an image with an error.
+/// \param out gets notes about links that are not followed
 /// \throws usage_error for standard input named twice
-std::vector<image_source> list_images(std::span<const std::string> arguments);
+std::vector<image_source> list_images(std::span<const std::string> arguments, console& out);
 
 /// Reads standard input, if it is one of the images, so that it can be decoded more than once.
 void buffer_standard_input(std::span<image_source> images);

@@ -70,8 +70,10 @@ struct classify_options : image_command_options {
     std::string labels_from;
     std::vector<std::string> templates;
     std::string templates_from;
-    std::string cache;  ///< folder of the cache of class embeddings; empty for none
-    std::size_t top = 5;
+    std::string cache;                  ///< folder of the cache of class embeddings; empty for none
+    std::optional<std::size_t> top;     ///< five if empty, or all above the threshold
+    std::optional<std::string> scores;  ///< softmax, cosine or logit; softmax if empty
+    std::optional<double> threshold;    ///< the lowest score that is printed
     bool csv = false;
     bool truncate = false;
 };
@@ -118,7 +120,10 @@ void embed(const embed_options& options, command_context& context);
 struct evaluate_options : image_command_options {
     std::string data;
     std::optional<std::string> format;  ///< detected if empty
-    std::string split = "test";
+    std::string split;                  ///< by default test, else validation
+    std::string image_column;           ///< of a list; recognised if empty
+    std::string label_column;
+    std::string class_names = "words";   ///< or as-is
     std::optional<std::string> classes;  ///< file of class names, or imagenet
     std::vector<std::string> unknown;    ///< out-of-distribution classes of the data set
     std::vector<std::string> templates;
@@ -144,6 +149,9 @@ struct probe_options : image_command_options {
     std::string train;
     std::string test;
     std::optional<std::string> format;  ///< detected if empty
+    std::string image_column;           ///< of lists; recognised if empty
+    std::string label_column;
+    std::optional<std::string> classes;  ///< file of names for labels that are numbers, or imagenet
     std::string train_features;
     std::string train_labels;
     std::string test_features;

@@ -64,7 +64,7 @@ void print_result(const std::vector<image_source>& images, const preprocess_opti
 
 void preprocess(const preprocess_options& options, command_context& context) {
     if (options.images.empty()) throw usage_error("no images");
-    std::vector<image_source> images = list_images(options.images);
+    std::vector<image_source> images = list_images(options.images, context.out);
     std::vector<std::filesystem::path> inputs;
     for (const image_source& each : images) inputs.push_back(each.path);
     check_output_path(options.output, inputs);

@@ -121,14 +121,16 @@ std::vector<std::string> numbered_classes(std::span<const std::uint32_t> labels,
     return names;
 }
 
+/// \param prompted the names of the classes in prompts
 zeroshot::probe::linear_classifier zero_shot_classifier(const zeroshot::clip& clip,
                                                         const std::vector<std::string>& classes,
+                                                        const std::vector<std::string>& prompted,
                                                         const std::vector<std::string>& templates,
                                                         const probe_options& options, worker_pool& workers,
                                                         command_context& context) {
     if (classes.empty()) throw usage_error("--zero-shot needs class names, and " + options.train + " has none");
     const zeroshot::classifier classifier =
-        make_classifier(clip, {classes, templates, false, options.resume}, workers.run_options(context), context.out);
+        make_classifier(clip, {prompted, templates, false, options.resume}, workers.run_options(context), context.out);
     return zeroshot::probe::linear_classifier::zero_shot(classes, classifier.text_embeddings(),
                                                          static_cast<double>(clip.logit_scale()),
                                                          static_cast<double>(clip.logit_bias()));
@@ -144,8 +146,9 @@ std::optional<embedding_cache> open_cache(const probe_options& options, const ze
 }  // namespace
 
 probe_input embed_probe_data(const probe_options& options, worker_pool& workers, command_context& context) {
-    const opened_data training = open_data(options.train, options.format, "train"),
-                      test = open_data(options.test, options.format, "test");
+    const zeroshot::datasets::list_columns columns{options.image_column, options.label_column};
+    const opened_data training = open_data(options.train, options.format, "train", columns, context.out),
+                      test = open_data(options.test, options.format, "test", columns, context.out);
     const zeroshot::clip clip = load_model(options.model, context.out, workers.threads());
     const std::optional<embedding_cache> cache = open_cache(options, clip);
     const embedding_cache* const cache_pointer = cache ? &*cache : nullptr;
@@ -156,13 +159,23 @@ probe_input embed_probe_data(const probe_options& options, worker_pool& workers,
     probe_input input;
     input.model = clip.provenance().place;
     input.classes = training.images->classes();
+    const bool are_named = input.classes.empty() && options.classes;
+    if (are_named) input.classes = read_class_names(*options.classes, context.out);
     if (options.zero_shot) {
         const std::vector<std::string> templates =
             combine_templates(options.templates, options.templates_from, training.images->templates());
-        input.zero_shot = zero_shot_classifier(clip, input.classes, templates, options, workers, context);
+        const std::vector<std::string> prompted = are_named ? input.classes : names_for_prompts(training, context.out);
+        input.zero_shot = zero_shot_classifier(clip, input.classes, prompted, templates, options, workers, context);
     }
     input.training = embed_sample(training, input.classes, encoder, workers, context, cache_pointer);
-    if (input.classes.empty()) input.classes = numbered_classes(input.training.features.labels, options.train);
+    const std::vector<std::uint32_t>& labels = input.training.features.labels;
+    if (are_named && !labels.empty() && *std::ranges::max_element(labels) >= input.classes.size()) {
+        refuse(zeroshot::error_code::argument, zeroshot::path_text(options.train),
+               "label " + std::to_string(*std::ranges::max_element(labels)),
+               "below " + std::to_string(input.classes.size()) + ", the number of names in " +
+                   zeroshot::path_text(*options.classes));
+    }
+    if (input.classes.empty()) input.classes = numbered_classes(labels, options.train);
     input.test = embed_sample(test, input.classes, encoder, workers, context, cache_pointer);
     context.out.end_progress();
     return input;

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include <zeroshot/datasets/folder_walk.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/image.hpp>
 #include <zeroshot/support/file.hpp>
@@ -48,6 +49,16 @@ class data_set {
     /// Prompt templates that belong to the data set; empty for most.
     const std::vector<std::string>& templates() const noexcept { return templates_; }
 
+    /// How the data set was understood, and what of it is not read, a sentence each: the split that was chosen, the
+    /// columns of a list, links to folders that are read in another place.
+    const std::vector<std::string>& notes() const noexcept { return notes_; }
+
+    /// Folders that cannot be read; their images are missing.
+    const std::vector<file_error>& failures() const noexcept { return failures_; }
+
+    /// Adds a note, before the others.
+    void add_note(std::string note) { notes_.insert(notes_.begin(), std::move(note)); }
+
     /// Number of images, if it is known before all of them are read.
     virtual std::optional<std::size_t> count() const noexcept { return std::nullopt; }
 
@@ -64,6 +75,8 @@ class data_set {
     std::string location_;
     std::vector<std::string> classes_;
     std::vector<std::string> templates_;
+    std::vector<std::string> notes_;
+    std::vector<file_error> failures_;
 };
 
 namespace detail {
@@ -85,11 +98,6 @@ inline std::optional<std::size_t> parse_number(std::string_view text) {
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     return number;
-}
-
-inline std::string lower_case(std::string text) {
-    for (char& letter : text) letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-    return text;
 }
 
 /// The lines of a text file that are not empty.

@@ -1,179 +1,106 @@
 #pragma once
-/// \file Data sets of image files: folders named after their classes (torchvision's ImageFolder), and lists of images
-/// and labels: CSV (RFC 4180), or a JSON object on each line.
+/// \file Data sets in lists of images and labels: CSV with any usual separator, or JSON.
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
+#include <exception>
 #include <filesystem>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include <zeroshot/datasets/csv.hpp>
 #include <zeroshot/datasets/data_set.hpp>
+#include <zeroshot/datasets/list_columns.hpp>
+#include <zeroshot/datasets/splits.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets {
 
-/// Whether a file of a folder counts as an image, by its name. Formats without a decoder are included, so that they are
-/// reported and not silently left out.
-inline bool has_image_extension(const std::filesystem::path& file) {
-    constexpr std::array<std::string_view, 15> extensions{".png",  ".jpg",  ".jpeg", ".jpe",  ".jfif",
-                                                          ".webp", ".gif",  ".bmp",  ".ppm",  ".pgm",
-                                                          ".tif",  ".tiff", ".heic", ".avif", ".apng"};
-    const std::string extension = detail::lower_case(file.extension().string());
-    return !file.filename().string().starts_with('.') && std::ranges::find(extensions, extension) != extensions.end();
-}
-
-/// Images in folders that are named after their classes. The file names of one class are in memory at a time.
-class class_folders final : public data_set {
-   public:
-    /// \throws file_error for a folder that cannot be listed; data_set_error FORMAT for one without folders or images
-    explicit class_folders(std::filesystem::path folder) : data_set(path_text(folder)), folder_(std::move(folder)) {
-        for (const std::filesystem::path& path : detail::list_folder(folder_, is_visible_folder))
-            classes_.push_back(path.filename().string());
-        if (classes_.empty()) detail::throw_format_error(location_, "contains no folders", "a folder for each class");
-        for (const std::string& name : classes_) count_ += images_below(folder_ / name).size();
-        if (count_ == 0)
-            detail::throw_format_error(location_, "no images in its " + std::to_string(classes_.size()) + " folders");
-    }
-
-    std::optional<std::size_t> count() const noexcept override { return count_; }
-
-    std::optional<example> next() override {
-        while (index_ == files_.size()) {
-            if (opened_ == classes_.size()) return std::nullopt;
-            files_ = images_below(folder_ / classes_[opened_++]);
-            index_ = 0;
-        }
-        std::filesystem::path file = std::move(files_[index_++]);
-        std::string name = file.lexically_relative(folder_).generic_string();
-        return example{std::move(name), std::move(file), {opened_ - 1}};
-    }
-
-   private:
-    static bool is_visible_folder(const std::filesystem::directory_entry& entry) {
-        std::error_code unknown;
-        return entry.is_directory(unknown) && !entry.path().filename().string().starts_with('.');
-    }
-
-    /// The images in a folder and its descendants, in torchvision's order: by folder, then by name.
-    static std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder) {
-        const auto is_image = [](const std::filesystem::directory_entry& entry) {
-            std::error_code unknown;
-            return !entry.is_directory(unknown) && has_image_extension(entry.path());
-        };
-        auto images = detail::list_folder<std::filesystem::recursive_directory_iterator>(folder, is_image);
-        std::ranges::stable_sort(images, {}, [](const auto& file) { return file.parent_path().string(); });
-        return images;
-    }
-
-    std::filesystem::path folder_;
-    std::size_t count_ = 0;
-    std::size_t opened_ = 0;                    // number of classes opened so far
-    std::vector<std::filesystem::path> files_;  // of the last of them
-    std::size_t index_ = 0;                     // of the next file
-};
-
 namespace detail {
 
-struct image_list_entry {
-    std::string path;
-    std::vector<std::string> labels;
+/// A label that is a number: "3", "3.0", "-1".
+struct label_number {
+    bool is_index = false;  // a class of at most six digits, or -1
+    std::size_t index = 0;
+    bool is_none = false;  // -1
+
+    /// Nothing for a name.
+    static std::optional<label_number> of(std::string_view label) {
+        constexpr std::size_t most_digits = 6;
+        std::string_view digits = label;
+        if (digits.starts_with('-') || digits.starts_with('+')) digits.remove_prefix(1);
+        const std::size_t point = (std::min)(digits.find('.'), digits.size());
+        const std::string_view whole = digits.substr(0, point),
+                               fraction = digits.substr((std::min)(point + 1, digits.size()));
+        const auto is_digits = [](std::string_view text) {
+            return text.find_first_not_of("0123456789") == std::string_view::npos;
+        };
+        if (whole.empty() || !is_digits(whole) || !is_digits(fraction)) return std::nullopt;
+        label_number number;
+        const bool is_whole = fraction.find_first_not_of('0') == std::string_view::npos && whole.size() <= most_digits;
+        number.index = is_whole ? parse_number(whole).value_or(0) : 0;
+        number.is_none = is_whole && label.starts_with('-') && number.index == 1;
+        number.is_index = is_whole && (!label.starts_with('-') || number.is_none);
+        return number;
+    }
 };
 
-/// Reads the records of CSV text (RFC 4180).
-class csv_reader {
-   public:
-    csv_reader(std::string_view text, std::string location) : rest_(text), location_(std::move(location)) {}
-
-    /// Number of the last line read, from 1.
-    std::size_t line() const noexcept { return line_; }
-
-    /// The cells of the next line that is not empty; nothing at the end.
-    std::optional<std::vector<std::string>> next() {
-        while (!rest_.empty()) {
-            ++line_;
-            std::vector<std::string> cells{cell()};
-            while (skip(',')) cells.push_back(cell());
-            skip('\r');
-            skip('\n');
-            if (cells.size() > 1 || !cells.front().empty()) return cells;
-        }
-        return std::nullopt;
+/// The values of a cell: the items of "['cat', 'dog']", or its text.
+inline std::vector<std::string> cell_values(const std::string& text) {
+    if (text.empty() || text == "nan" || text == "NaN" || text == "<NA>") return {};  // what pandas has for none
+    if (text.size() < 2 || text.front() != '[' || text.back() != ']') return {text};
+    std::vector<std::string> values;
+    std::string_view rest = std::string_view(text).substr(1, text.size() - 2);
+    while (!(rest = trimmed(rest)).empty()) {
+        const bool is_quoted = rest.front() == '\'' || rest.front() == '"';
+        const std::size_t end = is_quoted ? rest.find(rest.front(), 1) : rest.find(',');
+        std::string_view value = rest.substr(is_quoted ? 1 : 0, end == std::string_view::npos ? end : end - is_quoted);
+        if (!trimmed(value).empty()) values.emplace_back(trimmed(value));
+        if (end == std::string_view::npos) break;
+        rest.remove_prefix(end + (is_quoted ? 1 : 0));
+        rest = trimmed(rest);
+        if (rest.starts_with(',')) rest.remove_prefix(1);
     }
-
-   private:
-    bool skip(char expected) {
-        if (!rest_.starts_with(expected)) return false;
-        rest_.remove_prefix(1);
-        return true;
-    }
-
-    std::string cell() {
-        if (skip('"')) return quoted_cell();
-        std::string text(rest_.substr(0, rest_.find_first_of(",\r\n")));
-        rest_.remove_prefix(text.size());
-        return text;
-    }
-
-    std::string quoted_cell() {
-        const std::string first_line = location_ + ": line " + std::to_string(line_);
-        std::string text;
-        while (true) {
-            const std::size_t end = rest_.find('"');
-            if (end == std::string_view::npos) throw_format_error(first_line, "a quotation mark is not closed");
-            line_ += static_cast<std::size_t>(std::ranges::count(rest_.substr(0, end), '\n'));
-            text += rest_.substr(0, end);
-            rest_.remove_prefix(end + 1);
-            if (!skip('"')) break;
-            text += '"';
-        }
-        if (!rest_.empty() && rest_.find_first_of(",\r\n") != 0)
-            throw_format_error(first_line, "text follows a closing quotation mark");
-        return text;
-    }
-
-    std::string_view rest_;
-    std::string location_;
-    std::size_t line_ = 0;
-};
-
-/// The value of a label that is a number of at most six digits; other labels are names.
-inline std::optional<std::size_t> numeric_label(std::string_view label) {
-    constexpr std::size_t most_digits = 6;
-    return label.size() <= most_digits ? parse_number(label) : std::nullopt;
+    return values;
 }
 
 }  // namespace detail
 
-/// The images of a list, in its order.
+/// The images of a list, in its order. Paths are relative to the list.
 ///
-/// CSV: a path, then any number of labels; a first line "path,label" is a header. JSON: {"path": "a.png", "label":
-/// "cat"}, or "labels": ["cat", "dog"]. Paths are relative to the list. If all labels are whole numbers, they are
-/// indices of classes; otherwise the classes are the labels in sorted order.
+/// Text: records of cells separated by commas, tabs, semicolons or bars (RFC 4180), or lines "image.png label". A
+/// header names the columns; the usual names of columns of images ("path", "file_name", "image") and of labels
+/// ("label", "class", "category", "caption") are recognised, or `list_columns` names them. Without a header, the column
+/// of images is known by its cells, and the only other one, but for a count of the rows, holds the labels; several
+/// labels of an image stand in several cells. JSON: an object on each line, or an array of them, or objects
+/// {"image.png": label} and {label: ["image.png"]}. Where it is in doubt what the columns are, the list is refused.
+///
+/// If all labels are whole numbers, they are indices of classes that have no names; -1 stands for no class.
 class image_list final : public data_set {
    public:
     static constexpr std::size_t largest_file = std::size_t{1} << 30;  // bytes; the list is held in memory
 
+    /// \param columns that the caller names
+    /// \param split that is taken where a column names splits; empty for test, else validation
     /// \throws file_error; data_set_error FORMAT or checkpoint_error FORMAT with the line's number
-    explicit image_list(const std::filesystem::path& file) : data_set(path_text(file)), folder_(file.parent_path()) {
+    explicit image_list(const std::filesystem::path& file, const list_columns& columns = {}, std::string split = "")
+        : data_set(path_text(file)), folder_(file.parent_path()), requested_(columns), split_(std::move(split)) {
         const std::vector<std::byte> bytes = read_file(file, largest_file);
-        std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-        const std::size_t first = text.find_first_not_of(" \t\r\n");
-        if (first != std::string_view::npos && text[first] == '{') {
-            read_json_lines(text);
+        const std::string_view text =
+            detail::utf8_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, location_);
+        const std::string_view content = detail::trimmed(text);
+        if (content.starts_with('{') || content.starts_with('[')) {
+            read_json(text);
         } else {
-            read_csv(text);
+            read_text(text);
         }
         if (entries_.empty())
             detail::throw_format_error(location_, "no images in it", "a path and a label on each line");
@@ -184,82 +111,365 @@ class image_list final : public data_set {
 
     std::optional<example> next() override {
         if (index_ == entries_.size()) return std::nullopt;
-        const detail::image_list_entry& entry = entries_[index_++];
+        const entry& one = entries_[index_++];
         std::vector<std::size_t> labels;
-        for (const std::string& label : entry.labels)
-            labels.push_back(is_numeric_ ? *detail::numeric_label(label) : label_of_.at(label));
-        return example{entry.path, folder_ / std::filesystem::path(entry.path), std::move(labels)};
+        for (const std::string& label : one.labels) {
+            if (!is_numeric_) {
+                labels.push_back(label_of_.at(label));
+            } else if (const auto number = *detail::label_number::of(label); !number.is_none) {
+                labels.push_back(number.index);
+            }
+        }
+        return example{one.path, folder_ / std::filesystem::path(one.path), std::move(labels)};
     }
 
    private:
-    void read_csv(std::string_view text) {
-        detail::csv_reader lines(text, location_);
-        bool is_first = true;
-        while (std::optional<std::vector<std::string>> cells = lines.next()) {
-            if (std::exchange(is_first, false) && cells->size() > 1 && is_column_name(cells->front())) continue;
-            if (cells->size() < 2)
-                detail::throw_format_error(line_text(lines.line()), "one cell",
-                                           "a path and a label, separated by a comma");
-            detail::image_list_entry entry{std::move(cells->front()), {}};
-            std::copy_if(cells->begin() + 1, cells->end(), std::back_inserter(entry.labels),
-                         [](const std::string& label) { return !label.empty(); });
-            add(std::move(entry), lines.line());
+    static constexpr std::size_t sample_rows = 200;  // by which the columns are recognised
+
+    struct entry {
+        std::string path;
+        std::vector<std::string> labels;
+    };
+
+    static std::string separator_text(char separator) {
+        return separator == ','    ? "commas"
+               : separator == '\t' ? "tabs"
+               : separator == ';'  ? "semicolons"
+               : separator == ' '  ? "lines of an image and a label"
+                                   : "bars";
+    }
+
+    static std::vector<detail::list_row> first_rows(detail::csv_reader reader) {
+        std::vector<detail::list_row> rows;
+        while (rows.size() < sample_rows) {
+            std::optional<std::vector<std::string>> cells = reader.next();
+            if (!cells) break;
+            detail::list_row& row = rows.emplace_back();
+            for (std::string& cell : *cells) row.push_back({std::move(cell)});
         }
+        return rows;
     }
 
-    static bool is_column_name(std::string_view cell) {
-        constexpr std::array<std::string_view, 8> names{"path",     "Path",  "file",    "filename",
-                                                        "filepath", "image", "picture", "name"};
-        return std::ranges::find(names, cell) != names.end();
-    }
-
-    void read_json_lines(std::string_view text) {
-        for (std::size_t line = 1; !text.empty(); ++line) {
-            const std::string_view object_text = text.substr(0, text.find('\n'));
-            text.remove_prefix((std::min)(object_text.size() + 1, text.size()));
-            if (object_text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-            const json object = json::parse(object_text, line_text(line));
-            detail::image_list_entry entry{object.at("path").as_string(), {}};
-            if (const std::optional<json> several = object.find("labels")) {
-                for (const json& label : several->items()) entry.labels.push_back(label_text(label));
-            } else if (const json label = object.at("label"); !label.is_null()) {
-                entry.labels.push_back(label_text(label));
+    void read_text(std::string_view text) {
+        std::string separators = ",\t;| ";
+        if (text.starts_with("sep=") && text.size() > 5 && (text[5] == '\r' || text[5] == '\n')) {  // Excel's
+            separators = text[4];
+            text.remove_prefix(text.find('\n') + 1);
+        }
+        std::exception_ptr fault;
+        std::size_t widest = 0;
+        for (const char separator : separators) {
+            std::size_t width = 2;
+            try {
+                const std::vector<detail::list_row> rows = first_rows({text, separator, location_});
+                if (rows.empty()) return;
+                width = rows.front().size();
+                if (width < 2) continue;
+                const detail::understood_columns columns =
+                    detail::column_finder(rows, {}, requested_, folder_, location_).find();
+                return read_records({text, separator, location_}, columns, separator_text(separator));
+            } catch (const data_set_error&) {
+                if (width > widest) fault = std::current_exception();
+                widest = (std::max)(widest, width);
             }
-            add(std::move(entry), line);
+        }
+        if (fault) std::rethrow_exception(fault);
+        detail::throw_format_error(location_ + ": line 1", "one cell", "a path and a label, separated by a comma");
+    }
+
+    void read_records(detail::csv_reader reader, const detail::understood_columns& columns, const std::string& layout) {
+        describe(columns, layout);
+        if (columns.has_header) reader.next();
+        const std::size_t width = columns.names.empty() ? 0 : columns.width;
+        while (std::optional<std::vector<std::string>> cells = reader.next()) {
+            if (width > 0 && cells->size() > width && !has_more_labels(columns) &&
+                std::any_of(cells->begin() + static_cast<std::ptrdiff_t>(width), cells->end(),
+                            [](const std::string& cell) { return !cell.empty(); }))
+                detail::throw_format_error(line_text(reader.line()), std::to_string(cells->size()) + " cells",
+                                           std::to_string(width) + ", as in the header",
+                                           "a label with a comma stands in quotation marks");
+            if (cells->size() < 2)
+                detail::throw_format_error(line_text(reader.line()), "one cell",
+                                           "a path and a label, separated by a comma");
+            detail::list_row row;
+            for (std::string& cell : *cells) row.push_back(detail::cell_values(cell));
+            add(row, columns, line_text(reader.line()));
+        }
+        choose_split();
+    }
+
+    /// Whether cells beyond the header are labels: its last column is called "labels".
+    static bool has_more_labels(const detail::understood_columns& columns) {
+        return !columns.labels.empty() && columns.labels.front() + 1 == columns.names.size() &&
+               detail::plain_name(columns.names.back()) == "labels";
+    }
+
+    void add(const detail::list_row& row, const detail::understood_columns& columns, const std::string& where) {
+        const auto cell = [&](std::size_t column) {
+            return column < row.size() ? std::span(row[column]) : std::span<const std::string>();
+        };
+        if (cell(columns.image).empty()) detail::throw_format_error(where, "an empty path", "an image");
+        if (cell(columns.image).size() > 1)
+            detail::throw_format_error(where, std::to_string(cell(columns.image).size()) + " images", "one");
+        entry one{cell(columns.image).front(), {}};
+        const auto take = [&](std::size_t column) {
+            one.labels.insert(one.labels.end(), cell(column).begin(), cell(column).end());
+        };
+        for (const std::size_t column : columns.labels) take(column);
+        if (columns.rest_is_labels || (!columns.names.empty() && has_more_labels(columns))) {
+            for (std::size_t column = columns.width; column < row.size(); ++column) take(column);
+        } else if (columns.names.empty() && row.size() > columns.width) {
+            detail::throw_format_error(where, std::to_string(row.size()) + " cells",
+                                       std::to_string(columns.width) + ", as on the lines before it",
+                                       "a label with a comma stands in quotation marks");
+        }
+        std::ranges::sort(one.labels);
+        one.labels.erase(std::unique(one.labels.begin(), one.labels.end()), one.labels.end());
+        entries_.push_back(std::move(one));
+        if (columns.split) splits_.push_back(cell(*columns.split).empty() ? "" : cell(*columns.split).front());
+    }
+
+    /// Keeps the images of one split, if a column names several.
+    void choose_split() {
+        std::set<std::string> names(splits_.begin(), splits_.end());
+        names.erase("");
+        if (names.size() < 2) return;
+        const std::vector<std::string> all(names.begin(), names.end());
+        const std::string taken = all[detail::choose_split(location_, all, split_)];
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < entries_.size(); ++i) {
+            if (splits_[i] != taken) continue;
+            if (kept != i) entries_[kept] = std::move(entries_[i]);
+            ++kept;
+        }
+        entries_.resize(kept);
+        notes_.push_back(detail::split_note(location_, all, taken));
+    }
+
+    void describe(const detail::understood_columns& columns, const std::string& layout) {
+        std::string text = location_ + ": " + layout + (columns.names.empty() ? ", no header" : "");
+        text += ", images in column " + columns.text(columns.image) + ", labels in column ";
+        std::string others;
+        for (std::size_t i = 0; i < columns.labels.size(); ++i)
+            text += (i == 0 ? "" : ", ") + columns.text(columns.labels[i]);
+        for (std::size_t i = 0; i < columns.names.size(); ++i) {
+            const bool is_used = i == columns.image || std::ranges::find(columns.labels, i) != columns.labels.end();
+            if (!is_used && i != columns.split) others += (others.empty() ? "; not read: " : ", ") + columns.text(i);
+        }
+        notes_.push_back(text + others);
+    }
+
+    void read_json(std::string_view text) {
+        json_limits limits;
+        limits.max_bytes = largest_file;
+        limits.max_values = 50'000'000;
+        const std::string_view content = detail::trimmed(text);
+        const std::size_t end = content.find('\n');
+        const std::string_view first = detail::trimmed(content.substr(0, end));
+        const bool are_lines = content.front() == '{' && end != std::string_view::npos && first.ends_with('}');
+        if (!are_lines) return read_document(json::parse(content, location_, limits));
+        std::vector<json> objects;
+        std::vector<std::string> places;
+        for (std::size_t line = 1; !text.empty(); ++line) {
+            const std::string_view object = text.substr(0, text.find('\n'));
+            text.remove_prefix((std::min)(object.size() + 1, text.size()));
+            if (detail::trimmed(object).empty()) continue;
+            places.push_back(line_text(line));
+            objects.push_back(json::parse(object, places.back(), limits));
+        }
+        read_objects(objects, places, "JSON lines");
+    }
+
+    using json_members = std::vector<std::pair<std::string, json>>;
+
+    static bool names_image(const json& value) {
+        return value.is_string() && has_image_extension(std::filesystem::path(value.as_string()));
+    }
+
+    void read_document(const json& document) {
+        if (document.is_array()) return read_items(document.items());
+        const json_members members = document.members();
+        const auto all = [&](const auto& accepts) { return !members.empty() && std::ranges::all_of(members, accepts); };
+        if (all([](const auto& member) { return has_image_extension(std::filesystem::path(member.first)); }))
+            return read_labels_by_image(members);
+        if (all([](const auto& member) {
+                return member.second.is_array() && std::ranges::all_of(member.second.items(), names_image);
+            }))
+            return read_images_by_label(members);
+        if (std::ranges::any_of(members, [](const auto& member) { return names_image(member.second); }))
+            return read_objects({document}, {location_}, "JSON");  // a single line
+        if (const auto columns = document.find("columns"), data = document.find("data"); columns && data)
+            return read_arrays(data->items(), columns->texts());  // pandas, orient="split"
+        read_array_in(members);
+    }
+
+    /// Reads the only array of objects among the members of an object, or that of a split.
+    void read_array_in(const json_members& members) {
+        std::vector<json> arrays;
+        std::vector<std::string> names;
+        std::string keys;
+        for (const auto& [key, value] : members) {
+            keys += (keys.empty() ? "" : ", ") + quoted(key);
+            if (!value.is_array() || value.size() == 0 || !value.at(std::size_t{0}).is_object()) continue;
+            arrays.push_back(value);
+            names.push_back(key);
+        }
+        if (arrays.size() == 1) return read_items(arrays.front().items());
+        const auto is_split = [](const std::string& key) { return split_kind_of(key).has_value(); };
+        if (arrays.empty() || !std::ranges::all_of(names, is_split))
+            detail::throw_format_error(location_, "an object with the keys " + keys,
+                                       "an array of objects with an image and a label each, or {\"image.png\": label}");
+        const std::size_t taken = detail::choose_split(location_, names, split_);
+        notes_.push_back(detail::split_note(location_, names, names[taken]));
+        read_items(arrays[taken].items());
+    }
+
+    static std::vector<std::string> places_of(const std::vector<json>& items) {
+        std::vector<std::string> places;
+        for (const json& item : items) places.push_back(item.where());
+        return places;
+    }
+
+    void read_items(const std::vector<json>& items) {
+        const bool are_arrays =
+            !items.empty() && std::ranges::all_of(items, [](const json& item) { return item.is_array(); });
+        if (are_arrays) return read_arrays(items, {});
+        read_objects(items, places_of(items), "JSON");
+    }
+
+    /// \param names of the columns; empty where the first array may be a header
+    void read_arrays(const std::vector<json>& items, std::vector<std::string> names) {
+        std::vector<detail::list_row> rows;
+        for (const json& item : items) {
+            detail::list_row& row = rows.emplace_back();
+            for (const json& cell : item.items()) add_values(row.emplace_back(), cell);
+        }
+        read_rows(rows, std::move(names), places_of(items), "JSON arrays");
+    }
+
+    void read_objects(const std::vector<json>& objects, const std::vector<std::string>& places,
+                      const std::string& layout) {
+        std::vector<std::string> names;
+        std::vector<detail::list_row> rows;
+        std::map<std::string, std::size_t> columns;
+        for (std::size_t i = 0; i < objects.size(); ++i) {
+            if (!objects[i].is_object()) objects[i].members();  // throws, and names the item
+            add_members(rows.emplace_back(), objects[i], "", names, columns);
+        }
+        read_rows(rows, std::move(names), places, layout);
+    }
+
+    void read_labels_by_image(const json_members& members) {
+        std::vector<std::string> names{"image"}, places;
+        std::map<std::string, std::size_t> columns{{"image", 0}};
+        std::vector<detail::list_row> rows;
+        const bool are_objects =
+            std::ranges::all_of(members, [](const auto& member) { return member.second.is_object(); });
+        for (const auto& [image, label] : members) {
+            places.push_back(label.where());
+            detail::list_row& row = rows.emplace_back();
+            row.push_back({image});
+            if (are_objects) {
+                add_members(row, label, "", names, columns);
+            } else {
+                add_values(row.emplace_back(), label);
+            }
+        }
+        if (!are_objects) names.push_back("label");
+        read_rows(rows, std::move(names), places, "JSON, an object of images");
+    }
+
+    void read_images_by_label(const json_members& members) {
+        std::vector<std::string> places;
+        std::vector<detail::list_row> rows;
+        for (const auto& [label, images] : members) {
+            for (const json& image : images.items()) {
+                rows.push_back({{image.as_string()}, {label}});
+                places.push_back(image.where());
+            }
+        }
+        read_rows(rows, {"image", "label"}, places, "JSON, an object of labels");
+    }
+
+    /// Appends the texts of a value, or of the items of an array.
+    static void add_values(detail::list_cell& cell, const json& value) {
+        if (value.is_array()) {
+            for (const json& item : value.items()) add_values(cell, item);
+        } else if (value.is_string()) {
+            if (const std::string_view text = detail::trimmed(value.as_string()); !text.empty())
+                cell.emplace_back(text);
+        } else if (value.is_bool()) {
+            cell.push_back(value.as_bool() ? "true" : "false");
+        } else if (value.is_number()) {
+            cell.push_back(number_text(value.as_number()));
+        } else if (!value.is_null()) {
+            value.as_string();  // throws: an object in an array of values
         }
     }
 
-    static std::string label_text(const json& label) {
-        return label.is_string() ? label.as_string() : std::to_string(label.as_size());
+    /// Adds the members of an object as cells; those of objects in it as columns "outer.inner".
+    static void add_members(detail::list_row& row, const json& object, const std::string& outer,
+                            std::vector<std::string>& names, std::map<std::string, std::size_t>& columns) {
+        for (const auto& [key, value] : object.members()) {
+            const std::string name = outer + key;
+            const bool has_objects = value.is_array() && value.size() > 0 && value.at(std::size_t{0}).is_object();
+            if (value.is_object()) {
+                add_members(row, value, name + ".", names, columns);
+            } else if (has_objects) {
+                for (const json& item : value.items()) add_members(row, item, name + ".", names, columns);
+            } else {
+                const auto [column, is_new] = columns.emplace(name, names.size());
+                if (is_new) names.push_back(name);
+                if (row.size() <= column->second) row.resize(column->second + 1);
+                add_values(row[column->second], value);
+            }
+        }
     }
 
-    void add(detail::image_list_entry entry, std::size_t line) {
-        if (entry.path.empty()) detail::throw_format_error(line_text(line), "an empty path", "an image");
-        std::ranges::sort(entry.labels);
-        entry.labels.erase(std::unique(entry.labels.begin(), entry.labels.end()), entry.labels.end());
-        entries_.push_back(std::move(entry));
+    void read_rows(const std::vector<detail::list_row>& rows, std::vector<std::string> names,
+                   const std::vector<std::string>& places, const std::string& layout) {
+        const std::vector<detail::list_row> sample(
+            rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>((std::min)(rows.size(), sample_rows)));
+        const detail::understood_columns columns =
+            detail::column_finder(sample, std::move(names), requested_, folder_, location_).find();
+        describe(columns, layout);
+        for (std::size_t i = columns.has_header ? 1 : 0; i < rows.size(); ++i) add(rows[i], columns, places[i]);
+        choose_split();
     }
 
     void name_classes() {
         std::set<std::string> names;
-        for (const detail::image_list_entry& entry : entries_) names.insert(entry.labels.begin(), entry.labels.end());
-        is_numeric_ =
-            std::ranges::all_of(names, [](const std::string& name) { return detail::numeric_label(name).has_value(); });
-        if (!is_numeric_) {
-            classes_.assign(names.begin(), names.end());
-            for (std::size_t label = 0; label < classes_.size(); ++label) label_of_.emplace(classes_[label], label);
-            return;
+        for (const entry& one : entries_) names.insert(one.labels.begin(), one.labels.end());
+        std::string name, number;
+        for (const std::string& label : names) {
+            const std::optional<detail::label_number> as_number = detail::label_number::of(label);
+            if (as_number && !as_number->is_index) {
+                detail::throw_format_error(location_, "label " + quoted(label),
+                                           "names of classes, or their indices from 0; -1 stands for none");
+            }
+            if (!as_number && has_image_extension(std::filesystem::path(label)))
+                detail::throw_format_error(location_, "label " + quoted(label) + " is the name of a file",
+                                           "names of classes", "--label-column names the column of labels");
+            (as_number ? number : name) = label;
         }
-        for (const std::string& name : names) {
-            for (std::size_t label = classes_.size(); label <= *detail::numeric_label(name); ++label)
-                classes_.push_back(std::to_string(label));
+        if (!name.empty() && !number.empty()) {
+            detail::throw_format_error(location_,
+                                       "labels are names, as " + quoted(name) + ", and numbers, as " + quoted(number),
+                                       "either", "--label-column names the column of labels");
         }
+        is_numeric_ = !number.empty();
+        if (is_numeric_) return;
+        classes_.assign(names.begin(), names.end());
+        for (std::size_t label = 0; label < classes_.size(); ++label) label_of_.emplace(classes_[label], label);
     }
 
     std::string line_text(std::size_t line) const { return location_ + ": line " + std::to_string(line); }
 
     std::filesystem::path folder_;
-    std::vector<detail::image_list_entry> entries_;
+    list_columns requested_;
+    std::string split_;
+    std::vector<entry> entries_;
+    std::vector<std::string> splits_;              // of the entries, where a column names them
     std::map<std::string, std::size_t> label_of_;  // by name
     bool is_numeric_ = false;
     std::size_t index_ = 0;

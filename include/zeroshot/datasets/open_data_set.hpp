@@ -15,9 +15,12 @@
 
 #include <zeroshot/datasets/byte_stream.hpp>
 #include <zeroshot/datasets/cifar.hpp>
+#include <zeroshot/datasets/class_folders.hpp>
 #include <zeroshot/datasets/data_set.hpp>
 #include <zeroshot/datasets/idx.hpp>
 #include <zeroshot/datasets/image_list.hpp>
+#include <zeroshot/datasets/list_columns.hpp>
+#include <zeroshot/datasets/splits.hpp>
 #include <zeroshot/datasets/webdataset.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
@@ -69,8 +72,9 @@ std::vector<std::filesystem::path> list_named(const std::filesystem::path& folde
 }
 
 inline data_format format_of_file(const std::filesystem::path& file) {
-    constexpr std::array<std::string_view, 5> lists{".csv", ".jsonl", ".json", ".ndjson", ".txt"};
-    const std::string extension = file.extension().string();
+    constexpr std::array<std::string_view, 8> lists{".csv",  ".tsv",    ".tab", ".jsonl",
+                                                    ".json", ".ndjson", ".txt", ".lst"};
+    const std::string extension = lower_case(file.extension().string());
     if (is_idx_name(file.filename().string())) return data_format::idx;
     if (extension == ".parquet") return data_format::parquet;
     if (std::ranges::find(lists, extension) != lists.end()) return data_format::manifest;
@@ -123,9 +127,74 @@ inline std::filesystem::path idx_file(const std::filesystem::path& path, const s
 
 }  // namespace detail
 
+namespace detail {
+
+/// The list with which a folder of images says their labels, as Hugging Face's "imagefolder" has it.
+inline std::optional<std::filesystem::path> metadata_list(const std::filesystem::path& folder) {
+    for (const char* name : {"metadata.csv", "metadata.jsonl"}) {
+        if (has_file(folder, name)) return folder / name;
+    }
+    return std::nullopt;
+}
+
+/// The folder of shards in the folder of a data set: the folder itself, or that of a split.
+inline std::optional<chosen_folder> find_shards(const std::filesystem::path& folder, const std::string& split) {
+    if (!list_shards(folder).empty()) return chosen_folder{folder};
+    const auto has_shards = [&](const std::filesystem::directory_entry& entry) {
+        std::error_code unknown;
+        return entry.is_directory(unknown) && split_kind_of(entry.path().filename().string()) &&
+               !list_shards(entry.path()).empty();
+    };
+    std::vector<std::string> names;
+    for (const std::filesystem::path& each : list_folder(folder, has_shards)) names.push_back(each.filename().string());
+    if (names.empty()) return std::nullopt;
+    const std::string taken = names[choose_split(path_text(folder), names, split)];
+    chosen_folder chosen{folder / taken};
+    if (names.size() > 1) chosen.notes.push_back(split_note(path_text(folder), names, taken));
+    return chosen;
+}
+
+/// Refuses a folder of images without class folders beside a list, which is what holds the labels.
+inline void refuse_list_beside(const std::filesystem::path& folder) {
+    constexpr std::array<std::string_view, 4> lists{".csv", ".tsv", ".jsonl", ".json"};
+    const folder_contents contents = contents_of(folder);
+    const bool has_classes =
+        contents.folders.size() > 1 ||
+        (contents.folders.size() == 1 && contents_of(folder / contents.folders.front()).has_classes());
+    if (has_classes) return;
+    std::vector<std::string> names;
+    for (const std::filesystem::path& file : list_named(folder, [&](const std::string& name) {
+             return std::ranges::find(lists, lower_case(std::filesystem::path(name).extension().string())) !=
+                    lists.end();
+         }))
+        names.push_back(file.filename().string());
+    if (names.empty()) return;
+    throw data_set_error(error_code::argument,
+                         {path_text(folder), "images without class folders, and beside them " + listed(names), "",
+                          "name the list: " + path_text(folder / names.front())});
+}
+
+/// Images in class folders, or in folders with a list beside them; the folder of a split, if there are any.
+inline std::unique_ptr<data_set> open_folders(const std::filesystem::path& path, const std::string& split,
+                                              const list_columns& columns) {
+    const auto open = [&](const std::filesystem::path& folder) -> std::unique_ptr<data_set> {
+        if (const auto list = metadata_list(folder)) return std::make_unique<image_list>(*list, columns, split);
+        return nullptr;
+    };
+    if (std::unique_ptr<data_set> list = open(path)) return list;
+    refuse_list_beside(path);
+    chosen_folder chosen = find_class_folders(path, split);
+    std::unique_ptr<data_set> images = open(chosen.path);
+    if (images == nullptr) images = std::make_unique<class_folders>(chosen.path);
+    for (std::string& note : chosen.notes) images->add_note(std::move(note));
+    return images;
+}
+
+}  // namespace detail
+
 /// Detects the format of a data set from the names of its files.
 /// \throws file_error for a path that does not exist; data_set_error UNSUPPORTED for a file of unknown format
-inline data_format detect_format(const std::filesystem::path& path, const std::string& split = "test") {
+inline data_format detect_format(const std::filesystem::path& path) {
     std::error_code unknown;
     if (!std::filesystem::exists(path, unknown))
         throw file_error(error_code::io, {path_text(path), "no such file or folder", "", ""});
@@ -137,39 +206,57 @@ inline data_format detect_format(const std::filesystem::path& path, const std::s
         return std::filesystem::is_directory(folder, unknown) && !detail::list_named(folder, is_parquet).empty();
     };
     if (has_parquet(path) || has_parquet(path / "data")) return data_format::parquet;
-    const bool has_shards =
-        !detail::list_shards(path).empty() ||
-        (std::filesystem::is_directory(path / split, unknown) && !detail::list_shards(path / split).empty());
-    return has_shards ? data_format::webdataset : data_format::folders;
+    const auto holds_shards = [](const std::filesystem::directory_entry& entry) {
+        std::error_code none;
+        return entry.is_directory(none) && split_kind_of(entry.path().filename().string()) &&
+               !detail::list_shards(entry.path()).empty();
+    };
+    const bool has_shards = !detail::list_shards(path).empty() || !detail::list_folder(path, holds_shards).empty();
+    return has_shards                    ? data_format::webdataset
+           : detail::metadata_list(path) ? data_format::manifest
+                                         : data_format::folders;
 }
 
-/// Opens a data set.
-/// \param format detected if not given
-/// \param split "train" or "test", for formats whose splits lie together: CIFAR, MNIST, WebDataset
+/// Opens a data set. data_set::notes() says what was chosen.
+/// \param format detected if not given; data_format::folders takes every folder in `path` as a class
+/// \param split "train", "val", "test", ..., for data sets that have several; by default test, else validation
 /// \param open opens the files of IDX and WebDataset; open_gzip() of gzip.hpp reads .gz too
+/// \param columns of a list, where their names and cells do not say which they are
 /// \throws file_error; data_set_error, UNSUPPORTED for Parquet, which parquet.hpp reads; checkpoint_error for a pickle
 /// that is damaged or would call a function
 inline std::unique_ptr<data_set> open_data_set(const std::filesystem::path& path,
                                                std::optional<data_format> format = std::nullopt,
-                                               const std::string& split = "test",
-                                               const stream_opener& open = open_plain) {
-    switch (format ? *format : detect_format(path, split)) {
-        case data_format::manifest:
-            return std::make_unique<image_list>(path);
+                                               const std::string& split = "", const stream_opener& open = open_plain,
+                                               const list_columns& columns = {}) {
+    const std::string test_or = split.empty() ? "test" : split;  // for the formats that have only train and test
+    switch (format ? *format : detect_format(path)) {
+        case data_format::manifest: {
+            std::error_code unknown;
+            const bool is_folder = std::filesystem::is_directory(path, unknown);
+            return std::make_unique<image_list>(is_folder ? detail::metadata_list(path).value_or(path) : path, columns,
+                                                split);
+        }
         case data_format::idx:
-            return std::make_unique<idx>(detail::idx_file(path, split), open);
+            return std::make_unique<idx>(detail::idx_file(path, test_or), open);
         case data_format::cifar10:
-            return detail::open_cifar(cifar_version::cifar10, path, split);
+            return detail::open_cifar(cifar_version::cifar10, path, test_or);
         case data_format::cifar100:
-            return detail::open_cifar(cifar_version::cifar100, path, split);
-        case data_format::webdataset:
-            return std::make_unique<webdataset>(path, split, open);
+            return detail::open_cifar(cifar_version::cifar100, path, test_or);
+        case data_format::webdataset: {
+            const auto shards = detail::find_shards(path, split);
+            auto images = std::make_unique<webdataset>(path, shards ? shards->path.filename().string() : test_or, open);
+            if (shards) {
+                for (const std::string& note : shards->notes) images->add_note(note);
+            }
+            return images;
+        }
         case data_format::parquet:
             throw data_set_error(error_code::unsupported,
                                  {path_text(path), "Parquet needs Apache Arrow", "",
                                   "read it with zeroshot::datasets::parquet_files of zeroshot/datasets/parquet.hpp"});
         default:
-            return std::make_unique<class_folders>(path);
+            if (format && split.empty()) return std::make_unique<class_folders>(path);
+            return detail::open_folders(path, split, columns);
     }
 }
 

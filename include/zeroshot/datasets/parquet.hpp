@@ -22,6 +22,7 @@
 #include <parquet/arrow/reader.h>
 
 #include <zeroshot/datasets/data_set.hpp>
+#include <zeroshot/datasets/splits.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/support/json.hpp>
@@ -130,16 +131,9 @@ inline std::optional<std::string_view> cell_bytes(const arrow::Array& column, st
     }
 }
 
-/// The Parquet files of a folder: those whose names begin with the split, as in train-00000-of-00002.parquet, if there
-/// are any, else all.
-inline std::vector<std::filesystem::path> list_parquet(const std::filesystem::path& folder, const std::string& split) {
-    std::vector<std::filesystem::path> all =
-        list_folder(folder, [](const auto& entry) { return entry.path().extension() == ".parquet"; });
-    std::vector<std::filesystem::path> in_split;
-    std::ranges::copy_if(all, std::back_inserter(in_split), [&](const std::filesystem::path& file) {
-        return file.filename().string().starts_with(split);
-    });
-    return in_split.empty() ? all : in_split;
+/// The Parquet files of a folder.
+inline std::vector<std::filesystem::path> list_parquet(const std::filesystem::path& folder) {
+    return list_folder(folder, [](const auto& entry) { return entry.path().extension() == ".parquet"; });
 }
 
 }  // namespace detail
@@ -149,9 +143,11 @@ inline std::vector<std::filesystem::path> list_parquet(const std::filesystem::pa
 class parquet_files final : public data_set {
    public:
     /// \param path a file, a folder of files, or a folder with a folder "data" of files
+    /// \param split that is read, where the names of the files begin with those of splits; by default test, else
+    /// validation
     /// \throws file_error; data_set_error FORMAT for a folder without files, or a damaged file
-    explicit parquet_files(const std::filesystem::path& path, const std::string& split = "test")
-        : data_set(path_text(path)), files_(files_at(path, split)) {
+    explicit parquet_files(const std::filesystem::path& path, const std::string& split = "")
+        : data_set(path_text(path)), files_(detail::files_of_split(files_at(path), location_, split, notes_)) {
         if (files_.empty())
             detail::throw_format_error(location_, "contains no Parquet files, nor does its folder data");
         open_next();
@@ -181,14 +177,14 @@ class parquet_files final : public data_set {
    private:
     static constexpr std::int64_t rows_per_batch = 64;
 
-    static std::vector<std::filesystem::path> files_at(const std::filesystem::path& path, const std::string& split) {
+    static std::vector<std::filesystem::path> files_at(const std::filesystem::path& path) {
         std::error_code unknown;
         if (!std::filesystem::exists(path, unknown))
             throw file_error(error_code::io, {path_text(path), "no such file or folder", "", ""});
         if (!std::filesystem::is_directory(path, unknown)) return {path};
-        std::vector<std::filesystem::path> files = detail::list_parquet(path, split);
+        std::vector<std::filesystem::path> files = detail::list_parquet(path);
         if (files.empty() && std::filesystem::is_directory(path / "data", unknown))
-            return detail::list_parquet(path / "data", split);
+            return detail::list_parquet(path / "data");
         return files;
     }
 

@@ -1,0 +1,39 @@
+#pragma once
+/// \file Lists of labels or class names: lines of a file, JSON, a Python list or dict, one line with commas.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text_files.hpp"
+
+namespace program {
+
+class console;
+
+/// Labels, and how their list was understood.
+struct label_list {
+    std::vector<text_line> labels;
+    std::string note{};  ///< empty for one label on each line
+};
+
+/// Reads a list of labels.
+///
+/// Recognised are JSON arrays and objects ({"0": "tench"}, {"0": ["n01440764", "tench"]}, {"tench": 0}, "id2label"),
+/// the same as Python writes them, a single line with commas, lines with a number or an identifier of ImageNet before
+/// each label, quoted lines, and tables with a header that names a column of labels. All else is one label on each
+/// line. \param path the file; "-" is standard input \param items name of the entries in messages, as "labels" \throws
+/// zeroshot::file_error, zeroshot::text_error as read_entries(); zeroshot::text_error (FORMAT) for JSON that holds no
+/// labels
+label_list read_label_list(const std::filesystem::path& path, const std::string& items);
+
+/// The labels of a text that is a list in one line: JSON, Python, or separated by commas; nothing for other texts.
+std::optional<std::vector<std::string>> labels_in_line(std::string_view text);
+
+/// Prints notes about labels that look like something else: with a comma at their end, underscores for spaces,
+/// identifiers, or a header.
+void note_odd_labels(const std::vector<text_line>& labels, const std::string& file, console& out);
+
+}  // namespace program

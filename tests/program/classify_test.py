@@ -172,6 +172,10 @@ class Classify(ProgramTest):
             "identifiers": "n01440764 red circle\nn01443537 blue circle\nn01484850 a, b\n",
             "quotes": '"red circle",\n"blue circle",\n"a, b"\n',
             "a table": "id\tlabel\n7\tred circle\n9\tblue circle\n4\ta, b\n",
+            "commas at the ends": "red circle,\nblue circle,\na, b",
+            "an assignment": "labels = ['red circle', 'blue circle', 'a, b']",
+            "dashes": "- red circle\n- blue circle\n- a, b\n",
+            "a header": "label\nred circle\nblue circle\na, b\n",
             "lines": "red circle\nblue circle\na, b\n",
         }
         for name, text in cases.items():
@@ -187,6 +191,7 @@ class Classify(ProgramTest):
             ('["a", 3]', "/1 is an unsigned integer"),
             ('["a" "b"]', "the text is not JSON"),
             ("[]", "no labels"),
+            ('["a", "b"', "a list without its closing bracket"),
         ):
             (self.folder / "list.txt").write_text(text)
             self.assert_message(self.classify("a.png", "--labels-from", "list.txt"), 1, "list.txt", part)
@@ -199,8 +204,8 @@ class Classify(ProgramTest):
         self.assert_message(self.classify("a.png", "--labels", "dog,", "cat"), 0, "'dog,' ends with a comma")
         self.assert_message(self.classify("a.png", "--labels", "a_dog", "cat"), 0, "'a_dog' has underscores")
         self.assert_message(self.classify("a.png", "--labels", "n01440764", "cat"), 0, "'n01440764' is an identifier")
-        (self.folder / "headed.txt").write_text("label\na dog\na cat\n")
-        self.assert_message(self.classify("a.png", "--labels-from", "headed.txt"), 0, "line 1: label 'label' may be a header")
+        (self.folder / "tabs.txt").write_text("a\tdog\na\tcat\n")
+        self.assert_message(self.classify("a.png", "--labels-from", "tabs.txt"), 0, "line 1: label 'a\\x09dog' contains a tab")
         plain = self.classify("a.png", "--labels", "a dog, brown", "a cat, grey", "--json")
         self.assertEqual((len(self.objects(plain)[0]["labels"]), plain.stderr), (2, b""))
 

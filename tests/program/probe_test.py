@@ -53,6 +53,23 @@ class Probe(ProgramTest):
         self.assertGreater(result["objective"], 0)
         self.assertEqual((result["search"], result["few_shot"], result["zero_shot_top1"]), ([], [], None))
 
+    def test_labels_that_are_numbers_have_the_names_of_a_list(self):
+        for part in ("train", "test"):
+            rows = [f"{part}/{name}/{j}.png,{i}" for i, name in enumerate(("light", "dark")) for j in range(4)]
+            (self.folder / f"{part}.csv").write_text("\n".join(["path,label", *rows]))
+        (self.folder / "names.txt").write_text("light\ndark\n")
+        words = ("--train", "train.csv", "--test", "test.csv", "--strength", 1, "--save", "named.safetensors", "--json")
+        done = self.with_model("probe", *words, "--classes", "names.txt", "--zero-shot")
+        result = json.loads(self.output_lines(done)[0])
+        self.assertIsNotNone(result["zero_shot_top1"])
+        header, _ = read_safetensors(self.folder / "named.safetensors")
+        self.assertEqual(json.loads(header["__metadata__"]["zeroshot.probe"])["labels"], ["light", "dark"])
+        self.assert_message(self.with_model("probe", *words, "--zero-shot"), 2, "--zero-shot needs class names")
+        (self.folder / "names.txt").write_text("light\n")
+        self.assert_message(
+            self.with_model("probe", *words, "--classes", "names.txt"), 1, "train.csv: label 1, expected below 1"
+        )
+
     def test_the_best_strength_is_chosen_and_few_shot_accuracies_reported(self):
         result = self.json_output("--strength", 0.01, 1, 100, "--few-shot", 1, 4, "--seeds", 2)
         self.assertEqual([one["strength"] for one in result["search"]], [0.01, 1, 100])

@@ -104,6 +104,16 @@ bool is_bracketed(std::string_view text) {
            ((text.front() == '[' && text.back() == ']') || (text.front() == '{' && text.back() == '}'));
 }
 
+/// A list after "labels = ", or the text.
+std::string_view after_assignment(std::string_view text) {
+    const std::size_t equals = text.find('=');
+    const std::string_view name = trimmed(text.substr(0, equals)),
+                           rest = trimmed(text.substr(std::min(equals, text.size() - 1) + 1));
+    const bool is_name = name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") ==
+                         std::string_view::npos;
+    return equals != std::string_view::npos && is_name && is_bracketed(rest) ? rest : text;
+}
+
 /// The JSON of a text, or of the Python that it is.
 json parse(std::string_view text, const std::string& name) {
     try {
@@ -254,6 +264,28 @@ bool take_column(std::vector<text_line>& lines) {
     return false;
 }
 
+/// Whether lines begin with the name of a column, which is then left out.
+bool leave_out_header(std::vector<text_line>& lines) {
+    constexpr std::array<std::string_view, 10> headers{"label",      "labels",      "class",     "classes",
+                                                       "class_name", "class_names", "classname", "label_name",
+                                                       "category",   "categories"};
+    const std::string first = zeroshot::datasets::detail::plain_name(lines.front().text);
+    if (lines.size() < 3 || std::ranges::find(headers, first) == headers.end()) return false;
+    lines.erase(lines.begin());
+    return true;
+}
+
+/// Leaves out the commas between lines, after each but the last.
+bool leave_out_commas(std::vector<text_line>& lines) {
+    for (std::size_t i = 0; i + 1 < lines.size(); ++i) {
+        if (!lines[i].text.ends_with(',')) return false;
+    }
+    for (text_line& line : lines) {
+        if (line.text.ends_with(',')) line.text = std::string(trimmed(line.text.substr(0, line.text.size() - 1)));
+    }
+    return true;
+}
+
 /// Reads lines as what all of them look like.
 /// \return what that is; empty for one label on each line
 std::string understand(std::vector<text_line>& lines) {
@@ -275,14 +307,19 @@ std::string understand(std::vector<text_line>& lines) {
         return std::string(trimmed(line.text.substr(end + 1)));
     };
     if (change_all(lines, after_wnid)) return "the identifiers before the labels are left out";
+    if (leave_out_header(lines)) return "its first line is a header, and no label";
+    const auto dashed = [](const text_line& line, std::size_t) -> std::optional<std::string> {
+        const bool is_item = line.text.starts_with("- ") || line.text.starts_with("* ");
+        return is_item ? std::optional(unquoted(trimmed(line.text.substr(2)))) : std::nullopt;
+    };
+    if (change_all(lines, dashed)) return "the dashes before the labels are left out";
+    const bool had_commas = leave_out_commas(lines);
     const auto quoted = [](const text_line& line, std::size_t) -> std::optional<std::string> {
-        std::string_view text = line.text;
-        if (text.ends_with(',')) text = trimmed(text.substr(0, text.size() - 1));
-        std::string inside = unquoted(text);
-        return inside.size() == text.size() ? std::nullopt : std::optional(std::move(inside));
+        std::string inside = unquoted(line.text);
+        return inside.size() == line.text.size() ? std::nullopt : std::optional(std::move(inside));
     };
     if (change_all(lines, quoted)) return "the quotation marks around the labels are left out";
-    return "";
+    return had_commas ? "the commas after the labels are left out" : "";
 }
 
 }  // namespace
@@ -290,11 +327,11 @@ std::string understand(std::vector<text_line>& lines) {
 label_list read_label_list(const std::filesystem::path& path, const std::string& items) {
     const std::string name = name_of(path);
     label_list list{read_entries(path, items)};
-    if (is_bracketed(list.labels.front().text.substr(0, 1) +
-                     list.labels.back().text.substr(list.labels.back().text.size() - 1))) {
-        std::string text;
-        for (const text_line& line : list.labels) text += line.text + "\n";
-        const std::vector<std::string> labels = labels_in(parse(trimmed(text), name));
+    std::string text;
+    for (const text_line& line : list.labels) text += line.text + "\n";
+    const std::string_view literal = after_assignment(trimmed(text));
+    if (is_bracketed(literal)) {
+        const std::vector<std::string> labels = labels_in(parse(literal, name));
         if (labels.empty()) refuse(name, "no " + items, "a list of texts");
         list.labels.clear();
         for (const std::string& label : labels)
@@ -302,6 +339,8 @@ label_list read_label_list(const std::filesystem::path& path, const std::string&
         list.note = name + ": read as a list with " + std::to_string(labels.size()) + " " + items;
         return list;
     }
+    if (list.labels.size() == 1 && (literal.starts_with('[') || literal.starts_with('{')))
+        refuse(name, "a list without its closing bracket", "JSON, or " + items + ", one per line");
     if (const std::string how = understand(list.labels); !how.empty()) list.note = name + ": " + how;
     return list;
 }
@@ -338,13 +377,7 @@ void note_odd_labels(const std::vector<text_line>& labels, const std::string& fi
     warn(find([](const std::string& text) { return is_bracketed(text); }),
          "looks like a list, and is read as one label");
     if (find(contains(' ')) == labels.end()) warn(find(contains('_')), "has underscores, and is read as it is");
-    if (labels.size() > 2 && !file.empty() && labels.front().number == 1) {
-        constexpr std::array<std::string_view, 8> headers{"label",      "labels",    "class",      "classes",
-                                                          "class_name", "classname", "label_name", "category"};
-        const bool is_header =
-            std::ranges::find(headers, zeroshot::datasets::detail::plain_name(labels.front().text)) != headers.end();
-        if (is_header) warn(labels.begin(), "may be a header");
-    }
+    warn(find(contains('\t')), "contains a tab, and is read as one label");
 }
 
 }  // namespace program

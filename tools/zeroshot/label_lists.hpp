@@ -32,8 +32,8 @@ label_list read_label_list(const std::filesystem::path& path, const std::string&
 /// The labels of a text that is a list in one line: JSON, Python, or separated by commas; nothing for other texts.
 std::optional<std::vector<std::string>> labels_in_line(std::string_view text);
 
-/// Prints notes about labels that look like something else: with a comma at their end, underscores for spaces,
-/// identifiers, or a header.
+/// Prints notes about labels that look like something else: with a comma at their end, underscores for spaces, tabs,
+/// or identifiers.
 void note_odd_labels(const std::vector<text_line>& labels, const std::string& file, console& out);
 
 }  // namespace program

@@ -51,7 +51,7 @@ inline std::optional<split_kind> split_kind_of(std::string_view name) {
         }
         at = end + 1;
         if (word.empty() || std::ranges::find(fillers, word) != fillers.end()) continue;
-        const auto* const kind = std::ranges::find(kinds, word, [](const auto& pair) { return pair.first; });
+        const auto kind = std::ranges::find(kinds, word, [](const auto& pair) { return pair.first; });
         if (kind == kinds.end() || found) return std::nullopt;
         found = kind->second;
     }
@@ -262,6 +262,12 @@ inline chosen_folder find_class_folders(const std::filesystem::path& folder, con
         if (splits.size() > 1) chosen.notes.push_back(location + ": warning: " + folders + ", and are read as classes");
         if (!request.empty() && !split_kind_of(request)) refuse("no folder " + quoted(request) + " in it", "", "");
         if (chosen.path != folder) chosen.notes.push_back("the class folders are those in " + location);
+        const std::vector<std::string> below =
+            others.empty() ? others : contents_of(chosen.path / others.front()).folders;
+        if (below.size() > 1 &&
+            std::ranges::all_of(below, [](const auto& name) { return split_kind_of(name).has_value(); }))
+            chosen.notes.push_back(location + ": warning: class " + quoted(others.front()) + " has the folders " +
+                                   listed(below) + "; images of all of them are read");
         return chosen;
     }
     if (with_classes.empty())

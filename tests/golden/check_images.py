@@ -18,8 +18,8 @@ import numpy
 from PIL import Image, ImageFile
 
 ImageFile.MAXBLOCK = 1 << 24  # Pillow's JPEG encoder wants room for a whole noisy image
-MODES = ["1", "L", "LA", "RGB", "RGBA", "P"]
-CHANNELS = [1, 1, 2, 3, 4, 3]
+MODES = ["1", "L", "LA", "RGB", "RGBA", "P", "BGR", "BGRA", "CMYK"]
+CHANNELS = [1, 1, 2, 3, 4, 3, 3, 4, 4]
 KINDS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 2), (3, 4), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)]
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
@@ -270,8 +270,8 @@ def expected(data):
         return None
     if image.mode.startswith("I"):  # 16-bit grey: the library's own decision, the upper 8 bits
         return "L", (numpy.asarray(image).astype(int) >> 8)[:, :, None]
-    mode = "RGB" if image.mode == "CMYK" else image.mode
-    image = image.convert("RGB") if image.mode in ("P", "CMYK") else image
+    mode = image.mode
+    image = image.convert("RGB") if image.mode == "P" else image
     pixels = numpy.asarray(image).astype(int) * (255 if mode == "1" else 1)
     return mode, pixels.reshape(pixels.shape[0], pixels.shape[1], -1)
 

@@ -1,5 +1,5 @@
 """Records formats/: small images in the formats beside JPEG and PNG, and in formats.txt the mode, the size and the digest of the
-pixels as which Pillow opens each; CMYK converted to RGB, of 16 bits the upper 8.
+pixels as which Pillow opens each; of 16 bits the upper 8.
 
 python tests/golden/record_formats.py [FOLDER]"""
 
@@ -151,8 +151,8 @@ def described(data):
     if picture.mode.startswith("I;16"):
         pixels = (numpy.asarray(picture).astype(int) >> 8).astype(numpy.uint8)
         return "L", pixels.shape[1], pixels.shape[0], hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
-    mode = {"CMYK": "RGB"}.get(picture.mode, picture.mode)
-    picture = picture.convert("RGB") if picture.mode in ("P", "CMYK") else picture.convert("L") if mode == "1" else picture
+    mode = picture.mode
+    picture = picture.convert("RGB") if mode == "P" else picture.convert("L") if mode == "1" else picture
     return mode, *picture.size, hashlib.sha256(picture.tobytes()).hexdigest()[:16]
 
 

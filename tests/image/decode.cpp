@@ -232,7 +232,10 @@ TEST_CASE("small JPEGs of every kind are decoded as by Pillow: by libjpeg-turbo 
             INFO(decoder.name << ' ' << name);
             const bool grey = std::string_view(name).starts_with("grey");
             const image expected = netpbm(golden(std::string("jpeg/") + name + (grey ? ".pgm" : ".ppm")));
-            CHECK(largest_difference(decoder.decode(sample(name)), expected) <= decoder.bound);
+            const image decoded = decoder.decode(sample(name));
+            if (std::string_view(name) == "cmyk") CHECK(decoded.mode() == pixel_mode::cmyk);
+            CHECK(largest_difference(expected.mode() == pixel_mode::rgb ? to_rgb(decoded) : decoded, expected) <=
+                  decoder.bound);
         }
     }
 }

@@ -28,7 +28,7 @@ inline std::string digest_of(const zeroshot::image& decoded) {
 
 /// Compares the images of a format with Pillow's; returns how many there are.
 inline int compare(std::string_view ending) {
-    constexpr std::array<std::string_view, 6> modes{"1", "L", "LA", "RGB", "RGBA", "P"};
+    constexpr std::array<std::string_view, 9> modes{"1", "L", "LA", "RGB", "RGBA", "P", "BGR", "BGRA", "CMYK"};
     std::ifstream lines(golden("formats/formats.txt"));
     REQUIRE(lines.good());
     int count = 0;

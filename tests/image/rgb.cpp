@@ -21,6 +21,16 @@ constexpr colour white{255, 255, 255};
 
 }  // namespace
 
+TEST_CASE("CMYK becomes RGB as in Pillow") {
+    const auto rgb_of = [](const std::array<std::uint8_t, 4>& inks) {
+        const image converted = to_rgb(image::view(inks, 1, 1, pixel_mode::cmyk));
+        return std::vector<int>(converted.row(0).begin(), converted.row(0).end());
+    };
+    CHECK(rgb_of({0, 255, 255, 0}) == std::vector{255, 0, 0});
+    CHECK(rgb_of({0, 0, 0, 255}) == std::vector{0, 0, 0});
+    CHECK(rgb_of({10, 20, 30, 40}) == std::vector{207, 198, 190});  // 215 - 215 * ink / 255, rounded
+}
+
 TEST_CASE("every mode becomes RGB as Pillow's convert does it") {
     const auto converted = [](const image& sample) { return first_row(to_rgb(sample)); };
     CHECK(converted(image({255}, 1, 1, pixel_mode::bilevel)) == std::vector<int>{255, 255, 255});

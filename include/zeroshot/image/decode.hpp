@@ -20,11 +20,13 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 /// The names of the formats that are read, as "JPEG, PNG, WebP".
 ZEROSHOT_INLINE std::string decoded_formats();
 
-/// An image from the bytes of a file, in the mode in which Pillow opens it; but CMYK becomes RGB, and 16 bits per
-/// sample their upper 8; of an animation the first frame. As in the reference transform, ICC profiles are ignored, and
-/// EXIF orientation unless `options` ask for it. Bytes after the end of the image are not read. What Pillow decodes
-/// though it is damaged is decoded, with a warning. \throws image_error ARG for no bytes, UNSUPPORTED for other formats
-/// and kinds, FORMAT where the data is cut or damaged, LIMIT beyond the options; its place is the byte in question
+/// An image from the bytes of a file, in the mode in which Pillow opens it; but 16 bits per sample become their upper
+/// 8; of an animation the first frame. As in the reference transform, ICC profiles are ignored, and EXIF orientation
+/// unless `options` ask for it. Bytes after the end of the image are not read. What Pillow decodes though it is damaged
+/// is decoded, with a warning.
+///
+/// \throws image_error ARG for no bytes, UNSUPPORTED for other formats and kinds, FORMAT where the data is cut or
+/// damaged, LIMIT beyond the options; its place is the byte in question
 ZEROSHOT_INLINE image decode(std::span<const std::byte> bytes, const decode_options& options = {});
 
 /// An image from a file.

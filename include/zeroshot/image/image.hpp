@@ -26,12 +26,13 @@ enum class pixel_mode {
     palette,     ///< "P" with its colours looked up: red, green, blue; OpenAI's order never interpolates it
     bgr,         ///< blue, green, red: cv::Mat of OpenCV
     bgra,        ///< blue, green, red, alpha
+    cmyk,        ///< "CMYK": cyan, magenta, yellow, black
 };
 
 /// Bytes per pixel.
 /// \throws argument_error (ARG) where the value is none of the modes
 inline std::size_t channels_of(pixel_mode mode) {
-    constexpr std::array<std::size_t, 8> channels{1, 1, 2, 3, 4, 3, 3, 4};  // in the order of the modes
+    constexpr std::array<std::size_t, 9> channels{1, 1, 2, 3, 4, 3, 3, 4, 4};  // in the order of the modes
     const auto index = static_cast<std::size_t>(mode);
     if (index < channels.size()) return channels[index];
     throw argument_error(error_code::argument,

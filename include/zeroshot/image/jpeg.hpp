@@ -297,17 +297,15 @@ inline void write_rgb_of_ycc(int luma, std::size_t blue, std::size_t red, std::u
     rgb[2] = byte(luma + tables.blue_to_blue[blue]);
 }
 
-/// CMYK to RGB. Mirrors cmyk2rgb of Pillow's Convert.c; components are inverted, as Adobe writes and Pillow reads them.
-inline void write_rgb_of_cmyk(const std::uint8_t* cmyk, std::uint8_t* rgb) {
-    for (std::size_t channel = 0; channel < 3; ++channel) {
-        const unsigned product = (255u - cmyk[channel]) * cmyk[3] + 128;
-        rgb[channel] = static_cast<std::uint8_t>(cmyk[3] - ((product + (product >> 8)) >> 8));
-    }
+/// Pillow's mode of that many components.
+inline pixel_mode jpeg_mode(std::size_t components) {
+    return components == 1 ? pixel_mode::grey : components == 3 ? pixel_mode::rgb : pixel_mode::cmyk;
 }
 
-/// The image from its planes: grey, or RGB from any other colour space.
+/// The image from its planes: grey, RGB, or CMYK, whose inks are taken for inverted, as Adobe writes and Pillow reads
+/// them.
 inline image jpeg_pixels(const jpeg_file& file, std::span<const jpeg_plane> planes) {
-    const std::size_t channels = file.components == 1 ? 1 : 3;
+    const std::size_t channels = file.components;
     std::vector<std::uint8_t> pixels(file.width * file.height * channels);
     std::vector<upsampled_rows> upsampled(planes.begin(), planes.end());
     for (std::size_t y = 0; y < file.height; ++y) {
@@ -332,20 +330,19 @@ inline image jpeg_pixels(const jpeg_file& file, std::span<const jpeg_plane> plan
                 });
                 break;
             case jpeg_colour::cmyk:
+                each([&](std::size_t x, std::uint8_t* inks) {
+                    for (std::size_t ink = 0; ink < 4; ++ink) inks[ink] = static_cast<std::uint8_t>(255 - rows[ink][x]);
+                });
+                break;
             case jpeg_colour::ycck:
-                each([&](std::size_t x, std::uint8_t* rgb) {
-                    std::array<std::uint8_t, 4> cmyk{rows[0][x], rows[1][x], rows[2][x], rows[3][x]};
-                    if (file.colour == jpeg_colour::ycck) {
-                        write_rgb_of_ycc(cmyk[0], cmyk[1], cmyk[2], cmyk.data());
-                        for (std::size_t ink = 0; ink < 3; ++ink)
-                            cmyk[ink] = static_cast<std::uint8_t>(255 - cmyk[ink]);
-                    }
-                    write_rgb_of_cmyk(cmyk.data(), rgb);
+                each([&](std::size_t x, std::uint8_t* inks) {
+                    write_rgb_of_ycc(rows[0][x], rows[1][x], rows[2][x], inks);  // 255 - cyan is red
+                    inks[3] = static_cast<std::uint8_t>(255 - rows[3][x]);
                 });
                 break;
         }
     }
-    return image(std::move(pixels), file.width, file.height, mode_of_channels(channels));
+    return image(std::move(pixels), file.width, file.height, jpeg_mode(file.components));
 }
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::detail

@@ -69,12 +69,12 @@ class turbo_decoder {
         refuse_memory(0, 2 * samples, about_.options.memory_budget);  // the image and its planes
         state_.mem->max_memory_to_use =
             static_cast<long>((std::min)(about_.options.memory_budget - samples, static_cast<std::size_t>(LONG_MAX)));
-        const std::size_t channels = components == 1 ? 1 : 3;
-        std::vector<std::uint8_t> pixels(width * height * channels);
-        cmyk_.resize(components == 4 ? width * 4 : 0);
-        check(read_rows(pixels.data(), width * channels));
+        std::vector<std::uint8_t> pixels(samples);
+        check(read_rows(pixels.data(), width * components));
+        if (components == 4)  // Pillow takes the inks for inverted, as Adobe writes them
+            for (std::uint8_t& ink : pixels) ink = static_cast<std::uint8_t>(255 - ink);
         if (errors_.num_warnings > 0) about_.warnings.push_back("the JPEG is damaged: " + std::string(warning_.data()));
-        return image(std::move(pixels), width, height, mode_of_channels(channels));
+        return image(std::move(pixels), width, height, jpeg_mode(components));
     }
 
    private:
@@ -104,10 +104,8 @@ class turbo_decoder {
         if (setjmp(failure_) != 0) return outcome::failed;
         if (jpeg_start_decompress(&state_) == FALSE) return outcome::suspended;
         while (state_.output_scanline < state_.output_height) {
-            std::uint8_t* const output = pixels + state_.output_scanline * row_size;
-            JSAMPROW row = cmyk_.empty() ? output : cmyk_.data();
+            JSAMPROW row = pixels + state_.output_scanline * row_size;
             if (jpeg_read_scanlines(&state_, &row, 1) != 1) return outcome::suspended;
-            for (std::size_t i = 0; i < cmyk_.size() / 4; ++i) write_rgb_of_cmyk(cmyk_.data() + 4 * i, output + 3 * i);
         }
         jpeg_finish_decompress(&state_);
         return outcome::done;
@@ -142,8 +140,7 @@ class turbo_decoder {
     jpeg_progress_mgr progress_{};
     std::jmp_buf failure_{};
     bool too_many_scans_ = false;
-    message warning_{};               // the first
-    std::vector<std::uint8_t> cmyk_;  // a row of it
+    message warning_{};  // the first
 };
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::detail

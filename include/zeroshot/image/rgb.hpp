@@ -52,9 +52,31 @@ inline std::string name_of(const transparency& rule) {
     return name;
 }
 
+namespace detail {
+
+/// Mirrors cmyk2rgb of Pillow's Convert.c.
+inline image rgb_of_cmyk(const image& input) {
+    std::vector<std::uint8_t> pixels;
+    pixels.reserve(input.width() * input.height() * 3);
+    for (std::size_t y = 0; y < input.height(); ++y) {
+        const auto row = input.row(y);
+        for (std::size_t pixel = 0; pixel < row.size(); pixel += 4) {
+            const unsigned light = 255u - row[pixel + 3];
+            for (std::size_t ink = 0; ink < 3; ++ink) {
+                const unsigned product = row[pixel + ink] * light + 128;
+                pixels.push_back(static_cast<std::uint8_t>(light - ((product + (product >> 8)) >> 8)));
+            }
+        }
+    }
+    return image(std::move(pixels), input.width(), input.height(), pixel_mode::rgb);
+}
+
+}  // namespace detail
+
 /// The image as by Pillow's convert("RGB"): grey repeated, alpha dropped, palette colours as they are; BGR is reversed.
 inline image to_rgb(const image& input) {
     if (input.mode() == pixel_mode::rgb) return input;
+    if (input.mode() == pixel_mode::cmyk) return detail::rgb_of_cmyk(input);
     if (input.mode() == pixel_mode::palette) return input.reinterpreted(pixel_mode::rgb);
     const std::size_t channels = input.channels();
     const bool reversed = input.mode() == pixel_mode::bgr || input.mode() == pixel_mode::bgra;

@@ -21,7 +21,6 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/encoded.hpp>
 #include <zeroshot/image/image.hpp>
-#include <zeroshot/image/jpeg.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
@@ -57,8 +56,8 @@ struct tiff_file {
     }
 };
 
-/// Reads the first page of a TIFF in the mode in which Pillow opens it; of 16 bits the upper 8, CMYK and YCbCr as RGB,
-/// and turned as its orientation says, all of which Pillow does, too.
+/// Reads the first page of a TIFF in the mode in which Pillow opens it; of 16 bits the upper 8, YCbCr as RGB, and
+/// turned as its orientation says, all of which Pillow does, too.
 class tiff_reader {
    public:
     tiff_reader(std::span<const std::byte> bytes, decoding& about) : file_{bytes}, about_(about) {
@@ -222,11 +221,12 @@ class tiff_reader {
             for (std::uint8_t& each : samples)
                 each = static_cast<std::uint8_t>((inverted ? largest - each : each) * 255 / largest);
         }
-        if (photometric_ == PHOTOMETRIC_SEPARATED) return rgb_of_cmyk(samples);
-        const std::size_t colours = photometric_ == PHOTOMETRIC_RGB ? 3 : 1;
+        const bool inks = photometric_ == PHOTOMETRIC_SEPARATED;
+        const std::size_t colours = photometric_ == PHOTOMETRIC_RGB ? 3 : inks ? 4 : 1;
         if (samples_ > colours && extra_ == EXTRASAMPLE_UNSPECIFIED) samples = without_last(samples, colours);
         if (samples_ > colours && extra_ == EXTRASAMPLE_ASSOCALPHA) divide_by_alpha(samples);
         if (bits_ == 1) return image(std::move(samples), width_, height_, pixel_mode::bilevel);
+        if (inks) return image(std::move(samples), width_, height_, pixel_mode::cmyk);
         const std::size_t channels = samples.size() / (width_ * height_);
         return image(std::move(samples), width_, height_, mode_of_channels(channels));
     }
@@ -240,17 +240,6 @@ class tiff_reader {
             for (const std::uint16_t* const channel : map)
                 pixels.push_back(static_cast<std::uint8_t>(channel[indices[i]] / 256));
         return image(std::move(pixels), width_, height_, pixel_mode::palette);
-    }
-
-    image rgb_of_cmyk(std::vector<std::uint8_t>& samples) const {
-        for (std::size_t i = 0; i < width_ * height_; ++i) {
-            std::array<std::uint8_t, 4> inverted{};
-            for (std::size_t ink = 0; ink < 4; ++ink)
-                inverted[ink] = static_cast<std::uint8_t>(255 - samples[samples_ * i + ink]);
-            write_rgb_of_cmyk(inverted.data(), &samples[3 * i]);
-        }
-        samples.resize(width_ * height_ * 3);
-        return image(std::move(samples), width_, height_, pixel_mode::rgb);
     }
 
     std::vector<std::uint8_t> without_last(const std::vector<std::uint8_t>& samples, std::size_t colours) const {

@@ -61,6 +61,16 @@ TEST_CASE("underscores and inner capitals become spaces where every name allows 
     CHECK(unchanged({}));
 }
 
+TEST_CASE("names that may be several words, where not every name is, are warned of") {
+    const auto warning = [](const std::vector<std::string>& names) { return names_in_words(names).warning; };
+    CHECK(warning({"red circle", "blue_circle"}) == "class 'blue_circle' may be several words, and is read as it is");
+    CHECK(warning({"AnnualCrop", "river"}) == "class 'AnnualCrop' may be several words, and is read as it is");
+    CHECK(warning({"red circle", "BlueCircle"}) == "class 'BlueCircle' may be several words, and is read as it is");
+    CHECK(warning({"blue_circle", "red_circle"}).empty());
+    CHECK(warning({"cat", "dog"}).empty());
+    CHECK(warning({"Cat", "BMW"}).empty());
+}
+
 TEST_CASE("names that are numbers are warned of") {
     CHECK(names_in_words(std::vector<std::string>{"0", "1", "10"}).warning ==
           "the classes are numbers, as '0', and no words");

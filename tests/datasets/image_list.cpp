@@ -107,6 +107,17 @@ TEST_CASE("JSON of pandas, and of several splits") {
               "an object with the keys 'images', 'labels'"));
 }
 
+TEST_CASE("labels of COCO are the categories of the objects in an image") {
+    const std::string coco =
+        "{\"info\": {}, \"images\": [{\"id\": 7, \"file_name\": \"a.png\"}, {\"id\": 9, \"file_name\": \"b.png\"}], "
+        "\"annotations\": [{\"id\": 1, \"image_id\": 9, \"category_id\": 3, \"bbox\": [1, 2, 3, 4]}, {\"id\": 2, "
+        "\"image_id\": 9, \"category_id\": 5}, {\"id\": 3, \"image_id\": 7, \"category_id\": 3}], ";
+    CHECK(listed(coco + "\"categories\": [{\"id\": 3, \"name\": \"dog\"}, {\"id\": 5, \"name\": \"cat\"}]}") ==
+          "a.png:dog b.png:cat,dog");
+    CHECK(has(list_refusal(coco + "\"categories\": [{\"id\": 3, \"name\": \"dog\"}]}"),
+              "/annotations/1: no category has its category_id"));
+}
+
 TEST_CASE("an image has several labels in an array, in cells of its own, or in a list in one cell") {
     CHECK(listed("{\"path\": \"a.png\", \"label\": \"dog\"}\n\n{\"path\": \"b.png\", \"labels\": [\"dog\", "
                  "\"cat\"]}\n") != "");

@@ -200,7 +200,9 @@ class Classify(ProgramTest):
         done = self.classify("a.png", "--labels", "a dog, a cat, b", "--json")
         self.assertEqual(sorted(each["label"] for each in self.objects(done)[0]["labels"]), ["a cat", "a dog", "b"])
         self.assert_message(done, 0, "--labels is read as a list of 3: 'a dog', 'a cat', 'b'")
-        self.assertEqual(len(self.objects(self.classify("a.png", "--labels", "['a', 'b']", "--json"))[0]["labels"]), 2)
+        for text in ("['a', 'b']", "a; b", "a\nb\n", '["a", "b"]'):
+            entry = self.objects(self.classify("a.png", "--labels", text, "--json"))[0]
+            self.assertEqual(sorted(each["label"] for each in entry["labels"]), ["a", "b"], text)
         self.assert_message(self.classify("a.png", "--labels", "dog,", "cat"), 0, "'dog,' ends with a comma")
         self.assert_message(self.classify("a.png", "--labels", "a_dog", "cat"), 0, "'a_dog' has underscores")
         self.assert_message(self.classify("a.png", "--labels", "n01440764", "cat"), 0, "'n01440764' is an identifier")

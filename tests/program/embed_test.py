@@ -148,6 +148,11 @@ class Embed(ProgramTest):
         result = json.loads(self.embedded("b.png", "a.png", "--json")[1][0])
         self.assertEqual(result, {"output": "e.npy", "shape": [2, 32], "names": ["b.png", "a.png"]})
 
+    def test_a_list_as_json_is_warned_of_where_texts_are_lines(self):
+        (self.folder / "list.json").write_text('["a", "b"]\n')
+        done = self.with_model("embed", "--texts-from", "list.json", "--output", "list.npy")
+        self.assert_message(done, 0, "warning: list.json looks like a list, and each of its lines is read as a text")
+
 
 if __name__ == "__main__":
     run()

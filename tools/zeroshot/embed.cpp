@@ -19,6 +19,7 @@
 #include "command_context.hpp"
 #include "console.hpp"
 #include "image_files.hpp"
+#include "label_lists.hpp"
 #include "model_setup.hpp"
 #include "npy.hpp"
 #include "options.hpp"
@@ -196,6 +197,8 @@ void embed_texts(embedding_job& job) {
     prompt_list prompts(job.context.out);
     const std::vector<text_line> lines = read_lines(job.options.texts_from);
     if (lines.empty()) throw zeroshot::text_error(zeroshot::error_code::format, {name, "no texts", "one per line", ""});
+    if (is_bracketed(lines.front().text, lines.back().text))
+        job.context.out.note("warning: " + name + " looks like a list, and each of its lines is read as a text");
     for (const text_line& line : lines) {
         prompts.add(line.text, name + ": line " + std::to_string(line.number),
                     [&] { return job.clip.tokenize(line.text, fit); });

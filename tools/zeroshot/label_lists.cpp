@@ -100,8 +100,7 @@ class python_literal {
 };
 
 bool is_bracketed(std::string_view text) {
-    return text.size() > 1 &&
-           ((text.front() == '[' && text.back() == ']') || (text.front() == '{' && text.back() == '}'));
+    return text.size() > 1 && program::is_bracketed(text, text);
 }
 
 /// A list after "labels = ", or the text.
@@ -203,6 +202,17 @@ std::vector<std::string> cells_of(std::string_view line) {
         }
     }
     return {std::string(line)};
+}
+
+/// The lines of a text that are not blank, as the shell gives those of a file: --labels "$(cat FILE)".
+std::vector<std::string> lines_of(std::string_view text) {
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        if (!trimmed(line).empty()) lines.emplace_back(trimmed(line));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+    }
+    return lines;
 }
 
 std::string unquoted(std::string_view text) {
@@ -324,6 +334,13 @@ std::string understand(std::vector<text_line>& lines) {
 
 }  // namespace
 
+bool is_bracketed(std::string_view first, std::string_view last) {
+    first = trimmed(first);
+    last = trimmed(last);
+    if (first.empty() || last.empty()) return false;
+    return (first.front() == '[' && last.back() == ']') || (first.front() == '{' && last.back() == '}');
+}
+
 label_list read_label_list(const std::filesystem::path& path, const std::string& items) {
     const std::string name = name_of(path);
     label_list list{read_entries(path, items)};
@@ -354,8 +371,8 @@ std::optional<std::vector<std::string>> labels_in_line(std::string_view text) {
             return std::nullopt;
         }
     }
-    if (text.find(',') == std::string_view::npos) return std::nullopt;
-    std::vector<std::string> cells = cells_of(text);
+    if (text.find_first_of(",;\n") == std::string_view::npos) return std::nullopt;
+    std::vector<std::string> cells = text.find('\n') == std::string_view::npos ? cells_of(text) : lines_of(text);
     return cells.size() < 2 ? std::nullopt : std::optional(std::move(cells));
 }
 

@@ -29,8 +29,12 @@ struct label_list {
 /// labels
 label_list read_label_list(const std::filesystem::path& path, const std::string& items);
 
-/// The labels of a text that is a list in one line: JSON, Python, or separated by commas; nothing for other texts.
+/// The labels of a text that is a list: JSON, Python, or separated by commas, semicolons or lines; nothing for other
+/// texts.
 std::optional<std::vector<std::string>> labels_in_line(std::string_view text);
+
+/// Whether a text is a list of JSON or Python, by its first and its last line.
+bool is_bracketed(std::string_view first, std::string_view last);
 
 /// Prints notes about labels that look like something else: with a comma at their end, underscores for spaces, tabs,
 /// or identifiers.

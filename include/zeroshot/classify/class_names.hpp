@@ -158,6 +158,11 @@ inline class_names names_in_words(std::span<const std::string> classes) {
     const auto is_number = [](const std::string& name) {
         return !name.empty() && std::ranges::all_of(name, [](char letter) { return detail::is_digit(letter); });
     };
+    const auto may_be_words = [&](const std::string& name) {
+        return contains("_")(name) || (detail::is_camel_case(name) && detail::with_spaces(name) != name);
+    };
+    if (const auto odd = std::ranges::find_if(names, may_be_words); odd != names.end() && changes.empty())
+        result.warning = "class " + quoted(*odd) + " may be several words, and is read as it is";
     if (detail::all_names(names, is_number))
         result.warning = "the classes are numbers, as " + quoted(names.front()) + ", and no words";
     return result;

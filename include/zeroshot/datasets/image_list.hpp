@@ -300,7 +300,32 @@ class image_list final : public data_set {
             return read_objects({document}, {location_}, "JSON");  // a single line
         if (const auto columns = document.find("columns"), data = document.find("data"); columns && data)
             return read_arrays(data->items(), columns->texts());  // pandas, orient="split"
+        if (document.find("images") && document.find("annotations") && document.find("categories"))
+            return read_coco(document);
         read_array_in(members);
+    }
+
+    /// Reads COCO's annotations: the labels of an image are the categories of its objects.
+    void read_coco(const json& document) {
+        const auto text_at = [](const json& object, std::string_view key) {
+            detail::list_cell cell;
+            add_values(cell, object.at(key));
+            return cell.empty() ? std::string() : cell.front();
+        };
+        std::map<std::string, std::string> names;
+        for (const json& category : document.at("categories").items())
+            names.emplace(text_at(category, "id"), text_at(category, "name"));
+        std::map<std::string, detail::list_cell> labels;
+        for (const json& annotation : document.at("annotations").items()) {
+            const auto name = names.find(text_at(annotation, "category_id"));
+            if (name == names.end())
+                detail::throw_format_error(annotation.where(), "no category has its category_id", "one of /categories");
+            labels[text_at(annotation, "image_id")].push_back(name->second);
+        }
+        const std::vector<json> images = document.at("images").items();
+        std::vector<detail::list_row> rows;
+        for (const json& image : images) rows.push_back({{text_at(image, "file_name")}, labels[text_at(image, "id")]});
+        read_rows(rows, {"file_name", "category"}, places_of(images), "annotations as COCO has them");
     }
 
     /// Reads the only array of objects among the members of an object, or that of a split.

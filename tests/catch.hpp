@@ -2,8 +2,18 @@
 /// \file Catch2, version 2 or 3, under one name, and skipped tests.
 
 #if __has_include(<catch2/catch_all.hpp>)
+#include <string>
+
 #include <catch2/catch_all.hpp>
 using Catch::Approx;
+
+// Version 2's names.
+namespace Catch {
+inline auto Contains(const std::string& part) {
+    return Matchers::ContainsSubstring(part);
+}
+using Matchers::StartsWith;
+}  // namespace Catch
 #else
 #include <catch2/catch.hpp>
 #endif

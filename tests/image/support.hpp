@@ -18,7 +18,7 @@ inline auto contains(std::string text) {
 #if __has_include(<catch2/catch_all.hpp>)
     return Catch::Matchers::ContainsSubstring(std::move(text));
 #else
-    return Catch::Matchers::Contains(std::move(text));
+    return Catch::Contains(std::move(text));
 #endif
 }
 

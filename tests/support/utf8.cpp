@@ -62,7 +62,7 @@ TEST_CASE("bytes that are not UTF-8 are refused with their position, or replaced
                 FAIL("accepted " << quoted(bytes));
             } catch (const text_error& caught) {
                 CHECK(caught.code() == error_code::argument);
-                CHECK_THAT(caught.what(), Catch::Matchers::StartsWith("text, byte 1: '\\x"));
+                CHECK_THAT(caught.what(), Catch::StartsWith("text, byte 1: '\\x"));
             }
         }
     }

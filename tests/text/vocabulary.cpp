@@ -109,7 +109,7 @@ TEST_CASE("a broken table of merges is refused with the line") {
             FAIL("accepted");
         } catch (const checkpoint_error& caught) {
             CHECK(caught.code() == error_code::limit);
-            CHECK_THAT(caught.what(), Catch::Matchers::StartsWith("merges: 1000001 lines, expected at most 1000000"));
+            CHECK_THAT(caught.what(), Catch::StartsWith("merges: 1000001 lines, expected at most 1000000"));
         }
     }
 }

@@ -3,19 +3,18 @@
 /// over.
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <set>
 #include <span>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <zeroshot/error.hpp>
+#include <zeroshot/image/encoded.hpp>
 #include <zeroshot/support/file.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets {
@@ -29,14 +28,9 @@ inline std::string lower_case(std::string text) {
 
 }  // namespace detail
 
-/// Whether a file of a folder counts as an image, by its name. Formats without a decoder are included, so that they are
-/// reported and not silently left out.
+/// Whether a file of a folder counts as an image, by its name.
 inline bool has_image_extension(const std::filesystem::path& file) {
-    constexpr std::array<std::string_view, 15> extensions{".png",  ".jpg",  ".jpeg", ".jpe",  ".jfif",
-                                                          ".webp", ".gif",  ".bmp",  ".ppm",  ".pgm",
-                                                          ".tif",  ".tiff", ".heic", ".avif", ".apng"};
-    const std::string extension = detail::lower_case(file.extension().string());
-    return !file.filename().string().starts_with('.') && std::ranges::find(extensions, extension) != extensions.end();
+    return !file.filename().string().starts_with('.') && is_image_ending(detail::lower_case(file.extension().string()));
 }
 
 /// What a walk passed over.

@@ -2,7 +2,6 @@
 /// \file WebDataset: shards of tar archives, in the layout of CLIP_benchmark.
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,6 +19,7 @@
 #include <zeroshot/datasets/data_set.hpp>
 #include <zeroshot/datasets/tar.hpp>
 #include <zeroshot/error.hpp>
+#include <zeroshot/image/encoded.hpp>
 #include <zeroshot/support/file.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets {
@@ -200,9 +200,8 @@ class webdataset final : public data_set {
     }
 
     void add(sample& target, member part) const {
-        constexpr std::array<std::string_view, 4> images{"jpg", "jpeg", "png", "webp"};
         const std::string where = location_ + ": " + part.key;
-        if (std::ranges::find(images, part.extension) != images.end()) {
+        if (is_image_ending("." + part.extension)) {
             target.image = std::move(part.bytes);
         } else if (part.extension == "cls") {
             target.labels = {class_number(part.bytes, where)};

@@ -26,9 +26,11 @@ function(zeroshot_find_decoder name header)
     if(NOT found OR libraries MATCHES "NOTFOUND")
         return()
     endif()
-    if(name STREQUAL tiff)  # 4.5, the first whose messages can be kept apart for each file
-        file(STRINGS ${found}/tiffio.h options REGEX TIFFOpenOptionsAlloc)
-        if(NOT options)
+    set(avif_has AVIF_RESULT_OUT_OF_MEMORY)  # 0.11
+    set(tiff_has TIFFOpenOptionsAlloc)       # 4.5, the first whose messages can be kept apart for each file
+    if(DEFINED ${name}_has)
+        file(STRINGS ${found}/${header} lines REGEX ${${name}_has})
+        if(NOT lines)
             return()
         endif()
     endif()

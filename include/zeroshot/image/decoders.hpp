@@ -91,7 +91,7 @@ inline image decode_png(std::span<const std::byte> bytes, decoding& about) {
     if (found == stb::inflated::too_few_rows)
         about.warnings.emplace_back("the PNG has fewer rows than its header says");
     if (!file.damage.empty()) about.warnings.push_back("the PNG is damaged: " + file.damage);
-    return stb::png_image(file, std::move(stream), budget - size);
+    return stb::png_image(file, std::move(stream), budget - size, about);
 }
 
 using image_decoder = image (*)(std::span<const std::byte>, decoding&);

@@ -47,7 +47,8 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 /// kept per thread.
 class decoder_memory {
    public:
-    explicit decoder_memory(std::size_t budget) noexcept : budget_(budget) { current_ = this; }
+    /// \param budget of stb_image; \param whole budget of decoding, which an error names
+    decoder_memory(std::size_t budget, std::size_t whole) noexcept : budget_(budget), whole_(whole) { current_ = this; }
     decoder_memory(const decoder_memory&) = delete;
     decoder_memory& operator=(const decoder_memory&) = delete;
     ~decoder_memory() { current_ = nullptr; }
@@ -55,7 +56,7 @@ class decoder_memory {
     /// \throws std::bad_alloc where the machine had no more memory, image_error LIMIT where the budget was too small
     void check() const {
         if (failed_) throw std::bad_alloc();
-        if (exhausted_) throw_out_of_budget(budget_);
+        if (exhausted_) throw_out_of_budget(whole_);
     }
 
     static void* allocate(std::size_t size) noexcept { return reallocate(nullptr, size); }
@@ -96,6 +97,7 @@ class decoder_memory {
     static inline constinit thread_local decoder_memory* current_ = nullptr;
 
     std::size_t budget_;
+    std::size_t whole_;
     std::size_t used_ = 0;
     bool exhausted_ = false;
     bool failed_ = false;
@@ -232,11 +234,12 @@ static inline inflated inflate(std::span<const std::byte> compressed, std::span<
 }
 
 /// The image from the decompressed stream of a PNG, which is given back before the pixels are made.
-static inline image png_image(const png_file& file, std::vector<std::uint8_t> stream, std::size_t memory_budget) {
+static inline image png_image(const png_file& file, std::vector<std::uint8_t> stream, std::size_t memory_budget,
+                              const decoding& about) {
     struct png_state : stbi__png {
         ~png_state() { STBI_FREE(out); }
     };
-    decoder_memory memory(memory_budget);
+    decoder_memory memory(memory_budget, about.options.memory_budget);
     stbi__context context{};
     context.img_x = static_cast<stbi__uint32>(file.width);
     context.img_y = static_cast<stbi__uint32>(file.height);
@@ -404,7 +407,7 @@ static inline bool read_scan_data(jpeg_state& state, const jpeg_file& file, cons
 
 /// The image of a JPEG. Mirrors stbi__decode_jpeg_image, but for damaged scans; colours are those of libjpeg-turbo.
 static inline image jpeg_image(const jpeg_file& file, std::size_t memory_budget, decoding& about) {
-    decoder_memory memory(memory_budget);
+    decoder_memory memory(memory_budget, about.options.memory_budget);
     const auto state = std::make_unique<jpeg_state>();
     if (!file.progressive) {  // cameras leave them out
         feed(*state, std::as_bytes(std::span(standard_huffman_tables)));

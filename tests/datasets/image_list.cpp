@@ -125,6 +125,9 @@ TEST_CASE("an image has several labels in an array, in cells of its own, or in a
                  "{\"path\": \"c.png\", \"labels\": null}\n") == "a.png:dog b.png:cat,dog c.png:");
     CHECK(listed("path,labels\na.png,\"['dog', 'cat']\"\nb.png,\"[\"\"dog\"\"]\"\n") == "a.png:cat,dog b.png:dog");
     CHECK(listed("path,labels\na.png,dog,cat\nb.png,dog\n") == "a.png:cat,dog b.png:dog");
+    CHECK(listed("path,tags\na.png,dog|cat\nb.png,dog\n") == "a.png:cat,dog b.png:dog");
+    CHECK(listed("path,labels\na.png,dog; cat\nb.png,\n") == "a.png:cat,dog b.png:");
+    CHECK(listed("path,label\na.png,dog|cat\nb.png,dog\n") == "a.png:dog|cat b.png:dog");
     CHECK(listed("{\"path\": \"a.png\", \"objects\": [{\"label\": \"dog\"}, {\"label\": \"cat\"}]}\n") ==
           "a.png:cat,dog");
 }
@@ -146,6 +149,7 @@ TEST_CASE("numbers among names, fractions and names of files are no classes") {
     CHECK(has(list_refusal("path,label\na.png,0.5\nb.png,1\n"), "label '0.5'"));
     CHECK(has(list_refusal("path,label\na.png,-2\nb.png,1\n"), "label '-2'"));
     CHECK(has(list_refusal("path,label\na.png,20200101\n"), "label '20200101'"));
+    CHECK(has(list_refusal("path,label\na.png,\"{\"\"type\"\":\"\"cat\"\"}\"\nb.png,\n"), "is an object"));
     CHECK(has(list_refusal("image,target\na.png,am.png\nb.png,bm.png\n"), "label 'am.png' is the name of a file"));
 }
 
@@ -157,6 +161,8 @@ TEST_CASE("of the splits that a column names one is read") {
     CHECK(has(thrown([&] { listed("path,label,split\na.png,cat,train\nb.png,dog,val\n", {}, "test"); }),
               "it has no split 'test' but train and val"));
     CHECK(listed("path,label,split\na.png,cat,train\n") == "a.png:cat");
+    CHECK(listed("path,label,split\na.png,cat,train\n", {}, "train") == "a.png:cat");
+    CHECK(has(thrown([&] { listed("path,label,split\na.png,cat,train\n", {}, "val"); }), "no split 'val' but train"));
 }
 
 TEST_CASE("a sentence says how the list was understood") {

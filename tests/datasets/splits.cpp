@@ -87,6 +87,8 @@ TEST_CASE("classes that happen to be called like splits stay classes, or are a q
     const choice two = chosen({"train/1.png", "test/1.png", "car/1.png"});
     CHECK(two.folder == ".");
     CHECK(has(two.note, "warning: "));
+    CHECK(has(chosen({"train/images/1.png", "valid/images/1.png"}).note, "and hold images without class folders"));
+    CHECK(has(chosen({"images/1.png", "images/2.png"}).note, "its only folder 'images' holds images without class"));
     CHECK(has(chosen({"train/1.png", "test/1.png"}).note, "--format folders takes them as classes"));
     CHECK(has(chosen({"train/steam/1.png", "test/urine/1.png"}).note, "have no class in common"));
     CHECK(has(chosen({"train/cat/1.png", "cat/1.png", "dog/1.png"}).note, "holds folders of the names beside it"));

@@ -268,6 +268,17 @@ class Evaluate(ProgramTest):
         self.assertEqual([one["class"] for one in result["per_class"]], ["blue", "red"])
         self.assert_message(self.evaluate("--data", "odd.csv", "--label-column", "sort"), 1, "no column 'sort'")
 
+    def test_a_split_that_nothing_names_is_warned_of(self):
+        (self.folder / "whole.csv").write_text("path,label\na.png,x\nb.png,y\n")
+        (self.folder / "parts.csv").write_text("path,label,split\na.png,x,val\nb.png,y,train\nb.png,y,val\n")
+        for place in ("whole.csv", "photos"):
+            done = self.evaluate("--data", place, "--split", "val")
+            self.assert_message(done, 0, f"warning: {place}: no splits are named in it; all of its images are read")
+        done = self.evaluate("--data", "parts.csv", "--split", "val", "--json")
+        self.assert_message(done, 0, "of the splits train and val, val is read")
+        self.assertNotIn(b"warning", done.stderr)
+        self.assertEqual(json.loads(done.stdout)["count"], 2)
+
     def test_labels_that_are_numbers_are_indices_of_the_class_list(self):
         (self.folder / "numbers.csv").write_text("path,label\na.png,1\nb.png,0\na.png,-1\n")
         self.assert_message(self.evaluate("--data", "numbers.csv"), 1, "numbers.csv: the labels are numbers", "--classes")

@@ -62,8 +62,8 @@ class Folders(ProgramTest):
         self.assertEqual(self.classes("--data", "hub")[0], ["cat", "dog"])
 
     def test_a_single_class_is_a_warning(self):
-        self.make("single/images/1.png")
-        self.assertIn("warning: single: the only class is 'images'", self.classes("--data", "single")[2])
+        self.make("single/cat/1.png")
+        self.assertIn("warning: single: the only class is 'cat'", self.classes("--data", "single")[2])
 
     # ---- links and unreadable folders ----
 

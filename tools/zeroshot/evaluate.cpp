@@ -193,10 +193,13 @@ data_set_embeddings embed_images(zeroshot::datasets::data_set& images, const eva
     return embed_data_set(images, encoder, workers, context, &cache);
 }
 
+/// Warns where --split had no effect.
 void note_missing_splits(const opened_data& data, const evaluate_options& options, console& out) {
-    const std::string folder = zeroshot::path_text(options.data);
-    if (!options.split.empty() && data.format == "folders" && data.images->location() == folder)
-        out.note("warning: " + folder + ": no folders of splits in it; all of its images are read");
+    const auto names_split = [](const std::string& note) { return note.find(" split") != std::string::npos; };
+    const bool has_none = std::ranges::none_of(data.images->notes(), names_split);
+    const bool is_free = data.format == "folders" || data.format == "manifest";
+    if (!options.split.empty() && is_free && has_none && data.images->location() == zeroshot::path_text(options.data))
+        out.note("warning: " + data.images->location() + ": no splits are named in it; all of its images are read");
 }
 
 void evaluate_data(const evaluate_options& options, command_context& context) {

@@ -148,7 +148,7 @@ std::optional<embedding_cache> open_cache(const probe_options& options, const ze
 probe_input embed_probe_data(const probe_options& options, worker_pool& workers, command_context& context) {
     const zeroshot::datasets::list_columns columns{options.image_column, options.label_column};
     const opened_data training = open_data(options.train, options.format, "train", columns, context.out),
-                      test = open_data(options.test, options.format, "test", columns, context.out);
+                      test = open_data(options.test, options.format, "", columns, context.out);
     const zeroshot::clip clip = load_model(options.model, context.out, workers.threads());
     const std::optional<embedding_cache> cache = open_cache(options, clip);
     const embedding_cache* const cache_pointer = cache ? &*cache : nullptr;

@@ -204,6 +204,23 @@ class image_list final : public data_set {
                detail::plain_name(columns.names.back()) == "labels";
     }
 
+    /// Whether a column has a name in the plural, as one of several labels in a cell has.
+    static bool holds_several(const std::string& column) {
+        const std::string plain = detail::plain_name(column);
+        return plain == "labels" || plain == "tags" || plain == "classes" || plain == "categories";
+    }
+
+    /// The labels in "dog|cat" or "dog;cat".
+    static std::vector<std::string_view> parts_of(std::string_view value) {
+        std::vector<std::string_view> parts;
+        while (!value.empty()) {
+            const std::string_view part = value.substr(0, value.find_first_of("|;"));
+            if (!detail::trimmed(part).empty()) parts.push_back(detail::trimmed(part));
+            value.remove_prefix((std::min)(part.size() + 1, value.size()));
+        }
+        return parts;
+    }
+
     void add(const detail::list_row& row, const detail::understood_columns& columns, const std::string& where) {
         const auto cell = [&](std::size_t column) {
             return column < row.size() ? std::span(row[column]) : std::span<const std::string>();
@@ -213,7 +230,12 @@ class image_list final : public data_set {
             detail::throw_format_error(where, std::to_string(cell(columns.image).size()) + " images", "one");
         entry one{cell(columns.image).front(), {}};
         const auto take = [&](std::size_t column) {
-            one.labels.insert(one.labels.end(), cell(column).begin(), cell(column).end());
+            const bool is_plural = column < columns.names.size() && holds_several(columns.names[column]);
+            for (const std::string& value : cell(column)) {
+                if (!is_plural) one.labels.push_back(value);
+                for (const std::string_view part : is_plural ? parts_of(value) : std::vector<std::string_view>{})
+                    one.labels.emplace_back(part);
+            }
         };
         for (const std::size_t column : columns.labels) take(column);
         if (columns.rest_is_labels || (!columns.names.empty() && has_more_labels(columns))) {
@@ -233,7 +255,7 @@ class image_list final : public data_set {
     void choose_split() {
         std::set<std::string> names(splits_.begin(), splits_.end());
         names.erase("");
-        if (names.size() < 2) return;
+        if (names.empty() || (names.size() == 1 && split_.empty())) return;
         const std::vector<std::string> all(names.begin(), names.end());
         const std::string taken = all[detail::choose_split(location_, all, split_)];
         std::size_t kept = 0;
@@ -472,6 +494,8 @@ class image_list final : public data_set {
                 detail::throw_format_error(location_, "label " + quoted(label),
                                            "names of classes, or their indices from 0; -1 stands for none");
             }
+            if (label.starts_with('{') && label.ends_with('}'))
+                detail::throw_format_error(location_, "label " + quoted(label) + " is an object", "names of classes");
             if (!as_number && has_image_extension(std::filesystem::path(label)))
                 detail::throw_format_error(location_, "label " + quoted(label) + " is the name of a file",
                                            "names of classes", "--label-column names the column of labels");

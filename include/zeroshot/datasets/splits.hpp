@@ -193,6 +193,13 @@ inline std::filesystem::path unwrapped(const std::filesystem::path& folder, bool
     return folder;
 }
 
+/// Whether folders are none of classes but the only one that images lie in: "images", "imgs", "data".
+inline bool are_one_container(const std::vector<std::string>& folders) {
+    constexpr std::array<std::string_view, 12> names{"images", "image", "imgs",   "img",        "pictures", "pics",
+                                                     "photos", "data",  "frames", "jpegimages", "jpg",      "all"};
+    return folders.size() == 1 && std::ranges::find(names, lower_case(folders.front())) != names.end();
+}
+
 /// A split in a folder of its own.
 struct split_folder {
     std::string name;
@@ -240,6 +247,7 @@ inline chosen_folder find_class_folders(const std::filesystem::path& folder, con
         }
         const std::filesystem::path inner = unwrapped(chosen.path / name, true);
         folder_contents inside = contents_of(inner);
+        if (are_one_container(inside.folders)) inside.folders.clear();
         splits.push_back({name, inner, std::move(inside.folders)});
     }
     std::vector<split_folder> with_classes;
@@ -258,6 +266,9 @@ inline chosen_folder find_class_folders(const std::filesystem::path& folder, con
         both.push_back({"", "", others});
         if (share_a_class(both)) refuse(folders + ", and holds folders of the names beside it", "", as_classes);
     }
+    if (are_one_container(contents.folders))
+        refuse("its only folder " + quoted(contents.folders.front()) + " holds images without class folders",
+               "a folder for each class", as_classes);
     if (!are_splits) {
         if (splits.size() > 1) chosen.notes.push_back(location + ": warning: " + folders + ", and are read as classes");
         if (!request.empty() && !split_kind_of(request)) refuse("no folder " + quoted(request) + " in it", "", "");
@@ -271,7 +282,8 @@ inline chosen_folder find_class_folders(const std::filesystem::path& folder, con
         return chosen;
     }
     if (with_classes.empty())
-        refuse(folders + " and holds images without class folders", "a folder for each class in them", as_classes);
+        refuse(folders + (splits.size() == 1 ? " and holds" : " and hold") + " images without class folders",
+               "a folder for each class in them", as_classes);
     if (with_classes.size() > 1 && !share_a_class(with_classes))
         refuse(folders + ", but have no class in common", "", "--split NAME takes one of them, " + as_classes);
     if (request.empty() && splits.size() > 1 && with_classes.size() == 1 &&

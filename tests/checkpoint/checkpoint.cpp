@@ -47,35 +47,6 @@ TEST_CASE("a checkpoint is opened from a file, and its sentences begin with the 
     CHECK(has(thrown<file_error>([&] { checkpoint::open(folder / "a.safetensors", small); }), "LIMIT"));
 }
 
-TEST_CASE("files of other formats are named, with a remedy") {
-    const std::string filling(600, 'x');
-    CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n") ==
-          "FORMAT model.bin: this is a Git LFS pointer, not the file it stands for, expected a safetensors file "
-          "or a PyTorch checkpoint; run git lfs pull");
-    CHECK(refusal("<!DOCTYPE html><html>") ==
-          "FORMAT model.bin: this is an HTML page, expected a safetensors file or a PyTorch checkpoint; download the "
-          "file itself, not the page about it");
-    CHECK(has(refusal("<html><head>"), "this is an HTML page"));
-    CHECK(has(refusal("{\"error\":\"Repository not found\"}"), "this is an error message in JSON"));
-    CHECK(
-        has(refusal("{\"weight_map\": {}}"),
-            "this is JSON text, expected a safetensors file or a PyTorch checkpoint; give the file with the weights"));
-    CHECK(has(refusal("PK\x03\x04" + std::string(26, '\0') + "arr_0.npy" + filling), "a NumPy archive"));
-    CHECK(has(refusal("\x80\x02}q" + filling), "a bare Python pickle"));
-    CHECK(has(refusal("\x80\x04\x95" + filling), "a bare Python pickle"));
-    CHECK(has(refusal(std::string("GGUF\3\0\0\0", 8) + filling), "a GGUF file"));
-    CHECK(has(refusal("\x93NUMPY" + filling), "a NumPy array"));
-    CHECK(has(refusal("\x89HDF\r\n\x1a\n" + filling), "an HDF5 file"));
-    CHECK(has(refusal("\x08\x07\x12\x07pytorch" + filling), "an ONNX model"));
-    CHECK(has(refusal(std::string("\x1c\0\0\0TFL3", 8) + filling), "a TensorFlow Lite model"));
-    CHECK(has(refusal("\x1f\x8b\x08" + filling), "gzip data"));
-    CHECK(has(refusal(std::string(257, '\0') + "ustar" + filling), "a tar archive"));
-    CHECK(has(refusal("\x89PNG\r\n\x1a\n" + filling), "a PNG image"));
-    CHECK(has(refusal(filling), "header claims 8680820740569200760 bytes"));
-    CHECK(has(refusal(""), "empty file"));
-    CHECK(has(refusal("GGU"), "3 bytes, at least 8 needed"));
-}
-
 TEST_CASE("a safetensors file whose header's length looks like another format is still read") {
     std::string header = "{" + support::entry("a", "[1]", "[0,4]");
     header.resize(0x0280 - 1, ' ');  // the length begins like a pickle: 0x80 0x02

@@ -197,6 +197,28 @@ TEST_CASE("a wrapped state dict is found, and other entries are listed") {
                             {"model", state({{"a", pair_of_floats}})}}))) == list_of_names{"a"});
 }
 
+TEST_CASE("a dictionary of any name holds the model where no other has tensors") {
+    const std::string inner = state({{"a", pair_of_floats}}), no_tensors = state({{"name", text("ViT")}});
+    for (const char* name : {"weights", "params_ema", "anything"}) {
+        const pytorch_file file = read(state({{"args", no_tensors}, {name, inner}, {"epoch", integer(1)}}));
+        CHECK(names(file) == list_of_names{"a"});
+        CHECK(file.tensors.skipped == list_of_names{"args", "epoch"});
+    }
+    const pytorch_file two = read(state({{"teacher", inner}, {"student", inner}}));
+    CHECK(two.tensors.tensors.empty());
+    CHECK(two.tensors.skipped == list_of_names{"teacher", "student"});
+}
+
+TEST_CASE("a dictionary that a hostile pickle holds very often is looked through once") {
+    constexpr int many = 30'000;
+    std::string inner = dictionary + mark, outer = dictionary + mark;
+    for (int i = 0; i < many; ++i) inner += text("x") + integer(1);
+    inner += setitems + std::string("q\x07");  // into the memo, in slot 7
+    outer += text("model") + inner;
+    for (int i = 1; i < many; ++i) outer += text("model") + std::string("h\x07");
+    CHECK(read(outer + setitems).tensors.tensors.empty());
+}
+
 TEST_CASE("values of any class beside the tensors are skipped by name") {
     const std::string scalar = global("numpy.core.multiarray", "scalar") + empty + reduce;
     const std::string path = global("pathlib", "PosixPath") + text("runs") + "\x85" + reduce;
@@ -273,6 +295,8 @@ TEST_CASE("an archive has one folder with data.pkl") {
     zip_file file = torch_file(dictionary);
     file.items.push_back({"other/data.pkl", "x"});
     CHECK(has(refusal(file), "the zip archive has 'other/data.pkl'"));
+    CHECK(has(refusal(zip_file{{{"config.json", "{}"}, {"model.weights.h5", "x"}}}), "this is a model of Keras"));
+    CHECK(has(refusal(zip_file{{{"model/archive_format", "pt2"}}}), "this is a program of torch.export"));
 }
 
 TEST_CASE("compressed tensors and pickles are refused") {

@@ -192,6 +192,16 @@ TEST_CASE("a tower without its projection is refused as what it is") {
     }
 }
 
+TEST_CASE("weights of a LoRA adapter are refused, alone and beside those of the model") {
+    file_builder builder;
+    with(builder, "visual.proj", {2, 2});
+    with(builder, "base_model.model.text_model.encoder.layers.0.self_attn.q_proj.lora_A.default.weight", {2, 2});
+    const std::string refusal = thrown<checkpoint_error>([&] { canonical(file_of(builder)); });
+    CHECK(has(refusal, "UNSUPPORTED"));
+    CHECK(has(refusal, "it holds the weights of a LoRA adapter: 'base_model.model.text_model"));
+    CHECK(has(refusal, "merge_and_unload()"));
+}
+
 TEST_CASE("Long-CLIP's positions are those of two tensors") {
     file_builder builder;
     with(builder, "visual.proj", {2, 2});

@@ -211,6 +211,21 @@ TEST_CASE("one model gives the same bits from every container that it is publish
     }
 }
 
+TEST_CASE("a folder as transformers 5 saves it gives its ids and embeddings without a warning") {
+    const std::string folder = "../folders/transformers_5";  // shards of a variant, a processor and a tokenizer
+    const reference_model reference(folder);
+    const clip model = load(model_folder(folder));
+    const std::vector<std::string> texts = read_json(model_folder(folder) + "/texts.json").texts();
+    CHECK(model.provenance().warnings.empty());
+    CHECK(model.tokenize(texts) == reference.prompts());
+    CHECK(model.preprocessing().mean == std::array{0.4f, 0.45f, 0.5f});
+    const auto images = model.encode_pixels(reference.pixels<float>());
+    check_close<float>("image embeddings", images.values(), reference.numbers("embedding.image"), stage_bound<float>());
+    const auto embeddings = model.encode_text(texts);
+    check_close<float>("text embeddings", embeddings.values(), reference.numbers("embedding.text"),
+                       stage_bound<float>());
+}
+
 TEST_CASE("a folder without a checkpoint, and a missing path, are refused") {
     CHECK_THROWS_WITH(load(std::string(ZEROSHOT_SOURCE_DIR) + "/tests"),
                       Catch::Contains("the folder holds no checkpoint"));
@@ -287,6 +302,8 @@ TEST_CASE("a CLIP without a tower or its logit scale does not load as one tower"
     };
     CHECK_THAT(without("vision_model."), Catch::Contains("is missing"));
     CHECK_THAT(without("text_model."), Catch::Contains("is missing"));
+    CHECK_THAT(without("visual_projection."),
+               Catch::Contains("neither visual.proj nor visual.layer1, but visual.class_embedding"));
     CHECK_THAT(without("logit_scale"), Catch::Contains("tensor logit_scale is missing"));
 }
 
@@ -493,6 +510,31 @@ TEST_CASE("weights in a tower that a CLIP does not have are refused, others are 
     for (const char* name : {"text_decoder.ln.weight", "head.weight"})
         CHECK(loaded_with(name).unread == std::vector<std::string>{name});
     CHECK(loaded_with("visual.position_ids").unread.empty());
+}
+
+TEST_CASE("tensors of no CLIP are refused with the class that the configuration beside them names") {
+    const support::scratch_folder folder;
+    write_file(folder / "model.safetensors",
+               support::file_builder().add("encoder.layer.0.weight", "[1]", support::raw<float>({1})).bytes());
+    const auto refusal = [&](const std::string& config) {
+        write_file(folder / "config.json", config);
+        return support::thrown<checkpoint_error>([&] { load(folder.path()); });
+    };
+    CHECK_THAT(refusal(R"({"architectures": ["BertModel"], "model_type": "bert"})"),
+               Catch::Contains("no CLIP among the tensors 'encoder.layer.0.weight'; config.json beside it is that of "
+                               "'BertModel'"));
+    CHECK_THAT(refusal(R"({"architectures": ["CLIPModel"]})"), !Catch::Contains("config.json"));
+}
+
+TEST_CASE("a model that its configuration says to be of another class is read with a warning") {
+    const auto warnings = [](const char* name) {
+        const std::vector<loading::settings> sources{{.source = "config.json", .architecture = name}};
+        return warned([&](provenance& origin) { loading::warn_of_architecture(sources, origin); });
+    };
+    CHECK(warnings("").empty());
+    CHECK(warnings("CLIPModel").empty());
+    CHECK_THAT(warnings("StableDiffusionSafetyChecker").at(0),
+               Catch::Contains("config.json: the model is a 'StableDiffusionSafetyChecker', read as a CLIP"));
 }
 
 TEST_CASE("a prefix that training left is a warning") {

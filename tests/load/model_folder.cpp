@@ -60,6 +60,36 @@ TEST_CASE("the only checkpoint of a folder is found whatever its name") {
                                   "model.fp16-00002-of-00002.safetensors"}) == "model.fp16.safetensors.index.json");
 }
 
+TEST_CASE("an index of a variant is an index, wherever its name says so") {
+    CHECK(checkpoint_among_names({"model.safetensors.index.fp16.json", "model.fp16-00001-of-00001.safetensors"}) ==
+          "model.safetensors.index.fp16.json");
+    CHECK(checkpoint_among_names({"pytorch_model.bin.index.fp16.json", "pytorch_model.fp16-00001-of-00001.bin"}) ==
+          "pytorch_model.bin.index.fp16.json");
+    CHECK(has(refused<file_error>({{"model-00001-of-00002.safetensors", ""}, {"model-00002-of-00002.safetensors", ""}}),
+              "shards without their index: model-00001-of-00002.safetensors"));
+}
+
+TEST_CASE("one of several shards is refused, the only one is not") {
+    CHECK_THROWS_WITH(refuse_shard("m/model-00001-of-00002.safetensors"),
+                      Catch::Contains("one of several shards, expected their folder or their index"));
+    for (const char* name : {"model-00001-of-00001.safetensors", "ViT-of-mine.pt", "best-of-3-runs.pt", "1-of-2.txt"})
+        CHECK_NOTHROW(refuse_shard(name));
+}
+
+TEST_CASE("a folder of DeepSpeed leads to the model beside the states of its optimizer") {
+    CHECK(checkpoint_among_names({"mp_rank_00_model_states.pt", "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt"}) ==
+          "mp_rank_00_model_states.pt");
+}
+
+TEST_CASE("without a checkpoint, a model in another format is opened, and named then") {
+    for (const char* name : {"model.onnx", "tf_model.h5", "flax_model.msgpack", "clip.gguf", "saved_model.pb",
+                             "__0_0.distcp", "openvino_model.xml"})
+        CHECK(checkpoint_among_names({"config.json", name}) == name);
+    CHECK(checkpoint_among_names({"model.bin", "model.xml"}) == "model.xml");
+    CHECK(checkpoint_among_names({"model.bin", "model.onnx"}) == "model.onnx");
+    CHECK(checkpoint_among_names({"pytorch_model.bin", "model.onnx"}) == "pytorch_model.bin");
+}
+
 TEST_CASE("the state of a training run is no checkpoint") {
     CHECK(checkpoint_among_names({"epoch_1.pt", "optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state.pth",
                                   "rng_state_0.pth", "scaler.pt", "random_states_0.pkl"}) == "epoch_1.pt");
@@ -102,8 +132,19 @@ TEST_CASE("a folder with several checkpoints, or none, is refused with the names
     CHECK(has(several, "several checkpoints: a.pt, b.safetensors"));
     CHECK(has(refused<file_error>({{"config.json", ""}, {"notes.txt", ""}}),
               "no checkpoint, but config.json, notes.txt"));
+    const std::string above = refused<file_error>({{"checkpoint-1/model.safetensors", ""}, {"runs/x", ""}});
+    CHECK(has(above, "no checkpoint, but folders: checkpoint-1, runs"));
+    CHECK(has(above, "is the model in one of its folders?"));
     const scratch_folder empty;
-    CHECK(has(support::thrown<file_error>([&] { checkpoint_in(empty.path()); }), "no files"));
+    CHECK(has(support::thrown<file_error>([&] { checkpoint_in(empty.path()); }), "the folder is empty"));
+}
+
+TEST_CASE("a pipeline of diffusers is refused by its name") {
+    const std::string refusal =
+        refused<checkpoint_error>({{"model_index.json", R"({"_class_name": "StableDiffusionPipeline"})"},
+                                   {"text_encoder/model.safetensors", ""}});
+    CHECK(has(refusal, "a pipeline of diffusers, 'StableDiffusionPipeline'"));
+    CHECK(has(refusal, "get the whole CLIP"));
 }
 
 TEST_CASE("a LoRA adapter is refused with the model it belongs to") {
@@ -112,4 +153,6 @@ TEST_CASE("a LoRA adapter is refused with the model it belongs to") {
         refused<checkpoint_error>({{"adapter_config.json", adapter}, {"adapter_model.safetensors", ""}});
     CHECK(has(refusal, "a LoRA adapter for 'openai/clip-vit-base-patch32'"));
     CHECK(has(refusal, "merge"));
+    CHECK(has(refused<checkpoint_error>({{"adapter_config.json", R"({"peft_type": "IA3"})"}}),
+              "an adapter of peft, 'IA3'"));
 }

@@ -97,6 +97,18 @@ TEST_CASE("another kind of model is refused") {
     CHECK_THROWS_WITH(model(R"({"model_type": "siglip"})"), Catch::Contains("a model of type 'siglip', expected clip"));
 }
 
+TEST_CASE("the class of a model is that of its configuration, and CLIP's own classes are known") {
+    const auto architecture = [](const char* text) { return hugging_face_architecture(json::parse(text, "c")); };
+    CHECK(architecture(R"({"architectures": ["BertModel"], "model_type": "bert"})") == "BertModel");
+    CHECK(architecture(R"({"_class_name": "AutoencoderKL"})") == "AutoencoderKL");
+    CHECK(architecture(R"({"architectures": null, "model_type": "bert"})") == "bert");
+    CHECK(architecture("{}").empty());
+    for (const char* name : {"CLIPModel", "TFCLIPModel", "FlaxCLIPModel", "CLIPTextModelWithProjection", "clip"})
+        CHECK(is_clip(name));
+    for (const char* name : {"CLIPSegModel", "ChineseCLIPModel", "StableDiffusionSafetyChecker", "clipseg", ""})
+        CHECK_FALSE(is_clip(name));
+}
+
 TEST_CASE("the size of images is a number or one of two objects") {
     CHECK(images(R"({"size": 224})").preprocess_size == 224u);
     CHECK(images(R"({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})").preprocess_size ==
@@ -139,6 +151,8 @@ TEST_CASE("steps this library does not do are refused") {
                       Catch::Contains("resample is 0, expected 2 (bilinear) or 3 (bicubic)"));
     CHECK_THROWS_WITH(images(R"({"rescale_factor": 0.5})"), Catch::Contains("pixels are multiplied with 0.5"));
     CHECK_THROWS_WITH(images(R"({"do_center_crop": false})"), Catch::Contains("do_center_crop is off"));
+    CHECK_THROWS_WITH(images(R"({"size": {"shortest_edge": 40, "longest_edge": 50}})"),
+                      Catch::Contains("a longest_edge, expected a shortest_edge alone"));
     CHECK_NOTHROW(images(R"({"resample": 3, "do_center_crop": true})"));
 }
 
@@ -172,6 +186,7 @@ TEST_CASE("a model_cfg alone will do, and preprocess_cfg gives mean and std") {
 TEST_CASE("what makes another model than CLIP is refused by its name") {
     CHECK_THROWS_WITH(configured(R"("timm_model_name": "vit_base")"), Catch::Contains("timm_model_name is set"));
     CHECK_THROWS_WITH(configured("", R"("hf_model_name": "roberta")"), Catch::Contains("hf_model_name is set"));
+    CHECK_THROWS_WITH(configured("", "", R"(, "multimodal_cfg": {"width": 512})"), Catch::Contains("a CoCa"));
     CHECK_THROWS_WITH(configured("", R"("embed_cls": true)"), Catch::Contains("embed_cls is set"));
     CHECK_THROWS_WITH(configured(R"("qk_norm": true)"), Catch::Contains("qk_norm is set"));
     CHECK_THROWS_WITH(configured(R"("pool_type": "none")"),

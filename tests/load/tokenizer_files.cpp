@@ -112,6 +112,15 @@ TEST_CASE("tokens added to the older files are found in the normalised text") {
     CHECK(tokenizer_of_folder(folder.path()).encode("a <cat  toy>")[2] == 900);
 }
 
+TEST_CASE("byte pairs of GPT-2, whose words do not end in a mark, are named, also with CLIP's start and end token") {
+    const support::scratch_folder folder;
+    write_file(folder / "vocab.json", R"({"a": 0, "t": 1, "at": 2, "<|startoftext|>": 3, "<|endoftext|>": 4})");
+    write_file(folder / "merges.txt", "#version: 0.2\na t\n");
+    const settings stated = *tokenizer_beside(folder.path());
+    CHECK_FALSE(stated.tokenizer);
+    CHECK(has(stated.other_tokenizer.value_or(""), "no symbol ends a word, as in the byte pairs of GPT-2"));
+}
+
 TEST_CASE("ids of the converted form that do not fit the merges are refused") {
     const tokenizer own = tokenizer_of_folder(recorded / "added");
     const std::string text = tokenizer_text(own, {});

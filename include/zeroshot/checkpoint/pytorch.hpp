@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <zeroshot/checkpoint/foreign_formats.hpp>
 #include <zeroshot/checkpoint/limits.hpp>
 #include <zeroshot/checkpoint/pickle.hpp>
 #include <zeroshot/checkpoint/stored_tensor.hpp>
@@ -107,6 +109,8 @@ inline std::string torch_folder(const zip_archive& archive) {
     if (archive.entries().empty()) refuse("the zip archive is empty", layout);
     const std::string& first = archive.entries().front().name;
     const std::string folder = first.substr(0, first.find('/') + 1);
+    if (archive.find("model.weights.h5") != nullptr) refuse_format(keras_archive, archive.place());
+    if (archive.find(folder + "archive_format") != nullptr) refuse_format(exported_program, archive.place());
     if (folder.empty() || archive.find(folder + "data.pkl") == nullptr)
         refuse("the zip archive has no data.pkl beside " + quoted(first), layout);
     for (const zip_entry& entry : archive.entries()) {
@@ -176,8 +180,7 @@ class torch_reader {
                "a dictionary of tensors", "save it with torch.save(model.state_dict(), ...)", error_code::unsupported);
     }
 
-    /// The state dict: the saved object, or its first dictionary with one of the names that training programs use,
-    /// averaged weights after the others; other entries are skipped.
+    /// The state dict: the saved object, or a dictionary in it; other entries are skipped.
     std::uint32_t state_dictionary() {
         std::optional<std::uint32_t> state = attributes(pickle_.root);
         if (!state) refuse_object("the file holds ", pickle_.root);
@@ -195,21 +198,30 @@ class torch_reader {
         return false;
     }
 
-    /// The dictionary inside another that holds the model; the first with tensors, or else the first.
+    /// The dictionary inside another that holds the model: of those with the names that training programs use the first
+    /// with tensors, averaged weights last; else the only one with tensors; else the first of these names.
     std::optional<std::uint32_t> wrapped(std::uint32_t dictionary) const {
         if (holds_tensors(dictionary)) return std::nullopt;
-        std::optional<std::uint32_t> first;
+        constexpr std::array<std::string_view, 8> names{"state_dict", "model_state_dict", "model",     "net",
+                                                        "module",     "state_dict_ema",   "model_ema", "ema"};
         const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
-        for (const std::string_view name :
-             {"state_dict", "model_state_dict", "model", "net", "module", "state_dict_ema", "model_ema", "ema"}) {
-            for (std::size_t i = 0; i < items.size(); i += 2) {
-                const bool fits = pickle_[items[i]].kind == pickle_kind::text && pickle_[items[i]].text == name;
-                if (!fits || pickle_[items[i + 1]].kind != pickle_kind::dictionary) continue;
-                if (holds_tensors(items[i + 1])) return items[i + 1];
-                if (!first) first = items[i + 1];
-            }
+        std::vector<std::pair<std::size_t, std::uint32_t>> ranked;  // rank of the name, dictionary
+        for (std::size_t i = 0; i < items.size(); i += 2) {
+            const auto name = std::ranges::find(names, pickle_[items[i]].text);
+            if (pickle_[items[i + 1]].kind == pickle_kind::dictionary)
+                ranked.emplace_back(static_cast<std::size_t>(name - names.begin()), items[i + 1]);
         }
-        return first;
+        std::ranges::stable_sort(ranked, {}, [](const auto& each) { return each.first; });
+        std::set<std::uint32_t> seen;  // a small pickle can hold the same dictionary very often
+        std::vector<std::uint32_t> others;
+        for (const auto& [rank, inner] : ranked) {
+            if (!seen.insert(inner).second || !holds_tensors(inner)) continue;
+            if (rank < names.size()) return inner;
+            others.push_back(inner);
+        }
+        if (others.size() == 1) return others.front();
+        const bool has_named = !ranked.empty() && ranked.front().first < names.size();
+        return has_named ? std::optional(ranked.front().second) : std::nullopt;
     }
 
     void skip_others(std::uint32_t dictionary, std::uint32_t wanted) {
@@ -441,8 +453,8 @@ class torch_reader {
 }  // namespace detail
 
 /// Lists the tensors of a PyTorch file without reading them. A state dict may be inside a dictionary as "state_dict",
-/// "model" and the like; tensors of a TorchScript module are named by
-/// their path. Other values are skipped and listed. The code of TorchScript is not read, and nothing is executed.
+/// "model" and the like; tensors of a TorchScript module are named by their path. Other values are skipped and listed.
+/// The code of TorchScript is not read, and nothing is executed.
 /// \throws checkpoint_error FORMAT, SHAPE, UNSUPPORTED or LIMIT
 inline pytorch_file parse_pytorch(const std::shared_ptr<const byte_source>& source, const pytorch_limits& limits = {}) {
     const zip_archive archive(source, limits.archive);

@@ -32,6 +32,11 @@ struct shard_list {
 
 namespace detail {
 
+/// Whether a file name is that of an index: model.safetensors.index.json, or model.safetensors.index.fp16.json.
+inline bool names_index(std::string_view name) {
+    return name.ends_with(".json") && name.find(".index.") != std::string_view::npos;
+}
+
 /// The shard of each tensor, as the index states it.
 using shard_map = std::map<std::string, std::string, std::less<>>;
 

@@ -176,10 +176,6 @@ inline std::string first_names(const checkpoint& file) {
     return names;
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// Evidence of a CLIP's towers below a prefix.
 struct tower_evidence {
     bool hugging_face = false, custom_text = false, openai = false;
@@ -223,6 +219,16 @@ inline std::map<std::string, tower_evidence> evidence_in(const checkpoint& file)
         }
     }
     return all;
+}
+
+/// Refuses the weights of an adapter, alone or beside those of its model.
+inline void refuse_adapter(const checkpoint& file) {
+    const auto adapts = [](const named_tensor& each) { return each.name.find("lora_") != std::string::npos; };
+    const auto at = std::ranges::find_if(file.tensors(), adapts);
+    if (at == file.tensors().end()) return;
+    throw checkpoint_error(error_code::unsupported,
+                           {file.place(), "it holds the weights of a LoRA adapter: " + quoted(at->name), "",
+                            "merge it with its model first: merge_and_unload() of peft, then save_pretrained()"});
 }
 
 /// Refuses a tower that was taken out of a CLIP without its projection into the shared space, as what it is.
@@ -276,6 +282,7 @@ inline void join_long_positions(canonical_tensors& all) {
 /// where none fits, with some of the names found; UNSUPPORTED for two models, towers of timm, and a tower without its
 /// projection
 inline std::pair<checkpoint_layout, std::string> layout_of(const checkpoint& file) {
+    detail::refuse_adapter(file);
     detail::refuse_lone_tower(file);
     const auto evidence = detail::evidence_in(file);
     const std::pair<const std::string, detail::tower_evidence>* best = nullptr;

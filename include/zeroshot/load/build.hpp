@@ -61,6 +61,15 @@ inline weight_options weight_options_of(const load_options& options) {
     return {options.check, options.storage, options.threads, options.precision};
 }
 
+/// The error of tensors that are those of no CLIP, with the class of the model that config.json beside them names.
+inline checkpoint_error named_by_configuration(const checkpoint_error& fault, const std::filesystem::path& folder) {
+    const std::filesystem::path file = folder / "config.json";
+    diagnostic found = fault.diagnostic();
+    const std::string name = path_exists(file) ? hugging_face_architecture(read_json(file)) : "";
+    if (!name.empty() && !is_clip(name)) found.what += "; config.json beside it is that of " + quoted(name);
+    return checkpoint_error(fault.code(), std::move(found));
+}
+
 /// An open checkpoint, and its location: configuration files may lie beside it.
 struct opened_checkpoint {
     weights tensors;
@@ -72,10 +81,15 @@ struct opened_checkpoint {
 inline opened_checkpoint open_checkpoint(model_location location, const load_options& options) {
     std::error_code unreadable;  // opening the file reports it
     if (std::filesystem::is_directory(location.path, unreadable)) location.path = checkpoint_in(location.path);
+    refuse_shard(location.path);
     const checkpoint file = checkpoint::open(location.path, options.limits);
     weight_options reading = weight_options_of(options);
     reading.cache = weight_cache_of(file, location.path, options);
-    return {weights(file, reading), std::move(location)};
+    try {
+        return {weights(file, reading), location};
+    } catch (const checkpoint_error& fault) {
+        throw named_by_configuration(fault, zeroshot::detail::folder_of(location.path));
+    }
 }
 
 /// Refuses what is no path: the bytes of a checkpoint, and the name of a model.
@@ -146,6 +160,14 @@ inline void warn_of_logit_scale(double factor, provenance& origin) {
     if (factor >= 1 && factor <= 101) return;
     origin.warnings.push_back(origin.place + ": cosines are multiplied by " + std::to_string(factor) +
                               "; published models have 1 to 100: is logit_scale that of another kind of model?");
+}
+
+/// Warns of a model that its configuration says to be of a class of another library.
+inline void warn_of_architecture(std::span<const settings> sources, provenance& origin) {
+    for (const settings& each : sources) {
+        if (each.architecture.empty() || is_clip(each.architecture)) continue;
+        origin.warnings.push_back(each.source + ": the model is a " + quoted(each.architecture) + ", read as a CLIP");
+    }
 }
 
 /// Warns of configuration files beside the checkpoint that were not read.
@@ -234,6 +256,7 @@ basic_clip<Scalar> build(const weights& w, const model_location& location, const
     origin.decisions = resolved.decisions();
     origin.tokenizer = resolved.tokenizer.value.other;
     warn_of_configurations(unread_files, origin);
+    warn_of_architecture(sources, origin);
     warn_of_assumptions(resolved.assumptions(), guess, origin);
     std::optional<tokenizer> tokens;
     if (config.has_text()) {

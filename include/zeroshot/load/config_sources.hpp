@@ -160,7 +160,8 @@ inline std::vector<std::string> unread_configurations(const std::filesystem::pat
                (has_tokenizer && (name == "vocab.json" || name == "merges.txt"));
     };
     std::vector<std::string> names;
-    for (const std::string& name : folder.empty() ? std::vector<std::string>{} : files_in(folder)) {
+    if (folder.empty()) return names;
+    for (const std::string& name : folder_listing(folder).files) {
         const bool is_configuration = name.ends_with("config.json") || std::ranges::count(tokenizers, name) > 0;
         if (is_configuration && std::ranges::count(of_no_interest, name) == 0 && !is_read(name) && !is_replaced(name))
             names.push_back(name);

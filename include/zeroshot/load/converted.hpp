@@ -104,11 +104,7 @@ inline void read_converted_preprocessing(const json& images, settings& result) {
     result.standard_deviation = optional_colour(images, "std");
     result.order = optional_choice(images, "order", {preprocessing_order::openai, preprocessing_order::hugging_face});
     result.transparency = optional_member<transparency>(images, "transparency", [](const json& name) {
-        try {
-            return transparency::of(name.as_string());
-        } catch (const argument_error& fault) {
-            refuse_setting(name, "transparency " + fault.diagnostic().what, fault.diagnostic().expected);
-        }
+        return made_of(name, "transparency ", [&] { return transparency::of(name.as_string()); });
     });
     result.filter = optional_choice(images, "interpolation", all_interpolations);
     result.mode = optional_choice(images, "resize", all_resize_modes);
@@ -141,13 +137,11 @@ inline void read_converted_tokenizer(const json& tokenizer, settings& result) {
         refuse_setting(kind, "a tokenizer of kind " + quoted(kind.as_string()), "clip_bpe");
     const std::optional<json> merges = tokenizer.find("merges"), rules = tokenizer.find("rules");
     if (!merges && !rules) return;
-    try {
-        result.tokenizer = std::make_shared<const zeroshot::tokenizer>(
+    result.tokenizer = made_of(tokenizer, "", [&] {
+        return std::make_shared<const zeroshot::tokenizer>(
             merges ? vocabulary::from_merges(merges->texts()) : vocabulary::clip(),
             rules ? converted_tokenizer_rules(*rules) : tokenizer_rules{});
-    } catch (const argument_error& fault) {  // ids that do not fit the merges
-        refuse_setting(tokenizer, fault.diagnostic().what, fault.diagnostic().expected);
-    }
+    });
 }
 
 inline void write_blocks(nlohmann::ordered_json& written, const transformer_config& tower) {

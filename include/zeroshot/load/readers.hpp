@@ -2,6 +2,7 @@
 /// \file Readers of published configurations: config.json and preprocessor_config.json of transformers,
 /// open_clip_config.json of open_clip.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -50,6 +51,16 @@ inline std::optional<bool> optional_bool(const json& object, std::string_view ke
 /// Refuses a setting that is not implemented.
 [[noreturn]] inline void refuse_setting(const json& value, std::string what, std::string expected) {
     throw checkpoint_error(error_code::unsupported, {value.where(), std::move(what), std::move(expected), ""});
+}
+
+/// What `make` returns; an argument that it refuses is a setting that is not implemented.
+template <class Make>
+auto made_of(const json& value, const std::string& subject, const Make& make) {
+    try {
+        return make();
+    } catch (const argument_error& fault) {
+        refuse_setting(value, subject + fault.diagnostic().what, fault.diagnostic().expected);
+    }
 }
 
 /// One of several choices, by its name.
@@ -161,6 +172,34 @@ inline void read_hugging_face_text(const json& text, settings& result) {
     if (!pools_highest) result.end = end;
 }
 
+/// The class that config.json of transformers or diffusers names, else its model type; empty for none.
+inline std::string hugging_face_architecture(const json& config) {
+    const auto text = [&](std::string_view key) {
+        std::optional<json> value = member(config, key);
+        if (value && value->is_array() && value->size() > 0) value = value->at(0);
+        return value && value->is_string() ? value->as_string() : std::string();
+    };
+    for (const char* key : {"architectures", "_class_name", "model_type"})
+        if (const std::string name = text(key); !name.empty()) return name;
+    return "";
+}
+
+/// Whether the name of a class or model type is that of a CLIP in transformers.
+inline bool is_clip(std::string_view name) {
+    constexpr std::array<std::string_view, 9> names{"CLIPModel",
+                                                    "CLIPVisionModelWithProjection",
+                                                    "CLIPTextModelWithProjection",
+                                                    "CLIPVisionModel",
+                                                    "CLIPTextModel",
+                                                    "CLIPForImageClassification",
+                                                    "clip",
+                                                    hugging_face_vision_type,
+                                                    hugging_face_text_type};
+    for (const std::string_view framework : {"TF", "Flax"})
+        if (name.starts_with(framework)) name.remove_prefix(framework.size());
+    return std::ranges::count(names, name) > 0;
+}
+
 /// Reads config.json of a CLIPModel, or of a CLIPVisionModelWithProjection or CLIPTextModelWithProjection, which have
 /// the keys of their tower at the root.
 /// \throws checkpoint_error for another kind of model, or a value of the wrong type
@@ -171,6 +210,7 @@ inline settings hugging_face_settings(const json& config) {
         refuse_setting(*type, "a model of type " + quoted(kind), "clip, clip_vision_model or clip_text_model");
     settings result;
     result.source = config.where();
+    result.architecture = hugging_face_architecture(config);
     result.embedding = optional_size(config, "projection_dim");
     if (kind != hugging_face_text_type)
         read_hugging_face_vision(kind == "clip" ? hugging_face_part(config, "vision_config") : config, result);
@@ -214,6 +254,8 @@ inline settings hugging_face_preprocessing(const json& config) {
     });
     const auto size = optional_member<std::size_t>(config, "size", [&](const json& side) {
         if (!side.is_object()) return side.as_size();
+        if (const std::optional<json> longest = member(side, "longest_edge"))
+            refuse_setting(*longest, "a longest_edge", "a shortest_edge alone, or height and width");
         if (const std::optional<json> shortest = side.find("shortest_edge")) return shortest->as_size();
         result.mode = resize_mode::squash;
         return square_side(side);
@@ -364,6 +406,8 @@ inline settings open_clip_settings(const json& config) {
     settings result;
     result.source = config.where();
     const json model = config.find("model_cfg").value_or(config);
+    if (const std::optional<json> decoder = member(model, "multimodal_cfg"))
+        refuse_setting(*decoder, "a CoCa, with a text decoder", "a CLIP");
     const bool quick_gelu = optional_bool(model, "quick_gelu").value_or(false);
     result.embedding = optional_size(model, "embed_dim");
     read_open_clip_vision(model.at("vision_cfg"), quick_gelu, result);

@@ -17,6 +17,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/image/preprocess.hpp>
 #include <zeroshot/load/clip.hpp>
+#include <zeroshot/load/model_folder.hpp>
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/nn/weights.hpp>
@@ -97,6 +98,7 @@ class tensor_sizes {
         config.text.vocabulary = config.has_text() ? extent("token_embedding.weight", 0) : 0;
         if (config.has_text()) config.text.transformer = blocks("", "ln_final.weight");
         const bool transformer = w_.has("visual.proj");
+        if (config.has_image() && !transformer) expect_modified_resnet();
         if (config.has_image() && transformer) config.image = vision_transformer();
         if (config.has_image() && !transformer) config.image = modified_resnet();
         config.embedding = config.has_text() ? extent("text_projection", 1)
@@ -113,6 +115,17 @@ class tensor_sizes {
         const bool text = w_.has("token_embedding.weight") || w_.has("text_projection");
         if (whole || image == text) return clip_towers::both;
         return image ? clip_towers::image : clip_towers::text;
+    }
+
+    /// Refuses an image tower that is neither of OpenAI's two kinds by the names of its tensors.
+    void expect_modified_resnet() const {
+        const std::vector<std::string> names = (w_ / "visual").names();
+        const auto is_layer = [](const std::string& name) { return name.starts_with("visual.layer1."); };
+        if (names.empty() || std::ranges::any_of(names, is_layer)) return;
+        throw checkpoint_error(
+            error_code::unsupported,
+            {w_.place(), "an image tower with neither visual.proj nor visual.layer1, but " + joined_names(names),
+             "a VisionTransformer or ModifiedResNet as in OpenAI's CLIP", "is it another kind of model?"});
     }
 
     std::size_t extent(std::string_view name, std::size_t axis) const {
@@ -293,21 +306,19 @@ class resolver {
 
     void resolve_preprocessing() {
         preprocessing& images = result_.images;
-        result_.mean = stated_or(sources_, &settings::mean, images.mean, openai_default);
-        result_.standard_deviation =
-            stated_or(sources_, &settings::standard_deviation, images.standard_deviation, openai_default);
-        result_.order = stated_or(sources_, &settings::order, images.order, openai_default);
-        result_.filter = stated_or(sources_, &settings::filter, images.filter, openai_default);
         images.size = result_.config.image_size();
-        images.mean = result_.mean.value;
-        images.standard_deviation = result_.standard_deviation.value;
-        images.order = result_.order.value;
-        const bool on_white = images.order == preprocessing_order::hugging_face;
-        result_.transparency =
-            stated_or(sources_, &settings::transparency, on_white ? transparency::on_white() : transparency{},
-                      on_white ? transformers_default : openai_default);
-        images.transparency = result_.transparency.value;
-        images.filter = result_.filter.value;
+        const auto resolve = [&](auto& kept, auto& used, auto member, std::string_view rule = openai_default) {
+            kept = stated_or(sources_, member, used, rule);
+            used = kept.value;
+        };
+        resolve(result_.mean, images.mean, &settings::mean);
+        resolve(result_.standard_deviation, images.standard_deviation, &settings::standard_deviation);
+        resolve(result_.order, images.order, &settings::order);
+        resolve(result_.filter, images.filter, &settings::filter);
+        const bool is_hugging_face = images.order == preprocessing_order::hugging_face;
+        if (is_hugging_face) images.transparency = transparency::on_white();
+        resolve(result_.transparency, images.transparency, &settings::transparency,
+                is_hugging_face ? transformers_default : openai_default);
         images.mode = value(&settings::mode, images.mode);
         images.fill = value(&settings::fill, images.fill);
         if (!first_stated(sources_, &settings::requested_image_size))

@@ -39,6 +39,7 @@ struct tower_settings {
 struct settings {
     std::string source{};          ///< "options", or the file and the position in it
     std::filesystem::path file{};  ///< the file that states them; empty for none
+    std::string architecture{};    ///< the model's class in transformers; empty for none
 
     tower_settings vision{};
     tower_settings text{};

@@ -196,6 +196,9 @@ inline std::vector<std::string> read_lines(const std::filesystem::path& path) {
 /// transformers.
 inline tokenizer read_vocabulary_and_merges(const json& vocabulary, const std::filesystem::path& folder) {
     const symbol_ids ids = read_symbol_ids(vocabulary);
+    const auto ends_word = [](const auto& each) { return each.first.ends_with(text::word_end); };
+    if (std::ranges::none_of(ids, ends_word))
+        refuse_setting(vocabulary, "no symbol ends a word, as in the byte pairs of GPT-2", quoted(text::word_end));
     const auto special = [&](const char* name) { return as_token_id(vocabulary.at(name)); };
     const token_id start = special("<|startoftext|>"), end = special("<|endoftext|>");
     tokenizer_rules rules{.normalizer = text_normalizer::hugging_face};

@@ -192,14 +192,27 @@ TEST_CASE("a tower without its projection is refused as what it is") {
     }
 }
 
-TEST_CASE("weights of a LoRA adapter are refused, alone and beside those of the model") {
-    file_builder builder;
-    with(builder, "visual.proj", {2, 2});
-    with(builder, "base_model.model.text_model.encoder.layers.0.self_attn.q_proj.lora_A.default.weight", {2, 2});
-    const std::string refusal = thrown<checkpoint_error>([&] { canonical(file_of(builder)); });
-    CHECK(has(refusal, "UNSUPPORTED"));
-    CHECK(has(refusal, "it holds the weights of a LoRA adapter: 'base_model.model.text_model"));
-    CHECK(has(refusal, "merge_and_unload()"));
+TEST_CASE("adapters, quantized weights and parts of other models are refused as what they are") {
+    const auto refusal = [](const std::string& name) {
+        file_builder builder;
+        with(builder, "visual.proj", {2, 2});
+        with(builder, name, {2, 2});
+        return thrown<checkpoint_error>([&] { canonical(file_of(builder)); });
+    };
+    const std::string adapter = refusal("base_model.model.visual.q_proj.lora_A.default.weight");
+    CHECK(has(adapter, "UNSUPPORTED"));
+    CHECK(has(adapter, "it holds the weights of a LoRA adapter: 'base_model.model.visual.q_proj.lora_A"));
+    CHECK(has(adapter, "merge_and_unload()"));
+    CHECK(has(refusal("model.diffusion_model.out.0.bias"), "it holds a Stable Diffusion"));
+    for (const char* name : {"visual.fc1.SCB", "visual.fc1.weight.absmax"})
+        CHECK(has(refusal(name), "it holds weights that bitsandbytes has quantized"));
+    CHECK(has(refusal("visual.fc1._packed_params.dtype"), "weights that PyTorch has quantized"));
+    for (const char* name : {"visual.fc1.qweight", "visual.fc1.weight_scale_inv"})
+        CHECK(has(refusal(name), "it holds quantized weights"));
+    file_builder visual;
+    for (const char* name : {"class_embedding", "conv1.weight", "transformer.resblocks.0.ln_1.weight"})
+        with(visual, name, {2});
+    CHECK(has(thrown<checkpoint_error>([&] { canonical(file_of(visual)); }), "without the prefix \"visual.\""));
 }
 
 TEST_CASE("Long-CLIP's positions are those of two tensors") {

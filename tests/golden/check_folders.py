@@ -265,14 +265,14 @@ for number in ("float16", "bfloat16", "float64"):
         return folder
 
 
-@row(TRANSFORMERS, "CLIPModel alone", warned=["the checkpoint comes with none"])
+@row(TRANSFORMERS, "CLIPModel alone", warned=["comes with none"])
 def _(folder):
     clip().save_pretrained(folder)
     return folder
 
 
 for kind in ("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"):
-    @row(TRANSFORMERS, f"CLIPModel and {kind}", warned=["the checkpoint comes with none"])
+    @row(TRANSFORMERS, f"CLIPModel and {kind}", warned=["comes with none"])
     def _(folder, kind=kind):
         processor = image_processor(kind)
         clip().save_pretrained(folder)
@@ -443,6 +443,19 @@ def _(folder):
 def _(folder):
     transformers.pipeline("zero-shot-image-classification", model=clip(), tokenizer=tokenizer(),
                           image_processor=image_processor()).save_pretrained(folder)
+    return folder
+
+
+@row(TRANSFORMERS, "one of the shards of a CLIPModel", refused=["one of several shards"])
+def _(folder):
+    save_with_processor(folder, max_shard_size="40KB")
+    return next(path for path in sorted(folder.iterdir()) if "00002-of-" in path.name)
+
+
+@row(TRANSFORMERS, "shards of a CLIPModel without their index", refused=["shards without their index"])
+def _(folder):
+    save_with_processor(folder, max_shard_size="40KB")
+    next(folder.glob("*.index.json")).unlink()
     return folder
 
 
@@ -895,7 +908,7 @@ in_file(TORCH, "torch.save of AveragedModel (EMA)", lambda model, path: torch.sa
         warned=["module."])
 for key in ("state_dict", "model", "model_state_dict", "model_state", "module", "net", "ema", "model_ema", "state_dict_ema",
             "ema_state_dict", "weights", "params", "params_ema", "network", "clip", "clip_model"):
-    in_file(TORCH, f"torch.save({{\"{key}\": state_dict, ...}})",
+    in_file(TORCH, f"torch.save of a dictionary with the state dict as {key}",
             lambda model, path, key=key: torch.save({"epoch": 3, "best": np.float64(0.5), "args": argparse.Namespace(path=path),
                                                      key: model.state_dict()}, path))
 in_file(TORCH, "torch.save of the model and its average", lambda model, path: torch.save(
@@ -919,6 +932,12 @@ in_file("safetensors", "save_file(model.state_dict())", lambda model, path: save
         name="model.safetensors")
 in_file("safetensors", "save_model() of torch.compile(model)", lambda model, path: save_safetensors(
     torch.compile(model).state_dict(), path), name="model.safetensors", warned=["_orig_mod."])
+in_file(TORCH, "torch.save of quantize_dynamic(model)", lambda model, path: torch.save(torch.ao.quantization.quantize_dynamic(
+    model, {torch.nn.Linear}, dtype=torch.qint8).state_dict(), path), refused=["PyTorch has quantized"])
+in_file(TORCH, "torch.save of the image tower alone (model.visual)", lambda model, path: torch.save(model.visual.state_dict(), path),
+        refused=["an image tower without the prefix"])
+in_file(TORCH, "torch.save of a dictionary with a student and a teacher", lambda model, path: torch.save(
+    {"student": model.state_dict(), "teacher": model.state_dict()}, path), refused=["'student', 'teacher'"])
 in_file("numpy", "savez()", lambda model, path: np.savez(path, **{n: t.numpy() for n, t in model.state_dict().items()}),
         name="model.npz", refused=["NumPy archive"])
 
@@ -1255,10 +1274,11 @@ def main():
             print(f"{'DIFFERS' if complaints else 'ok     '} {each.name}\n        {answer}",
                   *(f"    !! {complaint}" for complaint in complaints), sep="\n", flush=True)
         elif options.table:
-            table.setdefault((each.writer, each.verdict, each.words), []).append(each.what)
-    for (writer, verdict, said), names in table.items():
-        how = {"read": "warned", "refused": "refused"}[verdict] if said else "read"
-        print(f"| {writer} | {'; '.join(names)} | {how + (': ' + ', '.join(said) if said else '')} |")
+            how = "refused" if each.verdict == "refused" else "read with a warning" if each.words else "read"
+            table.setdefault((each.writer, how), {}).setdefault(each.words, []).append(each.what)
+    for (writer, how), groups in table.items():
+        cells = [", ".join(names) + (f" (*{', '.join(said)}*)" if said else "") for said, names in groups.items()]
+        print(f"| {writer} | {how} | {'; '.join(cells)} |")
     print(", ".join(f"{count} {what}" for what, count in counts.items()), file=sys.stderr if options.table else sys.stdout)
     return 1 if counts["differ"] else 0
 

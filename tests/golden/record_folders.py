@@ -26,7 +26,8 @@ def main():
         part.update(SIZES)
     folders.save_with_processor(FOLDER, folders.clip().half(), variant="fp16", max_shard_size="25KB")
     reference = folders.transformers_reference(FOLDER, folders.Row("", "", None))
-    pixels = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    reference.model.double()
+    pixels = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)).double()
     rows = reference.ids(folders.TEXTS)
     expected = {f"ids.{index}": torch.tensor(row) for index, row in enumerate(rows)}
     expected |= {"pixels": pixels, "embedding.image": reference.image(pixels),

@@ -198,6 +198,12 @@ class torch_reader {
         return false;
     }
 
+    /// An entry of a dictionary that is a dictionary itself.
+    struct ranked_entry {
+        std::size_t rank;  // of its name
+        std::uint32_t key, value;
+    };
+
     /// The dictionary inside another that holds the model: of those with the names that training programs use the first
     /// with tensors, averaged weights last; else the only one with tensors; else the first of these names.
     std::optional<std::uint32_t> wrapped(std::uint32_t dictionary) const {
@@ -205,23 +211,28 @@ class torch_reader {
         constexpr std::array<std::string_view, 8> names{"state_dict", "model_state_dict", "model",     "net",
                                                         "module",     "state_dict_ema",   "model_ema", "ema"};
         const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
-        std::vector<std::pair<std::size_t, std::uint32_t>> ranked;  // rank of the name, dictionary
+        std::vector<ranked_entry> ranked;
         for (std::size_t i = 0; i < items.size(); i += 2) {
             const auto name = std::ranges::find(names, pickle_[items[i]].text);
             if (pickle_[items[i + 1]].kind == pickle_kind::dictionary)
-                ranked.emplace_back(static_cast<std::size_t>(name - names.begin()), items[i + 1]);
+                ranked.push_back({static_cast<std::size_t>(name - names.begin()), items[i], items[i + 1]});
         }
-        std::ranges::stable_sort(ranked, {}, [](const auto& each) { return each.first; });
+        std::ranges::stable_sort(ranked, {}, &ranked_entry::rank);
         std::set<std::uint32_t> seen;  // a small pickle can hold the same dictionary very often
-        std::vector<std::uint32_t> others;
-        for (const auto& [rank, inner] : ranked) {
-            if (!seen.insert(inner).second || !holds_tensors(inner)) continue;
-            if (rank < names.size()) return inner;
-            others.push_back(inner);
+        std::vector<ranked_entry> others;
+        for (const ranked_entry& each : ranked) {
+            if (!seen.insert(each.value).second || !holds_tensors(each.value)) continue;
+            if (each.rank < names.size()) return each.value;
+            others.push_back(each);
         }
-        if (others.size() == 1) return others.front();
-        const bool has_named = !ranked.empty() && ranked.front().first < names.size();
-        return has_named ? std::optional(ranked.front().second) : std::nullopt;
+        if (others.size() == 1) return others.front().value;
+        if (others.size() > 1) {
+            refuse("several dictionaries of tensors: " + quoted(joined("", others[0].key)) + ", " +
+                       quoted(joined("", others[1].key)),
+                   "one", "save the state dict of the one you need", error_code::unsupported);
+        }
+        const bool has_named = !ranked.empty() && ranked.front().rank < names.size();
+        return has_named ? std::optional(ranked.front().value) : std::nullopt;
     }
 
     void skip_others(std::uint32_t dictionary, std::uint32_t wanted) {

@@ -221,14 +221,41 @@ inline std::map<std::string, tower_evidence> evidence_in(const checkpoint& file)
     return all;
 }
 
-/// Refuses the weights of an adapter, alone or beside those of its model.
-inline void refuse_adapter(const checkpoint& file) {
-    const auto adapts = [](const named_tensor& each) { return each.name.find("lora_") != std::string::npos; };
-    const auto at = std::ranges::find_if(file.tensors(), adapts);
-    if (at == file.tensors().end()) return;
+/// A part of tensor names that tells another kind of file than a CLIP, and a remedy.
+struct foreign_tensor {
+    std::string_view part;
+    const char* what;
+    const char* hint;
+};
+
+inline constexpr const char* before_quantization = "save the model as it is before it is quantized";
+inline constexpr std::array foreign_tensors{
+    foreign_tensor{"lora_", "the weights of a LoRA adapter",
+                   "merge it with its model first: merge_and_unload() of peft, then save_pretrained()"},
+    foreign_tensor{"model.diffusion_model.", "a Stable Diffusion, whose text encoders have no image tower",
+                   "get the whole CLIP that they were taken from"},
+    foreign_tensor{".SCB", "weights that bitsandbytes has quantized", before_quantization},
+    foreign_tensor{".absmax", "weights that bitsandbytes has quantized", before_quantization},
+    foreign_tensor{"_packed_params", "weights that PyTorch has quantized", before_quantization},
+    foreign_tensor{".qweight", "quantized weights", before_quantization},
+    foreign_tensor{".weight_scale", "quantized weights", before_quantization},
+};
+
+/// Refuses files that hold a CLIP's tensors, or some of them, in another form, as what they are.
+inline void refuse_foreign_tensors(const checkpoint& file) {
+    for (const foreign_tensor& foreign : foreign_tensors) {
+        const auto at = std::ranges::find_if(file.tensors(), [&](const named_tensor& each) {
+            return each.name.find(foreign.part) != std::string::npos;
+        });
+        if (at == file.tensors().end()) continue;
+        throw checkpoint_error(
+            error_code::unsupported,
+            {file.place(), std::string("it holds ") + foreign.what + ": " + quoted(at->name), "a CLIP", foreign.hint});
+    }
+    if (file.find("class_embedding") == nullptr || file.find("conv1.weight") == nullptr) return;
     throw checkpoint_error(error_code::unsupported,
-                           {file.place(), "it holds the weights of a LoRA adapter: " + quoted(at->name), "",
-                            "merge it with its model first: merge_and_unload() of peft, then save_pretrained()"});
+                           {file.place(), "it holds an image tower without the prefix \"visual.\" of its names",
+                            "a CLIP", "save the state dict of the whole model"});
 }
 
 /// Refuses a tower that was taken out of a CLIP without its projection into the shared space, as what it is.
@@ -282,7 +309,7 @@ inline void join_long_positions(canonical_tensors& all) {
 /// where none fits, with some of the names found; UNSUPPORTED for two models, towers of timm, and a tower without its
 /// projection
 inline std::pair<checkpoint_layout, std::string> layout_of(const checkpoint& file) {
-    detail::refuse_adapter(file);
+    detail::refuse_foreign_tensors(file);
     detail::refuse_lone_tower(file);
     const auto evidence = detail::evidence_in(file);
     const std::pair<const std::string, detail::tower_evidence>* best = nullptr;

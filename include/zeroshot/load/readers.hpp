@@ -172,14 +172,14 @@ inline void read_hugging_face_text(const json& text, settings& result) {
     if (!pools_highest) result.end = end;
 }
 
-/// The class that config.json of transformers or diffusers names, else its model type; empty for none.
+/// The class that config.json of transformers, timm or diffusers names, else its model type; empty for none.
 inline std::string hugging_face_architecture(const json& config) {
     const auto text = [&](std::string_view key) {
         std::optional<json> value = member(config, key);
         if (value && value->is_array() && value->size() > 0) value = value->at(0);
         return value && value->is_string() ? value->as_string() : std::string();
     };
-    for (const char* key : {"architectures", "_class_name", "model_type"})
+    for (const char* key : {"architectures", "architecture", "_class_name", "model_type"})
         if (const std::string name = text(key); !name.empty()) return name;
     return "";
 }

@@ -89,7 +89,7 @@ std::vector<jpeg_decoder> jpeg_decoders() {
     all.push_back({"stb_image", 3, [](const bytes& file) {
                        const decode_options options;
                        detail::decoding about{options};
-                       return detail::decode_jpeg_by_stb(file, about);
+                       return detail::stb::jpeg_image(detail::scan_jpeg(file, options), options.memory_budget, about);
                    }});
     return all;
 }

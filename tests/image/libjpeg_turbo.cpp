@@ -2,6 +2,7 @@
 #include <vector>
 
 #include <zeroshot/image/decode.hpp>
+#include <zeroshot/image/jpeg.hpp>
 
 #include "tests/image/jpeg_parts.hpp"
 #include "tests/image/recorded.hpp"

@@ -236,7 +236,7 @@ inline constexpr std::array foreign_tensors{
                    "get the whole CLIP that they were taken from"},
     foreign_tensor{".SCB", "weights that bitsandbytes has quantized", before_quantization},
     foreign_tensor{".absmax", "weights that bitsandbytes has quantized", before_quantization},
-    foreign_tensor{"_packed_params", "weights that PyTorch has quantized", before_quantization},
+    foreign_tensor{".zero_point", "weights that PyTorch has quantized", before_quantization},
     foreign_tensor{".qweight", "quantized weights", before_quantization},
     foreign_tensor{".weight_scale", "quantized weights", before_quantization},
 };

@@ -38,7 +38,7 @@ using printed_labels = std::vector<printed_label>;
 /// Which labels are printed, and with which scores.
 struct label_selection {
     std::optional<zeroshot::scoring> scoring;  // as asked for
-    std::optional<double> threshold;
+    std::optional<float> threshold;
     std::size_t top;
 
     zeroshot::scoring kind() const { return scoring.value_or(zeroshot::scoring::softmax); }
@@ -47,7 +47,7 @@ struct label_selection {
         const std::vector<float> scores = classifier.scores(result, kind());
         printed_labels labels;
         for (const std::size_t index : result.ranking()) {
-            if (labels.size() == top || (threshold && static_cast<double>(scores[index]) < *threshold)) break;
+            if (labels.size() == top || (threshold && scores[index] < *threshold)) break;
             labels.push_back({index, result.probabilities()[index], result.logits()[index], scores[index]});
         }
         return labels;

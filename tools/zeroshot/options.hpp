@@ -73,7 +73,7 @@ struct classify_options : image_command_options {
     std::string cache;                  ///< folder of the cache of class embeddings; empty for none
     std::optional<std::size_t> top;     ///< five if empty, or all above the threshold
     std::optional<std::string> scores;  ///< softmax, cosine or logit; softmax if empty
-    std::optional<double> threshold;    ///< the lowest score that is printed
+    std::optional<float> threshold;     ///< the lowest score that is printed
     bool csv = false;
     bool truncate = false;
 };

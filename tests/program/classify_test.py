@@ -175,6 +175,10 @@ class Classify(ProgramTest):
             "commas at the ends": "red circle,\nblue circle,\na, b",
             "an assignment": "labels = ['red circle', 'blue circle', 'a, b']",
             "dashes": "- red circle\n- blue circle\n- a, b\n",
+            "an unknown header": "ClassId,SignName\n1,blue circle\n0,red circle\n2,\"a, b\"\n",
+            "a series of pandas": ",0\n0,red circle\n1,blue circle\n2,\"a, b\"\n",
+            "identifiers with a header": 'wnid,words\nn01440764,red circle\nn01443537,blue circle\nn01484850,"a, b"\n',
+            "identifiers and numbers": "n01443537 2 blue circle\nn01440764 1 red circle\nn01484850 3 a, b\n",
             "a header": "label\nred circle\nblue circle\na, b\n",
             "lines": "red circle\nblue circle\na, b\n",
         }
@@ -192,9 +196,32 @@ class Classify(ProgramTest):
             ('["a" "b"]', "the text is not JSON"),
             ("[]", "no labels"),
             ('["a", "b"', "a list without its closing bracket"),
+            ("{}", "an empty object"),
+            (json.dumps({f"key {i}": [] for i in range(1000)}), "'key 7', ..., expected"),
+            ("ClassId,Sign,Shape\n0,red,round\n1,blue,round\n", "a table with the columns 'Sign', 'Shape'"),
+            ("0,red,round\n1,blue,round\n", "line 1: a number before a comma"),
+            ("red circle\trot\nblue circle\tblau\n", "line 1: cells separated by tabs"),
+            ("red; rot\nblue; blau\n", "line 1: cells separated by semicolons"),
+            ('"red circle, big","rot"\n"blue circle, small","blau"\n', "line 1: several quoted cells"),
+            ("names = [\n  'red',  # warm\n  'blue',\n]\nx = 1\n", "line 4: ']' is no label"),
+            ('""\na dog\n', "line 1: '\"\"' is no label"),
         ):
             (self.folder / "list.txt").write_text(text)
             self.assert_message(self.classify("a.png", "--labels-from", "list.txt"), 1, "list.txt", part)
+
+    def test_lines_that_begin_with_numbers_may_be_labels(self):
+        for text in ("1 circle\n2 circles\n3 circles", "0.5 mm\n1.5 mm\n2.5 mm", "3 series\n5 series"):
+            (self.folder / "list.txt").write_text(text)
+            done = self.classify("a.png", "--labels-from", "list.txt", "--json")
+            self.assertEqual(sorted(each["label"] for each in self.objects(done)[0]["labels"]), text.split("\n"))
+            self.assertEqual(done.stderr, b"")
+
+    def test_other_formats_are_no_lists_of_labels(self):
+        for name, text in (("a.yaml", "names:\n  0: red\n  1: blue\n"), ("a.pbtxt", "item {\n  id: 1\n}\n")):
+            (self.folder / name).write_text(text)
+            self.assert_message(
+                self.classify("a.png", "--labels-from", name), 1, f"{name}: line 1: labels are not read from .{name[2:]}"
+            )
 
     def test_labels_that_look_like_something_else_are_warned_of(self):
         done = self.classify("a.png", "--labels", "a dog, a cat, b", "--json")
@@ -206,8 +233,10 @@ class Classify(ProgramTest):
         self.assert_message(self.classify("a.png", "--labels", "dog,", "cat"), 0, "'dog,' ends with a comma")
         self.assert_message(self.classify("a.png", "--labels", "a_dog", "cat"), 0, "'a_dog' has underscores")
         self.assert_message(self.classify("a.png", "--labels", "n01440764", "cat"), 0, "'n01440764' is an identifier")
-        (self.folder / "tabs.txt").write_text("a\tdog\na\tcat\n")
+        (self.folder / "tabs.txt").write_text("a\tdog\na cat\n")
         self.assert_message(self.classify("a.png", "--labels-from", "tabs.txt"), 0, "line 1: label 'a\\x09dog' contains a tab")
+        (self.folder / "titles.txt").write_text("title\na\nb\n")
+        self.assert_message(self.classify("a.png", "--labels-from", "titles.txt"), 0, "'title' may be a header")
         plain = self.classify("a.png", "--labels", "a dog, brown", "a cat, grey", "--json")
         self.assertEqual((len(self.objects(plain)[0]["labels"]), plain.stderr), (2, b""))
 

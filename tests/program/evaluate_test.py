@@ -159,10 +159,14 @@ class Evaluate(ProgramTest):
         self.assertIsNone(result["per_class"][0]["recall"])
         self.assertIn(b"'x'", done.stderr)
         (self.folder / "named.txt").write_text("kap\nlap\nmap\n")
-        self.assertEqual(
-            [one["class"] for one in self.json_output("--data", "photos", "--classes", "named.txt")["per_class"]],
-            ["kap", "lap", "map"],
-        )
+        done = self.evaluate("--data", "photos", "--classes", "named.txt", "--json")
+        self.assertEqual([one["class"] for one in json.loads(done.stdout)["per_class"]], ["kap", "lap", "map"])
+        self.assert_message(done, 0, "its classes are named by named.txt in order: 'a kap' is 'kap', 'c map' is 'map'")
+        (self.folder / "cased.txt").write_text("C_map\nB-lap\nA kap\nother\n")
+        result = self.json_output("--data", "photos", "--classes", "cased.txt")
+        self.assertEqual([(one["class"], one["count"]) for one in result["per_class"]][2:], [("A kap", 4), ("other", 0)])
+        (self.folder / "typo.txt").write_text("C map\nb lab\na kap\n")
+        self.assert_message(self.evaluate("--data", "photos", "--classes", "typo.txt"), 1, "class 'b lap' is not in typo.txt")
         (self.folder / "few.txt").write_text("a kap\nb lap\n")
         self.assert_message(
             self.evaluate("--data", "photos", "--classes", "few.txt"), 1, "'c map'", "few.txt", "--unknown"
@@ -286,6 +290,13 @@ class Evaluate(ProgramTest):
         result = self.json_output("--data", "numbers.csv", "--classes", "two.json")
         self.assertEqual([one["class"] for one in result["per_class"]], ["red", "blue"])
         self.assertEqual((result["count"], result["strangers"]), (2, 1))
+        (self.folder / "two.csv").write_text("class_id,class_name\n1,blue\n0,red\n")
+        result = self.json_output("--data", "numbers.csv", "--classes", "two.csv")
+        self.assertEqual([one["class"] for one in result["per_class"]], ["red", "blue"])
+        for numbers, part in ((("1", "2"), "its numbers begin at 1"), (("0", "2"), "it has 2 names with numbers up to 2")):
+            (self.folder / "other.json").write_text(json.dumps(dict(zip(numbers, ("red", "blue")))))
+            done = self.evaluate("--data", "numbers.csv", "--classes", "other.json")
+            self.assert_message(done, 1, part, "the labels of numbers.csv are indices from 0")
         (self.folder / "one.txt").write_text("red\n")
         self.assert_message(self.evaluate("--data", "numbers.csv", "--classes", "one.txt"), 1, "label 1, expected below 1")
 

@@ -156,6 +156,16 @@ class Folders(ProgramTest):
             lines = [json.loads(line) for line in (self.folder / "pp.jsonl").read_text().splitlines()]
             self.assertIn((f"{tenth}/1.png", [10]), [(line["name"], line["labels"]) for line in lines])
 
+    def test_folders_called_by_numbers_are_those_of_a_numbered_list(self):
+        self.make("some numbers/3/1.png", "some numbers/7/1.png")
+        (self.folder / "numbered.json").write_text('{"7": "seven", "3": "three", "5": "five"}')
+        done = self.with_model("evaluate", "--data", "some numbers", "--classes", "numbered.json", "--json")
+        counts = [(one["class"], one["count"]) for one in json.loads(done.stdout)["per_class"]]
+        self.assertEqual(counts, [("three", 1), ("five", 0), ("seven", 1)])
+        (self.folder / "numbered.json").write_text('{"1": "one", "2": "two"}')
+        done = self.with_model("evaluate", "--data", "some numbers", "--classes", "numbered.json")
+        self.assert_message(done, 1, "class '3' is not in numbered.json")
+
     def test_names_of_files_appear_as_they_are(self):
         (self.folder / "图 é").mkdir()
         (self.folder / "图 é/名前.png").write_bytes(b"no image")

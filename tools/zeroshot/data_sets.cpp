@@ -55,20 +55,25 @@ std::map<std::string, std::optional<std::uint32_t>> positions_of(const std::vect
     return positions;
 }
 
-/// The positions in a list of names that class names stand for which are numbers: from 0, or from 1 where they are
-/// 1, 2, ... up to the number of names. Nothing for other class names.
-std::optional<std::vector<std::uint32_t>> numbered(const std::vector<std::string>& classes, std::size_t names) {
-    std::vector<std::size_t> numbers;
+/// The positions in a list of names that class names stand for which are numbers: those that the list gives its names,
+/// else from 0, or from 1 where they are 1, 2, ... up to the number of names. Nothing for other class names.
+std::optional<std::vector<std::uint32_t>> numbered(const std::vector<std::string>& classes, const label_list& list) {
+    std::vector<std::size_t> numbers, given = list.numbers;
     for (const std::string& name : classes) {
         const std::optional<std::size_t> number = zeroshot::datasets::detail::parse_number(name);
         if (!number) return std::nullopt;
         numbers.push_back(*number);
     }
+    const std::size_t names = list.labels.size();
     const auto [lowest, highest] = std::ranges::minmax(numbers);
     const std::size_t first = lowest == 1 && highest == names && numbers.size() == names ? 1 : 0;
-    if (highest - first >= names) return std::nullopt;
+    for (std::size_t i = 0; list.numbers.empty() && i < names; ++i) given.push_back(first + i);
     std::vector<std::uint32_t> positions;
-    for (const std::size_t number : numbers) positions.push_back(static_cast<std::uint32_t>(number - first));
+    for (const std::size_t number : numbers) {
+        const auto position = std::ranges::find(given, number);
+        if (position == given.end()) return std::nullopt;
+        positions.push_back(static_cast<std::uint32_t>(position - given.begin()));
+    }
     return positions;
 }
 
@@ -121,17 +126,51 @@ std::optional<std::vector<std::uint32_t>> positions_by_name(const std::vector<st
     return result;
 }
 
-[[noreturn]] void refuse_list(const zeroshot::datasets::data_set& images, const std::vector<std::uint32_t>& known,
-                              const std::vector<std::string>& names, const std::string& list) {
+/// Names in lower case, with spaces for "_" and "-".
+std::vector<std::string> plain_names(std::vector<std::string> names) {
+    for (std::string& name : names) {
+        name = zeroshot::datasets::detail::lower_case(std::move(name));
+        std::ranges::replace(name, '_', ' ');
+        std::ranges::replace(name, '-', ' ');
+    }
+    return names;
+}
+
+/// \param words the plain names of the data set's classes as words
+/// \param names the plain names of the list
+[[noreturn]] void refuse_list(const zeroshot::datasets::data_set& images, const std::vector<std::string>& words,
+                              const std::vector<std::uint32_t>& known, const std::vector<std::string>& names,
+                              const std::string& list) {
     const std::string file = zeroshot::path_text(list), count = std::to_string(known.size());
     const auto positions = positions_of(names);
     const auto missing =
-        std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(images.classes()[label]); });
+        std::ranges::find_if(known, [&](std::uint32_t label) { return !positions.contains(words[label]); });
     refuse(images.location(),
            missing == known.end() ? "duplicate class name in " + file
                                   : "class " + zeroshot::quoted(images.classes()[*missing]) + " is not in " + file,
            "all class names of the data set, or " + count + " names in the order of its classes",
            "--unknown CLASS excludes a class");
+}
+
+std::vector<std::string> names_of(const label_list& list) {
+    std::vector<std::string> names;
+    for (const text_line& label : list.labels) names.push_back(label.text);
+    return names;
+}
+
+/// Reads a list of class names, or ImageNet's, and prints what is odd about it.
+label_list read_list(const std::string& list, console& out) {
+    label_list read;
+    if (list == "imagenet") {
+        for (const std::string& name : zeroshot::imagenet_classes())
+            read.labels.push_back({read.labels.size() + 1, name});
+        return read;
+    }
+    read = read_label_list(list, "classes");
+    if (!read.note.empty()) out.note(read.note);
+    note_odd_labels(read.labels, list, out);
+    note_duplicates(read.labels, list, out);
+    return read;
 }
 
 /// The classes of a list.
@@ -145,23 +184,40 @@ class_list listed_classes(const zeroshot::datasets::data_set& images, const std:
                  " called by identifiers of ImageNet's classes; the classes are theirs");
         return own_classes(words, known);
     }
-    class_list result{read_class_names(list, out), {}};
+    const label_list read = read_list(list, out);
+    class_list result{names_of(read), {}};
+    const std::vector<std::string> plain = plain_names(result.names), plain_words = plain_names(words);
     std::vector<std::string> known_names;
     for (const std::uint32_t label : known) known_names.push_back(classes[label]);
     std::optional<std::vector<std::uint32_t>> positions = positions_by_name(classes, known, result.names);
     if (!positions) positions = positions_by_name(words, known, result.names);
+    if (!positions) positions = positions_by_name(plain_words, known, plain);
+    if (!positions) positions = positions_by_name(plain_names(classes), known, plain);
+    const auto note_first = [&](const std::string& how) {
+        out.note(images.location() + ": " + how + ": " + zeroshot::quoted(known_names.front()) + " is " +
+                 zeroshot::quoted(result.names[positions->front()]) +
+                 (known_names.size() == 1 ? ""
+                                          : ", " + zeroshot::quoted(known_names.back()) + " is " +
+                                                zeroshot::quoted(result.names[positions->back()])));
+    };
+    const std::string file = zeroshot::path_text(list);
     if (!positions && !known.empty()) {
-        positions = numbered(known_names, result.names.size());
-        if (positions)
-            out.note(images.location() + ": its classes are numbers, and name lines of " + zeroshot::path_text(list) +
-                     ", as " + zeroshot::quoted(known_names.back()) + " is " +
-                     zeroshot::quoted(result.names[positions->back()]));
+        positions = numbered(known_names, read);
+        if (positions) note_first("its classes are numbers, and name those of " + file);
     }
-    if (!positions && result.names.size() == known.size()) {
+    const bool is_any = std::ranges::any_of(known, [&](std::uint32_t label) {
+        return std::ranges::find(plain, plain_words[label]) != plain.end();
+    });
+    const bool are_numbers = std::ranges::all_of(known_names, [](const std::string& name) {
+        return zeroshot::datasets::detail::parse_number(name).has_value();
+    });
+    const bool is_other_numbering = are_numbers && !read.numbers.empty();
+    if (!positions && !is_any && !is_other_numbering && result.names.size() == known.size()) {
         positions.emplace();
         for (std::uint32_t i = 0; i < known.size(); ++i) positions->push_back(i);
+        if (!known.empty()) note_first("its classes are named by " + file + " in order");
     }
-    if (!positions) refuse_list(images, known, result.names, list);
+    if (!positions) refuse_list(images, plain_words, known, plain, list);
     result.class_of_label.resize(classes.size());
     for (std::size_t i = 0; i < known.size(); ++i) result.class_of_label[known[i]] = (*positions)[i];
     return result;
@@ -183,12 +239,19 @@ void note_words(const opened_data& data, const zeroshot::class_names& words, con
 }  // namespace
 
 std::vector<std::string> read_class_names(const std::string& list, console& out) {
-    if (list == "imagenet") return zeroshot::imagenet_classes();
-    std::vector<std::string> names;
-    label_list read = read_label_list(list, "classes");
-    if (!read.note.empty()) out.note(read.note);
-    for (text_line& line : read.labels) names.push_back(std::move(line.text));
-    return names;
+    return names_of(read_list(list, out));
+}
+
+std::vector<std::string> read_names_of_indices(const std::string& list, const std::string& location, console& out) {
+    const label_list read = read_list(list, out);
+    const std::vector<std::size_t>& numbers = read.numbers;
+    if (numbers.empty() || (numbers.front() == 0 && numbers.back() + 1 == numbers.size())) return names_of(read);
+    refuse(zeroshot::path_text(list),
+           (numbers.front() != 0 ? "its numbers begin at " + std::to_string(numbers.front())
+                                 : "it has " + counted(numbers.size(), "name") + " with numbers up to " +
+                                       std::to_string(numbers.back())) +
+               ", and the labels of " + zeroshot::path_text(location) + " are indices from 0",
+           "the numbers 0 to " + std::to_string(numbers.size() - 1));
 }
 
 opened_data open_data(const std::string& path, const std::optional<std::string>& format, const std::string& split,
@@ -235,7 +298,7 @@ class_list classes_for(const opened_data& data, const std::optional<std::string>
         if (!list)
             refuse(images.location(), "the labels are numbers, and no class has a name",
                    "--classes FILE with a name on each line, that of class 0 first");
-        return {read_class_names(*list, out), {}};
+        return {read_names_of_indices(*list, images.location(), out), {}};
     }
     const zeroshot::class_names words = in_words(data);
     const std::vector<std::uint32_t> known = known_labels(images, words.names, unknown);

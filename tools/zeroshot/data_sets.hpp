@@ -63,4 +63,9 @@ std::vector<std::string> names_for_prompts(const opened_data& data, console& out
 /// \throws zeroshot::error
 std::vector<std::string> read_class_names(const std::string& list, console& out);
 
+/// Class names of a list, for labels that are indices.
+/// \param location of the data set with these labels
+/// \throws zeroshot::error where the list numbers its names otherwise than from 0
+std::vector<std::string> read_names_of_indices(const std::string& list, const std::string& location, console& out);
+
 }  // namespace program

@@ -160,7 +160,7 @@ probe_input embed_probe_data(const probe_options& options, worker_pool& workers,
     input.model = clip.provenance().place;
     input.classes = training.images->classes();
     const bool are_named = input.classes.empty() && options.classes;
-    if (are_named) input.classes = read_class_names(*options.classes, context.out);
+    if (are_named) input.classes = read_names_of_indices(*options.classes, options.train, context.out);
     if (options.zero_shot) {
         const std::vector<std::string> templates =
             combine_templates(options.templates, options.templates_from, training.images->templates());

@@ -53,6 +53,19 @@ inline std::string plain_name(std::string_view name) {
     return plain;
 }
 
+/// "'a', 'b', ..."
+inline std::string quoted_names(std::span<const std::string> names) {
+    constexpr std::size_t most = 8;
+    std::string text;
+    for (std::size_t i = 0; i < (std::min)(names.size(), most); ++i) text += (i == 0 ? "" : ", ") + quoted(names[i]);
+    return names.size() > most ? text + ", ..." : text;
+}
+
+/// What an object of JSON is in a message, by its keys.
+inline std::string object_text(std::span<const std::string> keys) {
+    return keys.empty() ? "an empty object" : "an object with the keys " + quoted_names(keys);
+}
+
 /// Position of the first group of names that has a column's name; nothing if none has it.
 using name_groups = std::initializer_list<std::initializer_list<std::string_view>>;
 inline std::optional<std::size_t> group_of(std::string_view name, name_groups groups) {

@@ -400,7 +400,7 @@ bool leave_out_header(std::vector<text_line>& lines) {
     constexpr std::size_t sentences = 2;  // label_rank() of "title", "text", "caption", which may be labels
     const std::string& first = lines.front().text;
     const std::optional<std::size_t> rank = zeroshot::datasets::detail::label_rank(first);
-    const bool is_name = first.find_first_of(".:") == std::string::npos;
+    const bool is_name = first.find_first_of(".:=[({<") == std::string::npos;
     if (lines.size() < 3 || !is_name || !rank || *rank >= table::header_ranks || *rank == sentences) return false;
     lines.erase(lines.begin());
     return true;

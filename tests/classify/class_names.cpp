@@ -50,6 +50,8 @@ TEST_CASE("underscores and inner capitals become spaces where every name allows 
     CHECK(words({"AnnualCrop", "HerbaceousVegetation", "River"}) == "Annual Crop; Herbaceous Vegetation; River");
     CHECK(words({"001.Black_footed_Albatross", "002.Laysan_Albatross"}) == "Black footed Albatross; Laysan Albatross");
     CHECK(words({"01-cat", "02-dog"}) == "cat; dog");
+    CHECK(words({"3_series", "5_series"}) == "3 series; 5 series");  // equal without their numbers
+    CHECK(unchanged({"707-320", "747-400"}));
     CHECK(unchanged({"red circle", "blue_circle"}));  // not every name
     CHECK(unchanged({"AnnualCrop", "river"}));
     CHECK(unchanged({"McDonald", "iPhone"}));

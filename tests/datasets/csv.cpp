@@ -43,6 +43,12 @@ TEST_CASE("a line may be an image and, after a space, its label") {
     CHECK(cells("no image here", ' ') == "no image here");
 }
 
+TEST_CASE("a long line of words is read in time that grows with its length") {
+    std::string line;
+    for (int i = 0; i < 100'000; ++i) line += "a ";
+    CHECK(datasets::detail::csv_reader(line, ' ', "").next().value().size() == 1);
+}
+
 TEST_CASE("quotation marks that do not fit are refused with their line") {
     CHECK(has(thrown([] { cells("a,b\n\"c,d\n"); }), "line 2: a quotation mark is not closed"));
     CHECK(has(thrown([] { cells("\"a\"b,c"); }), "line 1: text follows a closing quotation mark"));

@@ -92,6 +92,7 @@ TEST_CASE("a link that leads from one root to another is read in the other one")
     const auto [found, report] = walked(folder.path(), {"cat", "dog", "kitten"});
     CHECK(found == names{"cat/1.png", "dog/2.png"});
     CHECK(report.notes.size() == 2);
+    CHECK(walked(folder.path(), {"kitten", "cat", "dog"}).first == names{"cat/1.png", "dog/2.png"});
 }
 
 TEST_CASE("a folder that cannot be listed is named, and what is beside it is found") {

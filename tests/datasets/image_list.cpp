@@ -201,3 +201,65 @@ TEST_CASE("a damaged list is refused with the line number") {
     CHECK(has(list_refusal("[\"a.png\", \"b.png\"]"), "/0 is a string, expected an object"));
     CHECK(has(list_refusal("a.png\nb.png\n"), "line 1: one cell"));
 }
+
+TEST_CASE("numbers in a row are no class") {
+    for (const char* label : {"0 1 0", "[0 1 0]", "0;1", "1e-3", "\"1, 2\"", "[0. 1.]"})
+        CHECK(has(list_refusal("path,label\na.png," + std::string(label) + "\n"), "is numbers and no name"));
+    CHECK(has(list_refusal("a.png 0 1 0\nb.png 1 0 0\n"), "is numbers and no name"));
+    CHECK(has(list_refusal("path,label\na.png,\"[0, 1, 0]\"\n"), "label '0' twice"));
+    CHECK(has(list_refusal("a.png red_circle 0\nb.png blue_circle 1\n"), "names with their indices"));
+    CHECK(listed("path,label\na.png,747-400\nb.png,20-29\n") == "a.png:747-400 b.png:20-29");
+    CHECK(listed("path,label\na.png,digit 0\nb.png,digit 1\n") == "a.png:digit 0 b.png:digit 1");
+    CHECK(listed("path,label\na.png,Boeing 737\nb.png,Airbus 320\n") == "a.png:Boeing 737 b.png:Airbus 320");
+}
+
+TEST_CASE("splits are no classes, and one of them is read") {
+    CHECK(has(list_refusal(R"({"train": ["a.png", "b.png"], "test": ["c.png"]})"), "images in splits, without labels"));
+    for (const char* column : {"dataset", "data_split", "stage", "data set", "part of it"}) {
+        const std::string name(column);
+        CHECK(listed("path,label," + name + "\na.png,cat,train\nb.png,dog,test\n") == "b.png:dog");
+        CHECK(has(list_refusal("path," + name + "\na.png,train\nb.png,test\nc.png,test\n"), "no column is recognised"));
+        CHECK(listed("path,label," + name + "\na.png,cat,train\nb.png,dog,test\n", {"", name}) ==
+              "a.png:train b.png:test");
+    }
+    CHECK(listed("path,label,set\na.png,cat,train\nb.png,dog,extra\nc.png,cat,test\n") == "c.png:cat");
+}
+
+TEST_CASE("columns that are empty in all lines hold no labels") {
+    CHECK(listed("red.png,red circle,\nblue.png,blue circle,\n") == both);
+    std::string late = "a.png,cat,\n";
+    for (int i = 0; i < 300; ++i) late += "b.png,dog,\n";
+    CHECK(has(list_refusal(late + "c.png,cat,dog\n"), "line 302: 3 cells, expected 2"));
+}
+
+TEST_CASE("a list of MXNet has a number, a label and a path") {
+    const support::scratch_folder folder;
+    support::write(folder / "list.lst", "4\t1.000000\ta.png\n1\t0.000000\tb.png\n7\t1.000000\tc.png\n");
+    image_list list(folder / "list.lst");
+    const std::vector<example> images = support::all_of(list);
+    REQUIRE(images.size() == 3);
+    CHECK(images[0].name == "a.png");
+    CHECK(images[0].labels == std::vector<std::size_t>{1});
+    CHECK(images[1].labels == std::vector<std::size_t>{0});
+}
+
+TEST_CASE("members of nested objects are read where no outer one has the name") {
+    CHECK(listed(R"({"file_name": "a.png", "thumbnail": {"path": "t.png"}, "label": "cat"})") == "a.png:cat");
+    CHECK(listed(R"([{"image": {"path": "a.png", "name": "one"}, "label": {"name": "cat"}},
+                     {"image": {"path": "b.png", "name": "two"}, "label": {"name": "dog"}}])") ==
+          "a.png:cat b.png:dog");
+    CHECK(listed(R"({"image": "a.png", "label": "cat", "meta": {"class_name": "x"}})") == "a.png:cat");
+    CHECK(has(list_refusal("image,title,text\na.png,a,d\nb.png,b,e\nc.png,c,f\n"), "the columns 'title' and 'text'"));
+}
+
+TEST_CASE("long lists of columns and keys are cut, and too many refused") {
+    std::string header = "filename", objects = "[";
+    for (int i = 0; i < 1200; ++i) {
+        header += ",column" + std::to_string(i);
+        const std::string key = "\"k" + std::to_string(i) + "\"";
+        objects += (i == 0 ? "" : ",") + std::string(R"({"image": "a.png", "label": "x", )") + key + ": 1}";
+    }
+    CHECK(list_refusal(header + "\na.png,0\n").size() < 500);
+    CHECK(has(list_refusal(objects + "]"), "more than 1,000 different keys"));
+    CHECK(has(list_refusal("{}"), "an empty object"));
+}

@@ -91,6 +91,16 @@ TEST_CASE("a list beside images is the data set, where the folders are no classe
     support::write(folder / "hub/metadata.jsonl", "{\"file_name\": \"1.png\", \"label\": \"cat\"}\n");
     CHECK(name_of(detect_format(folder / "hub")) == "manifest");
     CHECK(support::listed(*open_data_set(folder / "hub")) == "1.png:0");
+    support::write(folder / "splits/train/metadata.csv", "file_name,label\n1.png,cat\n");
+    support::write(folder / "splits/test/metadata.csv", "file_name,label\n2.png,dog\n");
+    CHECK(open_data_set(folder / "splits")->classes() == std::vector<std::string>{"dog"});
+    CHECK(open_data_set(folder / "splits", std::nullopt, "train")->classes() == std::vector<std::string>{"cat"});
+    support::write(folder / "folders/cat/1.png", "x");
+    support::write(folder / "folders/dog/2.png", "x");
+    support::write(folder / "folders/metadata.csv", "filename,width,height\ncat/1.png,64,64\n");
+    CHECK(has(thrown<data_set_error>([&] { open_data_set(folder / "folders"); }),
+              "; --format folders reads the class folders"));
+    CHECK(open_data_set(folder / "folders", data_format::folders)->count() == 2);
     support::write(folder / "kaggle/train.csv", "image,label\nimages/1.png,cat\n");
     CHECK(has(thrown<data_set_error>([&] { open_data_set(folder / "kaggle"); }), "name the list: "));
     CHECK(open_data_set(folder / "kaggle", data_format::folders)->count() == 1);

@@ -98,6 +98,23 @@ TEST_CASE("without classnames.txt labels are numbers") {
     CHECK(support::listed(shards) == "000000.tar/a:41");
 }
 
+TEST_CASE("the image of a sample is the first of the usual formats, whatever masks are beside it") {
+    const auto image_of = [](const std::vector<std::string>& extensions) {
+        const support::scratch_folder folder;
+        std::string members = tar_entry("a.cls", "0");
+        for (const std::string& extension : extensions) members += tar_entry("a." + extension, extension);
+        support::write(folder / "0.tar", members + tar_end);
+        webdataset shards(folder.path());
+        const example one = *shards.next();
+        const auto& bytes = std::get<std::vector<std::byte>>(one.image);
+        return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    };
+    CHECK(image_of({"jpg", "png"}) == "jpg");
+    CHECK(image_of({"png", "jpg", "bmp"}) == "png");
+    CHECK(image_of({"bmp", "webp", "tif"}) == "webp");
+    CHECK(image_of({"tif", "bmp"}) == "tif");
+}
+
 TEST_CASE("an incomplete or damaged sample is refused with its key") {
     CHECK(has(shard_refusal(tar_entry("a.jpg", "x")), "0.tar/a: there is no class"));
     CHECK(has(shard_refusal(tar_entry("a.cls", "1")), "0.tar/a: there is no image"));

@@ -50,7 +50,8 @@ inline std::string_view after_number(std::string_view name) {
     const std::size_t digits = name.starts_with('n') ? 1 : 0;
     const std::size_t end = name.find_first_not_of("0123456789", digits);
     const bool is_prefix = end != std::string_view::npos && end > digits && (digits == 0 || end == 9) &&
-                           (name[end] == '.' || name[end] == '-' || name[end] == '_') && end + 1 < name.size();
+                           (name[end] == '.' || name[end] == '-' || name[end] == '_') && end + 1 < name.size() &&
+                           !is_digit(name[end + 1]);  // "707-320" is a name
     return is_prefix ? name.substr(end + 1) : std::string_view();
 }
 
@@ -132,29 +133,30 @@ inline class_names names_in_words(std::span<const std::string> classes) {
     }
     if (names.empty()) return result;
     std::string changes;
-    const auto change = [&](const std::string& what) { changes += (changes.empty() ? "" : ", ") + what; };
-    if (detail::all_names(names, [](const std::string& name) { return !detail::after_number(name).empty(); })) {
-        for (std::string& name : names) name = std::string(detail::after_number(name));
-        change("numbers before names are left out");
-    }
+    const auto count = [](const auto& each) { return std::set<std::string>(each.begin(), each.end()).size(); };
+    const auto change = [&](const std::string& what, const auto& changed) {  // of all, unless it makes names equal
+        std::vector<std::string> after;
+        for (const std::string& name : names) after.push_back(std::string(changed(name)));
+        if (count(after) < count(names)) return;
+        names = std::move(after);
+        changes += (changes.empty() ? "" : ", ") + what;
+    };
+    if (detail::all_names(names, [](const std::string& name) { return !detail::after_number(name).empty(); }))
+        change("numbers before names are left out", [](const std::string& name) { return detail::after_number(name); });
     const auto contains = [](const char* letter) {
         return [letter](const std::string& name) { return name.find(letter) != std::string::npos; };
     };
     const bool has_spaces = detail::any_name(names, contains(" "));
     if (!has_spaces && detail::any_name(names, contains("_"))) {
-        for (std::string& name : names) std::ranges::replace(name, '_', ' ');
-        change("underscores are read as spaces");
+        change("underscores are read as spaces", [](std::string name) {
+            std::ranges::replace(name, '_', ' ');
+            return name;
+        });
     } else if (!has_spaces && detail::all_names(names, detail::is_camel_case) &&
                detail::any_name(names, [](const std::string& name) { return detail::with_spaces(name) != name; })) {
-        for (std::string& name : names) name = detail::with_spaces(name);
-        change("inner capitals begin words");
+        change("inner capitals begin words", detail::with_spaces);
     }
-    const std::set<std::string> distinct(names.begin(), names.end()), before(classes.begin(), classes.end());
-    if (distinct.size() < before.size()) {
-        names.assign(classes.begin(), classes.end());
-    } else if (!changes.empty()) {
-        add_note(changes);
-    }
+    if (!changes.empty()) add_note(changes);
     const auto is_number = [](const std::string& name) {
         return !name.empty() && std::ranges::all_of(name, [](char letter) { return detail::is_digit(letter); });
     };

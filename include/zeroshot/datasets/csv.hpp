@@ -103,9 +103,11 @@ class csv_reader {
     /// "some folder/a.png red circle" as a path, up to the first extension of an image, and the rest.
     std::vector<std::string> image_and_rest() {
         const std::string_view line = trimmed(unquoted("\r\n"));
+        std::size_t word = 0;
         for (std::size_t space = line.find(' '); space != std::string_view::npos; space = line.find(' ', space + 1)) {
-            if (has_image_extension(std::filesystem::path(line.substr(0, space))))
+            if (has_image_extension(std::filesystem::path(line.substr(word, space - word))))
                 return {std::string(line.substr(0, space)), std::string(trimmed(line.substr(space)))};
+            word = space + 1;
         }
         return {std::string(line)};
     }

@@ -66,11 +66,16 @@ class folder_walk {
         return path_text(link) + " is a link to a folder above it, and is not followed";
     }
 
-    /// Walks through the roots. A root that is a link is as good as a folder.
+    /// Walks through the roots. A root that is a link is as good as a folder, unless it leads to another root.
     walk_report operator()(std::span<const std::filesystem::path> roots) {
         std::vector<folder> pending;
-        for (std::size_t root = 0; root < roots.size(); ++root)
-            add(pending, {root, roots[root], canonical(roots[root])}, false);
+        for (const bool are_links : {false, true}) {
+            for (std::size_t root = 0; root < roots.size(); ++root) {
+                std::error_code unknown;
+                if (std::filesystem::is_symlink(roots[root], unknown) == are_links)
+                    add(pending, {root, roots[root], canonical(roots[root])}, false);
+            }
+        }
         enter_all(std::move(pending));
         while (!links_.empty()) {  // those of a round, then those that they lead to
             std::vector<folder> links = std::exchange(links_, {});

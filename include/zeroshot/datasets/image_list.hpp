@@ -53,6 +53,44 @@ struct label_number {
     }
 };
 
+/// A decimal number: "3", "-0.5", "1e-3".
+inline bool is_decimal(std::string_view text) {
+    const std::size_t exponent = text.find_first_of("eE");
+    return label_number::of(text.substr(0, exponent)) &&
+           (exponent == std::string_view::npos || label_number::of(text.substr(exponent + 1)));
+}
+
+/// Whether a label is numbers and no class: "0 1 0", "[0 1 0]", "0;1", "1e-3".
+inline bool are_numbers(std::string_view label) {
+    constexpr std::string_view between = " \t,;|[]";
+    std::size_t count = 0;
+    const std::string_view whole = label;
+    while (!label.empty()) {
+        const std::string_view word = label.substr(0, label.find_first_of(between));
+        label.remove_prefix((std::min)(word.size() + 1, label.size()));
+        if (!word.empty() && !is_decimal(word)) return false;
+        if (!word.empty()) ++count;
+    }
+    return count > 0 && !label_number::of(whole);
+}
+
+/// Whether all labels are a name and a number of its own, from 0 or 1: "red circle 0", "blue circle 1".
+template <class Labels>
+bool end_in_indices(const Labels& labels) {
+    std::set<std::string_view> names;
+    std::set<std::size_t> numbers;
+    for (const std::string& label : labels) {
+        const std::size_t space = label.rfind(' ');
+        if (space == std::string::npos) return false;
+        const std::optional<std::size_t> number = parse_number(std::string_view(label).substr(space + 1));
+        if (!number) return false;
+        names.insert(std::string_view(label).substr(0, space));
+        numbers.insert(*number);
+    }
+    return labels.size() > 1 && names.size() == labels.size() && numbers.size() == labels.size() &&
+           *numbers.begin() < 2 && *numbers.rbegin() == *numbers.begin() + labels.size() - 1;
+}
+
 /// The values of a cell: the items of "['cat', 'dog']", or its text.
 inline std::vector<std::string> cell_values(const std::string& text) {
     if (text.empty() || text == "nan" || text == "NaN" || text == "<NA>") return {};  // what pandas has for none
@@ -187,7 +225,8 @@ class image_list final : public data_set {
                             [](const std::string& cell) { return !cell.empty(); }))
                 detail::throw_format_error(line_text(reader.line()), std::to_string(cells->size()) + " cells",
                                            std::to_string(width) + ", as in the header",
-                                           "a label with a comma stands in quotation marks");
+                                           "a label with a comma stands in quotation marks; a last column called "
+                                           "\"labels\" makes each cell after it a label");
             if (cells->size() < 2)
                 detail::throw_format_error(line_text(reader.line()), "one cell",
                                            "a path and a label, separated by a comma");
@@ -202,6 +241,11 @@ class image_list final : public data_set {
     static bool has_more_labels(const detail::understood_columns& columns) {
         return !columns.labels.empty() && columns.labels.front() + 1 == columns.names.size() &&
                detail::plain_name(columns.names.back()) == "labels";
+    }
+
+    static bool has_cells_beyond(const detail::list_row& row, std::size_t width) {
+        return row.size() > width && std::any_of(row.begin() + static_cast<std::ptrdiff_t>(width), row.end(),
+                                                 [](const detail::list_cell& cell) { return !cell.empty(); });
     }
 
     /// Whether a column has a name in the plural, as one of several labels in a cell has.
@@ -240,12 +284,16 @@ class image_list final : public data_set {
         for (const std::size_t column : columns.labels) take(column);
         if (columns.rest_is_labels || (!columns.names.empty() && has_more_labels(columns))) {
             for (std::size_t column = columns.width; column < row.size(); ++column) take(column);
-        } else if (columns.names.empty() && row.size() > columns.width) {
+        } else if (columns.names.empty() && has_cells_beyond(row, columns.width)) {
             detail::throw_format_error(where, std::to_string(row.size()) + " cells",
                                        std::to_string(columns.width) + ", as on the lines before it",
                                        "a label with a comma stands in quotation marks");
         }
         std::ranges::sort(one.labels);
+        const auto twice = std::ranges::adjacent_find(one.labels);
+        if (twice != one.labels.end() && detail::label_number::of(*twice))
+            detail::throw_format_error(where, "label " + quoted(*twice) + " twice", "indices of classes",
+                                       "vectors of 0 and 1 are not read; several labels are names, as ['cat', 'dog']");
         one.labels.erase(std::unique(one.labels.begin(), one.labels.end()), one.labels.end());
         entries_.push_back(std::move(one));
         if (columns.split) splits_.push_back(cell(*columns.split).empty() ? "" : cell(*columns.split).front());
@@ -271,14 +319,14 @@ class image_list final : public data_set {
     void describe(const detail::understood_columns& columns, const std::string& layout) {
         std::string text = location_ + ": " + layout + (columns.names.empty() ? ", no header" : "");
         text += ", images in column " + columns.text(columns.image) + ", labels in column ";
-        std::string others;
+        std::vector<std::string> others;
         for (std::size_t i = 0; i < columns.labels.size(); ++i)
             text += (i == 0 ? "" : ", ") + columns.text(columns.labels[i]);
         for (std::size_t i = 0; i < columns.names.size(); ++i) {
             const bool is_used = i == columns.image || std::ranges::find(columns.labels, i) != columns.labels.end();
-            if (!is_used && i != columns.split) others += (others.empty() ? "; not read: " : ", ") + columns.text(i);
+            if (!is_used && i != columns.split) others.push_back(columns.names[i]);
         }
-        notes_.push_back(text + others);
+        notes_.push_back(text + (others.empty() ? "" : "; not read: " + detail::quoted_names(others)));
     }
 
     void read_json(std::string_view text) {
@@ -314,10 +362,15 @@ class image_list final : public data_set {
         const auto all = [&](const auto& accepts) { return !members.empty() && std::ranges::all_of(members, accepts); };
         if (all([](const auto& member) { return has_image_extension(std::filesystem::path(member.first)); }))
             return read_labels_by_image(members);
+        const bool are_splits = all([](const auto& member) { return split_kind_of(member.first).has_value(); });
         if (all([](const auto& member) {
                 return member.second.is_array() && std::ranges::all_of(member.second.items(), names_image);
-            }))
+            })) {
+            if (are_splits)
+                detail::throw_format_error(location_, "images in splits, without labels",
+                                           "an image and its label each");
             return read_images_by_label(members);
+        }
         if (std::ranges::any_of(members, [](const auto& member) { return names_image(member.second); }))
             return read_objects({document}, {location_}, "JSON");  // a single line
         if (const auto columns = document.find("columns"), data = document.find("data"); columns && data)
@@ -353,10 +406,9 @@ class image_list final : public data_set {
     /// Reads the only array of objects among the members of an object, or that of a split.
     void read_array_in(const json_members& members) {
         std::vector<json> arrays;
-        std::vector<std::string> names;
-        std::string keys;
+        std::vector<std::string> names, keys;
         for (const auto& [key, value] : members) {
-            keys += (keys.empty() ? "" : ", ") + quoted(key);
+            keys.push_back(key);
             if (!value.is_array() || value.size() == 0 || !value.at(std::size_t{0}).is_object()) continue;
             arrays.push_back(value);
             names.push_back(key);
@@ -364,7 +416,7 @@ class image_list final : public data_set {
         if (arrays.size() == 1) return read_items(arrays.front().items());
         const auto is_split = [](const std::string& key) { return split_kind_of(key).has_value(); };
         if (arrays.empty() || !std::ranges::all_of(names, is_split))
-            detail::throw_format_error(location_, "an object with the keys " + keys,
+            detail::throw_format_error(location_, detail::object_text(keys),
                                        "an array of objects with an image and a label each, or {\"image.png\": label}");
         const std::size_t taken = detail::choose_split(location_, names, split_);
         notes_.push_back(detail::split_note(location_, names, names[taken]));
@@ -465,7 +517,11 @@ class image_list final : public data_set {
             } else if (has_objects) {
                 for (const json& item : value.items()) add_members(row, item, name + ".", names, columns);
             } else {
+                constexpr std::size_t most = 1000;
                 const auto [column, is_new] = columns.emplace(name, names.size());
+                if (names.size() == most && is_new)
+                    detail::throw_format_error(object.where(), "more than 1,000 different keys in the objects so far",
+                                               "the same keys in all of them");
                 if (is_new) names.push_back(name);
                 if (row.size() <= column->second) row.resize(column->second + 1);
                 add_values(row[column->second], value);
@@ -489,6 +545,11 @@ class image_list final : public data_set {
         for (const entry& one : entries_) names.insert(one.labels.begin(), one.labels.end());
         std::string name, number;
         for (const std::string& label : names) {
+            if (detail::are_numbers(label))
+                detail::throw_format_error(location_, "label " + quoted(label) + " is numbers and no name",
+                                           "names of classes, or their indices from 0",
+                                           "vectors of 0 and 1 are not read; several labels are names, as dog|cat in a "
+                                           "column \"labels\"");
             const std::optional<detail::label_number> as_number = detail::label_number::of(label);
             if (as_number && !as_number->is_index) {
                 detail::throw_format_error(location_, "label " + quoted(label),
@@ -508,6 +569,9 @@ class image_list final : public data_set {
         }
         is_numeric_ = !number.empty();
         if (is_numeric_) return;
+        if (detail::end_in_indices(names))
+            detail::throw_format_error(location_, "labels are names with their indices, as " + quoted(*names.begin()),
+                                       "either", "write them in columns: path,label,index");
         classes_.assign(names.begin(), names.end());
         for (std::size_t label = 0; label < classes_.size(); ++label) label_of_.emplace(classes_[label], label);
     }

@@ -126,7 +126,27 @@ inline bool is_other_name(const std::string& column) {
 }
 
 inline bool is_split_name(const std::string& column) {
-    return group_of(plain_name(column), {{"split", "subset", "partition", "set", "usage", "phase"}}).has_value();
+    return group_of(plain_name(column), {{"split", "subset", "partition", "set", "usage", "phase", "stage", "dataset",
+                                          "data_set", "data_split"}})
+        .has_value();
+}
+
+/// How deep a member of nested objects is: 0 for "label", 1 for "image.label".
+inline std::size_t depth_of(const std::string& column) {
+    return static_cast<std::size_t>(std::ranges::count(column, '.'));
+}
+
+/// label_rank(), in which "label.name" is the name of a class, "image.name" none, and "meta.class_name" as good as a
+/// label.
+inline std::optional<std::size_t> nested_label_rank(const std::string& column) {
+    constexpr std::size_t class_names = 0, labels = 1, names = 3;  // of label_rank()
+    const std::optional<std::size_t> rank = label_rank(column);
+    const std::size_t dot = column.rfind('.');
+    if (!rank || dot == std::string::npos) return rank;
+    const std::string outer = column.substr(0, dot);
+    if (*rank == names && label_rank(outer).value_or(names) <= labels) return class_names;
+    if (*rank == names && image_rank(outer).value_or(names) <= surely_images) return std::nullopt;
+    return (std::max)(*rank, labels);
 }
 
 /// The columns of a list.
@@ -167,10 +187,10 @@ class column_finder {
     /// \throws data_set_error FORMAT, naming the columns, where it is in doubt which they are
     understood_columns find() {
         found_.image = image_column();
+        if (!requested_.label.empty()) found_.labels = {requested_column(requested_.label, "label")};
         found_.split = split_column();
-        if (!requested_.label.empty()) {
-            found_.labels = {requested_column(requested_.label, "label")};
-        } else if (names_.empty()) {
+        if (!found_.labels.empty()) return found_;
+        if (names_.empty()) {
             find_labels_without_header();
         } else {
             found_.labels = {named_label_column()};
@@ -260,16 +280,20 @@ class column_finder {
     }
 
     std::size_t image_column() const {
+        constexpr std::size_t no_rank = std::string::npos;
         if (!requested_.image.empty()) return requested_column(requested_.image, "image");
         std::vector<std::size_t> with_images, with_files;
-        std::optional<std::size_t> best, best_rank, sure, sure_rank;
+        std::optional<std::size_t> best, sure;
+        std::pair<std::size_t, std::size_t> best_place, sure_place;  // depth and rank
         for (std::size_t column = 0; column < width_; ++column) {
-            const std::optional<std::size_t> rank = names_.empty() ? std::nullopt : image_rank(names_[column]);
+            const std::size_t rank = names_.empty() ? no_rank : image_rank(names_[column]).value_or(no_rank);
             const bool images = holds_images(column);
             if (images) with_images.push_back(column);
             if (holds_files(column)) with_files.push_back(column);
-            if (rank && images && (!best_rank || *rank < *best_rank)) best = column, best_rank = rank;
-            if (rank && *rank <= surely_images && (!sure_rank || *rank < *sure_rank)) sure = column, sure_rank = rank;
+            if (rank == no_rank) continue;
+            const std::pair place(depth_of(names_[column]), rank);
+            if (images && (!best || place < best_place)) best = column, best_place = place;
+            if (rank <= surely_images && (!sure || place < sure_place)) sure = column, sure_place = place;
         }
         if (best) return *best;
         if (with_images.size() == 1) return with_images.front();
@@ -279,10 +303,15 @@ class column_finder {
         refuse("no column is recognised as that of images", "--image-column names it");
     }
 
+    /// The first column of splits: one that holds nothing else, or has such a name and holds some.
     std::optional<std::size_t> split_column() const {
         const auto is_split = [](const std::string& text) { return split_kind_of(text).has_value(); };
         for (std::size_t column = 0; column < names_.size(); ++column) {
-            if (is_split_name(names_[column]) && all_cells(column, is_split)) return column;
+            const bool is_label = label_rank(names_[column]) || std::ranges::count(found_.labels, column) > 0;
+            const bool has_any =
+                std::ranges::any_of(rows_, [&](const list_row& row) { return is_split(cell(row, column)); });
+            if (column == found_.image || is_label || !has_any) continue;
+            if (is_split_name(names_[column]) || all_cells(column, is_split)) return column;
         }
         return std::nullopt;
     }
@@ -296,12 +325,14 @@ class column_finder {
         for (std::size_t rank = 0; rank < ranks; ++rank) {
             std::vector<std::size_t> columns;
             for (std::size_t i = 0; i < names_.size(); ++i) {
-                if (label_rank(names_[i]) == rank && has_labels(i)) columns.push_back(i);
+                if (nested_label_rank(names_[i]) != rank || !has_labels(i)) continue;
+                if (!columns.empty() && depth_of(names_[i]) < depth_of(names_[columns.front()])) columns.clear();
+                if (columns.empty() || depth_of(names_[i]) == depth_of(names_[columns.front()])) columns.push_back(i);
             }
             if (!columns.empty()) return one_of(std::move(columns));
         }
         for (std::size_t i = 0; i < names_.size(); ++i) {
-            if (i != found_.image && label_rank(names_[i])) return i;  // an empty column: no image has a label
+            if (i != found_.image && nested_label_rank(names_[i])) return i;  // an empty column: no image has a label
         }
         return remaining_column();
     }
@@ -313,7 +344,8 @@ class column_finder {
         std::ranges::copy_if(columns, std::back_inserter(words), [&](std::size_t each) { return !is_number(each); });
         const std::size_t first = words.empty() ? columns.front() : words.front();
         for (const std::size_t other : columns) {
-            if (!same_classes(first, other))
+            const bool are_names = other != first && !is_number(other) && !repeats(first);  // and may be anything
+            if (are_names || !same_classes(first, other))
                 refuse("labels in the columns " + quoted(names_[first]) + " and " + quoted(names_[other]),
                        "--label-column names one");
         }
@@ -350,11 +382,13 @@ class column_finder {
 
     void find_labels_without_header() {
         std::vector<std::size_t> columns;
+        while (width_ > 2 && !all_cells(width_ - 1, [](const std::string&) { return true; })) --width_;
+        found_.width = width_;
         const bool is_ragged =
             std::ranges::any_of(rows_, [&](const list_row& row) { return row.size() != rows_.front().size(); });
         for (std::size_t column = 0; column < width_; ++column) {
-            const bool is_count = width_ > 2 && !is_ragged && counts_rows(column);
-            if (column != found_.image && !is_count) columns.push_back(column);
+            const bool is_count = width_ > 2 && !is_ragged && (counts_rows(column) || is_index_of_mxnet(column));
+            if (column != found_.image && !is_count && (width_ == 2 || has_labels(column))) columns.push_back(column);
         }
         if (columns.size() == 1) {
             const auto is_split = [](const std::string& text) { return split_kind_of(text).has_value(); };
@@ -363,11 +397,20 @@ class column_finder {
                        "--label-column names the column of labels");
         } else if (found_.image != 0 || !are_labels_of_several(columns)) {
             refuse("no header says which of the columns holds labels",
-                   "--label-column names it by its number; or add a header, as path,label");
+                   "--label-column names it by its number; or add a header, as path,label; or path,labels, by which "
+                   "all cells after the image are labels");
         } else {
             found_.rest_is_labels = true;
         }
         found_.labels = std::move(columns);
+    }
+
+    /// Whether a column is the first one of a list of MXNet: the numbers of the images, in any order; paths are last.
+    bool is_index_of_mxnet(std::size_t column) const {
+        std::set<std::string> values;
+        for (const list_row& row : rows_) values.insert(cell(row, column));
+        return column == 0 && found_.image + 1 == width_ && location_.ends_with(".lst") &&
+               values.size() == rows_.size() && all_cells(column, is_integer);
     }
 
     /// Whether columns hold several labels of each image: no numbers, and a label of one is in another as well.
@@ -390,8 +433,7 @@ class column_finder {
     }
 
     [[noreturn]] void refuse(const std::string& what, const std::string& hint) const {
-        std::string columns = "the columns ";
-        for (std::size_t i = 0; i < names_.size(); ++i) columns += (i == 0 ? "" : ", ") + quoted(names_[i]);
+        std::string columns = "the columns " + quoted_names(names_);
         if (names_.empty()) columns = std::to_string(width_) + " columns, without a header";
         throw_format_error(location_, what + " among " + columns, "", hint);
     }

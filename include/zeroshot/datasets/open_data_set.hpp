@@ -137,21 +137,40 @@ inline std::optional<std::filesystem::path> metadata_list(const std::filesystem:
     return std::nullopt;
 }
 
-/// The folder of shards in the folder of a data set: the folder itself, or that of a split.
-inline std::optional<chosen_folder> find_shards(const std::filesystem::path& folder, const std::string& split) {
-    if (!list_shards(folder).empty()) return chosen_folder{folder};
-    const auto has_shards = [&](const std::filesystem::directory_entry& entry) {
+/// The folder of a split, of those in a folder of which a predicate accepts the contents.
+template <class Predicate>
+std::optional<chosen_folder> find_split(const std::filesystem::path& folder, const std::string& split,
+                                        const Predicate& accepts) {
+    const auto is_split = [&](const std::filesystem::directory_entry& entry) {
         std::error_code unknown;
-        return entry.is_directory(unknown) && split_kind_of(entry.path().filename().string()) &&
-               !list_shards(entry.path()).empty();
+        return entry.is_directory(unknown) && split_kind_of(entry.path().filename().string()) && accepts(entry.path());
     };
     std::vector<std::string> names;
-    for (const std::filesystem::path& each : list_folder(folder, has_shards)) names.push_back(each.filename().string());
+    for (const std::filesystem::path& each : list_folder(folder, is_split)) names.push_back(each.filename().string());
     if (names.empty()) return std::nullopt;
     const std::string taken = names[choose_split(path_text(folder), names, split)];
     chosen_folder chosen{folder / taken};
     if (names.size() > 1) chosen.notes.push_back(split_note(path_text(folder), names, taken));
     return chosen;
+}
+
+/// The folder of shards in the folder of a data set: the folder itself, or that of a split.
+inline std::optional<chosen_folder> find_shards(const std::filesystem::path& folder, const std::string& split) {
+    if (!list_shards(folder).empty()) return chosen_folder{folder};
+    return find_split(folder, split, [](const auto& each) { return !list_shards(each).empty(); });
+}
+
+/// The list in a folder; where it is none of images and labels, and there are class folders, these are named.
+inline std::unique_ptr<data_set> open_list_in(const std::filesystem::path& folder, const std::filesystem::path& list,
+                                              const list_columns& columns, const std::string& split) {
+    try {
+        return std::make_unique<image_list>(list, columns, split);
+    } catch (const data_set_error& fault) {
+        if (contents_of(folder).folders.size() < 2 || !fault.diagnostic().hint.starts_with("--")) throw;
+        diagnostic about = fault.diagnostic();
+        about.hint += "; --format folders reads the class folders";
+        throw data_set_error(fault.code(), std::move(about));
+    }
 }
 
 /// Refuses a folder of images without class folders beside a list, which is what holds the labels.
@@ -178,12 +197,14 @@ inline void refuse_list_beside(const std::filesystem::path& folder) {
 inline std::unique_ptr<data_set> open_folders(const std::filesystem::path& path, const std::string& split,
                                               const list_columns& columns) {
     const auto open = [&](const std::filesystem::path& folder) -> std::unique_ptr<data_set> {
-        if (const auto list = metadata_list(folder)) return std::make_unique<image_list>(*list, columns, split);
+        if (const auto list = metadata_list(folder)) return open_list_in(folder, *list, columns, split);
         return nullptr;
     };
     if (std::unique_ptr<data_set> list = open(path)) return list;
-    refuse_list_beside(path);
-    chosen_folder chosen = find_class_folders(path, split);
+    const auto has_list = [](const std::filesystem::path& each) { return metadata_list(each).has_value(); };
+    std::optional<chosen_folder> with_list = find_split(path, split, has_list);
+    if (!with_list) refuse_list_beside(path);
+    chosen_folder chosen = with_list ? *std::move(with_list) : find_class_folders(path, split);
     std::unique_ptr<data_set> images = open(chosen.path);
     if (images == nullptr) images = std::make_unique<class_folders>(chosen.path);
     for (std::string& note : chosen.notes) images->add_note(std::move(note));
@@ -233,8 +254,9 @@ inline std::unique_ptr<data_set> open_data_set(const std::filesystem::path& path
         case data_format::manifest: {
             std::error_code unknown;
             const bool is_folder = std::filesystem::is_directory(path, unknown);
-            return std::make_unique<image_list>(is_folder ? detail::metadata_list(path).value_or(path) : path, columns,
-                                                split);
+            const auto list = is_folder ? detail::metadata_list(path) : std::nullopt;
+            if (list) return detail::open_list_in(path, *list, columns, split);
+            return std::make_unique<image_list>(path, columns, split);
         }
         case data_format::idx:
             return std::make_unique<idx>(detail::idx_file(path, test_or), open);

@@ -2,6 +2,7 @@
 /// \file WebDataset: shards of tar archives, in the layout of CLIP_benchmark.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -115,9 +116,9 @@ inline std::vector<std::filesystem::path> list_shards(const std::filesystem::pat
 
 }  // namespace detail
 
-/// Samples in tar archives: an image under jpg, jpeg, png or webp; its class number under cls, or several classes as a
-/// multi-hot vector under npy. Class names and templates come from classnames.txt and
-/// zeroshot_classification_templates.txt, in the folder of the shards or its parent.
+/// Samples in tar archives: an image, the first under jpg, jpeg, png or webp, else under another extension; its class
+/// number under cls, or several classes as a multi-hot vector under npy. Class names and templates come from
+/// classnames.txt and zeroshot_classification_templates.txt, in the folder of the shards or its parent.
 class webdataset final : public data_set {
    public:
     /// \param folder contains shards, or a folder named after the split that contains them
@@ -164,6 +165,7 @@ class webdataset final : public data_set {
 
    private:
     static constexpr const char* names_file = "classnames.txt";
+    static constexpr std::array<std::string_view, 4> usual_images{"jpg", "jpeg", "png", "webp"};
     static constexpr const char* templates_file = "zeroshot_classification_templates.txt";
 
     /// A file of a shard.
@@ -177,6 +179,7 @@ class webdataset final : public data_set {
     struct sample {
         std::string key{};
         std::optional<std::vector<std::byte>> image{};
+        bool is_usual = false;  // whether the image is jpg, jpeg, png or webp
         std::optional<std::vector<std::size_t>> labels{};
     };
 
@@ -202,7 +205,9 @@ class webdataset final : public data_set {
     void add(sample& target, member part) const {
         const std::string where = location_ + ": " + part.key;
         if (is_image_ending("." + part.extension)) {
-            target.image = std::move(part.bytes);
+            const bool is_usual = std::ranges::count(usual_images, part.extension) > 0;
+            if (!target.image || (is_usual && !target.is_usual)) target.image = std::move(part.bytes);
+            target.is_usual = target.is_usual || is_usual;
         } else if (part.extension == "cls") {
             target.labels = {class_number(part.bytes, where)};
         } else if (part.extension == "npy") {

@@ -222,6 +222,8 @@ TEST_CASE("splits are no classes, and one of them is read") {
         CHECK(listed("path,label," + name + "\na.png,cat,train\nb.png,dog,test\n", {"", name}) ==
               "a.png:train b.png:test");
     }
+    CHECK(listed("path,label,uid\na.png,cat,train_1\nb.png,dog,train_2\nc.png,cat,train_3\n") ==
+          "a.png:cat b.png:dog c.png:cat");
     CHECK(listed("path,label,set\na.png,cat,train\nb.png,dog,extra\nc.png,cat,test\n") == "c.png:cat");
 }
 

@@ -311,7 +311,8 @@ class column_finder {
             const bool has_any =
                 std::ranges::any_of(rows_, [&](const list_row& row) { return is_split(cell(row, column)); });
             if (column == found_.image || is_label || !has_any) continue;
-            if (is_split_name(names_[column]) || all_cells(column, is_split)) return column;
+            const bool are_splits = all_cells(column, is_split) && repeats(column);  // no identifiers "train_0001"
+            if (is_split_name(names_[column]) || are_splits) return column;
         }
         return std::nullopt;
     }

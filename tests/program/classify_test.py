@@ -179,6 +179,10 @@ class Classify(ProgramTest):
             "a series of pandas": ",0\n0,red circle\n1,blue circle\n2,\"a, b\"\n",
             "identifiers with a header": 'wnid,words\nn01440764,red circle\nn01443537,blue circle\nn01484850,"a, b"\n',
             "identifiers and numbers": "n01443537 2 blue circle\nn01440764 1 red circle\nn01484850 3 a, b\n",
+            "a header above numbers": "label\n0: red circle\n1: blue circle\n2: a, b\n",
+            "categories of COCO": json.dumps(
+                {"info": {}, "categories": [{"id": 9 - i, "name": name} for i, name in enumerate(wanted)]}
+            ),
             "a header": "label\nred circle\nblue circle\na, b\n",
             "lines": "red circle\nblue circle\na, b\n",
         }
@@ -201,6 +205,9 @@ class Classify(ProgramTest):
             ("ClassId,Sign,Shape\n0,red,round\n1,blue,round\n", "a table with the columns 'Sign', 'Shape'"),
             ("0,red,round\n1,blue,round\n", "line 1: a number before a comma"),
             ("red circle\trot\nblue circle\tblau\n", "line 1: cells separated by tabs"),
+            ("red,0\nblue,1\n", "line 1: an index after a name"),
+            ("red circle 2\nblue circle 1\n", "line 1: an index after a name"),
+            ("wnid,words\nn01440764,tench, Tinca\nn01443537,goldfish\n", "line 2: an identifier before a label"),
             ("red; rot\nblue; blau\n", "line 1: cells separated by semicolons"),
             ('"red circle, big","rot"\n"blue circle, small","blau"\n', "line 1: several quoted cells"),
             ("names = [\n  'red',  # warm\n  'blue',\n]\nx = 1\n", "line 4: ']' is no label"),
@@ -210,7 +217,13 @@ class Classify(ProgramTest):
             self.assert_message(self.classify("a.png", "--labels-from", "list.txt"), 1, "list.txt", part)
 
     def test_lines_that_begin_with_numbers_may_be_labels(self):
-        for text in ("1 circle\n2 circles\n3 circles", "0.5 mm\n1.5 mm\n2.5 mm", "3 series\n5 series"):
+        for text in (
+            "1 circle\n2 circles\n3 circles",
+            "0.5 mm\n1.5 mm\n2.5 mm",
+            "3 series\n5 series",
+            "digit 0\ndigit 1",
+            "Airbus 320\nBoeing 737",
+        ):
             (self.folder / "list.txt").write_text(text)
             done = self.classify("a.png", "--labels-from", "list.txt", "--json")
             self.assertEqual(sorted(each["label"] for each in self.objects(done)[0]["labels"]), text.split("\n"))

@@ -162,7 +162,10 @@ label_list labels_in(const json& value);
 
 label_list labels_in_object(const json& object) {
     const auto members = object.members();
-    if (const std::optional<json> names = object.find("id2label")) return labels_in(*names);
+    for (const char* key : {"id2label", "categories"}) {  // of a configuration of transformers, and of COCO
+        const std::optional<json> names = object.find(key);
+        if (names && (names->is_object() || names->is_array())) return labels_in(*names);
+    }
     std::map<std::size_t, std::string> by_index;
     const auto all = [&](const auto& accepts) { return std::ranges::all_of(members, accepts); };
     if (all([](const auto& member) { return parse_number(member.first).has_value(); })) {
@@ -444,7 +447,11 @@ std::string understand(label_list& list, const std::string& name) {
         const bool has_numbers = take_numbers(list);
         return std::string("the identifiers ") + (has_numbers ? "and numbers " : "") + "before the labels are left out";
     }
-    if (leave_out_header(lines)) return "its first line is a header, and no label";
+    if (leave_out_header(lines)) {
+        const bool has_numbers = take_numbers(list);
+        return std::string("its first line is a header, and no label") +
+               (has_numbers ? "; the numbers before the labels are left out" : "");
+    }
     const auto dashed = [](const text_line& line) -> std::optional<std::string> {
         const bool is_item = line.text.starts_with("- ") || line.text.starts_with("* ");
         return is_item ? std::optional(unquoted(trimmed(line.text.substr(2)))) : std::nullopt;
@@ -457,6 +464,21 @@ std::string understand(label_list& list, const std::string& name) {
     };
     if (change_all(lines, quoted)) return "the quotation marks around the labels are left out";
     return had_commas ? "the commas after the labels are left out" : "";
+}
+
+/// Whether lines are names with their indices after them: "tench,0", "goldfish 1".
+bool end_in_indices(const std::vector<text_line>& lines) {
+    std::vector<std::size_t> numbers;
+    std::vector<std::string> names;
+    for (const text_line& line : lines) {
+        const std::size_t mark = line.text.find_last_of(" ,:");
+        if (mark == std::string::npos) return false;
+        const std::optional<std::size_t> number = parse_number(std::string_view(line.text).substr(mark + 1));
+        if (!number) return false;
+        numbers.push_back(*number);
+        names.push_back(line.text.substr(0, mark));
+    }
+    return lines.size() > 1 && are_distinct(names) && are_distinct(numbers) && are_counts(numbers);
 }
 
 /// Refuses lines that are no labels but a table, or another format.
@@ -492,6 +514,7 @@ void check_lines(const std::vector<text_line>& lines, const std::filesystem::pat
     const char* const header = "a header that calls the column of labels \"label\" makes a table";
     if (are_cells('\t')) refuse_line(lines.front(), "cells separated by tabs, as on all lines", header);
     if (are_cells(';')) refuse_line(lines.front(), "cells separated by semicolons, as on all lines", header);
+    if (end_in_indices(lines)) refuse_line(lines.front(), "an index after a name, as on all lines", header);
     const bool are_rows = lines.size() > 1 && std::all_of(lines.begin() + 1, lines.end(), is_row);
     for (const text_line& line : lines) {
         if (are_rows && is_row(line)) refuse_line(line, "a number before a comma", header);

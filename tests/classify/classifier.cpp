@@ -287,7 +287,7 @@ TEST_CASE("a cache file with another key is not read") {
     CHECK(again.text_embeddings() == sound.text_embeddings());
 }
 
-#if !defined(_WIN32)
+#if !defined(_WIN32) && !defined(__EMSCRIPTEN__)
 TEST_CASE("a pipe in the place of a cache file is not read") {
     const scratch_folder folder;
     const clip model = any_clip();

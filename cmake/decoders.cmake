@@ -50,6 +50,8 @@ if("libjpeg-turbo" IN_LIST ZEROSHOT_DECODERS AND NOT TARGET zeroshot::libjpeg-tu
     find_package(JPEG QUIET)
     if(TARGET JPEG::JPEG)
         include(CheckCXXSourceCompiles)
+        include(CMakePushCheckState)
+        cmake_push_check_state(RESET)
         set(CMAKE_REQUIRED_LIBRARIES JPEG::JPEG)
         check_cxx_source_compiles("#include <cstdio>
             #include <jpeglib.h>
@@ -57,7 +59,7 @@ if("libjpeg-turbo" IN_LIST ZEROSHOT_DECODERS AND NOT TARGET zeroshot::libjpeg-tu
             #error
             #endif
             int main() {}" ZEROSHOT_HAS_LIBJPEG_TURBO)
-        unset(CMAKE_REQUIRED_LIBRARIES)
+        cmake_pop_check_state()
         if(ZEROSHOT_HAS_LIBJPEG_TURBO)
             add_library(zeroshot::libjpeg-turbo INTERFACE IMPORTED GLOBAL)
             target_include_directories(zeroshot::libjpeg-turbo INTERFACE ${JPEG_INCLUDE_DIRS})

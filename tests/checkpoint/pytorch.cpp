@@ -197,6 +197,14 @@ TEST_CASE("a wrapped state dict is found, and other entries are listed") {
                             {"model", state({{"a", pair_of_floats}})}}))) == list_of_names{"a"});
 }
 
+TEST_CASE("tensors beside a state dict, as losses and states of random generators, do not hide it") {
+    const std::string inner = state({{"a", pair_of_floats}, {"b", pair_of_floats}});
+    for (const char* name : {"state_dict", "model_state_dict", "model", "weights"})
+        CHECK(names(read(state({{"loss", pair_of_floats}, {name, inner}}))) == list_of_names{"a", "b"});
+    CHECK(names(read(state({{"a", pair_of_floats}, {"b", pair_of_floats}, {"buffers", inner}}))) ==
+          list_of_names{"a", "b"});
+}
+
 TEST_CASE("a dictionary of any name holds the model where no other has tensors") {
     const std::string inner = state({{"a", pair_of_floats}}), no_tensors = state({{"name", text("ViT")}});
     for (const char* name : {"weights", "params_ema", "anything"}) {

@@ -12,6 +12,13 @@ TEST_CASE("AVIFs of every kind equal Pillow's bytes, in its modes") {
     CHECK(recorded::compare(".avif") == 4);
 }
 
+TEST_CASE("AVIFs whose first brand is a general one are known by the others") {
+    auto file = file_bytes(golden("formats/lossy.avif"));
+    const std::string_view general = "mif1";
+    for (std::size_t i = 0; i < 4; ++i) file[8 + i] = static_cast<std::byte>(general[i]);
+    CHECK(decode(file).width() == 45);
+}
+
 TEST_CASE("AVIFs beyond a limit are refused by their header") {
     decode_options options;
     options.max_pixels = 1000;

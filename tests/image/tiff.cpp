@@ -33,6 +33,27 @@ TEST_CASE("kinds of TIFF without a mode of ours are refused by name") {
     CHECK_THAT(refused(259, 6), contains("UNSUPPORTED") && contains("JPEG of the old kind"));
 }
 
+TEST_CASE("four samples are red, green, blue and alpha, also where no tag says so") {
+    auto file = file_bytes(golden("formats/rgba.tiff"));
+    const image tagged = decode(file);
+    REQUIRE(tagged.mode() == pixel_mode::rgba);
+    bool found = false;
+    for (std::size_t at = 8; at + 12 < file.size() && !found; ++at) {  // ExtraSamples, 338, as a tag of nobody's
+        found = file[at] == std::byte{0x52} && file[at + 1] == std::byte{1} && file[at + 2] == std::byte{3} &&
+                file[at + 4] == std::byte{1};
+        if (found) file[at] = std::byte{0x51};
+    }
+    REQUIRE(found);
+    const image untagged = decode(file);
+    CHECK(untagged.mode() == pixel_mode::rgba);
+    CHECK(recorded::digest_of(untagged) == recorded::digest_of(tagged));
+}
+
+TEST_CASE("BigTIFF is known as TIFF") {
+    const std::string_view head{"II+\0\x8\0\0\0", 8};
+    CHECK_THAT(refusal_of([&] { decode(std::as_bytes(std::span(head))); }), contains("TIFF is cut or damaged"));
+}
+
 TEST_CASE("a TIFF is turned as its orientation says, as by Pillow") {
     CHECK(recorded::open("turned.tiff").width() == 37);
 }

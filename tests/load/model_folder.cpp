@@ -72,7 +72,8 @@ TEST_CASE("an index of a variant is an index, wherever its name says so") {
 TEST_CASE("one of several shards is refused, the only one is not") {
     CHECK_THROWS_WITH(refuse_shard("m/model-00001-of-00002.safetensors"),
                       Catch::Contains("one of several shards, expected their folder or their index"));
-    for (const char* name : {"model-00001-of-00001.safetensors", "ViT-of-mine.pt", "best-of-3-runs.pt", "1-of-2.txt"})
+    for (const char* name :
+         {"model-00001-of-00001.safetensors", "ViT-of-mine.pt", "best-of-3-runs.pt", "epoch-3-of-30.pt", "1-of-2.txt"})
         CHECK_NOTHROW(refuse_shard(name));
 }
 

@@ -88,6 +88,8 @@ TEST_CASE("the end token is the highest id, also where an older file says 2, or 
     CHECK(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 599}})").text_pooling == text_pool::argmax);
     CHECK(model(R"({"text_config": {"vocab_size": 600, "eos_token_id": 2}})").text_pooling == text_pool::argmax);
     CHECK(model(R"({"text_config": {"vocab_size": 600}})").text_pooling == text_pool::argmax);
+    CHECK(model(R"({"text_config": {"vocab_size": 49410}})").end == 49407u);  // the default of CLIPTextConfig
+    CHECK(model("{}").text_pooling == text_pool::argmax);
     const settings named = model(R"({"text_config": {"vocab_size": 601, "eos_token_id": 599}})");  // tokens were added
     CHECK(named.text_pooling == text_pool::end);
     CHECK(named.end == 599u);
@@ -120,6 +122,28 @@ TEST_CASE("the size of images is a number or one of two objects") {
     CHECK(images("{}").order == preprocessing_order::hugging_face);
     CHECK_THROWS_WITH(images(R"({"crop_size": {"height": 224, "width": 200}})"),
                       Catch::Contains("a size of 224 x 200, expected a square"));
+}
+
+TEST_CASE("image processors of other models are refused where they differ, or leave settings to their defaults") {
+    CHECK_NOTHROW(images(R"({"image_processor_type": "CLIPImageProcessorFast", "crop_pct": 0.9})"));
+    CHECK_NOTHROW(images(R"({"feature_extractor_type": "CLIPFeatureExtractor"})"));
+    CHECK_THROWS_WITH(images(R"({"image_processor_type": "ViTImageProcessor", "size": 224})"),
+                      Catch::Contains("'ViTImageProcessor' with its own defaults, expected the settings of a CLIP"));
+    const std::string whole = R"("size": {"height": 24, "width": 24}, "image_mean": [0.5, 0.5, 0.5],
+                                 "image_std": [0.5, 0.5, 0.5], "resample": 2)";
+    const auto of_type = [&](const std::string& name, const std::string& more = "") {
+        return images(("{\"image_processor_type\": \"" + name + "\", " + whole + more + "}").c_str());
+    };
+    CHECK(of_type("ViTImageProcessor").mode == resize_mode::squash);
+    CHECK_THROWS_WITH(of_type("LevitImageProcessor"), Catch::Contains("own defaults"));
+    CHECK_THROWS_WITH(of_type("ConvNextImageProcessor", ", \"crop_pct\": 0.875"),
+                      Catch::Contains("'crop_pct' of 'Conv"));
+    CHECK_NOTHROW(of_type("MobileViTImageProcessor", ", \"do_flip_channel_order\": false"));
+}
+
+TEST_CASE("a crop without a size is cut from an image of CLIP's usual size") {
+    CHECK(images(R"({"crop_size": 96})").resized == 224u);
+    CHECK_FALSE(images(R"({"crop_size": 224})").resized.has_value());
 }
 
 TEST_CASE("a crop of another size than the resized image's is said as both") {

@@ -145,6 +145,15 @@ TEST_CASE("images are preprocessed as the first source states, and as OpenAI's w
     CHECK_THROWS_AS(resolved_from("openai_vit", useless), argument_error);
 }
 
+TEST_CASE("checkpoints of transformers without a processor are prepared as by its image processor") {
+    settings towers = stated_by("a");
+    towers.text = {.heads = 3, .activation = activation::gelu};
+    towers.vision = {.heads = 4, .activation = activation::gelu};
+    const resolved_model bare = resolved_from("hugging_face_mixed", {towers});
+    CHECK(bare.images.order == preprocessing_order::hugging_face);
+    CHECK(bare.images.transparency == transparency::on_white());
+}
+
 TEST_CASE("transparent pixels follow the reference of the order, unless a source states a rule") {
     const auto rule_with = [](const settings& stated) {
         return resolved_from("openai_vit", std::vector{stated}).images.transparency;

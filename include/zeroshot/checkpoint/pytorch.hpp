@@ -191,11 +191,13 @@ class torch_reader {
         return *state;
     }
 
-    bool holds_tensors(std::uint32_t dictionary) const {
+    /// Number of a dictionary's own tensors, and modules that may hold some.
+    std::size_t tensors_in(std::uint32_t dictionary) const {
         const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
+        std::size_t count = 0;
         for (std::size_t i = 1; i < items.size(); i += 2)
-            if (is_tensor(items[i]) || pickle_[items[i]].kind == pickle_kind::object) return true;
-        return false;
+            count += is_tensor(items[i]) || pickle_[items[i]].kind == pickle_kind::object ? 1 : 0;
+        return count;
     }
 
     /// An entry of a dictionary that is a dictionary itself.
@@ -204,10 +206,10 @@ class torch_reader {
         std::uint32_t key, value;
     };
 
-    /// The dictionary inside another that holds the model: of those with the names that training programs use the first
-    /// with tensors, averaged weights last; else the only one with tensors; else the first of these names.
+    /// The dictionary inside another that holds the model, with more tensors than stand beside it: of those with the
+    /// names that training programs use the first, averaged weights last; else the only one with tensors; else the
+    /// first of these names.
     std::optional<std::uint32_t> wrapped(std::uint32_t dictionary) const {
-        if (holds_tensors(dictionary)) return std::nullopt;
         constexpr std::array<std::string_view, 8> names{"state_dict", "model_state_dict", "model",     "net",
                                                         "module",     "state_dict_ema",   "model_ema", "ema"};
         const std::vector<std::uint32_t>& items = pickle_[dictionary].items;
@@ -218,10 +220,11 @@ class torch_reader {
                 ranked.push_back({static_cast<std::size_t>(name - names.begin()), items[i], items[i + 1]});
         }
         std::ranges::stable_sort(ranked, {}, &ranked_entry::rank);
-        std::set<std::uint32_t> seen;  // a small pickle can hold the same dictionary very often
+        const std::size_t beside = tensors_in(dictionary);  // losses, states of random generators, or the model itself
+        std::set<std::uint32_t> seen;                       // a small pickle can hold the same dictionary very often
         std::vector<ranked_entry> others;
         for (const ranked_entry& each : ranked) {
-            if (!seen.insert(each.value).second || !holds_tensors(each.value)) continue;
+            if (!seen.insert(each.value).second || tensors_in(each.value) <= beside) continue;
             if (each.rank < names.size()) return each.value;
             others.push_back(each);
         }
@@ -231,6 +234,7 @@ class torch_reader {
                        quoted(joined("", others[1].key)),
                    "one", "save the state dict of the one you need", error_code::unsupported);
         }
+        if (beside > 0) return std::nullopt;
         const bool has_named = !ranked.empty() && ranked.front().rank < names.size();
         return has_named ? std::optional(ranked.front().value) : std::nullopt;
     }

@@ -40,8 +40,7 @@ inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
     };
     const std::unique_ptr<avifDecoder, decltype(&avifDecoderDestroy)> decoder(avifDecoderCreate(), avifDecoderDestroy);
     if (decoder == nullptr) throw std::bad_alloc();
-    const bool has_aom = avifCodecName(AVIF_CODEC_CHOICE_AOM, AVIF_CODEC_FLAG_CAN_DECODE) != nullptr;
-    if (has_aom) decoder->codecChoice = AVIF_CODEC_CHOICE_AOM;  // dav1d prints about damaged files
+    decoder->codecChoice = AVIF_CODEC_CHOICE_DAV1D;  // the only one that takes a limit of the size
     decoder->strictFlags &= ~static_cast<avifStrictFlags>(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);
     check(avifDecoderSetIOMemory(decoder.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
     check(avifDecoderParse(decoder.get()));
@@ -52,6 +51,8 @@ inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
     constexpr std::size_t working = 16;  // bytes per pixel: planes of 16 bits, those of the AV1 decoder and copies
     refuse_memory(0, width * height * (channels + working), about.options.memory_budget);
     about.orientation = orientation_of(coded);
+    decoder->imageSizeLimit = static_cast<std::uint32_t>(width * height);  // of the frames, whatever the file says
+    check(avifDecoderReset(decoder.get()));
     check(avifDecoderNextImage(decoder.get()));
     const bool grey = coded.yuvFormat == AVIF_PIXEL_FORMAT_YUV400 && channels == 3;
     std::vector<std::uint8_t> pixels(width * height * channels);

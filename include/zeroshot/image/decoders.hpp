@@ -122,13 +122,15 @@ struct image_format {
 };
 
 /// What is looked for, in this order.
-inline constexpr std::array<image_format, 24> image_formats{{{0, "\xff\xd8\xff", "JPEG", decode_jpeg},
+inline constexpr std::array<image_format, 26> image_formats{{{0, "\xff\xd8\xff", "JPEG", decode_jpeg},
                                                              {0, png_signature, "PNG", decode_png},
                                                              {0, "BM", "BMP", decode_bmp},
                                                              {8, "WEBP", "WebP", decode_webp},
                                                              {0, "GIF8", "GIF", decode_gif},
                                                              {0, {"II*\0", 4}, "TIFF", decode_tiff},
                                                              {0, {"MM\0*", 4}, "TIFF", decode_tiff},
+                                                             {0, {"II+\0", 4}, "TIFF", decode_tiff},
+                                                             {0, {"MM\0+", 4}, "TIFF", decode_tiff},
                                                              {4, "ftypavif", "AVIF", decode_avif},
                                                              {4, "ftypavis", "AVIF", decode_avif},
                                                              {4, "ftyphei", "HEIC", decode_heif},
@@ -149,6 +151,18 @@ inline constexpr std::array<image_format, 24> image_formats{{{0, "\xff\xd8\xff",
 
 inline bool begins_with(std::span<const std::byte> bytes, std::string_view head, std::size_t at = 0) {
     return bytes.size() >= at + head.size() && std::memcmp(bytes.data() + at, head.data(), head.size()) == 0;
+}
+
+/// Whether a format is that of a file: by its first bytes, or by any brand of an ISO base media file (ISO/IEC 14496-12,
+/// 4.3), of which the first may be a general one.
+inline bool is_of_format(std::span<const std::byte> bytes, const image_format& format) {
+    if (begins_with(bytes, format.magic, format.offset)) return true;
+    if (!format.magic.starts_with("ftyp") || !begins_with(bytes, "ftyp", 4)) return false;
+    const std::string_view brand = format.magic.substr(4);
+    const std::size_t end = (std::min)(bytes.size(), std::size_t{big_endian(bytes.first(4))});
+    for (std::size_t at = 16; at + 4 <= end; at += 4)
+        if (begins_with(bytes, brand, at)) return true;
+    return false;
 }
 
 /// Refuses a file whose first bytes are those of no format with a decoder.
@@ -175,8 +189,8 @@ inline image decode(std::span<const std::byte> bytes, decoding& about) {
         throw_at_byte(error_code::argument, 0, std::to_string(bytes.size()) + " bytes", "an image of 2 to 2147483647",
                       bytes.empty() ? "is the file empty?" : "");
     }
-    const auto format = std::ranges::find_if(
-        image_formats, [&](const image_format& each) { return begins_with(bytes, each.magic, each.offset); });
+    const auto format =
+        std::ranges::find_if(image_formats, [&](const image_format& each) { return is_of_format(bytes, each); });
     if (format == image_formats.end()) refuse_format(bytes, "");
     if (format->decode == nullptr) refuse_format(bytes, format->name);
     const image decoded = format->decode(bytes, about);

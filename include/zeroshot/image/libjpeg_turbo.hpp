@@ -120,6 +120,11 @@ class turbo_decoder {
         if (errors_.msg_code == JERR_NO_BACKING_STORE) throw_out_of_budget(about_.options.memory_budget);
         message reason{};
         keep_message(reason);
+        constexpr std::array unsupported{JERR_BAD_PRECISION, JERR_SOF_UNSUPPORTED, JERR_ARITH_NOTIMPL,
+                                         JERR_NOT_COMPILED, JERR_CONVERSION_NOTIMPL};
+        if (std::ranges::count(unsupported, errors_.msg_code) > 0)
+            throw_at_byte(error_code::unsupported, 0, std::string("a JPEG of a rare kind: ") + reason.data(),
+                          "8 bits per sample in a baseline or progressive JPEG", "save it as such");
         throw_at_byte(error_code::format, position, std::string("the JPEG is damaged: ") + reason.data());
     }
 

@@ -28,7 +28,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 struct tiff_file {
     std::span<const std::byte> bytes;
     std::size_t position = 0;
-    std::string message{};  ///< the first error of libtiff
+    std::array<char, 256> message{};  ///< the first error of libtiff, which is C: nothing may throw through it
 
     static tiff_file& of(thandle_t handle) { return *static_cast<tiff_file*>(handle); }
 
@@ -48,10 +48,8 @@ struct tiff_file {
     }
 
     static int keep_message(TIFF*, void* data, const char*, const char* format, std::va_list arguments) {
-        std::array<char, 256> text{};
-        std::vsnprintf(text.data(), text.size(), format, arguments);
-        tiff_file& self = *static_cast<tiff_file*>(data);
-        if (self.message.empty()) self.message = text.data();
+        auto& message = static_cast<tiff_file*>(data)->message;
+        if (message[0] == 0) std::vsnprintf(message.data(), message.size(), format, arguments);
         return 1;
     }
 };
@@ -100,7 +98,8 @@ class tiff_reader {
 
     [[noreturn]] void damaged() const {
         throw_at_byte(error_code::format, 0,
-                      "the TIFF is cut or damaged: " + (file_.message.empty() ? "it makes no sense" : file_.message));
+                      std::string("the TIFF is cut or damaged: ") +
+                          (file_.message[0] == 0 ? "it makes no sense" : file_.message.data()));
     }
 
     [[noreturn]] static void refuse(const std::string& what) {
@@ -134,7 +133,8 @@ class tiff_reader {
             refuse("samples that are " + std::string(kind == SAMPLEFORMAT_IEEEFP ? "floating-point" : "signed"));
         std::uint16_t extra_count = 0;
         std::uint16_t* extras = nullptr;
-        TIFFGetFieldDefaulted(tiff(), TIFFTAG_EXTRASAMPLES, &extra_count, &extras);
+        TIFFGetField(tiff(), TIFFTAG_EXTRASAMPLES, &extra_count,
+                     &extras);  // no default: it is opaque, Pillow's is alpha
         const std::size_t colours = photometric_ == PHOTOMETRIC_RGB ? 3 : photometric_ == PHOTOMETRIC_SEPARATED ? 4 : 1;
         if (samples_ == colours + 1 && (extra_count == 1 || colours == 3))
             extra_ = extra_count == 1 ? extras[0] : EXTRASAMPLE_UNASSALPHA;

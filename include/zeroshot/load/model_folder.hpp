@@ -139,19 +139,25 @@ inline std::optional<std::filesystem::path> published_checkpoint_in(const std::f
     return std::nullopt;
 }
 
-/// Refuses one of several shards: model-00001-of-00002.safetensors.
+/// The digits after "-of-" in the name of one of several shards, model-00001-of-00002.safetensors; empty for others.
+inline std::string shard_count(const std::string& name) {
+    constexpr std::size_t digits = 5;
+    const std::size_t mark = name.rfind("-of-");
+    if (mark == std::string::npos || mark < digits) return "";
+    const std::string index = name.substr(mark - digits, digits), count = name.substr(mark + 4, digits);
+    const bool are_digits = (index + count).find_first_not_of("0123456789") == std::string::npos;
+    return are_digits && count.size() == digits ? count : "";
+}
+
 inline void refuse_shard(const std::filesystem::path& path) {
-    const std::string name = path.filename().string(), mark = "-of-";
-    const std::size_t at = name.rfind(mark);
-    if (at == std::string::npos || !names_weights(name)) return;
-    const std::string count = name.substr(at + mark.size(), name.rfind('.') - at - mark.size());
-    if (count.empty() || count.find_first_not_of("0123456789") != std::string::npos || count == "00001") return;
+    const std::string name = path.filename().string(), count = shard_count(name);
+    if (count.empty() || count == "00001" || !names_weights(name)) return;
     throw checkpoint_error(error_code::unsupported,
                            {path_text(path), "one of several shards", "their folder or their index", ""});
 }
 
 inline file_error several_checkpoints(const std::filesystem::path& folder, const std::vector<std::string>& names) {
-    const bool are_shards = names.front().find("-of-") != std::string::npos;
+    const bool are_shards = !shard_count(names.front()).empty();
     return {error_code::io,
             {path_text(folder),
              (are_shards ? "the folder holds shards without their index: " : "the folder holds several checkpoints: ") +

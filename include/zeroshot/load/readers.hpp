@@ -161,13 +161,13 @@ inline void read_hugging_face_vision(const json& vision, settings& result) {
 /// The text tower, pooled at the first end token. In older files an eos_token_id of 2 stands for the highest id, which
 /// is the end token of CLIP's own vocabulary (modeling_clip.py, CLIPTextTransformer.forward).
 inline void read_hugging_face_text(const json& text, settings& result) {
-    constexpr std::size_t older = 2;
+    constexpr std::size_t older = 2, usual_end = 49407, usual_vocabulary = 49408;  // CLIPTextConfig
     result.text = hugging_face_tower(text, hugging_face_text_heads);
     result.context = optional_size(text, "max_position_embeddings");
     result.vocabulary = optional_size(text, "vocab_size");
-    const std::optional<std::size_t> end = optional_size(text, "eos_token_id");
-    const bool is_highest = end && result.vocabulary && *end + 1 == *result.vocabulary;
-    const bool pools_highest = !end || *end == older || is_highest;
+    const std::size_t vocabulary = result.vocabulary.value_or(usual_vocabulary);
+    const std::size_t end = optional_size(text, "eos_token_id").value_or((std::min)(usual_end, vocabulary - 1));
+    const bool pools_highest = end == older || end + 1 == vocabulary;
     result.text_pooling = pools_highest ? text_pool::argmax : text_pool::end;
     if (!pools_highest) result.end = end;
 }
@@ -227,6 +227,21 @@ inline std::size_t square_side(const json& size) {
     return height;
 }
 
+/// Refuses image processors of other models where they prepare images in another way, or leave a setting to defaults
+/// that are not CLIP's. BitImageProcessor is CLIP's by another name.
+inline void expect_clip_processor(const json& config) {
+    std::optional<json> type = member(config, "image_processor_type");
+    if (!type) type = member(config, "feature_extractor_type");
+    const std::string name = type ? type->as_string() : "CLIPImageProcessor";
+    if (name.starts_with("CLIP") || name.starts_with("Bit")) return;
+    for (const char* step : {"crop_pct", "do_flip_channel_order", "include_top", "use_square_size"})
+        if (const std::optional<json> value = member(config, step); value && !(value->is_bool() && !value->as_bool()))
+            refuse_setting(*value, quoted(step) + " of " + quoted(name), "the settings of a CLIPImageProcessor");
+    for (const char* setting : {"size", "image_mean", "image_std", "resample"})
+        if (name.starts_with("Levit") || !member(config, setting))
+            refuse_setting(*type, quoted(name) + " with its own defaults", "the settings of a CLIPImageProcessor");
+}
+
 /// Reads preprocessor_config.json of a CLIPImageProcessor. "size" is 224 or {"shortest_edge": 224}, or a square that
 /// images are squashed to; "crop_size" is 224 or a square. The order of operations is Hugging Face's own.
 /// \throws checkpoint_error (UNSUPPORTED) for steps that are not implemented
@@ -235,6 +250,7 @@ inline settings hugging_face_preprocessing(const json& config) {
         const std::optional<json> step = member(config, key);
         if (step && !step->as_bool()) refuse_setting(*step, std::string(key) + " is off", "true");
     };
+    expect_clip_processor(config);
     settings result;
     result.source = config.where();
     result.order = preprocessing_order::hugging_face;
@@ -252,7 +268,7 @@ inline settings hugging_face_preprocessing(const json& config) {
             refuse_setting(resample, "resample is " + std::to_string(filter), "2 (bilinear) or 3 (bicubic)");
         return filter == bilinear ? interpolation::bilinear : interpolation::bicubic;
     });
-    const auto size = optional_member<std::size_t>(config, "size", [&](const json& side) {
+    auto size = optional_member<std::size_t>(config, "size", [&](const json& side) {
         if (!side.is_object()) return side.as_size();
         if (const std::optional<json> longest = member(side, "longest_edge"))
             refuse_setting(*longest, "a longest_edge", "a shortest_edge alone, or height and width");
@@ -266,6 +282,8 @@ inline settings hugging_face_preprocessing(const json& config) {
             return side.is_object() ? square_side(side) : side.as_size();
         });
     }
+    constexpr std::size_t usual_size = 224;  // CLIPImageProcessor
+    if (result.preprocess_size && !size) size = usual_size;
     if (!result.preprocess_size) result.preprocess_size = size;
     if (size != result.preprocess_size) result.resized = size;
     return result;

@@ -313,7 +313,9 @@ class resolver {
         };
         resolve(result_.mean, images.mean, &settings::mean);
         resolve(result_.standard_deviation, images.standard_deviation, &settings::standard_deviation);
-        resolve(result_.order, images.order, &settings::order);
+        const bool as_transformers = w_.layout() == checkpoint_layout::hugging_face;
+        if (as_transformers) images.order = preprocessing_order::hugging_face;
+        resolve(result_.order, images.order, &settings::order, as_transformers ? transformers_default : openai_default);
         resolve(result_.filter, images.filter, &settings::filter);
         const bool is_hugging_face = images.order == preprocessing_order::hugging_face;
         if (is_hugging_face) images.transparency = transparency::on_white();

@@ -205,9 +205,8 @@ class_list listed_classes(const zeroshot::datasets::data_set& images, const std:
         positions = numbered(known_names, read);
         if (positions) note_first("its classes are numbers, and name those of " + file);
     }
-    const bool is_any = std::ranges::any_of(known, [&](std::uint32_t label) {
-        return std::ranges::find(plain, plain_words[label]) != plain.end();
-    });
+    const bool is_any = std::ranges::any_of(
+        known, [&](std::uint32_t label) { return std::ranges::find(plain, plain_words[label]) != plain.end(); });
     const bool are_numbers = std::ranges::all_of(known_names, [](const std::string& name) {
         return zeroshot::datasets::detail::parse_number(name).has_value();
     });

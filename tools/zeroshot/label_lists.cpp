@@ -486,9 +486,8 @@ void check_lines(const std::vector<text_line>& lines, const std::filesystem::pat
     const auto count_of = [](const text_line& line, char letter) { return std::ranges::count(line.text, letter); };
     const auto are_cells = [&](char separator) {
         const auto first = count_of(lines.front(), separator);
-        return first > 0 && lines.size() > 1 && std::ranges::all_of(lines, [&](const text_line& line) {
-                   return count_of(line, separator) == first;
-               });
+        return first > 0 && lines.size() > 1 &&
+               std::ranges::all_of(lines, [&](const text_line& line) { return count_of(line, separator) == first; });
     };
     const auto is_row = [](const text_line& line) {  // 0,tench,Tinca
         const std::size_t end = line.text.find_first_not_of("0123456789");

@@ -162,8 +162,9 @@ TEST_CASE("prefixes that training leaves before the names are dropped, the short
         return all.prefix + " " + std::to_string(all.tensors.size()) + " " + std::to_string(all.unknown.size());
     };
     CHECK(prefix_of({"visual.proj", "token_embedding.weight"}) == " 2 0");
-    for (const char* prefix : {"module.", "_orig_mod.", "model.", "clip_model.", "clip.", "net.", "module._orig_mod.",
-                               "state_dict.model.clip."}) {
+    for (const char* prefix :
+         {"module.", "_orig_mod.", "model.", "clip_model.", "clip.", "net.", "backbone.", "_forward_module.model.",
+          "_fsdp_wrapped_module.", "module._orig_mod.", "state_dict.model.clip."}) {
         const std::string before = prefix;
         CHECK(prefix_of({before + "visual.proj", before + "logit_scale"}) == before + " 2 0");
         CHECK(prefix_of({before + "vision_model.post_layernorm.weight", before + "logit_scale"}) == before + " 2 0");

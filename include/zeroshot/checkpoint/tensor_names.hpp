@@ -201,11 +201,12 @@ struct tower_evidence {
     }
 };
 
-/// Evidence by prefix, where training left some before a model: DataParallel, torch.compile, Lightning, and classes
-/// that hold a CLIP, nested in each other.
+/// Evidence by prefix, where training left some before a model: DataParallel, FSDP, torch.compile, Lightning, and
+/// classes that hold a CLIP, nested in each other.
 inline std::map<std::string, tower_evidence> evidence_in(const checkpoint& file) {
-    constexpr std::array<std::string_view, 7> wrappers{"module.", "_orig_mod.", "model.",     "clip_model.",
-                                                       "clip.",   "net.",       "state_dict."};
+    constexpr std::array<std::string_view, 10> wrappers{
+        "module.", "_orig_mod.",  "model.",           "clip_model.", "clip.",
+        "net.",    "state_dict.", "_forward_module.", "backbone.",   "_fsdp_wrapped_module."};
     constexpr std::size_t deepest = 6;
     std::map<std::string, tower_evidence> all;
     for (const named_tensor& each : file.tensors()) {

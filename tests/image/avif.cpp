@@ -20,19 +20,11 @@ TEST_CASE("AVIFs whose first brand is a general one are known by the others") {
 }
 
 TEST_CASE("AVIFs beyond a limit are refused by their header") {
-    decode_options options;
-    options.max_pixels = 1000;
-    CHECK_THAT(refusal_of([&] { recorded::open("lossy.avif", options); }), contains("LIMIT") && contains("45 x 37"));
-    options = {};
-    options.memory_budget = 5000;
-    CHECK_THAT(refusal_of([&] { recorded::open("lossy.avif", options); }), contains("LIMIT") && contains("memory"));
+    recorded::expect_limits("lossy.avif");
 }
 
 TEST_CASE("AVIFs that are cut are refused") {
-    const auto whole = file_bytes(golden("formats/lossy.avif"));
-    for (std::size_t size = 16; size + 200 < whole.size(); size += 11)
-        CHECK_THAT(refusal_of([&] { decode(std::span(whole).first(size)); }),
-                   contains("FORMAT") || contains("UNSUPPORTED"));
+    recorded::expect_refused_cuts("lossy.avif");
 }
 
 TEST_CASE("seeded harm to AVIFs gives images or our errors") {

@@ -25,19 +25,11 @@ TEST_CASE("kinds of BMP that Pillow refuses are refused by name") {
 }
 
 TEST_CASE("BMPs beyond a limit are refused by their header") {
-    decode_options options;
-    options.max_pixels = 1000;
-    CHECK_THAT(refusal_of([&] { recorded::open("rgb.bmp", options); }), contains("LIMIT") && contains("45 x 37"));
-    options = {};
-    options.memory_budget = 5000;
-    CHECK_THAT(refusal_of([&] { recorded::open("rgb.bmp", options); }), contains("LIMIT") && contains("memory"));
+    recorded::expect_limits("rgb.bmp");
 }
 
 TEST_CASE("BMPs that are cut are refused") {
-    const auto whole = file_bytes(golden("formats/rgb.bmp"));
-    for (std::size_t size = 16; size + 200 < whole.size(); size += 11)
-        CHECK_THAT(refusal_of([&] { decode(std::span(whole).first(size)); }),
-                   contains("FORMAT") || contains("UNSUPPORTED"));
+    recorded::expect_refused_cuts("rgb.bmp");
 }
 
 TEST_CASE("seeded harm to BMPs gives images or our errors") {

@@ -24,19 +24,11 @@ TEST_CASE("of a GIF the transparent colour is an alpha plane") {
 }
 
 TEST_CASE("GIFs beyond a limit are refused by their header") {
-    decode_options options;
-    options.max_pixels = 1000;
-    CHECK_THAT(refusal_of([&] { recorded::open("palette.gif", options); }), contains("LIMIT") && contains("45 x 37"));
-    options = {};
-    options.memory_budget = 5000;
-    CHECK_THAT(refusal_of([&] { recorded::open("palette.gif", options); }), contains("LIMIT") && contains("memory"));
+    recorded::expect_limits("palette.gif");
 }
 
 TEST_CASE("GIFs that are cut are refused") {
-    const auto whole = file_bytes(golden("formats/palette.gif"));
-    for (std::size_t size = 16; size + 200 < whole.size(); size += 11)
-        CHECK_THAT(refusal_of([&] { decode(std::span(whole).first(size)); }),
-                   contains("FORMAT") || contains("UNSUPPORTED"));
+    recorded::expect_refused_cuts("palette.gif");
 }
 
 TEST_CASE("seeded harm to GIFs gives images or our errors") {

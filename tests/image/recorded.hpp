@@ -48,6 +48,24 @@ inline int compare(std::string_view ending) {
     return count;
 }
 
+/// Expects an image beyond the limits to be refused.
+inline void expect_limits(const std::string& name) {
+    zeroshot::decode_options options;
+    options.max_pixels = 1000;
+    CHECK_THAT(refusal_of([&] { open(name, options); }), contains("LIMIT") && contains("45 x 37"));
+    options = {};
+    options.memory_budget = 5000;
+    CHECK_THAT(refusal_of([&] { open(name, options); }), contains("LIMIT") && contains("memory"));
+}
+
+/// Expects an image that is cut to be refused.
+inline void expect_refused_cuts(const std::string& name) {
+    const auto whole = file_bytes(golden("formats/" + name));
+    for (std::size_t size = 16; size + 200 < whole.size(); size += 11)
+        CHECK_THAT(refusal_of([&] { zeroshot::decode(std::span(whole).first(size)); }),
+                   contains("FORMAT") || contains("UNSUPPORTED"));
+}
+
 /// Changes and cuts the images of a format: each gives an image or an error of ours.
 inline void harm(std::string_view ending, int runs) {
     std::ifstream lines(golden("formats/formats.txt"));

@@ -59,19 +59,11 @@ TEST_CASE("a TIFF is turned as its orientation says, as by Pillow") {
 }
 
 TEST_CASE("TIFFs beyond a limit are refused by their header") {
-    decode_options options;
-    options.max_pixels = 1000;
-    CHECK_THAT(refusal_of([&] { recorded::open("rgb.tiff", options); }), contains("LIMIT") && contains("45 x 37"));
-    options = {};
-    options.memory_budget = 5000;
-    CHECK_THAT(refusal_of([&] { recorded::open("rgb.tiff", options); }), contains("LIMIT") && contains("memory"));
+    recorded::expect_limits("rgb.tiff");
 }
 
 TEST_CASE("TIFFs that are cut are refused") {
-    const auto whole = file_bytes(golden("formats/rgb.tiff"));
-    for (std::size_t size = 16; size + 200 < whole.size(); size += 11)
-        CHECK_THAT(refusal_of([&] { decode(std::span(whole).first(size)); }),
-                   contains("FORMAT") || contains("UNSUPPORTED"));
+    recorded::expect_refused_cuts("rgb.tiff");
 }
 
 TEST_CASE("seeded harm to TIFFs gives images or our errors") {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +84,21 @@ inline std::uint32_t big_endian(std::span<const std::byte> bytes) {
     std::uint32_t value = 0;
     for (const std::byte byte : bytes) value = value << 8 | std::to_integer<std::uint32_t>(byte);
     return value;
+}
+
+/// The name before EXIF data in a JPEG's APP1 segment, which some programs write in a WebP, too.
+inline constexpr std::string_view exif_name{"Exif\0\0", 6};
+
+/// Whether data begin with that name.
+inline bool is_exif(std::span<const std::byte> content) {
+    return std::string_view(reinterpret_cast<const char*>(content.data()), content.size()).starts_with(exif_name);
+}
+
+/// The upper 8 bits of a sample of 16 bits, in the machine's byte order.
+inline std::uint8_t upper_byte(const std::uint8_t* samples, std::size_t index) {
+    std::uint16_t value;
+    std::memcpy(&value, samples + 2 * index, sizeof value);
+    return static_cast<std::uint8_t>(value >> 8);
 }
 
 /// The orientation, 1 to 8, in the first directory of EXIF data (TIFF); 1 where it has none or is damaged.

@@ -190,6 +190,16 @@ class image {
     std::shared_ptr<const image> alpha_plane_{};
 };
 
+namespace detail {
+
+/// a * b / 255, rounded: MULDIV255 of Pillow's ImagingUtils.h.
+constexpr unsigned multiply_bytes(unsigned a, unsigned b) {
+    const unsigned product = a * b + 128;
+    return ((product >> 8) + product) >> 8;
+}
+
+}  // namespace detail
+
 /// The image turned upright by an EXIF orientation. Mirrors ImageOps.exif_transpose of Pillow.
 /// \throws argument_error (ARG) unless the orientation is 1 to 8
 inline image upright(const image& input, unsigned orientation) {

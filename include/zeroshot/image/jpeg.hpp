@@ -41,14 +41,6 @@ struct jpeg_file {
     std::span<const std::byte> exif;     ///< TIFF data of APP1
 };
 
-/// The name before EXIF data in APP1.
-inline constexpr std::string_view exif_name{"Exif\0\0", 6};
-
-/// Whether the content of an APP1 segment is EXIF data.
-inline bool is_exif(std::span<const std::byte> content) {
-    return std::string_view(reinterpret_cast<const char*>(content.data()), content.size()).starts_with(exif_name);
-}
-
 [[noreturn]] inline void throw_too_many_scans(std::size_t position, std::size_t most) {
     throw_at_byte(error_code::limit, position, "more than " + std::to_string(most) + " scans", "",
                   "raise decode_options::max_scans if it is meant");

@@ -299,12 +299,8 @@ inline image png_pixels(const png_file& file, const std::uint8_t* samples) {
     } else if (file.depth == 16) {
         pixels.resize(count * channels_of(mode));
         const bool repeated = file.colour == png_colour::grey_alpha;  // grey, grey, grey, alpha
-        const auto sample = [&](std::size_t index) {
-            std::uint16_t value;
-            std::memcpy(&value, samples + 2 * index, sizeof value);
-            return static_cast<std::uint8_t>(value >> 8);
-        };
-        for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = sample(repeated ? i / 4 * 2 + (i % 4 == 3) : i);
+        for (std::size_t i = 0; i < pixels.size(); ++i)
+            pixels[i] = upper_byte(samples, repeated ? i / 4 * 2 + (i % 4 == 3) : i);
     } else {
         pixels.assign(samples, samples + count * file.samples());
     }

@@ -222,10 +222,7 @@ image with_colours(const image& input, const Change& change) {
 
 /// Colours times alpha, rounded as by MULDIV255 of Pillow (Convert.c, RGBA to RGBa).
 inline image premultiplied(const image& input) {
-    return with_colours(input, [](unsigned colour, unsigned alpha) {
-        const unsigned product = colour * alpha + 128;
-        return ((product >> 8) + product) >> 8;
-    });
+    return with_colours(input, [](unsigned colour, unsigned alpha) { return multiply_bytes(colour, alpha); });
 }
 
 /// Colours divided by alpha, rounded as by Pillow (Convert.c, RGBa to RGBA); where alpha is 0, the colour stays.

@@ -62,10 +62,8 @@ inline image rgb_of_cmyk(const image& input) {
         const auto row = input.row(y);
         for (std::size_t pixel = 0; pixel < row.size(); pixel += 4) {
             const unsigned light = 255u - row[pixel + 3];
-            for (std::size_t ink = 0; ink < 3; ++ink) {
-                const unsigned product = row[pixel + ink] * light + 128;
-                pixels.push_back(static_cast<std::uint8_t>(light - ((product + (product >> 8)) >> 8)));
-            }
+            for (std::size_t ink = 0; ink < 3; ++ink)
+                pixels.push_back(static_cast<std::uint8_t>(light - multiply_bytes(row[pixel + ink], light)));
         }
     }
     return image(std::move(pixels), input.width(), input.height(), pixel_mode::rgb);

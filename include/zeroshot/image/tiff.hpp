@@ -202,11 +202,7 @@ class tiff_reader {
     /// A sample of a row; of 16 bits, in the machine's order, the upper 8.
     std::uint8_t sample(const std::uint8_t* row, std::size_t index) const {
         if (bits_ == 8) return row[index];
-        if (bits_ == 16) {
-            std::uint16_t value;
-            std::memcpy(&value, row + 2 * index, sizeof value);
-            return static_cast<std::uint8_t>(value >> 8);
-        }
+        if (bits_ == 16) return upper_byte(row, index);
         const std::size_t per_byte = 8 / bits_;
         return static_cast<std::uint8_t>(row[index / per_byte] >> ((per_byte - 1 - index % per_byte) * bits_) &
                                          ((1u << bits_) - 1));

@@ -7,7 +7,6 @@
 #include <memory>
 #include <new>
 #include <span>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,13 +21,11 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 /// The EXIF data of a WebP, without the name before it that some programs write.
 inline std::span<const std::byte> exif_of_webp(WebPDemuxer* container) {
-    constexpr std::string_view name{"Exif\0\0", 6};
     WebPChunkIterator chunk;
     if (WebPDemuxGetChunk(container, "EXIF", 1, &chunk) == 0) return {};
     std::span data(reinterpret_cast<const std::byte*>(chunk.chunk.bytes), chunk.chunk.size);
     WebPDemuxReleaseChunkIterator(&chunk);  // the data is that of the file
-    const std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
-    return text.starts_with(name) ? data.subspan(name.size()) : data;
+    return is_exif(data) ? data.subspan(exif_name.size()) : data;
 }
 
 /// As WebPAnimDecoder, through which Pillow decodes: the first frame on a transparent canvas.

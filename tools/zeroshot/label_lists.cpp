@@ -22,7 +22,7 @@ namespace {
 
 using zeroshot::json;
 using zeroshot::datasets::detail::parse_number;
-using zeroshot::datasets::detail::trimmed;
+using zeroshot::detail::trimmed;
 
 std::string name_of(const std::filesystem::path& path) {
     return path == "-" ? "standard input" : zeroshot::path_text(path);

@@ -41,14 +41,6 @@ std::string read_text(const std::filesystem::path& path) {
     throw zeroshot::text_error(code, {where, std::move(what), std::move(expected), std::move(hint)});
 }
 
-void refuse_utf16(std::string_view text, const std::string& name) {
-    const bool has_byte_order_mark = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
-    const bool alternates_with_nul =
-        text.size() >= 4 && ((text[1] == '\0' && text[3] == '\0') || (text[0] == '\0' && text[2] == '\0'));
-    if (has_byte_order_mark || alternates_with_nul)
-        refuse(zeroshot::error_code::format, name, 0, "the encoding is UTF-16", "UTF-8", "save it as UTF-8");
-}
-
 void check_line(std::string_view line, const std::string& name, std::size_t number) {
     if (line.size() > max_line_size) {
         refuse(zeroshot::error_code::limit, name, number, std::to_string(line.size()) + " bytes",
@@ -73,18 +65,12 @@ void check_standard_input() {
                                {"standard input", "cannot read: " + std::generic_category().message(errno), "", ""});
 }
 
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view spaces = " \t\v\f";
-    const std::size_t first = text.find_first_not_of(spaces);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(spaces) - first + 1);
-}
-
 }  // namespace
 
 std::vector<text_line> read_lines(const std::filesystem::path& path) {
     const std::string all = read_text(path), name = name_of(path);
-    refuse_utf16(all, name);
+    if (zeroshot::detail::is_utf16(all))
+        refuse(zeroshot::error_code::format, name, 0, "the encoding is UTF-16", "UTF-8", "save it as UTF-8");
     std::string_view text = all;
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
     std::vector<text_line> lines;
@@ -101,7 +87,7 @@ std::vector<text_line> read_lines(const std::filesystem::path& path) {
 std::vector<text_line> read_entries(const std::filesystem::path& path, const std::string& items) {
     std::vector<text_line> entries;
     for (text_line& line : read_lines(path)) {
-        const std::string_view text = trimmed(line.text);
+        const std::string_view text = zeroshot::detail::trimmed(line.text);
         if (!text.empty()) entries.push_back({line.number, std::string(text)});
     }
     if (entries.empty()) refuse(zeroshot::error_code::format, name_of(path), 0, "no " + items, "one per line");

@@ -16,11 +16,7 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace datasets { namespace detail {
 
-inline std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view spaces = " \t\r\n\v\f";
-    const std::size_t first = text.find_first_not_of(spaces);
-    return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(spaces) - first + 1);
-}
+using zeroshot::detail::trimmed;
 
 /// The text of a list in UTF-8, without a byte order mark.
 /// \throws data_set_error FORMAT for another encoding, by its name
@@ -28,10 +24,7 @@ inline std::string_view utf8_text(std::string_view text, const std::string& loca
     const auto refuse = [&](const std::string& where, const char* what, const char* hint) {
         throw_format_error(where, what, "UTF-8", hint);
     };
-    const bool is_wide =
-        text.size() >= 4 && ((text[1] == '\0' && text[3] == '\0') || (text[0] == '\0' && text[2] == '\0'));
-    if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") || is_wide)
-        refuse(location, "the encoding is UTF-16", "save it as UTF-8");
+    if (zeroshot::detail::is_utf16(text)) refuse(location, "the encoding is UTF-16", "save it as UTF-8");
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
     std::size_t line = 1;
     for (std::string_view rest = text; !rest.empty();) {

@@ -125,10 +125,6 @@ inline std::filesystem::path idx_file(const std::filesystem::path& path, const s
          files.empty() ? "" : "name the file: " + path_text(files.front())});
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// The list with which a folder of images says their labels, as Hugging Face's "imagefolder" has it.
 inline std::optional<std::filesystem::path> metadata_list(const std::filesystem::path& folder) {
     for (const char* name : {"metadata.csv", "metadata.jsonl"}) {
@@ -137,16 +133,23 @@ inline std::optional<std::filesystem::path> metadata_list(const std::filesystem:
     return std::nullopt;
 }
 
-/// The folder of a split, of those in a folder of which a predicate accepts the contents.
+/// Names of the folders that are called like splits and that a predicate accepts.
 template <class Predicate>
-std::optional<chosen_folder> find_split(const std::filesystem::path& folder, const std::string& split,
-                                        const Predicate& accepts) {
+std::vector<std::string> splits_in(const std::filesystem::path& folder, const Predicate& accepts) {
     const auto is_split = [&](const std::filesystem::directory_entry& entry) {
         std::error_code unknown;
         return entry.is_directory(unknown) && split_kind_of(entry.path().filename().string()) && accepts(entry.path());
     };
     std::vector<std::string> names;
     for (const std::filesystem::path& each : list_folder(folder, is_split)) names.push_back(each.filename().string());
+    return names;
+}
+
+/// The folder of a split, of those in a folder of which a predicate accepts the contents.
+template <class Predicate>
+std::optional<chosen_folder> find_split(const std::filesystem::path& folder, const std::string& split,
+                                        const Predicate& accepts) {
+    const std::vector<std::string> names = splits_in(folder, accepts);
     if (names.empty()) return std::nullopt;
     const std::string taken = names[choose_split(path_text(folder), names, split)];
     chosen_folder chosen{folder / taken};
@@ -154,10 +157,14 @@ std::optional<chosen_folder> find_split(const std::filesystem::path& folder, con
     return chosen;
 }
 
+inline bool has_shards(const std::filesystem::path& folder) {
+    return !list_shards(folder).empty();
+}
+
 /// The folder of shards in the folder of a data set: the folder itself, or that of a split.
 inline std::optional<chosen_folder> find_shards(const std::filesystem::path& folder, const std::string& split) {
-    if (!list_shards(folder).empty()) return chosen_folder{folder};
-    return find_split(folder, split, [](const auto& each) { return !list_shards(each).empty(); });
+    if (has_shards(folder)) return chosen_folder{folder};
+    return find_split(folder, split, has_shards);
 }
 
 /// The list in a folder; where it is none of images and labels, and there are class folders, these are named.
@@ -227,12 +234,7 @@ inline data_format detect_format(const std::filesystem::path& path) {
         return std::filesystem::is_directory(folder, unknown) && !detail::list_named(folder, is_parquet).empty();
     };
     if (has_parquet(path) || has_parquet(path / "data")) return data_format::parquet;
-    const auto holds_shards = [](const std::filesystem::directory_entry& entry) {
-        std::error_code none;
-        return entry.is_directory(none) && split_kind_of(entry.path().filename().string()) &&
-               !detail::list_shards(entry.path()).empty();
-    };
-    const bool has_shards = !detail::list_shards(path).empty() || !detail::list_folder(path, holds_shards).empty();
+    const bool has_shards = detail::has_shards(path) || !detail::splits_in(path, detail::has_shards).empty();
     return has_shards                    ? data_format::webdataset
            : detail::metadata_list(path) ? data_format::manifest
                                          : data_format::folders;

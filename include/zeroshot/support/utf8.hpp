@@ -28,6 +28,20 @@ inline bool is_utf8(std::string_view text) {
     return true;
 }
 
+/// Whether a text has a byte order mark of UTF-16, or begins with two of its letters of ASCII.
+inline bool is_utf16(std::string_view text) {
+    const bool is_wide =
+        text.size() >= 4 && ((text[1] == '\0' && text[3] == '\0') || (text[0] == '\0' && text[2] == '\0'));
+    return text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") || is_wide;
+}
+
+/// A text without the white space of ASCII around it.
+inline std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view spaces = " \t\r\n\v\f";
+    const std::size_t first = text.find_first_not_of(spaces);
+    return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(spaces) - first + 1);
+}
+
 }  // namespace detail
 
 /// Appends one code point as UTF-8.

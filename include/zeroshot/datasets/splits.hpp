@@ -227,75 +227,121 @@ struct chosen_folder {
     std::vector<std::string> notes{};
 };
 
+/// The folders of a data set: those named like splits, and the others.
+struct folders_by_name {
+    std::vector<split_folder> splits{}, with_classes{};  // with_classes: the splits that have class folders
+    std::vector<std::string> others{};
+
+    /// "its folders test and train are named like splits"
+    std::string text() const {
+        return splits.size() == 1 ? "its folder " + listed(names_of(splits)) + " is named like a split"
+                                  : "its folders " + listed(names_of(splits)) + " are named like splits";
+    }
+
+    /// Whether the folders named like splits are splits, not classes.
+    bool are_splits() const {
+        return others.empty() ? !splits.empty() : splits.size() > 1 && share_a_class(with_classes);
+    }
+};
+
+inline folders_by_name folders_of(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+    folders_by_name found;
+    for (const std::string& name : names) {
+        if (!split_kind_of(name)) {
+            found.others.push_back(name);
+            continue;
+        }
+        const std::filesystem::path inner = unwrapped(folder / name, true);
+        std::vector<std::string> classes = contents_of(inner).folders;
+        if (are_one_container(classes)) classes.clear();
+        found.splits.push_back({name, inner, std::move(classes)});
+    }
+    std::ranges::copy_if(found.splits, std::back_inserter(found.with_classes),
+                         [](const split_folder& split) { return !split.classes.empty(); });
+    return found;
+}
+
+inline constexpr const char* format_folders = "--format folders takes them as classes";
+
+[[noreturn]] inline void refuse_folders(const std::filesystem::path& folder, const std::string& what,
+                                        const std::string& expected = "", const std::string& hint = "") {
+    throw data_set_error(error_code::argument, {path_text(folder), what, expected, hint});
+}
+
+/// Refuses folders of which it is in doubt whether they are classes: one named like a split, which may be a thing or
+/// hold the same classes as those beside it, and a container of all images.
+inline void refuse_doubtful_classes(const std::filesystem::path& folder, const std::vector<std::string>& names,
+                                    const folders_by_name& found) {
+    if (found.splits.size() == 1 && !found.others.empty()) {
+        std::vector<split_folder> both = found.splits;
+        both.push_back({"", "", found.others});
+        if (share_a_class(both))
+            refuse_folders(folder, found.text() + ", and holds folders of the names beside it", "", format_folders);
+    }
+    if (are_one_container(names))
+        refuse_folders(folder, "its only folder " + quoted(names.front()) + " holds images without class folders",
+                       "a folder for each class", format_folders);
+}
+
+/// Notes a class that has folders named like splits.
+inline void note_splits_below(chosen_folder& chosen, const folders_by_name& found) {
+    const std::string location = path_text(chosen.path);
+    const std::vector<std::string> below =
+        found.others.empty() ? found.others : contents_of(chosen.path / found.others.front()).folders;
+    if (below.size() > 1 &&
+        std::ranges::all_of(below, [](const auto& name) { return split_kind_of(name).has_value(); }))
+        chosen.notes.push_back(location + ": warning: class " + quoted(found.others.front()) + " has the folders " +
+                               listed(below) + "; images of all of them are read");
+}
+
+/// Refuses splits of which none, or which, is taken is in doubt.
+inline void refuse_doubtful_splits(const std::filesystem::path& folder, const folders_by_name& found,
+                                   const std::string& request) {
+    const std::vector<split_folder>& with_classes = found.with_classes;
+    if (with_classes.empty())
+        refuse_folders(
+            folder,
+            found.text() + (found.splits.size() == 1 ? " and holds" : " and hold") + " images without class folders",
+            "a folder for each class in them", format_folders);
+    if (with_classes.size() > 1 && !share_a_class(with_classes))
+        refuse_folders(folder, found.text() + ", but have no class in common", "",
+                       std::string("--split NAME takes one of them, ") + format_folders);
+    if (request.empty() && found.splits.size() > 1 && with_classes.size() == 1 &&
+        split_kind_of(with_classes.front().name) == split_kind::train) {
+        const std::string only = path_text(with_classes.front().name);
+        refuse_folders(folder,
+                       "of its splits " + listed(names_of(found.splits)) + " only " + only + " has class folders", "",
+                       "--split " + only + " takes it");
+    }
+}
+
 /// Finds the folder of class folders: the folder itself, or that of a split.
 /// \param request name of the split; empty for test, else validation
 /// \throws data_set_error where folders are named like splits, but it is in doubt whether they are, or which is meant
 inline chosen_folder find_class_folders(const std::filesystem::path& folder, const std::string& request) {
-    const std::string as_classes = "--format folders takes them as classes";
     chosen_folder chosen{unwrapped(folder, false)};
     const std::string location = path_text(chosen.path);
-    const folder_contents contents = contents_of(chosen.path);
-    const bool is_named = !request.empty() && !split_kind_of(request) &&
-                          std::ranges::find(contents.folders, request) != contents.folders.end();
-    if (is_named) return {unwrapped(chosen.path / request, true)};
-    std::vector<split_folder> splits;
-    std::vector<std::string> others;
-    for (const std::string& name : contents.folders) {
-        if (!split_kind_of(name)) {
-            others.push_back(name);
-            continue;
-        }
-        const std::filesystem::path inner = unwrapped(chosen.path / name, true);
-        folder_contents inside = contents_of(inner);
-        if (are_one_container(inside.folders)) inside.folders.clear();
-        splits.push_back({name, inner, std::move(inside.folders)});
-    }
-    std::vector<split_folder> with_classes;
-    std::ranges::copy_if(splits, std::back_inserter(with_classes),
-                         [](const split_folder& split) { return !split.classes.empty(); });
-    const auto refuse = [&](const std::string& what, const std::string& expected, const std::string& hint) {
-        throw data_set_error(error_code::argument, {location, what, expected, hint});
-    };
-    const std::string folders = splits.size() == 1
-                                    ? "its folder " + listed(names_of(splits)) + " is named like a split"
-                                    : "its folders " + listed(names_of(splits)) + " are named like splits";
-    const bool are_alone = others.empty() && !splits.empty();
-    const bool are_splits = are_alone || (splits.size() > 1 && share_a_class(with_classes));
-    if (splits.size() == 1 && !others.empty()) {  // the vehicle, or a split beside its own classes?
-        std::vector<split_folder> both = splits;
-        both.push_back({"", "", others});
-        if (share_a_class(both)) refuse(folders + ", and holds folders of the names beside it", "", as_classes);
-    }
-    if (are_one_container(contents.folders))
-        refuse("its only folder " + quoted(contents.folders.front()) + " holds images without class folders",
-               "a folder for each class", as_classes);
-    if (!are_splits) {
-        if (splits.size() > 1) chosen.notes.push_back(location + ": warning: " + folders + ", and are read as classes");
-        if (!request.empty() && !split_kind_of(request)) refuse("no folder " + quoted(request) + " in it", "", "");
+    const std::vector<std::string> names = contents_of(chosen.path).folders;
+    const bool is_other_name = !request.empty() && !split_kind_of(request);
+    if (is_other_name && std::ranges::find(names, request) != names.end())
+        return {unwrapped(chosen.path / request, true)};
+    const folders_by_name found = folders_of(chosen.path, names);
+    refuse_doubtful_classes(chosen.path, names, found);
+    if (!found.are_splits()) {
+        if (found.splits.size() > 1)
+            chosen.notes.push_back(location + ": warning: " + found.text() + ", and are read as classes");
+        if (is_other_name) refuse_folders(chosen.path, "no folder " + quoted(request) + " in it");
         if (chosen.path != folder) chosen.notes.push_back("the class folders are those in " + location);
-        const std::vector<std::string> below =
-            others.empty() ? others : contents_of(chosen.path / others.front()).folders;
-        if (below.size() > 1 &&
-            std::ranges::all_of(below, [](const auto& name) { return split_kind_of(name).has_value(); }))
-            chosen.notes.push_back(location + ": warning: class " + quoted(others.front()) + " has the folders " +
-                                   listed(below) + "; images of all of them are read");
+        note_splits_below(chosen, found);
         return chosen;
     }
-    if (with_classes.empty())
-        refuse(folders + (splits.size() == 1 ? " and holds" : " and hold") + " images without class folders",
-               "a folder for each class in them", as_classes);
-    if (with_classes.size() > 1 && !share_a_class(with_classes))
-        refuse(folders + ", but have no class in common", "", "--split NAME takes one of them, " + as_classes);
-    if (request.empty() && splits.size() > 1 && with_classes.size() == 1 &&
-        split_kind_of(with_classes.front().name) == split_kind::train)
-        refuse("of its splits " + listed(names_of(splits)) + " only " + path_text(with_classes.front().name) +
-                   " has class folders",
-               "", "--split " + path_text(with_classes.front().name) + " takes it");
-    const split_folder& taken = with_classes[choose_split(location, names_of(with_classes), request)];
+    refuse_doubtful_splits(chosen.path, found, request);
+    const split_folder& taken = found.with_classes[choose_split(location, names_of(found.with_classes), request)];
     chosen.path = taken.path;
-    chosen.notes.push_back(split_note(location, names_of(splits), taken.name));
-    if (!others.empty())
-        chosen.notes.push_back(location + ": the folders " + listed(others) + " belong to no split and are not read");
+    chosen.notes.push_back(split_note(location, names_of(found.splits), taken.name));
+    if (!found.others.empty())
+        chosen.notes.push_back(location + ": the folders " + listed(found.others) +
+                               " belong to no split and are not read");
     return chosen;
 }
 

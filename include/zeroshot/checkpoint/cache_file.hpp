@@ -96,7 +96,7 @@ class cache_file {
             const std::string entry = each.name + " " + std::string(name_of(tensor.type)) + shape_text(tensor.shape);
             detail::crc32 crc;
             crc.add(detail::bytes_of(entry));
-            tensor.bytes.in_chunks(at_once, [&](std::span<const std::byte> block) { crc.add(block); });
+            tensor.bytes.in_chunks(at_once, [&](std::span<const std::byte> chunk) { crc.add(chunk); });
             sum += crc.value();
         }
         return std::to_string(sum);

@@ -109,8 +109,9 @@ inline std::string torch_folder(const zip_archive& archive) {
     if (archive.entries().empty()) refuse("the zip archive is empty", layout);
     const std::string& first = archive.entries().front().name;
     const std::string folder = first.substr(0, first.find('/') + 1);
-    if (archive.find("model.weights.h5") != nullptr) refuse_format(keras_archive, archive.place());
-    if (archive.find(folder + "archive_format") != nullptr) refuse_format(exported_program, archive.place());
+    if (archive.find(keras_archive.mark) != nullptr) refuse_format(keras_archive, archive.place());
+    if (archive.find(folder + std::string(exported_program.mark)) != nullptr)
+        refuse_format(exported_program, archive.place());
     if (folder.empty() || archive.find(folder + "data.pkl") == nullptr)
         refuse("the zip archive has no data.pkl beside " + quoted(first), layout);
     for (const zip_entry& entry : archive.entries()) {

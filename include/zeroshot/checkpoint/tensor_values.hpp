@@ -140,9 +140,9 @@ inline tensor_health health_of(const stored_tensor& stored) {
                                                                : 0x1p-126;  // bfloat16 has float's exponents
     tensor_health health;
     std::vector<double> numbers;
-    in_chunks(stored, [&](const stored_numbers& block) {
-        numbers.resize(block.count);
-        detail::convert(block, std::span(numbers));
+    in_chunks(stored, [&](const stored_numbers& chunk) {
+        numbers.resize(chunk.count);
+        detail::convert(chunk, std::span(numbers));
         for (const double number : numbers) {
             const double magnitude = std::abs(number);
             if (!is_finite(number)) {

@@ -69,7 +69,7 @@ class zip_record final : public byte_source {
         constexpr std::size_t at_once = 1 << 18;
         crc32 sum;
         const byte_range contents(archive_, begin_, size_);
-        contents.in_chunks(at_once, [&](std::span<const std::byte> block) { sum.add(block); });
+        contents.in_chunks(at_once, [&](std::span<const std::byte> chunk) { sum.add(chunk); });
         if (sum.value() == crc_) return;
         throw checkpoint_error(error_code::format, {place_, "the bytes do not fit their checksum", "",
                                                     "the file is damaged; download it again"});

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Elements of a stored tensor, converted from F16, BF16, F32 or F64 block by block, and their statistics.
+/// \file Elements of a stored tensor, converted from F16, BF16, F32 or F64 chunk by chunk, and their statistics.
 
 #include <algorithm>
 #include <cmath>
@@ -153,7 +153,7 @@ inline tensor_health health_of(const stored_tensor& stored) {
             health.subnormal += magnitude > 0 && magnitude < smallest_normal ? 1 : 0;
             health.largest = (std::max)(health.largest, magnitude);
         }
-        health.count += block.count;
+        health.count += chunk.count;
     });
     return health;
 }

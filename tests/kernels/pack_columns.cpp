@@ -117,11 +117,10 @@ TEST_CASE("packed columns and rows of bfloat16 have the same words") {
     std::vector<std::uint32_t> packed(packed_size(number_format::bf16, columns, depth));
     pack(number_format::bf16, numbers.data(), depth, 1, columns, depth, packed.data());
     for (std::size_t column = 0; column < columns; ++column) {
-        std::vector<std::uint32_t> row(row_header + word_count(number_format::bf16, depth));
-        detail::pack_rows<4>(number_format::bf16, row_layout{}, numbers.data() + column * depth, depth, 1, depth,
-                             row.data());
+        std::vector<std::uint32_t> row(row_words(number_format::bf16, depth, {}));
+        detail::pack_rows<4>(number_format::bf16, {}, numbers.data() + column * depth, depth, 1, 1, depth, row.data());
         for (std::size_t w = 0; w < words; ++w)
-            REQUIRE(packed[column / 16 * 16 * words + w * 16 + column % 16] == row[row_header + w]);
+            REQUIRE(packed[column / 16 * 16 * words + w * 16 + column % 16] == row[row_header({}) + w]);
     }
 }
 

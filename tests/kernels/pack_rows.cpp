@@ -19,15 +19,15 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 float scale_of(number_format format, const std::vector<float>& row, const table& set) {
-    return std::bit_cast<float>(packed_row(format, row, set)[0]);
+    return packed_row(format, row, set).scale;
 }
 
 /// Byte `index` / 16 of word `index` % 16 of its block of 64, less the one that stands for zero.
-int byte_at(const std::vector<std::uint32_t>& packed, std::size_t index, const table& set) {
-    const std::uint32_t word = packed[row_header + index / 64 * 16 + index % 16];
+int byte_at(const row_contents& packed, std::size_t index, const table& set) {
+    const std::uint32_t word = packed.words[index / 64 * 16 + index % 16];
     const auto byte = static_cast<std::uint8_t>((word >> (8 * (index % 64 / 16))) & 0xffu);
-    const int number = set.rows.signed_bytes ? static_cast<std::int8_t>(byte) : byte;
-    return number - static_cast<int>(packed[1]);
+    const int number = layout_of(set, number_format::int8).signed_bytes ? static_cast<std::int8_t>(byte) : byte;
+    return number - static_cast<int>(packed.zero_point);
 }
 
 }  // namespace
@@ -37,8 +37,8 @@ TEST_CASE("int8 rounds a row to the nearest of 254 levels, of which zero is one"
         std::vector<float> row = normal_numbers(150, 3);
         for (float& number : row) number += shift;
         for (const table& set : available_tables()) {
-            const std::vector<std::uint32_t> packed = packed_row(number_format::int8, row, set);
-            const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
+            const row_contents packed = packed_row(number_format::int8, row, set);
+            const auto step = static_cast<double>(packed.scale);
             int largest = 0, lowest = 0;
             for (std::size_t index = 0; index < row.size(); ++index) {
                 const double steps = static_cast<double>(row[index]) / step;
@@ -58,18 +58,18 @@ TEST_CASE("int16 rounds a row to nearest, and its largest magnitude to the large
         std::vector<float> row = normal_numbers(150, 3);
         for (float& number : row) number += shift;
         for (const table& set : available_tables()) {
-            const std::vector<std::uint32_t> packed = packed_row(number_format::int16, row, set);
-            const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
+            const row_contents packed = packed_row(number_format::int16, row, set);
+            const auto step = static_cast<double>(packed.scale);
             int largest = 0;
             for (std::size_t index = 0; index < row.size(); ++index) {
-                const int number = int16_at(packed.data() + row_header, index);
+                const int number = int16_at(packed.words.data(), index);
                 // Half a step, and what the product with 1 / step is rounded by: some 2^-23 of up to 2^13.
                 REQUIRE(std::abs(number - static_cast<double>(row[index]) / step) <= 0.5 + 0.002);
                 largest = std::max(largest, std::abs(number));
             }
             CHECK(largest == static_cast<int>(largest_int16_in_row(row.size())));
             for (std::size_t index = row.size(); index < 160; ++index)
-                REQUIRE(int16_at(packed.data() + row_header, index) == 0);
+                REQUIRE(int16_at(packed.words.data(), index) == 0);
         }
     }
 }
@@ -88,6 +88,6 @@ TEST_CASE("rows of zeros and of tiny numbers become zeros, and no NaN or infinit
         }
         CHECK(byte_at(packed_row(number_format::int8, {0.0f, -0.0f}, set), 0, set) == 0);
         CHECK(byte_at(packed_row(number_format::int8, {1e-40f, -1e-39f}, set), 1, set) == 0);
-        CHECK(int16_at(packed_row(number_format::int16, {1e-40f, -1e-39f}, set).data() + row_header, 1) == 0);
+        CHECK(int16_at(packed_row(number_format::int16, {1e-40f, -1e-39f}, set).words.data(), 1) == 0);
     }
 }

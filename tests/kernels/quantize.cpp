@@ -27,18 +27,19 @@ TEST_CASE("every instruction set rounds to bfloat16 as half.hpp does, in pairs a
     row[4] = std::bit_cast<float>(0x3f808000u);  // a tie
     row[5] = std::bit_cast<float>(0x7fffffffu);  // a NaN whose bits would overflow
     for (const table& set : available_tables()) {
-        const std::vector<std::uint32_t> floats = packed_row(number_format::bf16, row, set);  // or pairs
+        const std::vector<std::uint32_t> floats = packed_row(number_format::bf16, row, set).words;  // or pairs
         const std::size_t words = word_count(number_format::bf16, row.size());
-        std::vector<std::uint32_t> pairs(row_header + word_count(number_format::bf16, row.size()));
-        detail::pack_rows<4>(number_format::bf16, row_layout{}, row.data(), row.size(), 1, row.size(), pairs.data());
+        constexpr row_layout in_pairs{};
+        std::vector<std::uint32_t> pairs(row_words(number_format::bf16, row.size(), in_pairs));
+        detail::pack_rows<4>(number_format::bf16, in_pairs, row.data(), row.size(), 1, 1, row.size(), pairs.data());
         std::vector<float> alone = row;
         round_floats(alone.data(), alone.size(), alone.data(), set);
         for (std::size_t index = 0; index < row.size(); ++index) {
             const std::uint32_t expected = zeroshot::bfloat_from_float(row[index]);
             const std::size_t word = index / 32 * 16 + index % 16, half = index % 32 / 16;
             INFO("index " << index);
-            if (set.rows.bf16_as_floats) REQUIRE(floats[row_header + half * words + word] == expected << 16);
-            REQUIRE(((pairs[row_header + word] >> (16 * half)) & 0xffffu) == expected);
+            if (layout_of(set, number_format::bf16).as_floats) REQUIRE(floats[half * words + word] == expected << 16);
+            REQUIRE(((pairs[row_header(in_pairs) + word] >> (16 * half)) & 0xffffu) == expected);
             REQUIRE(std::bit_cast<std::uint32_t>(alone[index]) == expected << 16);
         }
     }

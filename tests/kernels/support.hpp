@@ -2,6 +2,7 @@
 /// \file Random operands, and quantized products by any instruction set.
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -45,12 +46,39 @@ inline bool nearly_equal(float a, float b) {
     return std::abs(a - b) <= 4 * std::numeric_limits<float>::epsilon() * std::max(std::abs(a), std::abs(b));
 }
 
-/// One row, packed alone.
-inline std::vector<std::uint32_t> packed_row(zeroshot::kernels::number_format format, const std::vector<float>& row,
-                                             const zeroshot::kernels::table& set) {
-    std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(format, 1, row.size(), set.rows));
-    zeroshot::kernels::pack_rows(format, row.data(), row.size(), 1, row.size(), packed.data(), set);
+/// Rows [count, depth], packed for a table.
+inline std::vector<std::uint32_t> packed_rows(zeroshot::kernels::number_format format, const float* rows,
+                                              std::size_t count, std::size_t depth,
+                                              const zeroshot::kernels::table& set) {
+    const zeroshot::kernels::row_layout layout = zeroshot::kernels::layout_of(set, format);
+    const zeroshot::kernels::row_tiles tiles = zeroshot::kernels::tiles_of(count, layout);
+    std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(format, count, depth, layout));
+    for (std::size_t tile = 0; tile < tiles.count; ++tile) {
+        const std::size_t row = tiles.row(tile), end = tiles.row(tile + 1);
+        zeroshot::kernels::pack_rows(format, rows + row * depth, depth, std::min(end, count) - row, end - row, depth,
+                                     packed.data() + row * zeroshot::kernels::row_words(format, depth, layout), set);
+    }
     return packed;
+}
+
+/// What a packed row says.
+struct row_contents {
+    float scale;
+    std::uint32_t zero_point;
+    std::vector<std::uint32_t> words;
+};
+
+/// One row, packed alone and read in the table's layout.
+inline row_contents packed_row(zeroshot::kernels::number_format format, const std::vector<float>& row,
+                               const zeroshot::kernels::table& set) {
+    const zeroshot::kernels::row_layout layout = zeroshot::kernels::layout_of(set, format);
+    const std::vector<std::uint32_t> packed = packed_rows(format, row.data(), 1, row.size(), set);
+    const std::size_t step = layout.tile_height == 0 ? 1 : zeroshot::kernels::row_multiple;
+    row_contents contents{std::bit_cast<float>(packed[0]), packed[step], {}};
+    const std::size_t end = zeroshot::kernels::row_words(format, row.size(), layout);
+    for (std::size_t w = zeroshot::kernels::row_header(layout); w < end; ++w)
+        contents.words.push_back(packed[w * step]);
+    return contents;
 }
 
 /// Integer `index` of a row or a column of int16, whose words are `stride` apart.
@@ -83,9 +111,7 @@ struct quantized_case {
     /// Some of the rows.
     std::vector<std::uint32_t> packed_rows(const zeroshot::kernels::table& set, std::size_t first,
                                            std::size_t count) const {
-        std::vector<std::uint32_t> packed(zeroshot::kernels::packed_rows_size(format, count, depth, set.rows));
-        zeroshot::kernels::pack_rows(format, rows.data() + first * depth, depth, count, depth, packed.data(), set);
-        return packed;
+        return zeroshot_tests::packed_rows(format, rows.data() + first * depth, count, depth, set);
     }
 
     /// Operands of a kernel: `result` is [count, columns].
@@ -94,7 +120,7 @@ struct quantized_case {
                                               const zeroshot::kernels::table& set, std::size_t count,
                                               std::vector<float>& result) const {
         return {packed_rows_.data(),
-                zeroshot::kernels::row_words(format, depth, set.rows),
+                zeroshot::kernels::row_words(format, depth, zeroshot::kernels::layout_of(set, format)),
                 count,
                 packed.data(),
                 columns,

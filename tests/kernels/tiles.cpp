@@ -31,12 +31,28 @@ std::vector<Scalar> packed_weights(const std::vector<Scalar>& weights, std::size
     return packed;
 }
 
+/// Rows [row_count, depth] as a table's products need them.
+template <class Scalar>
+std::vector<Scalar> packed_tiles(const table& set, const std::vector<Scalar>& rows, std::size_t row_count,
+                                 std::size_t depth) {
+    const std::size_t height = kernels_of<Scalar>(set).tile_height;
+    if (height == 0) return rows;
+    const row_tiles tiles(row_count, height, 1);
+    std::vector<Scalar> packed(rows.size());
+    for (std::size_t tile = 0; tile < tiles.count; ++tile) {
+        const std::size_t row = tiles.row(tile);
+        pack_tile(rows.data() + row * depth, depth, tiles.row(tile + 1) - row, depth, packed.data() + row * depth, set);
+    }
+    return packed;
+}
+
 template <class Scalar>
 std::vector<Scalar> multiplied(const table& set, const std::vector<Scalar>& rows, std::size_t row_count,
                                const std::vector<Scalar>& packed, std::size_t columns, std::size_t depth,
                                const epilogue<Scalar>& epilogue = {}) {
     std::vector<Scalar> result(row_count * columns);
-    multiply<Scalar>({rows.data(), depth, row_count, packed.data(), columns, depth, result.data(), columns, epilogue},
+    const std::vector<Scalar> left = packed_tiles(set, rows, row_count, depth);
+    multiply<Scalar>({left.data(), depth, row_count, packed.data(), columns, depth, result.data(), columns, epilogue},
                      set);
     return result;
 }
@@ -120,7 +136,8 @@ TEST_CASE("panels computed one by one have the same bits as all at once, and not
         const epilogue<float> epilogue{bias.data(), nullptr, false, activation::quick_gelu};
         const auto together = multiplied<float>(set, rows, row_count, packed, columns, depth, epilogue);
         std::vector<float> apart(row_count * columns, -7.0f);
-        const product<float> p{rows.data(), depth,        row_count, packed.data(), columns,
+        const std::vector<float> left = packed_tiles(set, rows, row_count, depth);
+        const product<float> p{left.data(), depth,        row_count, packed.data(), columns,
                                depth,       apart.data(), columns,   epilogue};
         multiply(p, set, 1, 2);
         for (std::size_t i = 0; i < apart.size(); ++i)

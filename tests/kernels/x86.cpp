@@ -43,7 +43,7 @@ TEST_CASE("emulated kernels of AVX-512, AVX-VNNI, AVX512_VNNI, AVX512_BF16 and A
                 const quantized_case sixteens(number_format::bf16, row_count, columns, 150);
                 const std::vector<float> got = sixteens.product(set);
                 const std::vector<float> expected = sixteens.product(*tables().back());
-                if (set.rows.bf16_as_floats) REQUIRE(got == expected);
+                if (layout_of(set, number_format::bf16).as_floats) REQUIRE(got == expected);
                 // Sums of 150 products of normal numbers, each rounded: their norm stays below 500 by far.
                 constexpr float bound = 2 * 152 * std::numeric_limits<float>::epsilon() * 500;
                 for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(std::abs(got[i] - expected[i]) <= bound);

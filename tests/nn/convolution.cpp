@@ -132,7 +132,7 @@ TEST_CASE("a convolution stays float where quantization would not make it faster
         std::ranges::transform(random_numbers(kernel.size(), 2), kernel.data(), [](double x) { return float(x); });
         return convolution<float>(kernel, {}, 1, size / 2, pixels, precision)(in).pixels;
     };
-    const bool no_instruction = kernels::active().rows.bf16_as_floats;
+    const bool no_instruction = kernels::layout_of(kernels::active(), kernels::number_format::bf16).as_floats;
     const bool no_integers = kernels::active().best_16_bit_format == kernels::number_format::bf16;  // for short sums
     for (const std::size_t size : {1u, 3u}) {
         CHECK((results(size, 0, precision::bf16) == results(size, 0, precision::f32)) == no_instruction);

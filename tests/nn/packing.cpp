@@ -20,7 +20,7 @@ packing in(zeroshot::precision precision, bool at_least_16_bits = false, bool ma
 TEST_CASE("f32 is never rounded, and bf16 is bfloat16 where it saves memory or time") {
     for (const kernels::table* const each : kernels::tables()) {
         const kernels::table& set = *each;
-        const bool no_instruction = set.rows.bf16_as_floats;
+        const bool no_instruction = kernels::layout_of(set, number_format::bf16).as_floats;
         INFO(set.name);
         CHECK(format_of(in(precision::f32, true, true), 1000, set) == std::nullopt);
         CHECK(format_of(in(precision::bf16), 1000, set) == number_format::bf16);
@@ -36,7 +36,8 @@ TEST_CASE("int8 becomes 16 bits on request and in short sums: integers where the
         CHECK(format_of(in(precision::int8), shortest_int8_sum - 1, set) == set.best_16_bit_format);
         CHECK(format_of(in(precision::int8, true), shortest_int8_sum, set) == set.best_16_bit_format);
         CHECK(format_of(in(precision::int8, true), kernels::deepest_int16 + 1, set) == number_format::bf16);
-        const bool float_is_as_fast = set.best_16_bit_format == number_format::bf16 && set.rows.bf16_as_floats;
+        const bool float_is_as_fast =
+            set.best_16_bit_format == number_format::bf16 && kernels::layout_of(set, number_format::bf16).as_floats;
         CHECK((format_of(in(precision::int8, true, true), 512, set) == std::nullopt) == float_is_as_fast);
     }
 }

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <zeroshot/kernels/quantized_tiles.hpp>
 #include <zeroshot/kernels/table.hpp>
 #include <zeroshot/kernels/tiles.hpp>
 
@@ -215,7 +216,7 @@ template <class Dot>
         for (std::size_t band = first; band < end; ++band, prefetched += count * prefetch_stride) {
             const std::size_t top = bands.row_of(band);
             const std::uint32_t* const rows = p.rows + top * p.row_stride;
-            const std::uint32_t* const words = rows + row_header + begin * block_words;
+            const std::uint32_t* const words = rows + header_of_row<false> + begin * block_words;
             std::uint32_t* const band_start = sums + (band - first) * band_sums;
             add_blocks<Dot>({words, words + (bands.height - bands.lower) * p.row_stride,
                              p.row_stride * sizeof(std::uint32_t), panels.left + header + begin * tile_words,

@@ -80,7 +80,17 @@ const scalar_kernels<Scalar>& kernels_of(const table& kernels) noexcept {
         return portable_kernels<Scalar>();
 }
 
+/// Packs the rows of one of row_tiles(row_count, tile_height, 1), for tables whose products need that.
+/// \param rows [row_count, depth], row_stride elements apart
+/// \param tile [depth, row_count]; the rows of the tiles of a product follow each other
+template <class Scalar>
+void pack_tile(const Scalar* rows, std::size_t row_stride, std::size_t row_count, std::size_t depth, Scalar* tile,
+               const table& kernels) noexcept {
+    kernels_of<Scalar>(kernels).pack_tile(rows, row_stride, row_count, depth, tile);
+}
+
 /// Computes the columns of the panels from `panel` to before `end`.
+/// \param p rows packed for the same table where it has a tile_height, otherwise as they are
 template <class Scalar>
 void multiply(const product<Scalar>& p, const table& kernels, std::size_t panel, std::size_t end) noexcept {
     kernels_of<Scalar>(kernels).multiply(p, panel, end);
@@ -103,12 +113,13 @@ inline void multiply(number_format format, const quantized_product& p, const tab
     kernels.multiply_quantized[static_cast<std::size_t>(format)](p, panel, end);
 }
 
-/// Rounds and packs rows.
+/// Rounds and packs the rows of one of tiles_of(row_count, layout_of(kernels, format)).
 /// \param rows [row_count, depth], row_stride elements apart
-/// \param packed of packed_rows_size; of rows packed in parts, each begins row_words after the one before
+/// \param height of the tile; rows beyond row_count are zeros
+/// \param packed of height * row_words; the rows of the tiles of a product follow each other
 inline void pack_rows(number_format format, const float* rows, std::size_t row_stride, std::size_t row_count,
-                      std::size_t depth, std::uint32_t* packed, const table& kernels) noexcept {
-    kernels.pack_rows(format, kernels.rows, rows, row_stride, row_count, depth, packed);
+                      std::size_t height, std::size_t depth, std::uint32_t* packed, const table& kernels) noexcept {
+    kernels.pack_rows(format, layout_of(kernels, format), rows, row_stride, row_count, height, depth, packed);
 }
 
 /// Rounds and packs weights whose element (column, k) is source[column * column_stride + k * depth_stride], in a layout

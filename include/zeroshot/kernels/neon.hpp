@@ -100,14 +100,14 @@ inline constexpr table neon_table = [] {
 
 inline constexpr table neon_dot_table = [] {
     table dot = derived(neon_table, instruction_set::neon_dot, "neon_dot", processor_has_dot);
-    dot.rows.signed_bytes = true;
+    dot.row_layouts[2].signed_bytes = true;
     dot.multiply_quantized[2] = multiply_all<word_microkernel<6, dot_neon_int8>, float>;
     return dot;
 }();
 
 inline constexpr table neon_bf16_table = [] {
     table bf16 = derived(neon_dot_table, instruction_set::neon_bf16, "neon_bf16", processor_has_bf16);
-    bf16.rows.bf16_as_floats = false;
+    bf16.row_layouts[0].as_floats = false;
     bf16.multiply_quantized[0] = multiply_all<word_microkernel<6, dot_neon_bf16>, float>;
     return bf16;
 }();

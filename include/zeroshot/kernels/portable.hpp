@@ -21,12 +21,14 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels { namespa
 /// Sixteen registers of 16 bytes: SSE2, SIMD128.
 template <class Scalar>
 inline constexpr scalar_kernels<Scalar> portable_scalars{
-    multiply_all<microkernel<Scalar, 8 / sizeof(Scalar), 1, portable_lanes<Scalar>>, Scalar>,
-    apply_to_all<portable_lanes<float>, Scalar>,
-    softmax_row<portable_lanes<Scalar>, Scalar>,
-    normalise_row<portable_lanes<Scalar>, Scalar>,
-    winograd_transform_all<portable_lanes<Scalar>, Scalar>,
-    winograd_inverse_all<portable_lanes<Scalar>, Scalar>};
+    .tile_height = 0,
+    .pack_tile = pack_tile<Scalar>,
+    .multiply = multiply_all<microkernel<Scalar, 8 / sizeof(Scalar), 1, portable_lanes<Scalar>>, Scalar>,
+    .apply = apply_to_all<portable_lanes<float>, Scalar>,
+    .softmax = softmax_row<portable_lanes<Scalar>, Scalar>,
+    .normalise = normalise_row<portable_lanes<Scalar>, Scalar>,
+    .winograd_transform = winograd_transform_all<portable_lanes<Scalar>, Scalar>,
+    .winograd_inverse = winograd_inverse_all<portable_lanes<Scalar>, Scalar>};
 
 template <class Stored>
 [[gnu::always_inline]] inline void widen_each(const Stored* from, std::size_t count, float* to) noexcept {
@@ -42,7 +44,7 @@ inline constexpr table portable_table{
     .name = "portable",
     .is_available = always,
     .is_preferred = always,
-    .rows = {.bf16_as_floats = true, .signed_bytes = false},
+    .row_layouts = {row_layout{.as_floats = true}},
     .has_fast_int16 = false,
     .best_16_bit_format = number_format::bf16,
     .f32 = portable_scalars<float>,

@@ -158,54 +158,73 @@ template <std::size_t Lanes, number_format Format>
     }
 }
 
+/// The words of a block of a row, [block_words]; of bf16 as floats twice as many, the upper halves last.
 template <std::size_t Lanes, number_format Format>
-[[gnu::always_inline]] inline void pack_integer_row(const float* row, std::size_t depth, bool signed_bytes,
-                                                    std::uint32_t* to) noexcept {
-    constexpr std::size_t block = numbers_in_block(Format);
-    row_quantization quantization = quantization_of<Lanes, Format>(row, depth);
-    if (signed_bytes) quantization.zero_point -= middle_byte;
-    to[0] = std::bit_cast<std::uint32_t>(quantization.scale);
-    to[1] = quantization.zero_point;
-    to += row_header;
-    padded_block<block> padded;
-    for (std::size_t first = 0; first < depth; first += block, to += block_words) {
-        quantize_block<Lanes, Format>(padded(row + first, depth - first), quantization.inverse_scale,
-                                      quantization.zero_point, to);
+[[gnu::always_inline]] inline void round_block(const float* numbers, const row_quantization& quantization,
+                                               bool as_floats, std::uint32_t* to) noexcept {
+    if constexpr (Format != number_format::bf16) {
+        quantize_block<Lanes, Format>(numbers, quantization.inverse_scale, quantization.zero_point, to);
+    } else {
+        round_words<Lanes>(numbers, numbers + block_words, to);
+        for (std::size_t w = 0; as_floats && w < block_words; ++w) {
+            const std::uint32_t word = to[w];
+            to[w] = word << 16;
+            to[block_words + w] = word & upper_half;
+        }
     }
 }
 
-template <std::size_t Lanes>
-[[gnu::always_inline]] inline void pack_bf16_row(const float* row, std::size_t depth, bool as_floats,
-                                                 std::uint32_t* to) noexcept {
-    constexpr std::size_t block = numbers_in_block(number_format::bf16);
-    const std::size_t count = word_count(number_format::bf16, depth);
-    to += row_header;
+/// Copies a block of each of the rows, [rows][block_words], to its place in rows that lie one after the other or in a
+/// tile.
+[[gnu::always_inline]] inline void place_blocks(const std::uint32_t* blocks, std::size_t stride, std::size_t height,
+                                                bool tiled, std::size_t row_size, std::uint32_t* to) noexcept {
+    if (tiled) return pack_tile(blocks, stride, height, block_words, to);
+    for (std::size_t row = 0; row < height; ++row, blocks += stride, to += row_size) {
+        for (std::size_t w = 0; w < block_words; ++w) to[w] = blocks[w];
+    }
+}
+
+/// Rounds the rows of a tile block by block.
+template <std::size_t Lanes, number_format Format>
+[[gnu::always_inline]] inline void pack_rows_of(row_layout layout, const float* rows, std::size_t row_stride,
+                                                std::size_t row_count, std::size_t height, std::size_t depth,
+                                                std::uint32_t* packed) noexcept {
+    constexpr std::size_t block = numbers_in_block(Format), most_words = 2 * block_words;
+    const bool tiled = layout.tile_height != 0;
+    const std::size_t row_size = row_words(Format, depth, layout), word_step = tiled ? height : 1;
+    row_quantization quantizations[highest_tile] = {};
+    for (std::size_t i = 0; Format != number_format::bf16 && i < height; ++i) {
+        if (i < row_count) quantizations[i] = quantization_of<Lanes, Format>(rows + i * row_stride, depth);
+        if (layout.signed_bytes && i < row_count) quantizations[i].zero_point -= middle_byte;
+        std::uint32_t* const header = packed + i * (tiled ? 1 : row_size);
+        header[0] = std::bit_cast<std::uint32_t>(quantizations[i].scale);
+        header[word_step] = quantizations[i].zero_point;
+    }
+    std::uint32_t blocks[highest_tile * most_words] = {};
+    std::uint32_t* to = packed + row_header(layout) * word_step;
     padded_block<block> padded;
-    for (std::size_t first = 0; first < depth; first += block, to += block_words) {
-        const float* const numbers = padded(row + first, depth - first);
-        round_words<Lanes>(numbers, numbers + block_words, to);
-        if (!as_floats) continue;
-        for (std::size_t w = 0; w < block_words; ++w) {
-            const std::uint32_t word = to[w];
-            to[w] = word << 16;
-            to[count + w] = word & upper_half;
+    for (std::size_t first = 0; first < depth; first += block, to += block_words * word_step) {
+        for (std::size_t i = 0; i < row_count; ++i) {
+            round_block<Lanes, Format>(padded(rows + i * row_stride + first, depth - first), quantizations[i],
+                                       layout.as_floats, blocks + i * most_words);
         }
+        place_blocks(blocks, most_words, height, tiled, row_size, to);
+        if (layout.as_floats)
+            place_blocks(blocks + block_words, most_words, height, tiled, row_size,
+                         to + word_count(Format, depth) * word_step);
     }
 }
 
 template <std::size_t Lanes>
 [[gnu::always_inline]] inline void pack_rows(number_format format, row_layout layout, const float* rows,
-                                             std::size_t row_stride, std::size_t row_count, std::size_t depth,
-                                             std::uint32_t* packed) noexcept {
-    const std::size_t stride = row_words(format, depth, layout);
-    for (std::size_t row = 0; row < row_count; ++row, rows += row_stride, packed += stride) {
-        if (format == number_format::int8)
-            pack_integer_row<Lanes, number_format::int8>(rows, depth, layout.signed_bytes, packed);
-        else if (format == number_format::int16)
-            pack_integer_row<Lanes, number_format::int16>(rows, depth, false, packed);
-        else
-            pack_bf16_row<Lanes>(rows, depth, layout.bf16_as_floats, packed);
-    }
+                                             std::size_t row_stride, std::size_t row_count, std::size_t height,
+                                             std::size_t depth, std::uint32_t* packed) noexcept {
+    if (format == number_format::int8)
+        pack_rows_of<Lanes, number_format::int8>(layout, rows, row_stride, row_count, height, depth, packed);
+    else if (format == number_format::int16)
+        pack_rows_of<Lanes, number_format::int16>(layout, rows, row_stride, row_count, height, depth, packed);
+    else
+        pack_rows_of<Lanes, number_format::bf16>(layout, rows, row_stride, row_count, height, depth, packed);
 }
 
 /// A column of weights.
@@ -299,7 +318,7 @@ void pack_panel(const float* source, std::size_t column_stride, std::size_t dept
             }
         }
         for (std::size_t lane = 0; lane < panel_width; lane += 4)
-            transpose_4x4(rounded + lane * block_words, block_words, block_words, to + lane);
+            transpose_4x4(rounded + lane * block_words, block_words, block_words, to + lane, panel_width);
     }
     const std::uint32_t* const packed = panel + column_header(Format) * panel_width;
     for (std::size_t column = 0; Format == number_format::int8 && column < panel_width; ++column)

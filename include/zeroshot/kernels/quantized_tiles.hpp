@@ -24,11 +24,15 @@ using quantized_operands = tile_operands<float, std::uint32_t>;
     return address;
 }
 
+/// Words of the header of a row that a microkernel reads.
+template <bool Tiled>
+inline constexpr std::size_t header_of_row = row_header(row_layout{Tiled ? highest_tile : 0});
+
 /// sums += one half of each word of the rows and of the weights. GCC would hold the mask in a register that the sums
 /// need.
 template <bool Upper, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
 [[gnu::always_inline]] inline void add_halves(floats<Lanes> (&sums)[Rows][Vectors], const std::uint32_t* row,
-                                              std::size_t row_stride, const std::uint32_t* panel,
+                                              std::size_t row_step, const std::uint32_t* panel,
                                               std::size_t panel_stride) noexcept {
     constexpr std::size_t width = panel_width / Lanes;
     words<Lanes> weights[Vectors];
@@ -39,7 +43,7 @@ template <bool Upper, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
     }
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < Rows; ++i) {
-        const float number = std::bit_cast<float>(row[i * row_stride]);
+        const float number = std::bit_cast<float>(row[i * row_step]);
 #pragma GCC unroll 16
         for (std::size_t j = 0; j < Vectors; ++j)
             sums[i][j] += number * reinterpret_cast<const floats<Lanes>&>(weights[j]);
@@ -48,7 +52,7 @@ template <bool Upper, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
 
 /// bfloat16 where no instruction multiplies pairs of it: the weights are widened in registers, one half of their words
 /// at a time, and multiplied with rows of floats.
-template <std::size_t Height, std::size_t Panels, std::size_t Lanes>
+template <std::size_t Height, std::size_t Panels, std::size_t Lanes, bool Tiled = false>
 struct bf16_microkernel {
     using word = std::uint32_t;
     static constexpr std::size_t height = Height, panels = Panels, lanes = Lanes;
@@ -58,12 +62,15 @@ struct bf16_microkernel {
     [[gnu::always_inline]] inline static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
         constexpr std::size_t vectors = Panels * panel_width / Lanes;
         floats<Lanes> sums[Rows][vectors] = {};
-        const std::uint32_t *lower = tile.rows + row_header, *upper = lower + tile.depth, *panel = tile.panel;
+        const row_steps<Tiled, Rows> steps{tile.row_stride};
+        const std::uint32_t* lower = tile.rows + header_of_row<Tiled> * steps.word;
+        const std::uint32_t *upper = lower + tile.depth * steps.word, *panel = tile.panel;
         for (std::size_t k = 0; k < tile.depth; ++k, panel += panel_width) {
-            add_halves<false, Rows, vectors, Lanes>(sums, lower + k, tile.row_stride, panel, tile.panel_stride);
-            ahead.advance();
-            add_halves<true, Rows, vectors, Lanes>(sums, upper + k, tile.row_stride, reloaded(panel),
-                                                   tile.panel_stride);
+            add_halves<false, Rows, vectors, Lanes>(sums, lower, steps.row(), panel, tile.panel_stride);
+            ahead.advance<Panels>();
+            add_halves<true, Rows, vectors, Lanes>(sums, upper, steps.row(), reloaded(panel), tile.panel_stride);
+            lower += steps.word;
+            upper += steps.word;
         }
         store_tile<Rows, vectors, Lanes>(sums, tile);
     }
@@ -71,9 +78,10 @@ struct bf16_microkernel {
 
 /// Stores sums of integers times the scales of row and column; of int8, the row's zero point times the sum of the
 /// column is subtracted first.
-template <number_format Format, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
+template <number_format Format, bool Tiled, std::size_t Rows, std::size_t Vectors, std::size_t Lanes>
 [[gnu::always_inline]] inline void store_integers(integers<Lanes> (&sums)[Rows][Vectors],
                                                   const quantized_operands& tile) noexcept {
+    const row_steps<Tiled, Rows> steps{tile.row_stride};
     constexpr std::size_t width = panel_width / Lanes;
     floats<Lanes> scaled[Rows][Vectors];
 #pragma GCC unroll 16
@@ -82,9 +90,9 @@ template <number_format Format, std::size_t Rows, std::size_t Vectors, std::size
         const words<Lanes> scale = vector_at<Lanes>(header).vector;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i) {
-            const std::uint32_t* const row = tile.rows + i * tile.row_stride;
+            const std::uint32_t* const row = tile.rows + i * steps.row();
             if constexpr (Format == number_format::int8) {
-                const words<Lanes> zeros = row[1] * vector_at<Lanes>(header + panel_width).vector;
+                const words<Lanes> zeros = row[steps.word] * vector_at<Lanes>(header + panel_width).vector;
                 sums[i][j] -= reinterpret_cast<const integers<Lanes>&>(zeros);
             }
             convert<Lanes>(sums[i][j], scaled[i][j]);
@@ -97,11 +105,13 @@ template <number_format Format, std::size_t Rows, std::size_t Vectors, std::size
 
 /// Sums of an instruction that multiplies and adds up whole words. An instruction is a class derived from this with
 /// add(sum& to, row, weights).
-template <number_format Format, std::size_t Lanes>
+/// \tparam Tiled whether the rows are packed as tiles
+template <number_format Format, std::size_t Lanes, bool Tiled = false>
 struct word_sums {
     using number = std::conditional_t<Format == number_format::bf16, float, std::int32_t>;
     using sum = typename vector_of<number, Lanes>::type;
     static constexpr std::size_t header = column_header(Format), lanes = Lanes;
+    static constexpr bool tiled = Tiled;
 
     template <std::size_t Rows, std::size_t Vectors>
     [[gnu::always_inline]] inline static void store(sum (&sums)[Rows][Vectors],
@@ -109,7 +119,7 @@ struct word_sums {
         if constexpr (Format == number_format::bf16)
             store_tile<Rows, Vectors, Lanes>(sums, tile);
         else
-            store_integers<Format, Rows, Vectors, Lanes>(sums, tile);
+            store_integers<Format, Tiled, Rows, Vectors, Lanes>(sums, tile);
     }
 };
 
@@ -124,16 +134,17 @@ struct word_microkernel {
     [[gnu::always_inline]] inline static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
         constexpr std::size_t vectors = panel_width / lanes;
         typename Dot::sum sums[Rows][vectors] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width) {
+        const row_steps<Dot::tiled, Rows> steps{tile.row_stride};
+        const std::uint32_t* row = tile.rows + header_of_row<Dot::tiled> * steps.word;
+        const std::uint32_t* panel = tile.panel + Dot::header * panel_width;
+        for (std::size_t k = Dot::header; k < tile.depth; ++k, row += steps.word, panel += panel_width) {
             words<lanes> weights[vectors];
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < vectors; ++j) weights[j] = vector_at<lanes>(panel + j * lanes).vector;
-            ahead.advance();
+            ahead.advance<panels>();
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride + k];
+                const words<lanes> broadcast = words<lanes>{} + row[i * steps.row()];
 #pragma GCC unroll 16
                 for (std::size_t j = 0; j < vectors; ++j) Dot::add(sums[i][j], broadcast, weights[j]);
             }
@@ -180,10 +191,10 @@ struct int8_microkernel {
         constexpr std::size_t vectors = panel_width / lanes;
         integers<lanes> sums[Rows][vectors] = {};
         constexpr std::size_t header = column_header(number_format::int8);
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + header * panel_width;
+        const std::uint32_t *row = tile.rows + header_of_row<false>, *panel = tile.panel + header * panel_width;
         const std::size_t count = tile.depth - header;
         for (std::size_t k = 0; k < count; ++k, panel += panel_width) {
-            ahead.advance();
+            ahead.advance<panels>();
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < vectors; ++j) {
                 const words<lanes> weights = vector_at<lanes>(panel + j * lanes).vector;
@@ -200,7 +211,7 @@ struct int8_microkernel {
                 }
             }
         }
-        store_integers<number_format::int8, Rows, vectors, lanes>(sums, tile);
+        store_integers<number_format::int8, false, Rows, vectors, lanes>(sums, tile);
     }
 };
 #else

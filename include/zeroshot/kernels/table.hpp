@@ -115,12 +115,46 @@ constexpr std::size_t packed_size(number_format format, std::size_t columns, std
     return packed_size(columns, column_words(format, depth));
 }
 
-/// Words of the header of a row: the scale of integers, a float; of int8 also the zero point. A cache line in every
-/// format, so that the stride of rows is no power of two, which would map them to the same sets of the caches.
-inline constexpr std::size_t row_header = block_words;
-
 /// Packed rows are padded to a multiple of so many. Padding is multiplied, its results are discarded.
 inline constexpr std::size_t row_multiple = 2;
+
+/// Layout of the rows of a product, by the instructions that multiply them.
+///
+/// A tile holds the numbers k of its rows side by side, [depth][rows]: a kernel reads it from front to back, while rows
+/// at a distance of 3072 floats, a multiple of 4 KiB, would lie in the same sets of the first-level cache.
+struct row_layout {
+    std::size_t tile_height = 0;  ///< most rows of a tile; 0: the rows lie one after the other
+    bool as_floats = false;       ///< words of bf16 become floats, first all lower halves, then all upper ones
+    bool signed_bytes = false;    ///< bytes of int8, and their zero points, are signed
+};
+
+/// Most rows of a tile in any layout.
+inline constexpr std::size_t highest_tile = 16;
+
+/// Rows cut into as few tiles as possible, of equal heights, give or take one row_multiple.
+struct row_tiles {
+    std::size_t units, multiple, count;
+
+    constexpr row_tiles(std::size_t rows, std::size_t height, std::size_t multiple_of) noexcept
+        : units((rows + multiple_of - 1) / multiple_of),
+          multiple(multiple_of),
+          count((units * multiple + height - 1) / height) {}
+
+    /// The first row of a tile; of the tile behind the last one, the number of rows with their padding.
+    constexpr std::size_t row(std::size_t tile) const noexcept { return units * tile / count * multiple; }
+};
+
+/// The tiles of quantized rows; rows that lie one after the other are cut into the smallest ones.
+constexpr row_tiles tiles_of(std::size_t row_count, row_layout layout) noexcept {
+    return {row_count, layout.tile_height == 0 ? row_multiple : layout.tile_height, row_multiple};
+}
+
+/// Words of the header of a row: the scale of integers, a float; of int8 also the zero point. Of rows that lie one
+/// after the other a cache line, so that their distance is no power of two, which would map them to the same sets of
+/// the caches.
+constexpr std::size_t row_header(row_layout layout) {
+    return layout.tile_height == 0 ? block_words : 2;
+}
 
 /// Largest depth of int16: beyond, each number of a column has so few bits that bfloat16 is as exact.
 inline constexpr std::size_t deepest_int16 = 1 << 14;
@@ -170,6 +204,9 @@ struct pixel_weights {
 /// Kernels on one type of numbers; the free functions of kernels.hpp describe their parameters.
 template <class Scalar>
 struct scalar_kernels {
+    std::size_t tile_height;  ///< of the rows of `multiply`, as in row_layout
+    void (*pack_tile)(const Scalar* rows, std::size_t row_stride, std::size_t row_count, std::size_t depth,
+                      Scalar* tile) noexcept;
     void (*multiply)(const product<Scalar>&, std::size_t panel, std::size_t end) noexcept;
     void (*apply)(activation, Scalar* numbers, std::size_t count) noexcept;
     void (*softmax)(Scalar* numbers, std::size_t count, Scalar scale) noexcept;
@@ -181,12 +218,6 @@ struct scalar_kernels {
                              bool add, Scalar* const* results) noexcept;
 };
 
-/// Variants of the layout of quantized rows, by the instructions that multiply them.
-struct row_layout {
-    bool bf16_as_floats;  ///< rows of bfloat16 are floats, first all lower halves of the words, then all upper ones
-    bool signed_bytes;    ///< bytes of rows, and their zero points, are signed
-};
-
 /// The kernels of one instruction set.
 struct table {
     instruction_set set;
@@ -194,14 +225,14 @@ struct table {
     bool (*is_available)() noexcept;  ///< whether this machine can run them; of AMX, asks the system's permission too
     bool (*is_preferred)() noexcept;  ///< whether this machine runs them faster than those of the tables that follow
 
-    row_layout rows;
+    std::array<row_layout, 3> row_layouts;  ///< of the number formats
     bool has_fast_int16;               ///< whether products of int16 are faster than those of float: 1.5 or 2 times
     number_format best_16_bit_format;  ///< the faster one, or the more exact one where both are as fast
 
     scalar_kernels<float> f32;
     std::array<void (*)(const quantized_product&, std::size_t panel, std::size_t end) noexcept, 3> multiply_quantized;
     void (*pack_rows)(number_format, row_layout, const float* rows, std::size_t row_stride, std::size_t row_count,
-                      std::size_t depth, std::uint32_t* packed) noexcept;
+                      std::size_t height, std::size_t depth, std::uint32_t* packed) noexcept;
     void (*pack_columns)(number_format, const float* source, std::size_t column_stride, std::size_t depth_stride,
                          std::size_t columns, std::size_t depth, std::uint32_t* packed) noexcept;
     void (*round_floats)(const float* numbers, std::size_t count, float* rounded) noexcept;
@@ -225,9 +256,14 @@ constexpr table derived(table base, instruction_set set, std::string_view name, 
     return base;
 }
 
+/// The layout of a table's rows in a format.
+constexpr row_layout layout_of(const table& kernels, number_format format) {
+    return kernels.row_layouts[static_cast<std::size_t>(format)];
+}
+
 /// Number of words of a packed row, its header included.
 constexpr std::size_t row_words(number_format format, std::size_t depth, row_layout layout) {
-    return row_header + word_count(format, depth) * (format == number_format::bf16 && layout.bf16_as_floats ? 2 : 1);
+    return row_header(layout) + word_count(format, depth) * (layout.as_floats ? 2 : 1);
 }
 
 /// Number of words of packed rows, padding included.

@@ -1,5 +1,6 @@
 #pragma once
-/// \file Packing of panels, the microkernel of float products, the loops around all microkernels, and the epilogue.
+/// \file Packing of panels and tiles, the microkernel of float products, the loops around all microkernels, and the
+/// epilogue.
 
 #include <cstddef>
 #include <type_traits>
@@ -11,10 +12,10 @@
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace kernels {
 namespace detail {
 
-/// Transposes four columns that are contiguous in the source into a panel.
+/// Transposes four columns that are contiguous in the source, into rows that are `width` numbers apart.
 template <class Scalar>
 [[gnu::always_inline]] inline void transpose_4x4(const Scalar* columns, std::size_t column_stride, std::size_t depth,
-                                                 Scalar* panel) noexcept {
+                                                 Scalar* panel, std::size_t width) noexcept {
     std::size_t k = 0;
 #if ZEROSHOT_KERNELS_VECTORS && defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)  // GCC 11 has none
@@ -27,17 +28,17 @@ template <class Scalar>
             const auto ac_end = __builtin_shufflevector(a, c, 2, 6, 3, 7);
             const auto bd_begin = __builtin_shufflevector(b, d, 0, 4, 1, 5);
             const auto bd_end = __builtin_shufflevector(b, d, 2, 6, 3, 7);
-            Scalar* const to = panel + k * panel_width;
+            Scalar* const to = panel + k * width;
             vector_at<4>(to).vector = __builtin_shufflevector(ac_begin, bd_begin, 0, 4, 1, 5);
-            vector_at<4>(to + panel_width).vector = __builtin_shufflevector(ac_begin, bd_begin, 2, 6, 3, 7);
-            vector_at<4>(to + 2 * panel_width).vector = __builtin_shufflevector(ac_end, bd_end, 0, 4, 1, 5);
-            vector_at<4>(to + 3 * panel_width).vector = __builtin_shufflevector(ac_end, bd_end, 2, 6, 3, 7);
+            vector_at<4>(to + width).vector = __builtin_shufflevector(ac_begin, bd_begin, 2, 6, 3, 7);
+            vector_at<4>(to + 2 * width).vector = __builtin_shufflevector(ac_end, bd_end, 0, 4, 1, 5);
+            vector_at<4>(to + 3 * width).vector = __builtin_shufflevector(ac_end, bd_end, 2, 6, 3, 7);
         }
     }
 #endif
 #endif
     for (; k < depth; ++k) {
-        for (std::size_t lane = 0; lane < 4; ++lane) panel[k * panel_width + lane] = columns[lane * column_stride + k];
+        for (std::size_t lane = 0; lane < 4; ++lane) panel[k * width + lane] = columns[lane * column_stride + k];
     }
 }
 
@@ -73,7 +74,7 @@ void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_str
                 std::size_t lane = 0;
                 for (; depth_stride == 1 && lane + 4 <= count; lane += 4) {
                     detail::transpose_4x4(panel + lane * column_stride + begin, column_stride, end - begin,
-                                          packed + begin * panel_width + lane);
+                                          packed + begin * panel_width + lane, panel_width);
                 }
                 for (; lane < count; ++lane) {
                     for (std::size_t k = begin; k < end; ++k)
@@ -85,6 +86,39 @@ void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_str
 }
 
 namespace detail {
+
+/// Packs rows as a tile, [depth][rows].
+/// \param rows [row_count, depth], row_stride elements apart
+template <class Scalar>
+[[gnu::always_inline]] inline void pack_tile(const Scalar* rows, std::size_t row_stride, std::size_t row_count,
+                                             std::size_t depth, Scalar* tile) noexcept {
+    constexpr std::size_t line = 16;  // numbers of a cache line, so that none is loaded twice
+    for (std::size_t begin = 0; begin < depth; begin += line) {
+        const std::size_t count = depth - begin < line ? depth - begin : line;
+        for (std::size_t done = 0; done < row_count; done += 4) {
+            // The last four rows overlap those before.
+            const std::size_t row = done + 4 <= row_count ? done : row_count < 4 ? 0 : row_count - 4;
+            const Scalar* const from = rows + row * row_stride + begin;
+            Scalar* const to = tile + begin * row_count + row;
+            if (row_count >= 4) {
+                transpose_4x4(from, row_stride, count, to, row_count);
+            } else {
+                for (std::size_t k = 0; k < count; ++k) {
+                    for (std::size_t i = 0; i < row_count; ++i) to[k * row_count + i] = from[i * row_stride + k];
+                }
+            }
+        }
+    }
+}
+
+/// Distances in the rows that a microkernel reads: from row to row, and from word to word.
+template <bool Tiled, std::size_t Rows>
+struct row_steps {
+    std::size_t stride;  // of rows that lie one after the other
+
+    [[gnu::always_inline]] constexpr std::size_t row() const noexcept { return Tiled ? 1 : stride; }
+    static constexpr std::size_t word = Tiled ? Rows : 1;
+};
 
 /// Operands of a microkernel: pointers to the first row and column of a tile.
 template <class Scalar, class Word = Scalar>
@@ -103,9 +137,12 @@ struct tile_operands {
 struct prefetch_stream {
     const char* next;
     std::size_t stride;
+    std::size_t second;  // distance of a second line, which only microkernels of several panels need
 
+    template <std::size_t Panels>
     [[gnu::always_inline]] inline void advance() noexcept {
         prefetch(next);
+        if constexpr (Panels > 1) prefetch(next + second);
         next += stride;
     }
 };
@@ -131,7 +168,8 @@ template <std::size_t Height, std::size_t Vectors, std::size_t Lanes, class Scal
 
 /// The microkernel of float products: a tile of Height rows x 16 Panels columns whose sums stay in registers while k
 /// runs. Height: such that the sums fill the registers but for the weights and one broadcast.
-template <class Scalar, std::size_t Height, std::size_t Panels, std::size_t Lanes>
+/// \tparam Tiled whether the rows are packed as tiles
+template <class Scalar, std::size_t Height, std::size_t Panels, std::size_t Lanes, bool Tiled = false>
 struct microkernel {
     using word = Scalar;
     static constexpr std::size_t height = Height, panels = Panels, lanes = Lanes;
@@ -144,19 +182,19 @@ struct microkernel {
         using vector = typename vector_of<Scalar, Lanes>::type;
         constexpr std::size_t width = panel_width / Lanes, vectors = Panels * width;
         vector sums[Rows][vectors] = {};
-        const Scalar* const rows = tile.rows;
-        const std::size_t row_stride = tile.row_stride, panel_stride = tile.panel_stride;
-        for (std::size_t k = 0; k < tile.depth; ++k) {
-            const Scalar* panel = tile.panel + k * panel_width;
+        const row_steps<Tiled, Rows> steps{tile.row_stride};
+        const std::size_t panel_stride = tile.panel_stride;
+        const Scalar *row = tile.rows, *panel = tile.panel;
+        for (std::size_t k = 0; k < tile.depth; ++k, row += steps.word, panel += panel_width) {
             vector weights[vectors];
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < vectors; ++j)
                 weights[j] = vector_at<Lanes>(panel + j / width * panel_stride + j % width * Lanes).vector;
-            ahead.advance();
+            ahead.advance<Panels>();
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
-                for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += rows[i * row_stride + k] * weights[j];
+                for (std::size_t j = 0; j < vectors; ++j) sums[i][j] += row[i * steps.row()] * weights[j];
             }
         }
         store_tile<Rows, vectors, Lanes>(sums, tile);
@@ -206,18 +244,17 @@ struct padded_columns {
     }
 };
 
-/// A block of rows times one or Microkernel::panels panels: tiles of equal heights, give or take one row_multiple, that
-/// together prefetch the panels that follow.
+/// The tiles from `first` to before `end` times one or Microkernel::panels panels. Together they prefetch the panels
+/// that follow.
 template <class Microkernel, class Scalar>
 [[gnu::always_inline]] inline void multiply_panels(const product<Scalar, typename Microkernel::word>& p,
-                                                   std::size_t row, std::size_t row_end, std::size_t column,
-                                                   std::size_t panels) noexcept {
+                                                   const row_tiles& tiles, std::size_t first, std::size_t end,
+                                                   std::size_t column, std::size_t panels) noexcept {
     using word = typename Microkernel::word;
     constexpr std::size_t cache_line = 64, max_height = Microkernel::height, lanes = Microkernel::lanes;
-    constexpr std::size_t width = Microkernel::panels * panel_width, multiple = Microkernel::row_multiple;
-    const std::size_t units = (row_end - row + multiple - 1) / multiple;
-    const std::size_t tiles = (units * multiple + max_height - 1) / max_height;
-    const std::size_t part = width * sizeof(word) / tiles, stride = part < cache_line ? part : cache_line;
+    constexpr std::size_t width = Microkernel::panels * panel_width;
+    const std::size_t part = width * sizeof(word) / (end - first), stride = part < cache_line ? part : cache_line;
+    const std::size_t second = part > cache_line ? panel_width * sizeof(word) * p.depth : 0;
     const std::size_t full_width = panels * panel_width;
     const std::size_t columns = p.columns - column < full_width ? p.columns - column : full_width;
     const word* panel = p.packed + column * p.depth;
@@ -226,9 +263,10 @@ template <class Microkernel, class Scalar>
     const Scalar* bias = padded_bias(p.epilogue.bias, column, columns);
     const Scalar* gain = padded_gain(p.epilogue.gain, column, columns);
     alignas(64) Scalar sums[max_height * width];
-    for (std::size_t tile = 0; tile < tiles; ++tile, next += stride * p.depth) {
-        const std::size_t padded_height = multiple * (units / tiles + (tile < units % tiles ? 1 : 0));
-        const std::size_t height = row_end - row < padded_height ? row_end - row : padded_height;
+    std::size_t row = tiles.row(first);
+    for (std::size_t tile = first; tile < end; ++tile, next += stride * p.depth) {
+        const std::size_t padded_height = tiles.row(tile + 1) - row;
+        const std::size_t height = p.row_count - row < padded_height ? p.row_count - row : padded_height;
         const bool in_place = columns == width && height == padded_height && gain == nullptr && !p.epilogue.add;
         Scalar* result = p.result + row * p.result_stride + column;
         for (std::size_t i = 0; i < height; ++i) prefetch(result + i * p.result_stride);
@@ -238,7 +276,7 @@ template <class Microkernel, class Scalar>
                 p.rows + row * p.row_stride, p.row_stride, panel,
                 panels == Microkernel::panels ? panel_width * p.depth : 0,  // a single panel is computed twice
                 p.depth, bias, in_place ? result : sums, in_place ? p.result_stride : width},
-            prefetch_stream{next, stride});
+            prefetch_stream{next, stride, second});
         for (std::size_t i = 0; i < height && !(in_place && p.epilogue.function == activation::identity); ++i) {
             Scalar* const target = result + i * p.result_stride;
             apply_epilogue<lanes, width>(in_place ? target : sums + i * width, gain, p.epilogue, columns, target);
@@ -255,16 +293,15 @@ template <class Microkernel, class Scalar>
     constexpr std::size_t k_size = Microkernel::row_words * sizeof(typename Microkernel::word);
     constexpr std::size_t cached = 320 * 1024 / k_size;  // words of rows: a part of the second level of the caches
     constexpr std::size_t min_rows = 96;                 // with fewer, the weights would be reloaded too often
-    constexpr std::size_t multiple = Microkernel::row_multiple;
     const std::size_t block_rows = cached / (p.depth + 1) < min_rows ? min_rows : cached / (p.depth + 1);
-    const std::size_t blocks = (p.row_count + block_rows - 1) / block_rows;
-    const std::size_t units = (p.row_count + multiple - 1) / multiple;  // a block ends between two of them
+    const std::size_t block_tiles = (block_rows + Microkernel::height - 1) / Microkernel::height;
+    const row_tiles tiles(p.row_count, Microkernel::height, Microkernel::row_multiple);
+    const std::size_t blocks = (tiles.count + block_tiles - 1) / block_tiles;
     for (std::size_t block = 0; block < blocks; ++block) {
-        const std::size_t row = units * block / blocks * multiple, end = units * (block + 1) / blocks * multiple;
-        const std::size_t row_end = end < p.row_count ? end : p.row_count;
+        const std::size_t first = tiles.count * block / blocks, end = tiles.count * (block + 1) / blocks;
         for (std::size_t at = panel; at < panel_end; at += Microkernel::panels) {
             const std::size_t panels = panel_end - at < Microkernel::panels ? panel_end - at : Microkernel::panels;
-            multiply_panels<Microkernel, Scalar>(p, row, row_end, at * panel_width, panels);
+            multiply_panels<Microkernel, Scalar>(p, tiles, first, end, at * panel_width, panels);
         }
     }
 }

@@ -114,8 +114,8 @@ struct dot_avx_vnni : word_sums<Format, 8> {
 };
 
 /// By AVX512_VNNI and AVX512_BF16.
-template <number_format Format>
-struct dot_avx512 : word_sums<Format, 16> {
+template <number_format Format, bool Tiled = true>
+struct dot_avx512 : word_sums<Format, 16, Tiled> {
     using sum = typename word_sums<Format, 16>::sum;
 
     [[gnu::always_inline]] ZEROSHOT_TARGET("avx512f,fma") static inline void add(sum& to, const words<16>& row,
@@ -131,7 +131,7 @@ struct dot_avx512 : word_sums<Format, 16> {
 
 #if ZEROSHOT_KERNELS_AMX
 template <number_format Format>
-struct dot_amx : dot_avx512<Format> {
+struct dot_amx : dot_avx512<Format, false> {
     template <int Sums, int Rows, int Weights>
     [[gnu::always_inline]] inline static void add_tiles() noexcept {
         if constexpr (Format == number_format::int8)
@@ -141,6 +141,9 @@ struct dot_amx : dot_avx512<Format> {
     }
 };
 #endif
+
+/// Two sums for each row fill 28 of 32 registers.
+inline constexpr std::size_t avx512_tile_height = 14;
 
 // The next two are word_microkernel of quantized_tiles.hpp, whose target attribute must be that of Dot::add.
 
@@ -155,14 +158,15 @@ struct word_microkernel_avx2 {
     ZEROSHOT_TARGET("avx2,fma")
     static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
         typename Dot::sum sums[Rows][2] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width) {
+        const std::uint32_t* row = tile.rows + header_of_row<false>;
+        const std::uint32_t* panel = tile.panel + Dot::header * panel_width;
+        const std::size_t row_stride = tile.row_stride;
+        for (std::size_t k = Dot::header; k < tile.depth; ++k, ++row, panel += panel_width) {
             const words<lanes> left = vector_at<lanes>(panel).vector, right = vector_at<lanes>(panel + lanes).vector;
-            ahead.advance();
+            ahead.advance<panels>();
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride + k];
+                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride];
                 Dot::add(sums[i][0], broadcast, left);
                 Dot::add(sums[i][1], broadcast, right);
             }
@@ -171,26 +175,26 @@ struct word_microkernel_avx2 {
     }
 };
 
-/// Words multiplied and added up whole, two panels of columns.
+/// Words multiplied and added up whole, two panels of columns; rows in tiles.
 template <class Dot>
 struct word_microkernel_avx512 {
     using word = std::uint32_t;
-    static constexpr std::size_t height = 14, panels = 2, lanes = 16, row_words = 1;
+    static constexpr std::size_t height = avx512_tile_height, panels = 2, lanes = 16, row_words = 1;
     static constexpr std::size_t row_multiple = kernels::row_multiple;
 
     template <std::size_t Rows>
     ZEROSHOT_TARGET("avx512f,fma")
     static void multiply(const quantized_operands& tile, prefetch_stream ahead) noexcept {
         typename Dot::sum sums[Rows][panels] = {};
-        const std::uint32_t *row = tile.rows + row_header, *panel = tile.panel + Dot::header * panel_width;
-        const std::size_t row_stride = tile.row_stride, count = tile.depth - Dot::header;
-        for (std::size_t k = 0; k < count; ++k, panel += panel_width) {
+        const std::uint32_t* row = tile.rows + header_of_row<true> * Rows;
+        const std::uint32_t* panel = tile.panel + Dot::header * panel_width;
+        for (std::size_t k = Dot::header; k < tile.depth; ++k, row += Rows, panel += panel_width) {
             const words<lanes> left = vector_at<lanes>(panel).vector;
             const words<lanes> right = vector_at<lanes>(panel + tile.panel_stride).vector;
-            ahead.advance();
+            ahead.advance<panels>();
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i) {
-                const words<lanes> broadcast = words<lanes>{} + row[i * row_stride + k];
+                const words<lanes> broadcast = words<lanes>{} + row[i];
                 Dot::add(sums[i][0], broadcast, left);
                 Dot::add(sums[i][1], broadcast, right);
             }
@@ -269,12 +273,17 @@ inline constexpr table avx2_table{
     .name = "avx2",
     .is_available = has_avx2,
     .is_preferred = always,
-    .rows = {.bf16_as_floats = true, .signed_bytes = false},
+    .row_layouts = {row_layout{.as_floats = true}},
     .has_fast_int16 = true,
     .best_16_bit_format = number_format::int16,
-    .f32 = {multiply_avx2<microkernel<float, 6, 1, 8>>, compiled_for<apply_to_all<8, float>>::avx2,
-            compiled_for<softmax_row<8, float>>::avx2, compiled_for<normalise_row<8, float>>::avx2,
-            compiled_for<winograd_transform_all<8, float>>::avx2, compiled_for<winograd_inverse_all<8, float>>::avx2},
+    .f32 = {.tile_height = 0,
+            .pack_tile = compiled_for<pack_tile<float>>::avx2,
+            .multiply = multiply_avx2<microkernel<float, 6, 1, 8>>,
+            .apply = compiled_for<apply_to_all<8, float>>::avx2,
+            .softmax = compiled_for<softmax_row<8, float>>::avx2,
+            .normalise = compiled_for<normalise_row<8, float>>::avx2,
+            .winograd_transform = compiled_for<winograd_transform_all<8, float>>::avx2,
+            .winograd_inverse = compiled_for<winograd_inverse_all<8, float>>::avx2},
     .multiply_quantized = {multiply_avx2<bf16_microkernel<6, 1, 8>>,
                            multiply_avx2<word_microkernel_avx2<dot_avx2<number_format::int16>>>,
                            multiply_avx2<word_microkernel_avx2<dot_avx2<number_format::int8>>>},
@@ -299,8 +308,14 @@ inline constexpr table avx512_table = [] {
     table wide = derived(avx2_table, instruction_set::avx512, "avx512", has_avx512);
     wide.has_fast_int16 = false;
     wide.best_16_bit_format = number_format::bf16;
-    wide.f32.multiply = multiply_avx512<microkernel<float, 14, 2, 16>>;
-    wide.multiply_quantized[0] = multiply_avx512<bf16_microkernel<14, 1, 16>>;
+    wide.row_layouts[0].tile_height = avx512_tile_height;
+    wide.f32.tile_height = avx512_tile_height;
+    wide.f32.multiply = multiply_avx512<microkernel<float, avx512_tile_height, 2, 16, true>>;
+    wide.f32.apply = compiled_for<apply_to_all<16, float>>::avx512;
+    wide.f32.winograd_transform = compiled_for<winograd_transform_all<16, float>>::avx512;
+    wide.f32.winograd_inverse = compiled_for<winograd_inverse_all<16, float>>::avx512;
+    wide.multiply_quantized[0] = multiply_avx512<bf16_microkernel<avx512_tile_height, 2, 16, true>>;
+    wide.pack_rows = compiled_for<pack_rows<16>>::avx512;
     return wide;
 }();
 
@@ -308,6 +323,7 @@ inline constexpr table avx512_vnni_table = [] {
     table vnni = derived(avx512_table, instruction_set::avx512_vnni, "avx512_vnni", has_avx512_vnni);
     vnni.has_fast_int16 = true;
     vnni.best_16_bit_format = number_format::int16;
+    vnni.row_layouts[1].tile_height = vnni.row_layouts[2].tile_height = avx512_tile_height;
     vnni.multiply_quantized[1] = multiply_avx512<word_microkernel_avx512<dot_avx512<number_format::int16>>>;
     vnni.multiply_quantized[2] = multiply_avx512<word_microkernel_avx512<dot_avx512<number_format::int8>>>;
     return vnni;
@@ -316,7 +332,7 @@ inline constexpr table avx512_vnni_table = [] {
 inline constexpr table avx512_bf16_table = [] {
     table bf16 = derived(avx512_vnni_table, instruction_set::avx512_bf16, "avx512_bf16", has_avx512_bf16);
     bf16.is_preferred = prefers_avx512_bf16;
-    bf16.rows.bf16_as_floats = false;
+    bf16.row_layouts[0].as_floats = false;
     bf16.multiply_quantized[0] = multiply_avx512<word_microkernel_avx512<dot_avx512<number_format::bf16>>>;
     return bf16;
 }();
@@ -326,6 +342,7 @@ inline constexpr table amx_table = [] {
     table tiles = derived(avx512_bf16_table, instruction_set::amx, "amx", has_amx);
     tiles.is_preferred = always;
     tiles.best_16_bit_format = number_format::bf16;
+    tiles.row_layouts[0].tile_height = tiles.row_layouts[2].tile_height = 0;
     tiles.multiply_quantized[0] = multiply_amx<dot_amx<number_format::bf16>>;
     tiles.multiply_quantized[2] = multiply_amx<dot_amx<number_format::int8>>;
     return tiles;

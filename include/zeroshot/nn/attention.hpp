@@ -10,7 +10,7 @@
 
 #include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/linear.hpp>
-#include <zeroshot/nn/quantized_activations.hpp>
+#include <zeroshot/nn/packed_activations.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
@@ -65,8 +65,8 @@ class attention_head {
     std::size_t tokens_;
     Scalar scale_;
     const kernels::table* set_;
-    packed_activations<Scalar> keys_;    // tokens columns of depth size
-    packed_activations<Scalar> values_;  // size columns of depth tokens
+    packed_columns<Scalar> keys_;    // tokens columns of depth size
+    packed_columns<Scalar> values_;  // size columns of depth tokens
 };
 
 /// Layout of sequences of tokens in the rows of one matrix [rows, width]: each sequence is the list of its tokens'

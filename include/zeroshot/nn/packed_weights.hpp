@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,8 +20,8 @@
 
 #include <zeroshot/half.hpp>
 #include <zeroshot/kernels/kernels.hpp>
+#include <zeroshot/nn/packed_activations.hpp>
 #include <zeroshot/nn/packing.hpp>
-#include <zeroshot/nn/quantized_activations.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
@@ -113,16 +114,15 @@ class packed_weights {
     void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
                   const kernels::epilogue<Scalar>& epilogue = {}, executor* threads = nullptr,
                   output_range range = {}) const {
-        const kernels::product<Scalar> whole{rows,    row_stride, row_count, nullptr, outputs_,
-                                             inputs_, results,    outputs_,  epilogue};
         const std::size_t panel = range.first / kernels::panel_width;
         const std::size_t panels = kernels::panel_count((std::min)(range.end, outputs_)) - panel;
         const std::size_t parts = part_count(row_count * panels, concurrency_of(threads));
-        const quantized_activations quantized = quantized_rows(whole, parts > 1 ? threads : nullptr);
+        const packed_rows<Scalar> packed(format(), rows, row_stride, row_count, inputs_, *kernels_,
+                                         parts > 1 ? threads : nullptr);
         parallel_for(threads, parts, [&](std::size_t part) {
             std::visit(
-                [&](const auto& packed) {
-                    multiply_panels(whole, quantized, packed, panel + panels * part / parts,
+                [&](const auto& weights) {
+                    multiply_panels(packed, weights, results, epilogue, panel + panels * part / parts,
                                     panel + panels * (part + 1) / parts);
                 },
                 packed_);
@@ -252,42 +252,35 @@ class packed_weights {
         return threads == 1 ? 1 : std::clamp<std::size_t>(parts, 1, 4 * threads);
     }
 
-    /// The rows in the format of quantized weights; empty for other weights.
-    quantized_activations quantized_rows(const kernels::product<Scalar>& whole, executor* threads) const {
-        if constexpr (std::is_same_v<Scalar, float>) {
-            if (const auto* const quantized = std::get_if<quantized_weights>(&packed_))
-                return {quantized->format, whole.rows, whole.row_stride, whole.row_count, inputs_, *kernels_, threads};
-        }
-        return {};
+    /// The number format of quantized weights.
+    std::optional<kernels::number_format> format() const noexcept {
+        const auto* const quantized = std::get_if<quantized_weights>(&packed_);
+        return quantized == nullptr ? std::nullopt : std::optional(quantized->format);
     }
 
-    void multiply_panels(const kernels::product<Scalar>& whole, const quantized_activations& rows,
-                         const quantized_weights& packed, std::size_t panel, std::size_t end) const noexcept {
+    void multiply_panels(const packed_rows<Scalar>& rows, const quantized_weights& packed, Scalar* results,
+                         const kernels::epilogue<Scalar>& epilogue, std::size_t panel, std::size_t end) const noexcept {
         if constexpr (std::is_same_v<Scalar, float>)
-            rows.multiply(packed.words.data(), outputs_, whole.result, whole.result_stride, whole.epilogue, panel, end);
+            rows.multiply(packed.words.data(), outputs_, results, outputs_, epilogue, panel, end);
     }
 
-    void multiply_panels(kernels::product<Scalar> p, const quantized_activations&, const shared_array<Scalar>& packed,
-                         std::size_t panel, std::size_t end) const noexcept {
-        p.packed = packed.data();
-        kernels::multiply(p, *kernels_, panel, end);
+    void multiply_panels(const packed_rows<Scalar>& rows, const shared_array<Scalar>& packed, Scalar* results,
+                         const kernels::epilogue<Scalar>& epilogue, std::size_t panel, std::size_t end) const noexcept {
+        rows.multiply(packed.data(), outputs_, results, outputs_, epilogue, panel, end);
     }
 
     /// Compact weights: a panel at a time is widened once and used for all rows.
     template <class Stored>
-    void multiply_panels(const kernels::product<Scalar>& whole, const quantized_activations&,
-                         const shared_array<Stored>& packed, std::size_t first, std::size_t end) const {
+    void multiply_panels(const packed_rows<Scalar>& rows, const shared_array<Stored>& packed, Scalar* results,
+                         const kernels::epilogue<Scalar>& epilogue, std::size_t first, std::size_t end) const {
         constexpr std::size_t width = kernels::panel_width;
         aligned_vector<Scalar> panel(width * inputs_);
         for (std::size_t column = first * width; column < end * width; column += width) {
             kernels::widen(packed.data() + column * inputs_, panel.size(), panel.data(), *kernels_);
-            kernels::product<Scalar> part = whole;
-            part.packed = panel.data();
-            if (part.epilogue.bias != nullptr) part.epilogue.bias += column;
-            if (part.epilogue.gain != nullptr) part.epilogue.gain += column;
-            part.columns = (std::min)(width, outputs_ - column);
-            part.result = whole.result + column;
-            kernels::multiply(part, *kernels_);
+            kernels::epilogue<Scalar> part = epilogue;
+            if (part.bias != nullptr) part.bias += column;
+            if (part.gain != nullptr) part.gain += column;
+            rows.multiply(panel.data(), (std::min)(width, outputs_ - column), results + column, outputs_, part, 0, 1);
         }
     }
 

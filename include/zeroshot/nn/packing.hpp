@@ -45,7 +45,7 @@ inline std::optional<kernels::number_format> format_of(const packing& layer, std
         if (set.best_16_bit_format == int16 && depth <= kernels::deepest_int16) return int16;
     }
     // With many rows per weight the smaller size does not matter: bfloat16 only gains from an instruction.
-    if (layer.many_rows && set.rows.bf16_as_floats) return {};
+    if (layer.many_rows && kernels::layout_of(set, bf16).as_floats) return {};
     return bf16;
 }
 

@@ -12,9 +12,9 @@
 
 #include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/kernels/winograd.hpp>
-#include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/packed_activations.hpp>
 #include <zeroshot/nn/packing.hpp>
-#include <zeroshot/nn/quantized_activations.hpp>
+#include <zeroshot/nn/packed_weight_cache.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -153,17 +153,15 @@ class winograd {
 
     void multiply(const shared_array<Scalar>& packed, std::size_t point, const Scalar* patches, std::size_t count,
                   Scalar* products) const {
-        kernels::multiply<Scalar>(
-            {patches, inputs_, count, packed.data() + point * kernels::packed_size(outputs_, inputs_), outputs_,
-             inputs_, products, outputs_},
-            *set_);
+        packed_rows<Scalar>({}, patches, inputs_, count, inputs_, *set_)
+            .multiply(packed.data() + point * kernels::packed_size(outputs_, inputs_), outputs_, products, outputs_);
     }
     void multiply(const shared_array<std::uint32_t>& packed, std::size_t point, const Scalar* patches,
                   std::size_t count, Scalar* products) const {
         if constexpr (std::is_same_v<Scalar, float>)
-            quantized_activations(integers, patches, inputs_, count, inputs_, *set_)
+            packed_rows<float>(integers, patches, inputs_, count, inputs_, *set_)
                 .multiply(packed.data() + point * kernels::packed_size(integers, outputs_, inputs_), outputs_, products,
-                          outputs_, {}, 0, kernels::panel_count(outputs_));
+                          outputs_);
     }
 
     /// Transforms the products back, then adds bias and output and applies the activation.

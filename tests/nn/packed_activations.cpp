@@ -5,7 +5,7 @@
 
 #include <zeroshot/half.hpp>
 #include <zeroshot/kernels/kernels.hpp>
-#include <zeroshot/nn/quantized_activations.hpp>
+#include <zeroshot/nn/packed_activations.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/nn/random_weights.hpp"
@@ -24,7 +24,7 @@ float rounded(float number, zeroshot::precision precision) {
 template <class Scalar>
 matrix<Scalar> product(const matrix<Scalar>& rows, const matrix<Scalar>& columns, zeroshot::precision precision,
                        const kernels::table& set = kernels::active()) {
-    packed_activations<Scalar> packed(columns.rows(), columns.columns(), precision, set);
+    packed_columns<Scalar> packed(columns.rows(), columns.columns(), precision, set);
     packed.pack(columns.data(), columns.columns(), 1);
     matrix<Scalar> y(rows.rows(), columns.rows());
     packed.multiply(rows.data(), rows.columns(), rows.rows(), y.data(), columns.rows());
@@ -38,7 +38,7 @@ matrix<float> transposed_product(const matrix<float>& rows, const matrix<float>&
     for (std::size_t c = 0; c < columns.rows(); ++c) {
         for (std::size_t k = 0; k < columns.columns(); ++k) transposed(k, c) = columns(c, k);
     }
-    packed_activations<float> packed(columns.rows(), columns.columns(), precision, kernels::active());
+    packed_columns<float> packed(columns.rows(), columns.columns(), precision, kernels::active());
     packed.pack(transposed.data(), 1, columns.rows());
     matrix<float> y(rows.rows(), columns.rows());
     packed.multiply(rows.data(), rows.columns(), rows.rows(), y.data(), columns.rows());
@@ -56,8 +56,8 @@ TEST_CASE("quantized rows times any panels give the same bits on any number of t
     for (const std::size_t count : {1u, 2u, 7u}) {
         const matrix<float> x = random_matrix<float>(count, 2 * depth, 1);
         const auto with = [&](executor* threads, std::vector<std::size_t> cuts) {
-            const quantized_activations rows(kernels::number_format::bf16, x.data(), 2 * depth, count, depth,
-                                             kernels::active(), threads);
+            const packed_rows<float> rows(kernels::number_format::bf16, x.data(), 2 * depth, count, depth,
+                                          kernels::active(), threads);
             matrix<float> y(count, columns);
             for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
                 rows.multiply(packed.data(), columns, y.data(), columns, {}, cuts[i], cuts[i + 1]);
@@ -82,7 +82,7 @@ TEST_CASE("quantized rows times any panels give the same bits on any number of t
     }
 }
 
-TEST_CASE("packed activations are not rounded in f32 and rounded to bfloat16 otherwise, in either storage order") {
+TEST_CASE("packed columns are not rounded in f32 and rounded to bfloat16 otherwise, in either storage order") {
     for (const zeroshot::precision precision : {precision::f32, precision::bf16, precision::int8}) {
         for (const std::size_t count : {1u, 2u, 7u}) {
             for (const std::size_t columns : {1u, 16u, 77u}) {
@@ -114,7 +114,7 @@ TEST_CASE("in bfloat16, all instruction sets without a product of pairs give the
     const matrix<float> expected = product(rows, columns, precision::bf16, *kernels::tables().back());
     for (const kernels::table* const each : kernels::tables()) {
         const kernels::table& set = *each;
-        if (set.is_available() && set.rows.bf16_as_floats)
+        if (set.is_available() && kernels::layout_of(set, kernels::number_format::bf16).as_floats)
             CHECK(product(rows, columns, precision::bf16, set) == expected);
     }
 }
@@ -131,11 +131,11 @@ TEST_CASE("double is never rounded, and no NaN is lost in any precision") {
     }
 }
 
-TEST_CASE("the memory of packed activations can be packed again") {
+TEST_CASE("the memory of packed columns can be packed again") {
     const matrix<float> rows = random_matrix<float>(2, 33, 1), first = random_matrix<float>(5, 33, 2),
                         second = random_matrix<float>(5, 33, 3);
     for (const zeroshot::precision precision : {precision::f32, precision::bf16}) {
-        packed_activations<float> packed(5, 33, precision, kernels::active());
+        packed_columns<float> packed(5, 33, precision, kernels::active());
         matrix<float> y(2, 5);
         for (const matrix<float>* columns : {&first, &second}) {
             packed.pack(columns->data(), 33, 1);

@@ -24,9 +24,11 @@ struct counting {
     }
 
     shared_array<Number> from(packed_weight_cache& file, const std::string& name, std::size_t count) {
-        return file.array<Number>(name, count, [&](Number* numbers) {
+        return file.array<Number>(name, count, [&] {
             ++times;
-            for (std::size_t i = 0; i < count; ++i) numbers[i] = number(first + static_cast<unsigned>(i));
+            return zeroshot::detail::make_shared_array<Number>(count, [&](Number* numbers) {
+                for (std::size_t i = 0; i < count; ++i) numbers[i] = number(first + static_cast<unsigned>(i));
+            });
         });
     }
 };

@@ -8,11 +8,9 @@
 #include <new>
 #include <string>
 
-#if defined(__GLIBC__) && __has_include(<sys/mman.h>)
+#if defined(__GLIBC__)
 #define ZEROSHOT_PROGRAM_HAS_HEAP
 #include <malloc.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #endif
 
 #include <zeroshot/error.hpp>
@@ -27,22 +25,15 @@ namespace program { namespace {
 // Exit statuses that scripts rely on.
 constexpr int success = 0, input_error = 1, command_line_error = 2;
 
-/// Configures glibc's allocator: one arena that never returns memory, whose first 64 MiB, enough for the bundled model,
-/// are in huge pages. Faulting them in as small pages takes longer than reading the weights. Nothing is touched before
-/// it is used. The rest of the heap keeps small pages: a virtual machine may have to fetch each huge page from its
-/// host, which took three times as long with ViT-B/32.
+/// Configures glibc's allocator: one arena that never returns memory, so that the pages of activations are not faulted in
+/// anew in every layer. Only blocks of 32 MiB and more, the memory of weights, are mapped.
 void configure_heap() {
 #if defined(ZEROSHOT_PROGRAM_HAS_HEAP)
-    constexpr int growth = 1 << 26, first_block = 1 << 21;  // bytes
+    constexpr int growth = 1 << 26, mapped = 1 << 25;  // bytes
     mallopt(M_ARENA_MAX, 1);
-    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_MMAP_THRESHOLD, mapped);
     mallopt(M_TRIM_THRESHOLD, (std::numeric_limits<int>::max)());
     mallopt(M_TOP_PAD, growth);
-    char* const begin = static_cast<char*>(sbrk(0));
-    void* const volatile block = std::malloc(first_block);  // makes the heap grow
-    std::free(block);
-    // An error is ignored: the heap works without huge pages.
-    madvise(begin, static_cast<std::size_t>(static_cast<char*>(sbrk(0)) - begin), MADV_HUGEPAGE);
 #endif
 }
 

@@ -29,6 +29,7 @@
 #include <zeroshot/load/settings.hpp>
 #include <zeroshot/model/clip_model.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/shared_array.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/support/checksum.hpp>
 #include <zeroshot/support/edit_distance.hpp>
@@ -58,7 +59,11 @@ inline std::shared_ptr<packed_weight_cache> weight_cache_of(const checkpoint& fi
 }
 
 inline weight_options weight_options_of(const load_options& options) {
-    return {options.check, options.storage, options.threads, options.precision};
+    return {.check = options.check,
+            .storage = options.storage,
+            .threads = options.threads,
+            .precision = options.precision,
+            .memory = std::make_shared<weight_memory>()};
 }
 
 /// The error of tensors that are those of no CLIP, with the class of the model that config.json beside them names.

@@ -14,6 +14,7 @@
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
 #include <zeroshot/nn/packed_weights.hpp>
+#include <zeroshot/nn/shared_array.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/tensor.hpp>
 

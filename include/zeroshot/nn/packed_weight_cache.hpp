@@ -18,48 +18,12 @@
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
+#include <zeroshot/nn/shared_array.hpp>
 #include <zeroshot/support/byte_source.hpp>
 #include <zeroshot/support/file.hpp>
 #include <zeroshot/tensor.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Immutable array in memory of its own or in a mapped file. Copies share it.
-template <class Number>
-class shared_array {
-   public:
-    shared_array() = default;
-    explicit shared_array(uninitialized_vector<Number> numbers) {
-        const auto owner = std::make_shared<const uninitialized_vector<Number>>(std::move(numbers));
-        numbers_ = *owner;
-        owner_ = owner;
-    }
-
-    /// \param owner of the memory
-    shared_array(std::span<const Number> numbers, std::shared_ptr<const void> owner)
-        : numbers_(numbers), owner_(std::move(owner)) {}
-
-    const Number* data() const noexcept { return numbers_.data(); }
-    std::size_t size() const noexcept { return numbers_.size(); }
-    std::span<const Number> values() const noexcept { return numbers_; }
-    const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
-
-   private:
-    std::span<const Number> numbers_{};
-    std::shared_ptr<const void> owner_{};
-};
-
-namespace detail {
-
-/// An array of `count` numbers, which write(numbers) writes.
-template <class Number, class Write>
-shared_array<Number> make_shared_array(std::size_t count, const Write& write) {
-    uninitialized_vector<Number> numbers(count);
-    write(numbers.data());
-    return shared_array<Number>(std::move(numbers));
-}
-
-}  // namespace detail
 
 /// Cache of a checkpoint's packed weights in one mapped file.
 class packed_weight_cache {
@@ -71,9 +35,9 @@ class packed_weight_cache {
     }
 
     /// An array by name: mapped from the file, or computed and added to it by write(). May be called from any thread.
-    /// \param write write(numbers) computes `count` numbers
-    template <class Number, class Write>
-    shared_array<Number> array(const std::string& name, std::size_t count, const Write& write) {
+    /// \param make make() computes the array of `count` numbers
+    template <class Number, class Make>
+    shared_array<Number> array(const std::string& name, std::size_t count, const Make& make) {
         constexpr dtype type = detail::dtype_of<Number>();
         const stored_tensor* const stored = cached_.find(name);
         const auto* const memory = stored == nullptr ? nullptr : stored->bytes.memory().data();
@@ -83,7 +47,7 @@ class packed_weight_cache {
         const shared_array<Number> values =
             is_cached ? shared_array<Number>({reinterpret_cast<const Number*>(memory), count},
                                              std::make_shared<const byte_range>(stored->bytes))
-                      : detail::make_shared_array<Number>(count, write);
+                      : make();
         const std::lock_guard one_at_a_time(adding_);
         report_.hit = report_.hit && is_cached;
         all_.push_back({name, {type, {count}, byte_range(std::as_bytes(values.values()))}});

@@ -22,6 +22,7 @@
 #include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/packed_activations.hpp>
 #include <zeroshot/nn/packing.hpp>
+#include <zeroshot/nn/shared_array.hpp>
 #include <zeroshot/nn/weights.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
@@ -52,6 +53,7 @@ inline packing packing_of(const weights& w, std::string_view name) {
     return {.precision = w.options().precision,
             .threads = w.threads(),
             .cache = w.options().cache,
+            .memory = w.options().memory,
             .name = w.path_of(name),
             .at_least_16_bits = w.options().at_least_16_bits};
 }

@@ -8,6 +8,7 @@
 
 #include <zeroshot/kernels/kernels.hpp>
 #include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/shared_array.hpp>
 #include <zeroshot/nn/weight_options.hpp>
 #include <zeroshot/parallel.hpp>
 
@@ -18,6 +19,7 @@ struct packing {
     zeroshot::precision precision = zeroshot::precision::f32;
     executor* threads = nullptr;                   ///< null: the calling thread alone
     std::shared_ptr<packed_weight_cache> cache{};  ///< null: none
+    std::shared_ptr<weight_memory> memory{};       ///< null: the array's own
     std::string name{};                            ///< in the cache
     bool at_least_16_bits = false;                 ///< for a layer where 8 bits cost accuracy
     bool many_rows = false;                        ///< per weight, such as the pixels of a convolution
@@ -25,8 +27,11 @@ struct packing {
     /// The elements from the cache, or those that `write(elements)` computes.
     template <class Element, class Write>
     shared_array<Element> elements(std::size_t count, const Write& write) const {
-        return cache ? cache->array<Element>(name, count, write)
-                     : zeroshot::detail::make_shared_array<Element>(count, write);
+        const auto make = [&] {
+            return memory ? memory->array<Element>(count, write)
+                          : zeroshot::detail::make_shared_array<Element>(count, write);
+        };
+        return cache ? cache->array<Element>(name, count, make) : make();
     }
 };
 

@@ -11,6 +11,7 @@
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 class packed_weight_cache;
+class weight_memory;
 
 /// Precision of a model's matrix products, attention's included. Sums, residuals, normalisations and softmax are float
 /// in all of them.
@@ -44,6 +45,7 @@ struct weight_options {
     executor* threads = nullptr;  ///< for reading and packing; null: the calling thread alone
     zeroshot::precision precision = zeroshot::precision::f32;
     std::shared_ptr<packed_weight_cache> cache{};  ///< of packed weights; null: none
+    std::shared_ptr<weight_memory> memory{};       ///< of packed weights; null: each has its own
     bool at_least_16_bits = false;                 ///< for layers where 8 bits cost accuracy
 };
 

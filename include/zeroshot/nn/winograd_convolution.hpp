@@ -14,7 +14,7 @@
 #include <zeroshot/kernels/winograd.hpp>
 #include <zeroshot/nn/packed_activations.hpp>
 #include <zeroshot/nn/packing.hpp>
-#include <zeroshot/nn/packed_weight_cache.hpp>
+#include <zeroshot/nn/shared_array.hpp>
 #include <zeroshot/parallel.hpp>
 #include <zeroshot/tensor.hpp>
 
@@ -22,7 +22,8 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
 /// Mirrors Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016). The kernel is transformed once
 /// to the 36 points of the transform; at each point, the tiles of the image are rows of one product. Products are
-/// float, or 16-bit integers in int8 where these are faster: bfloat16 would lose too much in the inverse transform.
+/// float, or 16-bit integers in bf16 and int8 where these are faster: bfloat16 would lose too much in the inverse
+/// transform.
 template <class Scalar>
 class winograd {
    public:

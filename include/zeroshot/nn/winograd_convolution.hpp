@@ -34,7 +34,7 @@ class winograd {
              const packing& layer)
         : inputs_(inputs), outputs_(outputs), bias_(std::move(bias)) {
         if constexpr (std::is_same_v<Scalar, float>) {
-            if (layer.precision == precision::int8 && set_->has_fast_int16 && inputs <= kernels::deepest_int16) {
+            if (layer.precision != precision::f32 && set_->has_fast_int16 && inputs <= kernels::deepest_int16) {
                 packed_ = transformed<std::uint32_t>(
                     layer, kernels::packed_size(integers, outputs, inputs), read_rows,
                     [&](const float* rows, std::size_t count, std::size_t first, std::uint32_t* packed) {

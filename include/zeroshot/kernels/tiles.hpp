@@ -87,26 +87,25 @@ void pack(const Scalar* source, std::size_t column_stride, std::size_t depth_str
 
 namespace detail {
 
-/// Packs rows as a tile, [depth][rows].
+/// Packs rows as a tile, [depth][rows], four rows at a time.
 /// \param rows [row_count, depth], row_stride elements apart
 template <class Scalar>
 [[gnu::always_inline]] inline void pack_tile(const Scalar* rows, std::size_t row_stride, std::size_t row_count,
                                              std::size_t depth, Scalar* tile) noexcept {
-    constexpr std::size_t line = 16;  // numbers of a cache line, so that none is loaded twice
-    for (std::size_t begin = 0; begin < depth; begin += line) {
-        const std::size_t count = depth - begin < line ? depth - begin : line;
-        for (std::size_t done = 0; done < row_count; done += 4) {
-            // The last four rows overlap those before.
-            const std::size_t row = done + 4 <= row_count ? done : row_count < 4 ? 0 : row_count - 4;
-            const Scalar* const from = rows + row * row_stride + begin;
-            Scalar* const to = tile + begin * row_count + row;
-            if (row_count >= 4) {
-                transpose_4x4(from, row_stride, count, to, row_count);
-            } else {
-                for (std::size_t k = 0; k < count; ++k) {
-                    for (std::size_t i = 0; i < row_count; ++i) to[k * row_count + i] = from[i * row_stride + k];
-                }
-            }
+    constexpr std::size_t part = 256;  // numbers of a row: this part of the tile stays in the first-level cache
+    for (std::size_t begin = 0; begin < depth; begin += part) {
+        const std::size_t end = depth - begin < part ? depth : begin + part;
+        for (std::size_t done = 0; done + 4 <= row_count; done += 4)
+            transpose_4x4(rows + done * row_stride + begin, row_stride, end - begin, tile + begin * row_count + done,
+                          row_count);
+        const std::size_t left = row_count % 4;
+        if (row_count > 4 && left != 0) {  // the last four rows, of which some were packed before
+            const std::size_t row = row_count - 4;
+            transpose_4x4(rows + row * row_stride + begin, row_stride, end - begin, tile + begin * row_count + row,
+                          row_count);
+        }
+        for (std::size_t k = begin; k < end && row_count < 4; ++k) {
+            for (std::size_t i = 0; i < row_count; ++i) tile[k * row_count + i] = rows[i * row_stride + k];
         }
     }
 }

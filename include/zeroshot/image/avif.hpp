@@ -44,16 +44,17 @@ inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
     decoder->strictFlags &= ~static_cast<avifStrictFlags>(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);
     check(avifDecoderSetIOMemory(decoder.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
     check(avifDecoderParse(decoder.get()));
-    const avifImage& coded = *decoder->image;
-    const std::size_t width = coded.width, height = coded.height, channels = decoder->alphaPresent ? 4 : 3;
+    const std::size_t width = decoder->image->width, height = decoder->image->height;
+    const std::size_t channels = decoder->alphaPresent ? 4 : 3;
     if (width == 0 || height == 0) throw_at_byte(error_code::format, 0, "the AVIF is empty");
     refuse_pixels(0, width, height, about.options.max_pixels);
     constexpr std::size_t working = 16;  // bytes per pixel: planes of 16 bits, those of the AV1 decoder and copies
     refuse_memory(0, width * height * (channels + working), about.options.memory_budget);
-    about.orientation = orientation_of(coded);
+    about.orientation = orientation_of(*decoder->image);
     decoder->imageSizeLimit = static_cast<std::uint32_t>(width * height);  // of the frames, whatever the file says
-    check(avifDecoderReset(decoder.get()));
+    check(avifDecoderReset(decoder.get()));  // makes another image
     check(avifDecoderNextImage(decoder.get()));
+    const avifImage& coded = *decoder->image;
     const bool grey = coded.yuvFormat == AVIF_PIXEL_FORMAT_YUV400 && channels == 3;
     std::vector<std::uint8_t> pixels(width * height * channels);
     avifRGBImage rgb;

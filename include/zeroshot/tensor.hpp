@@ -18,61 +18,9 @@
 
 #include <zeroshot/error.hpp>
 #include <zeroshot/half.hpp>
+#include <zeroshot/memory.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
-
-/// Allocator with one alignment whatever the compiler flags. Eigen's own depends on -m flags: memory that it allocated
-/// in an AVX-512 translation unit and freed in a plain one corrupts the heap.
-template <class Scalar>
-class aligned_allocator {
-   public:
-    using value_type = Scalar;
-    static constexpr std::align_val_t alignment{64};  // a cache line, and the widest vector
-
-    aligned_allocator() = default;
-    template <class Other>
-    aligned_allocator(const aligned_allocator<Other>&) noexcept {}
-
-    Scalar* allocate(std::size_t count) {
-        if (count > (std::numeric_limits<std::size_t>::max)() / sizeof(Scalar)) throw std::bad_array_new_length();
-        return static_cast<Scalar*>(::operator new(count * sizeof(Scalar), alignment));
-    }
-    void deallocate(Scalar* memory, std::size_t) noexcept { ::operator delete(memory, alignment); }
-
-    template <class Other>
-    bool operator==(const aligned_allocator<Other>&) const noexcept {
-        return true;
-    }
-};
-
-template <class Scalar>
-using aligned_vector = std::vector<Scalar, aligned_allocator<Scalar>>;
-
-/// Allocator of the same alignment that leaves new elements uninitialised.
-template <class Scalar>
-class uninitialized_allocator : public aligned_allocator<Scalar> {
-   public:
-    template <class Other>
-    struct rebind {
-        using other = uninitialized_allocator<Other>;
-    };
-
-    uninitialized_allocator() = default;
-    template <class Other>
-    uninitialized_allocator(const uninitialized_allocator<Other>&) noexcept {}
-
-    template <class Element, class... Arguments>
-    void construct(Element* element, Arguments&&... arguments) {
-        if constexpr (sizeof...(Arguments) == 0)
-            ::new (static_cast<void*>(element)) Element;
-        else
-            ::new (static_cast<void*>(element)) Element(std::forward<Arguments>(arguments)...);
-    }
-};
-
-/// A vector whose new elements are uninitialised, for results that are written in full.
-template <class Scalar>
-using uninitialized_vector = std::vector<Scalar, uninitialized_allocator<Scalar>>;
 
 /// The number of elements of a shape.
 /// \throws argument_error (LIMIT) if the product does not fit std::size_t

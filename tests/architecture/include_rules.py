@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 # A header's module is its folder; these stand at the top and are included by everybody.
-BASE = {"version.hpp", "utf8_unit.hpp", "error.hpp", "half.hpp", "tensor.hpp", "eigen_tensor.hpp", "parallel.hpp"}
+BASE = {"version.hpp", "utf8_unit.hpp", "error.hpp", "half.hpp", "memory.hpp", "tensor.hpp", "eigen_tensor.hpp", "parallel.hpp"}
 
 # Headers that only include others.
 UMBRELLAS = {"zeroshot.hpp"}
@@ -44,7 +44,7 @@ ENTRY_POINTS = [
     ("Apache Arrow", r"(arrow|parquet)/.*", {"datasets/parquet.hpp"}),
     ("LBFGSpp", r"LBFGS.*\.h", {"probe/logistic_regression.hpp"}),
     ("intrinsics", r"\w*intrin\.h|arm_neon\.h|cpuid\.h", {"kernels/", "image/stb_image.hpp"}),  # stb_image has its own
-    ("the operating system", r"(sys/.*|unistd|fcntl|sched|pthread|[Ww]indows|io)\.h|dlfcn\.h", {"support/", "parallel.hpp", "kernels/"}),
+    ("the operating system", r"(sys/.*|unistd|fcntl|sched|pthread|[Ww]indows|io)\.h|dlfcn\.h", {"support/", "memory.hpp", "parallel.hpp", "kernels/"}),
 ]
 
 # A library does not print, exit or look at the locale, and std::regex overflows the stack on long words.

@@ -5,15 +5,10 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <span>
 #include <utility>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
-#include <zeroshot/tensor.hpp>
+#include <zeroshot/memory.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
@@ -69,7 +64,6 @@ class weight_memory {
     }
 
    private:
-    static constexpr std::align_val_t huge_page{std::size_t{1} << 21};
 #if defined(__linux__)
     static constexpr std::size_t chunk_size = std::size_t{1} << 26;  // only pages that are written take memory
 #else
@@ -81,12 +75,8 @@ class weight_memory {
         const std::lock_guard one_at_a_time(allocating_);
         if (bytes > left_) {
             left_ = (std::max)(chunk_size, bytes);
-            chunk_ = std::shared_ptr<std::byte>(static_cast<std::byte*>(::operator new(left_, huge_page)),
-                                                [](std::byte* chunk) { ::operator delete(chunk, huge_page); });
+            chunk_ = allocate_in_huge_pages(left_);
             next_ = chunk_.get();
-#if defined(__linux__)
-            ::madvise(next_, left_, MADV_HUGEPAGE);  // where the system refuses, small pages do
-#endif
         }
         std::byte* const place = next_;
         // The next array begins on another line of the first page, and thus in other sets of the caches.

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <zeroshot/memory.hpp>
+#include <zeroshot/parallel.hpp>
+
+#include "tests/catch.hpp"
+
+using namespace zeroshot;
+
+namespace {
+
+constexpr std::size_t large = freed_blocks::smallest;
+
+/// The address of a vector of so many bytes, which is freed again.
+const void* address_of_new(std::size_t bytes) {
+    return uninitialized_vector<std::byte>(bytes).data();
+}
+
+}  // namespace
+
+TEST_CASE("vectors begin at cache lines, whatever their size") {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{63}, large - 1, large, 5 * large}) {
+        const aligned_vector<std::byte> bytes(size);
+        CHECK(reinterpret_cast<std::uintptr_t>(bytes.data()) % 64 == 0);
+        CHECK(std::ranges::count(bytes, std::byte{0}) == static_cast<std::ptrdiff_t>(size));
+    }
+}
+
+TEST_CASE("of the freed blocks that fit, the smallest is taken, and of these the last one") {
+    freed_blocks blocks;
+    std::vector<void*> memory;
+    for (const std::size_t bytes : {3 * large, 2 * large, 2 * large, 4 * large}) {
+        memory.push_back(::operator new(bytes, number_alignment));
+        REQUIRE(blocks.keep(memory.back(), bytes));
+    }
+    CHECK(blocks.take(large) == nullptr);  // all are twice as large
+    CHECK(blocks.take(2 * large - 1) == memory[2]);
+    CHECK(blocks.take(2 * large) == memory[1]);
+    CHECK(blocks.take(2 * large) == memory[0]);
+    CHECK(blocks.take(5 * large) == nullptr);
+    for (std::size_t i = 0; i < 3; ++i) ::operator delete(memory[i], number_alignment);
+}
+
+TEST_CASE("small blocks are not kept, nor are more than 64 or 64 MiB") {
+    freed_blocks blocks;
+    int place = 0;
+    CHECK_FALSE(blocks.keep(&place, large - 1));
+    CHECK_FALSE(blocks.keep(&place, freed_blocks::most_bytes + 1));
+    std::size_t kept = 0;
+    for (void* memory = nullptr;; ++kept) {
+        memory = ::operator new(large, number_alignment);
+        if (blocks.keep(memory, large)) continue;
+        ::operator delete(memory, number_alignment);
+        break;
+    }
+    CHECK(kept == 64);
+}
+
+TEST_CASE("what a thread frees while it uses a memory is its next allocation, also in a later use") {
+    activation_memory memory;
+    const void* first = nullptr;
+    {
+        const activation_memory::use used(memory);
+        first = address_of_new(3 * large);
+        const uninitialized_vector<float> again(3 * large / sizeof(float));
+        CHECK(static_cast<const void*>(again.data()) == first);
+        CHECK(address_of_new(3 * large) != first);
+    }
+    const activation_memory::use used(memory);
+    CHECK(address_of_new(3 * large) == first);
+}
+
+TEST_CASE("uses may be nested, and a vector may outlive the use and the memory") {
+    aligned_vector<int> result;
+    {
+        activation_memory memory;
+        const activation_memory::use outer(memory);
+        const void* const kept = address_of_new(2 * large);
+        {
+            const activation_memory::use inner(memory);
+            result.assign(large, 7);
+        }
+        CHECK(address_of_new(2 * large) == kept);
+    }
+    CHECK(std::ranges::count(result, 7) == static_cast<std::ptrdiff_t>(large));
+}
+
+TEST_CASE("threads that use one memory have blocks of their own, and may free each other's vectors") {
+    activation_memory memory;
+    std::vector<aligned_vector<unsigned>> passed(64);
+    thread_pool threads(4);
+    for (unsigned round = 0; round < 3; ++round) {
+        parallel_for(&threads, passed.size(), [&](std::size_t i) {
+            const activation_memory::use used(memory);
+            passed[i] = aligned_vector<unsigned>(large + 100 * i, static_cast<unsigned>(i) + round);
+            const aligned_vector<unsigned> scratch(large, 99u);
+        });
+        for (std::size_t i = 0; i < passed.size(); ++i)
+            CHECK(std::ranges::count(passed[i], static_cast<unsigned>(i) + round) == std::ranges::ssize(passed[i]));
+    }
+}
+
+TEST_CASE("memory in huge pages begins at one, and can be written") {
+    const std::size_t size = (std::size_t{3} << 20) + 5;
+    const std::shared_ptr<std::byte> memory = allocate_in_huge_pages(size);
+    CHECK(reinterpret_cast<std::uintptr_t>(memory.get()) % (std::size_t{1} << 21) == 0);
+    std::fill_n(memory.get(), size, std::byte{3});
+    CHECK(memory.get()[size - 1] == std::byte{3});
+}

@@ -52,7 +52,7 @@ inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
     refuse_memory(0, width * height * (channels + working), about.options.memory_budget);
     about.orientation = orientation_of(*decoder->image);
     decoder->imageSizeLimit = static_cast<std::uint32_t>(width * height);  // of the frames, whatever the file says
-    check(avifDecoderReset(decoder.get()));  // makes another image
+    check(avifDecoderReset(decoder.get()));                                // makes another image
     check(avifDecoderNextImage(decoder.get()));
     const avifImage& coded = *decoder->image;
     const bool grey = coded.yuvFormat == AVIF_PIXEL_FORMAT_YUV400 && channels == 3;

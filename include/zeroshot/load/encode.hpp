@@ -52,16 +52,16 @@ matrix<Scalar> in_batches(std::size_t total, std::size_t columns, std::size_t la
                           const run_options& options, const Encode& encode) {
     matrix<Scalar> embeddings(total, columns);
     const std::size_t threads = concurrency_of(options.threads);
-    // Fewer inputs than threads that fit one batch: the threads share its products. Else each batch has one thread.
+    // Fewer inputs than threads that fit one batch: the threads share its products. Else each batch has one thread, and
+    // all threads have equally many.
     const bool is_one_batch = total < threads && total <= largest;
-    const std::size_t share = is_one_batch ? total : (total + threads - 1) / threads;
-    const std::size_t size = std::clamp<std::size_t>(share, 1, largest);
-    const std::size_t batches = (total + size - 1) / size;
+    const std::size_t least = (total + largest - 1) / largest, balanced = (least + threads - 1) / threads * threads;
+    const std::size_t batches = is_one_batch ? (std::min)(total, std::size_t{1}) : (std::min)(total, balanced);
     run_tasks(
         batches,
         [&](std::size_t index) {
             const activation_memory::use reused(memory);
-            const std::size_t first = index * size, count = (std::min)(size, total - first);
+            const std::size_t first = total * index / batches, count = total * (index + 1) / batches - first;
             const matrix<Scalar> rows = encode(first, count, batches == 1 ? options.threads : nullptr);
             if (!all_finite(rows.values())) {
                 throw numeric_error(error_code::numeric,

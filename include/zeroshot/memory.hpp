@@ -1,8 +1,9 @@
 #pragma once
 /// \file Allocators of vectors and matrices, reuse of the memory of activations, and memory in huge pages.
 
-#include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -21,39 +22,44 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 /// Alignment of all numbers: a cache line, and the widest vector.
 inline constexpr std::align_val_t number_alignment{64};
 
-/// Blocks of memory that were freed, kept for the next allocations of about their size.
+/// Blocks of memory that were freed, kept for the next allocations of their size.
 class freed_blocks {
    public:
     static constexpr std::size_t smallest = std::size_t{1} << 15;  // bytes: malloc itself keeps smaller ones
     static constexpr std::size_t most_bytes = std::size_t{1} << 26;
 
+    /// Size of the block for so many bytes: of those that are kept, one of eight sizes for each power of two.
+    static constexpr std::size_t block_size(std::size_t bytes) noexcept {
+        if (bytes < smallest || bytes > most_bytes) return bytes;
+        const std::size_t step = std::bit_floor(bytes) / 8;
+        return (bytes + step - 1) / step * step;
+    }
+
     freed_blocks() { blocks_.reserve(most_blocks); }
     ~freed_blocks() {
-        for (const block& each : blocks_) ::operator delete(each.memory, number_alignment);
+        while (!blocks_.empty()) drop_oldest();
     }
     freed_blocks(const freed_blocks&) = delete;
     freed_blocks& operator=(const freed_blocks&) = delete;
 
-    /// The smallest block of at least so many bytes that is not twice as large, of several the one freed last, which is
-    /// in the caches; null if there is none.
-    void* take(std::size_t bytes) noexcept {
-        auto best = blocks_.end();
-        for (auto each = blocks_.begin(); each != blocks_.end(); ++each) {
-            const bool fits = each->bytes >= bytes && each->bytes / 2 < bytes;
-            if (fits && (best == blocks_.end() || each->bytes <= best->bytes)) best = each;
+    /// Of the blocks of that size the one freed last, which is in the caches; null if there is none.
+    void* take(std::size_t size) noexcept {
+        for (auto each = blocks_.rbegin(); each != blocks_.rend(); ++each) {
+            if (each->size != size) continue;
+            void* const memory = each->memory;
+            bytes_ -= size;
+            blocks_.erase(std::next(each).base());
+            return memory;
         }
-        if (best == blocks_.end()) return nullptr;
-        void* const memory = best->memory;
-        bytes_ -= best->bytes;
-        blocks_.erase(best);
-        return memory;
+        return nullptr;
     }
 
-    /// Whether the block is kept: there is a limit.
-    bool keep(void* memory, std::size_t bytes) noexcept {
-        if (bytes < smallest || bytes > most_bytes - bytes_ || blocks_.size() == most_blocks) return false;
-        blocks_.push_back({bytes, memory});  // within the capacity
-        bytes_ += bytes;
+    /// Whether a block of that size is kept; for it, the oldest ones are returned to the system.
+    bool keep(void* memory, std::size_t size) noexcept {
+        if (size < smallest || size > most_bytes) return false;
+        while (blocks_.size() == most_blocks || size > most_bytes - bytes_) drop_oldest();
+        blocks_.push_back({size, memory});  // within the capacity
+        bytes_ += size;
         return true;
     }
 
@@ -61,10 +67,17 @@ class freed_blocks {
     static constexpr std::size_t most_blocks = 64;
 
     struct block {
-        std::size_t bytes;
+        std::size_t size;
         void* memory;
     };
-    std::vector<block> blocks_{};
+
+    void drop_oldest() noexcept {
+        bytes_ -= blocks_.front().size;
+        ::operator delete(blocks_.front().memory, number_alignment);
+        blocks_.erase(blocks_.begin());
+    }
+
+    std::vector<block> blocks_{};  // the oldest first
     std::size_t bytes_ = 0;
 };
 
@@ -91,13 +104,14 @@ class activation_memory {
     };
 
     static void* allocate(std::size_t bytes) {
-        void* const kept = bytes >= freed_blocks::smallest && current() != nullptr ? current()->take(bytes) : nullptr;
-        return kept != nullptr ? kept : ::operator new(bytes, number_alignment);
+        const std::size_t size = freed_blocks::block_size(bytes);
+        void* const kept = current() == nullptr ? nullptr : current()->take(size);
+        return kept != nullptr ? kept : ::operator new(size, number_alignment);
     }
 
     /// \param bytes as allocated
     static void deallocate(void* memory, std::size_t bytes) noexcept {
-        if (current() != nullptr && current()->keep(memory, bytes)) return;
+        if (current() != nullptr && current()->keep(memory, freed_blocks::block_size(bytes))) return;
         ::operator delete(memory, number_alignment);
     }
 
@@ -181,10 +195,14 @@ class uninitialized_allocator : public aligned_allocator<Scalar> {
 template <class Scalar>
 using uninitialized_vector = std::vector<Scalar, uninitialized_allocator<Scalar>>;
 
-/// Uninitialised memory for which Linux is asked for pages of 2 MiB; where it refuses, small pages do. A page takes
+/// Uninitialised memory, for which Linux is asked for pages of 2 MiB; where it refuses, small pages do. A page takes
 /// memory when it is first written.
 inline std::shared_ptr<std::byte> allocate_in_huge_pages(std::size_t bytes) {
+#if defined(__linux__)
     constexpr std::align_val_t page{std::size_t{1} << 21};
+#else
+    constexpr std::align_val_t page = number_alignment;
+#endif
     const std::shared_ptr<std::byte> memory(static_cast<std::byte*>(::operator new(bytes, page)),
                                             [](std::byte* begin) { ::operator delete(begin, page); });
 #if defined(__linux__)

@@ -15,7 +15,7 @@ WORDS = [
     (r"[Ss]trangers?\b", "out-of-distribution image, untrusted input"),
     (r"[Mm]anners\b", "common options"),
     (r"[Dd]octor\b|\bkin\b", "(plain words)"),
-    (r"turn_four|rectif(y|ies)\b|rounded_rows|\bkept_\w+", "transpose_4x4, relu, packed_rows, *_cache"),
+    (r"turn_four|rectif(y|ies)\b|rounded_rows|quantized_activations|bf16_as_floats|\bkept_\w+", "transpose_4x4, relu, packed_rows, *_cache"),
     (r"TEST_CASE\(\"[A-Z]\d+:? [a-z]", "a claim without a code"),
 ]
 FOLDERS = ["include", "src", "tools/zeroshot", "tests", "examples", "downstream", "benchmarks", "cmake", "docs"]

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include <zeroshot/memory.hpp>
@@ -29,34 +31,49 @@ TEST_CASE("vectors begin at cache lines, whatever their size") {
     }
 }
 
-TEST_CASE("of the freed blocks that fit, the smallest is taken, and of these the last one") {
-    freed_blocks blocks;
-    std::vector<void*> memory;
-    for (const std::size_t bytes : {3 * large, 2 * large, 2 * large, 4 * large}) {
-        memory.push_back(::operator new(bytes, number_alignment));
-        REQUIRE(blocks.keep(memory.back(), bytes));
-    }
-    CHECK(blocks.take(large) == nullptr);  // all are twice as large
-    CHECK(blocks.take(2 * large - 1) == memory[2]);
-    CHECK(blocks.take(2 * large) == memory[1]);
-    CHECK(blocks.take(2 * large) == memory[0]);
-    CHECK(blocks.take(5 * large) == nullptr);
-    for (std::size_t i = 0; i < 3; ++i) ::operator delete(memory[i], number_alignment);
+TEST_CASE("blocks that are kept have eight sizes for each power of two") {
+    CHECK(freed_blocks::block_size(7) == 7);
+    CHECK(freed_blocks::block_size(large - 1) == large - 1);
+    CHECK(freed_blocks::block_size(large) == large);
+    CHECK(freed_blocks::block_size(large + 1) == large + large / 8);
+    CHECK(freed_blocks::block_size(3 * large - 1) == 3 * large);
+    CHECK(freed_blocks::block_size(freed_blocks::most_bytes - 1) == freed_blocks::most_bytes);
+    CHECK(freed_blocks::block_size(freed_blocks::most_bytes + 1) == freed_blocks::most_bytes + 1);
 }
 
-TEST_CASE("small blocks are not kept, nor are more than 64 or 64 MiB") {
+TEST_CASE("of the freed blocks of a size, the last one is taken") {
+    freed_blocks blocks;
+    std::vector<void*> memory;
+    for (const std::size_t size : {3 * large, 2 * large, 2 * large}) {
+        memory.push_back(::operator new(size, number_alignment));
+        REQUIRE(blocks.keep(memory.back(), size));
+    }
+    CHECK(blocks.take(large) == nullptr);
+    CHECK(blocks.take(2 * large) == memory[2]);
+    CHECK(blocks.take(2 * large) == memory[1]);
+    CHECK(blocks.take(2 * large) == nullptr);
+    CHECK(blocks.take(3 * large) == memory[0]);
+    for (void* const each : memory) ::operator delete(each, number_alignment);
+}
+
+TEST_CASE("small and very large blocks are not kept, and the oldest ones make room for new ones") {
     freed_blocks blocks;
     int place = 0;
     CHECK_FALSE(blocks.keep(&place, large - 1));
     CHECK_FALSE(blocks.keep(&place, freed_blocks::most_bytes + 1));
-    std::size_t kept = 0;
-    for (void* memory = nullptr;; ++kept) {
-        memory = ::operator new(large, number_alignment);
-        if (blocks.keep(memory, large)) continue;
+    const auto keep = [&](std::size_t size) { REQUIRE(blocks.keep(::operator new(size, number_alignment), size)); };
+    const auto is_kept = [&](std::size_t size) {
+        void* const memory = blocks.take(size);
         ::operator delete(memory, number_alignment);
-        break;
-    }
-    CHECK(kept == 64);
+        return memory != nullptr;
+    };
+    keep(2 * large);
+    for (int i = 0; i < 64; ++i) keep(large);
+    CHECK_FALSE(is_kept(2 * large));
+    CHECK(is_kept(large));
+    keep(freed_blocks::most_bytes);
+    CHECK_FALSE(is_kept(large));
+    CHECK(is_kept(freed_blocks::most_bytes));
 }
 
 TEST_CASE("what a thread frees while it uses a memory is its next allocation, also in a later use") {
@@ -106,7 +123,9 @@ TEST_CASE("threads that use one memory have blocks of their own, and may free ea
 TEST_CASE("memory in huge pages begins at one, and can be written") {
     const std::size_t size = (std::size_t{3} << 20) + 5;
     const std::shared_ptr<std::byte> memory = allocate_in_huge_pages(size);
+#if defined(__linux__)
     CHECK(reinterpret_cast<std::uintptr_t>(memory.get()) % (std::size_t{1} << 21) == 0);
+#endif
     std::fill_n(memory.get(), size, std::byte{3});
     CHECK(memory.get()[size - 1] == std::byte{3});
 }

@@ -25,8 +25,8 @@ namespace program { namespace {
 // Exit statuses that scripts rely on.
 constexpr int success = 0, input_error = 1, command_line_error = 2;
 
-/// Configures glibc's allocator: one arena that never returns memory, so that the pages of activations are not faulted in
-/// anew in every layer. Only blocks of 32 MiB and more, the memory of weights, are mapped.
+/// Configures glibc's allocator: one arena that never returns memory, so that the pages of activations are not faulted
+/// in anew in every layer. Only blocks of 32 MiB and more, the memory of weights, are mapped.
 void configure_heap() {
 #if defined(ZEROSHOT_PROGRAM_HAS_HEAP)
     constexpr int growth = 1 << 26, mapped = 1 << 25;  // bytes

@@ -55,6 +55,8 @@ inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
     check(avifDecoderReset(decoder.get()));                                // makes another image
     check(avifDecoderNextImage(decoder.get()));
     const avifImage& coded = *decoder->image;
+    if (coded.width != width || coded.height != height)
+        throw_at_byte(error_code::format, 0, "the AVIF's frame has another size than its header says");
     const bool grey = coded.yuvFormat == AVIF_PIXEL_FORMAT_YUV400 && channels == 3;
     std::vector<std::uint8_t> pixels(width * height * channels);
     avifRGBImage rgb;

@@ -115,7 +115,7 @@ inline void multiply(number_format format, const quantized_product& p, const tab
 
 /// Rounds and packs the rows of one of tiles_of(row_count, layout_of(kernels, format)).
 /// \param rows [row_count, depth], row_stride elements apart
-/// \param height of the tile; rows beyond row_count are zeros
+/// \param height of the tile, highest_tile at most; rows beyond row_count are zeros
 /// \param packed of height * row_words; the rows of the tiles of a product follow each other
 inline void pack_rows(number_format format, const float* rows, std::size_t row_stride, std::size_t row_count,
                       std::size_t height, std::size_t depth, std::uint32_t* packed, const table& kernels) noexcept {

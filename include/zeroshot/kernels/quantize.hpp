@@ -174,8 +174,9 @@ template <std::size_t Lanes, number_format Format>
     }
 }
 
-/// Copies a block of each of the rows, [rows][block_words], to its place in rows that lie one after the other or in a
-/// tile.
+/// Copies a block of each of the rows to its place in a tile, or in rows that lie one after the other.
+/// \param blocks [height, block_words], `stride` words apart
+/// \param row_size words of a row, where they lie one after the other
 [[gnu::always_inline]] inline void place_blocks(const std::uint32_t* blocks, std::size_t stride, std::size_t height,
                                                 bool tiled, std::size_t row_size, std::uint32_t* to) noexcept {
     if (tiled) return pack_tile(blocks, stride, height, block_words, to);

@@ -136,7 +136,7 @@ struct tile_operands {
 struct prefetch_stream {
     const char* next;
     std::size_t stride;
-    std::size_t second;  // distance of a second line, which only microkernels of several panels need
+    std::size_t second;  // distance of a second line in bytes, for several panels; 0 where one line is enough
 
     template <std::size_t Panels>
     [[gnu::always_inline]] inline void advance() noexcept {

@@ -52,24 +52,26 @@ matrix<Scalar> in_batches(std::size_t total, std::size_t columns, std::size_t la
                           const run_options& options, const Encode& encode) {
     matrix<Scalar> embeddings(total, columns);
     const std::size_t threads = concurrency_of(options.threads);
-    // Fewer inputs than threads that fit one batch: the threads share its products. Else each batch has one thread, and
+    // Of fewer inputs than threads, batch by batch, the threads share the products. Else each batch has one thread, and
     // all threads have equally many.
-    const bool is_one_batch = total < threads && total <= largest;
+    const bool is_shared = total < threads;
     const std::size_t least = (total + largest - 1) / largest, balanced = (least + threads - 1) / threads * threads;
-    const std::size_t batches = is_one_batch ? (std::min)(total, std::size_t{1}) : (std::min)(total, balanced);
+    const std::size_t batches = is_shared ? least : (std::min)(total, balanced);
+    run_options tasks = options;
+    if (is_shared) tasks.threads = nullptr;
     run_tasks(
         batches,
         [&](std::size_t index) {
             const activation_memory::use reused(memory);
             const std::size_t first = total * index / batches, count = total * (index + 1) / batches - first;
-            const matrix<Scalar> rows = encode(first, count, batches == 1 ? options.threads : nullptr);
+            const matrix<Scalar> rows = encode(first, count, is_shared ? options.threads : nullptr);
             if (!all_finite(rows.values())) {
                 throw numeric_error(error_code::numeric,
                                     {"embedding", "the model's output is not finite", "", "are the weights intact?"});
             }
             std::ranges::copy(rows.values(), embeddings.row(first).begin());
         },
-        options);
+        tasks);
     return embeddings;
 }
 

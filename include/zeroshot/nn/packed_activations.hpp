@@ -14,8 +14,8 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace nn {
 
-/// Rows of products as the kernels read them: rounded once to the number format of the columns, in tiles, or where they
-/// lie.
+/// Rows of products in the layout that a table's kernels read: rounded to the number format of the columns, packed in
+/// tiles, or as they are, which takes no memory.
 template <class Scalar>
 class packed_rows {
    public:

@@ -34,8 +34,8 @@ class packed_weight_cache {
         if (auto list = file_.read(largest_file, report_)) cached_ = *std::move(list);
     }
 
-    /// An array by name: mapped from the file, or computed and added to it by write(). May be called from any thread.
-    /// \param make make() computes the array of `count` numbers
+    /// An array by name: mapped from the file, or computed by make(); write() adds it to the file. May be called from
+    /// any thread. \param make make() computes the array of `count` numbers
     template <class Number, class Make>
     shared_array<Number> array(const std::string& name, std::size_t count, const Make& make) {
         constexpr dtype type = detail::dtype_of<Number>();

@@ -49,8 +49,8 @@ shared_array<Number> make_shared_array(std::size_t count, const Write& write) {
 
 }  // namespace detail
 
-/// Memory of a model's packed weights: large chunks, for which Linux is asked for pages of 2 MiB. A tower's weights
-/// pass once in every call, in pages of 4 KiB many more than a processor keeps the addresses of. May be used from any
+/// Memory of a model's packed weights: large chunks, for which Linux is asked for pages of 2 MiB. Every call reads all
+/// weights of a tower once: in pages of 4 KiB, these would be many more than the TLB has entries. May be used from any
 /// thread.
 class weight_memory {
    public:
@@ -73,10 +73,11 @@ class weight_memory {
     std::shared_ptr<std::byte> allocate(std::size_t bytes) {
         constexpr std::size_t line = 64;
         const std::lock_guard one_at_a_time(allocating_);
+        if (bytes > chunk_size / 2) return allocate_in_huge_pages(bytes);
         if (bytes > left_) {
-            left_ = (std::max)(chunk_size, bytes);
-            chunk_ = allocate_in_huge_pages(left_);
+            chunk_ = allocate_in_huge_pages(chunk_size);
             next_ = chunk_.get();
+            left_ = chunk_size;
         }
         std::byte* const place = next_;
         // The next array begins on another line of the first page, and thus in other sets of the caches.

@@ -18,7 +18,8 @@ class weight_memory;
 enum class precision {
     f32,   ///< float
     bf16,  ///< weights and activations rounded to bfloat16: half the memory, twice the speed where the processor
-           ///< multiplies it
+           ///< multiplies it; the products of Winograd's convolutions rounded to integers of 16 bits where those are
+           ///< faster than float
     int8  ///< weights and activations rounded to 8 bits, with a scale per output and per row; to 16 bits in layers that
           ///< need them, as integers or, where those are no faster, as bfloat16
 };

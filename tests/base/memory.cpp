@@ -16,9 +16,12 @@ namespace {
 
 constexpr std::size_t large = freed_blocks::smallest;
 
-/// The address of a vector of so many bytes, which is freed again.
-const void* address_of_new(std::size_t bytes) {
-    return uninitialized_vector<std::byte>(bytes).data();
+/// The address of so many bytes, which are freed again.
+std::uintptr_t address_of_new(std::size_t bytes) {
+    std::byte* const memory = aligned_allocator<std::byte>().allocate(bytes);
+    const auto address = reinterpret_cast<std::uintptr_t>(memory);
+    aligned_allocator<std::byte>().deallocate(memory, bytes);
+    return address;
 }
 
 }  // namespace
@@ -78,12 +81,12 @@ TEST_CASE("small and very large blocks are not kept, and the oldest ones make ro
 
 TEST_CASE("what a thread frees while it uses a memory is its next allocation, also in a later use") {
     activation_memory memory;
-    const void* first = nullptr;
+    std::uintptr_t first = 0;
     {
         const activation_memory::use used(memory);
         first = address_of_new(3 * large);
         const uninitialized_vector<float> again(3 * large / sizeof(float));
-        CHECK(static_cast<const void*>(again.data()) == first);
+        CHECK(reinterpret_cast<std::uintptr_t>(again.data()) == first);
         CHECK(address_of_new(3 * large) != first);
     }
     const activation_memory::use used(memory);
@@ -95,7 +98,7 @@ TEST_CASE("uses may be nested, and a vector may outlive the use and the memory")
     {
         activation_memory memory;
         const activation_memory::use outer(memory);
-        const void* const kept = address_of_new(2 * large);
+        const std::uintptr_t kept = address_of_new(2 * large);
         {
             const activation_memory::use inner(memory);
             result.assign(large, 7);

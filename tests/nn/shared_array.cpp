@@ -58,8 +58,7 @@ TEST_CASE("several threads take arrays from one memory") {
     weight_memory memory;
     thread_pool threads(4);
     std::vector<shared_array<std::uint32_t>> all(200);
-    parallel_for(&threads, all.size(), [&](std::size_t i) {
-        all[i] = counted(memory, 100 + i, static_cast<std::uint32_t>(1000 * i));
-    });
+    parallel_for(&threads, all.size(),
+                 [&](std::size_t i) { all[i] = counted(memory, 100 + i, static_cast<std::uint32_t>(1000 * i)); });
     for (std::size_t i = 0; i < all.size(); ++i) CHECK(counts_from(all[i], static_cast<std::uint32_t>(1000 * i)));
 }

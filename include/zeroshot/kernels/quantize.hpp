@@ -158,41 +158,35 @@ template <std::size_t Lanes, number_format Format>
     }
 }
 
-/// The words of a block of a row, [block_words]; of bf16 as floats twice as many, the upper halves last.
+/// The words of a block of a row.
+/// \param to [block_words]; of bf16 as floats, the lower halves
+/// \param upper of bf16 as floats, the upper halves; null for all others
 template <std::size_t Lanes, number_format Format>
 [[gnu::always_inline]] inline void round_block(const float* numbers, const row_quantization& quantization,
-                                               bool as_floats, std::uint32_t* to) noexcept {
+                                               std::uint32_t* to, std::uint32_t* upper) noexcept {
     if constexpr (Format != number_format::bf16) {
         quantize_block<Lanes, Format>(numbers, quantization.inverse_scale, quantization.zero_point, to);
     } else {
         round_words<Lanes>(numbers, numbers + block_words, to);
-        for (std::size_t w = 0; as_floats && w < block_words; ++w) {
+        for (std::size_t w = 0; upper != nullptr && w < block_words; ++w) {
             const std::uint32_t word = to[w];
             to[w] = word << 16;
-            to[block_words + w] = word & upper_half;
+            upper[w] = word & upper_half;
         }
     }
 }
 
-/// Copies a block of each of the rows to its place in a tile, or in rows that lie one after the other.
-/// \param blocks [height, block_words], `stride` words apart
-/// \param row_size words of a row, where they lie one after the other
-[[gnu::always_inline]] inline void place_blocks(const std::uint32_t* blocks, std::size_t stride, std::size_t height,
-                                                bool tiled, std::size_t row_size, std::uint32_t* to) noexcept {
-    if (tiled) return pack_tile(blocks, stride, height, block_words, to);
-    for (std::size_t row = 0; row < height; ++row, blocks += stride, to += row_size) {
-        for (std::size_t w = 0; w < block_words; ++w) to[w] = blocks[w];
-    }
-}
-
-/// Rounds the rows of a tile block by block.
+/// Rounds the rows of a tile block by block: in place where rows lie one after the other, otherwise through a copy that
+/// is then transposed.
 template <std::size_t Lanes, number_format Format>
 [[gnu::always_inline]] inline void pack_rows_of(row_layout layout, const float* rows, std::size_t row_stride,
                                                 std::size_t row_count, std::size_t height, std::size_t depth,
                                                 std::uint32_t* packed) noexcept {
-    constexpr std::size_t block = numbers_in_block(Format), most_words = 2 * block_words;
+    constexpr std::size_t block = numbers_in_block(Format), copy_stride = 2 * block_words;
     const bool tiled = layout.tile_height != 0;
-    const std::size_t row_size = row_words(Format, depth, layout), word_step = tiled ? height : 1;
+    const std::size_t row_size = row_words(Format, depth, layout), count = word_count(Format, depth);
+    const std::size_t word_step = tiled ? height : 1;
+    for (std::size_t i = row_count * row_size; !tiled && i < height * row_size; ++i) packed[i] = 0;
     row_quantization quantizations[highest_tile] = {};
     for (std::size_t i = 0; Format != number_format::bf16 && i < height; ++i) {
         if (i < row_count) quantizations[i] = quantization_of<Lanes, Format>(rows + i * row_stride, depth);
@@ -201,18 +195,19 @@ template <std::size_t Lanes, number_format Format>
         header[0] = std::bit_cast<std::uint32_t>(quantizations[i].scale);
         header[word_step] = quantizations[i].zero_point;
     }
-    std::uint32_t blocks[highest_tile * most_words] = {};
+    std::uint32_t copy[highest_tile * copy_stride] = {};
     std::uint32_t* to = packed + row_header(layout) * word_step;
     padded_block<block> padded;
     for (std::size_t first = 0; first < depth; first += block, to += block_words * word_step) {
         for (std::size_t i = 0; i < row_count; ++i) {
-            round_block<Lanes, Format>(padded(rows + i * row_stride + first, depth - first), quantizations[i],
-                                       layout.as_floats, blocks + i * most_words);
+            std::uint32_t* const words = tiled ? copy + i * copy_stride : to + i * row_size;
+            std::uint32_t* const upper = layout.as_floats ? words + (tiled ? block_words : count) : nullptr;
+            round_block<Lanes, Format>(padded(rows + i * row_stride + first, depth - first), quantizations[i], words,
+                                       upper);
         }
-        place_blocks(blocks, most_words, height, tiled, row_size, to);
-        if (layout.as_floats)
-            place_blocks(blocks + block_words, most_words, height, tiled, row_size,
-                         to + word_count(Format, depth) * word_step);
+        if (!tiled) continue;
+        pack_tile(copy, copy_stride, height, block_words, to);
+        if (layout.as_floats) pack_tile(copy + block_words, copy_stride, height, block_words, to + count * height);
     }
 }
 

@@ -164,7 +164,8 @@ TEST_CASE("prefixes that training leaves before the names are dropped, the short
     CHECK(prefix_of({"visual.proj", "token_embedding.weight"}) == " 2 0");
     for (const char* prefix :
          {"module.", "_orig_mod.", "model.", "clip_model.", "clip.", "net.", "backbone.", "_forward_module.model.",
-          "_fsdp_wrapped_module.", "module._orig_mod.", "state_dict.model.clip."}) {
+          "_fsdp_wrapped_module.", "module._orig_mod.", "state_dict.model.clip.", "student.", "module.teacher.",
+          "model.student._orig_mod.", "_fsdp_wrapped_module._checkpoint_wrapped_module."}) {
         const std::string before = prefix;
         CHECK(prefix_of({before + "visual.proj", before + "logit_scale"}) == before + " 2 0");
         CHECK(prefix_of({before + "vision_model.post_layernorm.weight", before + "logit_scale"}) == before + " 2 0");
@@ -172,9 +173,48 @@ TEST_CASE("prefixes that training leaves before the names are dropped, the short
     CHECK(prefix_of({"model.visual.proj", "loss.weight", "epoch"}) == "model. 1 2");
     CHECK(prefix_of({"visual.proj", "module.visual.proj"}) == " 2 0");
     CHECK(prefix_of({"visual.head", "clip.visual.proj", "clip.transformer.resblocks.0.x"}) == "clip. 2 1");
-    CHECK_THROWS_WITH(
-        prefix_of({"model.visual.proj", "model.transformer.resblocks.0.x", "clip.visual.proj", "clip.text.x"}),
-        Catch::Contains("two models, below 'clip.' and 'model.'"));
+    CHECK(prefix_of({"teacher.blocks.0.x", "student.visual.proj", "student.text.x"}) == "student. 2 1");
+    CHECK(prefix_of({"student.visual.proj", "teacher.visual.proj", "teacher.text.x"}) == "teacher. 2 1");
+}
+
+TEST_CASE("two models in one file are refused with the prefixes of both") {
+    const auto refusal = [](const std::vector<std::string>& names) {
+        file_builder builder;
+        for (const std::string& name : names) with(builder, name, {2, 2});
+        return thrown<checkpoint_error>([&] { canonical(file_of(builder)); });
+    };
+    CHECK(has(refusal({"model.visual.proj", "model.transformer.resblocks.0.x", "clip.visual.proj", "clip.text.x"}),
+              "two models, below 'clip.' and 'model.'"));
+    CHECK(
+        has(refusal({"student.visual.proj", "student.text.x", "teacher.visual.proj", "teacher.text.x"}),
+            "UNSUPPORTED a.safetensors: two models, below 'student.' and 'teacher.', expected one; save the state dict "
+            "of the one you need, as torch.save(model.student.state_dict(), ...)"));
+    CHECK(
+        has(refusal({"visual.proj", "text.x", "teacher.visual.proj", "teacher.text.x"}), "model.teacher.state_dict()"));
+    CHECK(has(refusal({"student.visual.proj", "teacher.visual.proj"}), "below 'student.' and 'teacher.'"));
+}
+
+TEST_CASE("wrappers of training inside the names are left out, and the first such name is kept") {
+    const auto names_of = [](const std::vector<std::string>& names) {
+        file_builder builder;
+        for (const std::string& name : names) with(builder, name, {2, 2});
+        const canonical_tensors all = canonical(file_of(builder));
+        return all.wrapped + "\n" + described(all);
+    };
+    CHECK(names_of({"visual.proj", "visual._orig_mod.conv1.weight",
+                    "transformer.module.resblocks.0._checkpoint_wrapped_module.ln_1.weight"}) ==
+          "visual._orig_mod.conv1.weight\n"
+          "transformer.resblocks.0.ln_1.weight [2, 2] "
+          "transformer.module.resblocks.0._checkpoint_wrapped_module.ln_1.weight\n"
+          "visual.conv1.weight [2, 2] visual._orig_mod.conv1.weight\n"
+          "visual.proj [2, 2] =\n");
+    CHECK(has(names_of({"_fsdp_wrapped_module.vision_model.encoder.layers.0._fsdp_wrapped_module._checkpoint_wrapped_"
+                        "module.layer_norm1.weight",
+                        "_fsdp_wrapped_module.logit_scale"}),
+              "\nvisual.transformer.resblocks.0.ln_1.weight [2, 2]"));
+    CHECK(has(names_of({"text._forward_module.transformer.resblocks.0.x"}), "\ntransformer.resblocks.0.x"));
+    CHECK(names_of({"visual.submodule.x"}) == "\nvisual.submodule.x [2, 2] =\n");
+    CHECK_THROWS_WITH(names_of({"visual.proj", "visual.module.proj"}), Catch::Contains("are the same tensor"));
 }
 
 TEST_CASE("a tower without its projection is refused as what it is") {

@@ -12,6 +12,7 @@ when anything differs.
 
 import argparse
 import contextlib
+import copy
 import importlib.util
 import inspect
 import io
@@ -899,6 +900,13 @@ def averaged(model):
     return torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
 
 
+def with_wrapped(model, part, wrap):
+    """The state dict of a model of which one part is wrapped."""
+    model = copy.deepcopy(model)
+    setattr(model, part, wrap(getattr(model, part)))
+    return model.state_dict()
+
+
 in_file(TORCH, "torch.save(model.state_dict())", lambda model, path: torch.save(model.state_dict(), path))
 in_file(TORCH, "torch.save of DataParallel", lambda model, path: torch.save(torch.nn.DataParallel(model).state_dict(), path),
         warned=["module."])
@@ -938,6 +946,15 @@ in_file(TORCH, "torch.save of the image tower alone (model.visual)", lambda mode
         refused=["an image tower without the prefix"])
 in_file(TORCH, "torch.save of a dictionary with a student and a teacher", lambda model, path: torch.save(
     {"student": model.state_dict(), "teacher": model.state_dict()}, path), refused=["'student', 'teacher'"])
+in_file(TORCH, "torch.save of a module that holds a CLIP as student beside another teacher", lambda model, path: torch.save(
+    torch.nn.ModuleDict({"student": model, "teacher": torch.nn.Linear(3, 3)}).state_dict(), path), warned=["'student.'"])
+in_file(TORCH, "torch.save of a module that holds a CLIP as student and one as teacher", lambda model, path: torch.save(
+    torch.nn.ModuleDict({"student": model, "teacher": copy.deepcopy(model)}).state_dict(), path),
+        refused=["below 'student.' and 'teacher.'", "model.student.state_dict()"])
+in_file(TORCH, "torch.save of a model with torch.compile(model.visual)", lambda model, path: torch.save(
+    with_wrapped(model, "visual", torch.compile), path), warned=["'visual._orig_mod."])
+in_file(TORCH, "torch.save of a model with DataParallel(model.transformer)", lambda model, path: torch.save(
+    with_wrapped(model, "transformer", torch.nn.DataParallel), path), warned=["'transformer.module."])
 in_file("numpy", "savez()", lambda model, path: np.savez(path, **{n: t.numpy() for n, t in model.state_dict().items()}),
         name="model.npz", refused=["NumPy archive"])
 

@@ -543,6 +543,41 @@ TEST_CASE("a prefix that training left is a warning") {
     CHECK_THAT(origin.warnings.at(0), Catch::Contains("begin with 'module.'"));
 }
 
+TEST_CASE("checkpoints with the names of distillation, FSDP and torch.compile give the plain one's embeddings") {
+    const checkpoint plain = checkpoint::open(model_folder("openai_vit") + "/model.safetensors");
+    const auto renamed = [&](const std::vector<std::pair<std::string, std::string>>& beginnings) {
+        tensor_list list;
+        for (named_tensor each : plain.tensors()) {
+            const auto at =
+                std::ranges::find_if(beginnings, [&](const auto& rule) { return each.name.starts_with(rule.first); });
+            if (at != beginnings.end()) each.name = at->second + each.name.substr(at->first.size());
+            list.tensors.push_back(std::move(each));
+        }
+        list.sort_names();
+        return load(checkpoint::from_tensors(std::move(list), "x"));
+    };
+    const std::vector<token_id> ids{1, 2, 3};
+    const auto embedding_of = [&](const clip& model) {
+        const matrix<float> texts = model.encode_tokens(ids);
+        return std::vector<float>(texts.row(0).begin(), texts.row(0).end());
+    };
+    const std::vector<float> expected = embedding_of(renamed({}));
+    const auto check = [&](const std::vector<std::pair<std::string, std::string>>& beginnings,
+                           const std::string& warning) {
+        const clip model = renamed(beginnings);
+        CHECK(embedding_of(model) == expected);
+        CHECK(std::ranges::count_if(model.provenance().warnings,
+                                    [&](const std::string& each) { return support::has(each, warning); }) == 1);
+    };
+    check({{"", "student."}}, "begin with 'student.'");
+    check({{"", "model.teacher."}}, "begin with 'model.teacher.'");
+    check({{"visual.", "visual._orig_mod."}}, "as in 'visual._orig_mod.");
+    check({{"visual.", "visual.module."}, {"transformer.", "transformer.module."}}, "as in 'transformer.module.");
+    check({{"transformer.resblocks.0.", "_fsdp_wrapped_module.transformer.resblocks.0._checkpoint_wrapped_module."},
+           {"", "_fsdp_wrapped_module."}},
+          "as in '_fsdp_wrapped_module.transformer.resblocks.0._checkpoint_wrapped_module.");
+}
+
 TEST_CASE("the provenance names the file, its layout, its types and the sources") {
     const weights w(checkpoint::from_bytes(testing::random_checkpoint().bytes(), "tiny"));
     const std::vector<loading::settings> sources{{.source = "options"}, {.source = "config.json"}};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -53,6 +54,7 @@ struct canonical_tensors {
     std::map<std::string, canonical_tensor, std::less<>> tensors;
     std::vector<std::string> unknown;  ///< names in the file that the layout gives no meaning
     std::string prefix;                ///< before the names of the layout: "module."
+    std::string wrapped;               ///< the first name with wrappers inside it: "visual._orig_mod.conv1.weight"
 };
 
 namespace detail {
@@ -201,22 +203,40 @@ struct tower_evidence {
     }
 };
 
-/// Evidence by prefix, where training left some before a model: DataParallel, FSDP, torch.compile, Lightning, and
-/// classes that hold a CLIP, nested in each other.
+/// Modules of PyTorch that wrap another one: DataParallel, torch.compile, DeepSpeed, FSDP, checkpointed activations.
+inline constexpr std::array<std::string_view, 5> module_wrappers{
+    "module.", "_orig_mod.", "_forward_module.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."};
+
+/// A name without the wrappers inside it: "visual._orig_mod.conv1.weight" as "visual.conv1.weight".
+inline std::string unwrapped(std::string_view name) {
+    std::string plain;
+    while (!name.empty()) {
+        const std::string_view part = name.substr(0, (std::min)(name.find('.'), name.size() - 1) + 1);
+        if (plain.empty() || std::ranges::find(module_wrappers, part) == module_wrappers.end()) plain += part;
+        name.remove_prefix(part.size());
+    }
+    return plain;
+}
+
+/// Evidence by prefix, where training left some before a model: wrappers, Lightning, distillation, and classes that
+/// hold a CLIP, nested in each other.
 inline std::map<std::string, tower_evidence> evidence_in(const checkpoint& file) {
-    constexpr std::array<std::string_view, 10> wrappers{
-        "module.", "_orig_mod.",  "model.",           "clip_model.", "clip.",
-        "net.",    "state_dict.", "_forward_module.", "backbone.",   "_fsdp_wrapped_module."};
+    constexpr std::array<std::string_view, 8> holders{"model.",      "clip_model.", "clip.",    "net.",
+                                                      "state_dict.", "backbone.",   "student.", "teacher."};
     constexpr std::size_t deepest = 6;
     std::map<std::string, tower_evidence> all;
     for (const named_tensor& each : file.tensors()) {
         std::size_t prefix = 0;
         for (std::size_t depth = 0; depth <= deepest; ++depth) {
             const std::string_view name = std::string_view(each.name).substr(prefix);
-            all[each.name.substr(0, prefix)].add(name);
-            const auto wrapper = std::ranges::find_if(wrappers, [&](auto other) { return name.starts_with(other); });
-            if (wrapper == wrappers.end()) break;
-            prefix += wrapper->size();
+            all[each.name.substr(0, prefix)].add(unwrapped(name));
+            const auto size_in = [&](const auto& prefixes) {
+                const auto found = std::ranges::find_if(prefixes, [&](auto other) { return name.starts_with(other); });
+                return found == prefixes.end() ? std::size_t{0} : found->size();
+            };
+            const std::size_t size = size_in(module_wrappers) + size_in(holders);  // one of them, or none
+            if (size == 0) break;
+            prefix += size;
         }
     }
     return all;
@@ -312,34 +332,35 @@ inline void join_long_positions(canonical_tensors& all) {
 inline std::pair<checkpoint_layout, std::string> layout_of(const checkpoint& file) {
     detail::refuse_foreign_tensors(file);
     detail::refuse_lone_tower(file);
-    const auto evidence = detail::evidence_in(file);
-    const std::pair<const std::string, detail::tower_evidence>* best = nullptr;
-    for (const auto& each : evidence) {
-        if (!each.second.layout()) continue;
-        const auto is_whole = [](const auto& other) { return other.second.image && other.second.text; };
-        if (best != nullptr && is_whole(*best) && is_whole(each)) {
-            throw checkpoint_error(
-                error_code::unsupported,
-                {file.place(), "two models, below " + quoted(best->first) + " and " + quoted(each.first), "one",
-                 "save the state dict of the one you need"});
-        }
-        const bool is_better = best == nullptr || (is_whole(each) && !is_whole(*best)) ||
-                               (is_whole(each) == is_whole(*best) && each.first.size() < best->first.size());
-        if (is_better) best = &each;
-    }
-    if (best == nullptr) {
+    using model = std::pair<const std::string, detail::tower_evidence>;  // by prefix
+    std::map<std::string, detail::tower_evidence> models = detail::evidence_in(file);
+    std::erase_if(models, [](const model& each) { return !each.second.layout(); });
+    const auto is_whole = [](const model& each) { return each.second.image && each.second.text; };
+    const bool has_whole = std::ranges::any_of(models, is_whole);
+    if (has_whole) std::erase_if(models, std::not_fn(is_whole));
+    if (models.empty()) {
         const std::string names = detail::first_names(file);
         throw checkpoint_error(
             error_code::shape,
             {file.place(), names.empty() ? "the file holds no tensors" : "no CLIP among the tensors " + names,
              "the names of OpenAI, open_clip or Hugging Face"});
     }
-    if (!best->second.timm.empty()) {
+    const model& best = *std::ranges::min_element(models, {}, [](const model& each) { return each.first.size(); });
+    for (const model& other : models) {
+        const bool is_same_tower = best.second.image == other.second.image && !other.first.starts_with(best.first);
+        if (&other == &best || !(has_whole || is_same_tower)) continue;
+        throw checkpoint_error(
+            error_code::unsupported,
+            {file.place(), "two models, below " + quoted(best.first) + " and " + quoted(other.first), "one",
+             "save the state dict of the one you need, as torch.save(model." +
+                 (best.first.empty() ? other.first : best.first) + "state_dict(), ...)"});
+    }
+    if (!best.second.timm.empty()) {
         throw checkpoint_error(error_code::unsupported,
-                               {file.place(), "the image tower is one of timm's (" + quoted(best->second.timm) + ")",
+                               {file.place(), "the image tower is one of timm's (" + quoted(best.second.timm) + ")",
                                 "a VisionTransformer or ModifiedResNet"});
     }
-    return {*best->second.layout(), best->first};
+    return {*best.second.layout(), best.first};
 }
 
 /// A checkpoint's tensors under OpenAI's names, without copying.
@@ -350,13 +371,14 @@ inline canonical_tensors canonical(const checkpoint& file) {
     for (const named_tensor& each : file.tensors()) {
         if (detail::is_buffer_or_setting(each.name)) continue;
         const bool is_below = each.name.starts_with(result.prefix);
-        const auto place = is_below ? detail::canonical_place_of(
-                                          result.layout, std::string_view(each.name).substr(result.prefix.size()))
-                                    : std::nullopt;
+        const std::string below = each.name.substr(is_below ? result.prefix.size() : 0),
+                          name = detail::unwrapped(below);
+        const auto place = is_below ? detail::canonical_place_of(result.layout, name) : std::nullopt;
         if (!place) {
             result.unknown.push_back(each.name);
             continue;
         }
+        if (result.wrapped.empty() && name != below) result.wrapped = each.name;
         canonical_tensor& tensor = result.tensors[place->name];
         tensor.parts.resize((std::max)(tensor.parts.size(), place->parts));
         tensor.transposed = place->transposed;

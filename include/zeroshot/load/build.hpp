@@ -120,6 +120,9 @@ inline provenance provenance_of(const weights& w, std::span<const settings> sour
     if (!w.prefix().empty())
         origin.warnings.push_back(origin.place + ": the names of the model begin with " + quoted(w.prefix()) +
                                   ", which training left there");
+    if (!w.wrapped_name().empty())
+        origin.warnings.push_back(origin.place + ": training left wrappers inside the names of the model, as in " +
+                                  quoted(w.wrapped_name()) + "; they are left out");
     for (const named_tensor& each : w.file().tensors()) origin.dtypes.emplace_back(name_of(each.tensor.type));
     std::ranges::sort(origin.dtypes);
     origin.dtypes.erase(std::unique(origin.dtypes.begin(), origin.dtypes.end()), origin.dtypes.end());

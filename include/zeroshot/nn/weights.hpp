@@ -174,6 +174,9 @@ class weights {
     /// The prefix in the file before the names of its layout, such as "module.".
     const std::string& prefix() const noexcept { return shared_->all.prefix; }
 
+    /// The first name in the file with wrappers of training inside it, such as "visual._orig_mod.proj"; empty for none.
+    const std::string& wrapped_name() const noexcept { return shared_->all.wrapped; }
+
     /// The full names of the tensors read so far through any path into this checkpoint.
     std::vector<std::string> read_names() const {
         return names_where([&](const std::string&, const canonical_tensor& tensor) { return was_read(tensor); });

@@ -213,6 +213,19 @@ TEST_CASE("numbers in a row are no class") {
     CHECK(listed("path,label\na.png,Boeing 737\nb.png,Airbus 320\n") == "a.png:Boeing 737 b.png:Airbus 320");
 }
 
+TEST_CASE("labels of words may end in numbers, with a warning where these count them") {
+    const auto is_warned = [](const std::string& text) {
+        const support::scratch_folder folder;
+        support::write(folder / "list.csv", text);
+        return has(image_list(folder / "list.csv").notes().back(), "warning: labels end with numbers that count them");
+    };
+    CHECK(listed("a.png,Formula 1\nb.png,Area 2\n") == "a.png:Formula 1 b.png:Area 2");
+    CHECK(is_warned("a.png,Formula 1\nb.png,Area 2\n"));
+    CHECK(is_warned("path,label\na.png,red_circle 0\nb.png,blue_circle 1\n"));
+    CHECK_FALSE(is_warned("path,label\na.png,Formula 1\nb.png,Channel 4\n"));
+    CHECK_FALSE(is_warned("path,label\na.png,class 1\nb.png,class 2\n"));
+}
+
 TEST_CASE("splits are no classes, and one of them is read") {
     CHECK(has(list_refusal(R"({"train": ["a.png", "b.png"], "test": ["c.png"]})"), "images in splits, without labels"));
     for (const char* column : {"dataset", "data_split", "stage", "data set", "part of it"}) {

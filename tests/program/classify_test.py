@@ -206,7 +206,7 @@ class Classify(ProgramTest):
             ("0,red,round\n1,blue,round\n", "line 1: a number before a comma"),
             ("red circle\trot\nblue circle\tblau\n", "line 1: cells separated by tabs"),
             ("red,0\nblue,1\n", "line 1: an index after a name"),
-            ("red circle 2\nblue circle 1\n", "line 1: an index after a name"),
+            ("tench: 0\ngoldfish: 1\n", "line 1: an index after a name"),
             ("wnid,words\nn01440764,tench, Tinca\nn01443537,goldfish\n", "line 2: an identifier before a label"),
             ("red; rot\nblue; blau\n", "line 1: cells separated by semicolons"),
             ('"red circle, big","rot"\n"blue circle, small","blau"\n', "line 1: several quoted cells"),
@@ -228,6 +228,21 @@ class Classify(ProgramTest):
             done = self.classify("a.png", "--labels-from", "list.txt", "--json")
             self.assertEqual(sorted(each["label"] for each in self.objects(done)[0]["labels"]), text.split("\n"))
             self.assertEqual(done.stderr, b"")
+
+    def test_labels_of_words_may_end_in_numbers(self):
+        for text, warning in (
+            ("Formula 1\nChannel 4\nArea 51", ""),
+            ("Formula 1\nArea 2\nClass 3", "line 1: label 'Formula 1' ends with a number"),
+            ("red circle 2\nblue circle 1", "line 1: label 'red circle 2' ends with a number"),
+            ("class 1\nclass 2\nclass 3", "line 1: label 'class 1' is the number of a class and no word"),
+            ("LABEL_0\nLABEL_1", "label 'LABEL_0' is the number of a class and no word"),
+            ("level 1\nlevel 2", ""),
+        ):
+            (self.folder / "list.txt").write_text(text)
+            done = self.classify("a.png", "--labels-from", "list.txt", "--json")
+            self.assertEqual(sorted(each["label"] for each in self.objects(done)[0]["labels"]), sorted(text.split("\n")))
+            self.assertIn(warning, done.stderr.decode())
+            self.assertEqual(warning == "", done.stderr == b"", done.stderr)
 
     def test_other_formats_are_no_lists_of_labels(self):
         for name, text in (("a.yaml", "names:\n  0: red\n  1: blue\n"), ("a.pbtxt", "item {\n  id: 1\n}\n")):

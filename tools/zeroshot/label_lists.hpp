@@ -41,7 +41,7 @@ std::optional<std::vector<std::string>> labels_in_line(std::string_view text);
 bool is_bracketed(std::string_view first, std::string_view last);
 
 /// Prints notes about labels that look like something else: with a comma at their end, underscores for spaces, tabs,
-/// or identifiers.
+/// identifiers, or numbers that count them.
 void note_odd_labels(const std::vector<text_line>& labels, const std::string& file, console& out);
 
 }  // namespace program

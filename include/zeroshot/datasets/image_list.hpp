@@ -205,6 +205,7 @@ class image_list final : public data_set {
                 if (width < 2) continue;
                 const detail::understood_columns columns =
                     detail::column_finder(rows, {}, requested_, folder_, location_).find();
+                has_spaces_ = separator == ' ';
                 return read_records({text, separator, location_}, columns, separator_text(separator));
             } catch (const data_set_error&) {
                 if (width > widest) fault = std::current_exception();
@@ -569,9 +570,14 @@ class image_list final : public data_set {
         }
         is_numeric_ = !number.empty();
         if (is_numeric_) return;
-        if (detail::end_in_indices(names))
-            detail::throw_format_error(location_, "labels are names with their indices, as " + quoted(*names.begin()),
-                                       "either", "write them in columns: path,label,index");
+        if (detail::end_in_indices(names)) {
+            const std::string first = quoted(*names.begin());
+            if (has_spaces_)
+                detail::throw_format_error(location_, "labels are names with their indices, as " + first, "either",
+                                           "write them in columns: path,label or path,label,index");
+            notes_.push_back(location_ + ": warning: labels end with numbers that count them, as " + first +
+                             ", and are read as they are");
+        }
         classes_.assign(names.begin(), names.end());
         for (std::size_t label = 0; label < classes_.size(); ++label) label_of_.emplace(classes_[label], label);
     }
@@ -585,6 +591,7 @@ class image_list final : public data_set {
     std::vector<std::string> splits_;              // of the entries, where a column names them
     std::map<std::string, std::size_t> label_of_;  // by name
     bool is_numeric_ = false;
+    bool has_spaces_ = false;  // between an image and its label
     std::size_t index_ = 0;
 };
 

@@ -202,6 +202,24 @@ TEST_CASE("a damaged list is refused with the line number") {
     CHECK(has(list_refusal("a.png\nb.png\n"), "line 1: one cell"));
 }
 
+TEST_CASE("splits of CoOp are arrays of an image, the number and the name of its class") {
+    const std::string train = R"("train": [["c.png", 0, "cat"], ["d.png", 1, "dog"], ["e.png", 0, "cat"]])";
+    const std::string val = R"("val": [["b.png", 1, "dog"]])", test = R"("test": [["a.png", 0, "cat"]])";
+    const auto joined = [](const std::string& first, const std::string& second) {
+        return "{" + first + ",\n " + second + "}";
+    };
+    CHECK(listed(joined(train, val + ", " + test)) == "a.png:cat");
+    CHECK(listed(joined(train, val)) == "b.png:dog");
+    CHECK(listed(joined(train, test), {}, "train") == "c.png:cat d.png:dog e.png:cat");
+    CHECK(listed("{" + train + "}") == "c.png:cat d.png:dog e.png:cat");
+    CHECK(listed(R"([["a.png", 7, "cat"], ["b.png", 9, "dog"]])") == "a.png:cat b.png:dog");
+    CHECK(has(note_of("{" + train + "}"), "images in column 'path', labels in column 'classname'; not read: 'label'"));
+    for (const char* other : {R"({"test": [["a.png", 0, "Ann"], ["b.png", 0, "Bo"]]})",
+                              R"({"test": [["a.png", "cat", "Ann"], ["b.png", "dog", "Bo"]]})",
+                              R"({"test": [["a.png", 0, "cat"], ["b.png", 0]]})"})
+        CHECK(has(list_refusal(other), "no header says which of the columns holds labels"));
+}
+
 TEST_CASE("numbers in a row are no class") {
     for (const char* label : {"0 1 0", "[0 1 0]", "0;1", "1e-3", "\"1, 2\"", "[0. 1.]"})
         CHECK(has(list_refusal("path,label\na.png," + std::string(label) + "\n"), "is numbers and no name"));

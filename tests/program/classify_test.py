@@ -183,6 +183,8 @@ class Classify(ProgramTest):
             "categories of COCO": json.dumps(
                 {"info": {}, "categories": [{"id": 9 - i, "name": name} for i, name in enumerate(wanted)]}
             ),
+            "JSON lines": "".join(json.dumps({"id": i, "name": name}) + "\n" for i, name in enumerate(wanted)),
+            "JSON lines with other texts": "".join(json.dumps({"label": name, "wnid": "n1"}) + "\n" for name in wanted),
             "a header": "label\nred circle\nblue circle\na, b\n",
             "lines": "red circle\nblue circle\na, b\n",
         }
@@ -201,6 +203,8 @@ class Classify(ProgramTest):
             ("[]", "no labels"),
             ('["a", "b"', "a list without its closing bracket"),
             ("{}", "an empty object"),
+            ('{"name": "a", "text": "b"}\n{"name": "c", "text": "d"}\n', "line 1: an object with the keys 'name', 'text'"),
+            ('{"label": "a"}\n{"label": 3}\n', "line 2: an object with the keys 'label', expected one text"),
             (json.dumps({f"key {i}": [] for i in range(1000)}), "'key 7', ..., expected"),
             ("ClassId,Sign,Shape\n0,red,round\n1,blue,round\n", "a table with the columns 'Sign', 'Shape'"),
             ("0,red,round\n1,blue,round\n", "line 1: a number before a comma"),
@@ -215,6 +219,20 @@ class Classify(ProgramTest):
         ):
             (self.folder / "list.txt").write_text(text)
             self.assert_message(self.classify("a.png", "--labels-from", "list.txt"), 1, "list.txt", part)
+
+    def test_files_of_json_lines_are_lists_of_labels(self):
+        for text in ('"a \\"dog\\""\n"cat"\n', '{"text": "a \\"dog\\""}\n\n{"text": "cat"}\n', '["a \\"dog\\"",\n"cat"]'):
+            (self.folder / "list.jsonl").write_text(text)
+            done = self.classify("a.png", "--labels-from", "list.jsonl", "--json")
+            self.assertEqual(sorted(each["label"] for each in self.objects(done)[0]["labels"]), ['a "dog"', "cat"])
+            self.assertIn(b"list.jsonl: read as ", done.stderr)
+        for text, part in (
+            ('{"label": "a"}\nb\n', "list.jsonl: line 2: "),
+            ('{"path": "a.png"}\n"b"\n', "line 1: an object with the keys 'path'"),
+            ('"a"\n3\n', "line 2"),
+        ):
+            (self.folder / "list.jsonl").write_text(text)
+            self.assert_message(self.classify("a.png", "--labels-from", "list.jsonl"), 1, "list.jsonl", part)
 
     def test_lines_that_begin_with_numbers_may_be_labels(self):
         for text in (

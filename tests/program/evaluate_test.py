@@ -103,6 +103,9 @@ class Evaluate(ProgramTest):
         (self.folder / "list.jsonl").write_text(
             "".join(json.dumps({"path": str(path), "label": path.parent.name}) + "\n" for path in images)
         )
+        splits = {"train": [[str(images[0]), 0, COLOURS[0]]], "val": [[str(images[1]), 0, COLOURS[0]]]}
+        splits["test"] = [[f"{path.relative_to(self.folder)}", COLOURS.index(path.parent.name), path.parent.name] for path in images]
+        (self.folder / "coop.json").write_text(json.dumps(splits, indent=4))
         shards = self.folder / "shards"
         shards.mkdir()
         with tarfile.open(shards / "000000.tar", "w") as archive:
@@ -116,7 +119,7 @@ class Evaluate(ProgramTest):
                     archive.addfile(entry, io.BytesIO(content))
         (shards / "classnames.txt").write_text("\n".join(COLOURS))
         (shards / "zeroshot_classification_templates.txt").write_text("{c}")
-        for place, name in (("list.csv", "manifest"), ("list.jsonl", "manifest"), ("shards", "webdataset")):
+        for place, name in (("list.csv", "manifest"), ("list.jsonl", "manifest"), ("coop.json", "manifest"), ("shards", "webdataset")):
             result = self.json_output("--data", place)
             self.assertEqual((result["top1"], result["format"], result["count"]), (wanted, name, 12), place)
         self.assertEqual(self.json_output("--data", "shards")["templates"], ["{}"])
@@ -290,9 +293,14 @@ class Evaluate(ProgramTest):
         result = self.json_output("--data", "numbers.csv", "--classes", "two.json")
         self.assertEqual([one["class"] for one in result["per_class"]], ["red", "blue"])
         self.assertEqual((result["count"], result["strangers"]), (2, 1))
-        (self.folder / "two.csv").write_text("class_id,class_name\n1,blue\n0,red\n")
-        result = self.json_output("--data", "numbers.csv", "--classes", "two.csv")
-        self.assertEqual([one["class"] for one in result["per_class"]], ["red", "blue"])
+        for name, text in (
+            ("two.csv", "class_id,class_name\n1,blue\n0,red\n"),
+            ("two.jsonl", '{"class_id": 1, "name": "blue"}\n{"class_id": 0, "name": "red"}\n'),
+            ("two.json", '[{"id": "x", "label": 1, "name": "blue"}, {"id": "y", "label": 0, "name": "red"}]'),
+        ):
+            (self.folder / name).write_text(text)
+            result = self.json_output("--data", "numbers.csv", "--classes", name)
+            self.assertEqual([one["class"] for one in result["per_class"]], ["red", "blue"])
         for numbers, part in ((("1", "2"), "its numbers begin at 1"), (("0", "2"), "it has 2 names with numbers up to 2")):
             (self.folder / "other.json").write_text(json.dumps(dict(zip(numbers, ("red", "blue")))))
             done = self.evaluate("--data", "numbers.csv", "--classes", "other.json")

@@ -212,7 +212,7 @@ void add_classify(CLI::App& program, command& selected) {
         ->type_name("LABEL...");
     command
         .add_option("--labels-from", options->labels_from,
-                    "Labels from a file: one per line, or a list as JSON or Python")
+                    "Labels from a file: one per line, or a list as JSON, JSON lines or Python")
         ->type_name("FILE");
     add_templates(command, options->templates, "Sentence with {} for the label; several make an ensemble");
     command.add_option("--templates-from", options->templates_from, templates_help)->type_name("FILE");

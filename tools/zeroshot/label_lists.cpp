@@ -158,6 +158,16 @@ void add(label_list& list, const std::string& label) {
     list.labels.push_back({list.labels.size() + 1, std::string(trimmed(label))});
 }
 
+/// Adds the number of the class that an object is: under a name of labels, as "label" and "class_id", else under "id".
+void add_number(label_list& list, const json& item) {
+    if (!item.is_object()) return;
+    std::optional<json> number = item.find("id");
+    for (const auto& [key, member] : item.members()) {
+        if (member.is_number() && zeroshot::datasets::detail::label_rank(key)) number = member;
+    }
+    if (number && number->is_number()) list.numbers.push_back(number->as_size());
+}
+
 label_list labels_in(const json& value);
 
 label_list labels_in_object(const json& object) {
@@ -193,14 +203,36 @@ label_list labels_in_object(const json& object) {
     refuse(object.where(), described(object), "labels by their numbers, as {\"0\": \"tench\"}, or {\"tench\": 0}");
 }
 
-/// The labels that a document of JSON holds, with the numbers under "id" of an array of objects.
+/// The labels that a document of JSON holds, with the numbers of an array of objects.
 label_list labels_in(const json& value) {
     if (value.is_object()) return labels_in_object(value);
     label_list list;
     for (const json& item : value.items()) {
         add(list, label_in(item));
-        const std::optional<json> id = item.is_object() ? item.find("id") : std::nullopt;
-        if (id && id->is_number()) list.numbers.push_back(id->as_size());
+        add_number(list, item);
+    }
+    return list;
+}
+
+/// The label of a line of JSON: a text, or the only text of an object under a usual name.
+std::string label_on_line(const json& value) {
+    if (!value.is_object()) return value.as_string();
+    std::vector<std::string> labels;
+    for (const auto& [key, member] : value.members()) {
+        if (member.is_string() && zeroshot::datasets::detail::label_rank(key)) labels.push_back(member.as_string());
+    }
+    if (labels.size() != 1)
+        refuse(value.where(), described(value), "one text under \"label\", \"name\", \"class\" or \"text\"");
+    return labels.front();
+}
+
+/// The labels of lines that are JSON each, with the numbers of objects.
+label_list labels_on_lines(const std::vector<text_line>& lines, const std::string& name) {
+    label_list list;
+    for (const text_line& line : lines) {
+        const json value = parse(line.text, name + ": line " + std::to_string(line.number));
+        list.labels.push_back({line.number, std::string(trimmed(label_on_line(value)))});
+        add_number(list, value);
     }
     return list;
 }
@@ -531,6 +563,15 @@ void check_lines(const std::vector<text_line>& lines, const std::filesystem::pat
     }
 }
 
+/// Whether lines are JSON each: several objects, or those of a file called so which are no array over several lines.
+bool are_json_lines(const std::vector<text_line>& lines, const std::filesystem::path& path) {
+    const auto is_object = [](const text_line& line) { return line.text.starts_with('{') && line.text.ends_with('}'); };
+    const std::string extension = zeroshot::datasets::detail::lower_case(path.extension().string());
+    const bool is_called_so = extension == ".jsonl" || extension == ".ndjson";
+    return (lines.size() > 1 && std::ranges::all_of(lines, is_object)) ||
+           (is_called_so && !program::is_bracketed(lines.front().text, lines.back().text));
+}
+
 /// Sorts labels by their numbers; numbers that are not those of all labels, or not different, count for nothing.
 void sort_by_number(label_list& list) {
     if (list.numbers.size() != list.labels.size() || !are_distinct(list.numbers)) return list.numbers.clear();
@@ -559,7 +600,10 @@ label_list read_label_list(const std::filesystem::path& path, const std::string&
     std::string text;
     for (const text_line& line : list.labels) text += line.text + "\n";
     const std::string_view literal = after_assignment(trimmed(text));
-    if (is_bracketed(literal)) {
+    if (are_json_lines(list.labels, path)) {
+        list = labels_on_lines(list.labels, name);
+        list.note = name + ": read as JSON lines with " + std::to_string(list.labels.size()) + " " + items;
+    } else if (is_bracketed(literal)) {
         list = labels_in(parse(literal, name));
         if (list.labels.empty()) refuse(name, "no " + items, "a list of texts");
         list.note = name + ": read as a list with " + std::to_string(list.labels.size()) + " " + items;

@@ -119,7 +119,8 @@ inline std::vector<std::string> cell_values(const std::string& text) {
 /// ("label", "class", "category", "caption") are recognised, or `list_columns` names them. Without a header, the column
 /// of images is known by its cells, and the only other one, but for a count of the rows, holds the labels; several
 /// labels of an image stand in several cells. JSON: an object on each line, or an array of them, or objects
-/// {"image.png": label} and {label: ["image.png"]}. Where it is in doubt what the columns are, the list is refused.
+/// {"image.png": label} and {label: ["image.png"]}, or splits {"test": [["image.png", 0, label]]}. Where it is in doubt
+/// what the columns are, the list is refused.
 ///
 /// If all labels are whole numbers, they are indices of classes that have no names; -1 stands for no class.
 class image_list final : public data_set {
@@ -404,16 +405,20 @@ class image_list final : public data_set {
         read_rows(rows, {"file_name", "category"}, places_of(images), "annotations as COCO has them");
     }
 
-    /// Reads the only array of objects among the members of an object, or that of a split.
+    /// Reads the only array of objects, or else of arrays, among the members of an object, or that of a split.
     void read_array_in(const json_members& members) {
         std::vector<json> arrays;
         std::vector<std::string> names, keys;
-        for (const auto& [key, value] : members) {
-            keys.push_back(key);
-            if (!value.is_array() || value.size() == 0 || !value.at(std::size_t{0}).is_object()) continue;
-            arrays.push_back(value);
-            names.push_back(key);
-        }
+        for (const auto& [key, value] : members) keys.push_back(key);
+        const auto collect = [&](bool (json::*holds)() const) {
+            for (const auto& [key, value] : members) {
+                if (!value.is_array() || value.size() == 0 || !(value.at(std::size_t{0}).*holds)()) continue;
+                arrays.push_back(value);
+                names.push_back(key);
+            }
+        };
+        collect(&json::is_object);
+        if (arrays.empty()) collect(&json::is_array);
         if (arrays.size() == 1) return read_items(arrays.front().items());
         const auto is_split = [](const std::string& key) { return split_kind_of(key).has_value(); };
         if (arrays.empty() || !std::ranges::all_of(names, is_split))
@@ -430,11 +435,23 @@ class image_list final : public data_set {
         return places;
     }
 
+    /// Whether items are an image, the number of its class and the name of its class each, as in splits of CoOp.
+    static bool are_numbered_and_named(const std::vector<json>& items) {
+        std::map<std::string, std::string> names;
+        return std::ranges::all_of(items, [&](const json& item) {
+            if (!item.is_array() || item.size() != 3 || !names_image(item.at(std::size_t{0}))) return false;
+            const json number = item.at(std::size_t{1}), name = item.at(std::size_t{2});
+            return number.is_number() && name.is_string() &&
+                   names.emplace(number_text(number.as_number()), name.as_string()).first->second == name.as_string();
+        });
+    }
+
     void read_items(const std::vector<json>& items) {
         const bool are_arrays =
             !items.empty() && std::ranges::all_of(items, [](const json& item) { return item.is_array(); });
-        if (are_arrays) return read_arrays(items, {});
-        read_objects(items, places_of(items), "JSON");
+        if (!are_arrays) return read_objects(items, places_of(items), "JSON");
+        using names = std::vector<std::string>;
+        read_arrays(items, are_numbered_and_named(items) ? names{"path", "label", "classname"} : names{});
     }
 
     /// \param names of the columns; empty where the first array may be a header

@@ -235,6 +235,32 @@ class Evaluate(ProgramTest):
         self.write_npy("w3.npy", "(1, 3)", [1, 0, 0])
         self.assert_message(self.call("evaluate", *words[:5], "w3.npy"), 1, "w3.npy", "[1, 3]")
 
+    def test_recorded_arrays_of_other_types_and_orders_give_the_same_figures(self):
+        features, labels = [1, 0, 0, 2, 1, 1, 3, 1], [0, 1, 1, 1]
+        by_columns = [features[2 * row + column] for column in range(2) for row in range(4)]
+
+        def figures(features, feature_type, order, shape, label_type):
+            for name, numbers, descr, header in (
+                ("x.npy", features, feature_type, npy_header("(4, 2)", feature_type, order)),
+                ("y.npy", labels, label_type, npy_header(shape, label_type)),
+                ("w.npy", [1, 0, 0, 1], ">f8", npy_header("(2, 2)", ">f8")),
+            ):
+                kind = {"f2": "e", "f4": "f", "f8": "d", "i4": "i", "i8": "q", "u1": "B"}[descr[1:]]
+                body = struct.pack(f"{descr[0].replace('|', '<')}{len(numbers)}{kind}", *numbers)
+                (self.folder / name).write_bytes(npy_bytes(header, body))
+            words = ("--features", "x.npy", "--class-embeddings", "w.npy", "--labels", "y.npy")
+            return {**json.loads(self.output_lines(self.call("evaluate", *words, "--json"))[0]), "seconds": 0}
+
+        expected = figures(features, "<f4", "False", "(4,)", "<i8")
+        self.assertEqual(expected["top1"], 0.5)
+        for others in (
+            (features, "<f2", "False", "(4,)", "|u1"),
+            (features, ">f4", "False", "(4, 1)", "<i8"),
+            (by_columns, "<f8", "True", "(4, 1)", ">i4"),
+            (by_columns, ">f2", "True", "(4,)", ">i8"),
+        ):
+            self.assertEqual(figures(*others), expected, others[1:])
+
     def test_the_text_output_has_a_summary_and_a_table_of_classes(self):
         text = "\n".join(self.output_lines(self.evaluate("--data", "photos")))
         for part in ("photos: 12 images of 3 classes", "top-1", "mean per class", "recall per class", "of 4"):

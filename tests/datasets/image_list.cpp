@@ -186,6 +186,23 @@ TEST_CASE("paths are relative to the list, and the number of images is known") {
     CHECK(support::listed(bare) == "images/0001:1 images/0002:0");
 }
 
+TEST_CASE("paths are relative to the only folder beside the list that has the first image") {
+    const support::scratch_folder folder;
+    const auto path_of_first = [&] {
+        image_list list(folder / "list.csv");
+        const bool is_noted = has(list.notes().back(), "paths are relative to " + path_text(folder / "images"));
+        const std::filesystem::path path = std::get<std::filesystem::path>(list.next()->image);
+        CHECK(is_noted == (path != folder / "a/1.png"));
+        return path;
+    };
+    support::write(folder / "list.csv", "a/1.png,dog\na/2.png,cat\n");
+    CHECK(path_of_first() == folder / "a/1.png");
+    support::write(folder / "images/a/1.png", "x");
+    CHECK(path_of_first() == folder / "images/a/1.png");
+    support::write(folder / "masks/a/1.png", "x");
+    CHECK(path_of_first() == folder / "a/1.png");
+}
+
 TEST_CASE("a damaged list is refused with the line number") {
     CHECK(has(list_refusal(""), "no images in it"));
     CHECK(has(list_refusal("path,label\n"), "no images in it"));

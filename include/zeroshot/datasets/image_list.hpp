@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -112,7 +113,8 @@ inline std::vector<std::string> cell_values(const std::string& text) {
 
 }  // namespace detail
 
-/// The images of a list, in its order. Paths are relative to the list.
+/// The images of a list, in its order. Paths are relative to the list, or to the only folder beside it that has the
+/// first image.
 ///
 /// Text: records of cells separated by commas, tabs, semicolons or bars (RFC 4180), or lines "image.png label". A
 /// header names the columns; the usual names of columns of images ("path", "file_name", "image") and of labels
@@ -143,6 +145,7 @@ class image_list final : public data_set {
         }
         if (entries_.empty())
             detail::throw_format_error(location_, "no images in it", "a path and a label on each line");
+        find_folder();
         name_classes();
     }
 
@@ -556,6 +559,20 @@ class image_list final : public data_set {
         describe(columns, layout);
         for (std::size_t i = columns.has_header ? 1 : 0; i < rows.size(); ++i) add(rows[i], columns, places[i]);
         choose_split();
+    }
+
+    /// Takes paths as relative to the only folder beside the list that has the first image, where the list's has not.
+    void find_folder() {
+        std::error_code unknown;
+        const std::filesystem::path first(entries_.front().path), home = folder_.empty() ? "." : folder_;
+        if (std::filesystem::exists(home / first, unknown)) return;
+        const std::vector<std::filesystem::path> found =
+            detail::list_folder(home, [&](const std::filesystem::directory_entry& each) {
+                return std::filesystem::exists(each.path() / first, unknown);
+            });
+        if (found.size() != 1) return;
+        folder_ = found.front();
+        notes_.push_back(location_ + ": paths are relative to " + path_text(folder_));
     }
 
     void name_classes() {

@@ -25,7 +25,7 @@ TEST_CASE("two bytes of weights in a 16-bit sum are at most 128 together") {
     std::vector<float> weights = normal_numbers(columns * depth, 5);
     for (std::size_t k = 0; k < depth; ++k) weights[k] = k % 3 == 0 ? 1.0f : -1.0f;  // all as large as the largest
     std::vector<std::uint32_t> packed(packed_size(number_format::int8, columns, depth));
-    pack(number_format::int8, weights.data(), depth, 1, columns, depth, packed.data());
+    pack(number_format::int8, weights.data(), depth, 1, columns, depth, packed.data(), active());
     const std::size_t words = column_words(number_format::int8, depth);
     for (std::size_t column = 0; column < 32; ++column) {
         const std::uint32_t* const lane = packed.data() + column / 16 * 16 * words + column % 16;
@@ -57,7 +57,7 @@ TEST_CASE("no column of int16 can make a sum of more than 31 bits, and its numbe
             weights[3 * depth + k] = 0.0f;
         }
         std::vector<std::uint32_t> packed(packed_size(number_format::int16, columns, depth));
-        pack(number_format::int16, weights.data(), depth, 1, columns, depth, packed.data());
+        pack(number_format::int16, weights.data(), depth, 1, columns, depth, packed.data(), active());
         for (std::size_t column = 0; column < columns; ++column) {
             INFO(depth << " numbers, column " << column);
             const auto step = static_cast<double>(std::bit_cast<float>(packed[column]));
@@ -83,7 +83,7 @@ TEST_CASE("no column of int16 can make a sum of more than 31 bits, and its numbe
     }
 }
 
-TEST_CASE("weights are packed alike in either storage order and with gaps, and padding is zero") {
+TEST_CASE("all tables pack weights alike, in either storage order and with gaps, and padding is zero") {
     for (const std::size_t columns : {1u, 16u, 19u}) {
         for (const std::size_t depth : {1u, 17u, 32u, 70u}) {
             const std::vector<float> weights = normal_numbers(columns * depth, 6);
@@ -95,12 +95,17 @@ TEST_CASE("weights are packed alike in either storage order and with gaps, and p
                 }
             }
             for (const number_format format : {number_format::bf16, number_format::int16, number_format::int8}) {
-                std::vector<std::uint32_t> one(packed_size(format, columns, depth), 7u), other = one, third = one;
-                pack(format, weights.data(), depth, 1, columns, depth, one.data());
-                pack(format, transposed.data(), 1, columns, columns, depth, other.data());
-                pack(format, apart.data(), 2, 2 * columns, columns, depth, third.data());
-                REQUIRE(one == other);
-                REQUIRE(one == third);
+                std::vector<std::uint32_t> one(packed_size(format, columns, depth), 7u), other = one;
+                pack(format, weights.data(), depth, 1, columns, depth, one.data(), *tables().back());
+                for (const table* set : tables()) {
+                    if (!set->is_available()) continue;
+                    pack(format, weights.data(), depth, 1, columns, depth, other.data(), *set);
+                    REQUIRE(one == other);
+                    pack(format, transposed.data(), 1, columns, columns, depth, other.data(), *set);
+                    REQUIRE(one == other);
+                    pack(format, apart.data(), 2, 2 * columns, columns, depth, other.data(), *set);
+                    REQUIRE(one == other);
+                }
                 const std::size_t words = column_words(format, depth);
                 for (std::size_t i = 0; i < one.size(); ++i) {
                     const std::size_t column = i / (16 * words) * 16 + i % 16;
@@ -115,7 +120,7 @@ TEST_CASE("packed columns and rows of bfloat16 have the same words") {
     const std::size_t columns = 19, depth = 70, words = column_words(number_format::bf16, depth);
     const std::vector<float> numbers = normal_numbers(columns * depth, 8);
     std::vector<std::uint32_t> packed(packed_size(number_format::bf16, columns, depth));
-    pack(number_format::bf16, numbers.data(), depth, 1, columns, depth, packed.data());
+    pack(number_format::bf16, numbers.data(), depth, 1, columns, depth, packed.data(), active());
     for (std::size_t column = 0; column < columns; ++column) {
         std::vector<std::uint32_t> row(row_words(number_format::bf16, depth, {}));
         detail::pack_rows<4>(number_format::bf16, {}, numbers.data() + column * depth, depth, 1, 1, depth, row.data());
@@ -129,7 +134,7 @@ TEST_CASE("weights too small for a scale become zero, and the largest floats hav
         INFO(size);
         const std::vector<float> weights(64, size);
         std::vector<std::uint32_t> packed(packed_size(number_format::int16, 1, weights.size()));
-        pack(number_format::int16, weights.data(), weights.size(), 1, 1, weights.size(), packed.data());
+        pack(number_format::int16, weights.data(), weights.size(), 1, 1, weights.size(), packed.data(), active());
         const auto step = static_cast<double>(std::bit_cast<float>(packed[0]));
         const int number = int16_at(packed.data() + panel_width, 5, panel_width);
         if (size < 1e-30f)

@@ -104,7 +104,8 @@ struct quantized_case {
 
     std::vector<std::uint32_t> packed_weights() const {
         std::vector<std::uint32_t> packed(zeroshot::kernels::packed_size(format, columns, depth));
-        zeroshot::kernels::pack(format, weights.data(), depth, 1, columns, depth, packed.data());
+        zeroshot::kernels::pack(format, weights.data(), depth, 1, columns, depth, packed.data(),
+                                zeroshot::kernels::active());
         return packed;
     }
 

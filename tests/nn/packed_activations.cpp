@@ -51,7 +51,8 @@ TEST_CASE("quantized rows times any panels give the same bits on any number of t
     const std::size_t columns = 40, depth = 70;
     const matrix<float> weights = random_matrix<float>(columns, depth, 2);
     std::vector<std::uint32_t> packed(kernels::packed_size(kernels::number_format::bf16, columns, depth));
-    kernels::pack(kernels::number_format::bf16, weights.data(), depth, 1, columns, depth, packed.data());
+    kernels::pack(kernels::number_format::bf16, weights.data(), depth, 1, columns, depth, packed.data(),
+                  kernels::active());
     thread_pool two(2);
     for (const std::size_t count : {1u, 2u, 7u}) {
         const matrix<float> x = random_matrix<float>(count, 2 * depth, 1);
@@ -141,6 +142,22 @@ TEST_CASE("the memory of packed columns can be packed again") {
             packed.pack(columns->data(), 33, 1);
             packed.multiply(rows.data(), 33, 2, y.data(), 5);
             CHECK(y == product(rows, *columns, precision));
+        }
+    }
+}
+
+TEST_CASE("the product with the first columns over a part of the depth is that of these columns packed alone") {
+    const matrix<float> rows = random_matrix<float>(17, 77, 1), columns = random_matrix<float>(77, 77, 2);
+    for (const zeroshot::precision precision : {precision::f32, precision::bf16}) {
+        packed_columns<float> packed(77, 77, precision, kernels::active());
+        packed.pack(columns.data(), 77, 1);
+        for (const std::size_t count : {1u, 16u, 17u, 48u, 76u}) {
+            packed_columns<float> part(count, count, precision, kernels::active());
+            part.pack(columns.data(), 77, 1);
+            matrix<float> got(17, count), expected(17, count);
+            packed.multiply(rows.data(), 77, 17, got.data(), count, count, count);
+            part.multiply(rows.data(), 77, 17, expected.data(), count);
+            CHECK(got == expected);
         }
     }
 }

@@ -210,7 +210,7 @@ template <class Dot>
     const std::size_t blocks = (p.depth - Dot::header) / block_words, parts = (blocks + part_blocks - 1) / part_blocks;
     const std::size_t prefetch_stride = 2 * tile_words * sizeof(std::uint32_t) / (end - first);
     const char* prefetched =
-        reinterpret_cast<const char*>(panels.left + (panels.right == panels.left ? 1 : 2) * panel_width * p.depth);
+        reinterpret_cast<const char*>(panels.left + (panels.right == panels.left ? 1 : 2) * p.panel_size());
     for (std::size_t part = 0; part < parts; ++part) {
         const std::size_t begin = blocks * part / parts, count = blocks * (part + 1) / parts - begin;
         for (std::size_t band = first; band < end; ++band, prefetched += count * prefetch_stride) {
@@ -248,11 +248,11 @@ void multiply_amx(const product<float, std::uint32_t>& p, std::size_t panel, std
             const bool single = at + 1 == panel_end;
             const std::size_t column = at * panel_width, full_width = single ? panel_width : amx_panels::width;
             const std::size_t columns = p.columns - column < full_width ? p.columns - column : full_width;
-            const std::uint32_t* const left = p.packed + column * p.depth;
+            const std::uint32_t* const left = p.packed + at * p.panel_size();
             padded_columns<amx_panels::width, float> padded_bias, padded_gain;
             multiply_bands<Dot>(
                 p, bands, first, end,
-                {left, left + (single ? 0 : panel_width * p.depth), column, columns,
+                {left, left + (single ? 0 : p.panel_size()), column, columns,
                  padded_bias(p.epilogue.bias, column, columns), padded_gain(p.epilogue.gain, column, columns)},
                 sums);
         }

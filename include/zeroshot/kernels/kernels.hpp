@@ -122,13 +122,13 @@ inline void pack_rows(number_format format, const float* rows, std::size_t row_s
     kernels.pack_rows(format, layout_of(kernels, format), rows, row_stride, row_count, height, depth, packed);
 }
 
-/// Rounds and packs weights whose element (column, k) is source[column * column_stride + k * depth_stride], in a layout
-/// for all tables.
+/// Rounds and packs weights whose element (column, k) is source[column * column_stride + k * depth_stride]: for all
+/// tables, with the same bits by each.
 /// \param depth of int16, deepest_int16 at most
 /// \param packed of packed_size(format, columns, depth)
 inline void pack(number_format format, const float* source, std::size_t column_stride, std::size_t depth_stride,
-                 std::size_t columns, std::size_t depth, std::uint32_t* packed) noexcept {
-    tables().back()->pack_columns(format, source, column_stride, depth_stride, columns, depth, packed);
+                 std::size_t columns, std::size_t depth, std::uint32_t* packed, const table& kernels) noexcept {
+    kernels.pack_columns(format, source, column_stride, depth_stride, columns, depth, packed);
 }
 
 /// Rounds numbers to the nearest bfloat16 as floats: operands of products that are computed once, where no instruction

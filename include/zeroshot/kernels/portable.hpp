@@ -52,7 +52,7 @@ inline constexpr table portable_table{
                            multiply_all<word_microkernel<2, dot_int16<>>, float>,
                            multiply_all<int8_microkernel<2>, float>},
     .pack_rows = pack_rows<portable_lanes<float>>,
-    .pack_columns = pack_columns,
+    .pack_columns = pack_columns<portable_lanes<float>>,
     .round_floats = round_floats<portable_lanes<float>>,
     .widen_half = widen_each<half>,
     .widen_bfloat16 = widen_each<bfloat16>,

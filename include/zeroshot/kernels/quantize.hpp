@@ -284,10 +284,10 @@ inline std::uint32_t sum_of_bytes(const std::uint32_t* packed, std::size_t count
 }
 
 /// A panel of 16 columns, or fewer: block by block, the columns are rounded and transposed into the panel.
-template <number_format Format>
-void pack_panel(const float* source, std::size_t column_stride, std::size_t depth_stride, std::size_t columns,
-                std::size_t depth, std::uint32_t* panel) noexcept {
-    constexpr std::size_t lanes = portable_lanes<float>, block = numbers_in_block(Format);
+template <number_format Format, std::size_t Lanes = portable_lanes<float>>
+[[gnu::always_inline]] inline void pack_panel(const float* source, std::size_t column_stride, std::size_t depth_stride,
+                                              std::size_t columns, std::size_t depth, std::uint32_t* panel) noexcept {
+    constexpr std::size_t block = numbers_in_block(Format);
     const auto column_at = [&](std::size_t column) {
         return weight_column{source + column * column_stride, depth_stride, depth};
     };
@@ -306,10 +306,10 @@ void pack_panel(const float* source, std::size_t column_stride, std::size_t dept
             const float* const numbers = column_at(column).block(first, copy);
             std::uint32_t* const column_words = rounded + column * block_words;
             if constexpr (Format == number_format::bf16) {
-                round_words<lanes>(numbers, numbers + block_words, column_words);
+                round_words<Lanes>(numbers, numbers + block_words, column_words);
             } else {
                 constexpr bool bytes = Format == number_format::int8;
-                quantize_block<lanes, Format>(numbers, inverse_scales[column], bytes ? middle_byte : 0, column_words);
+                quantize_block<Lanes, Format>(numbers, inverse_scales[column], bytes ? middle_byte : 0, column_words);
                 for (std::size_t w = 0; bytes && w < block_words; ++w) column_words[w] ^= byte_signs;
             }
         }
@@ -322,38 +322,55 @@ void pack_panel(const float* source, std::size_t column_stride, std::size_t dept
 }
 
 /// A panel of bfloat16 whose source has its order: nothing is transposed.
-inline void pack_bf16_rows(const float* source, std::size_t depth_stride, std::size_t columns, std::size_t depth,
-                           std::uint32_t* panel) noexcept {
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void pack_bf16_rows(const float* source, std::size_t depth_stride, std::size_t columns,
+                                                  std::size_t depth, std::uint32_t* panel) noexcept {
     padded_block<panel_width> halves[2];
     for (std::size_t first = 0; first < depth; first += 2 * block_words) {
         for (std::size_t w = first; w < first + block_words; ++w, panel += panel_width) {
             const float* numbers[2];
             for (std::size_t half = 0, k = w; half < 2; ++half, k += block_words)
                 numbers[half] = k < depth ? halves[half](source + k * depth_stride, columns) : halves[half](source, 0);
-            round_words<portable_lanes<float>>(numbers[0], numbers[1], panel);
+            round_words<Lanes>(numbers[0], numbers[1], panel);
         }
     }
 }
 
-/// Packs weights whose element (column, k) is source[column * column_stride + k * depth_stride], for all instruction
-/// sets alike.
-/// \param depth of int16, deepest_int16 at most
-/// \param packed of packed_size(format, columns, depth)
-inline void pack_columns(number_format format, const float* source, std::size_t column_stride, std::size_t depth_stride,
-                         std::size_t columns, std::size_t depth, std::uint32_t* packed) noexcept {
-    const std::size_t panel_size = column_words(format, depth) * panel_width;
+/// Packs columns panel by panel.
+template <number_format Format, std::size_t Lanes>
+[[gnu::always_inline]] inline void pack_columns_of(const float* source, std::size_t column_stride,
+                                                   std::size_t depth_stride, std::size_t columns, std::size_t depth,
+                                                   std::uint32_t* packed) noexcept {
+    const std::size_t panel_size = column_words(Format, depth) * panel_width;
     for (std::size_t first = 0; first < columns; first += panel_width, packed += panel_size) {
         const std::size_t count = columns - first < panel_width ? columns - first : panel_width;
         const float* const panel = source + first * column_stride;
-        if (format == number_format::int8)
-            pack_panel<number_format::int8>(panel, column_stride, depth_stride, count, depth, packed);
-        else if (format == number_format::int16)
-            pack_panel<number_format::int16>(panel, column_stride, depth_stride, count, depth, packed);
-        else if (column_stride == 1)
-            pack_bf16_rows(panel, depth_stride, count, depth, packed);
+        if (Format == number_format::bf16 && column_stride == 1)
+            pack_bf16_rows<Lanes>(panel, depth_stride, count, depth, packed);
         else
-            pack_panel<number_format::bf16>(panel, column_stride, depth_stride, count, depth, packed);
+            pack_panel<Format, Lanes>(panel, column_stride, depth_stride, count, depth, packed);
     }
+}
+
+/// Integers are rounded by the same instructions for all tables: a fused multiplication and addition rounds
+/// differently.
+template <number_format Format>
+[[gnu::noinline]] inline void pack_integer_columns(const float* source, std::size_t column_stride,
+                                                   std::size_t depth_stride, std::size_t columns, std::size_t depth,
+                                                   std::uint32_t* packed) noexcept {
+    pack_columns_of<Format, portable_lanes<float>>(source, column_stride, depth_stride, columns, depth, packed);
+}
+
+template <std::size_t Lanes>
+[[gnu::always_inline]] inline void pack_columns(number_format format, const float* source, std::size_t column_stride,
+                                                std::size_t depth_stride, std::size_t columns, std::size_t depth,
+                                                std::uint32_t* packed) noexcept {
+    if (format == number_format::int8)
+        pack_integer_columns<number_format::int8>(source, column_stride, depth_stride, columns, depth, packed);
+    else if (format == number_format::int16)
+        pack_integer_columns<number_format::int16>(source, column_stride, depth_stride, columns, depth, packed);
+    else
+        pack_columns_of<number_format::bf16, Lanes>(source, column_stride, depth_stride, columns, depth, packed);
 }
 
 }}}}  // namespace zeroshot::ZEROSHOT_ABI::kernels::detail

@@ -70,6 +70,10 @@ struct product {
     Scalar* result;  ///< [row_count, columns], result_stride elements apart
     std::size_t result_stride;
     kernels::epilogue<Scalar> epilogue{};
+    std::size_t packed_depth = depth;  ///< of the weights, where only the first `depth` of it are multiplied
+
+    /// Elements from one panel of the weights to the next.
+    constexpr std::size_t panel_size() const noexcept { return panel_width * packed_depth; }
 };
 
 /// Formats of quantized operands: 16 or 8 bits per number, several numbers in a word of 32 bits.

@@ -253,11 +253,11 @@ template <class Microkernel, class Scalar>
     constexpr std::size_t cache_line = 64, max_height = Microkernel::height, lanes = Microkernel::lanes;
     constexpr std::size_t width = Microkernel::panels * panel_width;
     const std::size_t part = width * sizeof(word) / (end - first), stride = part < cache_line ? part : cache_line;
-    const std::size_t second = part > cache_line ? panel_width * sizeof(word) * p.depth : 0;
+    const std::size_t second = part > cache_line ? p.panel_size() * sizeof(word) : 0;
     const std::size_t full_width = panels * panel_width;
     const std::size_t columns = p.columns - column < full_width ? p.columns - column : full_width;
-    const word* panel = p.packed + column * p.depth;
-    const char* next = reinterpret_cast<const char*>(panel + panels * panel_width * p.depth);
+    const word* panel = p.packed + column / panel_width * p.panel_size();
+    const char* next = reinterpret_cast<const char*>(panel + panels * p.panel_size());
     padded_columns<width, Scalar> padded_bias, padded_gain;
     const Scalar* bias = padded_bias(p.epilogue.bias, column, columns);
     const Scalar* gain = padded_gain(p.epilogue.gain, column, columns);
@@ -273,7 +273,7 @@ template <class Microkernel, class Scalar>
             padded_height,
             tile_operands<Scalar, word>{
                 p.rows + row * p.row_stride, p.row_stride, panel,
-                panels == Microkernel::panels ? panel_width * p.depth : 0,  // a single panel is computed twice
+                panels == Microkernel::panels ? p.panel_size() : 0,  // a single panel is computed twice
                 p.depth, bias, in_place ? result : sums, in_place ? p.result_stride : width},
             prefetch_stream{next, stride, second});
         for (std::size_t i = 0; i < height && !(in_place && p.epilogue.function == activation::identity); ++i) {

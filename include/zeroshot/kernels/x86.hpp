@@ -288,7 +288,7 @@ inline constexpr table avx2_table{
                            multiply_avx2<word_microkernel_avx2<dot_avx2<number_format::int16>>>,
                            multiply_avx2<word_microkernel_avx2<dot_avx2<number_format::int8>>>},
     .pack_rows = compiled_for<pack_rows<8>>::avx2,
-    .pack_columns = pack_columns,
+    .pack_columns = compiled_for<pack_columns<8>>::avx2,
     .round_floats = compiled_for<round_floats<8>>::avx2,
     .widen_half = widen_half_avx2,
     .widen_bfloat16 = compiled_for<widen_each<bfloat16>>::avx2,
@@ -316,6 +316,7 @@ inline constexpr table avx512_table = [] {
     wide.f32.winograd_inverse = compiled_for<winograd_inverse_all<16, float>>::avx512;
     wide.multiply_quantized[0] = multiply_avx512<bf16_microkernel<avx512_tile_height, 2, 16, true>>;
     wide.pack_rows = compiled_for<pack_rows<16>>::avx512;
+    wide.pack_columns = compiled_for<pack_columns<16>>::avx512;
     return wide;
 }();
 

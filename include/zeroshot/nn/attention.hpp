@@ -35,6 +35,7 @@ class attention_head {
     attention_head(std::size_t tokens, std::size_t size, Scalar scale, zeroshot::precision precision,
                    const kernels::table& set)
         : tokens_(tokens),
+          size_(size),
           scale_(scale),
           set_(&set),
           keys_(tokens, size, precision, set),
@@ -51,18 +52,28 @@ class attention_head {
     /// \param results [queries, size], `result_stride` elements apart
     void attend(const Scalar* query, std::size_t stride, std::size_t queries, std::size_t first, attention_mask mask,
                 Scalar* results, std::size_t result_stride) const {
-        auto scores = matrix<Scalar>::for_overwrite({queries, tokens_});
-        keys_.multiply(query, stride, queries, scores.data(), tokens_);
-        for (std::size_t i = 0; i < queries; ++i) {
-            const std::size_t visible = mask == attention_mask::causal ? first + i + 1 : tokens_;
-            kernels::softmax(scores.row(i).data(), visible, scale_, *set_);
-            std::ranges::fill(scores.row(i).subspan(visible), Scalar{0});
+        const bool causal = mask == attention_mask::causal;
+        const std::size_t block = causal ? causal_block : queries;
+        auto scores = matrix<Scalar>::for_overwrite({(std::min)(block, queries), tokens_});
+        for (std::size_t begin = 0; begin < queries; begin += block) {
+            const std::size_t count = (std::min)(block, queries - begin);
+            const std::size_t visible = causal ? first + begin + count : tokens_;  // to the last query of the block
+            keys_.multiply(query + begin * stride, stride, count, scores.data(), tokens_, visible, size_);
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::size_t attended = causal ? first + begin + i + 1 : tokens_;
+                kernels::softmax(scores.row(i).data(), attended, scale_, *set_);
+                std::ranges::fill(scores.row(i).subspan(attended, visible - attended), Scalar{0});
+            }
+            values_.multiply(scores.data(), tokens_, count, results + begin * result_stride, result_stride, size_,
+                             visible);
         }
-        values_.multiply(scores.data(), tokens_, queries, results, result_stride);
     }
 
    private:
-    std::size_t tokens_;
+    // Queries that are computed together under a causal mask: for the tokens after them nothing is computed.
+    static constexpr std::size_t causal_block = kernels::highest_tile;
+
+    std::size_t tokens_, size_;
     Scalar scale_;
     const kernels::table* set_;
     packed_columns<Scalar> keys_;    // tokens columns of depth size

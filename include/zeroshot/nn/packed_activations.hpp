@@ -37,19 +37,28 @@ class packed_rows {
     /// \param packed `columns` columns packed by kernels::pack in the rows' format
     /// \param results [row_count, columns], result_stride elements apart
     /// \param epilogue operations on the sums
+    /// \param packed_depth of the columns, of which the first `depth` numbers are multiplied
+    template <class Word>
+    void multiply(const Word* packed, std::size_t columns, Scalar* results, std::size_t result_stride,
+                  const kernels::epilogue<Scalar>& epilogue, std::size_t panel, std::size_t end,
+                  std::size_t packed_depth) const noexcept {
+        if constexpr (std::is_same_v<Word, Scalar>) {
+            kernels::multiply<Scalar>({rows_, row_stride_, row_count_, packed, columns, depth_, results, result_stride,
+                                       epilogue, packed_depth},
+                                      *set_, panel, end);
+        } else {
+            kernels::multiply(
+                *format_,
+                {words_.data(), row_stride_, row_count_, packed, columns, kernels::column_words(*format_, depth_),
+                 results, result_stride, epilogue, kernels::column_words(*format_, packed_depth)},
+                *set_, panel, end);
+        }
+    }
+
     template <class Word>
     void multiply(const Word* packed, std::size_t columns, Scalar* results, std::size_t result_stride,
                   const kernels::epilogue<Scalar>& epilogue, std::size_t panel, std::size_t end) const noexcept {
-        if constexpr (std::is_same_v<Word, Scalar>) {
-            kernels::multiply<Scalar>(
-                {rows_, row_stride_, row_count_, packed, columns, depth_, results, result_stride, epilogue}, *set_,
-                panel, end);
-        } else {
-            kernels::multiply(*format_,
-                              {words_.data(), row_stride_, row_count_, packed, columns,
-                               kernels::column_words(*format_, depth_), results, result_stride, epilogue},
-                              *set_, panel, end);
-        }
+        multiply(packed, columns, results, result_stride, epilogue, panel, end, depth_);
     }
 
     /// The products with all columns.
@@ -118,7 +127,7 @@ class packed_columns {
         if constexpr (std::is_same_v<Scalar, float>) {
             if (in_pairs_)
                 return kernels::pack(kernels::number_format::bf16, source, column_stride, depth_stride, columns_,
-                                     depth_, pairs_.data());
+                                     depth_, pairs_.data(), *set_);
         }
         kernels::pack(source, column_stride, depth_stride, columns_, depth_, numbers_.data());
         if constexpr (std::is_same_v<Scalar, float>) {
@@ -126,31 +135,38 @@ class packed_columns {
         }
     }
 
+    /// The products with all columns.
     /// \param rows [row_count, depth], row_stride elements apart
     /// \param results [row_count, columns], result_stride elements apart
     void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
                   std::size_t result_stride) const {
+        multiply(rows, row_stride, row_count, results, result_stride, columns_, depth_);
+    }
+
+    /// The products with the first `columns` columns, over the first `depth` numbers of rows and columns.
+    void multiply(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
+                  std::size_t result_stride, std::size_t columns, std::size_t depth) const {
+        const auto multiply_packed = [&](const auto& packed_rows, const auto& packed) {
+            packed_rows.multiply(packed.data(), columns, results, result_stride, {}, 0, kernels::panel_count(columns),
+                                 depth_);
+        };
         if constexpr (std::is_same_v<Scalar, float>) {
             if (in_pairs_)
-                return packed_rows<float>(kernels::number_format::bf16, rows, row_stride, row_count, depth_, *set_)
-                    .multiply(pairs_.data(), columns_, results, result_stride);
+                return multiply_packed(
+                    packed_rows<float>(kernels::number_format::bf16, rows, row_stride, row_count, depth, *set_),
+                    pairs_);
             if (rounded_) {
-                uninitialized_vector<float> rounded(row_count * depth_);
+                uninitialized_vector<float> rounded(row_count * depth);
                 for (std::size_t row = 0; row < row_count; ++row)
-                    kernels::round_floats(rows + row * row_stride, depth_, rounded.data() + row * depth_, *set_);
-                return multiply_numbers(rounded.data(), depth_, row_count, results, result_stride);
+                    kernels::round_floats(rows + row * row_stride, depth, rounded.data() + row * depth, *set_);
+                return multiply_packed(packed_rows<float>({}, rounded.data(), depth, row_count, depth, *set_),
+                                       numbers_);
             }
         }
-        multiply_numbers(rows, row_stride, row_count, results, result_stride);
+        multiply_packed(packed_rows<Scalar>({}, rows, row_stride, row_count, depth, *set_), numbers_);
     }
 
    private:
-    void multiply_numbers(const Scalar* rows, std::size_t row_stride, std::size_t row_count, Scalar* results,
-                          std::size_t result_stride) const {
-        packed_rows<Scalar>({}, rows, row_stride, row_count, depth_, *set_)
-            .multiply(numbers_.data(), columns_, results, result_stride);
-    }
-
     std::size_t columns_;
     std::size_t depth_;
     const kernels::table* set_;

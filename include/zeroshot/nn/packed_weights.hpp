@@ -214,7 +214,8 @@ class packed_weights {
                         for_each_chunk<float>(
                             layer.threads, open(), [&](const auto& chunk, std::size_t first, std::size_t count) {
                                 kernels::pack(*format, chunk.values, chunk.output_stride, chunk.input_stride, count,
-                                              inputs_, packed + first * kernels::column_words(*format, inputs_));
+                                              inputs_, packed + first * kernels::column_words(*format, inputs_),
+                                              *kernels_);
                             });
                     })};
                 return;

@@ -39,7 +39,7 @@ class winograd {
                     layer, kernels::packed_size(integers, outputs, inputs), read_rows,
                     [&](const float* rows, std::size_t count, std::size_t first, std::uint32_t* packed) {
                         kernels::pack(integers, rows, inputs, 1, count, inputs,
-                                      packed + first * kernels::column_words(integers, inputs));
+                                      packed + first * kernels::column_words(integers, inputs), *set_);
                     });
                 return;
             }

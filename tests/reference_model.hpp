@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <span>
@@ -20,7 +21,7 @@
 namespace zeroshot_tests {
 
 inline std::string model_folder(const std::string& name) {
-    return std::string(ZEROSHOT_SOURCE_DIR) + "/tests/golden/models/" + name;
+    return (std::filesystem::path(ZEROSHOT_SOURCE_DIR) / "tests/golden/models" / name).string();
 }
 
 /// The folders of tests/golden/models.

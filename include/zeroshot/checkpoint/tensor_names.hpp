@@ -15,6 +15,9 @@
 #include <vector>
 
 #include <zeroshot/checkpoint/checkpoint.hpp>
+#include <zeroshot/checkpoint/layout_rules.hpp>
+#include <zeroshot/checkpoint/layouts/hugging_face.hpp>
+#include <zeroshot/checkpoint/layouts/openai.hpp>
 #include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
 
@@ -59,27 +62,6 @@ struct canonical_tensors {
 
 namespace detail {
 
-/// The canonical name of a tensor of the file, and its index among the parts.
-struct canonical_place {
-    std::string name;
-    std::size_t part = 0;
-    std::size_t parts = 1;
-    bool transposed = false;
-};
-
-struct renaming {
-    std::string_view from;  // the beginning of a name
-    std::string_view to;
-};
-
-/// Replaces the prefix of a name by the first matching rule.
-inline std::optional<std::string> renamed(std::string_view name, std::span<const renaming> rules) {
-    for (const renaming& rule : rules) {
-        if (name.starts_with(rule.from)) return std::string(rule.to) + std::string(name.substr(rule.from.size()));
-    }
-    return std::nullopt;
-}
-
 /// Buffers and settings among the weights of some files, which are not read.
 inline bool is_buffer_or_setting(std::string_view name) {
     constexpr std::array<std::string_view, 6> endings{"position_ids",     "attn_mask",      "num_batches_tracked",
@@ -88,58 +70,10 @@ inline bool is_buffer_or_setting(std::string_view name) {
     return std::ranges::find(endings, last) != endings.end();
 }
 
-/// The names inside a block: the inverse of transformers' convert_clip_original_pytorch_to_hf.py.
-inline std::optional<canonical_place> hugging_face_block(std::string_view block, std::string_view name) {
-    constexpr std::array<renaming, 5> rules{{{"layer_norm1.", "ln_1."},
-                                             {"layer_norm2.", "ln_2."},
-                                             {"self_attn.out_proj.", "attn.out_proj."},
-                                             {"mlp.fc1.", "mlp.c_fc."},
-                                             {"mlp.fc2.", "mlp.c_proj."}}};
-    constexpr std::array<std::string_view, 3> projections{"self_attn.q_proj.", "self_attn.k_proj.",
-                                                          "self_attn.v_proj."};
-    for (std::size_t part = 0; part < projections.size(); ++part) {
-        if (!name.starts_with(projections[part])) continue;
-        const std::string leaf(name.substr(projections[part].size()));
-        return canonical_place{std::string(block) + "attn.in_proj_" + leaf, part, projections.size(), false};
-    }
-    const std::optional<std::string> inner = renamed(name, rules);
-    return inner ? std::optional(canonical_place{std::string(block) + *inner}) : std::nullopt;
-}
-
-inline std::optional<canonical_place> hugging_face_place(std::string_view name) {
-    if (name == "visual_projection.weight") return canonical_place{"visual.proj", 0, 1, true};
-    if (name == "text_projection.weight") return canonical_place{"text_projection", 0, 1, true};
-    if (name == "logit_scale" || name == "logit_bias") return canonical_place{std::string(name)};
-    constexpr std::array<renaming, 2> towers{{{"vision_model.encoder.layers.", "visual.transformer.resblocks."},
-                                              {"text_model.encoder.layers.", "transformer.resblocks."}}};
-    for (const auto& [from, to] : towers) {
-        if (!name.starts_with(from)) continue;
-        const std::size_t block_end = name.find('.', from.size()) + 1;
-        if (block_end == 0) return std::nullopt;
-        const std::string block = std::string(to).append(name.substr(from.size(), block_end - from.size()));
-        return hugging_face_block(block, name.substr(block_end));
-    }
-    constexpr std::array<renaming, 8> rules{{
-        {"vision_model.embeddings.class_embedding", "visual.class_embedding"},
-        {"vision_model.embeddings.patch_embedding.", "visual.conv1."},
-        {"vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"},
-        {"vision_model.pre_layrnorm.", "visual.ln_pre."},  // the misspelling is in every published file
-        {"vision_model.post_layernorm.", "visual.ln_post."},
-        {"text_model.embeddings.token_embedding.", "token_embedding."},
-        {"text_model.embeddings.position_embedding.weight", "positional_embedding"},
-        {"text_model.final_layer_norm.", "ln_final."},
-    }};
-    std::optional<std::string> whole = renamed(name, rules);
-    return whole ? std::optional(canonical_place{std::move(*whole)}) : std::nullopt;
-}
-
-inline std::optional<canonical_place> canonical_place_of(checkpoint_layout layout, std::string_view name) {
-    if (layout == checkpoint_layout::hugging_face) return hugging_face_place(name);
-    constexpr std::string_view text_tower = "text.";
-    if (layout == checkpoint_layout::custom_text && name.starts_with(text_tower)) name.remove_prefix(text_tower.size());
-    // open_clip has the text projection as a matrix [width, embedding], or as a Linear with the transposed weight.
-    if (name == "text_projection.weight") return canonical_place{"text_projection", 0, 1, true};
-    return canonical_place{std::string(name)};
+/// The table of a layout.
+inline std::span<const layout_rule> rules_of(checkpoint_layout layout) {
+    constexpr std::array<std::span<const layout_rule>, 3> tables{openai_rules, custom_text_rules, hugging_face_rules};
+    return tables[static_cast<std::size_t>(layout)];
 }
 
 /// Checks that all parts exist and fit, and finds the shape of the whole.
@@ -368,12 +302,13 @@ inline std::pair<checkpoint_layout, std::string> layout_of(const checkpoint& fil
 inline canonical_tensors canonical(const checkpoint& file) {
     canonical_tensors result;
     std::tie(result.layout, result.prefix) = layout_of(file);
+    const std::span<const detail::layout_rule> rules = detail::rules_of(result.layout);
     for (const named_tensor& each : file.tensors()) {
         if (detail::is_buffer_or_setting(each.name)) continue;
         const bool is_below = each.name.starts_with(result.prefix);
         const std::string below = each.name.substr(is_below ? result.prefix.size() : 0),
                           name = detail::unwrapped(below);
-        const auto place = is_below ? detail::canonical_place_of(result.layout, name) : std::nullopt;
+        const auto place = is_below ? detail::place_of(rules, name) : std::nullopt;
         if (!place) {
             result.unknown.push_back(each.name);
             continue;

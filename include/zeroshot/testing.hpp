@@ -69,14 +69,16 @@ class random_checkpoint {
     void add_tower(const vision_transformer_config& tower, std::size_t embedding) {
         const std::size_t width = tower.transformer.width;
         add("visual.conv1.weight", {width, 3, tower.patch_size, tower.patch_size});
-        add("visual.class_embedding", {width});
+        if (tower.patch_bias) add("visual.conv1.bias", {width});
+        if (tower.class_token) add("visual.class_embedding", {width});
         const std::size_t trained = tower.positions ? tower.positions->image_size : tower.image_size;
         const std::size_t grid = trained / tower.patch_size;
-        add("visual.positional_embedding", {grid * grid + 1, width});
+        add("visual.positional_embedding", {tower.tokens() - tower.patches() + grid * grid, width});
         if (tower.pre_norm) add_norm("visual.ln_pre", width);
         add_blocks("visual.transformer", tower.transformer);
         add_norm("visual.ln_post", width);
-        add("visual.proj", {width, embedding});
+        if (tower.pool == image_pool::attention) add_attention_pool("visual.attn_pool.", tower.transformer);
+        if (tower.projection) add("visual.proj", {width, embedding});
     }
 
     void add_tower(const modified_resnet_config& tower, std::size_t embedding) {
@@ -113,16 +115,31 @@ class random_checkpoint {
         tensors_.push_back({"logit_scale", {}, {std::log(factor)}});
     }
 
+    void add_attention_pool(const std::string& path, const transformer_config& tower) {
+        add(path + "probe", {1, 1, tower.width});
+        add_attention(path + "attn.", tower.width);
+        add_norm(path + "ln", tower.width);
+        add_mlp(path + "mlp.", tower);
+    }
+
+    void add_attention(const std::string& path, std::size_t width) {
+        add(path + "in_proj_weight", {3 * width, width});
+        add(path + "in_proj_bias", {3 * width});
+        add_linear(path + "out_proj", width, width);
+    }
+
+    void add_mlp(const std::string& path, const transformer_config& tower) {
+        add_linear(path + "c_fc", tower.mlp_width, tower.width);
+        add_linear(path + "c_proj", tower.width, tower.mlp_width);
+    }
+
     void add_blocks(const std::string& path, const transformer_config& tower) {
         for (std::size_t layer = 0; layer < tower.layers; ++layer) {
             const std::string block = path + ".resblocks." + std::to_string(layer) + ".";
             add_norm(block + "ln_1", tower.width);
-            add(block + "attn.in_proj_weight", {3 * tower.width, tower.width});
-            add(block + "attn.in_proj_bias", {3 * tower.width});
-            add_linear(block + "attn.out_proj", tower.width, tower.width);
+            add_attention(block + "attn.", tower.width);
             add_norm(block + "ln_2", tower.width);
-            add_linear(block + "mlp.c_fc", tower.mlp_width, tower.width);
-            add_linear(block + "mlp.c_proj", tower.width, tower.mlp_width);
+            add_mlp(block + "mlp.", tower);
             if (!tower.layer_scale) continue;
             add(block + "ls_1.gamma", {tower.width});
             add(block + "ls_2.gamma", {tower.width});

@@ -332,6 +332,29 @@ TEST_CASE("the converted form of a variant loads with its configuration") {
     CHECK(model.encode_text("a dog").rows() == 1);
 }
 
+TEST_CASE("the converted form of a tower with a pooling head loads with its configuration, at another size, too") {
+    clip_config config = testing::tiny_vision_transformer();
+    auto& tower = std::get<vision_transformer_config>(config.image);
+    config.embedding = tower.transformer.width;
+    tower.class_token = tower.pre_norm = tower.projection = false;
+    tower.patch_bias = true;
+    tower.pool = image_pool::attention;
+    tower.image_size = 48;
+    tower.positions = {32, position_filter::plain};
+    const testing::random_checkpoint made(config);
+    const clip model = load(made.bytes());
+    CHECK(model.config() == config);
+    CHECK(model.provenance().unread.empty());
+    CHECK(model.provenance().warnings.empty());
+    const tensor<float, 4> pixels = loading::fixed_pixels<float>(48);
+    const matrix<float> exact = model.encode_pixels(pixels);
+    for (const precision each : {precision::bf16, precision::int8}) {
+        const matrix<float> rounded = load(made.bytes(), {.precision = each}).encode_pixels(pixels);
+        const auto a = rounded.eigen().row(0), b = exact.eigen().row(0);
+        CHECK(a.dot(b) > 0.99f * a.norm() * b.norm());
+    }
+}
+
 TEST_CASE("a configuration that contradicts the tensors is refused") {
     clip_config config = testing::tiny_vision_transformer();
     config.text.transformer.layer_scale = true;

@@ -53,6 +53,17 @@ TEST_CASE("the shapes of ViT-B/32 and RN50 are accepted, and their derived sizes
     CHECK(resnet().image_size() == 224);
 }
 
+TEST_CASE(
+    "a vision transformer has a class token to be pooled at, and a projection unless it has the embedding's width") {
+    const auto without = [](auto change) { return refusal(vit(), [=](clip_config& c) { change(tower_of(c)); }); };
+    CHECK(std::get<vision_transformer_config>(vit().image).tokens() == 50);
+    CHECK_THAT(without([](auto& tower) { tower.class_token = false; }),
+               Catch::Contains("a class token that it does not have"));
+    CHECK_THAT(without([](auto& tower) { tower.projection = false; }),
+               Catch::Contains("embedding is 512, expected 768, the width of a vision tower without a projection"));
+    CHECK(without([](auto& tower) { tower.class_token = false, tower.pool = image_pool::attention; }) == "accepted");
+}
+
 TEST_CASE("sizes that make no model are refused") {
     const std::size_t huge = std::numeric_limits<std::size_t>::max();
     const auto starts = [](const std::string& text) { return Catch::StartsWith("config.json: " + text); };

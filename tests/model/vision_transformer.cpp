@@ -1,9 +1,13 @@
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <set>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include <zeroshot/model/vision_transformer.hpp>
+#include <zeroshot/testing.hpp>
 
 #include "tests/catch.hpp"
 #include "tests/golden/positions.hpp"
@@ -72,6 +76,40 @@ TEST_CASE("positions resampled to another grid equal PyTorch's two bicubic inter
             CHECK(std::abs(resampled(1 + cell, 1) - 2 * values[cell]) <= 2 * bound);
         }
     }
+}
+
+TEST_CASE("positions without a class token's are resampled as those with it") {
+    matrix<double> patches(16, 2);
+    patches.eigen() = grid(4).eigen().bottomRows(16);
+    const matrix<double> alone = resampled_positions(patches, 4, 6, position_filter::plain);
+    const matrix<double> with_class_token = resampled_positions(grid(4), 4, 6, position_filter::plain);
+    REQUIRE(alone.rows() == 36);
+    CHECK(alone.eigen() == with_class_token.eigen().bottomRows(36));
+}
+
+TEST_CASE("a tower without class token, projection and their like has the tokens of its patches alone") {
+    clip_config config = testing::tiny_vision_transformer();
+    auto& tower = std::get<vision_transformer_config>(config.image);
+    config.embedding = tower.transformer.width;
+    tower.class_token = tower.pre_norm = tower.projection = false;
+    tower.patch_bias = true;
+    tower.pool = image_pool::mean_of_normalised;
+    const weights w(checkpoint::from_bytes(testing::random_checkpoint(config).bytes(), "tiny"));
+    const vision_transformer<double> visual(w / "visual", tower, config.embedding);
+    matrix<double> conv1, last;
+    const auto observe = [&](std::string_view stage, const matrix<double>& activations) {
+        if (stage == "visual.conv1") conv1 = activations;
+        if (stage == "visual.transformer.resblocks.1") last = activations;
+    };
+    const std::vector<double> black(std::size_t{3} * 32 * 32, 0);
+    const matrix<double> embedding = visual(black, 1, observe);
+    const auto bias = w.read_vector<double>("visual.conv1.bias", tower.transformer.width);
+    REQUIRE(conv1.rows() == 16);
+    CHECK(std::ranges::equal(conv1.row(5), bias));  // the convolution of zeros
+    REQUIRE(last.rows() == 16);
+    const matrix<double> normalised = nn::layer_norm<double>(w / "visual" / "ln_post", 32, 1e-5)(last);
+    for (std::size_t i = 0; i < embedding.columns(); ++i)
+        CHECK(embedding(0, i) == Approx(normalised.eigen().col(Eigen::Index(i)).mean()));
 }
 
 TEST_CASE("resampling to the same grid changes nothing") {

@@ -66,8 +66,10 @@ inline void read_converted_image(const json& image, settings& result) {
     result.patch_size = optional_size(image, "patch_size");
     result.vision = converted_tower(image);
     result.pre_norm = optional_bool(image, "pre_norm");
-    result.vision_pooling =
-        optional_choice(image, "pool", {image_pool::class_token, image_pool::mean, image_pool::mean_of_normalised});
+    result.patch_bias = optional_bool(image, "patch_bias");
+    result.vision_pooling = optional_choice(
+        image, "pool",
+        {image_pool::class_token, image_pool::mean, image_pool::mean_of_normalised, image_pool::attention});
     if (const std::optional<std::size_t> trained = optional_size(image, "trained_image_size")) {
         result.requested_image_size = std::exchange(result.image_size, trained);
         result.positions = optional_choice(image, "positions", {position_filter::antialiased, position_filter::plain});
@@ -155,11 +157,9 @@ inline void write_blocks(nlohmann::ordered_json& written, const transformer_conf
 }
 
 inline nlohmann::ordered_json json_of(const vision_transformer_config& tower) {
-    nlohmann::ordered_json written{{"kind", vision_transformer_kind},
-                                   {"image_size", tower.image_size},
-                                   {"patch_size", tower.patch_size},
-                                   {"pre_norm", tower.pre_norm},
-                                   {"pool", name_of(tower.pool)}};
+    nlohmann::ordered_json written{{"kind", vision_transformer_kind}, {"image_size", tower.image_size},
+                                   {"patch_size", tower.patch_size},  {"pre_norm", tower.pre_norm},
+                                   {"patch_bias", tower.patch_bias},  {"pool", name_of(tower.pool)}};
     if (tower.positions) {
         written["trained_image_size"] = tower.positions->image_size;
         written["positions"] = name_of(tower.positions->filter);

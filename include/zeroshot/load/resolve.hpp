@@ -97,17 +97,21 @@ class tensor_sizes {
         config.text.context = config.has_text() ? extent("positional_embedding", 0) : 0;
         config.text.vocabulary = config.has_text() ? extent("token_embedding.weight", 0) : 0;
         if (config.has_text()) config.text.transformer = blocks("", "ln_final.weight");
-        const bool transformer = w_.has("visual.proj");
+        const bool transformer = w_.has("visual.proj") || pools_by_attention();
         if (config.has_image() && !transformer) expect_modified_resnet();
         if (config.has_image() && transformer) config.image = vision_transformer();
         if (config.has_image() && !transformer) config.image = modified_resnet();
-        config.embedding = config.has_text() ? extent("text_projection", 1)
-                           : transformer     ? extent("visual.proj", 1)
-                                             : extent("visual.attnpool.c_proj.weight", 0);
+        config.embedding = config.has_text()       ? extent("text_projection", 1)
+                           : w_.has("visual.proj") ? extent("visual.proj", 1)
+                           : transformer           ? extent("visual.ln_post.weight", 0)
+                                                   : extent("visual.attnpool.c_proj.weight", 0);
         return config;
     }
 
    private:
+    /// Whether the image tower is a vision transformer with an attention_pooling_head, such as SigLIP's.
+    bool pools_by_attention() const { return w_.has("visual.attn_pool.probe"); }
+
     /// A checkpoint without a logit scale and without any tensor of one tower is the other tower alone, as transformers
     /// saves it. With a logit scale it is a CLIP with missing tensors.
     clip_towers towers() const {
@@ -138,16 +142,16 @@ class tensor_sizes {
         return shape[axis];
     }
 
-    /// Side of the square feature map that has a position for each cell, and one for the class token.
-    std::size_t side(std::string_view positional_embedding) const {
-        const std::size_t rows = extent(positional_embedding, 0);
-        const auto root =
-            static_cast<std::size_t>(std::lround(std::sqrt((std::max)(static_cast<double>(rows) - 1, 0.0))));
-        if (rows < 2 || root * root + 1 != rows) {
+    /// Side of the square feature map that has a position for each cell, and one for the class token, if any.
+    std::size_t side(std::string_view positional_embedding, bool class_token = true) const {
+        const std::size_t rows = extent(positional_embedding, 0), others = class_token ? 1 : 0;
+        const auto root = static_cast<std::size_t>(
+            std::lround(std::sqrt((std::max)(static_cast<double>(rows) - static_cast<double>(others), 0.0))));
+        if (root == 0 || root * root + others != rows) {
             throw checkpoint_error(
                 error_code::shape,
                 {w_.place(), "tensor " + std::string(positional_embedding) + " has " + std::to_string(rows) + " rows",
-                 "one more than a square", ""});
+                 class_token ? "one more than a square" : "a square", ""});
         }
         return root;
     }
@@ -166,8 +170,10 @@ class tensor_sizes {
     vision_transformer_config vision_transformer() const {
         vision_transformer_config config;
         config.patch_size = extent("visual.conv1.weight", 3);
-        config.image_size = config.patch_size * side("visual.positional_embedding");
+        config.class_token = !pools_by_attention() || w_.has("visual.class_embedding");
+        config.image_size = config.patch_size * side("visual.positional_embedding", config.class_token);
         config.transformer = blocks("visual", "ln_post.weight");
+        config.projection = w_.has("visual.proj");
         return config;
     }
 
@@ -241,6 +247,7 @@ class resolver {
                        result_.vision_activation);
         config.pre_norm = value(&settings::pre_norm, config.pre_norm);
         if (!config.pre_norm && w_.has("visual.ln_pre.weight")) contradiction("a vision tower", "ln_pre", true);
+        config.patch_bias = value(&settings::patch_bias, config.patch_bias);
         config.pool = value(&settings::vision_pooling, config.pool);
         expect_size("patch_size", config.patch_size, &settings::patch_size);
     }

@@ -50,6 +50,7 @@ struct settings {
     std::optional<std::size_t> vocabulary{};
 
     std::optional<bool> pre_norm{};
+    std::optional<bool> patch_bias{};
     std::optional<image_pool> vision_pooling{};
     std::optional<std::size_t> requested_image_size{};  ///< of the images, whatever the tower was trained with
     std::optional<position_filter> positions{};

@@ -42,14 +42,15 @@ struct transformer_config {
 
 /// Pooling of a vision transformer's tokens.
 enum class image_pool {
-    class_token,        ///< the layer norm of the first token: ViT-B/32 and most others
-    mean,               ///< the layer norm of the mean patch: CLIPA
-    mean_of_normalised  ///< the mean of the patches' layer norms
+    class_token,         ///< the layer norm of the first token: ViT-B/32 and most others
+    mean,                ///< the layer norm of the mean patch: CLIPA
+    mean_of_normalised,  ///< the mean of the patches' layer norms
+    attention            ///< attention of a learnt query to the tokens' layer norms, and an MLP: SigLIP
 };
 
 /// The name of a pooling in configuration files.
 constexpr std::string_view name_of(image_pool pool) noexcept {
-    constexpr std::array<std::string_view, 3> names{"class_token", "mean", "mean_of_normalised"};
+    constexpr std::array<std::string_view, 4> names{"class_token", "mean", "mean_of_normalised", "attention"};
     return names[static_cast<std::size_t>(pool)];
 }
 
@@ -80,9 +81,13 @@ struct vision_transformer_config {
     bool pre_norm = true;  ///< a layer norm before the first block: ln_pre
     image_pool pool = image_pool::class_token;
     std::optional<trained_positions> positions{};  ///< if not trained with image_size
+    bool class_token = true;                       ///< a learnt token before the patches: class_embedding
+    bool patch_bias = false;                       ///< a bias of the patches' convolution: conv1.bias
+    bool projection = true;                        ///< of the pooled token to the embedding: proj
 
     std::size_t grid() const noexcept { return image_size / patch_size; }  ///< patches on a side
     std::size_t patches() const noexcept { return grid() * grid(); }
+    std::size_t tokens() const noexcept { return (class_token ? 1 : 0) + patches(); }
     bool operator==(const vision_transformer_config&) const = default;
 };
 
@@ -196,7 +201,7 @@ class config_check {
         within("tokens of the " + tower + " tower", tokens, most_tokens);
         within("activations of the " + tower + " tower", tokens * width, most_activations);
     }
-    void tower(const vision_transformer_config& config) const {
+    void tower(const vision_transformer_config& config, std::size_t embedding) const {
         within("image_size", config.image_size, largest_image_size);
         within("patch_size", config.patch_size, config.image_size);
         if (config.positions) {
@@ -204,10 +209,14 @@ class config_check {
             within("patch_size", config.patch_size, config.positions->image_size);
         }
         blocks("vision", config.transformer);
-        activations("vision", config.patches() + 1,
-                    (std::max)(3 * config.transformer.width, config.transformer.mlp_width));
+        activations("vision", config.tokens(), (std::max)(3 * config.transformer.width, config.transformer.mlp_width));
+        if (config.pool == image_pool::class_token && !config.class_token)
+            fail(error_code::argument, "the vision tower is pooled at a class token that it does not have");
+        if (!config.projection && config.transformer.width != embedding)
+            fail(error_code::shape, "embedding is " + std::to_string(embedding),
+                 std::to_string(config.transformer.width) + ", the width of a vision tower without a projection");
     }
-    void tower(const modified_resnet_config& config) const {
+    void tower(const modified_resnet_config& config, std::size_t) const {
         within("image_size", config.image_size, largest_image_size);
         divides("image_size", config.image_size, "the reduction", modified_resnet_config::reduction);
         within("vision width", config.width, largest_size / 32);
@@ -245,7 +254,7 @@ class config_check {
 inline void check(const clip_config& config, const std::string& source) {
     const detail::config_check checks(source);
     checks.within("embedding", config.embedding, detail::largest_size);
-    if (config.has_image()) std::visit([&](const auto& tower) { checks.tower(tower); }, config.image);
+    if (config.has_image()) std::visit([&](const auto& tower) { checks.tower(tower, config.embedding); }, config.image);
     if (config.has_text()) checks.tower(config.text);
 }
 

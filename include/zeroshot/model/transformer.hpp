@@ -35,6 +35,37 @@ constexpr kernels::activation kernel_of(activation which) {
 
 }  // namespace detail
 
+/// Mirrors the mlp of ResidualAttentionBlock in openai/CLIP clip/model.py.
+template <class Scalar>
+class mlp {
+   public:
+    mlp(const weights& w, const transformer_config& config)
+        : c_fc_(w / "c_fc", config.width, config.mlp_width),
+          c_proj_(w / "c_proj", config.mlp_width, config.width),
+          activation_(detail::kernel_of(config.activation)) {}
+
+    /// Multiplies all later results with a gain per column, as linear::scale.
+    void scale(aligned_vector<Scalar> gain) { c_proj_.scale(std::move(gain)); }
+
+    /// \param x [rows, width]
+    /// \return [rows, width]
+    nn::linear_product<Scalar> operator()(const matrix<Scalar>& x, executor* threads) const {
+        return c_proj_(c_fc_(x, activation_, threads), threads);
+    }
+
+    /// As layer_norm::parameters.
+    template <class Visitor>
+    void parameters(const Visitor& visit) const {
+        c_fc_.parameters(visit);
+        c_proj_.parameters(visit);
+    }
+
+   private:
+    nn::linear<Scalar> c_fc_;
+    nn::linear<Scalar> c_proj_;
+    kernels::activation activation_;
+};
+
 /// Mirrors ResidualAttentionBlock in openai/CLIP clip/model.py, with the LayerScale of open_clip transformer.py.
 template <class Scalar>
 class residual_attention_block {
@@ -43,12 +74,10 @@ class residual_attention_block {
         : ln_1_(w / "ln_1", config.width, config.epsilon),
           attn_(w / "attn", config.width, config.heads, mask),
           ln_2_(w / "ln_2", config.width, config.epsilon),
-          c_fc_(w / "mlp" / "c_fc", config.width, config.mlp_width),
-          c_proj_(w / "mlp" / "c_proj", config.mlp_width, config.width),
-          activation_(detail::kernel_of(config.activation)) {
+          mlp_(w / "mlp", config) {
         if (!config.layer_scale) return;
         attn_.scale((w / "ls_1").template read_vector<Scalar>("gamma", config.width));
-        c_proj_.scale((w / "ls_2").template read_vector<Scalar>("gamma", config.width));
+        mlp_.scale((w / "ls_2").template read_vector<Scalar>("gamma", config.width));
     }
 
     /// Mirrors ResidualAttentionBlock.forward.
@@ -56,7 +85,7 @@ class residual_attention_block {
     matrix<Scalar> operator()(matrix<Scalar> x, const nn::token_sequences& sequences,
                               executor* threads = nullptr) const {
         x += attn_(ln_1_(x), sequences, threads);
-        x += mlp(ln_2_(x), threads);
+        x += mlp_(ln_2_(x), threads);
         return x;  // [rows, width]
     }
 
@@ -67,7 +96,7 @@ class residual_attention_block {
                              const nn::token_sequences& sequences, executor* threads = nullptr) const {
         matrix<Scalar> pooled = nn::gather_rows(positions, x, sequences);
         pooled += attn_.output_at(positions, ln_1_(x), sequences, threads);
-        pooled += mlp(ln_2_(pooled), threads);
+        pooled += mlp_(ln_2_(pooled), threads);
         return pooled;
     }
 
@@ -77,21 +106,14 @@ class residual_attention_block {
         ln_1_.parameters(visit);
         attn_.parameters(visit);
         ln_2_.parameters(visit);
-        c_fc_.parameters(visit);
-        c_proj_.parameters(visit);
+        mlp_.parameters(visit);
     }
 
    private:
-    nn::linear_product<Scalar> mlp(const matrix<Scalar>& x, executor* threads) const {
-        return c_proj_(c_fc_(x, activation_, threads), threads);  // [rows, width]
-    }
-
     nn::layer_norm<Scalar> ln_1_;
     nn::attention<Scalar> attn_;
     nn::layer_norm<Scalar> ln_2_;
-    nn::linear<Scalar> c_fc_;
-    nn::linear<Scalar> c_proj_;
-    kernels::activation activation_;
+    mlp<Scalar> mlp_;
 };
 
 /// Mirrors Transformer in openai/CLIP clip/model.py.

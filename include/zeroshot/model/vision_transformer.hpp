@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroshot/model/attention_pooling_head.hpp>
 #include <zeroshot/model/config.hpp>
 #include <zeroshot/model/transformer.hpp>
 #include <zeroshot/nn/attention.hpp>
@@ -52,8 +53,8 @@ inline matrix<double> position_weights(std::size_t from, std::size_t to, positio
 
 /// Bicubic interpolation of a grid of position embeddings, in double.
 /// Mirrors resize_pos_embed in open_clip model.py and interpolate_pos_encoding in transformers.
-/// \param positions [1 + from * from, width]: the class token's, then the grid's row by row
-/// \return [1 + to * to, width]: the class token's is unchanged
+/// \param positions [1 + from * from, width]: the class token's, then the grid's row by row; or the grid's alone
+/// \return [1 + to * to, width] or [to * to, width]: the class token's is unchanged
 template <class Scalar>
 matrix<Scalar> resampled_positions(const matrix<Scalar>& positions, std::size_t from, std::size_t to,
                                    position_filter filter) {
@@ -72,12 +73,14 @@ matrix<Scalar> resampled_positions(const matrix<Scalar>& positions, std::size_t 
             resampled.eigen().row(Eigen::Index(cell)) +=
                 weights(cell / to, y) * wide.eigen().row(Eigen::Index(y * to + cell % to));
     }
-    auto result = matrix<Scalar>::for_overwrite({1 + to * to, positions.columns()});
-    result.eigen() << positions.eigen().topRows(1), resampled.eigen().template cast<Scalar>();
+    const std::size_t before = positions.rows() - from * from;
+    auto result = matrix<Scalar>::for_overwrite({before + to * to, positions.columns()});
+    result.eigen() << positions.eigen().topRows(Eigen::Index(before)), resampled.eigen().template cast<Scalar>();
     return result;
 }
 
-/// Mirrors VisionTransformer in openai/CLIP clip/model.py, with the variants of open_clip in vision_transformer_config.
+/// Mirrors VisionTransformer in openai/CLIP clip/model.py, with the variants of open_clip and SigLIP in
+/// vision_transformer_config.
 template <class Scalar>
 class vision_transformer {
    public:
@@ -86,13 +89,16 @@ class vision_transformer {
     vision_transformer(const weights& w, const vision_transformer_config& config, std::size_t embedding)
         : config_(config),
           conv1_(patch_projection(nn::at_least_16_bits(w) / "conv1", config)),
-          class_embedding_(w.template read<Scalar, 1>("class_embedding", {config.transformer.width})),
           positional_embedding_(positions(w, config)),
           transformer_(w / "transformer", config.transformer, nn::attention_mask::none),
-          ln_post_(w / "ln_post", config.transformer.width, config.transformer.epsilon),
-          proj_(nn::linear<Scalar>::projection(nn::at_least_16_bits(w), "proj", "proj.bias", config.transformer.width,
-                                               embedding)) {
-        if (config.pre_norm) ln_pre_.emplace(w / "ln_pre", config.transformer.width, config.transformer.epsilon);
+          ln_post_(w / "ln_post", config.transformer.width, config.transformer.epsilon) {
+        const std::size_t width = config.transformer.width;
+        if (config.class_token) class_embedding_ = w.template read<Scalar, 1>("class_embedding", {width});
+        if (config.pre_norm) ln_pre_.emplace(w / "ln_pre", width, config.transformer.epsilon);
+        if (config.pool == image_pool::attention)
+            attn_pool_.emplace(nn::at_least_16_bits(w) / "attn_pool", config.transformer);
+        if (config.projection)
+            proj_ = nn::linear<Scalar>::projection(nn::at_least_16_bits(w), "proj", "proj.bias", width, embedding);
     }
 
     /// Mirrors VisionTransformer.forward.
@@ -100,20 +106,22 @@ class vision_transformer {
     /// \return [images, embedding], not normalised
     matrix<Scalar> operator()(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                               executor* threads = nullptr) const {
-        return proj_(features(pixels, images, observe, threads), threads);  // [images, embedding]
+        matrix<Scalar> pooled = features(pixels, images, observe, threads);  // [images, width]
+        if (!config_.projection) return pooled;
+        return proj_(std::move(pooled), threads);  // [images, embedding]
     }
 
-    /// The normalised pooled token before the projection.
+    /// The pooled token before the projection.
     /// \return [images, features()]
     matrix<Scalar> features(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                             executor* threads = nullptr) const {
-        matrix<Scalar> x = tokens(pixels, images, observe, threads);  // [images * (1 + patches), width]
+        matrix<Scalar> x = tokens(pixels, images, observe, threads);  // [images * tokens, width]
         if (ln_pre_) {
             x = (*ln_pre_)(std::move(x));
             if (observe) observe("visual.ln_pre", x);
         }
         x = pooled(std::move(x), images, observe, threads);  // [images, width]
-        if (observe) observe("visual.ln_post", x);
+        if (observe) observe(attn_pool_ ? "visual.attn_pool" : "visual.ln_post", x);
         return x;
     }
     std::size_t features() const noexcept { return config_.transformer.width; }
@@ -123,30 +131,33 @@ class vision_transformer {
     static nn::linear<Scalar> patch_projection(const weights& conv1, const vision_transformer_config& config) {
         const std::size_t patch = config.patch_size, width = config.transformer.width;
         const auto rows = conv1.template rows<Scalar, 4>("weight", {width, 3, patch, patch});
-        return nn::linear<Scalar>({width, 3 * patch * patch, rows, nn::packing_of(conv1, "weight")}, {});
+        return nn::linear<Scalar>(
+            {width, 3 * patch * patch, rows, nn::packing_of(conv1, "weight")},
+            config.patch_bias ? conv1.template read_vector<Scalar>("bias", width) : aligned_vector<Scalar>{});
     }
 
     /// positional_embedding, resampled if it was trained on another grid.
-    /// \return [1 + patches, width]
+    /// \return [tokens, width]
     static matrix<Scalar> positions(const weights& w, const vision_transformer_config& config) {
         const std::size_t grid = config.positions ? config.positions->image_size / config.patch_size : config.grid();
-        auto trained = w.template read<Scalar, 2>("positional_embedding", {grid * grid + 1, config.transformer.width});
+        const std::size_t rows = config.tokens() - config.patches() + grid * grid;
+        auto trained = w.template read<Scalar, 2>("positional_embedding", {rows, config.transformer.width});
         if (grid == config.grid()) return trained;
         return resampled_positions(trained, grid, config.grid(), config.positions->filter);
     }
 
-    /// The class token and the embedded patches of each image, plus their positions.
-    /// \return [images * (1 + patches), width]
+    /// The class token, if any, and the embedded patches of each image, plus their positions.
+    /// \return [images * tokens, width]
     matrix<Scalar> tokens(std::span<const Scalar> pixels, std::size_t images, const stage_observer<Scalar>& observe,
                           executor* threads) const {
         const matrix<Scalar> embedded = conv1_(patches(pixels, images), threads);  // [images * patches, width]
         if (observe) observe("visual.conv1", embedded);
         const auto positions = positional_embedding_.eigen();
-        const auto count = static_cast<Eigen::Index>(config_.patches());
-        auto x = matrix<Scalar>::for_overwrite({images * (config_.patches() + 1), embedded.columns()});
+        const auto count = static_cast<Eigen::Index>(config_.patches()), rows = positions.rows();
+        auto x = matrix<Scalar>::for_overwrite({images * config_.tokens(), embedded.columns()});
         for (Eigen::Index image = 0; image < static_cast<Eigen::Index>(images); ++image) {
-            auto own = x.eigen().middleRows(image * (count + 1), count + 1);
-            own.row(0) = class_embedding_.eigen().transpose() + positions.row(0);
+            auto own = x.eigen().middleRows(image * rows, rows);
+            if (config_.class_token) own.row(0) = class_embedding_.eigen().transpose() + positions.row(0);
             own.bottomRows(count) = embedded.eigen().middleRows(image * count, count) + positions.bottomRows(count);
         }
         return x;
@@ -177,7 +188,10 @@ class vision_transformer {
     matrix<Scalar> pooled(matrix<Scalar> x, std::size_t images, const stage_observer<Scalar>& observe,
                           executor* threads) const {
         const std::string name = "visual.transformer";
-        const nn::token_sequences sequences(std::vector<std::size_t>(images, config_.patches() + 1));
+        const nn::token_sequences sequences(std::vector<std::size_t>(images, config_.tokens()));
+        if (attn_pool_)
+            return (*attn_pool_)(ln_post_(transformer_(std::move(x), sequences, name, observe, threads)), sequences,
+                                 threads);
         if (config_.pool == image_pool::mean)
             return ln_post_(mean_patches(transformer_(std::move(x), sequences, name, observe, threads), images));
         if (config_.pool == image_pool::mean_of_normalised)
@@ -190,10 +204,12 @@ class vision_transformer {
     /// \return [images, width]
     matrix<Scalar> mean_patches(const matrix<Scalar>& x, std::size_t images) const {
         const auto count = static_cast<Eigen::Index>(config_.patches());
+        const auto tokens = static_cast<Eigen::Index>(config_.tokens());
         matrix<Scalar> means(images, x.columns());
         for (Eigen::Index image = 0; image < static_cast<Eigen::Index>(images); ++image) {
             auto mean = means.eigen().row(image);
-            for (Eigen::Index patch = 1; patch <= count; ++patch) mean += x.eigen().row(image * (count + 1) + patch);
+            for (Eigen::Index token = tokens - count; token < tokens; ++token)
+                mean += x.eigen().row(image * tokens + token);
             mean /= static_cast<Scalar>(count);
         }
         return means;
@@ -201,12 +217,13 @@ class vision_transformer {
 
     vision_transformer_config config_;
     nn::linear<Scalar> conv1_;
-    tensor<Scalar, 1> class_embedding_;    // [width]
-    matrix<Scalar> positional_embedding_;  // [1 + patches, width]
+    tensor<Scalar, 1> class_embedding_{};  // [width], or empty
+    matrix<Scalar> positional_embedding_;  // [tokens, width]
     std::optional<nn::layer_norm<Scalar>> ln_pre_;
     transformer<Scalar> transformer_;
     nn::layer_norm<Scalar> ln_post_;
-    nn::linear<Scalar> proj_;
+    std::optional<attention_pooling_head<Scalar>> attn_pool_{};
+    nn::linear<Scalar> proj_{};
 };
 
 }}  // namespace zeroshot::ZEROSHOT_ABI

@@ -185,13 +185,23 @@ class attention {
     /// \return [sequences, width]
     linear_product<Scalar> output_at(std::span<const std::size_t> positions, const matrix<Scalar>& x,
                                      const token_sequences& sequences, executor* threads) const {
+        return output_for(gather_rows(positions, x, sequences), positions, x, sequences, threads);
+    }
+
+    /// The output for one row of queries for each sequence, whose tokens are the keys and values.
+    /// Mirrors torch.nn.MultiheadAttention(queries, x, x).
+    /// \param rows whose projections are the queries, [sequences, width]
+    /// \param positions of the queries, for a causal mask
+    /// \return [sequences, width]
+    linear_product<Scalar> output_for(matrix<Scalar> rows, std::span<const std::size_t> positions,
+                                      const matrix<Scalar>& x, const token_sequences& sequences,
+                                      executor* threads) const {
         const std::size_t width = x.columns();
-        matrix<Scalar> tokens = gather_rows(positions, x, sequences);
-        auto queries = matrix<Scalar>::for_overwrite({tokens.rows(), 3 * width});  // only the queries are used
-        in_proj_.apply(tokens.data(), width, tokens.rows(), queries.data(), {}, threads, {0, width});
+        auto queries = matrix<Scalar>::for_overwrite({rows.rows(), 3 * width});  // only the queries are used
+        in_proj_.apply(rows.data(), width, rows.rows(), queries.data(), {}, threads, {0, width});
         auto qkv = matrix<Scalar>::for_overwrite({x.rows(), 3 * width});  // only keys and values are used
         in_proj_.apply(x.data(), width, x.rows(), qkv.data(), {}, threads, {width, 3 * width});
-        matrix<Scalar> attended = std::move(tokens);
+        matrix<Scalar> attended = std::move(rows);
         for_each_head(sequences.size(), threads, [&](std::size_t i, std::size_t column) {
             query(qkv, sequences[i], column, queries.row(i).data() + column, 1, positions[i],
                   attended.row(i).data() + column);

@@ -26,9 +26,9 @@ inline std::string model_folder(const std::string& name) {
 
 /// The folders of tests/golden/models.
 inline const std::vector<std::string> all_models{
-    "openai_vit",          "openai_resnet",         "open_clip_gelu",     "open_clip_tanh",     "open_clip_tanh_f16",
-    "open_clip_tanh_bf16", "open_clip_resnet",      "custom_text",        "hugging_face_mixed", "hugging_face_older",
-    "open_clip_clipa",     "open_clip_layer_scale", "open_clip_worldwide"};
+    "openai_vit",          "openai_resnet",         "open_clip_gelu",      "open_clip_tanh",     "open_clip_tanh_f16",
+    "open_clip_tanh_bf16", "open_clip_resnet",      "custom_text",         "hugging_face_mixed", "hugging_face_older",
+    "open_clip_clipa",     "open_clip_layer_scale", "open_clip_worldwide", "hugging_face_siglip"};
 
 /// Recorded inputs and activations of one model.
 class reference_model {

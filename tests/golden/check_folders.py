@@ -410,8 +410,6 @@ OTHERS = {
                                    vision_config=VISION, projection_dim=24)),
     "CLIPSegForImageSegmentation": ("clipseg", of("CLIPSegConfig", text_config=TEXT, vision_config=VISION, projection_dim=24,
                                                   extract_layers=[0, 1], reduce_dim=8)),
-    "SiglipModel": ("siglip", of("SiglipConfig", text_config={**SMALL_TEXT, "bos_token_id": 1, "eos_token_id": 2},
-                                 vision_config=SMALL_VISION)),
     "Siglip2Model": ("siglip2", of("Siglip2Config", text_config=SMALL_TEXT,
                                    vision_config={**BLOCKS, "patch_size": 8, "num_patches": 16})),
     "MetaClip2Model": ("metaclip_2", of("MetaClip2Config", text_config=TEXT, vision_config=VISION, projection_dim=24)),

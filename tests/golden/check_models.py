@@ -2,7 +2,7 @@
 
 Usage: python tests/golden/check_models.py BINARY [--cases N] [--seed S] [--keep FOLDER]
 
-Draws N models (three layouts, both image towers, activations, widths, depths, patch and head sizes,
+Draws N models (four layouts, both image towers, activations, widths, depths, patch and head sizes,
 stored types), publishes each as its library does, and runs
 
     BINARY embed --pixels pixels.npy --model MODEL --output image.npy
@@ -30,7 +30,7 @@ from reference_models import (Case, OPENAI_MEAN, OPENAI_STD, encode_image, encod
 LEAST_COSINE = 0.999999
 LARGEST_ERROR = 1e-4
 VOCABULARY = 600  # 512 byte symbols, 86 merges, start and end
-LAYOUTS = ("openai", "open_clip", "custom_text", "hugging_face")
+LAYOUTS = ("openai", "open_clip", "custom_text", "hugging_face", "siglip")
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -41,9 +41,9 @@ def draw(index, seed):
     """A random case; the layouts and the towers take turns so that few cases cover them all."""
     rng = random.Random(f"{seed}/{index}")
     kind = LAYOUTS[index % len(LAYOUTS)]
-    resnet = kind != "hugging_face" and (index // len(LAYOUTS)) % 2 == 1
+    resnet = kind not in ("hugging_face", "siglip") and (index // len(LAYOUTS)) % 2 == 1
     mean, std = rng.choice([(OPENAI_MEAN, OPENAI_STD), ((0.5,) * 3, (0.5,) * 3), IMAGENET])
-    build = {"openai": openai_config, "hugging_face": hugging_face_config}.get(kind, open_clip_config)
+    build = {"openai": openai_config, "hugging_face": hugging_face_config, "siglip": siglip_config}.get(kind, open_clip_config)
     config = build(rng, resnet)
     if kind == "custom_text":
         config["custom_text"] = True
@@ -124,11 +124,28 @@ def hugging_face_config(rng, _):
     }
 
 
+def siglip_config(rng, _):
+    """Pixels beyond the last whole patch are unused, as those of so400m-patch14-384."""
+    def tower():
+        heads, size, layers, ratio = draw_blocks(rng)
+        return {"hidden_size": heads * size, "num_attention_heads": heads, "num_hidden_layers": layers,
+                "intermediate_size": int(heads * size * ratio)}
+
+    patch, vision = rng.choice([4, 7, 8, 14, 16]), tower()
+    return {
+        "vision_config": {"image_size": patch * rng.randint(1, 5) + rng.choice([0, 0, 2]), "patch_size": patch, **vision},
+        "text_config": {"vocab_size": VOCABULARY, "max_position_embeddings": rng.randint(6, 20),
+                        "projection_size": vision["hidden_size"], **tower()},
+    }
+
+
 # ---- what inspect must say ----------------------------------------------------------------------
 
 
 def activation_of(case, tower):
     """quick_gelu, gelu or gelu_tanh; a ResNet has none."""
+    if case.is_siglip:
+        return "gelu_tanh"
     if case.is_hugging_face:
         name = tower["hidden_act"]
         return "gelu_tanh" if name in ("gelu_new", "gelu_pytorch_tanh") else name
@@ -148,7 +165,7 @@ def vision_heads_of(case):
 
 def wanted_fields(case, model):
     """Fields of inspect --json and their values; a tuple of names holds alternatives."""
-    layout = ("hugging face",) if case.is_hugging_face else ("openai",)
+    layout = ("hugging face siglip",) if case.is_siglip else ("hugging face",) if case.is_hugging_face else ("openai",)
     if case.config.get("custom_text"):
         layout = ("custom text", "open_clip CustomTextCLIP")
     activations = {activation_of(case, case.vision), activation_of(case, case.text)} - {None}
@@ -157,7 +174,8 @@ def wanted_fields(case, model):
         "layout": layout,
         "image_encoder": ("modified resnet", "resnet") if case.is_resnet else ("vision transformer", "vit"),
         "image_size": case.image_size,
-        "embedding": case.config["projection_dim" if case.is_hugging_face else "embed_dim"],
+        "embedding": (case.text["projection_size"] if case.is_siglip
+                      else case.config["projection_dim" if case.is_hugging_face else "embed_dim"]),
         "activation": activations,
         "vision_heads": vision_heads_of(case),
         "text_heads": case.text["num_attention_heads" if case.is_hugging_face else "heads"],

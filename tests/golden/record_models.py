@@ -128,6 +128,16 @@ CASES = [
                             "bos_token_id": VOCABULARY - 2, "eos_token_id": VOCABULARY - 1, "pad_token_id": 1},
         },
     ),
+    Case(  # SigLIP: no class token, a pooling head, texts that see their padding; the right and lower 2 pixels are unused
+        name="hugging_face_siglip", layout="siglip", seed=112, mean=HALF, std=HALF,
+        config={
+            "vision_config": {"image_size": 26, "patch_size": 8, "hidden_size": 24, "intermediate_size": 52,
+                              "num_hidden_layers": 2, "num_attention_heads": 3},
+            "text_config": {"vocab_size": 100, "max_position_embeddings": 9, "hidden_size": 20,
+                            "intermediate_size": 44, "num_hidden_layers": 2, "num_attention_heads": 4,
+                            "projection_size": 24},
+        },
+    ),
     Case(  # as older versions wrote it: eos_token_id 2 means argmax, *_config_dict wins, sizes are integers;
         # square projections, whose orientation no shape tells
         name="hugging_face_older", layout="hugging_face", storage="F16", seed=108,

@@ -2,7 +2,7 @@
 
 Shared by record_models.py (which records goldens) and check_models.py (which compares a program
 with the reference live). The reference is open_clip's CLIP and CustomTextCLIP and Hugging Face's
-CLIPModel; the truth is their own modules run in float64 on the weights as they were stored.
+CLIPModel and SiglipModel; the truth is their own modules run in float64 on the weights as they were stored.
 Every name of a stage is the module path of OpenAI's model.py, whatever the layout.
 """
 
@@ -26,6 +26,7 @@ transformers.logging.disable_progress_bar()
 STORAGE = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)  # clip.py, _transform
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+SIGLIP_END = 1  # "</s>" of SiglipTokenizer, which pads with it, too
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Case:
 
     layout: "openai" (a bare file in OpenAI's layout, no JSON), "open_clip" (weights and
         open_clip_config.json; "custom_text": true in the configuration gives CustomTextCLIP),
-        or "hugging_face" (weights, config.json and preprocessor_config.json).
-    config: model_cfg of open_clip, or the keyword arguments of CLIPConfig.
+        or "hugging_face" (weights, config.json and preprocessor_config.json), or "siglip", the same with SiglipModel.
+    config: model_cfg of open_clip, or the keyword arguments of CLIPConfig or SiglipConfig.
     storage: "F32", "F16", "BF16", or "OPENAI" (float16 but for embeddings, norms, temperature).
     residual_gain: factor on the last normalisation of every bottleneck. The branches of a deep ResNet add up; where they
         add to much more than 1, the attention pooling sees one cell alone, and rounding decides which.
@@ -54,7 +55,11 @@ class Case:
 
     @property
     def is_hugging_face(self):
-        return self.layout == "hugging_face"
+        return self.layout in ("hugging_face", "siglip")
+
+    @property
+    def is_siglip(self):
+        return self.layout == "siglip"
 
     @property
     def vision(self):
@@ -82,7 +87,9 @@ class Case:
 
     @property
     def end(self):
-        """The id of the end token: the last, unless the text tower looks for one by its number."""
+        """The id of the end token: the last, unless the text tower looks for one by its number, or is SigLIP's."""
+        if self.is_siglip:
+            return SIGLIP_END
         return self.text.get("eos_id", 2) if self.text.get("pool_type") == "eos" else self.vocabulary - 1
 
     @property
@@ -103,11 +110,16 @@ def construct(case):
     """The reference module of a case with its default parameters, in eval mode."""
     config = copy.deepcopy(case.config)
     if case.is_hugging_face:
-        config = transformers.CLIPConfig(**config)
-        return transformers.CLIPModel._from_config(config, attn_implementation="sdpa").eval()
+        module = module_of(case)
+        return module._from_config(module.config_class(**config), attn_implementation="sdpa").eval()
     model = construct_open_clip(config)
     set_model_preprocess_cfg(model, {"mean": case.mean, "std": case.std})
     return model
+
+
+def module_of(case):
+    """The class of transformers."""
+    return transformers.SiglipModel if case.is_siglip else transformers.CLIPModel
 
 
 def construct_open_clip(config):
@@ -138,6 +150,8 @@ def randomise(model, seed, residual_gain=1.0):
             value = uniform(tensor, math.log(20), math.log(100))
         elif leaf == "logit_bias":
             value = uniform(tensor, -12, -2)
+        elif leaf == "probe":
+            value = normal(tensor, 1.0)
         elif owner in norms and leaf == "weight":
             value = uniform(tensor, 0.5, 1.5) * (residual_gain if name.endswith(".bn3.weight") else 1)
         elif tensor.dim() <= 1:
@@ -206,10 +220,14 @@ def publish(case, folder):
 
 def publish_hugging_face_json(case, model, folder):
     """config.json and preprocessor_config.json as save_pretrained writes them."""
-    model.config.architectures = ["CLIPModel"]
+    model.config.architectures = [type(model).__name__]
     model.config.dtype = STORAGE[case.storage]
     model.config.save_pretrained(folder)
     size = case.image_size
+    if case.is_siglip:
+        transformers.SiglipImageProcessor(
+            size={"height": size, "width": size}, image_mean=list(case.mean), image_std=list(case.std)).save_pretrained(folder)
+        return
     transformers.CLIPImageProcessor(
         size={"shortest_edge": size}, crop_size={"height": size, "width": size},
         image_mean=list(case.mean), image_std=list(case.std)).save_pretrained(folder)
@@ -236,7 +254,7 @@ def load(case, folder, dtype=torch.float64):
     """
     folder = Path(folder)
     if case.is_hugging_face:
-        return transformers.CLIPModel.from_pretrained(
+        return module_of(case).from_pretrained(
             folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True).eval()
     state = load_file(folder / case.weights_file)
     if case.layout == "openai":
@@ -259,7 +277,7 @@ def random_pixels(case, images=2):
 
 
 def random_prompts(case, lengths=(0, 1, 4, None)):
-    """Lists of ids with start and end; None is the longest text that fits the context."""
+    """Lists of ids with start and end, SigLIP's with the end alone; None is the longest text that fits the context."""
     generator = torch.Generator().manual_seed(case.seed + 2)
     start, end = case.vocabulary - 2, case.end
     prompts = []
@@ -268,13 +286,13 @@ def random_prompts(case, lengths=(0, 1, 4, None)):
         words = torch.randint(0, start, (length,), generator=generator).tolist()
         words[1:2] = [2] * len(words[1:2])  # a word like others, also where a configuration says eos_token_id 2
         words = [start - 1 if word == end else word for word in words]
-        prompts.append([start, *words, end])
+        prompts.append([*words, end] if case.is_siglip else [start, *words, end])
     return prompts
 
 
 def padded(case, prompts):
     """int64 [n, context]: zeros behind the end as OpenAI pads, the end token as Hugging Face does."""
-    filler = case.vocabulary - 1 if case.is_hugging_face else 0
+    filler = case.end if case.is_hugging_face else 0
     rows = [ids + [filler] * (case.context - len(ids)) for ids in prompts]
     return torch.tensor(rows, dtype=torch.int64)
 
@@ -284,6 +302,8 @@ def padded(case, prompts):
 
 def encode_image(model, pixels):
     """[n, embedding], not normalised."""
+    if isinstance(model, transformers.SiglipModel):
+        return model.vision_model(pixel_values=pixels).pooler_output
     if isinstance(model, transformers.CLIPModel):
         return model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
     return model.encode_image(pixels)
@@ -291,6 +311,8 @@ def encode_image(model, pixels):
 
 def encode_text(model, ids):
     """[n, embedding], not normalised."""
+    if isinstance(model, transformers.SiglipModel):
+        return model.text_model(input_ids=ids).pooler_output
     if isinstance(model, transformers.CLIPModel):
         return model.text_projection(model.text_model(input_ids=ids).pooler_output)
     return model.encode_text(ids)
@@ -298,7 +320,7 @@ def encode_text(model, ids):
 
 def logits_per_image(model, pixels, ids):
     """[images, prompts], by the reference's own last step."""
-    if isinstance(model, transformers.CLIPModel):
+    if isinstance(model, (transformers.CLIPModel, transformers.SiglipModel)):
         return model(pixel_values=pixels, input_ids=ids).logits_per_image
     return model.get_logits(pixels, ids)[0]
 
@@ -306,12 +328,13 @@ def logits_per_image(model, pixels, ids):
 def image_stages(case, model):
     """Module path of the reference -> OpenAI's name, for everything recorded of the image tower."""
     if case.is_hugging_face:
+        own = ({"vision_model.head": "visual.attn_pool"} if case.is_siglip else
+               {"vision_model.pre_layrnorm": "visual.ln_pre", "vision_model.post_layernorm": "visual.ln_post"})
         return {
             "vision_model.embeddings.patch_embedding": "visual.conv1",
-            "vision_model.pre_layrnorm": "visual.ln_pre",
             **{f"vision_model.encoder.layers.{i}": f"visual.transformer.resblocks.{i}"
                for i in range(case.vision["num_hidden_layers"])},
-            "vision_model.post_layernorm": "visual.ln_post",
+            **own,
         }
     if case.is_resnet:
         blocks = [f"visual.layer{stage}.{i}"
@@ -373,7 +396,7 @@ def trace_image(case, model, pixels):
     stages = {name: value[0] for name, value in outputs.items()}
     if not case.is_resnet:
         stages["visual.conv1"] = stages["visual.conv1"].flatten(1).T  # [grid * grid, width]
-        if stages["visual.ln_post"].dim() == 2:  # what is pooled alone
+        if "visual.ln_post" in stages and stages["visual.ln_post"].dim() == 2:  # what is pooled alone
             tokens = stages["visual.ln_post"]
             stages["visual.ln_post"] = tokens[1:].mean(0) if case.vision.get("pool_type") == "avg" else tokens[0]
     return stages
@@ -381,7 +404,7 @@ def trace_image(case, model, pixels):
 
 def trace_text(case, model, ids):
     """Stages of one prompt, each [length, width]: what lies behind the end token is dropped, unless it is seen."""
-    seen = case.context if case.text.get("no_causal_mask") else len(ids)
+    seen = case.context if case.is_siglip or case.text.get("no_causal_mask") else len(ids)
     with Recorder(model, text_stages(case)) as outputs:
         encode_text(model, padded(case, [ids]))
     return {name: value[0, :seen] for name, value in outputs.items()}

@@ -80,8 +80,9 @@ void check_stages(const std::string& name, double bound) {
         const std::span<const std::int32_t> one(prompts[i]);
         clip.model().text()(std::span(&one, 1), against("text." + std::to_string(i) + "."));
     }
-    // conv1, two blocks, ln_post and, but in CLIPA, ln_pre; embedding, two blocks and ln_final of four prompts
-    CHECK(stages == (name == "open_clip_clipa" ? 20 : 21));
+    // conv1, two blocks, ln_post or attn_pool and, but in CLIPA and SigLIP, ln_pre; embedding, two blocks and ln_final
+    // of four prompts
+    CHECK(stages == (name == "open_clip_clipa" || name == "hugging_face_siglip" ? 20 : 21));
 }
 
 /// The warnings of a file "x".
@@ -95,8 +96,9 @@ std::vector<std::string> warned(const Warn& warn) {
 
 }  // namespace
 
-TEST_CASE("CLIPA, LayerScale and an end token by its number equal the reference at every stage") {
-    for (const std::string name : {"open_clip_clipa", "open_clip_layer_scale", "open_clip_worldwide"}) {
+TEST_CASE("CLIPA, LayerScale, an end token by its number and SigLIP equal the reference at every stage") {
+    for (const std::string name :
+         {"open_clip_clipa", "open_clip_layer_scale", "open_clip_worldwide", "hugging_face_siglip"}) {
         check_stages<double>(name, stage_bound<double>());
         check_stages<float>(name, stage_bound<float>());
     }
@@ -114,6 +116,54 @@ TEST_CASE("a tower that sees its padding gives a prompt the same bits whatever i
     }
     std::vector<std::vector<token_id>> too_long{std::vector<token_id>(model.context() + 1, 5)};
     CHECK_THROWS_WITH(model.encode_tokens(too_long), Catch::Contains("9 ids, expected at most 8"));
+}
+
+TEST_CASE("SigLIP pads prompts to its context, squashes images without their alpha, and takes token ids") {
+    const clip model = load(model_folder("hugging_face_siglip"));
+    CHECK_FALSE(model.takes_texts());
+    REQUIRE(model.provenance().warnings.size() == 1);
+    CHECK_THAT(model.provenance().warnings[0],
+               Catch::Contains("the model uses the tokenizer 'SiglipTokenizer', which zeroshot does "
+                               "not implement; use encode_tokens()"));
+    const std::vector<std::vector<token_id>> prompts{
+        {5, 6, 1}, {5, 6, 1, 1, 1, 1, 1, 1, 1}, {5, 6, 1, 0, 0, 0, 0, 0, 0}};
+    const matrix<float> texts = model.encode_tokens(prompts);
+    CHECK(std::ranges::equal(texts.row(0), texts.row(1)));
+    CHECK_FALSE(std::ranges::equal(texts.row(0), texts.row(2)));
+    CHECK(model.preprocessing().mode == resize_mode::squash);
+    CHECK_FALSE(model.preprocessing().transparency.background);
+    CHECK(model.preprocessing().mean == std::array{0.5f, 0.5f, 0.5f});
+}
+
+TEST_CASE(
+    "a SigLIP without its configuration needs its heads alone, and without a processor is prepared as by its own") {
+    const checkpoint bare = checkpoint::open(model_folder("hugging_face_siglip") + "/model.safetensors");
+    CHECK_THROWS_WITH(load(bare), Catch::Contains("the number of heads of its text tower") &&
+                                      Catch::Contains("load_options::text_heads"));
+    const clip model = load(bare, {.vision_heads = 3, .text_heads = 4});
+    clip_config wanted = load(model_folder("hugging_face_siglip")).config();
+    std::get<vision_transformer_config>(wanted.image).image_size = 24;  // the unused pixels do not show in the tensors
+    CHECK(model.config() == wanted);
+    CHECK(model.preprocessing().mode == resize_mode::squash);
+    CHECK_FALSE(model.preprocessing().transparency.background);
+    CHECK(model.preprocessing().standard_deviation == std::array{0.5f, 0.5f, 0.5f});
+}
+
+TEST_CASE("a SigLIP with a missing tensor is refused by its name") {
+    const checkpoint whole = checkpoint::open(model_folder("hugging_face_siglip") + "/model.safetensors");
+    load_options options;
+    options.config = model_folder("hugging_face_siglip") + "/config.json";
+    const auto without = [&](std::string_view name) {
+        std::vector<named_tensor> tensors;
+        for (const named_tensor& each : whole.tensors())
+            if (each.name != name) tensors.push_back(each);
+        return support::thrown<checkpoint_error>([&] { load(safetensors_bytes(tensors), options); });
+    };
+    CHECK_THAT(without("vision_model.embeddings.patch_embedding.bias"),
+               Catch::Contains("tensor visual.conv1.bias is missing"));
+    CHECK_THAT(without("vision_model.head.attention.in_proj_bias"),
+               Catch::Contains("tensor visual.attn_pool.attn.in_proj_bias is missing"));
+    CHECK_THAT(without("vision_model.head.probe"), Catch::Contains("visual.attn_pool"));
 }
 
 TEST_CASE("a prompt without its model's end token is refused") {

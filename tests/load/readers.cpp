@@ -96,7 +96,31 @@ TEST_CASE("the end token is the highest id, also where an older file says 2, or 
 }
 
 TEST_CASE("another kind of model is refused") {
-    CHECK_THROWS_WITH(model(R"({"model_type": "siglip"})"), Catch::Contains("a model of type 'siglip', expected clip"));
+    CHECK_THROWS_WITH(model(R"({"model_type": "siglip2"})"),
+                      Catch::Contains("a model of type 'siglip2', expected clip"));
+    CHECK_THROWS_WITH(model(R"({"model_type": "siglip", "vision_config": {"vision_use_head": false}})"),
+                      Catch::Contains("vision_use_head is off, expected true"));
+}
+
+TEST_CASE("a published configuration of SigLIP states sizes, and what it leaves out is transformers' default") {
+    const settings stated = model(
+        R"({"model_type": "siglip", "text_config": {"vocab_size": 256000, "projection_size": 1536},
+            "vision_config": {"image_size": 512, "hidden_act": "gelu"}})");
+    CHECK(stated.vocabulary == 256000u);
+    CHECK(stated.embedding == 1536u);
+    CHECK(stated.image_size == 512u);
+    CHECK(stated.vision.heads == 12u);
+    CHECK(stated.text.heads == 12u);
+    CHECK(stated.vision.activation == activation::gelu);
+    CHECK_FALSE(stated.text.activation);
+    CHECK_FALSE(stated.text_pooling);
+    const settings usual = siglip_defaults();
+    CHECK(usual.text.activation == activation::gelu_tanh);
+    CHECK(usual.vision.epsilon == 1e-6);
+    CHECK(usual.text_pooling == text_pool::last);
+    CHECK(usual.causal == false);
+    CHECK(usual.padding == 1u);
+    CHECK_FALSE(usual.vision.heads);
 }
 
 TEST_CASE("the class of a model is that of its configuration, and CLIP's own classes are known") {
@@ -105,7 +129,8 @@ TEST_CASE("the class of a model is that of its configuration, and CLIP's own cla
     CHECK(architecture(R"({"_class_name": "AutoencoderKL"})") == "AutoencoderKL");
     CHECK(architecture(R"({"architectures": null, "model_type": "bert"})") == "bert");
     CHECK(architecture("{}").empty());
-    for (const char* name : {"CLIPModel", "TFCLIPModel", "FlaxCLIPModel", "CLIPTextModelWithProjection", "clip"})
+    for (const char* name :
+         {"CLIPModel", "SiglipModel", "siglip", "TFCLIPModel", "FlaxCLIPModel", "CLIPTextModelWithProjection", "clip"})
         CHECK(is_clip(name));
     for (const char* name : {"CLIPSegModel", "ChineseCLIPModel", "StableDiffusionSafetyChecker", "clipseg", ""})
         CHECK_FALSE(is_clip(name));

@@ -49,6 +49,30 @@ TEST_CASE("tokenizers as people train and publish them give the ids of Hugging F
     }
 }
 
+TEST_CASE(
+    "the padding is the pad_token of tokenizer_config.json, by the added tokens of this file or of tokenizer.json") {
+    const support::scratch_folder folder;
+    const auto padding = [&](const char* config, const char* tokenizer = nullptr) {
+        const support::scratch_folder place;
+        write_file(place / "tokenizer_config.json", config);
+        if (tokenizer != nullptr) write_file(place / "tokenizer.json", tokenizer);
+        const auto stated = padding_beside(place.path());
+        return stated ? stated->padding : std::nullopt;
+    };
+    const char* const tokens = R"({"added_tokens": [{"content": "<eos>", "id": 1}, {"content": "<pad>", "id": 0}]})";
+    CHECK(
+        padding(
+            R"({"pad_token": "</s>", "added_tokens_decoder": {"0": {"content": "<pad>"}, "1": {"content": "</s>"}}})") ==
+        1u);
+    CHECK(padding(R"({"pad_token": {"content": "<pad>"}})", tokens) == 0u);
+    CHECK(padding(R"({"pad_token": "<unk>"})", tokens) == std::nullopt);
+    CHECK(padding(R"({"pad_token": "<pad>"})") == std::nullopt);
+    CHECK(padding(R"({"pad_token": null})", tokens) == std::nullopt);
+    CHECK_FALSE(padding_beside(folder.path()));
+    CHECK_THROWS_AS(padding(R"({"pad_token": "a", "added_tokens_decoder": {"x": {"content": "a"}}})"),
+                    checkpoint_error);
+}
+
 TEST_CASE("ids of a tokenizer with an order of its own are shown as their text") {
     const tokenizer own = tokenizer_of_folder(recorded / "added");
     const std::vector<token_id> ids = own.encode("a photo <cat-toy> of");

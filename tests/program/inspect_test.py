@@ -49,6 +49,7 @@ class Inspect(ProgramTest):
             "open_clip_gelu": ("openai", "vision_transformer"),
             "custom_text": ("custom_text", None),
             "hugging_face_mixed": ("hugging_face", "vision_transformer"),
+            "hugging_face_siglip": ("hugging_face_siglip", "vision_transformer"),
         }
         for name, (layout, encoder) in cases.items():
             with self.subTest(name):

@@ -135,6 +135,7 @@ std::string colour(const std::array<float, 3>& values) {
 
 std::string layout_text(const std::string& layout) {
     if (layout == "custom_text") return "open_clip, CustomTextCLIP";
+    if (layout == "hugging_face_siglip") return "Hugging Face, SigLIP";
     return layout == "hugging_face" ? "Hugging Face" : "OpenAI and open_clip";
 }
 

@@ -17,6 +17,7 @@
 #include <zeroshot/checkpoint/checkpoint.hpp>
 #include <zeroshot/checkpoint/layout_rules.hpp>
 #include <zeroshot/checkpoint/layouts/hugging_face.hpp>
+#include <zeroshot/checkpoint/layouts/hugging_face_siglip.hpp>
 #include <zeroshot/checkpoint/layouts/openai.hpp>
 #include <zeroshot/checkpoint/tensor_values.hpp>
 #include <zeroshot/error.hpp>
@@ -25,15 +26,21 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI {
 
 /// The naming scheme of a checkpoint's tensors.
 enum class checkpoint_layout {
-    openai,       ///< openai/CLIP, and open_clip's CLIP
-    custom_text,  ///< open_clip's CustomTextCLIP: the text tower's names begin with "text."
-    hugging_face  ///< transformers' CLIPModel
+    openai,              ///< openai/CLIP, and open_clip's CLIP
+    custom_text,         ///< open_clip's CustomTextCLIP: the text tower's names begin with "text."
+    hugging_face,        ///< transformers' CLIPModel
+    hugging_face_siglip  ///< transformers' SiglipModel
 };
 
 /// The layout's name in `inspect --json`.
 inline std::string_view name_of(checkpoint_layout layout) {
-    constexpr std::array<std::string_view, 3> names{"openai", "custom_text", "hugging_face"};
+    constexpr std::array<std::string_view, 4> names{"openai", "custom_text", "hugging_face", "hugging_face_siglip"};
     return names[static_cast<std::size_t>(layout)];
+}
+
+/// Whether transformers wrote the names, and its configuration files lie beside the checkpoint.
+constexpr bool is_hugging_face(checkpoint_layout layout) {
+    return layout == checkpoint_layout::hugging_face || layout == checkpoint_layout::hugging_face_siglip;
 }
 
 /// A tensor of the file that is a part of a canonical tensor.
@@ -72,7 +79,8 @@ inline bool is_buffer_or_setting(std::string_view name) {
 
 /// The table of a layout.
 inline std::span<const layout_rule> rules_of(checkpoint_layout layout) {
-    constexpr std::array<std::span<const layout_rule>, 3> tables{openai_rules, custom_text_rules, hugging_face_rules};
+    constexpr std::array<std::span<const layout_rule>, 4> tables{openai_rules, custom_text_rules, hugging_face_rules,
+                                                                 hugging_face_siglip_rules};
     return tables[static_cast<std::size_t>(layout)];
 }
 
@@ -114,7 +122,7 @@ inline std::string first_names(const checkpoint& file) {
 
 /// Evidence of a CLIP's towers below a prefix.
 struct tower_evidence {
-    bool hugging_face = false, custom_text = false, openai = false;
+    bool hugging_face = false, siglip = false, custom_text = false, openai = false;
     bool image = false, text = false;
     std::string timm{};  ///< a name of an image tower of timm
 
@@ -123,6 +131,7 @@ struct tower_evidence {
         const bool is_visual = name.starts_with("visual."), is_custom = name.starts_with("text.");
         const bool is_block = name.starts_with("transformer.resblocks.");
         hugging_face |= is_vision || is_text;
+        siglip |= name == "vision_model.head.probe" || name == "text_model.head.weight";
         custom_text |= is_custom;
         openai |= is_visual || is_block;
         image |= is_vision || is_visual;
@@ -131,6 +140,7 @@ struct tower_evidence {
     }
 
     std::optional<checkpoint_layout> layout() const {
+        if (siglip) return checkpoint_layout::hugging_face_siglip;
         if (hugging_face) return checkpoint_layout::hugging_face;
         if (custom_text) return checkpoint_layout::custom_text;
         return openai ? std::optional(checkpoint_layout::openai) : std::nullopt;

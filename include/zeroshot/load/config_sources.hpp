@@ -129,7 +129,7 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
     };
     if (auto own = converted_settings(w.file())) {
         sources.push_back(std::move(*own));
-    } else if (w.layout() == checkpoint_layout::hugging_face) {
+    } else if (is_hugging_face(w.layout())) {
         read_beside("config.json", hugging_face_settings);
         if (auto nested = nested_preprocessing(folder))
             add(hugging_face_preprocessing(*nested), "processor_config.json");
@@ -139,6 +139,11 @@ inline std::vector<settings> settings_for(const weights& w, const std::filesyste
             sources.push_back(*std::move(tokenizer));
     } else {
         read_beside("open_clip_config.json", open_clip_settings);
+    }
+    if (w.layout() == checkpoint_layout::hugging_face_siglip) {
+        if (auto padding = folder.empty() ? std::nullopt : padding_beside(folder))
+            sources.push_back(*std::move(padding));
+        sources.push_back(siglip_defaults());
     }
     return sources;
 }

@@ -128,19 +128,23 @@ inline token_id as_token_id(const json& value) {
 }
 
 // transformers: defaults of configuration_clip.py, and the model types of one tower alone.
-inline constexpr double hugging_face_epsilon = 1e-5;
-inline constexpr std::size_t hugging_face_vision_heads = 12, hugging_face_text_heads = 8;
+inline constexpr tower_settings clip_vision_defaults{
+    .heads = 12, .activation = activation::quick_gelu, .epsilon = 1e-5};
+inline constexpr tower_settings clip_text_defaults{.heads = 8, .activation = activation::quick_gelu, .epsilon = 1e-5};
 inline constexpr std::string_view hugging_face_vision_type = "clip_vision_model";
 inline constexpr std::string_view hugging_face_text_type = "clip_text_model";
+inline constexpr std::string_view siglip_type = "siglip";
 
-inline tower_settings hugging_face_tower(const json& config, std::size_t default_heads) {
+/// \param defaults of heads, activation and epsilon
+inline tower_settings hugging_face_tower(const json& config, const tower_settings& defaults) {
+    const auto or_usual = [](const auto& stated, const auto& usual) { return stated ? stated : usual; };
     tower_settings tower;
     tower.width = optional_size(config, "hidden_size");
     tower.layers = optional_size(config, "num_hidden_layers");
-    tower.heads = optional_size(config, "num_attention_heads").value_or(default_heads);
+    tower.heads = or_usual(optional_size(config, "num_attention_heads"), defaults.heads);
     tower.mlp_width = optional_size(config, "intermediate_size");
-    tower.activation = optional_activation(config, "hidden_act").value_or(activation::quick_gelu);
-    tower.epsilon = optional_number(config, "layer_norm_eps").value_or(hugging_face_epsilon);
+    tower.activation = or_usual(optional_activation(config, "hidden_act"), defaults.activation);
+    tower.epsilon = or_usual(optional_number(config, "layer_norm_eps"), defaults.epsilon);
     return tower;
 }
 
@@ -152,19 +156,23 @@ inline json hugging_face_part(const json& config, const std::string& name) {
     return json::parse("{}", config.where());  // all defaults
 }
 
-inline void read_hugging_face_vision(const json& vision, settings& result) {
-    result.vision = hugging_face_tower(vision, hugging_face_vision_heads);
+inline void read_hugging_face_vision(const json& vision, const tower_settings& defaults, settings& result) {
+    result.vision = hugging_face_tower(vision, defaults);
     result.image_size = optional_size(vision, "image_size");
     result.patch_size = optional_size(vision, "patch_size");
+}
+
+inline void read_hugging_face_text_sizes(const json& text, const tower_settings& defaults, settings& result) {
+    result.text = hugging_face_tower(text, defaults);
+    result.context = optional_size(text, "max_position_embeddings");
+    result.vocabulary = optional_size(text, "vocab_size");
 }
 
 /// The text tower, pooled at the first end token. In older files an eos_token_id of 2 stands for the highest id, which
 /// is the end token of CLIP's own vocabulary (modeling_clip.py, CLIPTextTransformer.forward).
 inline void read_hugging_face_text(const json& text, settings& result) {
     constexpr std::size_t older = 2, usual_end = 49407, usual_vocabulary = 49408;  // CLIPTextConfig
-    result.text = hugging_face_tower(text, hugging_face_text_heads);
-    result.context = optional_size(text, "max_position_embeddings");
-    result.vocabulary = optional_size(text, "vocab_size");
+    read_hugging_face_text_sizes(text, clip_text_defaults, result);
     const std::size_t vocabulary = result.vocabulary.value_or(usual_vocabulary);
     const std::size_t end = optional_size(text, "eos_token_id").value_or((std::min)(usual_end, vocabulary - 1));
     const bool pools_highest = end == older || end + 1 == vocabulary;
@@ -184,36 +192,78 @@ inline std::string hugging_face_architecture(const json& config) {
     return "";
 }
 
-/// Whether the name of a class or model type is that of a CLIP in transformers.
+/// Whether the name of a class or model type is that of a CLIP or SigLIP in transformers.
 inline bool is_clip(std::string_view name) {
-    constexpr std::array<std::string_view, 9> names{"CLIPModel",
-                                                    "CLIPVisionModelWithProjection",
-                                                    "CLIPTextModelWithProjection",
-                                                    "CLIPVisionModel",
-                                                    "CLIPTextModel",
-                                                    "CLIPForImageClassification",
-                                                    "clip",
-                                                    hugging_face_vision_type,
-                                                    hugging_face_text_type};
+    constexpr std::array<std::string_view, 11> names{"CLIPModel",
+                                                     "SiglipModel",
+                                                     siglip_type,
+                                                     "CLIPVisionModelWithProjection",
+                                                     "CLIPTextModelWithProjection",
+                                                     "CLIPVisionModel",
+                                                     "CLIPTextModel",
+                                                     "CLIPForImageClassification",
+                                                     "clip",
+                                                     hugging_face_vision_type,
+                                                     hugging_face_text_type};
     for (const std::string_view framework : {"TF", "Flax"})
         if (name.starts_with(framework)) name.remove_prefix(framework.size());
     return std::ranges::count(names, name) > 0;
 }
 
-/// Reads config.json of a CLIPModel, or of a CLIPVisionModelWithProjection or CLIPTextModelWithProjection, which have
-/// the keys of their tower at the root.
+/// Reads config.json of a SiglipModel; published ones state little. siglip_defaults() has what they leave out, but for
+/// the heads.
+inline settings siglip_settings(const json& config) {
+    const tower_settings defaults{.heads = 12};  // configuration_siglip.py
+    const json vision = hugging_face_part(config, "vision_config"), text = hugging_face_part(config, "text_config");
+    if (const std::optional<json> head = member(vision, "vision_use_head"); head && !head->as_bool())
+        refuse_setting(*head, "vision_use_head is off", "true");
+    settings result;
+    result.source = config.where();
+    result.architecture = hugging_face_architecture(config);
+    read_hugging_face_vision(vision, defaults, result);
+    read_hugging_face_text_sizes(text, defaults, result);
+    result.embedding = optional_size(text, "projection_size");
+    return result;
+}
+
+/// What every SiglipModel has where no file beside it says otherwise: modeling_siglip.py, configuration_siglip.py,
+/// image_processing_siglip.py and tokenization_siglip.py of transformers. Its pipeline opens images without their
+/// alpha.
+inline settings siglip_defaults() {
+    settings result;
+    result.source = "default: as SigLIP in transformers";
+    result.vision.activation = result.text.activation = activation::gelu_tanh;
+    result.vision.epsilon = result.text.epsilon = 1e-6;
+    result.pre_norm = false;
+    result.patch_bias = true;
+    result.vision_pooling = image_pool::attention;
+    result.text_pooling = text_pool::last;
+    result.padding = 1;
+    result.causal = false;
+    result.mean = result.standard_deviation = std::array<float, 3>{0.5f, 0.5f, 0.5f};
+    result.transparency = transparency{};
+    result.mode = resize_mode::squash;
+    result.filter = interpolation::bicubic;
+    result.other_tokenizer = "SiglipTokenizer";
+    return result;
+}
+
+/// Reads config.json of a CLIPModel or SiglipModel, or of a CLIPVisionModelWithProjection or
+/// CLIPTextModelWithProjection, which have the keys of their tower at the root.
 /// \throws checkpoint_error for another kind of model, or a value of the wrong type
 inline settings hugging_face_settings(const json& config) {
     const std::optional<json> type = config.find("model_type");
     const std::string kind = type ? type->as_string() : "clip";
+    if (kind == siglip_type) return siglip_settings(config);
     if (kind != "clip" && kind != hugging_face_vision_type && kind != hugging_face_text_type)
-        refuse_setting(*type, "a model of type " + quoted(kind), "clip, clip_vision_model or clip_text_model");
+        refuse_setting(*type, "a model of type " + quoted(kind), "clip, clip_vision_model, clip_text_model or siglip");
     settings result;
     result.source = config.where();
     result.architecture = hugging_face_architecture(config);
     result.embedding = optional_size(config, "projection_dim");
     if (kind != hugging_face_text_type)
-        read_hugging_face_vision(kind == "clip" ? hugging_face_part(config, "vision_config") : config, result);
+        read_hugging_face_vision(kind == "clip" ? hugging_face_part(config, "vision_config") : config,
+                                 clip_vision_defaults, result);
     if (kind != hugging_face_vision_type)
         read_hugging_face_text(kind == "clip" ? hugging_face_part(config, "text_config") : config, result);
     return result;

@@ -305,8 +305,7 @@ class resolver {
                 {w_.place(), "images of " + std::to_string(size) + " pixels",
                  std::to_string(trained) + ", the only size its ModifiedResNet has positions for", ""});
         }
-        const auto usual =
-            w_.layout() == checkpoint_layout::hugging_face ? position_filter::plain : position_filter::antialiased;
+        const auto usual = is_hugging_face(w_.layout()) ? position_filter::plain : position_filter::antialiased;
         tower->positions = {trained, value(&settings::positions, usual)};
         tower->image_size = size;
     }
@@ -320,7 +319,7 @@ class resolver {
         };
         resolve(result_.mean, images.mean, &settings::mean);
         resolve(result_.standard_deviation, images.standard_deviation, &settings::standard_deviation);
-        const bool as_transformers = w_.layout() == checkpoint_layout::hugging_face;
+        const bool as_transformers = is_hugging_face(w_.layout());
         if (as_transformers) images.order = preprocessing_order::hugging_face;
         resolve(result_.order, images.order, &settings::order, as_transformers ? transformers_default : openai_default);
         resolve(result_.filter, images.filter, &settings::filter);

@@ -212,6 +212,30 @@ inline tokenizer read_vocabulary_and_merges(const json& vocabulary, const std::f
                                 vocabulary.where());
 }
 
+/// States the id of the padding: that of pad_token of tokenizer_config.json, among the added tokens of the same file or
+/// of tokenizer.json; empty where none of them names it. SigLIP pads with it, never with pad_token_id of config.json.
+/// \throws file_error; checkpoint_error where a file is damaged
+inline std::optional<settings> padding_beside(const std::filesystem::path& folder) {
+    settings result;
+    result.file = folder / "tokenizer_config.json";
+    if (!path_exists(result.file)) return std::nullopt;
+    const json config = read_json(result.file);
+    result.source = config.where();
+    const std::optional<json> pad = member(config, "pad_token");
+    if (!pad) return std::nullopt;
+    const std::string name = pad->is_object() ? pad->at("content").as_string() : pad->as_string();
+    const auto consider = [&](const json& token, const json& id) {
+        if (token.at("content").as_string() == name) result.padding = id.as_size();
+    };
+    if (const auto decoder = member(config, "added_tokens_decoder")) {
+        for (const auto& [id, token] : decoder->members()) consider(token, json::parse(id, config.where()));
+    } else if (path_exists(folder / "tokenizer.json")) {
+        if (const auto added = member(read_json(folder / "tokenizer.json"), "added_tokens"))
+            for (const json& token : added->items()) consider(token, token.at("id"));
+    }
+    return result.padding ? std::optional(std::move(result)) : std::nullopt;
+}
+
 /// States the tokenizer in a model's folder, as transformers finds it; empty where there is none. One that is not of
 /// CLIP's form is stated by name: the model then takes token ids.
 /// \throws file_error; checkpoint_error (FORMAT) where tokenizer.json or vocab.json is not JSON

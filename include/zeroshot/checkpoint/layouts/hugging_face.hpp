@@ -1,5 +1,5 @@
 #pragma once
-/// \file Layout of transformers' CLIPModel: the inverse of its convert_clip_original_pytorch_to_hf.py.
+/// \file Layout of transformers' CLIPModel, and the rules that its other models share.
 
 #include <array>
 
@@ -7,16 +7,13 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
-inline constexpr auto hugging_face_rules = std::to_array<layout_rule>({
-    {"visual_projection.weight", "visual.proj", 0, 1, true},
-    {"text_projection.weight", "text_projection", 0, 1, true},
+/// The two transformers and what surrounds them.
+inline constexpr auto hugging_face_tower_rules = std::to_array<layout_rule>({
     {"logit_scale", "logit_scale"},
     {"logit_bias", "logit_bias"},
 
-    {"vision_model.embeddings.class_embedding", "visual.class_embedding"},
     {"vision_model.embeddings.patch_embedding.*", "visual.conv1.*"},
     {"vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"},
-    {"vision_model.pre_layrnorm.*", "visual.ln_pre.*"},  // the misspelling is in every published file
     {"vision_model.post_layernorm.*", "visual.ln_post.*"},
     {"text_model.embeddings.token_embedding.*", "token_embedding.*"},
     {"text_model.embeddings.position_embedding.weight", "positional_embedding"},
@@ -40,5 +37,15 @@ inline constexpr auto hugging_face_rules = std::to_array<layout_rule>({
     {"text_model.encoder.layers.#.mlp.fc1.*", "transformer.resblocks.#.mlp.c_fc.*"},
     {"text_model.encoder.layers.#.mlp.fc2.*", "transformer.resblocks.#.mlp.c_proj.*"},
 });
+
+/// CLIPModel: the inverse of convert_clip_original_pytorch_to_hf.py.
+inline constexpr auto hugging_face_rules =
+    joined(std::to_array<layout_rule>({
+               {"visual_projection.weight", "visual.proj", 0, 1, true},
+               {"text_projection.weight", "text_projection", 0, 1, true},
+               {"vision_model.embeddings.class_embedding", "visual.class_embedding"},
+               {"vision_model.pre_layrnorm.*", "visual.ln_pre.*"},  // the misspelling is in every published file
+           }),
+           hugging_face_tower_rules);
 
 }}}  // namespace zeroshot::ZEROSHOT_ABI::detail

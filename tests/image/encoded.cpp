@@ -19,7 +19,7 @@ png_writer::bytes tiff(std::string_view text) {
 }  // namespace
 
 TEST_CASE("a fault in an image names its byte") {
-    CHECK_THROWS_WITH(detail::throw_ends_early(77), contains("byte 77: image data ends early at byte 77"));
+    CHECK_THROWS_WITH(detail::throw_ends_early(77), contains("byte 77: image data ends early; was the file cut off?"));
     CHECK_THROWS_AS(detail::throw_at_byte(error_code::format, 1, "x"), image_error);
 }
 

@@ -54,8 +54,7 @@ struct decoding {
 }
 
 [[noreturn]] inline void throw_ends_early(std::size_t position) {
-    throw_at_byte(error_code::format, position, "image data ends early at byte " + std::to_string(position), "",
-                  "was the file cut off?");
+    throw_at_byte(error_code::format, position, "image data ends early", "", "was the file cut off?");
 }
 
 /// Refuses an image by its header, before anything is allocated.

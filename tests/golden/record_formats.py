@@ -1,15 +1,17 @@
 """Records formats/: small images in the formats beside JPEG and PNG, and in formats.txt the mode, the size and the digest of the
-pixels as which Pillow opens each; of 16 bits the upper 8.
+pixels as which Pillow opens each; of 16 bits the upper 8. In orientations.txt the orientation by which ImageOps.exif_transpose turns images.
 
 python tests/golden/record_formats.py [FOLDER]"""
 
 import hashlib
 import io
 import pathlib
+import struct
 import sys
+import zlib
 
 import numpy
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 WIDTH, HEIGHT = 45, 37
 rng = numpy.random.default_rng(15)
@@ -141,7 +143,92 @@ def avif_files():
     yield "grey", saved(image("L"), "AVIF", quality=90)
 
 
-FORMATS = {"webp": webp_files, "gif": gif_files, "bmp": bmp_files, "tiff": tiff_files, "avif": avif_files}
+def tiff(samples, photometric, extras=(), bits=8, separate=False, **tags):
+    """A TIFF of one strip, or of one for each sample, these compressed; samples: [height, width, samples]."""
+    height, width, count = samples.shape
+    data = samples.astype("<u2" if bits == 16 else numpy.uint8)
+    planes = [zlib.compress(data[:, :, i].tobytes()) for i in range(count)] if separate else [data.tobytes()]
+    entries = [(256, 3, [width]), (257, 3, [height]), (258, 3, [bits] * count), (259, 3, [8 if separate else 1]), (262, 3, [photometric]), (273, 4, None),
+               (277, 3, [count]), (278, 3, [height]), (279, 4, list(map(len, planes))), (284, 3, [2 if separate else 1])]
+    entries += [(338, 3, extras)] * bool(extras) + [(int(tag[1:]), 1, list(value)) for tag, value in tags.items()]
+    entries.sort()
+    code = {1: "B", 3: "H", 4: "I"}
+    outside = 8 + 2 + 12 * len(entries) + 4
+    values = {tag: struct.pack(f"<{len(value)}{code[kind]}", *value) for tag, kind, value in entries if value is not None}
+    begin = outside + sum(len(value) for value in values.values() if len(value) > 4) + 4 * len(planes) * (len(planes) > 1)
+    begins = [begin + sum(map(len, planes[:i])) for i in range(len(planes))]
+    values[273] = struct.pack(f"<{len(planes)}I", *begins)
+    directory, content = struct.pack("<H", len(entries)), b""
+    for tag, kind, value in entries:
+        packed = values[tag]
+        field = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", outside + len(content))
+        content += packed if len(packed) > 4 else b""
+        directory += struct.pack("<HHI", tag, kind, len(planes) if value is None else len(value)) + field
+    return b"II*\0\x08\0\0\0" + directory + bytes(4) + content + b"".join(planes)
+
+
+def tiff_files_with_extra_samples():
+    for name, extras in (("ignored", [0, 0]), ("all_ignored", [0, 0, 0]), ("alpha_ignored", [2, 0]), ("associated_ignored", [1, 0, 0])):
+        yield f"rgb_{name}", tiff(waves(3 + len(extras), 20, 10), 2, extras)
+    yield "cmyk_ignored", tiff(waves(6, 20, 10), 5, [0, 0])
+    yield "rgb_separate_ignored", tiff(waves(8, 20, 10), 2, [0] * 5, separate=True)
+    yield "cmyk_sixteen_bits", tiff(rng.integers(0, 65536, (10, 20, 4)), 5, bits=16)
+    yield "turned_by_xmp", tiff(waves(3, 20, 10), 2, t700=xmp(6))
+
+
+def xmp(orientation, element=False):
+    value = f"><tiff:Orientation>{orientation}</tiff:Orientation></rdf:Description>" if element else f' tiff:Orientation="{orientation}"/>'
+    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/"{value}</x:xmpmeta>'.encode()
+
+
+def exif(orientation=None):
+    tags = Image.Exif()
+    tags[0x0112 if orientation else 0x0131] = orientation or "a program"
+    return tags.tobytes()
+
+
+def imagemagick_profile(data):
+    return f"\nexif\n{len(data):8}\n" + "\n".join(data.hex()[i : i + 72] for i in range(0, len(data.hex()), 72)) + "\n"
+
+
+small = Image.fromarray((numpy.indices((3, 4, 8)).sum(0).transpose(1, 2, 0) * 20).astype(numpy.uint8))
+
+
+def png_with(*texts, behind=False, **options):
+    """A PNG with texts, each a function of PngInfo and its arguments, before or behind the image data."""
+    info = PngImagePlugin.PngInfo()
+    for add, *arguments in texts:
+        add(info, *arguments)
+    data = saved(small, "PNG", pnginfo=info, **options)
+    if not behind:
+        return data
+    begin, end = data.index(b"IDAT") - 4, data.index(b"IEND") - 4
+    return data[:33] + data[begin:end] + data[33:begin] + data[end:]
+
+
+def turned_files():
+    """Images that EXIF or XMP turns, in every place that Pillow reads, with contradictions."""
+    for name, options in (("xmp_attribute", dict(xmp=xmp(5))), ("xmp_element", dict(xmp=xmp(8, element=True))), ("exif_and_xmp", dict(exif=exif(3), xmp=xmp(6))),
+                          ("exif_without_and_xmp", dict(exif=exif(), xmp=xmp(7))), ("xmp_of_nine", dict(xmp=xmp(9))), ("neither", {})):
+        for ending in ("jpg", "webp", "avif"):
+            yield f"{name}.{ending}", saved(small, {"jpg": "JPEG"}.get(ending, ending.upper()), **options)
+    text, compressed, international = (lambda info, *rest: info.add_text(*rest)), (lambda info, *rest: info.add_text(*rest, zip=True)), PngImagePlugin.PngInfo.add_itxt
+    name, profile = "XML:com.adobe.xmp", "Raw profile type exif"
+    yield "xmp.png", png_with((international, name, xmp(6).decode()))
+    yield "xmp_compressed.png", png_with((international, name, xmp(5, element=True).decode(), "en", "", True))
+    yield "xmp_behind.png", png_with((international, name, xmp(8).decode()), behind=True)
+    yield "xmp_text.png", png_with((text, name, xmp(7).decode()))
+    yield "xmp_twice.png", png_with((international, name, xmp(3).decode()), (international, name, xmp(4).decode()))
+    yield "profile.png", png_with((text, profile, imagemagick_profile(exif(6))))
+    yield "profile_compressed.png", png_with((compressed, profile, imagemagick_profile(exif(8))))
+    yield "profile_behind.png", png_with((compressed, profile, imagemagick_profile(exif(5))), behind=True)
+    yield "profile_and_exif.png", png_with((compressed, profile, imagemagick_profile(exif(8))), exif=exif(6))
+    yield "profile_and_exif_without.png", png_with((compressed, profile, imagemagick_profile(exif(8))), exif=exif())
+    yield "exif_without_and_xmp.png", png_with((international, name, xmp(2).decode()), exif=exif())
+    yield "exif_named_twice.png", png_with(exif=b"Exif\0\0Exif\0\0" + exif(6)[6:])
+
+
+FORMATS = [("webp", webp_files), ("gif", gif_files), ("bmp", bmp_files), ("tiff", tiff_files), ("avif", avif_files), ("tiff", tiff_files_with_extra_samples)]
 
 
 def described(data):
@@ -160,11 +247,17 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "formats"
     folder.mkdir(exist_ok=True)
     lines = ["# file, Pillow's mode, width, height, digest of the pixels"]
-    for ending, files in FORMATS.items():
+    for ending, files in FORMATS:
         for name, data in files():
             (folder / f"{name}.{ending}").write_bytes(data)
             lines.append(" ".join(map(str, [f"{name}.{ending}", *described(data)])))
     (folder / "formats.txt").write_text("\n".join(lines) + "\n")
+    lines = ["# file, the orientation by which ImageOps.exif_transpose turns it"]
+    for name, data in turned_files():
+        (folder / name).write_bytes(data)
+        orientation = Image.open(io.BytesIO(data)).getexif().get(0x0112, 1)
+        lines.append(f"{name} {orientation if orientation in range(1, 9) else 1}")
+    (folder / "orientations.txt").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -529,6 +529,51 @@ TEST_CASE("seeded harm to good files gives images or our errors, and nothing els
     std::vector<bytes> seeds;
     for (const char* name : {"halved", "progressive", "restarts", "progressive_restarts", "grey"}) {
         seeds.push_back(file_bytes(golden(std::string("jpeg/") + name + ".jpg")));
+TEST_CASE("images are turned by EXIF, and where it names no orientation by XMP, as by ImageOps.exif_transpose") {
+    std::ifstream lines(golden("formats/orientations.txt"));
+    REQUIRE(lines.good());
+    decode_options options;
+    options.apply_exif_orientation = true;
+    int count = 0;
+    for (std::string line; std::getline(lines, line);) {
+        std::string name;
+        unsigned orientation = 0;
+        if (!(std::istringstream(line) >> name >> orientation)) continue;
+        const bytes file = file_bytes(golden("formats/" + name));
+        const std::string format = name.ends_with("webp") ? "WebP" : name.ends_with("avif") ? "AVIF" : "JPEG";
+        if (decoded_formats().find(format) == std::string::npos) continue;
+        INFO(line);
+        CHECK(digest_of(decode(file, options)) == digest_of(upright(decode(file), orientation)));
+        ++count;
+    }
+    CHECK(count >= 18);  // of PNG and JPEG
+    const bytes jpeg = file_bytes(golden("formats/exif_without_and_xmp.jpg"));
+    const detail::jpeg_file scanned = detail::scan_jpeg(jpeg, options);  // as with stb_image
+    CHECK(detail::orientation_of(scanned.exif, scanned.xmp) == 7);
+}
+
+TEST_CASE("a damaged or very long text of a PNG turns nothing") {
+    using namespace std::string_view_literals;
+    decode_options options;
+    options.apply_exif_orientation = true;
+    const auto width_with = [&](std::string_view type, const bytes& content) {
+        return decode(file({header(2, 1, 8, 0), chunk(type, content), chunk("IDAT", stored(bytes(3)))}), options)
+            .width();
+    };
+    const bytes keyword = text("XML:com.adobe.xmp\0\0"sv), packet = text(" tiff:Orientation=\"6\""sv);
+    const auto with_packet = [&](const bytes& compressed) { return jpeg_parts::joined({keyword, compressed}); };
+    CHECK(width_with("zTXt", with_packet(stored(packet))) == 1);
+    CHECK(width_with("zTXt", with_packet(packet)) == 2);
+    CHECK(width_with("zTXt", with_packet(stored(jpeg_parts::joined({packet, bytes(1 << 20)})))) == 2);
+    for (std::size_t size = 0; size < keyword.size() + 3; ++size)
+        for (const std::string_view type : {"tEXt", "zTXt", "iTXt"}) {
+            const bytes whole = with_packet(bytes(3));
+            CHECK(width_with(type, bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))) == 2);
+        }
+    CHECK(width_with("tEXt", text("Raw profile type exif\0"sv)) == 2);
+    CHECK(width_with("tEXt", text("Raw profile type exif\0\nexif\n 2\n4 z"sv)) == 2);
+}
+
     }
     for (const unsigned colour : {0u, 2u, 3u, 6u}) {
         generated_image source;

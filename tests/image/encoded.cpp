@@ -38,18 +38,37 @@ TEST_CASE("numbers are big-endian") {
     CHECK(detail::big_endian(std::span(bytes).first(2)) == 0x0102u);
 }
 
-TEST_CASE("the EXIF orientation is read in both byte orders; damaged EXIF means upright") {
+TEST_CASE("the EXIF orientation is read in both byte orders; damaged EXIF has none") {
     using namespace std::string_view_literals;
     const auto little = tiff("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"sv);
     const auto big = tiff("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\0"sv);
     CHECK(detail::exif_orientation(little) == 6);
     CHECK(detail::exif_orientation(big) == 8);
-    for (std::size_t size = 0; size < 18; ++size) CHECK(detail::exif_orientation(std::span(little).first(size)) == 1);
+    for (std::size_t size = 0; size < 18; ++size)
+        CHECK(detail::exif_orientation(std::span(little).first(size)).value_or(1) == 1);
     auto beyond = little;
     beyond[4] = std::byte{0xff};
     beyond[7] = std::byte{0xff};
-    CHECK(detail::exif_orientation(beyond) == 1);
+    CHECK_FALSE(detail::exif_orientation(beyond).has_value());
     auto ninth = little;
     ninth[18] = std::byte{9};
     CHECK(detail::exif_orientation(ninth) == 1);
+}
+
+TEST_CASE("the orientation of XMP is its first digit, as an attribute or an element") {
+    CHECK(detail::xmp_orientation("<a tiff:Orientation=\"6\" tiff:Orientation=\"3\">") == 6u);
+    CHECK(detail::xmp_orientation("<tiff:Orientation>8</tiff:Orientation>") == 8u);
+    CHECK(detail::xmp_orientation("tiff:Orientation='3' tiff:Orientation=\"x\" tiff:Orientation>2") == 2u);
+    CHECK(detail::xmp_orientation("tiff:Orientation=\"0\"") == 1u);
+    for (const char* none : {"", "tiff:Orientation", "tiff:Orientation=", "tiff:Orientation=\"", "Orientation=\"6\""})
+        CHECK_FALSE(detail::xmp_orientation(none).has_value());
+}
+
+TEST_CASE("EXIF that names an orientation counts before XMP") {
+    using namespace std::string_view_literals;
+    constexpr std::string_view packet = "tiff:Orientation>8";
+    const auto exif = tiff("Exif\0\0Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"sv);
+    CHECK(detail::orientation_of(exif, packet) == 6);
+    CHECK(detail::orientation_of({}, packet) == 8);
+    CHECK(detail::orientation_of({}, "") == 1);
 }

@@ -20,7 +20,7 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
 /// The EXIF orientation of an image's rotation and mirroring. Mirrors irot_imir_to_exif_orientation of Pillow's
 /// _avif.c.
-inline unsigned orientation_of(const avifImage& coded) {
+inline unsigned turned_orientation(const avifImage& coded) {
     constexpr unsigned rotated[] = {1, 8, 3, 6}, mirrored[2][4] = {{4, 5, 2, 7}, {2, 7, 4, 5}};
     const bool turns = (coded.transformFlags & AVIF_TRANSFORM_IROT) != 0;
     const unsigned angle = turns ? coded.irot.angle & 3u : 0;
@@ -30,6 +30,15 @@ inline unsigned orientation_of(const avifImage& coded) {
 #else
     return mirrored[coded.imir.mode & 1][angle];
 #endif
+}
+
+/// The orientation of an image: XMP counts where neither it is turned nor EXIF names one. Mirrors AvifImagePlugin.py of
+/// Pillow.
+inline unsigned avif_orientation(const avifImage& coded) {
+    const auto content = [](const avifRWData& data) { return std::as_bytes(std::span(data.data, data.size)); };
+    const unsigned turned = turned_orientation(coded);
+    const bool only_xmp = turned == 1 && !exif_orientation(content(coded.exif));
+    return only_xmp ? xmp_orientation(text_of(content(coded.xmp))).value_or(1) : turned;
 }
 
 inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
@@ -50,7 +59,7 @@ inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
     refuse_pixels(0, width, height, about.options.max_pixels);
     constexpr std::size_t working = 16;  // bytes per pixel: planes of 16 bits, those of the AV1 decoder and copies
     refuse_memory(0, width * height * (channels + working), about.options.memory_budget);
-    about.orientation = orientation_of(*decoder->image);
+    about.orientation = avif_orientation(*decoder->image);
     decoder->imageSizeLimit = static_cast<std::uint32_t>(width * height);  // of the frames, whatever the file says
     check(avifDecoderReset(decoder.get()));                                // makes another image
     check(avifDecoderNextImage(decoder.get()));

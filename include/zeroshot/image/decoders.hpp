@@ -53,7 +53,7 @@ namespace detail {
 
 inline image decode_jpeg_by_stb(std::span<const std::byte> bytes, decoding& about) {
     const jpeg_file file = scan_jpeg(bytes, about.options);
-    about.orientation = exif_orientation(file.exif);
+    about.orientation = orientation_of(file.exif, file.xmp);
     const std::size_t samples = file.width * file.height * file.components;
     refuse_memory(0, 2 * samples, about.options.memory_budget);  // the image and its planes
     return stb::jpeg_image(file, about.options.memory_budget - samples, about);
@@ -67,9 +67,26 @@ inline image decode_jpeg(std::span<const std::byte> bytes, decoding& about) {
 #endif
 }
 
+/// A text, inflated where it is compressed; nothing where that is damaged or longer than Pillow's MAX_TEXT_CHUNK.
+inline std::string inflated_text(const png_text& text) {
+    if (!text.compressed) return std::string(text.content);
+    constexpr std::size_t most = std::size_t{1} << 20;
+    std::string content(most, '\0');
+    const int size = stb::stbi_zlib_decode_buffer(content.data(), static_cast<int>(most), text.content.data(),
+                                                  static_cast<int>(text.content.size()));
+    content.resize(static_cast<std::size_t>((std::max)(size, 0)));
+    return content;
+}
+
+/// The orientation of a PNG. EXIF in a text counts where there is no other.
+inline unsigned png_orientation(const png_file& file) {
+    const std::vector<std::byte> profile = png_profile(inflated_text(file.exif_profile));
+    return orientation_of(file.exif.value_or(profile), inflated_text(file.xmp));
+}
+
 inline image decode_png(std::span<const std::byte> bytes, decoding& about) {
     const png_file file = scan_png(bytes, about.options.max_pixels);
-    about.orientation = exif_orientation(file.exif);
+    if (about.options.apply_exif_orientation) about.orientation = png_orientation(file);
     const std::size_t pixels = file.width * file.height, samples = pixels * file.samples();
     const std::size_t size = file.stream_size() + stb::inflate_slack,
                       decoded = file.depth == 16 ? 2 * samples : samples;

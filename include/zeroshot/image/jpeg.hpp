@@ -38,8 +38,17 @@ struct jpeg_file {
     bool progressive = false;
     jpeg_colour colour = jpeg_colour::grey;
     std::vector<jpeg_segment> segments;  ///< DQT, DHT, DRI, SOF and SOS
-    std::span<const std::byte> exif;     ///< TIFF data of APP1
+    std::span<const std::byte> exif;     ///< of APP1
+    std::string_view xmp;                ///< of APP1
 };
+
+/// Reads the content of an APP1 segment: as in Pillow, of EXIF the first one counts and of XMP the last.
+inline void read_app1(std::span<const std::byte> content, std::span<const std::byte>& exif, std::string_view& xmp) {
+    constexpr std::string_view xmp_name{"http://ns.adobe.com/xap/1.0/\0", 29};
+    const std::string_view text = text_of(content);
+    if (text.starts_with(exif_name) && exif.empty()) exif = content;
+    if (text.starts_with(xmp_name)) xmp = text.substr(xmp_name.size());
+}
 
 [[noreturn]] inline void throw_too_many_scans(std::size_t position, std::size_t most) {
     throw_at_byte(error_code::limit, position, "more than " + std::to_string(most) + " scans", "",
@@ -126,14 +135,10 @@ class jpeg_scanner {
     }
 
     void read(std::size_t begin, unsigned marker, std::span<const std::byte> data) {
-        const auto begins_with = [&](std::string_view name) {
-            return std::string_view(reinterpret_cast<const char*>(data.data()), data.size()).substr(2, name.size()) ==
-                   name;
-        };
+        const auto begins_with = [&](std::string_view name) { return text_of(data).substr(2, name.size()) == name; };
         constexpr std::string_view jfif{"JFIF\0", 5}, adobe{"Adobe"};
         if (marker == jpeg_marker::app0 && data.size() >= 16 && begins_with(jfif)) jfif_ = true;
-        if (marker == jpeg_marker::app1 && is_exif(data.subspan(2)) && file_.exif.empty())
-            file_.exif = data.subspan(2 + exif_name.size());
+        if (marker == jpeg_marker::app1 && scans_ == 0) read_app1(data.subspan(2), file_.exif, file_.xmp);
         if (marker == jpeg_marker::app14 && data.size() >= 14 && begins_with(adobe))
             adobe_transform_ = std::to_integer<int>(data[13]);
         if (jpeg_marker::is_frame(marker)) read_frame(begin, marker, data);

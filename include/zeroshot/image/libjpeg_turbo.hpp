@@ -11,6 +11,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -59,7 +60,7 @@ class turbo_decoder {
 
     image operator()() {
         check(read_header());
-        read_exif();
+        read_orientation();
         const std::size_t width = state_.image_width, height = state_.image_height;
         const auto components = static_cast<std::size_t>(state_.num_components);
         if (components != 1 && components != 3 && components != 4)
@@ -128,13 +129,12 @@ class turbo_decoder {
         throw_at_byte(error_code::format, position, std::string("the JPEG is damaged: ") + reason.data());
     }
 
-    void read_exif() {
-        for (auto* marker = state_.marker_list; marker != nullptr; marker = marker->next) {
-            const std::span<const std::byte> data = std::as_bytes(std::span(marker->data, marker->data_length));
-            if (!is_exif(data)) continue;
-            about_.orientation = exif_orientation(data.subspan(exif_name.size()));
-            return;
-        }
+    void read_orientation() {
+        std::span<const std::byte> exif;
+        std::string_view xmp;
+        for (auto* marker = state_.marker_list; marker != nullptr; marker = marker->next)
+            read_app1(std::as_bytes(std::span(marker->data, marker->data_length)), exif, xmp);
+        about_.orientation = orientation_of(exif, xmp);
     }
 
     std::span<const std::byte> bytes_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,6 +26,12 @@ inline constexpr std::string_view png_signature = "\x89PNG\r\n\x1a\n";
 /// Colour types of IHDR.
 enum class png_colour : std::uint8_t { grey = 0, rgb = 2, palette = 3, grey_alpha = 4, rgba = 6 };
 
+/// A text of a PNG.
+struct png_text {
+    std::string_view content;
+    bool compressed = false;  ///< by zlib
+};
+
 /// Header and image data of a PNG.
 struct png_file {
     std::size_t width = 0;
@@ -32,9 +39,11 @@ struct png_file {
     unsigned depth = 0;  ///< bits per sample
     png_colour colour = png_colour::grey;
     bool interlaced = false;
-    std::array<std::uint8_t, 768> palette{};             ///< [256, 3]; beyond its end black, as in Pillow
-    std::span<const std::byte> transparency;             ///< tRNS: an alpha for each colour, or one colour
-    std::span<const std::byte> exif;                     ///< TIFF data of eXIf
+    std::array<std::uint8_t, 768> palette{};         ///< [256, 3]; beyond its end black, as in Pillow
+    std::span<const std::byte> transparency;         ///< tRNS: an alpha for each colour, or one colour
+    std::optional<std::span<const std::byte>> exif;  ///< of eXIf, or of a text that is called so
+    png_text exif_profile;                           ///< EXIF in hexadecimal digits, as ImageMagick writes it
+    png_text xmp;
     std::vector<std::span<const std::byte>> compressed;  ///< the IDAT chunks
     std::size_t data_begins = 0;                         ///< byte of the first IDAT
     std::string damage;                                  ///< the first that does not keep it from being read
@@ -162,6 +171,53 @@ inline void read_png_transparency(png_file& file, const png_chunk& chunk) {
     file.transparency = chunk.data;
 }
 
+/// Reads the text of a chunk tEXt, zTXt or iTXt (PNG specification, 11.3.4) where it may say how the image is turned.
+inline void read_png_text(png_file& file, const png_chunk& chunk) {
+    std::string_view rest = text_of(chunk.data);
+    const auto part_of_rest = [&] {  // up to the next NUL
+        const std::string_view part = rest.substr(0, rest.find('\0'));
+        rest.remove_prefix((std::min)(part.size() + 1, rest.size()));
+        return part;
+    };
+    const std::string_view keyword = part_of_rest();
+    bool compressed = chunk.type == "zTXt";
+    if (chunk.type == "iTXt" && rest.size() >= 2) {
+        compressed = rest[0] != 0;
+        rest.remove_prefix(2);  // flag and method of compression, language, translated keyword
+        part_of_rest();
+        part_of_rest();
+    } else if (compressed && !rest.empty()) {
+        rest.remove_prefix(1);  // method of compression
+    }
+    if (keyword == "exif" && chunk.type == "tEXt") file.exif = std::as_bytes(std::span(rest));
+    if (keyword == "Raw profile type exif") file.exif_profile = {rest, compressed};
+    if (keyword == "XML:com.adobe.xmp") file.xmp = {rest, compressed};
+}
+
+/// Reads what may stand before or behind the image data.
+inline void read_png_metadata(png_file& file, const png_chunk& chunk) {
+    if (chunk.type == "tRNS") read_png_transparency(file, chunk);
+    if (chunk.type == "eXIf") file.exif = chunk.data;
+    if (chunk.type == "tEXt" || chunk.type == "zTXt" || chunk.type == "iTXt") read_png_text(file, chunk);
+}
+
+/// The bytes of a profile that ImageMagick writes as text: after three lines, hexadecimal digits; up to what is none.
+inline std::vector<std::byte> png_profile(std::string_view text) {
+    for (int line = 0; line < 3; ++line) {
+        const std::size_t end = text.find('\n');
+        text = end == text.npos ? "" : text.substr(end + 1);
+    }
+    std::string digits(text);
+    std::erase_if(digits, [](char letter) { return letter == '\n' || letter == ' '; });
+    std::vector<std::byte> profile;
+    for (const char* at = digits.data(); at + 2 <= digits.data() + digits.size(); at += 2) {
+        unsigned value = 0;
+        if (std::from_chars(at, at + 2, value, 16).ptr != at + 2) break;
+        profile.push_back(static_cast<std::byte>(value));
+    }
+    return profile;
+}
+
 /// Reads a chunk before the image data.
 inline void read_png_chunk(png_file& file, const png_chunk& chunk, std::size_t max_pixels) {
     if (chunk.type == "IHDR") {
@@ -173,10 +229,8 @@ inline void read_png_chunk(png_file& file, const png_chunk& chunk, std::size_t m
         file.palette = {};
         for (std::size_t i = 0; i < chunk.length / 3 * 3; ++i)
             file.palette[i] = std::to_integer<std::uint8_t>(chunk.data[i]);
-    } else if (chunk.type == "tRNS") {
-        read_png_transparency(file, chunk);
-    } else if (chunk.type == "eXIf") {
-        file.exif = chunk.data;
+    } else {
+        read_png_metadata(file, chunk);
     }
 }
 
@@ -190,8 +244,7 @@ inline void read_png_tail(png_file& file, std::span<const std::byte> bytes, std:
         }
         if (chunk->type == "IEND") return;
         if (!chunk->is_whole()) throw_ends_early(bytes.size());
-        if (chunk->type == "tRNS") read_png_transparency(file, *chunk);
-        if (chunk->type == "eXIf") file.exif = chunk->data;
+        read_png_metadata(file, *chunk);
         position = chunk->end();
     }
 }

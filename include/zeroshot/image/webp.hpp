@@ -19,13 +19,13 @@
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
-/// The EXIF data of a WebP, without the name before it that some programs write.
-inline std::span<const std::byte> exif_of_webp(WebPDemuxer* container) {
+/// The first chunk of that name in a WebP, which is part of the file; nothing without any.
+inline std::span<const std::byte> webp_chunk(WebPDemuxer* container, const char* name) {
     WebPChunkIterator chunk;
-    if (WebPDemuxGetChunk(container, "EXIF", 1, &chunk) == 0) return {};
-    std::span data(reinterpret_cast<const std::byte*>(chunk.chunk.bytes), chunk.chunk.size);
-    WebPDemuxReleaseChunkIterator(&chunk);  // the data is that of the file
-    return is_exif(data) ? data.subspan(exif_name.size()) : data;
+    if (WebPDemuxGetChunk(container, name, 1, &chunk) == 0) return {};
+    const std::span data(reinterpret_cast<const std::byte*>(chunk.chunk.bytes), chunk.chunk.size);
+    WebPDemuxReleaseChunkIterator(&chunk);
+    return data;
 }
 
 /// As WebPAnimDecoder, through which Pillow decodes: the first frame on a transparent canvas.
@@ -47,7 +47,8 @@ inline image decode_webp(std::span<const std::byte> bytes, decoding& about) {
 
     const std::unique_ptr<WebPDemuxer, decltype(&WebPDemuxDelete)> container(WebPDemux(&data), WebPDemuxDelete);
     if (container == nullptr) refuse("the WebP is cut or damaged");
-    about.orientation = exif_orientation(exif_of_webp(container.get()));
+    about.orientation =
+        orientation_of(webp_chunk(container.get(), "EXIF"), text_of(webp_chunk(container.get(), "XMP ")));
     WebPIterator frame;
     if (WebPDemuxGetFrame(container.get(), 1, &frame) == 0) refuse("the WebP has no image");
     const auto left = static_cast<std::size_t>(frame.x_offset), top = static_cast<std::size_t>(frame.y_offset);

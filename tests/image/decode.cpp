@@ -409,6 +409,16 @@ TEST_CASE("other formats are refused by name") {
                contains("FORMAT") && contains("was it transferred as text?"));
 }
 
+TEST_CASE("what stands in the place of an image is named, with a remedy") {
+    CHECK(refusal(text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")) ==
+          "FORMAT image, byte 0: this is a Git LFS pointer, not the file it stands for, expected an image; run git lfs "
+          "pull");
+    CHECK(refusal(text("\n<!DOCTYPE html><html>")) ==
+          "FORMAT image, byte 0: this is an HTML page, expected an image; download the file itself, not the page about "
+          "it");
+    CHECK_THAT(refusal(text("{\"error\":\"Invalid username\"}")), contains("this is an error message in JSON"));
+}
+
 TEST_CASE("formats whose decoder is not built in are refused by name, and those that are, as damaged") {
     using namespace std::string_view_literals;
     const std::vector<std::pair<std::string_view, std::string>> formats{{"RIFF\x10\0\0\0WEBPVP8 "sv, "WebP"},
@@ -519,16 +529,6 @@ TEST_CASE("the orientation of EXIF is applied only on request, in JPEG and PNG")
     CHECK(decode(png, upright).width() == 1);
 }
 
-TEST_CASE("an error names the file") {
-    const auto path = golden("squares.txt");
-    CHECK_THAT(refusal_of([&] { read_image(path); }), contains("UNSUPPORTED") && contains("squares.txt, byte 0"));
-    CHECK_THAT(refusal_of([] { read_image("no such image.png"); }), contains("IO no such image.png"));
-}
-
-TEST_CASE("seeded harm to good files gives images or our errors, and nothing else") {
-    std::vector<bytes> seeds;
-    for (const char* name : {"halved", "progressive", "restarts", "progressive_restarts", "grey"}) {
-        seeds.push_back(file_bytes(golden(std::string("jpeg/") + name + ".jpg")));
 TEST_CASE("images are turned by EXIF, and where it names no orientation by XMP, as by ImageOps.exif_transpose") {
     std::ifstream lines(golden("formats/orientations.txt"));
     REQUIRE(lines.good());
@@ -574,6 +574,16 @@ TEST_CASE("a damaged or very long text of a PNG turns nothing") {
     CHECK(width_with("tEXt", text("Raw profile type exif\0\nexif\n 2\n4 z"sv)) == 2);
 }
 
+TEST_CASE("an error names the file") {
+    const auto path = golden("squares.txt");
+    CHECK_THAT(refusal_of([&] { read_image(path); }), contains("UNSUPPORTED") && contains("squares.txt, byte 0"));
+    CHECK_THAT(refusal_of([] { read_image("no such image.png"); }), contains("IO no such image.png"));
+}
+
+TEST_CASE("seeded harm to good files gives images or our errors, and nothing else") {
+    std::vector<bytes> seeds;
+    for (const char* name : {"halved", "progressive", "restarts", "progressive_restarts", "grey"}) {
+        seeds.push_back(file_bytes(golden(std::string("jpeg/") + name + ".jpg")));
     }
     for (const unsigned colour : {0u, 2u, 3u, 6u}) {
         generated_image source;

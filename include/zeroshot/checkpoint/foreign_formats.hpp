@@ -14,23 +14,15 @@
 #include <zeroshot/checkpoint/stored_tensor.hpp>
 #include <zeroshot/error.hpp>
 #include <zeroshot/support/byte_source.hpp>
+#include <zeroshot/support/placeholder.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
-
-/// A format, recognised by bytes at an offset or by the ending of a file's name, and a remedy.
-struct foreign_format {
-    std::size_t offset;
-    std::string_view mark;
-    const char* what;
-    const char* hint;
-};
 
 inline constexpr const char* convert_first = "convert it to safetensors with the tool that wrote it";
 inline constexpr const char* save_again =
     "save it again with a recent PyTorch: torch.save(torch.load(\"old.pt\", map_location=\"cpu\"), \"new.pt\")";
 inline constexpr const char* from_numpy =
     "in Python: safetensors.numpy.save_file(dict(numpy.load(\"model.npz\")), \"model.safetensors\")";
-inline constexpr const char* download_again = "download the file itself, not the page about it";
 inline constexpr const char* get_original = "give the checkpoint it was exported from";
 inline constexpr const char* from_tensorflow =
     "in Python, with transformers 4: CLIPModel.from_pretrained(FOLDER, from_tf=True).save_pretrained(NEW)";
@@ -38,13 +30,7 @@ inline constexpr const char* from_flax =
     "in Python, with transformers 4: CLIPModel.from_pretrained(FOLDER, from_flax=True).save_pretrained(NEW)";
 
 inline constexpr std::array foreign_formats{
-    foreign_format{0, "version https://git-lfs", "a Git LFS pointer, not the file it stands for", "run git lfs pull"},
-    foreign_format{0, "<!DOCTYPE", "an HTML page", download_again},
-    foreign_format{0, "<!doctype", "an HTML page", download_again},
-    foreign_format{0, "<html", "an HTML page", download_again},
-    foreign_format{0, "<HTML", "an HTML page", download_again},
     foreign_format{0, "<?xml", "an XML page", download_again},
-    foreign_format{0, "{\"error\"", "an error message in JSON", "download the file again; is it behind a login?"},
     foreign_format{0, "{", "JSON text", "give the file with the weights, or an index that ends in .index.json"},
     foreign_format{0, "\x80\x02\x8a\x0a", "a checkpoint of PyTorch before 1.6", save_again},
     foreign_format{0, "\x80\x02", "a bare Python pickle", save_again},
@@ -125,6 +111,7 @@ inline const foreign_format* foreign_format_of(std::span<const std::byte> bytes,
     if (text.starts_with("PK\x03\x04") && holds(text.substr((std::min)(text.size(), zip_name), 64), numpy_archive))
         return &numpy_archive;
     if (text.starts_with("<?xml") && holds(text, openvino_model)) return &openvino_model;
+    if (const foreign_format* placeholder = placeholder_of(text)) return placeholder;
     for (const foreign_format& format : foreign_formats) {
         if (text.size() > format.offset && text.substr(format.offset).starts_with(format.mark)) return &format;
     }

@@ -11,7 +11,6 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -28,6 +27,7 @@
 #include <zeroshot/image/png.hpp>
 #include <zeroshot/image/stb_image.hpp>
 #include <zeroshot/support/file.hpp>
+#include <zeroshot/support/placeholder.hpp>
 #if defined(ZEROSHOT_LIBJPEG_TURBO)
 #include <zeroshot/image/libjpeg_turbo.hpp>
 #endif
@@ -167,7 +167,7 @@ inline constexpr std::array<image_format, 26> image_formats{{{0, "\xff\xd8\xff",
                                                              {0, "\xff\x0a", "JPEG XL", nullptr}}};
 
 inline bool begins_with(std::span<const std::byte> bytes, std::string_view head, std::size_t at = 0) {
-    return bytes.size() >= at + head.size() && std::memcmp(bytes.data() + at, head.data(), head.size()) == 0;
+    return bytes.size() >= at && text_of(bytes.subspan(at)).starts_with(head);
 }
 
 /// Whether a format is that of a file: by its first bytes, or by any brand of an ISO base media file (ISO/IEC 14496-12,
@@ -198,6 +198,9 @@ inline bool is_of_format(std::span<const std::byte> bytes, const image_format& f
         throw_at_byte(error_code::format, 4, "the line ends in the signature of a PNG were changed", "",
                       "was it transferred as text?");
     }
+    if (const foreign_format* placeholder = placeholder_of(text_of(bytes)))
+        throw_at_byte(error_code::format, 0, std::string("this is ") + placeholder->what, "an image",
+                      placeholder->hint);
     throw_at_byte(error_code::unsupported, 0, "the format is unknown", "", "supported: " + decoded_formats());
 }
 

@@ -17,7 +17,8 @@ TEST_CASE("kinds of BMP that Pillow refuses are refused by name") {
         file[at] = static_cast<std::byte>(value);
         return refusal_of([&] { decode(file); });
     };
-    CHECK_THAT(refused("rgb", 14, 41), contains("UNSUPPORTED") && contains("a header of 41 bytes"));
+    CHECK_THAT(refused("rgb", 14, 41),
+               contains("UNSUPPORTED") && contains("a header of 41 bytes; convert it to PNG, for example"));
     CHECK_THAT(refused("rgb", 28, 2), contains("UNSUPPORTED") && contains("2 bits per pixel"));
     CHECK_THAT(refused("rgb", 30, 4), contains("UNSUPPORTED") && contains("compression 4"));
     CHECK_THAT(refused("masks", 54, 0x7f), contains("UNSUPPORTED") && contains("masks"));

@@ -45,7 +45,8 @@ inline image decode_avif(std::span<const std::byte> bytes, decoding& about) {
     const auto check = [](avifResult result) {
         if (result == AVIF_RESULT_OK) return;
         if (result == AVIF_RESULT_OUT_OF_MEMORY) throw std::bad_alloc();
-        throw_at_byte(error_code::format, 0, std::string("the AVIF is cut or damaged: ") + avifResultToString(result));
+        throw_at_byte(error_code::format, 0, std::string("the AVIF is cut or damaged: ") + avifResultToString(result),
+                      "", "was the file cut off?");
     };
     const std::unique_ptr<avifDecoder, decltype(&avifDecoderDestroy)> decoder(avifDecoderCreate(), avifDecoderDestroy);
     if (decoder == nullptr) throw std::bad_alloc();

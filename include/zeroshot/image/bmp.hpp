@@ -33,7 +33,9 @@ class bmp_reader {
    private:
     enum compression : std::uint32_t { raw = 0, run_length_8 = 1, run_length_4 = 2, masks = 3 };
 
-    [[noreturn]] static void refuse(const std::string& what) { throw_at_byte(error_code::unsupported, 14, what); }
+    [[noreturn]] static void refuse(const std::string& what) {
+        throw_at_byte(error_code::unsupported, 14, what, "", convert_to_png);
+    }
 
     std::uint32_t number(std::size_t at, std::size_t size) const {
         if (bytes_.size() < at + size) throw_ends_early(bytes_.size());
@@ -68,7 +70,8 @@ class bmp_reader {
             refuse("a BMP with " + std::to_string(bits_) + " bits per pixel");
         if (width_ == 0 || height_ == 0)
             throw_at_byte(error_code::format, 18,
-                          "the image is " + std::to_string(width_) + " x " + std::to_string(height_));
+                          "the image is " + std::to_string(width_) + " x " + std::to_string(height_),
+                          "sides of at least 1", "was the file damaged?");
         const bool run_length = compression_ == run_length_8 || compression_ == run_length_4;
         if (run_length && bits_ > 8) refuse("a run-length coded BMP with " + std::to_string(bits_) + " bits per pixel");
         if (compression_ == masks) read_masks(size);

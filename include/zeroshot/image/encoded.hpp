@@ -58,6 +58,9 @@ struct decoding {
     throw_at_byte(error_code::format, position, "image data ends early", "", "was the file cut off?");
 }
 
+/// The remedy for kinds of images that no decoder here reads.
+inline constexpr const char* convert_to_png = "convert it to PNG, for example by ImageMagick: magick FILE new.png";
+
 /// Refuses an image by its header, before anything is allocated.
 inline void refuse_pixels(std::size_t position, std::size_t width, std::size_t height, std::size_t max_pixels) {
     if (width <= max_pixels / height) return;
@@ -91,12 +94,12 @@ inline std::string_view text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// The upper 8 bits of a sample of 16 bits, in the machine's byte order.
-inline std::uint8_t upper_byte(const std::uint8_t* samples, std::size_t index) {
-    std::uint16_t value;
 /// The name before EXIF data in a JPEG's APP1 segment, which some programs write in other formats, too.
 inline constexpr std::string_view exif_name{"Exif\0\0", 6};
 
+/// The upper 8 bits of a sample of 16 bits, in the machine's byte order.
+inline std::uint8_t upper_byte(const std::uint8_t* samples, std::size_t index) {
+    std::uint16_t value;
     std::memcpy(&value, samples + 2 * index, sizeof value);
     return static_cast<std::uint8_t>(value >> 8);
 }
@@ -105,10 +108,10 @@ inline constexpr std::string_view exif_name{"Exif\0\0", 6};
 /// 1 where it makes no sense, nothing where there is none or the data is damaged.
 inline std::optional<unsigned> exif_orientation(std::span<const std::byte> tiff) {
     constexpr unsigned orientation_tag = 0x0112, type_short = 3;
+    for (int i = 0; i < 2 && text_of(tiff).starts_with(exif_name); ++i) tiff = tiff.subspan(exif_name.size());
     const auto byte = [&](std::size_t at) { return at < tiff.size() ? std::to_integer<unsigned>(tiff[at]) : 0; };
     const bool little = byte(0) == 'I' && byte(1) == 'I';
     if (!little && !(byte(0) == 'M' && byte(1) == 'M')) return std::nullopt;
-    for (int i = 0; i < 2 && text_of(tiff).starts_with(exif_name); ++i) tiff = tiff.subspan(exif_name.size());
     const auto two = [&](std::size_t at) {
         return little ? byte(at) | byte(at + 1) << 8 : byte(at) << 8 | byte(at + 1);
     };

@@ -47,7 +47,8 @@ class gif_reader {
     [[noreturn]] static void refuse(int error) {
         const char* const reason = GifErrorString(error);
         throw_at_byte(error_code::format, 0,
-                      std::string("the GIF is cut or damaged: ") + (reason == nullptr ? "it makes no sense" : reason));
+                      std::string("the GIF is cut or damaged: ") + (reason == nullptr ? "it makes no sense" : reason),
+                      "", "was the file cut off?");
     }
 
     /// Moves to the first frame; returns the index of its transparent colour.

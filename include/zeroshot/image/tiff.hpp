@@ -81,16 +81,15 @@ class tiff_reader {
     image operator()() {
         read_header();
         refuse_pixels(0, width_, height_, about_.options.max_pixels);
+        const unsigned turned = orientation();
         const std::size_t part =
             static_cast<std::size_t>(TIFFIsTiled(tiff()) != 0 ? TIFFTileSize(tiff()) : TIFFStripSize(tiff()));
-        const std::size_t samples = width_ * height_ * samples_;
         if (part == 0) damaged();
-        // the samples, what becomes of them, that turned, and a strip
-        refuse_memory(0, 3 * (std::max)(samples, width_ * height_ * 3) + part, about_.options.memory_budget);
-        std::vector<std::uint8_t> pixels(samples);
-        for (std::size_t plane = 0; plane < (separate_ ? samples_ : 1); ++plane) read_plane(pixels, plane, part);
-        const unsigned orientation = field<std::uint16_t>(TIFFTAG_ORIENTATION, 1);
-        return upright(finished(std::move(pixels)), orientation >= 1 && orientation <= 8 ? orientation : 1);
+        refuse_memory(0, memory(part, turned > 1), about_.options.memory_budget);
+        std::vector<std::uint8_t> pixels(width_ * height_ * kept_);
+        for (std::size_t plane = 0; plane < (separate_ ? kept_ : 1); ++plane) read_plane(pixels, plane, part);
+        const image lying = finished(std::move(pixels));
+        return upright(lying, turned);
     }
 
    private:
@@ -99,11 +98,12 @@ class tiff_reader {
     [[noreturn]] void damaged() const {
         throw_at_byte(error_code::format, 0,
                       std::string("the TIFF is cut or damaged: ") +
-                          (file_.message[0] == 0 ? "it makes no sense" : file_.message.data()));
+                          (file_.message[0] == 0 ? "it makes no sense" : file_.message.data()),
+                      "", "was the file cut off?");
     }
 
     [[noreturn]] static void refuse(const std::string& what) {
-        throw_at_byte(error_code::unsupported, 0, "a TIFF with " + what);
+        throw_at_byte(error_code::unsupported, 0, "a TIFF with " + what, "", convert_to_png);
     }
 
     template <class Number>
@@ -115,48 +115,79 @@ class tiff_reader {
     void read_header() {
         width_ = field<std::uint32_t>(TIFFTAG_IMAGEWIDTH, 0);
         height_ = field<std::uint32_t>(TIFFTAG_IMAGELENGTH, 0);
-        if (width_ == 0 || height_ == 0) throw_at_byte(error_code::format, 0, "the TIFF has no size");
+        if (width_ == 0 || height_ == 0) damaged();
         bits_ = field<std::uint16_t>(TIFFTAG_BITSPERSAMPLE, 1);
         samples_ = field<std::uint16_t>(TIFFTAG_SAMPLESPERPIXEL, 1);
         separate_ =
             field<std::uint16_t>(TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_SEPARATE && samples_ > 1;
         photometric_ = field<std::uint16_t>(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
-        const auto compression = field<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE);
-        if (compression == COMPRESSION_OJPEG) refuse("JPEG of the old kind");
-        if (TIFFIsCODECConfigured(compression) == 0) refuse("compression " + std::to_string(compression));
+        compression_ = field<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+        if (compression_ == COMPRESSION_OJPEG) refuse("JPEG of the old kind");
+        if (TIFFIsCODECConfigured(compression_) == 0) refuse("compression " + std::to_string(compression_));
         if (photometric_ == PHOTOMETRIC_YCBCR && samples_ == 3) {
-            if (compression != COMPRESSION_JPEG || separate_) refuse("YCbCr beside JPEG");
+            if (compression_ != COMPRESSION_JPEG || separate_) refuse("YCbCr beside JPEG");
             TIFFSetField(tiff(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
             photometric_ = PHOTOMETRIC_RGB;
         }
         if (const auto kind = field<std::uint16_t>(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT); kind != SAMPLEFORMAT_UINT)
             refuse("samples that are " + std::string(kind == SAMPLEFORMAT_IEEEFP ? "floating-point" : "signed"));
-        std::uint16_t extra_count = 0;
-        std::uint16_t* extras = nullptr;
-        TIFFGetField(tiff(), TIFFTAG_EXTRASAMPLES, &extra_count,
-                     &extras);  // no default: it is opaque, Pillow's is alpha
-        const std::size_t colours = photometric_ == PHOTOMETRIC_RGB ? 3 : photometric_ == PHOTOMETRIC_SEPARATED ? 4 : 1;
-        if (samples_ == colours + 1 && (extra_count == 1 || colours == 3))
-            extra_ = extra_count == 1 ? extras[0] : EXTRASAMPLE_UNASSALPHA;
-        else if (samples_ != colours)
+        read_extra_samples();
+        check_kind();
+    }
+
+    /// Reads what the samples beside the colours are. As in Pillow, only the first may be alpha, and a fourth one
+    /// beside red, green and blue is where no tag says so.
+    void read_extra_samples() {
+        std::uint16_t count = 0;
+        std::uint16_t* kinds = nullptr;
+        TIFFGetField(tiff(), TIFFTAG_EXTRASAMPLES, &count, &kinds);  // no default: it is opaque
+        const std::span<const std::uint16_t> extras(kinds, count);
+        colours_ = photometric_ == PHOTOMETRIC_RGB ? 3 : photometric_ == PHOTOMETRIC_SEPARATED ? 4 : 1;
+        const bool untagged = count == 0 && colours_ == 3 && samples_ == 4;
+        if (samples_ != colours_ + count && !untagged)
             refuse(std::to_string(samples_) + " samples per pixel of photometric kind " + std::to_string(photometric_));
-        check_kind(colours);
+        extra_ = untagged ? EXTRASAMPLE_UNASSALPHA : count > 0 ? extras[0] : EXTRASAMPLE_UNSPECIFIED;
+        const auto is_alpha = [](std::uint16_t kind) { return kind != EXTRASAMPLE_UNSPECIFIED; };
+        if (std::ranges::count_if(extras, is_alpha) > (count > 0 && is_alpha(extras[0]) ? 1 : 0))
+            refuse("alpha behind other samples");
+        kept_ = colours_ + (extra_ == EXTRASAMPLE_UNSPECIFIED ? 0 : 1);
     }
 
     /// Refuses combinations beyond those of Pillow's table OPEN_INFO that end in a mode of ours.
-    void check_kind(std::size_t colours) const {
+    void check_kind() const {
         const bool grey = photometric_ <= PHOTOMETRIC_MINISBLACK, palette = photometric_ == PHOTOMETRIC_PALETTE;
-        const bool known = grey || palette || photometric_ == PHOTOMETRIC_RGB || photometric_ == PHOTOMETRIC_SEPARATED;
-        if (!known) refuse("photometric kind " + std::to_string(photometric_));
+        const bool rgb = photometric_ == PHOTOMETRIC_RGB;
+        if (!grey && !palette && !rgb && photometric_ != PHOTOMETRIC_SEPARATED)
+            refuse("photometric kind " + std::to_string(photometric_));
+        const std::size_t extras = separate_ && kept_ == colours_ ? 0 : samples_ - colours_;  // planes are left out
         const bool few_bits = samples_ == 1 && (bits_ == 1 || bits_ == 2 || bits_ == 4);
-        const bool wide = bits_ == 16 && !palette && samples_ != 2 && photometric_ != PHOTOMETRIC_SEPARATED;
+        const bool wide = bits_ == 16 && !palette && extras <= (rgb ? 1 : 0);
         if (bits_ != 8 && !few_bits && !wide) refuse(std::to_string(bits_) + " bits per sample");
-        const bool alpha_known = samples_ == colours || extra_ == EXTRASAMPLE_UNASSALPHA ||
-                                 extra_ == EXTRASAMPLE_UNSPECIFIED ||
-                                 (extra_ == EXTRASAMPLE_ASSOCALPHA && colours == 3);
-        const bool alpha_of_ink = samples_ > colours && (colours == 4 || palette) && extra_ != EXTRASAMPLE_UNSPECIFIED;
-        if (!alpha_known || alpha_of_ink || (samples_ > colours && photometric_ == PHOTOMETRIC_MINISWHITE))
-            refuse("an alpha channel of this kind");
+        const bool black_is_0 = photometric_ == PHOTOMETRIC_MINISBLACK;
+        const std::size_t most = rgb ? 3 : colours_ == 4 ? 2 : black_is_0 || palette ? 1 : 0;
+        if (extras > most) refuse(std::to_string(extras) + " samples beside the colours");
+        const bool alpha_known = kept_ == colours_ || rgb || (black_is_0 && extra_ == EXTRASAMPLE_UNASSALPHA);
+        if (!alpha_known) refuse("an alpha channel of this kind");
+    }
+
+    /// The orientation; XMP counts where the tag is missing. Mirrors TiffImageFile.load_end of Pillow.
+    unsigned orientation() const {
+        std::uint16_t tagged = 0;
+        if (TIFFGetField(tiff(), TIFFTAG_ORIENTATION, &tagged) == 1) return tagged >= 1 && tagged <= 8 ? tagged : 1;
+        std::uint32_t size = 0;
+        const char* xmp = nullptr;
+        if (TIFFGetField(tiff(), TIFFTAG_XMLPACKET, &size, &xmp) == 0) return 1;
+        return xmp_orientation({xmp, size}).value_or(1);
+    }
+
+    /// Bytes that are held at once: the samples and a strip or tile, also as it is stored; then the samples and a
+    /// palette's colours; then the image lying and upright.
+    std::size_t memory(std::size_t part, bool turned) const {
+        const std::size_t pixels = width_ * height_, samples = pixels * kept_;
+        const bool palette = photometric_ == PHOTOMETRIC_PALETTE, stored = compression_ != COMPRESSION_NONE;
+        const std::size_t result = palette ? 3 * pixels : samples;
+        return (std::max)({samples + part + (stored ? file_.bytes.size() : 0), palette ? samples + result : 0,
+                           turned ? 2 * result : 0});
     }
 
     /// Reads all strips or tiles of a plane: the upper 8 bits of each sample.
@@ -179,10 +210,11 @@ class tiff_reader {
                 read_part(part, left, top, plane, tiled);
                 const std::size_t rows = (std::min)(down, height_ - top), columns = (std::min)(across, width_ - left);
                 for (std::size_t y = 0; y < rows; ++y) {
-                    std::uint8_t* const target = &pixels[((top + y) * width_ + left) * samples_ + plane];
+                    std::uint8_t* const target = &pixels[((top + y) * width_ + left) * kept_ + plane];
                     const std::uint8_t* const source = part.data() + y * row_size;
-                    for (std::size_t i = 0; i < columns * per_pixel; ++i)
-                        target[separate_ ? i * samples_ : i] = sample(source, i);
+                    for (std::size_t x = 0; x < columns; ++x)
+                        for (std::size_t i = 0; i < (separate_ ? 1 : kept_); ++i)
+                            target[x * kept_ + i] = sample(source, x * per_pixel + i);
                 }
             }
         }
@@ -217,14 +249,10 @@ class tiff_reader {
             for (std::uint8_t& each : samples)
                 each = static_cast<std::uint8_t>((inverted ? largest - each : each) * 255 / largest);
         }
+        if (extra_ == EXTRASAMPLE_ASSOCALPHA) divide_by_alpha(samples);
         const bool inks = photometric_ == PHOTOMETRIC_SEPARATED;
-        const std::size_t colours = photometric_ == PHOTOMETRIC_RGB ? 3 : inks ? 4 : 1;
-        if (samples_ > colours && extra_ == EXTRASAMPLE_UNSPECIFIED) samples = without_last(samples, colours);
-        if (samples_ > colours && extra_ == EXTRASAMPLE_ASSOCALPHA) divide_by_alpha(samples);
-        if (bits_ == 1) return image(std::move(samples), width_, height_, pixel_mode::bilevel);
-        if (inks) return image(std::move(samples), width_, height_, pixel_mode::cmyk);
-        const std::size_t channels = samples.size() / (width_ * height_);
-        return image(std::move(samples), width_, height_, mode_of_channels(channels));
+        const pixel_mode mode = bits_ == 1 ? pixel_mode::bilevel : inks ? pixel_mode::cmyk : mode_of_channels(kept_);
+        return image(std::move(samples), width_, height_, mode);
     }
 
     image coloured(const std::vector<std::uint8_t>& indices) const {
@@ -232,18 +260,10 @@ class tiff_reader {
         if (TIFFGetField(tiff(), TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]) == 0) damaged();
         std::vector<std::uint8_t> pixels;
         pixels.reserve(width_ * height_ * 3);
-        for (std::size_t i = 0; i < indices.size(); i += samples_)
+        for (const std::uint8_t index : indices)
             for (const std::uint16_t* const channel : map)
-                pixels.push_back(static_cast<std::uint8_t>(channel[indices[i]] / 256));
+                pixels.push_back(static_cast<std::uint8_t>(channel[index] / 256));
         return image(std::move(pixels), width_, height_, pixel_mode::palette);
-    }
-
-    std::vector<std::uint8_t> without_last(const std::vector<std::uint8_t>& samples, std::size_t colours) const {
-        std::vector<std::uint8_t> kept;
-        kept.reserve(width_ * height_ * colours);
-        for (std::size_t i = 0; i < samples.size(); ++i)
-            if (i % samples_ < colours) kept.push_back(samples[i]);
-        return kept;
     }
 
     /// Mirrors unpackRGBa of Pillow's Unpack.c.
@@ -262,10 +282,13 @@ class tiff_reader {
     std::size_t width_ = 0;
     std::size_t height_ = 0;
     std::size_t samples_ = 0;  // per pixel
+    std::size_t colours_ = 0;  // the samples that are colours
+    std::size_t kept_ = 0;     // the colours, and alpha
     unsigned bits_ = 0;        // per sample
     bool separate_ = false;    // a plane for each sample
+    std::uint16_t compression_ = COMPRESSION_NONE;
     unsigned photometric_ = 0;
-    unsigned extra_ = EXTRASAMPLE_UNSPECIFIED;
+    unsigned extra_ = EXTRASAMPLE_UNSPECIFIED;  // of the first sample beside the colours
 };
 
 inline image decode_tiff(std::span<const std::byte> bytes, decoding& about) {

@@ -23,6 +23,14 @@ TEST_CASE("AVIFs beyond a limit are refused by their header") {
     recorded::expect_limits("lossy.avif");
 }
 
+TEST_CASE("an AVIF may hold 18 bytes per pixel beside its colours") {
+    decode_options options;
+    options.memory_budget = 45 * 37 * (3 + 18);
+    CHECK(recorded::open("lossy.avif", options).width() == 45);
+    --options.memory_budget;
+    CHECK_THAT(refusal_of([&] { recorded::open("lossy.avif", options); }), contains("LIMIT"));
+}
+
 TEST_CASE("AVIFs that are cut are refused") {
     recorded::expect_refused_cuts("lossy.avif");
 }

@@ -87,6 +87,20 @@ TEST_CASE("TIFFs beyond a limit are refused by their header") {
     recorded::expect_limits("rgb.tiff");
 }
 
+TEST_CASE("a TIFF may hold its samples and a strip, one that is turned two images") {
+    const auto least = [](const char* name, std::size_t needed) {
+        decode_options options;
+        options.memory_budget = needed;
+        CHECK(recorded::open(name, options).channels() == 3);
+        --options.memory_budget;
+        CHECK_THAT(refusal_of([&] { recorded::open(name, options); }), contains("LIMIT"));
+    };
+    least("rgb.tiff", 2 * 45 * 37 * 3);
+    least("rgb_ignored.tiff", 20 * 10 * (3 + 5));
+    least("turned.tiff", 2 * 45 * 37 * 3);
+    least("palette.tiff", 45 * 37 * (1 + 3));
+}
+
 TEST_CASE("TIFFs that are cut are refused") {
     recorded::expect_refused_cuts("rgb.tiff");
 }

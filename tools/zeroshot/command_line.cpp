@@ -181,7 +181,7 @@ void add_image_command_options(CLI::App& command, image_command_options& target)
                  command.add_option("--max-megapixels", target.reading.max_megapixels,
                                     "Largest image that is read, in millions of pixels (178, as Pillow)"),
                  maximum);
-    command.add_flag("--upright", target.reading.upright, "Turn images as their EXIF orientation says");
+    command.add_flag("--upright", target.reading.upright, "Turn images as their orientation in EXIF or XMP says");
 }
 
 /// Accepts --threads and --precision in commands where they have no effect, so that scripts may pass them anywhere.

@@ -155,7 +155,8 @@ void buffer_standard_input(std::span<image_source> images) {
 }
 
 zeroshot::decode_options decode_options_of(const reading_options& options) {
-    constexpr std::size_t million = 1'000'000, bytes_per_pixel = 12;  // of an image and what its decoder holds
+    // Of an image and what its decoder holds: most for PNG of 16 bits with alpha, up to 24, and for AVIF, 22.
+    constexpr std::size_t million = 1'000'000, bytes_per_pixel = 25;
     zeroshot::decode_options decoding;
     if (options.max_megapixels) {
         decoding.max_pixels = *options.max_megapixels * million;

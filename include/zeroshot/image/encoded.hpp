@@ -23,7 +23,7 @@ struct decode_options {
     std::size_t max_pixels = 178'956'970;
     std::size_t memory_budget = std::size_t{3} << 29;  ///< bytes that the decoder may hold at once: 1.5 GiB
     std::size_t max_scans = 100;                       ///< of a progressive JPEG; encoders write about ten
-    bool apply_exif_orientation = false;               ///< the reference transform ignores it
+    bool apply_exif_orientation = false;  ///< of EXIF, or XMP where it has none; the reference transform ignores both
     /// Where a sentence goes about each damage of an image that is decoded nevertheless, as by Pillow; null for
     /// nowhere.
     std::vector<std::string>* warnings = nullptr;

@@ -56,9 +56,10 @@ TEST_CASE("four samples are red, green, blue and alpha, also where no tag says s
 TEST_CASE("samples beside the colours are left out, and refused where Pillow refuses them") {
     const auto refused = [](const char* name, std::initializer_list<unsigned> kinds) {  // the kinds of ExtraSamples
         auto file = file_bytes(golden("formats/" + std::string(name)));
-        const auto tag = std::ranges::search(file, std::array{std::byte{0x52}, std::byte{1}, std::byte{3}});
-        REQUIRE(!tag.empty());
-        std::size_t at = static_cast<std::size_t>(tag.begin() - file.begin()) + 8;
+        constexpr std::array tag{std::byte{0x52}, std::byte{1}, std::byte{3}};
+        const auto entry = std::search(file.begin(), file.end(), tag.begin(), tag.end());
+        REQUIRE(entry != file.end());
+        std::size_t at = static_cast<std::size_t>(entry - file.begin()) + 8;
         if (kinds.size() > 2)
             at = std::to_integer<std::size_t>(file[at]) | std::to_integer<std::size_t>(file[at + 1]) << 8;
         for (const unsigned kind : kinds) {

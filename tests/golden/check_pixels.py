@@ -1,4 +1,5 @@
-"""The live check of pixels: images written by Pillow's own encoders, through `zeroshot preprocess`, against Pillow.
+"""The live check of pixels: images written by Pillow's own encoders, through `zeroshot preprocess`, against Pillow: in OpenAI's order
+open_clip's transform and OpenAI's own, in Hugging Face's CLIPImageProcessorPil.
 
 python tests/golden/check_pixels.py PROGRAM [COUNT]"""
 
@@ -9,6 +10,7 @@ import tempfile
 
 import numpy
 from PIL import Image, ImageFile
+from torchvision import transforms
 
 from record_pixels import crop
 
@@ -67,6 +69,15 @@ def save(rng, mode, image, path):
     image.save(path, "PNG", compress_level=int(rng.integers(0, 10)), **extra)
 
 
+def expected(path, size, order):
+    """The pixels [3, size, size] of each reference."""
+    yield ((crop(Image.open(path), size, order).astype(numpy.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)
+    if order == "openai":  # _transform in clip/clip.py of github.com/openai/CLIP, which is not on PyPI under that name
+        yield transforms.Compose([
+            transforms.Resize(size, interpolation=transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(size),
+            lambda image: image.convert("RGB"), transforms.ToTensor(), transforms.Normalize(MEAN, STD)])(Image.open(path)).numpy()
+
+
 def main():
     program = sys.argv[1]
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 500
@@ -96,9 +107,8 @@ def main():
             actual = numpy.load(output)
             worst = {}
             for path, mode, pixels in zip(paths, modes, actual):
-                square = crop(Image.open(path), pixels.shape[-1], order)
-                expected = ((square.astype(numpy.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)
-                levels = float((numpy.abs(pixels - expected) * STD[:, None, None] * 255).max())
+                levels = max(float((numpy.abs(pixels - reference) * STD[:, None, None] * 255).max())
+                             for reference in expected(path, pixels.shape[-1], order))
                 worst[mode] = max(worst.get(mode, 0.0), levels)
                 # two JPEG decoders round differently; resizing to 224 averages some of it away.
                 if levels > (jpeg_bound if mode == "JPEG" else 1e-4):

@@ -513,6 +513,27 @@ TEST_CASE("a PNG cut anywhere before the end of its image data is refused, behin
     }
 }
 
+TEST_CASE("damage of compressed data behind the rows that it has is a warning, as it is none to Pillow 13") {
+    using namespace std::string_view_literals;
+    const auto data = [](std::string_view compressed, std::string_view checksum = "") {  // of Huffman codes
+        return file({header(3, 1, 8, 0), chunk("IDAT", text("\x78\x01"sv)), chunk("IDAT", text(compressed)),
+                     chunk("IDAT", text(checksum))});
+    };
+    std::vector<std::string> warnings;
+    decode_options options;
+    options.warnings = &warnings;
+    for (const std::string_view behind :
+         {"\x06"sv, "\x06\x02"sv, "\xe6\x04\x5e\0\0\0\0\0\0"sv, "\x06\x5e\0\0\0\0\0\0"sv}) {
+        const image decoded = decode(data("\x63\x60\x64\x62" + std::string(behind)), options);
+        CHECK(std::vector<int>(decoded.row(0).begin(), decoded.row(0).end()) == std::vector<int>{1, 2, 3});
+    }
+    CHECK(refusal(data("\x63\x60\x64\x62\x06"sv, "\0abcd"sv), options) == "accepted");  // wrong, in another chunk
+    REQUIRE(warnings.size() == 5);
+    CHECK(warnings.front() == "image: the PNG is damaged: its compressed image data is, behind the rows");
+    CHECK_THAT(refusal(data("\x63\x60\x64\x62"sv)), contains("FORMAT"));            // cut within the last pixel
+    CHECK_THAT(refusal(data("\x63\x60\x64\x62\x06\0abcd"sv)), contains("FORMAT"));  // a wrong checksum
+}
+
 TEST_CASE("the orientation of EXIF is applied only on request, in JPEG and PNG") {
     using namespace std::string_view_literals;
     decode_options upright;

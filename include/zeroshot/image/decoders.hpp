@@ -85,7 +85,7 @@ inline unsigned png_orientation(const png_file& file) {
 }
 
 inline image decode_png(std::span<const std::byte> bytes, decoding& about) {
-    const png_file file = scan_png(bytes, about.options.max_pixels);
+    png_file file = scan_png(bytes, about.options.max_pixels);
     if (about.options.apply_exif_orientation) about.orientation = png_orientation(file);
     const std::size_t pixels = file.width * file.height, samples = pixels * file.samples();
     const std::size_t size = file.stream_size() + stb::inflate_slack,
@@ -93,7 +93,8 @@ inline image decode_png(std::span<const std::byte> bytes, decoding& about) {
     const std::size_t joined_size = file.compressed.size() == 1 ? 0 : bytes.size();
     const std::size_t result = pixels * (channels_of(png_mode(file)) + has_transparency(file));
     const std::size_t budget = about.options.memory_budget;
-    refuse_memory(file.data_begins, (std::max)({joined_size + size, size + decoded, decoded + result}), budget);
+    refuse_memory(file.data_begins, (std::max)({joined_size + bytes.size() + size, size + decoded, decoded + result}),
+                  budget);                                                // damaged data is copied once more
     refuse_memory(file.data_begins, (std::max)(size, decoded), INT_MAX);  // stb_image counts in int
     std::vector<std::byte> joined;
     joined.reserve(joined_size);
@@ -107,6 +108,8 @@ inline image decode_png(std::span<const std::byte> bytes, decoding& about) {
     joined = {};
     if (found == stb::inflated::too_few_rows)
         about.warnings.emplace_back("the PNG has fewer rows than its header says");
+    if (found == stb::inflated::damaged_behind_rows && file.damage.empty())
+        file.damage = "its compressed image data is, behind the rows";
     if (!file.damage.empty()) about.warnings.push_back("the PNG is damaged: " + file.damage);
     return stb::png_image(file, std::move(stream), budget - size, about);
 }

@@ -37,6 +37,7 @@
 #include <zeroshot/image/image.hpp>
 #include <zeroshot/image/jpeg.hpp>
 #include <zeroshot/image/png.hpp>
+#include <zeroshot/support/checksum.hpp>
 
 namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail {
 
@@ -202,26 +203,57 @@ namespace zeroshot { inline namespace ZEROSHOT_ABI { namespace detail { namespac
 
 inline constexpr std::size_t inflate_slack = 65536;  // the longest block that stb_image writes whole or not at all
 
-enum class inflated { whole, too_few_rows, damaged };
+enum class inflated { whole, damaged_behind_rows, too_few_rows, damaged };
+
+/// Inflates a zlib stream; false where it is damaged or longer than the output.
+static inline bool inflate(stbi__zbuf& stream, std::span<const std::byte> compressed, std::span<std::uint8_t> output) {
+    stream.zbuffer = reinterpret_cast<stbi_uc*>(const_cast<std::byte*>(compressed.data()));
+    stream.zbuffer_end = stream.zbuffer + compressed.size();
+    const int most = static_cast<int>(output.size());
+    return stbi__do_zlib(&stream, reinterpret_cast<char*>(output.data()), most, 0, 1) != 0;
+}
+
+/// Whether data has so many bytes before the damage in one of its blocks. stb_image does not say how far it came, so it
+/// starts twice, with different bytes behind the data and in the output: what is the same was in the data.
+static inline bool has_rows_before_damage(std::span<const std::byte> compressed, std::span<std::uint8_t> output,
+                                          std::size_t wanted) {
+    std::vector<std::byte> padded(compressed.begin(), compressed.end());
+    std::array<std::uint32_t, 2> rows{};
+    for (const std::size_t run : {0u, 1u}) {
+        const auto filling = static_cast<std::uint8_t>(255 * run);
+        padded.resize(compressed.size());
+        padded.resize(compressed.size() + inflate_slack, std::byte{filling});
+        std::ranges::fill(output, filling);
+        stbi__zbuf stream{};
+        inflate(stream, padded, output);
+        rows[run] = crc32().add(std::as_bytes(output.first(wanted))).value();
+    }
+    return rows[0] == rows[1];
+}
 
 /// Inflates the rows of a PNG. As Pillow, it looks for no more than these, and accepts a sound stream of fewer.
 /// \param output of the rows' size and inflate_slack, all 0
 static inline inflated inflate(std::span<const std::byte> compressed, std::span<std::uint8_t> output,
                                const png_file& file) {
     stbi__zbuf stream{};
-    stream.zbuffer = reinterpret_cast<stbi_uc*>(const_cast<std::byte*>(compressed.data()));
-    stream.zbuffer_end = stream.zbuffer + compressed.size();
-    const int most = static_cast<int>(output.size());
-    const bool ended = stbi__do_zlib(&stream, reinterpret_cast<char*>(output.data()), most, 0, 1) != 0;
+    const bool ended = inflate(stream, compressed, output);
     const auto size = static_cast<std::size_t>(stream.zout - stream.zout_start), wanted = file.stream_size();
-    if (!ended || size > wanted) return size >= wanted ? inflated::whole : inflated::damaged;
+    if (size > wanted || (!ended && size == wanted)) return inflated::whole;
+    if (!ended)
+        return has_rows_before_damage(compressed, output, wanted) ? inflated::damaged_behind_rows : inflated::damaged;
     const stbi_uc* const end = stream.zbuffer - stream.num_bits / 8;  // before what was read ahead
-    const stbi_uc* part_ends = reinterpret_cast<const stbi_uc*>(compressed.data());
+    const auto* const begin = reinterpret_cast<const stbi_uc*>(compressed.data());
+    const stbi_uc *part_begins = begin, *part_ends = begin;
     for (const auto& part : file.compressed)
-        if (part_ends < end) part_ends += part.size();
+        if (part_ends < end) part_begins = std::exchange(part_ends, part_ends + part.size());
     const auto rest = part_ends - end;  // a checksum in another chunk than the last row is not looked at
     const bool sound = rest >= 4 && big_endian(std::as_bytes(std::span(end, 4))) == adler32(output.first(size));
-    if (size == wanted) return sound || rest < 4 ? inflated::whole : inflated::damaged;
+    if (size == wanted && (sound || rest < 4)) return inflated::whole;
+    if (size == wanted) {
+        const auto chunks_before = compressed.first(static_cast<std::size_t>(part_begins - begin));
+        return has_rows_before_damage(chunks_before, output, wanted) ? inflated::damaged_behind_rows
+                                                                     : inflated::damaged;
+    }
     return sound && file.is_whole_rows(size) ? inflated::too_few_rows : inflated::damaged;
 }
 

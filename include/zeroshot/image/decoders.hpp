@@ -72,9 +72,10 @@ inline std::string inflated_text(const png_text& text) {
     if (!text.compressed) return std::string(text.content);
     constexpr std::size_t most = std::size_t{1} << 20;
     std::string content(most, '\0');
-    const int size = stb::stbi_zlib_decode_buffer(content.data(), static_cast<int>(most), text.content.data(),
-                                                  static_cast<int>(text.content.size()));
-    content.resize(static_cast<std::size_t>((std::max)(size, 0)));
+    stb::stbi__zbuf stream{};
+    const bool is_whole = stb::inflate(stream, std::as_bytes(std::span(text.content)),
+                                       std::span(reinterpret_cast<std::uint8_t*>(content.data()), most));
+    content.resize(is_whole ? static_cast<std::size_t>(stream.zout - stream.zout_start) : 0);
     return content;
 }
 

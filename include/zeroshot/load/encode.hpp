@@ -37,7 +37,7 @@ inline constexpr std::size_t largest_text_batch = 64;
 inline std::size_t image_batch(const clip_config& config) {
     const auto* const vit = std::get_if<vision_transformer_config>(&config.image);
     if (vit == nullptr) return largest_image_batch;
-    return std::clamp<std::size_t>(tokens_of_a_batch / (vit->patches() + 1), 1, largest_image_batch);
+    return std::clamp<std::size_t>(tokens_of_a_batch / vit->tokens(), 1, largest_image_batch);
 }
 
 inline bool comes_before(std::span<const token_id> a, std::span<const token_id> b) {

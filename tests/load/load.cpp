@@ -46,6 +46,14 @@ std::filesystem::path containers_folder() {
     return std::filesystem::path(ZEROSHOT_SOURCE_DIR) / "tests/golden/containers";
 }
 
+/// The refusal of a checkpoint without the tensors whose names begin so.
+std::string refused_without(std::string_view names, const checkpoint& whole, const load_options& options) {
+    std::vector<named_tensor> tensors;
+    for (const named_tensor& each : whole.tensors())
+        if (!each.name.starts_with(names)) tensors.push_back(each);
+    return support::thrown<checkpoint_error>([&] { load(safetensors_bytes(tensors), options); });
+}
+
 template <class Scalar>
 void check_model(const std::string& name, double bound) {
     INFO(name);
@@ -153,12 +161,7 @@ TEST_CASE("a SigLIP with a missing tensor is refused by its name") {
     const checkpoint whole = checkpoint::open(model_folder("hugging_face_siglip") + "/model.safetensors");
     load_options options;
     options.config = model_folder("hugging_face_siglip") + "/config.json";
-    const auto without = [&](std::string_view name) {
-        std::vector<named_tensor> tensors;
-        for (const named_tensor& each : whole.tensors())
-            if (each.name != name) tensors.push_back(each);
-        return support::thrown<checkpoint_error>([&] { load(safetensors_bytes(tensors), options); });
-    };
+    const auto without = [&](std::string_view names) { return refused_without(names, whole, options); };
     CHECK_THAT(without("vision_model.embeddings.patch_embedding.bias"),
                Catch::Contains("tensor visual.conv1.bias is missing"));
     CHECK_THAT(without("vision_model.head.attention.in_proj_bias"),
@@ -343,13 +346,7 @@ TEST_CASE("a CLIP without a tower or its logit scale does not load as one tower"
     const checkpoint whole = checkpoint::open(model_folder("hugging_face_mixed") + "/model.safetensors");
     load_options options;
     options.config = model_folder("hugging_face_mixed") + "/config.json";
-    const auto without = [&](std::string_view a) {
-        std::vector<named_tensor> tensors;
-        for (const named_tensor& each : whole.tensors()) {
-            if (!each.name.starts_with(a)) tensors.push_back(each);
-        }
-        return support::thrown<checkpoint_error>([&] { load(safetensors_bytes(tensors), options); });
-    };
+    const auto without = [&](std::string_view names) { return refused_without(names, whole, options); };
     CHECK_THAT(without("vision_model."), Catch::Contains("is missing"));
     CHECK_THAT(without("text_model."), Catch::Contains("is missing"));
     CHECK_THAT(without("visual_projection."),

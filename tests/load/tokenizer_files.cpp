@@ -60,10 +60,8 @@ TEST_CASE(
         return stated ? stated->padding : std::nullopt;
     };
     const char* const tokens = R"({"added_tokens": [{"content": "<eos>", "id": 1}, {"content": "<pad>", "id": 0}]})";
-    CHECK(
-        padding(
-            R"({"pad_token": "</s>", "added_tokens_decoder": {"0": {"content": "<pad>"}, "1": {"content": "</s>"}}})") ==
-        1u);
+    CHECK(padding(R"({"pad_token": "</s>",
+                      "added_tokens_decoder": {"0": {"content": "<pad>"}, "1": {"content": "</s>"}}})") == 1u);
     CHECK(padding(R"({"pad_token": {"content": "<pad>"}})", tokens) == 0u);
     CHECK(padding(R"({"pad_token": "<unk>"})", tokens) == std::nullopt);
     CHECK(padding(R"({"pad_token": "<pad>"})") == std::nullopt);

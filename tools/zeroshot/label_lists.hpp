@@ -1,5 +1,6 @@
 #pragma once
-/// \file Lists of labels or class names: lines of a file, JSON, JSON lines, a Python list or dict, one line with commas.
+/// \file Lists of labels or class names: lines of a file, JSON, JSON lines, a Python list or dict, one line with
+/// commas.
 
 #include <cstddef>
 #include <filesystem>
@@ -24,9 +25,9 @@ struct label_list {
 /// Reads a list of labels.
 ///
 /// Recognised are JSON arrays and objects ({"0": "tench"}, {"0": ["n01440764", "tench"]}, {"tench": 0}, "id2label"),
-/// the same as Python writes them, JSON lines (a text each, or an object with one text under "label", "name", "class" or
-/// "text"), a single line with commas, lines with a number or an identifier of ImageNet before
-/// each label, quoted lines, and tables with a header that names a column of labels, or has only one beside numbers.
+/// the same as Python writes them, JSON lines (a text each, or an object with one text under "label", "name", "class"
+/// or "text"), a single line with commas, lines with a number or an identifier of ImageNet before each label, quoted
+/// lines, and tables with a header that names a column of labels, or has only one beside numbers.
 /// All else is one label on each line. Labels with numbers are sorted by them.
 /// \param path the file; "-" is standard input
 /// \param items name of the entries in messages, as "labels"

@@ -284,7 +284,7 @@ inline std::uint32_t sum_of_bytes(const std::uint32_t* packed, std::size_t count
 }
 
 /// A panel of 16 columns, or fewer: block by block, the columns are rounded and transposed into the panel.
-template <number_format Format, std::size_t Lanes = portable_lanes<float>>
+template <number_format Format, std::size_t Lanes>
 [[gnu::always_inline]] inline void pack_panel(const float* source, std::size_t column_stride, std::size_t depth_stride,
                                               std::size_t columns, std::size_t depth, std::uint32_t* panel) noexcept {
     constexpr std::size_t block = numbers_in_block(Format);

@@ -21,6 +21,7 @@ namespace program {
 namespace {
 
 using zeroshot::json;
+using zeroshot::datasets::detail::end_in_indices;
 using zeroshot::datasets::detail::parse_number;
 using zeroshot::detail::trimmed;
 
@@ -498,22 +499,6 @@ std::string understand(label_list& list, const std::string& name) {
     return had_commas ? "the commas after the labels are left out" : "";
 }
 
-/// Whether lines are different names with numbers after them that count the lines, as indices do: "tench,0".
-/// \param marks between the name and the number
-bool end_in_indices(const std::vector<text_line>& lines, const char* marks) {
-    std::vector<std::size_t> numbers;
-    std::vector<std::string> names;
-    for (const text_line& line : lines) {
-        const std::size_t mark = line.text.find_last_of(marks);
-        if (mark == std::string::npos) return false;
-        const std::optional<std::size_t> number = parse_number(trimmed(std::string_view(line.text).substr(mark + 1)));
-        if (!number) return false;
-        numbers.push_back(*number);
-        names.push_back(line.text.substr(0, mark));
-    }
-    return lines.size() > 1 && are_distinct(names) && are_distinct(numbers) && are_counts(numbers);
-}
-
 /// Whether a label is a number of a class and no word: "class 1", "LABEL_0".
 bool is_placeholder(const std::string& label) {
     const std::size_t word = label.find_last_not_of("0123456789") + 1;
@@ -552,7 +537,8 @@ void check_lines(const std::vector<text_line>& lines, const std::filesystem::pat
     const char* const header = "a header that calls the column of labels \"label\" makes a table";
     if (are_cells('\t')) refuse_line(lines.front(), "cells separated by tabs, as on all lines", header);
     if (are_cells(';')) refuse_line(lines.front(), "cells separated by semicolons, as on all lines", header);
-    if (end_in_indices(lines, ",:")) refuse_line(lines.front(), "an index after a name, as on all lines", header);
+    if (end_in_indices(lines, ",:", &text_line::text))
+        refuse_line(lines.front(), "an index after a name, as on all lines", header);
     const bool are_rows = lines.size() > 1 && std::all_of(lines.begin() + 1, lines.end(), is_row);
     for (const text_line& line : lines) {
         if (are_rows && is_row(line)) refuse_line(line, "a number before a comma", header);
@@ -659,7 +645,7 @@ void note_odd_labels(const std::vector<text_line>& labels, const std::string& fi
     if (find(contains(' ')) == labels.end()) warn(find(contains('_')), "has underscores, and is read as it is");
     warn(find(contains('\t')), "contains a tab, and is read as one label");
     const auto first_if = [&](bool condition) { return condition ? labels.begin() : labels.end(); };
-    warn(first_if(end_in_indices(labels, " ")),
+    warn(first_if(end_in_indices(labels, " ", &text_line::text)),
          "ends with a number, and the numbers of all labels count them; if they are indices, leave them out");
     const bool are_placeholders = std::ranges::all_of(labels, is_placeholder, &text_line::text);
     warn(first_if(labels.size() > 1 && are_placeholders), "is the number of a class and no word, as are all others");

@@ -75,23 +75,6 @@ inline bool are_numbers(std::string_view label) {
     return count > 0 && !label_number::of(whole);
 }
 
-/// Whether all labels are a name and a number of its own, from 0 or 1: "red circle 0", "blue circle 1".
-template <class Labels>
-bool end_in_indices(const Labels& labels) {
-    std::set<std::string_view> names;
-    std::set<std::size_t> numbers;
-    for (const std::string& label : labels) {
-        const std::size_t space = label.rfind(' ');
-        if (space == std::string::npos) return false;
-        const std::optional<std::size_t> number = parse_number(std::string_view(label).substr(space + 1));
-        if (!number) return false;
-        names.insert(std::string_view(label).substr(0, space));
-        numbers.insert(*number);
-    }
-    return labels.size() > 1 && names.size() == labels.size() && numbers.size() == labels.size() &&
-           *numbers.begin() < 2 && *numbers.rbegin() == *numbers.begin() + labels.size() - 1;
-}
-
 /// The values of a cell: the items of "['cat', 'dog']", or its text.
 inline std::vector<std::string> cell_values(const std::string& text) {
     if (text.empty() || text == "nan" || text == "NaN" || text == "<NA>") return {};  // what pandas has for none

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <iterator>
 #include <map>
@@ -147,6 +148,26 @@ inline std::optional<std::size_t> nested_label_rank(const std::string& column) {
     if (*rank == names && label_rank(outer).value_or(names) <= labels) return class_names;
     if (*rank == names && image_rank(outer).value_or(names) <= surely_images) return std::nullopt;
     return (std::max)(*rank, labels);
+}
+
+/// Whether labels are different names with numbers behind them that count the labels from 0 or 1: "red circle 0".
+/// \param marks characters of which one stands between a name and its number
+/// \param text from an element to its label
+template <class Labels, class Text = std::identity>
+bool end_in_indices(const Labels& labels, std::string_view marks = " ", Text text = {}) {
+    std::set<std::string_view> names;
+    std::set<std::size_t> numbers;
+    for (const auto& each : labels) {
+        const std::string_view label = std::invoke(text, each);
+        const std::size_t mark = label.find_last_of(marks);
+        if (mark == std::string_view::npos) return false;
+        const std::optional<std::size_t> number = parse_number(trimmed(label.substr(mark + 1)));
+        if (!number) return false;
+        names.insert(label.substr(0, mark));
+        numbers.insert(*number);
+    }
+    return labels.size() > 1 && names.size() == labels.size() && numbers.size() == labels.size() &&
+           *numbers.begin() < 2 && *numbers.rbegin() == *numbers.begin() + labels.size() - 1;
 }
 
 /// The columns of a list.
